@@ -1,0 +1,1 @@
+//! Percentages → bucket ranges per version.
