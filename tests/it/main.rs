@@ -1,1 +1,8 @@
-//! Integration tests.
+//! Tests that see the crate from outside.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and says aloud what it skips"
+)]
+
+mod corpus;

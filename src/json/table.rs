@@ -1,0 +1,111 @@
+//! Paths, compiled into the tree that the scanner walks along.
+
+use super::DEPTH_MAX;
+
+/// What a path means to its reader.
+pub trait Field: Copy {
+    /// Whether strings there are wanted piece by piece, of any length, or whole and short.
+    fn is_text(self) -> bool;
+}
+
+/// A place in the tree.
+pub(super) type NodeId = u16;
+/// Where every document begins.
+pub(super) const ROOT: NodeId = 0;
+
+struct Node<F> {
+    field: Option<F>,
+    keys: Vec<(&'static [u8], NodeId)>,
+    element: Option<NodeId>,
+}
+
+/// The paths a reader wants, and what each means.
+///
+/// A path is keys joined by `.`, with `[]` for each array: `choices[].delta.content`,
+/// or `[].error` for a document that is an array.
+pub struct Table<F> {
+    nodes: Vec<Node<F>>,
+}
+
+impl<F: Field> Table<F> {
+    /// Compiles paths. A path that stands twice keeps its first meaning; one deeper than
+    /// [`DEPTH_MAX`] is left out (a test over all tables sees to it that there is none).
+    pub fn compile(paths: impl IntoIterator<Item = (&'static str, F)>) -> Table<F> {
+        let mut table = Table { nodes: vec![Node { field: None, keys: Vec::new(), element: None }] };
+        for (path, field) in paths {
+            if depth(path) > DEPTH_MAX {
+                continue;
+            }
+            let mut at = ROOT;
+            for (position, step) in path.split('.').enumerate() {
+                let name = step.trim_end_matches("[]");
+                if !(position == 0 && name.is_empty()) {
+                    at = table.child_or_new(at, name.as_bytes());
+                }
+                for _ in step.matches("[]") {
+                    at = table.element_or_new(at);
+                }
+            }
+            if let Some(node) = table.nodes.get_mut(usize::from(at)) {
+                node.field.get_or_insert(field);
+            }
+        }
+        table
+    }
+
+    fn add(&mut self) -> NodeId {
+        let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
+        self.nodes.push(Node { field: None, keys: Vec::new(), element: None });
+        id
+    }
+
+    fn child_or_new(&mut self, node: NodeId, key: &'static [u8]) -> NodeId {
+        if let Some(child) = self.child(node, key) {
+            return child;
+        }
+        let child = self.add();
+        if let Some(node) = self.nodes.get_mut(usize::from(node)) {
+            node.keys.push((key, child));
+        }
+        child
+    }
+
+    fn element_or_new(&mut self, node: NodeId) -> NodeId {
+        if let Some(element) = self.element(node) {
+            return element;
+        }
+        let element = self.add();
+        if let Some(node) = self.nodes.get_mut(usize::from(node)) {
+            node.element = Some(element);
+        }
+        element
+    }
+
+    fn node(&self, id: NodeId) -> Option<&Node<F>> {
+        self.nodes.get(usize::from(id))
+    }
+
+    pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
+        let keys = &self.node(node)?.keys;
+        keys.iter().find(|(name, _)| *name == key).map(|(_, child)| *child)
+    }
+
+    pub(super) fn element(&self, node: NodeId) -> Option<NodeId> {
+        self.node(node)?.element
+    }
+
+    pub(super) fn field(&self, node: NodeId) -> Option<F> {
+        self.node(node)?.field
+    }
+
+    /// Whether any path leads into this node as an array, or as an object.
+    pub(super) fn has_inside(&self, node: NodeId, is_array: bool) -> bool {
+        self.node(node)
+            .is_some_and(|node| if is_array { node.element.is_some() } else { !node.keys.is_empty() })
+    }
+}
+
+/// Containers that must be open to stand at `path`.
+pub(crate) fn depth(path: &str) -> usize {
+    path.split('.').count().saturating_add(path.matches("[]").count())
+}

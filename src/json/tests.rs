@@ -1,0 +1,220 @@
+//! The scanner against serde_json as the oracle, in every chunking.
+
+use super::*;
+use proptest::prelude::*;
+use serde_json::Value as Tree;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    Long(u8),
+    Brief(u8),
+}
+
+impl Field for Want {
+    fn is_text(self) -> bool {
+        matches!(self, Want::Long(_))
+    }
+}
+
+const PATHS: &[(&str, Want)] = &[
+    ("a", Want::Long(0)),
+    ("b", Want::Brief(1)),
+    ("c[]", Want::Brief(2)),
+    ("c[].a", Want::Long(3)),
+    ("c[].b[]", Want::Brief(4)),
+    ("d.a", Want::Brief(5)),
+    ("d.b.c", Want::Long(6)),
+    ("[].a", Want::Brief(7)),
+];
+
+/// What a scan found, with the pieces of a text joined.
+#[derive(Debug, Default, PartialEq)]
+struct Found(Vec<(String, Vec<u8>)>);
+
+impl Found {
+    fn push(&mut self, field: Want, kind: &str, bytes: &[u8]) {
+        self.0.push((format!("{field:?} {kind}"), bytes.to_vec()));
+    }
+
+    /// For people: `field kind bytes`.
+    fn lines(&self) -> Vec<String> {
+        let line = |(what, bytes): &(String, Vec<u8>)| format!("{what} {}", String::from_utf8_lossy(bytes));
+        self.0.iter().map(|found| line(found).trim_end().to_string()).collect()
+    }
+}
+
+impl Sink<Want> for Found {
+    fn value(&mut self, field: Want, value: Value<'_>) {
+        match value {
+            Value::Text(piece) => match self.0.last_mut() {
+                Some((what, text)) if *what == format!("{field:?} text") => text.extend_from_slice(piece),
+                _ => self.push(field, "text", piece),
+            },
+            Value::Short(whole) => self.push(field, "short", whole),
+            Value::Scalar(word) => self.push(field, "scalar", word),
+            Value::Open => self.push(field, "open", b""),
+            Value::Close => self.push(field, "close", b""),
+        }
+    }
+
+    fn document(&mut self) {
+        self.0.push(("document".into(), Vec::new()));
+    }
+}
+
+fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, End) {
+    let table = Table::compile(PATHS.iter().copied());
+    let mut found = Found::default();
+    let mut scanner = Scanner::default();
+    for chunk in chunks {
+        scanner.push(&table, chunk, &mut found);
+    }
+    let end = scanner.end(&table, &mut found);
+    (found, end)
+}
+
+/// What the scan must find, from a parsed tree.
+fn expect(tree: &Tree, path: &str, found: &mut Found) {
+    let field = PATHS.iter().find(|(p, _)| *p == path).map(|(_, field)| *field);
+    let inside = |step: &str| PATHS.iter().any(|(p, _)| p.strip_prefix(path).is_some_and(|p| p.starts_with(step)));
+    let mut push = |kind: &str, bytes: &str| {
+        if let Some(field) = field {
+            found.push(field, kind, bytes.as_bytes());
+        }
+    };
+    match tree {
+        Tree::String(text) if matches!(field, Some(Want::Long(_))) => push("text", text),
+        Tree::String(text) => push("short", text),
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) => push("scalar", &tree.to_string()),
+        Tree::Array(items) => {
+            push("open", "");
+            if inside("[]") {
+                items.iter().for_each(|item| expect(item, &format!("{path}[]"), found));
+                field.iter().for_each(|&field| found.push(field, "close", b""));
+            }
+        }
+        Tree::Object(members) => {
+            push("open", "");
+            let dot = if path.is_empty() { "" } else { "." };
+            if path.is_empty() || inside(dot) {
+                members.iter().for_each(|(key, value)| expect(value, &format!("{path}{dot}{key}"), found));
+                field.iter().for_each(|&field| found.push(field, "close", b""));
+            }
+        }
+    }
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let key = prop_oneof![Just("a"), Just("b"), Just("c"), Just("d"), Just("é\n\"😀"), Just("other")];
+    let leaf = prop_oneof![
+        Just(Tree::Null),
+        any::<bool>().prop_map(Tree::from),
+        any::<i64>().prop_map(Tree::from),
+        "[a-z{}\\[\\]:,\"\\\\/\n\t é漢😀\u{1}]{0,24}".prop_map(Tree::from),
+    ];
+    leaf.prop_recursive(5, 48, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Tree::from),
+            prop::collection::vec((key.clone(), inner), 0..5)
+                .prop_map(|members| Tree::Object(members.into_iter().map(|(k, v)| (k.into(), v)).collect())),
+        ]
+    })
+}
+
+/// Writes a string's characters as `\uXXXX`, which must change nothing.
+fn escape_everything(json: &str) -> String {
+    let mut out = String::new();
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn finds_what_a_parser_finds_at_every_cut(tree in tree(), pretty: bool, escaped: bool) {
+        let mut json = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap();
+        if escaped {
+            json = escape_everything(&json);
+        }
+        let mut expected = Found::default();
+        expect(&tree, "", &mut expected);
+        expected.document();
+        let expected = (expected, End::Between);
+        let json = json.as_bytes();
+        prop_assert_eq!(&scan([json]), &expected);
+        prop_assert_eq!(&scan(json.chunks(1)), &expected);
+        for cut in 0..json.len() {
+            prop_assert_eq!(&scan([&json[..cut], &json[cut..]]), &expected, "cut at {}", cut);
+        }
+        if matches!(tree, Tree::Object(_) | Tree::Array(_)) {
+            for cut in 1..json.len() {
+                prop_assert_eq!(scan([&json[..cut]]).1, End::Cut, "a prefix of {} bytes", cut);
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived_and_read_alike_in_any_chunking(bytes in prop::collection::vec(
+        prop_oneof![3 => prop::sample::select(b"{}[]\",:\\abcdun0 1-\n".to_vec()), 1 => any::<u8>()], 0..80)) {
+        let whole = scan([&bytes[..]]);
+        prop_assert_eq!(&scan(bytes.chunks(1)), &whole);
+        for cut in 0..bytes.len() {
+            prop_assert_eq!(&scan([&bytes[..cut], &bytes[cut..]]), &whole);
+        }
+    }
+
+    #[test]
+    fn counts_characters_at_any_cut(text in ".{0,40}", cut: prop::sample::Index) {
+        let (a, b) = text.as_bytes().split_at(cut.index(text.len() + 1));
+        prop_assert_eq!(chars(a) + chars(b), text.chars().count() as u64);
+    }
+}
+
+#[test]
+fn documents_may_follow_each_other() {
+    let (found, end) = scan([&b"{\"b\":1}{\"b\":2}\n [ ] 3 \"x\"{\"b\":4"[..]]);
+    let expected = ["Brief(1) scalar 1", "document", "Brief(1) scalar 2", "document", "document", "document", "document"];
+    assert_eq!((found.lines(), end), (expected.map(String::from).to_vec(), End::Cut));
+}
+
+#[test]
+fn surrogates_pair_or_are_replaced() {
+    for (json, text) in [
+        (r#"{"a":"\ud83d\ude00"}"#, "😀"),
+        (r#"{"a":"\ud83dx"}"#, "\u{fffd}x"),
+        (r#"{"a":"\ud83d"}"#, "\u{fffd}"),
+        (r#"{"a":"\ude00"}"#, "\u{fffd}"),
+        (r#"{"a":"\ud83d\ud83d\ude00"}"#, "\u{fffd}😀"),
+        (r#"{"a":"\ud83d\n"}"#, "\u{fffd}\n"),
+    ] {
+        let (found, _) = scan([json.as_bytes()]);
+        assert_eq!(found.lines(), [format!("Long(0) text {text}").trim_end(), "document"], "{json}");
+        assert_eq!(scan(json.as_bytes().chunks(1)).0, found, "{json}");
+    }
+}
+
+#[test]
+fn a_long_key_or_short_value_is_cut_alike_however_it_comes() {
+    let key = "a".repeat(SHORT_BYTES_MAX + 1);
+    let json = format!(r#"{{"{key}":1,"b":"{key}"}}"#);
+    let short = "a".repeat(SHORT_BYTES_MAX);
+    let (found, end) = scan([json.as_bytes()]);
+    assert_eq!((found.lines(), end), (vec![format!("Brief(1) short {short}"), "document".into()], End::Between));
+    assert_eq!(scan(json.as_bytes().chunks(1)).0, found);
+}
+
+#[test]
+fn deep_nesting_costs_nothing() {
+    let json = format!(r#"{{"d":{{"b":{}{}}},"b":7}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let (found, end) = scan(json.as_bytes().chunks(999));
+    assert_eq!((found.lines(), end), (vec!["Brief(1) scalar 7".to_string(), "document".into()], End::Between));
+    assert!(size_of::<Scanner>() < 512, "{} bytes", size_of::<Scanner>());
+}

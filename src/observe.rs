@@ -1,0 +1,215 @@
+//! What one response showed: bytes and moments in, an [`Observation`] out.
+//!
+//! Chooses the framing from the content type and the first bytes, tells the dialect from the first
+//! document that shows it, and is bounded whatever is sent: nothing of a body is kept but the first
+//! document, up to [`DETECT_BYTES_MAX`], until its dialect is told.
+
+mod body;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use body::Body;
+pub use reader::DETECT_BYTES_MAX;
+
+pub use crate::dialect::{Finish, Usage};
+
+/// Microseconds on a clock that never goes back. Its zero does not matter.
+pub type Micros = u64;
+
+/// What the response's head says of its body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Head<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The `content-type`, empty if absent.
+    pub content_type: &'a [u8],
+    /// The `content-encoding`, empty if absent.
+    pub content_encoding: &'a [u8],
+}
+
+/// How the host saw the response end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Its last byte came.
+    Complete,
+    /// The client went away.
+    ClientAbort,
+    /// The upstream, or a time limit on it, broke it off.
+    UpstreamReset,
+    /// The proxy answered in the upstream's place.
+    LocalReply,
+}
+
+/// How the response ended, all things considered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything needed came.
+    Complete,
+    /// The upstream answered with a status of 400 or more.
+    HttpError,
+    /// The body of a good status reported an error.
+    StreamError,
+    /// It ended as if complete, but what it said was not finished.
+    Truncated,
+    /// The upstream, or a time limit on it, broke it off.
+    UpstreamReset,
+    /// The client went away first.
+    ClientAbort,
+    /// The proxy answered in the upstream's place.
+    LocalReply,
+}
+
+/// How a refusal was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// By a field or reason made for it.
+    Structured,
+}
+
+/// Why a body's content could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is compressed.
+    Encoding,
+    /// It is of a type that holds no text.
+    Type,
+}
+
+/// The facts of one response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The dialect's name, if it was told.
+    pub dialect: Option<&'static str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why the model stopped; of several answers' reasons the most telling.
+    pub finish: Option<Finish>,
+    /// Unicode scalar values of assistant text, or of the whole body where its dialect is not known.
+    /// `None` if it could not be read.
+    pub text_chars: Option<u64>,
+    /// As reported by the server.
+    pub usage: Usage,
+    /// Tool calls begun.
+    pub tool_calls: u64,
+    /// Whether, and how, the model refused.
+    pub refusal: Option<Refusal>,
+    /// The response reports an error: by its status, or in its body.
+    pub error: bool,
+    /// Events of an event stream, its end marker included. `None` if it was none.
+    pub events: Option<u64>,
+    /// Why it could not be read.
+    pub unread: Option<Unread>,
+    /// When it came.
+    pub timing: Timing,
+}
+
+/// When a response came, in microseconds since the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// The response's head.
+    pub first_byte_us: Option<u64>,
+    /// The first delta with text, reasoning or a tool call. Only for streams.
+    pub first_token_us: Option<u64>,
+    /// The last such delta.
+    pub last_token_us: Option<u64>,
+    /// The longest wait between two such deltas.
+    pub longest_gap_us: Option<u64>,
+    /// The end.
+    pub duration_us: u64,
+}
+
+impl Observation {
+    /// Mean time per output token after the first, in microseconds: the pace at which a reader sees
+    /// the answer grow. `None` without a stream or a report of at least two tokens.
+    pub fn time_per_output_token_us(&self) -> Option<u64> {
+        let took = self.timing.last_token_us?.checked_sub(self.timing.first_token_us?)?;
+        took.checked_div(self.usage.output?.checked_sub(1)?)
+    }
+
+    /// Output tokens per second of the whole request.
+    pub fn output_tokens_per_second(&self) -> Option<u64> {
+        self.usage.output?.saturating_mul(1_000_000).checked_div(self.timing.duration_us)
+    }
+}
+
+/// Reads one response as it passes.
+pub struct Observer {
+    body: Body,
+    is_error: bool,
+    requested: Micros,
+    timing: Timing,
+    last_token: Option<Micros>,
+}
+
+impl Observer {
+    /// The response's head has come. `requested` is the moment of the request.
+    pub fn new(head: Head<'_>, requested: Micros, now: Micros) -> Observer {
+        Observer {
+            body: Body::new(head),
+            is_error: head.status >= 400,
+            requested,
+            timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
+            last_token: None,
+        }
+    }
+
+    /// A piece of the body has come, cut anywhere.
+    pub fn push(&mut self, now: Micros, bytes: &[u8]) {
+        let deltas = self.body.streamed_deltas();
+        self.body.push(bytes);
+        if self.body.streamed_deltas() > deltas {
+            self.token(now);
+        }
+    }
+
+    /// The response has ended.
+    pub fn finish(mut self, end: End, now: Micros) -> Observation {
+        self.timing.duration_us = now.saturating_sub(self.requested);
+        let facts = self.body.finish();
+        let is_finished = facts.is_finished;
+        let outcome = match end {
+            End::LocalReply => Outcome::LocalReply,
+            _ if self.is_error => Outcome::HttpError,
+            _ if facts.seen.error => Outcome::StreamError,
+            _ if is_finished == Some(true) => Outcome::Complete,
+            End::ClientAbort => Outcome::ClientAbort,
+            End::UpstreamReset => Outcome::UpstreamReset,
+            End::Complete if is_finished == Some(false) => Outcome::Truncated,
+            End::Complete => Outcome::Complete,
+        };
+        let seen = facts.seen;
+        let finish = seen.finish();
+        let is_error = self.is_error || seen.error;
+        let refused = seen.refusal_chars > 0 || finish == Some(Finish::ContentFilter);
+        Observation {
+            dialect: facts.dialect,
+            outcome,
+            finish,
+            // What reports a failure holds no assistant text, whatever else it says.
+            text_chars: if is_error && facts.dialect.is_none() {
+                facts.text_chars.map(|_| 0)
+            } else {
+                facts.text_chars
+            },
+            usage: seen.usage,
+            tool_calls: seen.tool_calls,
+            refusal: refused.then_some(Refusal::Structured),
+            error: is_error,
+            events: facts.events,
+            unread: facts.unread,
+            timing: self.timing,
+        }
+    }
+
+    fn token(&mut self, now: Micros) {
+        let since_request = now.saturating_sub(self.requested);
+        self.timing.first_token_us.get_or_insert(since_request);
+        self.timing.last_token_us = Some(since_request);
+        if let Some(last) = self.last_token.replace(now) {
+            let gap = now.saturating_sub(last);
+            self.timing.longest_gap_us =
+                Some(self.timing.longest_gap_us.map_or(gap, |longest| longest.max(gap)));
+        }
+    }
+}

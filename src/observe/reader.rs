@@ -1,0 +1,175 @@
+//! Documents in any pieces → facts: tells the dialect, then scans with its table.
+
+use super::body::Facts;
+use crate::dialect::{self, COMMON, Dialect, Fold, Seen};
+use crate::framing::sse;
+use crate::json::{End, Scanner, chars};
+
+/// Of a document whose dialect is not told yet, this much is kept to look for it. One that does not show
+/// its dialect by then is passed over.
+pub const DETECT_BYTES_MAX: usize = 16 * 1024;
+/// The payload that announces the end of a stream.
+const DONE: &[u8] = b"[DONE]";
+
+pub(super) struct Reader {
+    fold: Fold,
+    scanner: Scanner,
+    /// The document so far, while its dialect is not told.
+    held: Vec<u8>,
+    /// The document was too long to hold and is passed over.
+    is_passed_over: bool,
+    /// How much of [`DONE`] the document is so far; `None` if it is something else.
+    done_matched: Option<usize>,
+    events: u64,
+    /// Characters of documents whose dialect was not told.
+    unknown_chars: u64,
+}
+
+impl Default for Reader {
+    fn default() -> Reader {
+        Reader {
+            fold: Fold::default(),
+            scanner: Scanner::default(),
+            held: Vec::new(),
+            is_passed_over: false,
+            done_matched: Some(0),
+            events: 0,
+            unknown_chars: 0,
+        }
+    }
+}
+
+impl Reader {
+    pub(super) fn seen(&self) -> &Seen {
+        &self.fold.seen
+    }
+
+    /// A piece of the current document.
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        match self.fold.dialect() {
+            Some(dialect) => self.scanner.push(&dialect.table, piece, &mut self.fold),
+            None => self.push_unknown(piece),
+        }
+    }
+
+    fn push_unknown(&mut self, piece: &[u8]) {
+        if self.is_passed_over {
+            self.unknown_chars = self.unknown_chars.saturating_add(chars(piece));
+            return self.scanner.push(&COMMON, piece, &mut self.fold);
+        }
+        let room = DETECT_BYTES_MAX.saturating_sub(self.held.len());
+        let (fits, rest) = piece.split_at(room.min(piece.len()));
+        self.held.extend_from_slice(fits);
+        if !rest.is_empty() {
+            self.is_passed_over = true;
+            self.read_held();
+            self.push(rest);
+        }
+    }
+
+    /// Tells the dialect from what is held, and reads that.
+    fn read_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        match dialect::detect(&held) {
+            Some(dialect) => {
+                self.unknown_chars = 0;
+                self.fold.speak(dialect);
+                self.scanner.push(&dialect.table, &held, &mut self.fold);
+            }
+            None => {
+                self.unknown_chars = self.unknown_chars.saturating_add(chars(&held));
+                self.scanner.push(&COMMON, &held, &mut self.fold);
+            }
+        }
+    }
+
+    /// The framing says that the document ends here.
+    fn end_document(&mut self) -> End {
+        if self.fold.dialect().is_none() && !self.is_passed_over {
+            self.read_held();
+        }
+        let end = match self.fold.dialect() {
+            Some(dialect) => self.scanner.end(&dialect.table, &mut self.fold),
+            None => self.scanner.end(&COMMON, &mut self.fold),
+        };
+        self.fold.end_document();
+        self.is_passed_over = false;
+        end
+    }
+
+    /// The stream has ended, perhaps inside an event.
+    pub(super) fn finish_events(mut self, is_inside: bool) -> Facts {
+        if is_inside {
+            let is_done = self.done_matched == Some(DONE.len());
+            if is_done || self.end_document() == End::Between {
+                self.events = self.events.saturating_add(1);
+            }
+            if is_done {
+                self.fold.done();
+            }
+        }
+        let is_finished = match self.fold.dialect() {
+            Some(dialect) => Some((dialect.is_finished)(self.seen())),
+            None if self.seen().is_done() => Some(true),
+            None if self.events == 0 => Some(false),
+            None => None,
+        };
+        let events = self.events;
+        self.facts(Some(events), is_finished)
+    }
+
+    /// The body, one document, has ended.
+    pub(super) fn finish_whole(mut self) -> Facts {
+        let is_finished = match self.end_document() {
+            End::Between => Some(true),
+            End::Cut => Some(false),
+            End::Broken => None,
+        };
+        self.facts(None, is_finished)
+    }
+
+    fn facts(self, events: Option<u64>, is_finished: Option<bool>) -> Facts {
+        let dialect: Option<&'static Dialect> = self.fold.dialect();
+        let seen = self.fold.seen;
+        Facts {
+            dialect: dialect.map(|dialect| (dialect.name)(&seen)),
+            text_chars: Some(if dialect.is_some() { seen.text_chars } else { self.unknown_chars }),
+            events,
+            unread: None,
+            is_finished,
+            seen,
+        }
+    }
+
+    /// Follows whether the document is `[DONE]`, which is no JSON.
+    fn match_done(&mut self, piece: &[u8]) {
+        for &byte in piece {
+            let Some(matched) = self.done_matched else { return };
+            self.done_matched = match DONE.get(matched) {
+                Some(&expected) if byte == expected => Some(matched.saturating_add(1)),
+                _ if byte.is_ascii_whitespace() && (matched == 0 || matched == DONE.len()) => Some(matched),
+                _ => None,
+            };
+        }
+    }
+}
+
+impl sse::Sink for Reader {
+    fn data(&mut self, piece: &[u8]) {
+        self.match_done(piece);
+        self.push(piece);
+    }
+
+    fn dispatch(&mut self, _kind: &[u8]) {
+        if self.done_matched == Some(DONE.len()) {
+            self.fold.done();
+        }
+        self.done_matched = Some(0);
+        self.events = self.events.saturating_add(1);
+        self.end_document();
+    }
+
+    fn error_line(&mut self) {
+        self.fold.seen.error = true;
+    }
+}
