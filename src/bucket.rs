@@ -12,3 +12,104 @@
 pub const PARTS: u32 = 1_000_000;
 /// Shards a version's requests are spread over for the verdict's variance.
 pub const SHARDS: u32 = 16;
+
+/// The hash of a bucket and that of a shard must not depend on each other, or every shard of a 10 %
+/// canary would hold another share of it.
+const BUCKET_SEED: u32 = 0;
+const SHARD_SEED: u32 = 2;
+
+/// Where on the line a key falls: `0..PARTS`.
+#[must_use]
+pub fn bucket(salt: &[u8], key: &[u8]) -> u32 {
+    scale(murmur3_x86_32(BUCKET_SEED, &[salt, b":", key]))
+}
+
+/// Spreads 32 random bits evenly over `0..PARTS`, without the bias of a remainder.
+#[must_use]
+pub fn scale(hash: u32) -> u32 {
+    // Below PARTS, so the cast loses nothing.
+    (u64::from(hash).wrapping_mul(u64::from(PARTS)) >> 32) as u32
+}
+
+/// Which of the [`SHARDS`] a key's requests are counted in. Without the salt: a key stays in its shard
+/// when a rollout is salted anew.
+#[must_use]
+pub fn shard(key: &[u8]) -> u32 {
+    murmur3_x86_32(SHARD_SEED, &[key]) % SHARDS
+}
+
+/// MurmurHash3_x86_32 (Austin Appleby, public domain) of the parts as if they were one slice.
+fn murmur3_x86_32(seed: u32, parts: &[&[u8]]) -> u32 {
+    let mut hash = seed;
+    let mut block: u32 = 0; // up to four bytes, little endian
+    let mut length: u32 = 0;
+    for &byte in parts.iter().copied().flatten() {
+        block |= u32::from(byte) << (length.wrapping_rem(4).wrapping_mul(8));
+        length = length.wrapping_add(1);
+        if length.is_multiple_of(4) {
+            hash = (hash ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
+            block = 0;
+        }
+    }
+    // A block of no bytes scrambles to 0, so the tail needs no case of its own.
+    hash ^= scramble(block);
+    hash ^= length;
+    hash ^= hash >> 16;
+    hash = hash.wrapping_mul(0x85eb_ca6b);
+    hash ^= hash >> 13;
+    hash = hash.wrapping_mul(0xc2b2_ae35);
+    hash ^ (hash >> 16)
+}
+
+fn scramble(block: u32) -> u32 {
+    block.wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PARTS, SHARDS, bucket, murmur3_x86_32, scale, shard};
+    use proptest::prelude::*;
+
+    /// From the reference implementation's own verification; `buckets.csv` has many more.
+    #[test]
+    fn known_hashes() {
+        assert_eq!(murmur3_x86_32(0, &[]), 0);
+        assert_eq!(murmur3_x86_32(1, &[]), 0x514e_28b7);
+        assert_eq!(murmur3_x86_32(0, &[b"test"]), 0xba6b_d213);
+        assert_eq!(murmur3_x86_32(0x9747_b28c, &[b"Hello, world!"]), 0x2488_4cba);
+    }
+
+    #[test]
+    fn the_ends_of_the_line() {
+        assert_eq!(scale(0), 0);
+        assert_eq!(scale(u32::MAX), PARTS - 1);
+        assert_eq!(scale(1 << 31), PARTS / 2);
+    }
+
+    /// A tenth of the line holds a tenth of the keys, and each shard a sixteenth of that tenth.
+    #[test]
+    fn buckets_and_shards_are_even_and_independent() {
+        let keys: Vec<String> = (0..160_000).map(|i| format!("conversation-{i}")).collect();
+        let mut counts = [0_u32; SHARDS as usize];
+        for key in keys.iter().filter(|key| bucket(b"chat", key.as_bytes()) < PARTS / 10) {
+            counts[shard(key.as_bytes()) as usize] += 1;
+        }
+        // 1000 expected in each, standard deviation 31.5.
+        assert!(counts.iter().all(|&n| (850..1150).contains(&n)), "{counts:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn how_the_bytes_are_cut_does_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..70), cut in 0..70_usize) {
+            let (a, b) = bytes.split_at(cut.min(bytes.len()));
+            prop_assert_eq!(murmur3_x86_32(7, &[a, b]), murmur3_x86_32(7, &[&bytes]));
+        }
+
+        #[test]
+        fn always_on_the_line(salt in any::<Vec<u8>>(), key in any::<Vec<u8>>(), hash in any::<u32>()) {
+            prop_assert!(bucket(&salt, &key) < PARTS);
+            prop_assert!(shard(&key) < SHARDS);
+            prop_assert_eq!(u64::from(scale(hash)), u64::from(hash) * 1_000_000 / (1 << 32));
+        }
+    }
+}

@@ -1,1 +1,281 @@
 //! Percentages → bucket ranges per version.
+//!
+//! In: the shares of the versions in parts per million, one set per step. Out: who owns each bucket.
+//! A step moves exactly the share that changed and touches no other version: one that loses gives back
+//! the end of its last range, one that gains takes the lowest free parts. Free parts are the baseline's.
+//! Knows nothing of names, times or keys.
+
+use crate::bucket::PARTS;
+
+/// The line `0..PARTS`, every part of which belongs to one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    baseline: usize,
+    /// In order, without gaps, never empty; neighbours belong to different versions.
+    ranges: Vec<Range>,
+}
+
+/// A stretch of the line: `start..end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The first bucket.
+    pub start: u32,
+    /// The bucket after the last.
+    pub end: u32,
+    /// Who owns it, as an index into the rollout's versions.
+    pub version: usize,
+}
+
+impl Range {
+    fn len(self) -> u32 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// What a version shall own from a step on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// An index into the rollout's versions; never the baseline's.
+    pub version: usize,
+    /// Parts per million.
+    pub parts: u32,
+}
+
+impl Split {
+    /// The empty line: everything is the baseline's.
+    #[must_use]
+    pub fn baseline(version: usize) -> Self {
+        Self { baseline: version, ranges: vec![Range { start: 0, end: PARTS, version }] }
+    }
+
+    /// The line after one more step. A version without a share gets none. Each version at most once;
+    /// together at most [`PARTS`] (what does not fit is not given).
+    #[must_use]
+    pub fn then(&self, shares: &[Share]) -> Self {
+        let target =
+            |version| shares.iter().find(|share| share.version == version).map_or(0, |share| share.parts);
+        let mut next = self.clone();
+        // All losses come first, so that what one version gives back another may take.
+        for version in self.owners() {
+            let excess = self.parts(version).saturating_sub(target(version));
+            next.give_back(version, excess);
+        }
+        for share in shares.iter().filter(|share| share.version != self.baseline) {
+            let missing = share.parts.saturating_sub(self.parts(share.version));
+            next.take(share.version, missing);
+        }
+        next
+    }
+
+    /// Who owns a bucket.
+    #[must_use]
+    pub fn version(&self, bucket: u32) -> usize {
+        self.range(bucket).map_or(self.baseline, |range| range.version)
+    }
+
+    /// The range a bucket lies in; `None` past the end of the line.
+    #[must_use]
+    pub fn range(&self, bucket: u32) -> Option<Range> {
+        self.ranges.get(self.ranges.partition_point(|range| range.end <= bucket)).copied()
+    }
+
+    /// Every range, in order, the baseline's too.
+    #[must_use]
+    pub fn ranges(&self) -> &[Range] {
+        &self.ranges
+    }
+
+    /// How much of the line a version owns, in parts per million.
+    #[must_use]
+    pub fn parts(&self, version: usize) -> u32 {
+        self.ranges.iter().filter(|range| range.version == version).map(|range| range.len()).sum()
+    }
+
+    /// The versions that own something, but for the baseline.
+    fn owners(&self) -> Vec<usize> {
+        let mut owners: Vec<usize> = self.ranges.iter().map(|range| range.version).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        owners.retain(|&version| version != self.baseline);
+        owners
+    }
+
+    /// Returns the last `parts` of a version to the baseline.
+    fn give_back(&mut self, version: usize, mut parts: u32) {
+        let mut kept = Vec::with_capacity(self.ranges.len());
+        for range in self.ranges.iter().rev() {
+            let given = if range.version == version { parts.min(range.len()) } else { 0 };
+            let cut = range.end.saturating_sub(given);
+            kept.push(Range { start: cut, version: self.baseline, ..*range });
+            kept.push(Range { end: cut, ..*range });
+            parts = parts.saturating_sub(given);
+        }
+        kept.reverse();
+        self.ranges = joined(kept);
+    }
+
+    /// Gives a version the lowest `parts` that are the baseline's.
+    fn take(&mut self, version: usize, mut parts: u32) {
+        let mut kept = Vec::with_capacity(self.ranges.len());
+        for range in &self.ranges {
+            let taken = if range.version == self.baseline { parts.min(range.len()) } else { 0 };
+            let cut = range.start.saturating_add(taken);
+            kept.push(Range { end: cut, version, ..*range });
+            kept.push(Range { start: cut, ..*range });
+            parts = parts.saturating_sub(taken);
+        }
+        self.ranges = joined(kept);
+    }
+}
+
+/// Drops empty ranges and joins neighbours of one version.
+fn joined(ranges: Vec<Range>) -> Vec<Range> {
+    let mut line: Vec<Range> = Vec::with_capacity(ranges.len());
+    for range in ranges.into_iter().filter(|range| range.len() > 0) {
+        match line.last_mut() {
+            Some(last) if last.version == range.version => last.end = range.end,
+            _ => line.push(range),
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Range, Share, Split};
+    use crate::bucket::PARTS;
+    use proptest::prelude::*;
+
+    const BASELINE: usize = 0;
+
+    fn shares(parts: &[u32]) -> Vec<Share> {
+        parts.iter().enumerate().map(|(i, &parts)| Share { version: i + 1, parts }).collect()
+    }
+
+    fn replay(steps: &[&[u32]]) -> Split {
+        steps.iter().fold(Split::baseline(BASELINE), |split, step| split.then(&shares(step)))
+    }
+
+    fn check(steps: &[&[u32]], expect: &[(u32, u32, usize)]) {
+        let split = replay(steps);
+        let found: Vec<_> = split.ranges().iter().map(|r| (r.start, r.end, r.version)).collect();
+        assert_eq!(found, expect, "{steps:?}");
+    }
+
+    #[test]
+    fn tables() {
+        check(&[], &[(0, PARTS, 0)]);
+        check(&[&[0]], &[(0, PARTS, 0)]);
+        check(&[&[10]], &[(0, 10, 1), (10, PARTS, 0)]);
+        check(&[&[PARTS]], &[(0, PARTS, 1)]);
+        check(&[&[1, 2]], &[(0, 1, 1), (1, 3, 2), (3, PARTS, 0)]);
+        check(&[&[PARTS - 1, 1]], &[(0, PARTS - 1, 1), (PARTS - 1, PARTS, 2)]);
+        // Growing keeps what one had and takes the lowest free parts.
+        check(&[&[10, 10], &[15, 10]], &[(0, 10, 1), (10, 20, 2), (20, 25, 1), (25, PARTS, 0)]);
+        // Shrinking gives back the end of the last range.
+        check(&[&[10, 10], &[15, 10], &[12, 10]], &[(0, 10, 1), (10, 20, 2), (20, 22, 1), (22, PARTS, 0)]);
+        check(&[&[10, 10], &[15, 10], &[7, 10]], &[(0, 7, 1), (7, 10, 0), (10, 20, 2), (20, PARTS, 0)]);
+        // The hole is the next to be taken, also within one step.
+        check(&[&[10, 10], &[5, 12]], &[(0, 5, 1), (5, 7, 2), (7, 10, 0), (10, 20, 2), (20, PARTS, 0)]);
+        check(&[&[PARTS], &[0, PARTS]], &[(0, PARTS, 2)]);
+    }
+
+    #[test]
+    fn every_bucket_has_an_owner() {
+        let split = replay(&[&[10, 20]]);
+        for (bucket, version) in
+            [(0, 1), (9, 1), (10, 2), (29, 2), (30, 0), (PARTS - 1, 0), (PARTS, 0), (u32::MAX, 0)]
+        {
+            assert_eq!(split.version(bucket), version, "bucket {bucket}");
+        }
+        assert_eq!(split.range(12), Some(Range { start: 10, end: 30, version: 2 }));
+        assert_eq!(split.range(PARTS), None);
+    }
+
+    #[test]
+    fn too_much_is_not_given() {
+        check(&[&[PARTS, 5]], &[(0, PARTS, 1)]);
+    }
+
+    /// The rule as the design states it, cell by cell on a line of `LINE` cells.
+    fn naive(steps: &[Vec<u32>]) -> Vec<usize> {
+        let mut line = vec![BASELINE; LINE as usize];
+        let count = |line: &[usize], version| line.iter().filter(|&&owner| owner == version).count();
+        for step in steps {
+            for (i, &want) in step.iter().enumerate() {
+                while count(&line, i + 1) > want as usize {
+                    let last = line.iter().rposition(|&owner| owner == i + 1).unwrap();
+                    line[last] = BASELINE;
+                }
+            }
+            for (i, &want) in step.iter().enumerate() {
+                while count(&line, i + 1) < want as usize {
+                    let lowest = line.iter().position(|&owner| owner == BASELINE).unwrap();
+                    line[lowest] = i + 1;
+                }
+            }
+        }
+        line
+    }
+
+    const LINE: u32 = 100;
+    const CELL: u32 = PARTS / LINE;
+
+    /// Up to four versions whose shares fit on the line.
+    fn step() -> impl Strategy<Value = Vec<u32>> {
+        prop::collection::vec(0..=LINE, 4).prop_map(|cuts| {
+            let mut left = LINE;
+            cuts.into_iter()
+                .map(|wanted| {
+                    let given = wanted.min(left);
+                    left -= given;
+                    given
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_naive_line(steps in prop::collection::vec(step(), 0..6)) {
+            let scaled: Vec<Vec<u32>> = steps.iter().map(|s| s.iter().map(|n| n * CELL).collect()).collect();
+            let split = replay(&scaled.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            for (cell, owner) in (0..LINE).zip(naive(&steps)) {
+                prop_assert_eq!(split.version(cell * CELL), owner);
+                prop_assert_eq!(split.version(cell * CELL + CELL - 1), owner);
+            }
+        }
+
+        #[test]
+        fn a_step_moves_only_what_changed(a in 0..=PARTS, b in 0..=PARTS, c in 0..=PARTS, d in 0..=PARTS) {
+            let fit = |x: u32, y: u32| [x, y.min(PARTS - x)];
+            let (first, second) = (fit(a, b), fit(c, d));
+            let (before, after) = (replay(&[&first]), replay(&[&first, &second]));
+            for (i, &parts) in second.iter().enumerate() {
+                prop_assert_eq!(after.parts(i + 1), parts, "every share is exact");
+            }
+            let mut cuts: Vec<u32> = [&before, &after].iter().flat_map(|s| s.ranges()).map(|r| r.start).collect();
+            cuts.push(PARTS);
+            cuts.sort_unstable();
+            let moved_from = |version: usize| -> u32 {
+                cuts.windows(2)
+                    .filter(|w| before.version(w[0]) == version && after.version(w[0]) != version)
+                    .map(|w| w[1] - w[0])
+                    .sum()
+            };
+            for (i, (&old, &new)) in first.iter().zip(&second).enumerate() {
+                prop_assert_eq!(moved_from(i + 1), old.saturating_sub(new));
+            }
+        }
+
+        #[test]
+        fn the_line_is_whole(steps in prop::collection::vec(step(), 0..6)) {
+            let split = replay(&steps.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let ranges = split.ranges();
+            prop_assert_eq!(ranges.first().map(|r| r.start), Some(0));
+            prop_assert_eq!(ranges.last().map(|r| r.end), Some(PARTS));
+            prop_assert!(ranges.windows(2).all(|w| w[0].end == w[1].start && w[0].version != w[1].version));
+            prop_assert!(ranges.iter().all(|r| r.start < r.end));
+        }
+    }
+}
