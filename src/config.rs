@@ -1,1 +1,188 @@
 //! The plugin's configuration: JSON in, a [`Config`] that cannot be wrong or every error at once out.
+//!
+//! Nothing after [`Config::parse`] checks anything again: header names are header names, the baseline
+//! exists, the split is laid out in ranges. What this version does not know is refused, never ignored.
+//! [`json`] reads the text, `reader` walks it and keeps the path, `rules` holds what is allowed.
+
+mod errors;
+pub mod json;
+mod reader;
+mod rules;
+
+pub use errors::{ERRORS_MAX, Error, Errors};
+
+use crate::headers::HeaderName;
+use crate::split::Split;
+
+/// Rollouts in one configuration.
+pub const ROLLOUTS_MAX: usize = 64;
+/// Versions in one rollout.
+pub const VERSIONS_MAX: usize = 16;
+/// Places to look for a key in one rollout.
+pub const KEYS_MAX: usize = 32;
+/// Overrides in one rollout.
+pub const OVERRIDES_MAX: usize = 64;
+/// Values of one override.
+pub const OVERRIDE_VALUES_MAX: usize = 256;
+/// Hosts in one match.
+pub const HOSTS_MAX: usize = 64;
+/// Headers in one match.
+pub const MATCH_HEADERS_MAX: usize = 16;
+/// Characters of a rollout's or a version's name: they are labels of every metric.
+pub const NAME_CHARS_MAX: usize = 40;
+/// Bytes of any other text.
+pub const TEXT_BYTES_MAX: usize = 256;
+/// Parts of the path to a metadata value.
+pub const METADATA_DEPTH_MAX: usize = 16;
+
+/// Headers in which clients are known to send a conversation's id, in the order they are tried where a
+/// rollout names no key. Last comes [`DEFAULT_USER_KEY`].
+pub const DEFAULT_KEYS: [&str; 7] = [
+    "x-conversation-id",
+    "x-session-id",
+    "session-id",
+    "thread-id",
+    "x-claude-code-session-id",
+    "x-litellm-session-id",
+    "x-session-affinity",
+];
+/// The header that names a user rather than a conversation.
+pub const DEFAULT_USER_KEY: &str = "x-user-id";
+
+/// What the filter was told to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Request header by which Envoy chooses the cluster.
+    pub cluster_header: HeaderName,
+    /// Request and response header that names the version.
+    pub version_header: HeaderName,
+    /// Whether the client is told the version.
+    pub version_on_response: bool,
+    /// The first that matches a request routes it. May be empty: a filter that only removes what clients
+    /// must not send, which is how releases are switched off without touching Envoy's filter chain.
+    pub rollouts: Vec<Rollout>,
+}
+
+/// One release being routed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// Label of every metric.
+    pub name: String,
+    /// Which requests it is about.
+    pub matcher: Match,
+    /// Hashed together with the key, so that two rollouts do not choose the same conversations.
+    pub salt: Vec<u8>,
+    /// Where a conversation's key is looked for; the first that yields a value wins.
+    pub keys: Vec<KeySource>,
+    /// What becomes of a request without any key.
+    pub keyless: Keyless,
+    /// The version that gets what no other has, as an index into `versions`.
+    pub baseline: usize,
+    /// At least one.
+    pub versions: Vec<Version>,
+    /// Which buckets are whose.
+    pub split: Split,
+    /// The first that holds decides, before any bucket.
+    pub overrides: Vec<Override>,
+}
+
+/// Which requests a rollout is about: all that is given must hold. The default holds for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Any of these, or any host where empty.
+    pub hosts: Vec<HostPattern>,
+    /// What the path starts with, before any query, byte for byte.
+    pub path_prefix: Option<String>,
+    /// Each of these headers has just this value.
+    pub headers: Vec<(HeaderName, String)>,
+}
+
+/// A host without its port, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostPattern {
+    /// `llm.example.com`
+    Exact(String),
+    /// `*.example.com`, kept as `.example.com`: any name below it, not itself.
+    Below(String),
+}
+
+/// A place where a key may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySource {
+    /// Where to look.
+    pub source: Source,
+    /// What the key identifies.
+    pub kind: Kind,
+}
+
+/// Where to look for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A request header's value.
+    Header(HeaderName),
+    /// A cookie of this name.
+    Cookie(String),
+    /// A query parameter of this name.
+    Query(String),
+    /// Dynamic metadata of an earlier filter: its namespace, then the keys below it.
+    Metadata(Vec<String>),
+}
+
+/// What a key identifies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A conversation, which began at some time and ends.
+    Conversation,
+    /// A user, who lives for years.
+    User,
+}
+
+/// What becomes of a request without any key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyless {
+    /// It goes to the baseline.
+    Baseline,
+    /// Each request is drawn anew.
+    Random,
+}
+
+/// One model or runtime revision behind one Envoy cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Label of every metric, and the value of the version header.
+    pub name: String,
+    /// The value of the cluster header.
+    pub cluster: String,
+    /// Never chosen, whatever names it.
+    pub stopped: bool,
+}
+
+/// Requests that ask for a version: their header has one of the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The header that counts.
+    pub header: HeaderName,
+    /// At least one; compared byte for byte with the header's value and with each item of it where it
+    /// is a comma-separated list.
+    pub values: Vec<String>,
+    /// The version asked for, as an index into the rollout's versions.
+    pub version: usize,
+}
+
+impl Config {
+    /// Reads the plugin's configuration.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, or the one place where it stops being JSON.
+    pub fn parse(text: &[u8]) -> Result<Self, Errors> {
+        Self::from_json(&json::parse(text)?)
+    }
+
+    /// The same of a tree that was read elsewhere, such as the YAML of a WasmPlugin.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_json(tree: &json::Node) -> Result<Self, Errors> {
+        rules::config(tree)
+    }
+}

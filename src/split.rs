@@ -41,6 +41,14 @@ pub struct Share {
     pub parts: u32,
 }
 
+/// Parts per million as a percentage, exactly: `12.5`, `0.0001`.
+#[must_use]
+pub fn percent(parts: u32) -> String {
+    let (whole, rest) = (parts / 10_000, parts % 10_000);
+    let text = format!("{whole}.{rest:04}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 impl Split {
     /// The empty line: everything is the baseline's.
     #[must_use]
@@ -49,7 +57,8 @@ impl Split {
     }
 
     /// The line after one more step. A version without a share gets none. Each version at most once;
-    /// together at most [`PARTS`] (what does not fit is not given).
+    /// together at most [`PARTS`] (what does not fit is not given). The order of the shares makes no
+    /// difference: versions take in their own order.
     #[must_use]
     pub fn then(&self, shares: &[Share]) -> Self {
         let target =
@@ -60,7 +69,10 @@ impl Split {
             let excess = self.parts(version).saturating_sub(target(version));
             next.give_back(version, excess);
         }
-        for share in shares.iter().filter(|share| share.version != self.baseline) {
+        let mut gains = shares.to_vec();
+        gains.retain(|share| share.version != self.baseline);
+        gains.sort_unstable_by_key(|share| share.version);
+        for share in gains {
             let missing = share.parts.saturating_sub(self.parts(share.version));
             next.take(share.version, missing);
         }
@@ -141,8 +153,9 @@ fn joined(ranges: Vec<Range>) -> Vec<Range> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 mod tests {
-    use super::{Range, Share, Split};
+    use super::{Range, Share, Split, percent};
     use crate::bucket::PARTS;
     use proptest::prelude::*;
 
@@ -195,6 +208,20 @@ mod tests {
     #[test]
     fn too_much_is_not_given() {
         check(&[&[PARTS, 5]], &[(0, PARTS, 1)]);
+    }
+
+    #[test]
+    fn the_order_of_the_shares_makes_no_difference() {
+        let mut reversed = shares(&[10, 20, 30]);
+        reversed.reverse();
+        assert_eq!(Split::baseline(BASELINE).then(&reversed), replay(&[&[10, 20, 30]]));
+    }
+
+    #[test]
+    fn percentages() {
+        for (parts, text) in [(0, "0"), (1, "0.0001"), (10_000, "1"), (125_000, "12.5"), (PARTS, "100")] {
+            assert_eq!(percent(parts), text);
+        }
     }
 
     /// The rule as the design states it, cell by cell on a line of `LINE` cells.

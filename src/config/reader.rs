@@ -1,0 +1,241 @@
+//! Walks a tree with the path in hand, so that every wrong place is found in one go.
+//!
+//! Each accessor notes what is wrong and returns `None`; the caller goes on with the rest.
+
+use super::errors::Errors;
+use super::json::Node;
+
+/// Longest piece of a configuration repeated in an error.
+const QUOTE_CHARS_MAX: usize = 60;
+/// A field is taken for a misspelling of another up to this many edits apart.
+const MISSPELLED_EDITS_MAX: usize = 2;
+
+/// A value and where it is.
+#[derive(Clone)]
+pub(super) struct Field<'a> {
+    pub(super) path: String,
+    pub(super) node: &'a Node,
+}
+
+/// An object whose fields are all known, or noted.
+pub(super) struct Object<'a> {
+    pub(super) path: String,
+    members: &'a [(String, Node)],
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn get(&self, name: &str) -> Option<Field<'a>> {
+        let (_, node) = self.members.iter().find(|(key, _)| key == name)?;
+        Some(Field { path: member(&self.path, name), node })
+    }
+}
+
+/// Collects the errors of a walk.
+#[derive(Default)]
+pub(super) struct Reader {
+    pub(super) errors: Errors,
+}
+
+impl Reader {
+    pub(super) fn error(&mut self, path: &str, message: impl Into<String>) {
+        self.errors.push(path, message);
+    }
+
+    /// An object, with each unknown or repeated field noted. `later` are fields of later versions, each
+    /// with what can be done instead.
+    pub(super) fn object<'a>(
+        &mut self,
+        field: &Field<'a>,
+        known: &[&str],
+        later: &[(&str, &str)],
+    ) -> Option<Object<'a>> {
+        let members = self.members(field)?;
+        for (name, _) in members {
+            let path = member(&field.path, name);
+            if known.contains(&name.as_str()) {
+                continue;
+            }
+            if let Some((_, instead)) = later.iter().find(|(key, _)| key == name) {
+                self.error(&path, format!("is not supported by this version of llm-canary; {instead}"));
+            } else if let Some(nearest) = nearest(name, known) {
+                self.error(&path, format!("is not a known field; did you mean {nearest}?"));
+            } else {
+                let known = listed(known);
+                self.error(&path, format!("is not a known field; the fields here are {known}"));
+            }
+        }
+        Some(Object { path: field.path.clone(), members })
+    }
+
+    /// An object whose fields the user names, with each repeated one noted.
+    pub(super) fn members<'a>(&mut self, field: &Field<'a>) -> Option<&'a [(String, Node)]> {
+        let Node::Object(members) = field.node else {
+            self.wrong_type(field, "an object {...}");
+            return None;
+        };
+        for (i, (name, _)) in members.iter().enumerate() {
+            if members.iter().take(i).any(|(earlier, _)| earlier == name) {
+                self.error(&member(&field.path, name), "is given twice; keep one");
+            }
+        }
+        Some(members)
+    }
+
+    /// A list of at most `max` items.
+    pub(super) fn list<'a>(&mut self, field: &Field<'a>, max: usize) -> Option<Vec<Field<'a>>> {
+        let Node::List(items) = field.node else {
+            self.wrong_type(field, "a list [...]");
+            return None;
+        };
+        if items.len() > max {
+            self.error(&field.path, format!("has {} items, but at most {max} are allowed", items.len()));
+            return None;
+        }
+        let item = |(i, node)| Field { path: format!("{}[{i}]", field.path), node };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    pub(super) fn string<'a>(&mut self, field: &Field<'a>) -> Option<&'a str> {
+        let text = field.node.as_str();
+        if text.is_none() {
+            self.wrong_type(field, "a string \"...\"");
+        }
+        text
+    }
+
+    pub(super) fn bool(&mut self, field: &Field<'_>) -> Option<bool> {
+        if let Node::Bool(value) = field.node {
+            return Some(*value);
+        }
+        self.wrong_type(field, "true or false");
+        None
+    }
+
+    pub(super) fn number(&mut self, field: &Field<'_>) -> Option<f64> {
+        if let Node::Number(value) = field.node {
+            return Some(*value);
+        }
+        self.wrong_type(field, "a number such as 10 or 0.5");
+        None
+    }
+
+    /// A field that must be there.
+    pub(super) fn required<'a>(&mut self, object: &Object<'a>, name: &str, what: &str) -> Option<Field<'a>> {
+        let field = object.get(name);
+        if field.is_none() {
+            self.error(&member(&object.path, name), format!("is missing; {what}"));
+        }
+        field
+    }
+
+    fn wrong_type(&mut self, field: &Field<'_>, wanted: &str) {
+        let found = match field.node {
+            Node::Null => "null; leave the field out, or".to_owned(),
+            Node::Bool(value) => format!("{value};"),
+            Node::Number(value) => format!("the number {value};"),
+            Node::String(text) => format!("the string {};", quoted(text)),
+            Node::List(_) => "a list;".to_owned(),
+            Node::Object(_) => "an object;".to_owned(),
+        };
+        self.error(&field.path, format!("is {found} write {wanted}"));
+    }
+}
+
+/// The path of an object's member.
+pub(super) fn member(path: &str, name: &str) -> String {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    match (path.is_empty(), plain) {
+        (true, true) => name.to_owned(),
+        (false, true) => format!("{path}.{name}"),
+        (_, false) => format!("{path}[{}]", quoted(name)),
+    }
+}
+
+/// A piece of the configuration, safe to print and not too long.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTE_CHARS_MAX) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
+    }
+}
+
+/// `a, b and c`, each as it is written in JSON.
+pub(super) fn listed<T: AsRef<str>>(names: &[T]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quoted(name.as_ref())).collect();
+    match names.as_slice() {
+        [] => "none".to_owned(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// The name that was probably meant.
+pub(super) fn nearest<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> {
+    let (edits, nearest) =
+        known.iter().map(|known| (edits(name, known.as_ref()), known)).min_by_key(|(n, _)| *n)?;
+    // Two edits turn any two-letter name into any other.
+    let few = edits <= MISSPELLED_EDITS_MAX && edits < name.chars().count().min(nearest.as_ref().len());
+    few.then(|| quoted(nearest.as_ref()))
+}
+
+/// Levenshtein's distance, without regard to case. Names much longer than any known one are not compared.
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let length_difference = a.len().abs_diff(b.len());
+    if length_difference > MISSPELLED_EDITS_MAX.saturating_mul(4) {
+        return length_difference;
+    }
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut next = vec![i.saturating_add(1)];
+        let mut left = i.saturating_add(1);
+        for (y, above) in b.chars().zip(row.windows(2)) {
+            let [diagonal, above] = *above else { continue };
+            let replaced = diagonal.saturating_add(usize::from(x != y));
+            left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{edits, listed, member, nearest, quoted};
+
+    #[test]
+    fn distances() {
+        for (a, b, expect) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("Split", "split", 0),
+            ("split", "splti", 2),
+        ] {
+            assert_eq!(edits(a, b), expect, "{a} {b}");
+            assert_eq!(edits(b, a), expect, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn suggestions() {
+        let known = ["name", "salt", "key", "v1"];
+        assert_eq!(nearest("nmae", &known).as_deref(), Some("\"name\""));
+        assert_eq!(nearest("keys", &known).as_deref(), Some("\"key\""));
+        assert_eq!(nearest("v2", &known).as_deref(), Some("\"v1\""));
+        assert_eq!(nearest("x", &known), None);
+        assert_eq!(nearest("something else", &known), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), &known), None);
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!(listed(&["a", "b", "c"]), "\"a\", \"b\" and \"c\"");
+        assert_eq!(member("rollouts[0]", "salt"), "rollouts[0].salt");
+        assert_eq!(member("", "salt"), "salt");
+        assert_eq!(member("split", "v1.2"), "split[\"v1.2\"]");
+        assert_eq!(quoted("a\nb"), "\"a\\nb\"");
+        assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"...", "é".repeat(60)));
+    }
+}
