@@ -16,10 +16,12 @@
 pub mod bucket;
 pub mod config;
 pub mod dialect;
+mod filter;
 pub mod framing;
 pub mod headers;
 pub mod json;
 pub mod key;
+pub mod metrics;
 pub mod observe;
 pub mod route;
 pub mod split;

@@ -60,11 +60,34 @@ pub enum Outcome {
     LocalReply,
 }
 
+impl Outcome {
+    /// The values of the label `llm_outcome`, in the order of the variants.
+    pub const NAMES: [&str; 7] = [
+        "complete",
+        "http_error",
+        "stream_error",
+        "truncated",
+        "upstream_reset",
+        "client_abort",
+        "local_reply",
+    ];
+
+    /// Its value of the label `llm_outcome`.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
 /// How a refusal was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// By a field or reason made for it.
     Structured,
+}
+
+impl Refusal {
+    /// The values of the label `llm_refusal`, in the order of the variants.
+    pub const NAMES: [&str; 1] = ["structured"];
 }
 
 /// Why a body's content could not be read.
@@ -74,6 +97,11 @@ pub enum Unread {
     Encoding,
     /// It is of a type that holds no text.
     Type,
+}
+
+impl Unread {
+    /// The values of the label `llm_unread`, in the order of the variants.
+    pub const NAMES: [&str; 2] = ["encoding", "type"];
 }
 
 /// The facts of one response.
@@ -150,6 +178,17 @@ impl Observer {
             is_error: head.status >= 400,
             requested,
             timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
+            last_token: None,
+        }
+    }
+
+    /// No response came.
+    pub fn without_response(requested: Micros) -> Observer {
+        Observer {
+            body: Body::Absent,
+            is_error: false,
+            requested,
+            timing: Timing::default(),
             last_token: None,
         }
     }

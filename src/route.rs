@@ -58,7 +58,7 @@ impl Reason {
 
     /// The value of the label `llm_reason`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Override => "override",
             Self::Split => "split",

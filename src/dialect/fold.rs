@@ -33,6 +33,18 @@ pub enum Finish {
     Error,
 }
 
+impl Finish {
+    /// The values of the label `llm_finish`, in the order of the variants; the last is for none of them.
+    pub const NAMES: [&str; 7] = ["stop", "tool_calls", "other", "length", "content_filter", "error", "none"];
+    /// The place in [`Finish::NAMES`] of an answer that gives no reason.
+    pub const NONE: usize = 6;
+
+    /// Its value of the label `llm_finish`.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
 /// The words for an end that servers share, whichever dialect they speak.
 pub(super) fn common_finish(word: &[u8]) -> Option<Finish> {
     Some(match word {

@@ -76,7 +76,8 @@ fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, End) {
 /// What the scan must find, from a parsed tree.
 fn expect(tree: &Tree, path: &str, found: &mut Found) {
     let field = PATHS.iter().find(|(p, _)| *p == path).map(|(_, field)| *field);
-    let inside = |step: &str| PATHS.iter().any(|(p, _)| p.strip_prefix(path).is_some_and(|p| p.starts_with(step)));
+    let inside =
+        |step: &str| PATHS.iter().any(|(p, _)| p.strip_prefix(path).is_some_and(|p| p.starts_with(step)));
     let mut push = |kind: &str, bytes: &str| {
         if let Some(field) = field {
             found.push(field, kind, bytes.as_bytes());
@@ -181,7 +182,15 @@ proptest! {
 #[test]
 fn documents_may_follow_each_other() {
     let (found, end) = scan([&b"{\"b\":1}{\"b\":2}\n [ ] 3 \"x\"{\"b\":4"[..]]);
-    let expected = ["Brief(1) scalar 1", "document", "Brief(1) scalar 2", "document", "document", "document", "document"];
+    let expected = [
+        "Brief(1) scalar 1",
+        "document",
+        "Brief(1) scalar 2",
+        "document",
+        "document",
+        "document",
+        "document",
+    ];
     assert_eq!((found.lines(), end), (expected.map(String::from).to_vec(), End::Cut));
 }
 
@@ -207,7 +216,10 @@ fn a_long_key_or_short_value_is_cut_alike_however_it_comes() {
     let json = format!(r#"{{"{key}":1,"b":"{key}"}}"#);
     let short = "a".repeat(SHORT_BYTES_MAX);
     let (found, end) = scan([json.as_bytes()]);
-    assert_eq!((found.lines(), end), (vec![format!("Brief(1) short {short}"), "document".into()], End::Between));
+    assert_eq!(
+        (found.lines(), end),
+        (vec![format!("Brief(1) short {short}"), "document".into()], End::Between)
+    );
     assert_eq!(scan(json.as_bytes().chunks(1)).0, found);
 }
 
@@ -215,6 +227,9 @@ fn a_long_key_or_short_value_is_cut_alike_however_it_comes() {
 fn deep_nesting_costs_nothing() {
     let json = format!(r#"{{"d":{{"b":{}{}}},"b":7}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let (found, end) = scan(json.as_bytes().chunks(999));
-    assert_eq!((found.lines(), end), (vec!["Brief(1) scalar 7".to_string(), "document".into()], End::Between));
+    assert_eq!(
+        (found.lines(), end),
+        (vec!["Brief(1) scalar 7".to_string(), "document".into()], End::Between)
+    );
     assert!(size_of::<Scanner>() < 512, "{} bytes", size_of::<Scanner>());
 }

@@ -13,11 +13,18 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 const EVENT_STREAM_STARTS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:", b"error:", b":"];
 
 pub(super) enum Body {
-    Unknown { start: Start, is_event_stream: bool },
+    Unknown {
+        start: Start,
+        is_event_stream: bool,
+    },
     Events(sse::Framer, Box<Reader>),
     Json(Box<Reader>),
-    Text { chars: u64 },
+    Text {
+        chars: u64,
+    },
     Unread(Unread),
+    /// There is no response.
+    Absent,
 }
 
 /// The first bytes after any white space, and how many of that there were.
@@ -48,6 +55,9 @@ pub(super) struct Facts {
 
 impl Body {
     pub(super) fn new(head: Head<'_>) -> Body {
+        if head.status < 200 {
+            return Body::Unread(Unread::Type); // a protocol switch: no HTTP body follows
+        }
         let encoding = head.content_encoding.trim_ascii();
         if !(encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")) {
             return Body::Unread(Unread::Encoding);
@@ -64,7 +74,8 @@ impl Body {
     pub(super) fn streamed_deltas(&self) -> u64 {
         match self {
             Body::Events(_, reader) => reader.seen().deltas,
-            Body::Unknown { .. } | Body::Json(_) | Body::Text { .. } | Body::Unread(_) => 0,
+            Body::Unknown { .. } | Body::Json(_) | Body::Text { .. } => 0,
+            Body::Unread(_) | Body::Absent => 0,
         }
     }
 
@@ -73,7 +84,7 @@ impl Body {
             Body::Events(framer, reader) => framer.push(bytes, &mut **reader),
             Body::Json(reader) => reader.push(bytes),
             Body::Text { chars: count } => *count = count.saturating_add(chars(bytes)),
-            Body::Unread(_) => {}
+            Body::Unread(_) | Body::Absent => {}
             Body::Unknown { start, is_event_stream } => {
                 let rest = start.fill(bytes);
                 if let Some(framing) = start.framing(*is_event_stream) {
@@ -90,6 +101,7 @@ impl Body {
             Body::Events(framer, reader) => reader.finish_events(framer.is_inside()),
             Body::Json(reader) => reader.finish_whole(),
             Body::Text { chars } => Facts { text_chars: Some(chars), ..Facts::default() },
+            Body::Absent => Facts::default(),
             Body::Unread(unread) => Facts { unread: Some(unread), ..Facts::default() },
             Body::Unknown { start, is_event_stream: true } => start.into_body(Framing::Events).finish(),
             Body::Unknown { start, is_event_stream: false } => start.into_body(Framing::Text).finish(),

@@ -1,0 +1,72 @@
+//! The filter inside Envoy: the only code that knows a host, and none below a branch.
+//!
+//! `abi.rs` is the proxy-wasm ABI, `host.rs` what the host can be asked, `root.rs` a loaded configuration,
+//! `http.rs` one request and its response. Here is what lives as long as the VM: the contexts.
+//!
+//! Envoy gives each worker thread a VM of its own, creates a root context for each configuration it
+//! loads and one context for each request, and calls back from a single thread, never into a
+//! callback that is running. The ABI: <https://github.com/proxy-wasm/spec>, version 0.2.1.
+
+mod abi;
+mod host;
+mod http;
+mod root;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use http::Stream;
+use root::Root;
+
+/// Envoy's name for a context.
+type ContextId = u32;
+
+/// Everything that lives as long as the VM.
+#[derive(Default)]
+struct Vm {
+    /// The configurations in use: the one in force, and older ones whose requests have not ended.
+    roots: HashMap<ContextId, Rc<Root>>,
+    streams: HashMap<ContextId, Stream>,
+}
+
+thread_local! {
+    static VM: RefCell<Vm> = RefCell::default();
+}
+
+impl Vm {
+    /// Runs `callback` on the VM. Envoy does not call back into a running callback; if it did, the inner
+    /// call would change nothing and answer with the default.
+    fn with<T: Default>(callback: impl FnOnce(&mut Vm) -> T) -> T {
+        VM.with(|vm| vm.try_borrow_mut().map(|mut vm| callback(&mut vm)).unwrap_or_default())
+    }
+
+    /// Runs `callback` on a request's context, if it has one.
+    fn with_stream(id: ContextId, callback: impl FnOnce(&mut Stream)) {
+        Vm::with(|vm| {
+            if let Some(stream) = vm.streams.get_mut(&id) {
+                callback(stream);
+            }
+        });
+    }
+
+    fn create_context(&mut self, id: ContextId, parent: ContextId) {
+        if let Some(root) = self.roots.get(&parent) {
+            self.streams.insert(id, Stream::new(Rc::clone(root)));
+        }
+    }
+
+    fn configure(&mut self, id: ContextId, text: &[u8]) -> bool {
+        let root = Root::load(text);
+        let is_good = root.is_some();
+        if let Some(root) = root {
+            self.roots.insert(id, Rc::new(root));
+        }
+        is_good
+    }
+
+    fn delete_context(&mut self, id: ContextId) {
+        self.streams.remove(&id);
+        self.roots.remove(&id);
+    }
+}

@@ -1,0 +1,71 @@
+//! A loaded configuration, with its metrics defined in Envoy.
+
+use super::host::{self, Level, MetricKind};
+use crate::config::Config;
+use crate::metrics::{self, Blocks, Kind, Update};
+use crate::observe::Observation;
+use crate::route::Decision;
+
+/// A configuration and the ids of its metrics.
+pub(super) struct Root {
+    pub(super) config: Config,
+    blocks: Blocks,
+    /// Envoy's ids of [`metrics::names`]; `None` where it refused one.
+    ids: Vec<Option<u32>>,
+}
+
+impl Root {
+    /// Loads a configuration. One that is wrong is refused, with every error in Envoy's log.
+    pub(super) fn load(text: &[u8]) -> Option<Root> {
+        match Config::parse(text) {
+            Ok(config) => {
+                let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
+                host::log(Level::Info, &format!("llm-canary {VERSION}: rollouts: {}", names.join(", ")));
+                Some(Root::new(config))
+            }
+            Err(errors) => {
+                for error in errors.iter() {
+                    host::log(Level::Error, &format!("llm-canary: configuration refused: {error}"));
+                }
+                if !text.trim_ascii_start().starts_with(b"{") {
+                    host::log(Level::Error, NOT_JSON_HINT);
+                }
+                None
+            }
+        }
+    }
+
+    fn new(config: Config) -> Root {
+        let define = |(kind, name): (Kind, String)| {
+            let kind = match kind {
+                Kind::Counter => MetricKind::Counter,
+                Kind::Histogram => MetricKind::Histogram,
+            };
+            host::define_metric(kind, &name)
+        };
+        let ids = metrics::names(&config).map(define).collect();
+        Root { blocks: Blocks::new(&config), ids, config }
+    }
+
+    pub(super) fn count_decision(&self, decision: &Decision) {
+        self.apply(self.blocks.start(decision), metrics::decided(decision));
+    }
+
+    pub(super) fn count_observation(&self, decision: &Decision, observation: &Observation) {
+        let start = self.blocks.start(decision);
+        metrics::observed(decision, observation, |update| self.apply(start, update));
+    }
+
+    fn apply(&self, start: usize, update: Update) {
+        let Some(id) = self.ids.get(start.saturating_add(update.series)).copied().flatten() else { return };
+        match update.kind {
+            Kind::Counter => host::increment_metric(id, i64::try_from(update.value).unwrap_or(i64::MAX)),
+            Kind::Histogram => host::record_metric(id, update.value),
+        };
+    }
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Envoy hands a `google.protobuf.Struct` over as protobuf.
+const NOT_JSON_HINT: &str = "llm-canary: the configuration must be a JSON object; \
+    in Envoy's own configuration give it as a google.protobuf.StringValue that holds the JSON";

@@ -1,0 +1,288 @@
+//! The catalogue of metrics, and what each decision and observation adds to them.
+//!
+//! Pure: it yields names to define, and updates to make; the filter hands both to Envoy. All metrics
+//! are defined when a configuration is loaded, one block for each (rollout, version, compare), so
+//! nothing that a client sends can become part of a name. Names carry their labels in the form that
+//! the stats tags of `envoy/envoy.yaml` take apart: `metric.label=.=value;.;label=.=value;.;`.
+
+#[cfg(test)]
+mod tests;
+
+use crate::bucket::SHARDS;
+use crate::config::Config;
+use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
+use crate::route::{Decision, Reason};
+
+/// What a metric does with a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Adds it up.
+    Counter,
+    /// Sorts it into buckets.
+    Histogram,
+}
+
+/// One metric of the catalogue, before its labels.
+pub struct Spec {
+    /// Its name in Prometheus.
+    pub name: &'static str,
+    /// What it does with a value.
+    pub kind: Kind,
+    /// The label beside rollout, version and compare, and its values.
+    pub label: Option<(&'static str, &'static [&'static str])>,
+    /// What it counts, in a sentence; the unit is in the name.
+    pub help: &'static str,
+}
+
+/// Declares the metrics: the enum to speak of them, and their specs.
+macro_rules! catalogue {
+    ($($metric:ident: $kind:ident $name:literal $([$label:literal = $values:expr])?, $help:literal;)*) => {
+        /// A metric of the catalogue.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Metric { $(#[doc = $help] $metric),* }
+
+        /// All metrics, in the order of [`Metric`].
+        pub const CATALOGUE: &[Spec] = &[$(Spec {
+            name: $name,
+            kind: Kind::$kind,
+            label: catalogue!(@label $($label, $values)?),
+            help: $help,
+        }),*];
+    };
+    (@label) => { None };
+    (@label $label:literal, $values:expr) => { Some(($label, $values)) };
+}
+
+catalogue! {
+    Decisions: Counter "llm_decisions_total" ["llm_reason" = REASONS], "Requests that got a version, by why.";
+    Requests: Counter "llm_requests_total" ["llm_outcome" = OUTCOMES], "Requests that ended, by how.";
+    Finishes: Counter "llm_finish_total" ["llm_finish" = FINISHES], "Requests that ended, by why the model stopped.";
+    Refusals: Counter "llm_refusals_total" ["llm_refusal" = REFUSALS], "Responses in which the model refused, by how that was told.";
+    ToolCalls: Counter "llm_tool_calls_total", "Tool calls.";
+    ToolResponses: Counter "llm_tool_responses_total", "Responses with at least one tool call.";
+    Tokens: Counter "llm_tokens_total" ["llm_token" = TOKENS], "Tokens as the server reported them, never estimated.";
+    UsageMissing: Counter "llm_usage_missing_total", "Complete responses of a known dialect that reported no output tokens.";
+    Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be read, by why.";
+    ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, spread over shards by their key.";
+    ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Of these, refusals.";
+    ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Of these, failures of the server or on the way to it.";
+    TimeToFirstByte: Histogram "llm_time_to_first_byte_ms", "From the request's head to the response's.";
+    TimeToFirstToken: Histogram "llm_time_to_first_token_ms", "From the request's head to the first text, reasoning or tool delta of a stream.";
+    RequestDuration: Histogram "llm_request_duration_ms", "From the request's head to the end of the response.";
+    TimePerOutputToken: Histogram "llm_time_per_output_token_us", "Mean time between a stream's output tokens, where their number is reported.";
+    LongestGap: Histogram "llm_longest_gap_ms", "The longest wait between two deltas of a stream.";
+    OutputTokensPerSecond: Histogram "llm_output_tokens_per_second", "Output tokens over the request's duration, where their number is reported.";
+    ResponseChars: Histogram "llm_response_chars", "Unicode scalar values of assistant text.";
+    OutputTokens: Histogram "llm_output_tokens", "Output tokens as reported.";
+    InputTokens: Histogram "llm_input_tokens", "Input tokens as reported.";
+    ResponseCharsTotal: Counter "llm_response_chars_total", "Exact sum of llm_response_chars.";
+    ResponseCharsSquared: Counter "llm_response_chars_squared_total", "Exact sum of its squares.";
+    OutputTokensSquared: Counter "llm_output_tokens_squared_total", "Exact sum of the squares of llm_output_tokens.";
+    TimeToFirstTokenTotal: Counter "llm_time_to_first_token_ms_total", "Exact sum of llm_time_to_first_token_ms.";
+    TimeToFirstTokenSquared: Counter "llm_time_to_first_token_ms_squared_total", "Exact sum of its squares.";
+}
+
+const REASONS: &[&str] = &{
+    let [a, b, c, d] = Reason::ALL;
+    [a.as_str(), b.as_str(), c.as_str(), d.as_str()]
+};
+const OUTCOMES: &[&str] = &Outcome::NAMES;
+const FINISHES: &[&str] = &Finish::NAMES;
+const REFUSALS: &[&str] = &Refusal::NAMES;
+const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
+const UNREADS: &[&str] = &Unread::NAMES;
+const SHARD_NAMES: &[&str] =
+    &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
+const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
+
+/// Series of one block.
+pub const BLOCK_SERIES: usize = offset(CATALOGUE.len());
+
+/// The block's series before the metric at `index` of the catalogue.
+const fn offset(index: usize) -> usize {
+    let (mut at, mut series) = (0, 0_usize);
+    while at < index && at < CATALOGUE.len() {
+        #[expect(clippy::indexing_slicing, reason = "bounded by the loop, and evaluated at compile time")]
+        let values = match CATALOGUE[at].label {
+            Some((_, values)) => values.len(),
+            None => 1,
+        };
+        series = series.saturating_add(values);
+        at = at.saturating_add(1);
+    }
+    series
+}
+
+/// Series before each metric's own, for the hot path.
+const OFFSETS: [usize; CATALOGUE.len()] = {
+    let mut offsets = [0; CATALOGUE.len()];
+    let mut at = 0;
+    while at < CATALOGUE.len() {
+        #[expect(clippy::indexing_slicing, reason = "bounded by the loop, and evaluated at compile time")]
+        {
+            offsets[at] = offset(at);
+        }
+        at = at.saturating_add(1);
+    }
+    offsets
+};
+
+/// The names of all series of a configuration, block by block: for each rollout, for each of its
+/// versions, first those that may not be compared, then those that may.
+pub fn names(config: &Config) -> impl Iterator<Item = (Kind, String)> {
+    let blocks = config.rollouts.iter().flat_map(|rollout| {
+        let versions = rollout.versions.iter();
+        versions.flat_map(move |version| ["no", "yes"].map(|compare| (&rollout.name, &version.name, compare)))
+    });
+    blocks.flat_map(|(rollout, version, compare)| {
+        let labels =
+            format!("llm_rollout=.={rollout};.;llm_version=.={version};.;llm_compare=.={compare};.;");
+        CATALOGUE.iter().flat_map(move |spec| {
+            let labels = labels.clone();
+            let (label, values) = spec.label.unwrap_or(("", &[""]));
+            values.iter().map(move |value| {
+                let name = match label {
+                    "" => format!("{}.{labels}", spec.name),
+                    _ => format!("{}.{labels}{label}=.={value};.;", spec.name),
+                };
+                (spec.kind, name)
+            })
+        })
+    })
+}
+
+/// Where the block of each (rollout, version, compare) begins.
+pub struct Blocks {
+    /// Blocks before each rollout's own.
+    rollouts: Vec<usize>,
+}
+
+impl Blocks {
+    /// Counts the blocks of a configuration.
+    pub fn new(config: &Config) -> Blocks {
+        let rollouts = config.rollouts.iter().scan(0_usize, |before, rollout| {
+            let here = *before;
+            *before = here.saturating_add(rollout.versions.len().saturating_mul(2));
+            Some(here)
+        });
+        Blocks { rollouts: rollouts.collect() }
+    }
+
+    /// The first series of the decision's block, as a position in [`names`].
+    pub fn start(&self, decision: &Decision) -> usize {
+        let before = self.rollouts.get(decision.rollout).copied().unwrap_or(0);
+        let here = decision.version.saturating_mul(2).saturating_add(usize::from(decision.compare));
+        before.saturating_add(here).saturating_mul(BLOCK_SERIES)
+    }
+}
+
+/// A series to update: its position in its block, its kind, and the value to add or record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// Position in the block.
+    pub series: usize,
+    /// Whether the value is added or recorded.
+    pub kind: Kind,
+    /// The value.
+    pub value: u64,
+}
+
+/// What a decision adds.
+pub fn decided(decision: &Decision) -> Update {
+    update(Metric::Decisions, decision.reason as usize, 1)
+}
+
+/// What a response adds. Counters that would not change are left out.
+pub fn observed(decision: &Decision, observation: &Observation, mut emit: impl FnMut(Update)) {
+    let mut put = |metric, label, value: u64| {
+        let update = update(metric, label, value);
+        if value > 0 || update.kind == Kind::Histogram {
+            emit(update);
+        }
+    };
+    let outcome = observation.outcome;
+    put(Metric::Requests, outcome as usize, 1);
+    put(Metric::Finishes, observation.finish.map_or(Finish::NONE, |finish| finish as usize), 1);
+    if let Some(refusal) = observation.refusal {
+        put(Metric::Refusals, refusal as usize, 1);
+    }
+    put(Metric::ToolCalls, 0, observation.tool_calls);
+    put(Metric::ToolResponses, 0, u64::from(observation.tool_calls > 0));
+    let usage = observation.usage;
+    for (label, tokens) in
+        [usage.input, usage.cached_input, usage.output, usage.reasoning].into_iter().enumerate()
+    {
+        put(Metric::Tokens, label, tokens.unwrap_or(0));
+    }
+    let is_usage_missing =
+        outcome == Outcome::Complete && observation.dialect.is_some() && usage.output.is_none();
+    put(Metric::UsageMissing, 0, u64::from(is_usage_missing));
+    if let Some(unread) = observation.unread {
+        put(Metric::Unread, unread as usize, 1);
+    }
+    if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {
+        put(Metric::ShardRequests, shard, 1);
+        put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
+        put(Metric::ShardErrors, shard, u64::from(is_failure(outcome)));
+    }
+
+    let timing = &observation.timing;
+    if let Some(first_byte_us) = timing.first_byte_us {
+        put(Metric::TimeToFirstByte, 0, ms(first_byte_us));
+    }
+    if let Some(first_token_us) = timing.first_token_us {
+        let first_token_ms = ms(first_token_us);
+        put(Metric::TimeToFirstToken, 0, first_token_ms);
+        put(Metric::TimeToFirstTokenTotal, 0, first_token_ms);
+        put(Metric::TimeToFirstTokenSquared, 0, squared(first_token_ms));
+    }
+    put(Metric::RequestDuration, 0, ms(timing.duration_us));
+    if let Some(us) = observation.time_per_output_token_us() {
+        put(Metric::TimePerOutputToken, 0, us);
+    }
+    if let Some(longest_gap_us) = timing.longest_gap_us {
+        put(Metric::LongestGap, 0, ms(longest_gap_us));
+    }
+    if let Some(rate) = observation.output_tokens_per_second() {
+        put(Metric::OutputTokensPerSecond, 0, rate);
+    }
+    // What reports a failure from its first byte is no answer whose length could be compared.
+    let is_answer = !matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
+    if let Some(chars) = observation.text_chars.filter(|_| is_answer) {
+        put(Metric::ResponseChars, 0, chars);
+        put(Metric::ResponseCharsTotal, 0, chars);
+        put(Metric::ResponseCharsSquared, 0, squared(chars));
+    }
+    if let Some(tokens) = usage.output {
+        put(Metric::OutputTokens, 0, tokens);
+        put(Metric::OutputTokensSquared, 0, squared(tokens));
+    }
+    if let Some(tokens) = usage.input {
+        put(Metric::InputTokens, 0, tokens);
+    }
+}
+
+fn update(metric: Metric, label: usize, value: u64) -> Update {
+    let index = metric as usize;
+    let kind = CATALOGUE.get(index).map_or(Kind::Counter, |spec| spec.kind);
+    let series = OFFSETS.get(index).copied().unwrap_or(0).saturating_add(label);
+    Update { series, kind, value }
+}
+
+/// The outcomes that speak against a version. A client that goes away does not.
+fn is_failure(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Complete | Outcome::ClientAbort => false,
+        Outcome::HttpError | Outcome::StreamError | Outcome::Truncated => true,
+        Outcome::UpstreamReset | Outcome::LocalReply => true,
+    }
+}
+
+/// To the nearest millisecond.
+fn ms(us: u64) -> u64 {
+    us.saturating_add(500) / 1000
+}
+
+fn squared(value: u64) -> u64 {
+    value.saturating_mul(value)
+}
