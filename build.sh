@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Usage: ./build.sh [--help]
+#
+# Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm. The last line on
+# stdout is its path, from the repository's root, and its size: `target/llm_canary.wasm N bytes`.
+# Words go to stderr.
+#
+# LLM_CANARY_WASM_TOOLCHAIN chooses how to come by a compiler for that target:
+#   auto       the first of these that works (default)
+#   installed  the target is installed
+#   rustup     rustup target add wasm32-wasip1
+#   debian     Debian's packages, unpacked in the cache, with std built once; needs no root
+#
+# The same source and the same compiler give the same bytes, in whatever folder they are built.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$root"
+# shellcheck source=scripts/lib.sh
+source scripts/lib.sh
+# shellcheck source=scripts/wasm_toolchain.sh
+source scripts/wasm_toolchain.sh
+
+# memchr, which finds quotes and line ends, has a SIMD form; Envoy's V8 runs it.
+target_features=+simd128
+
+case ${1:-} in
+  "") ;;
+  -h | --help)
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
+  *)
+    say "error: unknown option $1; try ./build.sh --help"
+    exit 2
+    ;;
+esac
+
+way=${LLM_CANARY_WASM_TOOLCHAIN:-auto}
+case $way in
+  auto | installed | rustup | debian) ;;
+  *)
+    say "error: LLM_CANARY_WASM_TOOLCHAIN=$way is not a way to build; use auto, installed, rustup or debian"
+    exit 2
+    ;;
+esac
+wasm_toolchain "$way" || {
+  say "error: nothing here can build for $WASM_TARGET. Any one of these is enough:"
+  say "  - rustup target add $WASM_TARGET"
+  say "  - a Debian with access to its packages"
+  exit 1
+}
+
+# Paths of this machine would reach the module through panic messages, so each gets a fixed
+# name. In the encoded form words are parted by 0x1f: a path may hold spaces.
+flags="-Ctarget-feature=$target_features"
+for remap in "$root=/llm-canary" "${CARGO_HOME:-$HOME/.cargo}=/cargo" "${WASM_REMAP[@]}"; do
+  flags+=$'\x1f'"--remap-path-prefix=$remap"
+done
+
+# One crate type alone: with the library beside it cargo switches LTO off (rust-lang/cargo#9672).
+env "${WASM_ENVIRONMENT[@]}" CARGO_ENCODED_RUSTFLAGS="$flags" \
+  "$WASM_CARGO" rustc --lib --release --locked --crate-type cdylib \
+  --target "$WASM_TARGET" --target-dir target/wasm >&2
+
+# Put in place by a rename, so that an Envoy that starts meanwhile reads a whole file.
+module=target/llm_canary.wasm
+cp "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new"
+mv "$module.new" "$module"
+printf '%s %s bytes\n' "$module" "$(($(wc -c <"$module")))"

