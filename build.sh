@@ -51,17 +51,21 @@ wasm_toolchain "$way" || {
   exit 1
 }
 
+cargo_for_wasm() { env "${WASM_ENVIRONMENT[@]}" "$WASM_CARGO" "$@" >&2; }
+
 # Paths of this machine would reach the module through panic messages, so each gets a fixed
-# name. In the encoded form words are parted by 0x1f: a path may hold spaces.
-flags="-Ctarget-feature=$target_features"
-for remap in "$root=/llm-canary" "${CARGO_HOME:-$HOME/.cargo}=/cargo" "${WASM_REMAP[@]}"; do
-  flags+=$'\x1f'"--remap-path-prefix=$remap"
+# name. The last prefix that matches counts: the sources of crates lie deeper than cargo's home.
+cargo_for_wasm fetch --locked --target "$WASM_TARGET"
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+remaps=("$cargo_home=/cargo")
+for folder in "$cargo_home"/registry/src/*; do
+  remaps+=("$folder=/crates")
 done
+flags=$(wasm_flags "-Ctarget-feature=$target_features" "${remaps[@]}" "$root=/llm-canary" "${WASM_REMAP[@]}")
 
 # One crate type alone: with the library beside it cargo switches LTO off (rust-lang/cargo#9672).
-env "${WASM_ENVIRONMENT[@]}" CARGO_ENCODED_RUSTFLAGS="$flags" \
-  "$WASM_CARGO" rustc --lib --release --locked --crate-type cdylib \
-  --target "$WASM_TARGET" --target-dir target/wasm >&2
+CARGO_ENCODED_RUSTFLAGS="$flags" cargo_for_wasm rustc --lib --release --locked \
+  --crate-type cdylib --target "$WASM_TARGET" --target-dir target/wasm
 
 # Put in place by a rename, so that an Envoy that starts meanwhile reads a whole file.
 module=target/llm_canary.wasm

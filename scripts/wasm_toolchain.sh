@@ -6,7 +6,7 @@
 # Needs scripts/lib.sh.
 
 WASM_TARGET=wasm32-wasip1
-WASM_CARGO=cargo    # the command to call
+WASM_CARGO=cargo # the command to call
 WASM_ENVIRONMENT=() # the environment it needs, as NAME=VALUE
 WASM_REMAP=()       # path prefixes of this machine that may reach the module, as FROM=TO
 
@@ -33,7 +33,7 @@ _wasm_installed() {
   # The source of std has a path of its own when the component rust-src is there.
   sysroot=$(rustc --print sysroot) || return 1
   # shellcheck disable=SC2034 # read by build.sh
-  WASM_REMAP=("$sysroot/lib/rustlib/src/rust=/rustc/$(_wasm_commit rustc)")
+  WASM_REMAP=("$sysroot/lib/rustlib/src/rust=/rustc/$(rustc -vV | _wasm_commit)")
 }
 
 _wasm_rustup() {
@@ -108,16 +108,16 @@ _wasm_make_debian() (
 
 # _wasm_build_std USR FOLDER: builds std in FOLDER and puts it where the rustc in USR looks.
 _wasm_build_std() {
-  local usr=$1 folder=$2 libraries="$1/lib/rustlib/$WASM_TARGET/lib" flags
+  local usr=$1 folder=$2 libraries="$1/lib/rustlib/$WASM_TARGET/lib" commit flags
   mkdir -p "$folder/src" "$libraries/self-contained" || return 1
   printf '%s\n' '[package]' 'name = "seed"' 'version = "0.0.0"' 'edition = "2021"' \
     '[profile.release]' 'panic = "abort"' >"$folder/Cargo.toml"
   : >"$folder/src/lib.rs"
   _wasm_use_debian "$usr"
   # Bitcode, or link-time optimisation stops at the border of std.
-  flags="-Cembed-bitcode=yes"$'\x1f'"--remap-path-prefix=$(realpath "$usr/lib/rustlib/src/rust")=/rustc/$(
-    env "${WASM_ENVIRONMENT[@]}" bash -c "$(declare -f _wasm_commit); _wasm_commit rustc"
-  )"$'\x1f'"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+  commit=$(env "${WASM_ENVIRONMENT[@]}" "$usr/bin/rustc" -vV | _wasm_commit) || return 1
+  flags=$(wasm_flags -Cembed-bitcode=yes "${CARGO_HOME:-$HOME/.cargo}=/cargo" \
+    "$usr/lib/rustlib/src/rust=/rustc/$commit")
   (cd "$folder" && env "${WASM_ENVIRONMENT[@]}" RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS="$flags" \
     "$WASM_CARGO" build --release --target "$WASM_TARGET" --target-dir "$folder/target" \
     -Zbuild-std=std,panic_abort >&2) || return 1
@@ -126,7 +126,18 @@ _wasm_build_std() {
     cp "$usr"/lib/wasm32-wasi/{libc.a,crt1-command.o,crt1-reactor.o} "$libraries/self-contained/"
 }
 
-_wasm_commit() { "$1" -vV | sed -n 's/^commit-hash: //p'; }
+_wasm_commit() { sed -n 's/^commit-hash: //p'; }
+
+# wasm_flags FLAG FROM=TO...: rustc's flags in cargo's encoded form, where 0x1f parts the
+# words, because a path may hold spaces.
+wasm_flags() {
+  local remap
+  printf '%s' "$1"
+  shift
+  for remap in "$@"; do
+    printf '\x1f--remap-path-prefix=%s' "$remap"
+  done
+}
 
 # Debian's name for the folder of this machine's libraries, such as x86_64-linux-gnu.
 _wasm_multiarch() {
