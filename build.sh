@@ -51,20 +51,12 @@ wasm_toolchain "$way" || {
   exit 1
 }
 
-cargo_for_wasm() { env "${WASM_ENVIRONMENT[@]}" "$WASM_CARGO" "$@" >&2; }
-
-# Paths of this machine would reach the module through panic messages, so each gets a fixed
-# name. The last prefix that matches counts: the sources of crates lie deeper than cargo's home.
-cargo_for_wasm fetch --locked --target "$WASM_TARGET"
-cargo_home=${CARGO_HOME:-$HOME/.cargo}
-remaps=("$cargo_home=/cargo")
-for folder in "$cargo_home"/registry/src/*; do
-  remaps+=("$folder=/crates")
-done
-flags=$(wasm_flags "-Ctarget-feature=$target_features" "${remaps[@]}" "$root=/llm-canary" "${WASM_REMAP[@]}")
+# Fetched first: wasm_flags names the folders of crates that it finds.
+wasm_cargo fetch --locked --target "$WASM_TARGET"
+flags=$(wasm_flags "-Ctarget-feature=$target_features" "$root=/llm-canary" "${WASM_REMAP[@]}")
 
 # One crate type alone: with the library beside it cargo switches LTO off (rust-lang/cargo#9672).
-CARGO_ENCODED_RUSTFLAGS="$flags" cargo_for_wasm rustc --lib --release --locked \
+CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo rustc --lib --release --locked \
   --crate-type cdylib --target "$WASM_TARGET" --target-dir target/wasm
 
 # Put in place by a rename, so that an Envoy that starts meanwhile reads a whole file.

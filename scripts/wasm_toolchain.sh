@@ -114,13 +114,13 @@ _wasm_build_std() {
     '[profile.release]' 'panic = "abort"' >"$folder/Cargo.toml"
   : >"$folder/src/lib.rs"
   _wasm_use_debian "$usr"
-  # Bitcode, or link-time optimisation stops at the border of std.
   commit=$(env "${WASM_ENVIRONMENT[@]}" "$usr/bin/rustc" -vV | _wasm_commit) || return 1
-  flags=$(wasm_flags -Cembed-bitcode=yes "${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-    "$usr/lib/rustlib/src/rust=/rustc/$commit")
-  (cd "$folder" && env "${WASM_ENVIRONMENT[@]}" RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS="$flags" \
-    "$WASM_CARGO" build --release --target "$WASM_TARGET" --target-dir "$folder/target" \
-    -Zbuild-std=std,panic_abort >&2) || return 1
+  cd "$folder" || return 1
+  RUSTC_BOOTSTRAP=1 wasm_cargo fetch -Zbuild-std --target "$WASM_TARGET" || return 1
+  # Bitcode, or link-time optimisation stops at the border of std.
+  flags=$(wasm_flags -Cembed-bitcode=yes "$usr/lib/rustlib/src/rust=/rustc/$commit")
+  RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo build --release \
+    --target "$WASM_TARGET" --target-dir "$folder/target" -Zbuild-std=std,panic_abort || return 1
   find "$folder/target/$WASM_TARGET/release/deps" -name '*.rlib' ! -name 'libseed-*' \
     -exec cp {} "$libraries/" \; &&
     cp "$usr"/lib/wasm32-wasi/{libc.a,crt1-command.o,crt1-reactor.o} "$libraries/self-contained/"
@@ -128,13 +128,21 @@ _wasm_build_std() {
 
 _wasm_commit() { sed -n 's/^commit-hash: //p'; }
 
-# wasm_flags FLAG FROM=TO...: rustc's flags in cargo's encoded form, where 0x1f parts the
-# words, because a path may hold spaces.
+# wasm_cargo ARGUMENT...: cargo of the toolchain chosen, all its words on stderr.
+wasm_cargo() { env "${WASM_ENVIRONMENT[@]}" "$WASM_CARGO" "$@" >&2; }
+
+# wasm_flags FLAG FROM=TO...: FLAG and path prefixes to rename, for CARGO_ENCODED_RUSTFLAGS.
+# Paths of this machine would reach the module through panic messages, so each gets a fixed
+# name. The last prefix that matches counts: the sources of crates lie deeper than cargo's home.
+# In the encoded form 0x1f parts the words, because a path may hold spaces.
 wasm_flags() {
-  local remap
-  printf '%s' "$1"
-  shift
-  for remap in "$@"; do
+  local flag=$1 home=${CARGO_HOME:-$HOME/.cargo} folder remap
+  local remaps=("$home=/cargo")
+  for folder in "$home"/registry/src/*; do
+    remaps+=("$folder=/crates")
+  done
+  printf '%s' "$flag"
+  for remap in "${remaps[@]}" "${@:2}"; do
     printf '\x1f--remap-path-prefix=%s' "$remap"
   done
 }
