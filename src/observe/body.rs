@@ -104,7 +104,7 @@ impl Body {
             Body::Absent => Facts::default(),
             Body::Unread(unread) => Facts { unread: Some(unread), ..Facts::default() },
             Body::Unknown { start, is_event_stream: true } => start.into_body(Framing::Events).finish(),
-            Body::Unknown { start, is_event_stream: false } => start.into_body(Framing::Text).finish(),
+            Body::Unknown { .. } => Facts { text_chars: Some(0), ..Facts::default() },
         }
     }
 }

@@ -21,7 +21,9 @@ pub(super) struct Reader {
     /// How much of [`DONE`] the document is so far; `None` if it is something else.
     done_matched: Option<usize>,
     events: u64,
-    /// Characters of documents whose dialect was not told.
+    /// Characters of the current document, while its dialect is not told.
+    document_chars: u64,
+    /// Characters of complete documents whose dialect was not told.
     unknown_chars: u64,
 }
 
@@ -34,6 +36,7 @@ impl Default for Reader {
             is_passed_over: false,
             done_matched: Some(0),
             events: 0,
+            document_chars: 0,
             unknown_chars: 0,
         }
     }
@@ -54,7 +57,7 @@ impl Reader {
 
     fn push_unknown(&mut self, piece: &[u8]) {
         if self.is_passed_over {
-            self.unknown_chars = self.unknown_chars.saturating_add(chars(piece));
+            self.document_chars = self.document_chars.saturating_add(chars(piece));
             return self.scanner.push(&COMMON, piece, &mut self.fold);
         }
         let room = DETECT_BYTES_MAX.saturating_sub(self.held.len());
@@ -72,19 +75,18 @@ impl Reader {
         let held = std::mem::take(&mut self.held);
         match dialect::detect(&held) {
             Some(dialect) => {
-                self.unknown_chars = 0;
                 self.fold.speak(dialect);
                 self.scanner.push(&dialect.table, &held, &mut self.fold);
             }
             None => {
-                self.unknown_chars = self.unknown_chars.saturating_add(chars(&held));
+                self.document_chars = chars(&held);
                 self.scanner.push(&COMMON, &held, &mut self.fold);
             }
         }
     }
 
-    /// The framing says that the document ends here.
-    fn end_document(&mut self) -> End {
+    /// The framing says that the document ends here, complete or cut off.
+    fn end_document(&mut self, is_complete: bool) -> End {
         if self.fold.dialect().is_none() && !self.is_passed_over {
             self.read_held();
         }
@@ -94,6 +96,10 @@ impl Reader {
         };
         self.fold.end_document();
         self.is_passed_over = false;
+        let document_chars = std::mem::take(&mut self.document_chars);
+        if is_complete || end == End::Between {
+            self.unknown_chars = self.unknown_chars.saturating_add(document_chars);
+        }
         end
     }
 
@@ -101,7 +107,7 @@ impl Reader {
     pub(super) fn finish_events(mut self, is_inside: bool) -> Facts {
         if is_inside {
             let is_done = self.done_matched == Some(DONE.len());
-            if is_done || self.end_document() == End::Between {
+            if is_done || self.end_document(false) == End::Between {
                 self.events = self.events.saturating_add(1);
             }
             if is_done {
@@ -120,7 +126,7 @@ impl Reader {
 
     /// The body, one document, has ended.
     pub(super) fn finish_whole(mut self) -> Facts {
-        let is_finished = match self.end_document() {
+        let is_finished = match self.end_document(false) {
             End::Between => Some(true),
             End::Cut => Some(false),
             End::Broken => None,
@@ -166,7 +172,7 @@ impl sse::Sink for Reader {
         }
         self.done_matched = Some(0);
         self.events = self.events.saturating_add(1);
-        self.end_document();
+        self.end_document(true);
     }
 
     fn error_line(&mut self) {

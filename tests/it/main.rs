@@ -1,8 +1,11 @@
 //! Tests that see the crate from outside.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stderr,
     reason = "a test may panic, and says aloud what it skips"
 )]
 
 mod corpus;
+mod filter;
+mod host;

@@ -1,0 +1,257 @@
+//! The whole filter on the fake host.
+
+use crate::host::{Cut, Envoy, STATUSES};
+
+const CONFIG: &str = r#"{"rollouts":[{
+    "name": "chat", "match": {"path_prefix": "/v1/"}, "salt": "s",
+    "key": [{"header": "x-conversation-id"}, {"metadata": "envoy.filters.http.jwt_authn/payload/sub"}],
+    "baseline": "v1",
+    "versions": [{"name": "v1", "cluster": "llm-v1"}, {"name": "v2", "cluster": "llm-v2"}],
+    "split": {"v2": 50},
+    "overrides": [{"header": "x-llm-cohort", "values": ["staff"], "version": "v2"}]}]}"#;
+
+const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
+/// Assistant text in [`STREAM`], in characters.
+const STREAM_CHARS: u64 = 13;
+
+fn path() -> (&'static str, &'static [u8]) {
+    (":path", b"/v1/chat/completions")
+}
+
+fn versions(envoy: &mut Envoy, keys: impl IntoIterator<Item = String>) -> Vec<Vec<u8>> {
+    let mut version = |key: String| {
+        let id = envoy.request(&[path(), ("x-conversation-id", key.as_bytes())]);
+        id.upstream_header("x-llm-version").unwrap()
+    };
+    keys.into_iter().map(&mut version).collect()
+}
+
+#[test]
+fn a_conversation_is_routed_marked_and_counted() {
+    let mut envoy = Envoy::with(CONFIG);
+    let id = envoy.request(&[path(), ("x-llm-cohort", b"staff"), ("accept-encoding", b"gzip, br")]);
+    assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v2");
+    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+    assert_eq!(id.upstream_header("accept-encoding").unwrap(), b"identity");
+    assert_eq!(id.filter_state("llm_version").unwrap(), "v2");
+    assert_eq!(id.filter_state("llm_reason").unwrap(), "override");
+    let id = id.event_stream();
+    assert_eq!(id.client_header("x-llm-version").unwrap(), b"v2");
+    id.chunk(STREAM).complete();
+    let labels = "llm_rollout=chat,llm_version=v2,llm_compare=no";
+    let metrics = envoy.metrics();
+    assert_eq!(metrics[&format!("llm_decisions_total{{{labels},llm_reason=override}}")], [1]);
+    assert_eq!(metrics[&format!("llm_requests_total{{{labels},llm_outcome=complete}}")], [1]);
+    assert_eq!(metrics[&format!("llm_finish_total{{{labels},llm_finish=stop}}")], [1]);
+    assert_eq!(metrics[&format!("llm_response_chars_total{{{labels}}}")], [STREAM_CHARS]);
+    assert_eq!(
+        metrics[&format!("llm_response_chars_squared_total{{{labels}}}")],
+        [STREAM_CHARS * STREAM_CHARS]
+    );
+    assert_eq!(metrics[&format!("llm_tokens_total{{{labels},llm_token=output}}")], [7]);
+    assert_eq!(metrics[&format!("llm_time_to_first_token_ms{{{labels}}}")].len(), 1);
+}
+
+#[test]
+fn only_a_drawn_version_may_be_compared() {
+    let mut envoy = Envoy::with(CONFIG);
+    for i in 0..40 {
+        envoy.request(&[path(), ("x-conversation-id", format!("c{i}").as_bytes())]);
+    }
+    envoy.request(&[path()]);
+    assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes"), 40);
+    assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes,llm_reason=split"), 40);
+    assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v1,llm_compare=no,llm_reason=keyless"), 1);
+}
+
+#[test]
+fn a_client_chooses_nothing_by_our_headers() {
+    let mut envoy = Envoy::with(CONFIG);
+    let sent: &[(&str, &[u8])] =
+        &[("x-llm-cluster", b"evil"), ("x-llm-version", b"v2"), ("x-llm-version", b"\xff")];
+    let id = envoy.request(&[&[path()], sent].concat());
+    assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v1");
+    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v1");
+    // Also where no rollout matches: nothing of it may choose a cluster in another route.
+    let id = envoy.request(&[&[(":path", &b"/health"[..])], sent].concat());
+    assert_eq!(id.upstream_header("x-llm-cluster"), None);
+    assert_eq!(id.upstream_header("x-llm-version"), None);
+    id.event_stream().chunk(STREAM).complete();
+    assert_eq!(envoy.sum("llm_requests_total", ""), 0);
+}
+
+#[test]
+fn any_bytes_are_a_key_and_never_a_name() {
+    let mut envoy = Envoy::with(CONFIG);
+    let names = envoy.names();
+    for byte in 0..=255_u8 {
+        let key = [b'k', byte, 0xff, b';', b'='];
+        let headers: [(&str, &[u8]); 4] =
+            [path(), ("x-conversation-id", &key), ("cookie", &key), ("x-llm-cohort", &key)];
+        let (first, second) = (envoy.request(&headers), envoy.request(&headers));
+        assert_eq!(first.upstream_header("x-llm-version"), second.upstream_header("x-llm-version"));
+        first
+            .respond("200", &[("content-type", &key), ("content-encoding", b"")], false)
+            .chunk(&key)
+            .complete();
+    }
+    assert_eq!(envoy.names(), names);
+}
+
+#[test]
+fn a_key_may_come_from_an_earlier_filter() {
+    let mut envoy = Envoy::with(CONFIG);
+    let metadata: &[&str] = &["envoy.filters.http.jwt_authn", "payload", "sub"];
+    for i in 0..50 {
+        let key = format!("user-{i}");
+        let id = envoy.request_with(&[path()], &[(metadata, key.as_bytes())]);
+        let by_metadata = id.upstream_header("x-llm-version").unwrap();
+        assert_eq!([by_metadata], versions(&mut envoy, [key])[..]);
+    }
+}
+
+#[test]
+fn each_ending_is_counted_once_under_its_name() {
+    let half = &STREAM[..STREAM.len() / 2];
+    type Play = fn(&mut Envoy, &[u8]);
+    let cases: &[(&str, Play)] = &[
+        ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).complete()),
+        ("complete", |e, _| {
+            // Cut after its last needed event: nothing is lost.
+            e.request(&[path()]).event_stream().chunk(STREAM).cut(Cut::Client);
+        }),
+        ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).trailers().end()),
+        ("truncated", |e, half| e.request(&[path()]).event_stream().chunk(half).complete()),
+        ("truncated", |e, _| e.request(&[path()]).event_stream().complete()),
+        ("client_abort", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Client)),
+        ("client_abort", |e, _| e.request(&[path()]).cut(Cut::Client)),
+        ("upstream_reset", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Upstream)),
+        ("upstream_reset", |e, _| e.request(&[path()]).cut(Cut::Upstream)),
+        ("stream_error", |e, half| {
+            let id = e.request(&[path()]).event_stream().chunk(half);
+            id.chunk(b"\n\ndata: {\"error\":{\"message\":\"out of memory\"}}\n\n").complete();
+        }),
+        ("http_error", |e, _| {
+            let id = e.request(&[path()]).respond("503", &[("content-type", b"application/json")], false);
+            id.chunk(b"{\"error\":{\"message\":\"busy\"}}").complete();
+        }),
+        ("http_error", |e, _| e.request(&[path()]).respond("404", &[], true).end()),
+        ("local_reply", |e, _| {
+            e.request(&[path()]).respond_locally("503").chunk(b"no healthy upstream").complete()
+        }),
+    ];
+    for (number, (outcome, play)) in cases.iter().enumerate() {
+        std::thread::scope(|scope| {
+            // A thread is a VM.
+            scope.spawn(|| {
+                let mut envoy = Envoy::with(CONFIG);
+                play(&mut envoy, half);
+                let outcomes = envoy.sum("llm_requests_total", &format!("llm_outcome={outcome}"));
+                assert_eq!(
+                    (outcomes, envoy.sum("llm_requests_total", "")),
+                    (1, 1),
+                    "case {number}: {outcome}"
+                );
+            });
+        });
+    }
+}
+
+#[test]
+fn a_cut_stream_counts_the_length_seen_so_far() {
+    for cut in 0..STREAM.len() {
+        let mut envoy = Envoy::with(CONFIG);
+        let before = envoy.sum("llm_response_chars_total", "");
+        envoy.request(&[path()]).event_stream().chunk(&STREAM[..cut]).cut(Cut::Upstream);
+        let chars = envoy.sum("llm_response_chars_total", "") - before;
+        assert!(chars <= STREAM_CHARS, "cut at {cut}: {chars}");
+        if cut > STREAM.len() - 200 {
+            assert_eq!(chars, STREAM_CHARS, "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn streams_interleave() {
+    let mut envoy = Envoy::with(CONFIG);
+    let ids: Vec<_> = (0..20).map(|_| envoy.request(&[path()]).event_stream()).collect();
+    for chunk in STREAM.chunks(7) {
+        ids.iter().for_each(|id| drop(id.chunk(chunk)));
+    }
+    ids.into_iter().for_each(|id| id.complete());
+    assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete"), 20);
+    assert_eq!(envoy.sum("llm_response_chars_total", ""), 20 * STREAM_CHARS);
+}
+
+#[test]
+fn a_new_configuration_takes_over_and_streams_in_flight_keep_the_old() {
+    let mut envoy = Envoy::with(CONFIG);
+    let old = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+    assert!(envoy.configure(CONFIG.replace("llm-v2\"", "llm-v2\", \"stopped\": true").as_bytes()));
+    let new = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+    assert_eq!(new.upstream_header("x-llm-version").unwrap(), b"v1");
+    assert_eq!(new.filter_state("llm_reason").unwrap(), "stopped");
+    let old = old.event_stream();
+    assert_eq!(old.client_header("x-llm-version").unwrap(), b"v2");
+    old.chunk(STREAM).complete();
+    assert_eq!(envoy.sum("llm_requests_total", "llm_version=v2,llm_compare=no,llm_outcome=complete"), 1);
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_every_error_and_the_old_one_stays() {
+    let mut envoy = Envoy::with(CONFIG);
+    let bad = CONFIG.replace("\"v2\": 50", "\"v2\": 101, \"v9\": 1").replace("\"salt\"", "\"slat\"");
+    assert!(!envoy.configure(bad.as_bytes()));
+    let logs = envoy.logs().join("\n");
+    for part in ["rollouts[0].split", "v9", "slat", "salt"] {
+        assert!(logs.contains(part), "{part} in {logs}");
+    }
+    let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+    for bytes in [&b""[..], b"\n\x0f\n\x03ver\x12\x08", b"null", b"\xff"] {
+        assert!(!envoy.configure(bytes));
+    }
+    assert!(envoy.logs().join("\n").contains("google.protobuf.StringValue"));
+}
+
+#[test]
+fn whatever_the_host_refuses_the_traffic_goes_on() {
+    let play = |envoy: &mut Envoy| {
+        let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
+        id.event_stream().chunk(&STREAM[..50]).chunk(&STREAM[50..]).complete();
+        let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
+        id.respond("503", &[], false).complete();
+        envoy.request(&[(":path", b"/other")]).respond("200", &[], true).end();
+        envoy.request(&[path()]).event_stream().cut(Cut::Client);
+    };
+    let mut envoy = Envoy::with(CONFIG);
+    let before = envoy.calls();
+    play(&mut envoy);
+    let calls = envoy.calls() - before;
+    assert!(calls > 50, "{calls}");
+    for status in STATUSES {
+        for count in [1, usize::MAX / 2] {
+            for nth in 0..calls {
+                envoy.fail(nth, count, status);
+                play(&mut envoy);
+                envoy.heal();
+            }
+        }
+    }
+    // And in the end it works as before.
+    let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+}
+
+#[test]
+fn a_configuration_survives_failing_calls() {
+    for nth in 0..40 {
+        for status in STATUSES {
+            let mut envoy = Envoy::new();
+            envoy.fail(nth, 1, status);
+            envoy.configure(CONFIG.as_bytes());
+            envoy.heal();
+            assert!(envoy.configure(CONFIG.as_bytes()));
+        }
+    }
+}

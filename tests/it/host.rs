@@ -1,0 +1,477 @@
+//! A fake Envoy: the host's side of the ABI, keeping state like the real one, so that a test can
+//! assert on what a client, an upstream and Prometheus would see.
+//!
+//! It lives in thread locals, as does the filter, so each test has a VM of its own. What it grants and
+//! refuses in which callback follows what real Envoy does. A panic in a callback aborts the whole test
+//! run, as it would end a worker's VM.
+
+#![expect(unsafe_code, reason = "the host's side of an ABI of pointers")]
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::ptr;
+
+mod filter {
+    unsafe extern "C" {
+        pub(super) fn proxy_on_memory_allocate(size: usize) -> *mut u8;
+        pub(super) safe fn proxy_on_context_create(id: u32, parent: u32);
+        pub(super) safe fn proxy_on_configure(id: u32, size: usize) -> u32;
+        pub(super) safe fn proxy_on_request_headers(id: u32, headers: usize, is_end: u32) -> u32;
+        pub(super) safe fn proxy_on_response_headers(id: u32, headers: usize, is_end: u32) -> u32;
+        pub(super) safe fn proxy_on_response_body(id: u32, size: usize, is_end: u32) -> u32;
+        pub(super) safe fn proxy_on_response_trailers(id: u32, trailers: usize) -> u32;
+        pub(super) safe fn proxy_on_log(id: u32);
+        pub(super) safe fn proxy_on_delete(id: u32);
+    }
+}
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+const BAD_ARGUMENT: u32 = 2;
+/// The statuses a failing call can have.
+pub(crate) const STATUSES: [u32; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12];
+
+pub(crate) type Headers = Vec<(String, Vec<u8>)>;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Phase {
+    #[default]
+    Outside,
+    Configure,
+    RequestHeaders,
+    ResponseHeaders,
+    ResponseBody,
+    Log,
+}
+
+#[derive(Default)]
+struct Exchange {
+    request: Headers,
+    response: Headers,
+    chunk: Vec<u8>,
+    flags: u64,
+    details: Vec<u8>,
+    metadata: BTreeMap<Vec<u8>, Vec<u8>>,
+    filter_state: BTreeMap<String, String>,
+}
+
+#[derive(Default)]
+struct Host {
+    phase: Phase,
+    current: u32,
+    configuration: Vec<u8>,
+    exchanges: HashMap<u32, Exchange>,
+    metrics: Vec<(String, Vec<u64>)>,
+    logs: Vec<String>,
+    calls: usize,
+    /// From this call on, so many fail with this status.
+    fault: Option<(usize, usize, u32)>,
+}
+
+thread_local! {
+    static HOST: RefCell<Host> = RefCell::default();
+}
+
+fn with<T>(f: impl FnOnce(&mut Host) -> T) -> T {
+    HOST.with(|host| f(&mut host.borrow_mut()))
+}
+
+/// Counts a call; `Err` if it is one that is to fail.
+fn call<T>(f: impl FnOnce(&mut Host) -> Result<T, u32>) -> Result<T, u32> {
+    with(|host| {
+        let number = host.calls;
+        host.calls += 1;
+        match host.fault {
+            Some((first, count, status)) if (first..first + count).contains(&number) => Err(status),
+            _ => f(host),
+        }
+    })
+}
+
+impl Host {
+    fn headers(&mut self, map: u32) -> Result<&mut Headers, u32> {
+        let exchange = self.exchanges.get_mut(&self.current).ok_or(BAD_ARGUMENT)?;
+        match (map, self.phase) {
+            (0, Phase::RequestHeaders | Phase::Log) => Ok(&mut exchange.request),
+            (2, Phase::ResponseHeaders | Phase::Log) => Ok(&mut exchange.response),
+            _ => Err(BAD_ARGUMENT),
+        }
+    }
+
+    fn writable(&mut self, map: u32) -> Result<&mut Headers, u32> {
+        if self.phase == Phase::Log { Err(BAD_ARGUMENT) } else { self.headers(map) }
+    }
+}
+
+/// What the filter is handed lies in its own memory, as in a VM.
+fn hand_over(value: Result<Vec<u8>, u32>, out: *mut *mut u8, out_len: *mut usize) -> u32 {
+    match value {
+        Err(status) => status,
+        // SAFETY: the filter allocates `len` bytes and passes valid places for the answer.
+        Ok(value) => unsafe {
+            let room = if value.is_empty() {
+                ptr::null_mut()
+            } else {
+                filter::proxy_on_memory_allocate(value.len())
+            };
+            if !room.is_null() {
+                ptr::copy_nonoverlapping(value.as_ptr(), room, value.len());
+            }
+            *out = room;
+            *out_len = value.len();
+            OK
+        },
+    }
+}
+
+/// SAFETY: callers pass a pointer and length that the filter handed over.
+unsafe fn bytes(data: *const u8, len: usize) -> Vec<u8> {
+    unsafe { std::slice::from_raw_parts(data, len) }.to_vec()
+}
+
+/// SAFETY: as for [`bytes`].
+unsafe fn text(data: *const u8, len: usize) -> String {
+    String::from_utf8(unsafe { bytes(data, len) }).unwrap()
+}
+
+fn status(result: Result<(), u32>) -> u32 {
+    result.err().unwrap_or(OK)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_log(_level: u32, data: *const u8, len: usize) -> u32 {
+    let line = unsafe { text(data, len) };
+    status(call(|host| {
+        host.logs.push(line);
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_buffer_bytes(
+    kind: u32,
+    start: usize,
+    max: usize,
+    out: *mut *mut u8,
+    len: *mut usize,
+) -> u32 {
+    let value = call(|host| match (kind, host.phase) {
+        (7, Phase::Configure) => Ok(host.configuration.clone()),
+        (1, Phase::ResponseBody) => {
+            let chunk = &host.exchanges[&host.current].chunk;
+            Ok(chunk[start.min(chunk.len())..(start + max).min(chunk.len())].to_vec())
+        }
+        _ => Err(BAD_ARGUMENT),
+    });
+    hand_over(value, out, len)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_len: usize,
+    out: *mut *mut u8,
+    len: *mut usize,
+) -> u32 {
+    let name = unsafe { text(name, name_len) };
+    let value = call(|host| {
+        let headers = host.headers(map)?;
+        headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone()).ok_or(NOT_FOUND)
+    });
+    hand_over(value, out, len)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_replace_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> u32 {
+    let (name, value) = unsafe { (text(name, name_len), bytes(value, value_len)) };
+    status(call(|host| {
+        let headers = host.writable(map)?;
+        headers.retain(|(n, _)| *n != name);
+        headers.push((name, value));
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize) -> u32 {
+    let name = unsafe { text(name, name_len) };
+    status(call(|host| {
+        host.writable(map)?.retain(|(n, _)| *n != name);
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_property(
+    path: *const u8,
+    path_len: usize,
+    out: *mut *mut u8,
+    len: *mut usize,
+) -> u32 {
+    let path = unsafe { bytes(path, path_len) };
+    let value = call(|host| {
+        let exchange = host.exchanges.get(&host.current).ok_or(BAD_ARGUMENT)?;
+        match &path[..] {
+            b"response\0flags" => Ok(exchange.flags.to_le_bytes().to_vec()),
+            b"response\0code_details" => Ok(exchange.details.clone()),
+            _ => exchange.metadata.get(&path).cloned().ok_or(NOT_FOUND),
+        }
+    });
+    hand_over(value, out, len)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_set_property(
+    path: *const u8,
+    path_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> u32 {
+    let (path, value) = unsafe { (text(path, path_len), text(value, value_len)) };
+    status(call(|host| {
+        let exchange = host.exchanges.get_mut(&host.current).ok_or(BAD_ARGUMENT)?;
+        exchange.filter_state.insert(path, value);
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, name_len: usize, id: *mut u32) -> u32 {
+    let name = unsafe { text(name, name_len) };
+    let defined = call(|host| {
+        assert_eq!(host.phase, Phase::Configure, "metrics are defined at configuration: {name}");
+        let known = host.metrics.iter().position(|(n, _)| *n == name);
+        Ok(known.unwrap_or_else(|| {
+            host.metrics.push((name, Vec::new()));
+            host.metrics.len() - 1
+        }))
+    });
+    match defined {
+        // SAFETY: the filter passes a valid place for the answer.
+        Ok(at) => unsafe {
+            *id = at as u32;
+            OK
+        },
+        Err(status) => status,
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_increment_metric(id: u32, offset: i64) -> u32 {
+    proxy_record_metric(id, offset as u64)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
+    status(call(|host| {
+        host.metrics.get_mut(id as usize).ok_or(BAD_ARGUMENT)?.1.push(value);
+        Ok(())
+    }))
+}
+
+/// How an exchange ends without a last byte.
+#[derive(Clone, Copy)]
+pub(crate) enum Cut {
+    Client,
+    Upstream,
+}
+
+const ROOT: u32 = 1;
+
+/// Envoy with the filter in it.
+pub(crate) struct Envoy {
+    root: u32,
+    next: u32,
+}
+
+fn callback<T>(phase: Phase, id: u32, f: impl FnOnce() -> T) -> T {
+    with(|host| (host.phase, host.current) = (phase, id));
+    let answer = f();
+    with(|host| host.phase = Phase::Outside);
+    answer
+}
+
+impl Envoy {
+    pub(crate) fn new() -> Envoy {
+        Envoy { root: ROOT, next: 100 }
+    }
+
+    /// With this configuration loaded.
+    pub(crate) fn with(configuration: &str) -> Envoy {
+        let mut envoy = Envoy::new();
+        assert!(envoy.configure(configuration.as_bytes()), "{:#?}", envoy.logs());
+        envoy
+    }
+
+    /// Loads a configuration, as Envoy does: into a new root context, which replaces the old one if it is good.
+    pub(crate) fn configure(&mut self, configuration: &[u8]) -> bool {
+        let root = self.root + 1;
+        with(|host| host.configuration = configuration.to_vec());
+        filter::proxy_on_context_create(root, 0);
+        let size = configuration.len();
+        let is_good = callback(Phase::Configure, root, || filter::proxy_on_configure(root, size)) != 0;
+        let old = if is_good { std::mem::replace(&mut self.root, root) } else { root };
+        filter::proxy_on_delete(old);
+        is_good
+    }
+
+    pub(crate) fn logs(&self) -> Vec<String> {
+        with(|host| host.logs.clone())
+    }
+
+    /// Hostcalls made so far.
+    pub(crate) fn calls(&self) -> usize {
+        with(|host| host.calls)
+    }
+
+    /// The hostcall that comes after `after` others, and `count - 1` after it, fail.
+    pub(crate) fn fail(&self, after: usize, count: usize, status: u32) {
+        with(|host| host.fault = Some((host.calls + after, count, status)));
+    }
+
+    pub(crate) fn heal(&self) {
+        with(|host| host.fault = None);
+    }
+
+    /// A request's head comes in.
+    pub(crate) fn request(&mut self, headers: &[(&str, &[u8])]) -> Id {
+        self.request_with(headers, &[])
+    }
+
+    /// The same, after a filter that left dynamic metadata: `(namespace and keys, value)`.
+    pub(crate) fn request_with(&mut self, headers: &[(&str, &[u8])], metadata: &[(&[&str], &[u8])]) -> Id {
+        let id = self.next;
+        self.next += 1;
+        let path = |keys: &[&str]| ["metadata\0filter_metadata", &keys.join("\0")].join("\0").into_bytes();
+        let exchange = Exchange {
+            request: headers.iter().map(|(name, value)| (name.to_string(), value.to_vec())).collect(),
+            metadata: metadata.iter().map(|(keys, value)| (path(keys), value.to_vec())).collect(),
+            ..Exchange::default()
+        };
+        with(|host| host.exchanges.insert(id, exchange));
+        filter::proxy_on_context_create(id, self.root);
+        let count = headers.len();
+        let action = callback(Phase::RequestHeaders, id, || filter::proxy_on_request_headers(id, count, 0));
+        assert_eq!(action, 0, "the request must go on");
+        Id(id)
+    }
+
+    /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name.
+    pub(crate) fn metrics(&self) -> BTreeMap<String, Vec<u64>> {
+        let counted = |(name, values): &(String, Vec<u64>)| {
+            let (metric, labels) = name.split_once('.').unwrap();
+            let labels = labels.strip_suffix(";.;").unwrap().replace("=.=", "=").replace(";.;", ",");
+            (!values.is_empty()).then(|| (format!("{metric}{{{labels}}}"), values.clone()))
+        };
+        with(|host| host.metrics.iter().filter_map(counted).collect())
+    }
+
+    /// The sum over all series of a metric whose labels include `label`.
+    pub(crate) fn sum(&self, metric: &str, label: &str) -> u64 {
+        let start = format!("{metric}{{");
+        let metrics = self.metrics();
+        metrics.iter().filter(|(n, _)| n.starts_with(&start) && n.contains(label)).flat_map(|(_, v)| v).sum()
+    }
+
+    /// The names of all series that are defined.
+    pub(crate) fn names(&self) -> Vec<String> {
+        with(|host| host.metrics.iter().map(|(name, _)| name.clone()).collect())
+    }
+}
+
+/// One request.
+#[derive(Clone, Copy)]
+pub(crate) struct Id(u32);
+
+impl Id {
+    /// The request's headers as the upstream would see them.
+    pub(crate) fn upstream_header(self, name: &str) -> Option<Vec<u8>> {
+        with(|host| host.exchanges[&self.0].request.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()))
+    }
+
+    /// A response header as the client would see it.
+    pub(crate) fn client_header(self, name: &str) -> Option<Vec<u8>> {
+        with(|host| host.exchanges[&self.0].response.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()))
+    }
+
+    pub(crate) fn filter_state(self, name: &str) -> Option<String> {
+        with(|host| host.exchanges[&self.0].filter_state.get(name).cloned())
+    }
+
+    /// The response's head comes back.
+    pub(crate) fn respond(self, status: &str, headers: &[(&str, &[u8])], is_end: bool) -> Id {
+        with(|host| {
+            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+            exchange.details = b"via_upstream".to_vec();
+            exchange.response = vec![(":status".into(), status.into())];
+            exchange.response.extend(headers.iter().map(|(name, value)| (name.to_string(), value.to_vec())));
+        });
+        let action = callback(Phase::ResponseHeaders, self.0, || {
+            filter::proxy_on_response_headers(self.0, 0, is_end.into())
+        });
+        assert_eq!(action, 0, "the response must go on");
+        self
+    }
+
+    /// The response is Envoy's own.
+    pub(crate) fn respond_locally(self, status: &str) -> Id {
+        let id = self.respond(status, &[("content-type", b"text/plain")], false);
+        with(|host| host.exchanges.get_mut(&self.0).unwrap().details = b"cluster_not_found".to_vec());
+        id
+    }
+
+    pub(crate) fn event_stream(self) -> Id {
+        self.respond("200", &[("content-type", b"text/event-stream")], false)
+    }
+
+    pub(crate) fn chunk(self, chunk: &[u8]) -> Id {
+        self.body(chunk, false)
+    }
+
+    pub(crate) fn body(self, chunk: &[u8], is_end: bool) -> Id {
+        with(|host| host.exchanges.get_mut(&self.0).unwrap().chunk = chunk.to_vec());
+        let size = chunk.len();
+        let call = || filter::proxy_on_response_body(self.0, size, is_end.into());
+        assert_eq!(callback(Phase::ResponseBody, self.0, call), 0, "the body must go on");
+        self
+    }
+
+    pub(crate) fn trailers(self) -> Id {
+        assert_eq!(
+            callback(Phase::ResponseBody, self.0, || filter::proxy_on_response_trailers(self.0, 1)),
+            0
+        );
+        self
+    }
+
+    /// The last byte has come: the way HTTP/1 ends.
+    pub(crate) fn complete(self) {
+        self.body(b"", true).end();
+    }
+
+    pub(crate) fn cut(self, by: Cut) {
+        with(|host| {
+            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+            (exchange.flags, exchange.details) = match by {
+                Cut::Client => (0x4000, b"downstream_remote_disconnect".to_vec()),
+                Cut::Upstream => {
+                    (0x80_0000, b"upstream_reset_after_response_started{protocol_error}".to_vec())
+                }
+            };
+        });
+        self.end();
+    }
+
+    /// The last callbacks, in Envoy's order.
+    pub(crate) fn end(self) {
+        callback(Phase::Log, self.0, || filter::proxy_on_log(self.0));
+        filter::proxy_on_delete(self.0);
+    }
+}
