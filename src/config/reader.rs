@@ -178,12 +178,16 @@ pub(super) fn nearest<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> 
     few.then(|| quoted(nearest.as_ref()))
 }
 
-/// Levenshtein's distance, without regard to case. Names much longer than any known one are not compared.
+/// Levenshtein's distance, without regard to case; the same letters in another order are one edit. Names
+/// much longer than any known one are not compared.
 fn edits(a: &str, b: &str) -> usize {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     let length_difference = a.len().abs_diff(b.len());
     if length_difference > MISSPELLED_EDITS_MAX.saturating_mul(4) {
         return length_difference;
+    }
+    if a != b && letters(&a) == letters(&b) {
+        return 1;
     }
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, x) in a.chars().enumerate() {
@@ -200,6 +204,12 @@ fn edits(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
+fn letters(name: &str) -> Vec<char> {
+    let mut letters: Vec<char> = name.chars().collect();
+    letters.sort_unstable();
+    letters
+}
+
 #[cfg(test)]
 mod tests {
     use super::{edits, listed, member, nearest, quoted};
@@ -211,7 +221,8 @@ mod tests {
             ("a", "", 1),
             ("kitten", "sitting", 3),
             ("Split", "split", 0),
-            ("split", "splti", 2),
+            ("split", "spilt", 1),
+            ("split", "salt", 2),
         ] {
             assert_eq!(edits(a, b), expect, "{a} {b}");
             assert_eq!(edits(b, a), expect, "{b} {a}");

@@ -281,11 +281,12 @@ fn version_index(r: &mut Reader, field: &Field<'_>, names: &[&str]) -> Option<us
 
 fn find_version(r: &mut Reader, path: &str, name: &str, names: &[&str]) -> Option<usize> {
     let found = names.iter().position(|known| *known == name && !known.is_empty());
-    // Without any version, that is the error; each name of one need not say so again.
-    if found.is_none() && !names.is_empty() {
-        let remedy = match nearest(name, names) {
+    // Where no version has a name, that is the error; what names one need not say so again.
+    let named: Vec<&str> = names.iter().copied().filter(|known| !known.is_empty()).collect();
+    if found.is_none() && !named.is_empty() {
+        let remedy = match nearest(name, &named) {
             Some(nearest) => format!("did you mean {nearest}?"),
-            None => format!("the versions are {}", listed(names)),
+            None => format!("the versions are {}", listed(&named)),
         };
         r.error(path, format!("there is no version {}; {remedy}", quoted(name)));
     }

@@ -6,6 +6,9 @@
     reason = "a test may panic, and says aloud what it skips"
 )]
 
+mod buckets;
+mod config;
 mod corpus;
 mod filter;
 mod host;
+mod route;

@@ -1,0 +1,193 @@
+//! The configuration: what is accepted, and every error of what is not.
+//!
+//! `tests/data/configs/bad-*.json` each have the errors they must give beside them;
+//! `UPDATE_EXPECT=1 cargo test` writes those anew.
+
+use llm_canary::config::{self, Config, HostPattern, Keyless, Kind, Source};
+use llm_canary::split::Range;
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+fn files(start: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/configs");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    files.retain(|path| name(path).starts_with(start) && name(path).ends_with(".json"));
+    files.sort();
+    files
+}
+
+fn errors(text: &str) -> String {
+    match Config::parse(text.as_bytes()) {
+        Ok(_) => String::new(),
+        Err(errors) => errors.to_string(),
+    }
+}
+
+#[test]
+fn bad_configurations_give_just_these_errors() {
+    let files = files("bad-");
+    assert!(files.len() >= 10, "{files:?}");
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut different = Vec::new();
+    for path in files {
+        let found = errors(&std::fs::read_to_string(&path).unwrap()) + "\n";
+        assert_ne!(found, "\n", "{} is accepted", path.display());
+        let expected = path.with_extension("errors.txt");
+        if update {
+            std::fs::write(&expected, found).unwrap();
+        } else if std::fs::read_to_string(&expected).unwrap_or_default() != found {
+            different.push(format!("{}:\n{found}", path.display()));
+        }
+    }
+    assert!(different.is_empty(), "UPDATE_EXPECT=1 accepts these\n{}", different.join("\n"));
+}
+
+#[test]
+fn good_configurations_are_accepted() {
+    let files = files("good-");
+    assert!(files.len() >= 2, "{files:?}");
+    for path in files {
+        assert_eq!(errors(&std::fs::read_to_string(&path).unwrap()), "", "{}", path.display());
+    }
+}
+
+/// The whole of what can be written, and where each thing ends up.
+#[test]
+fn everything_is_read() {
+    let config = Config::parse(include_bytes!("../data/configs/good-everything.json")).unwrap();
+    assert_eq!(config.cluster_header.as_str(), "x-my-cluster");
+    assert_eq!(config.version_header.as_str(), "x-my-version");
+    assert!(!config.version_on_response);
+    assert_eq!(config.rollouts.len(), 2);
+    let chat = &config.rollouts[0];
+    assert_eq!((chat.name.as_str(), chat.salt.as_slice()), ("chat", b"chat-2026".as_slice()));
+    assert_eq!(
+        chat.matcher.hosts,
+        [HostPattern::Exact("llm.example.com".into()), HostPattern::Below(".llm.example.com".into())]
+    );
+    assert_eq!(chat.matcher.path_prefix.as_deref(), Some("/v1/"));
+    let (name, value) = &chat.matcher.headers[0];
+    assert_eq!((name.as_str(), value.as_str()), ("x-tenant", "acme"));
+    let metadata = ["envoy.filters.http.jwt_authn", "payload", "sub"].map(str::to_owned).to_vec();
+    let sources: Vec<_> = chat.keys.iter().map(|key| &key.source).collect();
+    assert!(matches!(sources[0], Source::Header(name) if name.as_str() == "x-conversation-id"));
+    assert_eq!(
+        sources[1..3],
+        [&Source::Cookie("conversation_id".into()), &Source::Query("conversation".into())]
+    );
+    assert_eq!(sources[3], &Source::Metadata(metadata));
+    let kinds: Vec<_> = chat.keys.iter().map(|key| key.kind).collect();
+    assert_eq!(kinds, [Kind::Conversation, Kind::Conversation, Kind::Conversation, Kind::User]);
+    assert_eq!(chat.keyless, Keyless::Random);
+    assert_eq!(chat.baseline, 1);
+    let versions: Vec<_> =
+        chat.versions.iter().map(|v| (v.name.as_str(), v.cluster.as_str(), v.stopped)).collect();
+    assert_eq!(versions, [("v2", "llm-v2", false), ("v1", "llm-v1", false), ("v3.1", "llm-v3", true)]);
+    let ranges = chat.split.ranges();
+    assert_eq!(ranges[0], Range { start: 0, end: 125_000, version: 0 });
+    assert_eq!(ranges[1], Range { start: 125_000, end: 125_001, version: 2 });
+    assert_eq!(ranges[2], Range { start: 125_001, end: 1_000_000, version: 1 });
+    assert_eq!(chat.overrides[0].header.as_str(), "x-llm-cohort");
+    assert_eq!(chat.overrides[0].values, ["staff", "beta"]);
+    assert_eq!(chat.overrides[0].version, 0);
+}
+
+#[test]
+fn the_defaults() {
+    let config = Config::parse(include_bytes!("../data/configs/good-small.json")).unwrap();
+    assert_eq!(config.cluster_header.as_str(), "x-llm-cluster");
+    assert_eq!(config.version_header.as_str(), "x-llm-version");
+    assert!(config.version_on_response);
+    let rollout = &config.rollouts[0];
+    assert_eq!(rollout.salt, b"chat");
+    assert_eq!(rollout.matcher, config::Match::default());
+    assert_eq!(rollout.keys.len(), 8);
+    assert_eq!(rollout.keys.iter().filter(|key| key.kind == Kind::User).count(), 1);
+    assert_eq!(rollout.keyless, Keyless::Baseline);
+    assert_eq!(rollout.split.ranges().len(), 1);
+    assert!(rollout.overrides.is_empty());
+    assert_eq!(Config::parse(br#"{"rollouts": []}"#).unwrap().rollouts.len(), 0);
+}
+
+fn one(fields: &str) -> String {
+    format!(
+        r#"{{"rollouts": [{{"name": "chat", "baseline": "v1",
+            "versions": [{{"name": "v1", "cluster": "c1"}}, {{"name": "v2", "cluster": "c2"}}]{fields}}}]}}"#
+    )
+}
+
+#[test]
+fn percentages_are_exact() {
+    for (written, parts) in [
+        ("0", 0),
+        ("0.0001", 1),
+        ("1e-4", 1),
+        ("33.3333", 333_333),
+        ("66.6667", 666_667),
+        ("99.9999", 999_999),
+    ] {
+        let config = Config::parse(one(&format!(r#", "split": {{"v2": {written}}}"#)).as_bytes()).unwrap();
+        assert_eq!(config.rollouts[0].split.parts(1), parts, "{written}");
+    }
+    for (written, error) in [
+        ("0.00001", "is 0.00001, but the finest percentage is 0.0001; round it"),
+        ("100.0001", "is 100.0001, but a percentage is from 0 to 100"),
+        ("-1", "is -1, but a percentage is from 0 to 100"),
+        ("1e300", "but a percentage is from 0 to 100"),
+        ("\"10%\"", "is the string \"10%\"; write a number such as 10 or 0.5"),
+    ] {
+        let found = errors(&one(&format!(r#", "split": {{"v2": {written}}}"#)));
+        assert!(found.starts_with("rollouts[0].split.v2: ") && found.ends_with(error), "{found}");
+    }
+}
+
+#[test]
+fn limits_hold() {
+    let many = |item: &str, count: usize| vec![item; count].join(",");
+    let check = |text: String, error: &str| {
+        let found = errors(&text);
+        assert!(found.contains(error), "{error:?} is missing from {}", &found[..found.len().min(400)]);
+    };
+    let repeat_keys = |n| one(&format!(r#", "key": [{}]"#, many(r#"{"query": "q"}"#, n)));
+    assert_eq!(errors(&repeat_keys(config::KEYS_MAX)), "");
+    check(repeat_keys(config::KEYS_MAX + 1), "rollouts[0].key: has 33 items, but at most 32 are allowed");
+    check(format!(r#"{{"rollouts": [{}]}}"#, many("{}", 65)), "rollouts: has 65 items");
+    check(one(&format!(r#", "salt": "{}""#, "x".repeat(257))), "rollouts[0].salt: is 257 bytes long");
+    check(" ".repeat((1 << 20) + 1), "is 1048577 bytes, but at most 1048576 are read");
+    check("[".repeat(1000), "nested deeper than 64 at line 1 column");
+    let unknown: Vec<String> = (0..250).map(|i| format!(r#""field{i}": 1"#)).collect();
+    check(format!("{{{}}}", unknown.join(",")), "and 151 more errors; mend these first");
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in any::<Vec<u8>>()) {
+        if let Err(errors) = Config::parse(&bytes) {
+            prop_assert!(!errors.to_string().is_empty());
+        }
+    }
+
+    /// A good configuration with one piece replaced: it is read, or every error has a path and words.
+    #[test]
+    fn a_damaged_configuration_is_read_or_refused(
+        at in 0..5000_usize,
+        length in 0..40_usize,
+        instead in prop_oneof![
+            Just(String::new()), Just("null".to_owned()), Just("{}".to_owned()), Just("[]".to_owned()),
+            Just("-0.1e9".to_owned()), Just("\"v1\"".to_owned()), any::<String>(),
+        ],
+    ) {
+        let text = include_str!("../data/configs/good-everything.json").as_bytes();
+        let (start, end) = (at.min(text.len()), (at + length).min(text.len()));
+        let damaged = [&text[..start], instead.as_bytes(), &text[end..]].concat();
+        if let Err(errors) = Config::parse(&damaged) {
+            prop_assert!(errors.iter().count() > 0);
+            for error in &errors {
+                prop_assert!(error.message.len() > 10 && error.message.len() < 1000, "{error}");
+                prop_assert!(!error.to_string().contains(char::is_control), "{error}");
+            }
+        }
+    }
+}

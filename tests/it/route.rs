@@ -1,0 +1,331 @@
+//! Which version serves a request: tables against a fake request, and properties.
+
+use llm_canary::bucket::{PARTS, bucket, shard};
+use llm_canary::config::Config;
+use llm_canary::route::{Choice, Decision, Mismatch, Reason, Request, decide, explain, mismatch};
+use proptest::prelude::*;
+use std::cell::RefCell;
+
+/// A request that remembers what was read of it.
+#[derive(Default)]
+struct Fake {
+    headers: Vec<(String, Vec<u8>)>,
+    metadata: Vec<(String, Vec<u8>)>,
+    reads: RefCell<Vec<String>>,
+}
+
+impl Fake {
+    /// One header a line; a name that holds a slash is a path into metadata.
+    fn new(lines: &[(&str, &[u8])]) -> Self {
+        let mut fake = Self::default();
+        for (name, value) in lines {
+            let to = if name.contains('/') { &mut fake.metadata } else { &mut fake.headers };
+            to.push(((*name).to_owned(), value.to_vec()));
+        }
+        fake
+    }
+}
+
+impl Request for Fake {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.reads.borrow_mut().push(name.to_owned());
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
+    }
+    fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
+        self.reads.borrow_mut().push(path.join("/"));
+        self.metadata.iter().find(|(name, _)| *name == path.join("/")).map(|(_, value)| value.clone())
+    }
+}
+
+fn config(rollouts: &str) -> Config {
+    Config::parse(format!(r#"{{"rollouts": [{rollouts}]}}"#).as_bytes()).unwrap()
+}
+
+/// One rollout of two versions, `v1` being the baseline, and whatever else is given.
+fn rollout(fields: &str) -> String {
+    format!(
+        r#"{{"name": "chat", "baseline": "v1", {fields} "versions": [
+            {{"name": "v1", "cluster": "llm-v1"}}, {{"name": "v2", "cluster": "llm-v2"}}]}}"#
+    )
+}
+
+fn no_random() -> u32 {
+    panic!("a random number is for requests without a key, where the rollout asks for it")
+}
+
+/// What a request gets: `rollout/version reason`, or `-`.
+fn outcome(config: &Config, request: &[(&str, &[u8])]) -> String {
+    match decide(config, &Fake::new(request), no_random) {
+        None => "-".to_owned(),
+        Some(decision) => {
+            let rollout = &config.rollouts[decision.rollout];
+            format!("{}/{} {}", rollout.name, rollout.versions[decision.version].name, decision.reason)
+        }
+    }
+}
+
+fn check(config: &Config, request: &[(&str, &[u8])], expect: &str) {
+    assert_eq!(outcome(config, request), expect, "{request:?}");
+}
+
+#[test]
+fn hosts_paths_and_headers_choose_the_rollout() {
+    let all = |name: &str, matcher: &str| {
+        format!(
+            r#"{{"name": "{name}", "match": {{{matcher}}}, "baseline": "v1",
+                "versions": [{{"name": "v1", "cluster": "c"}}]}}"#
+        )
+    };
+    let config = config(
+        &[
+            all("exact", r#""hosts": ["LLM.example.com", "[::1]"], "path_prefix": "/v1/""#),
+            all("below", r#""hosts": ["*.Example.org"]"#),
+            all("tenant", r#""headers": {"X-Tenant": "acme", "x-tier": "gold"}"#),
+            all("path", r#""path_prefix": "/generate""#),
+        ]
+        .join(","),
+    );
+    let check = |authority: &[u8], path: &[u8], expect: &str| {
+        check(&config, &[(":authority", authority), (":path", path)], expect);
+    };
+    check(b"llm.example.com", b"/v1/chat", "exact/v1 keyless");
+    check(b"LLM.EXAMPLE.COM:8443", b"/v1/?x=y", "exact/v1 keyless");
+    check(b"[::1]:80", b"/v1/", "exact/v1 keyless");
+    check(b"[::1]", b"/v1/", "exact/v1 keyless");
+    check(b"llm.example.com", b"/v1", "-");
+    check(b"llm.example.com.evil", b"/v1/", "-");
+    check(b"xllm.example.com", b"/v1/", "-");
+    check(b"a.example.org", b"/", "below/v1 keyless");
+    check(b"a.b.EXAMPLE.org:1", b"/", "below/v1 keyless");
+    check(b"example.org", b"/", "-");
+    check(b".example.org", b"/", "-");
+    check(b"notexample.org", b"/", "-");
+    check(b"", b"/", "-");
+    check(b":", b"/generate", "path/v1 keyless");
+    check(b"\xff\xfe", b"/generate_stream", "path/v1 keyless");
+    check(b"x", b"/v1/generate", "-");
+
+    let tenant = |tenant: &[u8], tier: &[u8]| outcome(&config, &[("x-tenant", tenant), ("x-tier", tier)]);
+    assert_eq!(tenant(b"acme", b"gold"), "tenant/v1 keyless");
+    assert_eq!(tenant(b" acme ", b"gold"), "tenant/v1 keyless");
+    assert_eq!(tenant(b"Acme", b"gold"), "-", "values have a case");
+    assert_eq!(tenant(b"acme", b""), "-");
+    assert_eq!(tenant(b"acme, other", b"gold"), "-", "a match is the whole value");
+    assert_eq!(outcome(&config, &[("x-tenant", b"acme")]), "-");
+    assert_eq!(outcome(&config, &[]), "-");
+}
+
+#[test]
+fn the_first_rollout_that_matches_wins() {
+    let two = config(&format!(
+        r#"{}, {}"#,
+        rollout(r#""match": {"path_prefix": "/a"},"#),
+        rollout("").replace("chat", "rest")
+    ));
+    check(&two, &[(":path", b"/a")], "chat/v1 keyless");
+    check(&two, &[(":path", b"/b")], "rest/v1 keyless");
+    check(&config(""), &[(":path", b"/a")], "-");
+}
+
+/// The key is seen in the bucket it falls into.
+fn key_of(config: &Config, request: &[(&str, &[u8])]) -> Option<(usize, Vec<u8>)> {
+    match explain(config, &Fake::new(request), || 0).unwrap().choice {
+        Choice::Split { source, key, bucket: place } => {
+            assert_eq!(place, bucket(&config.rollouts[0].salt, &key));
+            Some((source, key))
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn the_first_key_that_has_a_value_wins() {
+    let config = config(&rollout(
+        r#""key": [{"header": "X-Conversation-Id"}, {"cookie": "conv"}, {"query": "conversation"},
+                   {"metadata": "envoy.filters.http.jwt_authn/payload/sub", "kind": "user"}],"#,
+    ));
+    let check = |request: &[(&str, &[u8])], expect: Option<(usize, &[u8])>| {
+        let expect = expect.map(|(source, key)| (source, key.to_vec()));
+        assert_eq!(key_of(&config, request), expect, "{request:?}");
+    };
+    let jwt = "envoy.filters.http.jwt_authn/payload/sub";
+    let (header, path, cookie) = ("x-conversation-id", ":path", "cookie");
+    let all: [(&str, &[u8]); 4] =
+        [(header, b"h"), (cookie, b"a=b; conv=c"), (path, b"/?conversation=q"), (jwt, b"m")];
+    check(&all, Some((0, b"h")));
+    check(&all[1..], Some((1, b"c")));
+    check(&all[2..], Some((2, b"q")));
+    check(&all[3..], Some((3, b"m")));
+    check(&[], None);
+    check(&[(header, b""), (cookie, b"conv="), (path, b"/?conversation="), (jwt, b"")], None);
+    check(&[(header, b"  "), (jwt, b"m")], Some((3, b"m")));
+    check(&[(header, b" a b ")], Some((0, b"a b")));
+    check(&[(header, b"\xff\x80")], Some((0, b"\xff\x80")));
+    check(&[(path, b"/?conversation=a%20b")], Some((2, b"a b")));
+}
+
+#[test]
+fn without_a_key_list_the_usual_headers_count() {
+    let config = config(&rollout(""));
+    for (i, name) in llm_canary::config::DEFAULT_KEYS.into_iter().chain(["x-user-id"]).enumerate() {
+        assert_eq!(key_of(&config, &[(name, b"k")]), Some((i, b"k".to_vec())), "{name}");
+    }
+    assert_eq!(key_of(&config, &[("x-request-id", b"k"), ("cookie", b"conversation_id=k")]), None);
+}
+
+#[test]
+fn a_long_key_is_hashed_whole() {
+    let config = config(&rollout(r#""split": {"v2": 50},"#));
+    let long = vec![b'x'; 60_000];
+    let mut other = long.clone();
+    *other.last_mut().unwrap() = b'y';
+    let found = |key: &[u8]| key_of(&config, &[("session-id", key)]).unwrap().1;
+    assert_eq!(found(&long), long);
+    assert_ne!(bucket(b"chat", &found(&long)), bucket(b"chat", &found(&other)));
+}
+
+#[test]
+fn overrides_come_before_the_split() {
+    let config = config(&rollout(
+        r#""split": {"v2": 0}, "overrides": [
+            {"header": "x-llm-cohort", "values": ["staff", "beta", "a,b"], "version": "v2"},
+            {"header": "x-pinned", "values": ["yes"], "version": "v1"},
+            {"header": "x-llm-cohort", "values": ["nobody", "staff"], "version": "v1"}],"#,
+    ));
+    let check = |cohort: &[u8], expect: &str| {
+        check(&config, &[("x-llm-cohort", cohort), ("session-id", b"k")], expect);
+    };
+    check(b"staff", "chat/v2 override");
+    check(b" beta\t", "chat/v2 override");
+    check(b"guest, staff", "chat/v2 override");
+    check(b"guest,beta ,x", "chat/v2 override");
+    check(b"a,b", "chat/v2 override");
+    check(b"nobody", "chat/v1 override");
+    check(b"Staff", "chat/v1 split");
+    check(b"staffx", "chat/v1 split");
+    check(b"\xffstaff", "chat/v1 split");
+    check(b"", "chat/v1 split");
+}
+
+/// A stopped version is never chosen, whatever names it, and what is moved is not compared.
+#[test]
+fn a_stopped_version_serves_nobody() {
+    let text = rollout(
+        r#""split": {"v2": 100}, "keyless": "random",
+           "overrides": [{"header": "x-llm-cohort", "values": ["staff"], "version": "v2"}],"#,
+    );
+    let running = config(&text);
+    let stopped = config(&text.replace(r#""llm-v2""#, r#""llm-v2", "stopped": true"#));
+    for request in [
+        [("session-id", b"k".as_slice())].as_slice(),
+        &[("x-llm-cohort", b"staff")],
+        &[("x-llm-cohort", b"staff"), ("session-id", b"k")],
+        &[],
+    ] {
+        let request = Fake::new(request);
+        let before = explain(&running, &request, || 7).unwrap();
+        let after = explain(&stopped, &request, || 7).unwrap();
+        assert_eq!((before.decision.version, before.chosen), (1, 1));
+        assert_eq!((after.decision.version, after.chosen), (0, 1));
+        assert_eq!((after.decision.reason, after.decision.compare), (Reason::Stopped, false));
+        assert_eq!(after.choice, before.choice);
+    }
+}
+
+#[test]
+fn only_what_the_split_drew_is_compared() {
+    let config = config(&rollout(
+        r#""split": {"v2": 50}, "overrides": [{"header": "x-o", "values": ["1"], "version": "v2"}],"#,
+    ));
+    let decision = |request: &[(&str, &[u8])]| decide(&config, &Fake::new(request), no_random).unwrap();
+    let version = usize::from(bucket(b"chat", b"k") < PARTS / 2);
+    let shard = Some(shard(b"k"));
+    assert_eq!(
+        decision(&[("session-id", b"k")]),
+        Decision { rollout: 0, version, reason: Reason::Split, compare: true, shard }
+    );
+    let uncompared = |version, reason| Decision { rollout: 0, version, reason, compare: false, shard: None };
+    assert_eq!(decision(&[("x-o", b"1"), ("session-id", b"k")]), uncompared(1, Reason::Override));
+    assert_eq!(decision(&[]), uncompared(0, Reason::Keyless));
+}
+
+#[test]
+fn a_keyless_request_is_drawn_where_asked() {
+    let config = config(&rollout(r#""split": {"v2": 25}, "keyless": "random","#));
+    for (random, version) in [(0, 1), (u32::MAX / 4, 1), (u32::MAX / 4 + 4300, 0), (u32::MAX, 0)] {
+        let decision = decide(&config, &Fake::default(), || random).unwrap();
+        let expect = Decision { rollout: 0, version, reason: Reason::Keyless, compare: false, shard: None };
+        assert_eq!(decision, expect, "{random}");
+    }
+}
+
+/// Each read costs a call into Envoy.
+#[test]
+fn nothing_is_read_twice_or_without_need() {
+    let check = |rollouts: &str, request: &[(&str, &[u8])], expect: &[&str]| {
+        let fake = Fake::new(request);
+        decide(&config(rollouts), &fake, || 0);
+        assert_eq!(*fake.reads.borrow(), expect, "{rollouts}");
+    };
+    let keyed =
+        |fields: &str| rollout(&format!(r#"{fields} "key": [{{"header": "x-k"}}, {{"query": "q"}}],"#));
+    check("", &[], &[]);
+    check(&keyed(""), &[("x-k", b"k")], &["x-k"]);
+    check(&keyed(""), &[], &["x-k", ":path"]);
+    check(&keyed(r#""match": {"path_prefix": "/"},"#), &[(":path", b"/?q=1")], &[":path", "x-k"]);
+    let overridden = r#""overrides": [{"header": "x-o", "values": ["1"], "version": "v2"},
+                                      {"header": "x-o", "values": ["2"], "version": "v2"}],"#;
+    check(&keyed(overridden), &[("x-o", b"1"), ("x-k", b"k")], &["x-o"]);
+    check(&keyed(overridden), &[("x-o", b"3"), ("x-k", b"k")], &["x-o", "x-k"]);
+    let hosts = |host: &str| {
+        let name = format!("{host}-{}", host.len());
+        keyed(&format!(r#""match": {{"hosts": ["{host}"], "path_prefix": "/"}},"#)).replace("chat", &name)
+    };
+    let three = [hosts("a"), hosts("bb"), hosts("ccc")].join(",");
+    check(&three, &[(":authority", b"ccc"), (":path", b"/")], &[":authority", ":path", "x-k"]);
+    check(&three, &[(":authority", b"d"), (":path", b"/")], &[":authority"]);
+}
+
+#[test]
+fn a_mismatch_says_what_was_found() {
+    let config = config(&rollout(
+        r#""match": {"hosts": ["a"], "path_prefix": "/v1", "headers": {"x-t": "1", "x-u": "2"}},"#,
+    ));
+    let found = |request: &[(&str, &[u8])]| mismatch(&config.rollouts[0].matcher, &Fake::new(request));
+    let all: [(&str, &[u8]); 4] = [(":authority", b"a:1"), (":path", b"/v1"), ("x-t", b"1"), ("x-u", b"2")];
+    assert_eq!(found(&all), None);
+    assert_eq!(found(&all[..3]), Some(Mismatch::Header { index: 1, found: None }));
+    assert_eq!(found(&all[1..]), Some(Mismatch::Host(None)));
+    assert_eq!(found(&[(":authority", b"b:1")]), Some(Mismatch::Host(Some(b"b".to_vec()))));
+    assert_eq!(found(&[all[0], (":path", b"/")]), Some(Mismatch::Path(Some(b"/".to_vec()))));
+}
+
+proptest! {
+    /// Whatever bytes a client sends, the split alone decides, and decides the same every time.
+    #[test]
+    fn any_bytes_are_routed_by_the_split(key in prop::collection::vec(any::<u8>(), 0..80), parts in 0..=PARTS) {
+        let percent = llm_canary::split::percent(parts);
+        let config = config(&rollout(&format!(r#""split": {{"v2": {percent}}},"#)));
+        prop_assert_eq!(config.rollouts[0].split.parts(1), parts, "every part per million can be written");
+        let request = [("session-id", key.as_slice()), (":path", &key), (":authority", &key), ("cookie", &key)];
+        let decision = decide(&config, &Fake::new(&request), no_random).unwrap();
+        let trimmed = key.trim_ascii();
+        let expect = if trimmed.is_empty() {
+            (0, Reason::Keyless)
+        } else {
+            (usize::from(bucket(b"chat", trimmed) < parts), Reason::Split)
+        };
+        prop_assert_eq!((decision.version, decision.reason), expect);
+    }
+
+    /// More share never takes a conversation away from the version that gained.
+    #[test]
+    fn ramping_up_moves_only_towards_the_canary(key in "[a-z0-9]{1,20}", low in 0..=100_u32, high in 0..=100_u32) {
+        let (low, high) = (low.min(high), low.max(high));
+        let version = |percent: u32| {
+            let config = config(&rollout(&format!(r#""split": {{"v2": {percent}}},"#)));
+            decide(&config, &Fake::new(&[("session-id", key.as_bytes())]), no_random).unwrap().version
+        };
+        prop_assert!(version(low) <= version(high));
+    }
+}
