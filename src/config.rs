@@ -2,12 +2,15 @@
 //!
 //! Nothing after [`Config::parse`] checks anything again: header names are header names, the baseline
 //! exists, the split is laid out in ranges. What this version does not know is refused, never ignored.
-//! [`json`] reads the text, `reader` walks it and keeps the path, `rules` holds what is allowed.
+//! [`json`] reads the text, `reader` walks it and keeps the path; `rules`, `versions` and `requests` hold
+//! what is allowed.
 
 mod errors;
 pub mod json;
 mod reader;
+mod requests;
 mod rules;
+mod versions;
 
 pub use errors::{ERRORS_MAX, Error, Errors};
 

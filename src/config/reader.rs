@@ -2,6 +2,7 @@
 //!
 //! Each accessor notes what is wrong and returns `None`; the caller goes on with the rest.
 
+use super::TEXT_BYTES_MAX;
 use super::errors::Errors;
 use super::json::Node;
 
@@ -28,6 +29,13 @@ impl<'a> Object<'a> {
         let (_, node) = self.members.iter().find(|(key, _)| key == name)?;
         Some(Field { path: member(&self.path, name), node })
     }
+}
+
+/// Whether a text may be empty.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Empty {
+    Allowed,
+    Refused,
 }
 
 /// Collects the errors of a walk.
@@ -101,6 +109,21 @@ impl Reader {
             self.wrong_type(field, "a string \"...\"");
         }
         text
+    }
+
+    /// A text of at most [`TEXT_BYTES_MAX`].
+    pub(super) fn text<'a>(&mut self, field: &Field<'a>, empty: Empty) -> Option<&'a str> {
+        let text = self.string(field)?;
+        if text.is_empty() && empty == Empty::Refused {
+            self.error(&field.path, "is empty; write something, or leave it out");
+            return None;
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            let message = format!("is {} bytes long, but at most {TEXT_BYTES_MAX} are allowed", text.len());
+            self.error(&field.path, message);
+            return None;
+        }
+        Some(text)
     }
 
     pub(super) fn bool(&mut self, field: &Field<'_>) -> Option<bool> {

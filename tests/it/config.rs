@@ -3,6 +3,13 @@
 //! `tests/data/configs/bad-*.json` each have the errors they must give beside them;
 //! `UPDATE_EXPECT=1 cargo test` writes those anew.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "a failure fails the test"
+)]
+
 use llm_canary::config::{self, Config, HostPattern, Keyless, Kind, Source};
 use llm_canary::split::Range;
 use proptest::prelude::*;
