@@ -1,0 +1,94 @@
+"""Every manifest of istio/ is one that Istio's API server accepts, and the check can say no."""
+
+import pytest
+
+import schema
+from conftest import FILES, ISTIO, NOT_MANIFESTS, PLUGIN_FILES, documents
+
+MANIFESTS = [
+    pytest.param(doc, id=f"{path.name}:{doc.get('kind')}/{doc.get('metadata', {}).get('namespace')}")
+    for path in FILES
+    for doc in schema.load(path.read_text())
+]
+
+
+def test_every_file_is_accounted_for():
+    kinds = {doc["kind"] for path in FILES for doc in schema.load(path.read_text())}
+    assert kinds == {"DestinationRule", "EnvoyFilter", "Gateway", "Telemetry", "TrafficExtension", "VirtualService", "WasmPlugin"}
+    assert all((ISTIO / name).is_file() for name in NOT_MANIFESTS)
+    assert len(PLUGIN_FILES) == 4, "one WasmPlugin and one TrafficExtension for each of the two shapes"
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_the_form_is_right(schemas, manifest):
+    assert schema.schema_errors(schemas, manifest) == []
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_the_rules_hold(schemas, cel, manifest):
+    assert schema.rule_errors(schemas, manifest) == []
+
+
+def changed(name, kind, path, value):
+    """A manifest with one value put in, or with `None` taken out."""
+    manifest = documents(name)[kind]
+    *parents, last = path
+    node = manifest
+    for key in parents:
+        node = node[key]
+    if value is None:
+        del node[last]
+    else:
+        node[last] = value
+    return manifest
+
+
+PLUGIN = ("gateway-wasmplugin.yaml", "WasmPlugin")
+EXTENSION = ("sidecar-trafficextension.yaml", "TrafficExtension")
+ROUTES = ("gateway-routes.yaml", "VirtualService")
+VERSIONS = ("versions.yaml", "DestinationRule")
+
+WRONG_FORM = {
+    "a typo": (*PLUGIN, ["spec", "failStratgy"], "FAIL_OPEN"),
+    "a field of the other kind": (*EXTENSION, ["spec", "url"], "oci://registry.example.com/llm-canary:0.1.0"),
+    "a typo deep inside": (*ROUTES, ["spec", "http", 0, "match", 0, "headers", "x-llm-version"], {"exat": "v1"}),
+    "two kinds of match at once": (*ROUTES, ["spec", "http", 0, "match", 0, "headers", "x-llm-version"], {"exact": "v1", "prefix": "v"}),
+    "a typo in a subset": (*VERSIONS, ["spec", "subsets", 0, "label"], {"version": "v1"}),
+    "a word that Envoy knows and Istio does not": (*PLUGIN, ["spec", "failStrategy"], "FAIL_CLOSED"),
+    "no such direction": (*EXTENSION, ["spec", "match", 0, "mode"], "OUTBOUND"),
+    "a sum without its quotes": (*PLUGIN, ["spec", "sha256"], 0),
+    "a sum that is too short": (*PLUGIN, ["spec", "sha256"], "0" * 63),
+    "a number for a header": (*ROUTES, ["spec", "http", 0, "match", 0, "headers", "x-llm-version", "exact"], 1),
+    "text for a number": (*ROUTES, ["spec", "http", 0, "retries", "attempts"], "2"),
+    "too large a number": (*ROUTES, ["spec", "http", 0, "retries", "attempts"], 2**31),
+    "nowhere to go": (*ROUTES, ["spec", "http", 2, "route", 0, "destination", "host"], None),
+    "no module": (*PLUGIN, ["spec", "url"], None),
+    "a port twice": (*EXTENSION, ["spec", "match", 0, "ports"], [{"number": 8000}, {"number": 8000}]),
+    "a version that is not served": (*ROUTES, ["apiVersion"], "networking.istio.io/v2"),
+    "no namespace": (*PLUGIN, ["metadata", "namespace"], None),
+}
+
+AGAINST_A_RULE = {
+    "no timeout, written out": (*ROUTES, ["spec", "http", 0, "timeout"], "0s"),
+    "a scheme nobody fetches": (*PLUGIN, ["spec", "url"], "ftp://registry.example.com/llm-canary"),
+    "two ways to choose pods": (*PLUGIN, ["spec", "targetRefs"], [{"kind": "Gateway", "name": "llm"}]),
+    "two ways to choose pods, newer kind": (*EXTENSION, ["spec", "targetRefs"], [{"kind": "Gateway", "name": "llm"}]),
+    "neither wasm nor lua": (*EXTENSION, ["spec", "wasm"], None),
+    "a wildcard in a selector": (*PLUGIN, ["spec", "selector", "matchLabels", "istio"], "ingress*"),
+}
+
+
+@pytest.mark.parametrize("change", WRONG_FORM.values(), ids=WRONG_FORM.keys())
+def test_a_wrong_form_is_refused(schemas, change):
+    assert schema.schema_errors(schemas, changed(*change)) != []
+
+
+@pytest.mark.parametrize("change", AGAINST_A_RULE.values(), ids=AGAINST_A_RULE.keys())
+def test_what_breaks_a_rule_is_refused(schemas, cel, change):
+    manifest = changed(*change)
+    assert schema.rule_errors(schemas, manifest) != []
+
+
+def test_a_key_given_twice_is_refused():
+    with pytest.raises(schema.yaml.YAMLError, match="given twice: \\['a'\\]"):
+        schema.load("spec: {a: 1, a: 2}")
