@@ -1,0 +1,200 @@
+"""The manifests agree with one another, with envoy/ and with the filter.
+
+Each of these is a mistake that no schema can see and that Istio accepts.
+"""
+
+import json
+import re
+
+import pytest
+import yaml
+
+import schema
+from conftest import ISTIO, PLUGIN_FILES, ROOT, documents, plugin_config
+
+SHAPES = ["gateway", "sidecar"]
+KINDS = ["WasmPlugin", "TrafficExtension"]
+
+# The tags that Istio's own bootstrap defines, and labels of its standard metrics.
+ISTIO_TAGS = {
+    "authz_dry_run_action", "authz_dry_run_result", "authz_enforce_result", "cache", "cluster_name", "component",
+    "destination_app", "destination_version", "http_conn_manager_listener_prefix", "http_conn_manager_prefix",
+    "listener_address", "mongo_prefix", "reporter", "request_protocol", "response_code", "response_code_class",
+    "response_flags", "source_app", "source_version", "tag", "tcp_prefix", "wasm_filter",
+}  # fmt: skip
+
+
+def plugin(shape, kind):
+    return documents(f"{shape}-{kind.lower()}.yaml")[kind]
+
+
+def wasm(shape, kind):
+    spec = plugin(shape, kind)["spec"]
+    return spec["wasm"] if kind == "TrafficExtension" else spec
+
+
+def routes(shape):
+    return documents(f"{shape}-routes.yaml")["VirtualService"]["spec"]
+
+
+def destination(route):
+    (only,) = route["route"]
+    return only["destination"]
+
+
+def annotations():
+    (patch,) = schema.load((ISTIO / "stats-annotations.yaml").read_text())
+    return patch["spec"]["template"]["metadata"]["annotations"]
+
+
+def stat_tags():
+    return annotations()["sidecar.istio.io/extraStatTags"].split(",")
+
+
+def buckets():
+    return json.loads(annotations()["sidecar.istio.io/statsHistogramBuckets"])
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_both_resources_say_the_same(shape):
+    older, newer = (plugin(shape, kind) for kind in KINDS)
+    lifted = {key: value for key, value in newer["spec"].items() if key != "wasm"} | newer["spec"]["wasm"]
+    assert lifted == older["spec"]
+    assert older["metadata"] == newer["metadata"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+class TestRouting:
+    def test_every_version_has_a_route_and_every_route_a_version(self, shape, kind):
+        config = plugin_config(plugin(shape, kind))
+        header = config.get("version_header", "x-llm-version")
+        versions = {version["name"] for rollout in config["rollouts"] for version in rollout["versions"]}
+        by_header = {
+            match["headers"][header]["exact"]: destination(route)["subset"]
+            for route in routes(shape)["http"]
+            for match in route.get("match", [])
+        }
+        assert by_header == {version: version for version in versions}
+
+    def test_every_subset_exists(self, shape, kind):
+        rule = documents("versions.yaml")["DestinationRule"]["spec"]
+        subsets = {subset["name"] for subset in rule["subsets"]}
+        for route in routes(shape)["http"]:
+            assert destination(route)["host"] == rule["host"]
+            assert destination(route)["subset"] in subsets
+
+    def test_a_bypassed_filter_leaves_the_baseline(self, shape, kind):
+        (rollout,) = plugin_config(plugin(shape, kind))["rollouts"]
+        *_, last = routes(shape)["http"]
+        assert "match" not in last, "the last route takes what no other took"
+        assert destination(last)["subset"] == rollout["baseline"]
+        assert all("match" in route for route in routes(shape)["http"][:-1]), "it hides the routes after it"
+
+    def test_a_cluster_has_the_name_that_istio_gives_the_subset(self, shape, kind):
+        clusters = {
+            "outbound|{port}|{subset}|{host}".format(**destination(route) | {"port": destination(route)["port"]["number"]})
+            for route in routes(shape)["http"]
+        }
+        (rollout,) = plugin_config(plugin(shape, kind))["rollouts"]
+        assert {version["cluster"] for version in rollout["versions"]} == clusters
+
+    def test_the_filter_and_the_routes_are_for_the_same_hosts(self, shape, kind):
+        (rollout,) = plugin_config(plugin(shape, kind))["rollouts"]
+        (host,) = routes(shape)["hosts"]
+        assert host in rollout["match"]["hosts"]
+
+    def test_nothing_cuts_a_long_stream_or_generates_twice(self, shape, kind):
+        for route in routes(shape)["http"]:
+            assert "timeout" not in route and "perTryTimeout" not in route["retries"]
+            assert set(route["retries"]["retryOn"].split(",")) == {"connect-failure", "refused-stream", "reset-before-request"}
+
+    def test_the_module_is_pinned(self, shape, kind):
+        module = wasm(shape, kind)
+        assert re.fullmatch(r"oci://registry\.example\.com/llm-canary:\d+\.\d+\.\d+", module["url"])
+        assert module["pluginName"] == "llm-canary"
+        text = (ISTIO / f"{shape}-{kind.lower()}.yaml").read_text()
+        assert re.search(r'^ +sha256: "[0-9a-f]{64}"$', text, re.M), "sha256 must be quoted, or digits become a number"
+
+
+def test_the_module_has_the_version_of_the_package():
+    version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.M)[1]
+    for path in PLUGIN_FILES:
+        assert f"/llm-canary:{version}\n" in path.read_text(), path.name
+
+
+def test_the_gateway_runs_the_filter_the_routes_and_the_log_on_the_same_pods():
+    gateway, log = documents("gateway-routes.yaml")["Gateway"], schema.load((ISTIO / "access-log.yaml").read_text())[0]
+    strip = documents("gateway-strip.yaml")["EnvoyFilter"]
+    pods = [(gateway["metadata"]["namespace"], gateway["spec"]["selector"])]
+    pods += [(strip["metadata"]["namespace"], strip["spec"]["workloadSelector"]["labels"])]
+    pods += [(doc["metadata"]["namespace"], doc["spec"]["selector"]["matchLabels"]) for doc in [log, *(plugin("gateway", kind) for kind in KINDS)]]
+    assert all(pod == pods[0] for pod in pods), pods
+    assert gateway["metadata"]["name"] in routes("gateway")["gateways"]
+    (server,) = gateway["spec"]["servers"]
+    assert set(routes("gateway")["hosts"]) <= set(server["hosts"])
+
+
+def test_the_sidecar_runs_the_filter_where_the_route_is_chosen():
+    for kind in KINDS:
+        (match,) = plugin("sidecar", kind)["spec"]["match"]
+        assert match["mode"] == "CLIENT"
+        assert [port["number"] for port in match["ports"]] == [destination(route)["port"]["number"] for route in routes("sidecar")["http"][:1]]
+    assert routes("sidecar").get("gateways", ["mesh"]) == ["mesh"]
+    log = schema.load((ISTIO / "access-log.yaml").read_text())[1]
+    for kind in KINDS:
+        assert log["metadata"]["namespace"] == plugin("sidecar", kind)["metadata"]["namespace"]
+        assert log["spec"]["selector"] == plugin("sidecar", kind)["spec"]["selector"]
+
+
+def test_what_the_filter_sets_is_stripped():
+    (patch,) = documents("gateway-strip.yaml")["EnvoyFilter"]["spec"]["configPatches"]
+    removed = {mutation["remove"] for mutation in patch["patch"]["value"]["typed_config"]["mutations"]["request_mutations"]}
+    config = plugin_config(plugin("gateway", "WasmPlugin"))
+    assert removed == {config.get("version_header", "x-llm-version"), config.get("cluster_header", "x-llm-cluster")}
+
+
+def test_the_access_log_uses_the_format_that_the_mesh_defines():
+    (values,) = schema.load((ISTIO / "mesh-values.yaml").read_text())
+    (provider,) = values["meshConfig"]["extensionProviders"]
+    for log in schema.load((ISTIO / "access-log.yaml").read_text()):
+        assert [entry["name"] for logging in log["spec"]["accessLogging"] for entry in logging["providers"]] == [provider["name"]]
+    labels = provider["envoyFileAccessLog"]["logFormat"]["labels"]
+    assert labels["llm_version"] == "%FILTER_STATE(wasm.llm_version:PLAIN)%"
+    assert labels["llm_reason"] == "%FILTER_STATE(wasm.llm_reason:PLAIN)%"
+
+
+def test_stat_tags_can_be_told_apart():
+    """Istio makes an unanchored expression of each, so `version` would also cut into `llm_version`."""
+    tags = stat_tags()
+    assert all(re.fullmatch(r"llm_[a-z_]+", tag) for tag in tags), "no blanks: Istio keeps them"
+    assert len(set(tags)) == len(tags)
+    for tag in tags:
+        for other in {*tags, *ISTIO_TAGS} - {tag}:
+            assert not tag.endswith(other) and not other.endswith(tag), (tag, other)
+
+
+def test_buckets_are_for_one_histogram_each():
+    """Envoy takes the first prefix that fits, and Istio sorts them: one must not begin another."""
+    names = list(buckets())
+    assert all(re.fullmatch(r"wasmcustom\.llm_[a-z_]+\.", name) for name in names)
+    assert not [(a, b) for a in names for b in names if a != b and b.startswith(a)]
+    for name, bounds in buckets().items():
+        assert bounds == sorted(set(bounds)) and bounds[0] > 0, name
+    assert buckets()["wasmcustom.llm_request_duration_ms."][-1] >= 600_000, "generations take minutes"
+
+
+def standalone_stats():
+    """What envoy/envoy.yaml says of the same: the one Envoy that the end-to-end tests run."""
+    return yaml.safe_load((ROOT / "envoy" / "envoy.yaml").read_text())["stats_config"]
+
+
+def test_istio_has_the_stat_tags_of_the_standalone_envoy():
+    assert stat_tags() == [tag["tag_name"] for tag in standalone_stats()["stats_tags"]]
+    for tag in standalone_stats()["stats_tags"]:
+        assert tag["regex"] == rf"({tag['tag_name']}=\.=(.*?);\.;)", "the expression that Istio makes of a tag"
+
+
+def test_istio_has_the_buckets_of_the_standalone_envoy():
+    theirs = {setting["match"]["prefix"]: setting["buckets"] for setting in standalone_stats()["histogram_bucket_settings"]}
+    assert buckets() == theirs
