@@ -149,7 +149,8 @@ def test_the_sidecar_runs_the_filter_where_the_route_is_chosen():
 
 def test_what_the_filter_sets_is_stripped():
     (patch,) = documents("gateway-strip.yaml")["EnvoyFilter"]["spec"]["configPatches"]
-    removed = {mutation["remove"] for mutation in patch["patch"]["value"]["typed_config"]["mutations"]["request_mutations"]}
+    (early,) = patch["patch"]["value"]["typed_config"]["early_header_mutation_extensions"]
+    removed = {mutation["remove"] for mutation in early["typed_config"]["mutations"]}
     config = plugin_config(plugin("gateway", "WasmPlugin"))
     assert removed == {config.get("version_header", "x-llm-version"), config.get("cluster_header", "x-llm-cluster")}
 
