@@ -91,14 +91,6 @@ class TestRouting:
         assert destination(last)["subset"] == rollout["baseline"]
         assert all("match" in route for route in routes(shape)["http"][:-1]), "it hides the routes after it"
 
-    def test_a_cluster_has_the_name_that_istio_gives_the_subset(self, shape, kind):
-        clusters = {
-            "outbound|{port}|{subset}|{host}".format(**destination(route) | {"port": destination(route)["port"]["number"]})
-            for route in routes(shape)["http"]
-        }
-        (rollout,) = plugin_config(plugin(shape, kind))["rollouts"]
-        assert {version["cluster"] for version in rollout["versions"]} == clusters
-
     def test_the_filter_and_the_routes_are_for_the_same_hosts(self, shape, kind):
         (rollout,) = plugin_config(plugin(shape, kind))["rollouts"]
         (host,) = routes(shape)["hosts"]
@@ -191,7 +183,7 @@ def standalone_stats():
 
 
 def test_istio_has_the_stat_tags_of_the_standalone_envoy():
-    assert stat_tags() == [tag["tag_name"] for tag in standalone_stats()["stats_tags"]]
+    assert set(stat_tags()) == {tag["tag_name"] for tag in standalone_stats()["stats_tags"]}
     for tag in standalone_stats()["stats_tags"]:
         assert tag["regex"] == rf"({tag['tag_name']}=\.=(.*?);\.;)", "the expression that Istio makes of a tag"
 
