@@ -1,47 +1,17 @@
-"""What the tests of istio/ share: the manifests, Istio's definitions, and how a missing part is treated."""
-
-import os
-from pathlib import Path
+"""Istio's definitions and the evaluator of their rules, for the tests of istio/."""
 
 import pytest
 
-import schema
-
-ROOT = Path(__file__).resolve().parents[2]
-ISTIO = ROOT / "istio"
-CRDS = Path(os.environ.get("LLM_CANARY_ISTIO_CRDS", ROOT.parent / "shared" / "crds" / "istio.yaml"))
-
-# What is YAML and no resource of Istio's: a patch for a Deployment, and values for a Helm chart.
-NOT_MANIFESTS = {"stats-annotations.yaml", "mesh-values.yaml"}
-FILES = sorted(path for path in ISTIO.glob("*.yaml") if path.name not in NOT_MANIFESTS)
-PLUGIN_FILES = sorted([*ISTIO.glob("*-wasmplugin.yaml"), *ISTIO.glob("*-trafficextension.yaml")])
-
-
-def unavailable(reason):
-    """Skips here, fails in CI: a test that never runs anywhere proves nothing."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason} (fatal with CI=true)")
-    pytest.skip(reason)
-
-
-def documents(name):
-    """The documents of one file of istio/, by kind."""
-    docs = schema.load((ISTIO / name).read_text())
-    return {doc["kind"]: doc for doc in docs}
-
-
-def plugin_config(manifest):
-    """The filter's configuration, which TrafficExtension keeps one level deeper."""
-    spec = manifest["spec"]
-    return (spec["wasm"] if manifest["kind"] == "TrafficExtension" else spec)["pluginConfig"]
+import crd
+from manifests import CRDS, unavailable
 
 
 @pytest.fixture(scope="session")
 def schemas():
-    """Istio's resources: (apiVersion, kind) -> schema."""
+    """Istio's resources: (apiVersion, kind) -> crd."""
     if not CRDS.is_file():
         unavailable(f"Istio's definitions are not at {CRDS}: name the file in LLM_CANARY_ISTIO_CRDS")
-    return schema.by_kind(schema.load(CRDS.read_text()))
+    return crd.by_kind(crd.load(CRDS.read_text()))
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-import schema
-from conftest import ISTIO, documents, plugin_config
+import crd
+from manifests import ISTIO, documents, plugin_config
 
 README = (ISTIO / "README.md").read_text()
 JSON_PATCHES = [json.loads(text) for text in re.findall(r"--type json \\\n +-p '(.+)'", README)]
@@ -36,7 +36,7 @@ def test_a_patch_changes_the_split_and_another_stops_the_canary(schemas, shape):
         for patch in (faster, stop):
             moved = [step | {"path": step["path"].replace("/spec/", prefix, 1)} for step in patch]
             after = apply(after, moved)
-            assert schema.schema_errors(schemas, after) == []
+            assert crd.form_errors(schemas, after) == []
         (rollout,) = plugin_config(after)["rollouts"]
         assert rollout["split"] == {"v2": 5} != plugin_config(before)["rollouts"][0]["split"]
         assert [version["name"] for version in rollout["versions"] if version.get("stopped")] == ["v2"]

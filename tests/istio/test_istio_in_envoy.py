@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, documents, unavailable
+from manifests import ROOT, documents, unavailable
 
 START_SECONDS_MAX = 20
 SKIPPED = 77  # scripts/parts.sh: cannot be had on this machine

@@ -9,8 +9,8 @@ import re
 import pytest
 import yaml
 
-import schema
-from conftest import ISTIO, PLUGIN_FILES, ROOT, documents, plugin_config
+import crd
+from manifests import ISTIO, PLUGIN_FILES, ROOT, documents, plugin_config
 
 SHAPES = ["gateway", "sidecar"]
 KINDS = ["WasmPlugin", "TrafficExtension"]
@@ -43,7 +43,7 @@ def destination(route):
 
 
 def annotations():
-    (patch,) = schema.load((ISTIO / "stats-annotations.yaml").read_text())
+    (patch,) = crd.load((ISTIO / "stats-annotations.yaml").read_text())
     return patch["spec"]["template"]["metadata"]["annotations"]
 
 
@@ -116,7 +116,7 @@ def test_the_module_has_the_version_of_the_package():
 
 
 def test_the_gateway_runs_the_filter_the_routes_and_the_log_on_the_same_pods():
-    gateway, log = documents("gateway-routes.yaml")["Gateway"], schema.load((ISTIO / "access-log.yaml").read_text())[0]
+    gateway, log = documents("gateway-routes.yaml")["Gateway"], crd.load((ISTIO / "access-log.yaml").read_text())[0]
     strip = documents("gateway-strip.yaml")["EnvoyFilter"]
     pods = [(gateway["metadata"]["namespace"], gateway["spec"]["selector"])]
     pods += [(strip["metadata"]["namespace"], strip["spec"]["workloadSelector"]["labels"])]
@@ -133,7 +133,7 @@ def test_the_sidecar_runs_the_filter_where_the_route_is_chosen():
         assert match["mode"] == "CLIENT"
         assert [port["number"] for port in match["ports"]] == [destination(route)["port"]["number"] for route in routes("sidecar")["http"][:1]]
     assert routes("sidecar").get("gateways", ["mesh"]) == ["mesh"]
-    log = schema.load((ISTIO / "access-log.yaml").read_text())[1]
+    log = crd.load((ISTIO / "access-log.yaml").read_text())[1]
     for kind in KINDS:
         assert log["metadata"]["namespace"] == plugin("sidecar", kind)["metadata"]["namespace"]
         assert log["spec"]["selector"] == plugin("sidecar", kind)["spec"]["selector"]
@@ -148,9 +148,9 @@ def test_what_the_filter_sets_is_stripped():
 
 
 def test_the_access_log_uses_the_format_that_the_mesh_defines():
-    (values,) = schema.load((ISTIO / "mesh-values.yaml").read_text())
+    (values,) = crd.load((ISTIO / "mesh-values.yaml").read_text())
     (provider,) = values["meshConfig"]["extensionProviders"]
-    for log in schema.load((ISTIO / "access-log.yaml").read_text()):
+    for log in crd.load((ISTIO / "access-log.yaml").read_text()):
         assert [entry["name"] for logging in log["spec"]["accessLogging"] for entry in logging["providers"]] == [provider["name"]]
     labels = provider["envoyFileAccessLog"]["logFormat"]["labels"]
     assert labels["llm_version"] == "%FILTER_STATE(wasm.llm_version:PLAIN)%"

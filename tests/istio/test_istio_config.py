@@ -11,8 +11,8 @@ import subprocess
 
 import pytest
 
-from conftest import PLUGIN_FILES, ROOT, plugin_config, unavailable
-from schema import load
+from manifests import PLUGIN_FILES, ROOT, plugin_config, unavailable
+from crd import load
 
 BUILD_SECONDS_MAX = 600
 CHECK_SECONDS_MAX = 10

@@ -67,7 +67,7 @@ def closed(schema):
     return out
 
 
-def schema_errors(schemas, manifest):
+def form_errors(schemas, manifest):
     """Errors of form: kind, name, fields, types, enums, patterns, list keys."""
     identity = (manifest.get("apiVersion"), manifest.get("kind"))
     if identity not in schemas:

@@ -2,18 +2,18 @@
 
 import pytest
 
-import schema
-from conftest import FILES, ISTIO, NOT_MANIFESTS, PLUGIN_FILES, documents
+import crd
+from manifests import FILES, ISTIO, NOT_MANIFESTS, PLUGIN_FILES, documents
 
 MANIFESTS = [
     pytest.param(doc, id=f"{path.name}:{doc.get('kind')}/{doc.get('metadata', {}).get('namespace')}")
     for path in FILES
-    for doc in schema.load(path.read_text())
+    for doc in crd.load(path.read_text())
 ]
 
 
 def test_every_file_is_accounted_for():
-    kinds = {doc["kind"] for path in FILES for doc in schema.load(path.read_text())}
+    kinds = {doc["kind"] for path in FILES for doc in crd.load(path.read_text())}
     assert kinds == {"DestinationRule", "EnvoyFilter", "Gateway", "Telemetry", "TrafficExtension", "VirtualService", "WasmPlugin"}
     assert all((ISTIO / name).is_file() for name in NOT_MANIFESTS)
     assert len(PLUGIN_FILES) == 4, "one WasmPlugin and one TrafficExtension for each of the two shapes"
@@ -21,12 +21,12 @@ def test_every_file_is_accounted_for():
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_the_form_is_right(schemas, manifest):
-    assert schema.schema_errors(schemas, manifest) == []
+    assert crd.form_errors(schemas, manifest) == []
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_the_rules_hold(schemas, cel, manifest):
-    assert schema.rule_errors(schemas, manifest) == []
+    assert crd.rule_errors(schemas, manifest) == []
 
 
 def changed(name, kind, path, value):
@@ -80,15 +80,15 @@ AGAINST_A_RULE = {
 
 @pytest.mark.parametrize("change", WRONG_FORM.values(), ids=WRONG_FORM.keys())
 def test_a_wrong_form_is_refused(schemas, change):
-    assert schema.schema_errors(schemas, changed(*change)) != []
+    assert crd.form_errors(schemas, changed(*change)) != []
 
 
 @pytest.mark.parametrize("change", AGAINST_A_RULE.values(), ids=AGAINST_A_RULE.keys())
 def test_what_breaks_a_rule_is_refused(schemas, cel, change):
     manifest = changed(*change)
-    assert schema.rule_errors(schemas, manifest) != []
+    assert crd.rule_errors(schemas, manifest) != []
 
 
 def test_a_key_given_twice_is_refused():
-    with pytest.raises(schema.yaml.YAMLError, match="given twice: \\['a'\\]"):
-        schema.load("spec: {a: 1, a: 2}")
+    with pytest.raises(crd.yaml.YAMLError, match="given twice: \\['a'\\]"):
+        crd.load("spec: {a: 1, a: 2}")
