@@ -8,7 +8,7 @@ from manifests import CRDS, unavailable
 
 @pytest.fixture(scope="session")
 def schemas():
-    """Istio's resources: (apiVersion, kind) -> crd."""
+    """Istio's resources: (apiVersion, kind) -> schema."""
     if not CRDS.is_file():
         unavailable(f"Istio's definitions are not at {CRDS}: name the file in LLM_CANARY_ISTIO_CRDS")
     return crd.by_kind(crd.load(CRDS.read_text()))
