@@ -1,0 +1,141 @@
+"""A model server with the OpenAI API that answers as the request's x-say header tells it, and a client to go with it."""
+
+import gzip
+import http.client
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+WORDS = ["The ", "answer ", "is ", "forty", "-two", "."]
+
+
+class ModelServer:
+    def __init__(self, version):
+        self.received = []  # (path, headers) of every request
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                server.received.append((self.path, dict(self.headers.items())))
+                say = self.headers.get("x-say", "answer")
+                getattr(self, f"say_{say}")()
+
+            def say_answer(self, usage=True, gap_s=0.002):
+                self.begin()
+                self.event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]})
+                for word in WORDS:
+                    time.sleep(gap_s)
+                    self.delta({"content": word})
+                self.end("stop", usage)
+
+            def say_slowly(self):
+                time.sleep(0.1)
+                self.say_answer()
+
+            def say_without_usage(self):
+                self.say_answer(usage=False)
+
+            def say_refusal(self):
+                self.begin()
+                self.delta({"role": "assistant", "refusal": "I cannot help with that."})
+                self.end("stop")
+
+            def say_tool_call(self):
+                call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
+                self.begin()
+                self.delta({"role": "assistant", "tool_calls": [call]})
+                self.end("tool_calls")
+
+            def say_endlessly(self):
+                self.begin()
+                try:
+                    for _ in range(1000):
+                        self.delta({"content": "and "})
+                        time.sleep(0.02)
+                except OSError:
+                    pass  # the client hung up, which is what this is for
+                self.close_connection = True
+
+            def say_half(self):
+                self.begin()
+                self.delta({"content": "Half an "})
+                self.close_connection = True  # no last chunk
+
+            def say_error(self):
+                self.whole(500, {"error": {"message": "out of memory", "type": "server_error"}})
+
+            def say_gzip(self):
+                self.whole(200, {"choices": [{"index": 0, "message": {"content": "compressed"}, "finish_reason": "stop"}]}, compress=True)
+
+            def begin(self):
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("transfer-encoding", "chunked")
+                self.end_headers()
+
+            def event(self, event):
+                event = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": version} | event
+                self.chunk(b"data: %s\n\n" % json.dumps(event).encode())
+
+            def delta(self, delta):
+                self.event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+
+            def end(self, reason, usage=True):
+                self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+                if usage:
+                    self.event({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 6, "total_tokens": 26}})
+                self.chunk(b"data: [DONE]\n\n")
+                self.chunk(b"")
+
+            def chunk(self, data):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                self.wfile.flush()
+
+            def whole(self, status, value, compress=False):
+                body = json.dumps(value).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                if compress:
+                    body = gzip.compress(body)
+                    self.send_header("content-encoding", "gzip")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+
+    def start(self):
+        Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def ask(port, headers=None, say="answer", path="/v1/chat/completions", hang_up=False):
+    """One chat completion on a connection of its own; returns status, headers and what came of the body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    body = json.dumps({"model": "chat", "stream": True, "messages": [{"role": "user", "content": "What is the answer?"}]})
+    try:
+        connection.request("POST", path, body, {"content-type": "application/json", "x-say": say} | (headers or {}))
+        answer = connection.getresponse()
+        if hang_up:
+            data = answer.read1(1000)
+        else:
+            try:
+                data = answer.read()
+            except http.client.IncompleteRead as cut:
+                data = cut.partial
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, data
+    finally:
+        connection.close()

@@ -1,0 +1,181 @@
+"""Every query of the rules and the dashboard, against a real Prometheus that scrapes a real Envoy with the filter.
+
+One run for all: a few hundred requests to a healthy version and to one that fails, refuses and dawdles, with the
+shipped Prometheus configuration but for its intervals, so that it takes seconds.
+"""
+
+import json
+import math
+import re
+import time
+import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import yaml
+from conftest import fetch
+from model_server import ask
+from promql import selectors
+
+REQUESTS = 800
+CLIENTS = 8
+QUERYABLE_S_MAX = 30
+
+# What Prometheus itself adds to every series, or makes.
+OF_PROMETHEUS = {"instance", "job", "__name__", "le"}
+
+
+def script(at):
+    """What the model servers say to the request: most answer, and every way to end is there for both versions."""
+    kinds = {0: "refusal", 5: "tool_call", 10: "without_usage", 15: "gzip", 20: "half", 25: "error"}
+    return kinds.get(at % 50, "answer")
+
+
+class Live:
+    def __init__(self, checkout):
+        self._url = f"http://127.0.0.1:{checkout.prometheus_port}/api/v1/"
+
+    def get(self, path, **parameters):
+        answer = json.loads(fetch(f"{self._url}{path}?{urllib.parse.urlencode(parameters)}"))
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def query(self, expression):
+        """[(labels, value)] now."""
+        result = self.get("query", query=expression)["result"]
+        return [(sample["metric"], float(sample["value"][1])) for sample in result]
+
+
+@pytest.fixture(scope="module")
+def live(new_checkout, newest_envoy, prometheus_folder):
+    checkout = new_checkout()
+    checkout.replace("envoy/ecds/llm-canary.yaml", '"v2": 10', '"v2": 50')
+    for name in ("prometheus.yml", "rules.yml", "alerts.yml"):
+        path = checkout.folder / "envoy/prometheus" / name
+        path.write_text(re.sub(r"^( *(?:scrape_|evaluation_)?interval:) \d+s", r"\1 1s", path.read_text(), flags=re.MULTILINE))
+    checkout.start(newest_envoy)
+    checkout.start_prometheus(prometheus_folder)
+    live = Live(checkout)
+    # Counters must be scraped at zero before they rise, or the rise is not seen.
+    deadline = time.monotonic() + QUERYABLE_S_MAX
+    while len(live.query("llm_decisions_total")) == 0 or live.query("sum(llm_decisions_total)")[0][1] != 0:
+        assert time.monotonic() < deadline, f"Prometheus sees no metrics:\n{checkout.log()[-3000:]}"
+        time.sleep(0.2)
+    drive(checkout.port)
+    settled = lambda: live.query("sum(llm_requests_total)")[0][1] >= REQUESTS
+    while not (settled() and live.query("llm:compared_first_token_ms:t15m")):
+        assert time.monotonic() < deadline + 60, f"not counted in time:\n{checkout.log()[-3000:]}"
+        time.sleep(0.2)
+    time.sleep(3)  # a scrape and an evaluation after the last histogram flush
+    return live
+
+
+def drive(port):
+    """Plain requests first, to learn which version each conversation is on; then v2 gets the worse of it."""
+
+    def send(at):
+        headers = {"x-conversation-id": f"conversation-{at}"}
+        if at % 20 == 19:
+            headers = {"x-llm-cohort": "staff"} if at % 40 == 39 else {}
+        hang_up = at % 50 == 30
+        say = "endlessly" if hang_up else script(at)
+        _, received, _ = ask(port, headers, say, hang_up=hang_up)
+        if say != "answer" or "x-conversation-id" not in headers:
+            return
+        if received["x-llm-version"] == "v2" and at % 4 == 1:
+            ask(port, headers, "error" if at % 8 == 1 else "refusal")
+        else:
+            ask(port, headers, "slowly" if received["x-llm-version"] == "v2" else "answer")
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(send, range(REQUESTS // 2)))
+        list(clients.map(lambda at: ask(port, {"x-conversation-id": f"late-{at}"}), range(REQUESTS // 2)))
+
+
+@pytest.fixture(scope="module")
+def rule_files(repository):
+    return [yaml.safe_load((repository / "envoy/prometheus" / name).read_text()) for name in ("rules.yml", "alerts.yml")]
+
+
+@pytest.fixture(scope="module")
+def dashboard(repository):
+    return json.loads((repository / "envoy/grafana/llm-canary.json").read_text())
+
+
+def queries(dashboard, **variables):
+    """[(panel, expression)] with the variables filled in."""
+    found = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    found += [(annotation["name"], annotation["expr"]) for annotation in dashboard["annotations"]["list"]]
+    for name, value in variables.items():
+        found = [(panel, expression.replace(f"${name}", value)) for panel, expression in found]
+    assert not [expression for _, expression in found if "$" in expression]
+    return found
+
+
+def filled(dashboard, compare="yes"):
+    return queries(dashboard, rollout="chat", compare=compare, version="v2", __rate_interval="1m")
+
+
+def test_every_metric_label_and_value_that_is_named_exists(live, rule_files, dashboard):
+    expressions = [rule["expr"] for file in rule_files for group in file["groups"] for rule in group["rules"]]
+    expressions += [expression for _, expression in filled(dashboard)]
+    missing = set()
+    for metric, matchers in {(metric, tuple(matchers)) for expression in expressions for metric, matchers in selectors(expression)}:
+        series = live.get("series", **{"match[]": metric})
+        if not series:
+            missing.add(metric)
+        for label, operator, value in matchers:
+            values = {labels.get(label) for labels in series}
+            wanted = value.split("|") if operator == "=~" else [value]
+            missing |= {f'{metric}{{{label}="{one}"}}' for one in wanted if not any(re.fullmatch(one, has or "") for has in values)}
+    assert missing == set()
+
+
+def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live, repository):
+    bootstrap = yaml.safe_load((repository / "envoy/envoy.yaml").read_text())
+    tags = {tag["tag_name"] for tag in bootstrap["stats_config"]["stats_tags"]}
+    for series in live.get("series", **{"match[]": '{__name__=~"llm_.+"}'}):
+        labels = set(series) - OF_PROMETHEUS
+        assert {"llm_rollout", "llm_version", "llm_compare"} <= labels <= tags, series
+
+
+def test_every_recorded_rule_has_a_value(live, rule_files):
+    empty = set()
+    for name in {rule["record"] for file in rule_files for group in file["groups"] for rule in group["rules"] if "record" in rule}:
+        samples = live.query(name)
+        versions = {labels["llm_version"] for labels, value in samples if math.isfinite(value)}
+        if versions != {"v1", "v2"}:
+            empty.add((name, tuple(versions)))
+    assert empty == set()
+
+
+@pytest.mark.parametrize("compare", ["yes", "yes|no"])
+def test_every_panel_shows_something(live, dashboard, compare):
+    empty = [(panel, expression) for panel, expression in filled(dashboard, compare) if not finite(live.query(expression))]
+    assert empty == [], "no data, or nothing but NaN"
+
+
+def finite(samples):
+    return [value for _, value in samples if math.isfinite(value)]
+
+
+def test_what_the_panels_show_is_what_was_sent(live):
+    [(_, share)] = live.query('llm:share:ratio5m{llm_compare="yes", llm_version="v2"}')
+    assert 0.4 < share < 0.6
+    chars = dict((labels["llm_version"], value) for labels, value in live.query('llm:output_tokens:mean5m{llm_compare="yes"}'))
+    assert chars == {"v1": pytest.approx(6), "v2": pytest.approx(6)}
+    slow = dict((labels["llm_version"], value) for labels, value in live.query('llm:time_to_first_token_ms:p95_5m{llm_compare="yes"}'))
+    assert slow["v2"] > 100 > 0 < slow["v1"]
+    reasons = {labels["llm_reason"] for labels, value in live.query("llm_decisions_total > 0")}
+    assert reasons == {"split", "override", "keyless"}
+
+
+def test_the_worse_version_is_accused_and_only_that_one(live):
+    alerts = live.get("alerts")["alerts"]
+    accused = {(alert["labels"]["alertname"], alert["labels"].get("llm_version")) for alert in alerts}
+    assert {("LlmVersionErrors", "v2"), ("LlmVersionRefusals", "v2"), ("LlmVersionSlowFirstToken", "v2")} <= accused
+    assert {version for _, version in accused} == {"v2"}, accused
+    for alert in alerts:
+        said = json.dumps(alert["annotations"])
+        assert "chat" in said and "v2" in said and "error" not in alert["annotations"]["summary"], said
+        assert "{{" not in said and "<no value>" not in said and "NaN" not in said, said
