@@ -122,7 +122,7 @@ class Checkout:
                 inside = True
             elif line.strip() == "#-- end":
                 inside = False
-            elif inside and line.lstrip().startswith("#") and not line.lstrip().startswith("# "):
+            elif inside:
                 line, changed = line.replace("#", "", 1), changed + 1
             lines.append(line)
         assert changed, f"the bootstrap has no option {option}"

@@ -1,7 +1,6 @@
 """The bootstrap and the watched file, started as their comments say, on the oldest and the newest supported Envoy."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -60,11 +59,11 @@ def test_it_starts_as_func_e_starts_it(newest_envoy, checkout):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
     process = checkout.start(newest_envoy, "--admin-address-path", str(address), **pipes)
     assert address.read_text() == f"127.0.0.1:{checkout.admin_port}"
-    assert set(versions_of(checkout.port, 40)) == {"v1", "v2"}
+    assert set(versions_of(checkout.port, 60)) == {"v1", "v2"}
     process.send_signal(signal.SIGINT)
     access_log, _ = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert len(access_log.splitlines()) == 40
+    assert len(access_log.splitlines()) == 60
 
 
 def test_a_renamed_file_is_taken_and_one_written_in_place_is_not(envoy, checkout):
@@ -124,6 +123,12 @@ def test_without_the_filter_the_fallback_route_serves(newest_envoy, checkout, se
         assert not [headers for _, headers in servers["v1"].received if "x-llm-version" in headers]
 
 
+def unread(checkout):
+    lines = [line for line in checkout.scrape().splitlines() if line.startswith("llm_unread_total") and '"encoding"' in line]
+    assert lines
+    return sum(int(line.split()[-1]) for line in lines)
+
+
 @pytest.mark.parametrize("decompressor", [False, True])
 def test_a_body_compressed_in_spite_of_everything(envoy, checkout, decompressor):
     if decompressor:
@@ -131,13 +136,12 @@ def test_a_body_compressed_in_spite_of_everything(envoy, checkout, decompressor)
     checkout.start(envoy)
     status, headers, body = ask(checkout.port, {"x-conversation-id": "c1", "accept-encoding": "gzip"}, say="gzip")
     assert status == 200
-    unread = lambda: sum(int(line.split()[-1]) for line in checkout.scrape().splitlines() if line.startswith("llm_unread_total") and '"encoding"' in line)
     if decompressor:
         assert "content-encoding" not in headers and json.loads(body)["choices"][0]["message"]["content"] == "compressed"
-        assert unread() == 0
+        assert unread(checkout) == 0
     else:
         assert headers["content-encoding"] == "gzip" and body.startswith(b"\x1f\x8b")
-        checkout.wait_until(lambda: unread() == 1, "the body to be counted as unread")
+        checkout.wait_until(lambda: unread(checkout) == 1, "the body to be counted as unread")
 
 
 def test_no_route_limits_the_whole_response_and_silence_may_last(repository):
@@ -157,7 +161,7 @@ def test_the_metrics_have_their_labels_and_envoys_own_keep_theirs(envoy, checkou
     assert ours
     for line in ours:
         assert line.split("{")[0].replace("_", "").isalnum() and "___" not in line and "_=_" not in line, line
-        assert {'llm_rollout="chat"', 'llm_compare='} <= {part for part in ('llm_rollout="chat"', "llm_compare=") if part in line}, line
+        assert 'llm_rollout="chat"' in line and "llm_compare=" in line, line
         assert "envoy_" not in line, "one of Envoy's tags took a piece of it"
     assert any(line.startswith('envoy_cluster_upstream_rq_total{envoy_cluster_name="llm-v1"}') for line in samples)
 
@@ -168,4 +172,3 @@ def test_the_files_name_only_each_others_clusters(repository):
     rollouts = json.loads(plugin["configuration"]["value"])["rollouts"]
     used = {version["cluster"] for rollout in rollouts for version in rollout["versions"]}
     assert used == {cluster["name"] for cluster in bootstrap["static_resources"]["clusters"]}
-    assert os.path.dirname(ECDS) == "envoy/ecds"

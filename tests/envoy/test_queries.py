@@ -49,7 +49,6 @@ class Live:
 @pytest.fixture(scope="module")
 def live(new_checkout, newest_envoy, prometheus_folder):
     checkout = new_checkout()
-    checkout.replace("envoy/ecds/llm-canary.yaml", '"v2": 10', '"v2": 50')
     for name in ("prometheus.yml", "rules.yml", "alerts.yml"):
         path = checkout.folder / "envoy/prometheus" / name
         path.write_text(re.sub(r"^( *(?:scrape_|evaluation_)?interval:) \d+s", r"\1 1s", path.read_text(), flags=re.MULTILINE))
@@ -61,6 +60,8 @@ def live(new_checkout, newest_envoy, prometheus_folder):
     while len(live.query("llm_decisions_total")) == 0 or live.query("sum(llm_decisions_total)")[0][1] != 0:
         assert time.monotonic() < deadline, f"Prometheus sees no metrics:\n{checkout.log()[-3000:]}"
         time.sleep(0.2)
+    checkout.replace("envoy/ecds/llm-canary.yaml", '"v2": 10', '"v2": 50')
+    checkout.wait_until(lambda: checkout.discovery("update_success") == 2, "the new split")
     drive(checkout.port)
     settled = lambda: live.query("sum(llm_requests_total)")[0][1] >= REQUESTS
     while not (settled() and live.query("llm:compared_first_token_ms:t15m")):
@@ -82,8 +83,8 @@ def drive(port):
         _, received, _ = ask(port, headers, say, hang_up=hang_up)
         if say != "answer" or "x-conversation-id" not in headers:
             return
-        if received["x-llm-version"] == "v2" and at % 4 == 1:
-            ask(port, headers, "error" if at % 8 == 1 else "refusal")
+        if received["x-llm-version"] == "v2" and at % 2 == 1:
+            ask(port, headers, "error" if at % 4 == 1 else "refusal")
         else:
             ask(port, headers, "slowly" if received["x-llm-version"] == "v2" else "answer")
 
