@@ -1,0 +1,112 @@
+"""The recorded responses, and what their index says the statistics must be.
+
+They stand beside the checkout (or where LLM_CANARY_CORPUS says) and are never copied into it."""
+
+import csv
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import REPOSITORY
+
+FOLDER = Path(os.environ.get("LLM_CANARY_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
+DIALECTS = ("openai-chat", "openai-completions")
+# The index says `tool` and `filter` where the metric's label is longer.
+FINISHES = {"stop": "stop", "length": "length", "tool": "tool_calls", "filter": "content_filter", "error": "error", "other": "other"}
+# Of several answers' ends the most telling stands for the response.
+FINISH_ORDER = ["stop", "tool_calls", "other", "length", "content_filter", "error"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    file: str
+    dialect: str
+    is_stream: bool
+    status: int
+    content_type: str | None
+    facts: dict
+
+    @property
+    def body(self):
+        return (FOLDER / self.file).read_bytes()
+
+    @property
+    def key(self):
+        return self.file.encode()
+
+    @property
+    def outcome(self):
+        if self.status >= 400:
+            return "http_error"
+        if self.facts["error"] == "y":
+            return "stream_error"
+        if self.is_stream and self.facts["terminal"] == "n" and not self.facts["finish_reason"]:
+            return "truncated"
+        return "complete"
+
+    @property
+    def finish(self):
+        ends = [FINISHES[end] for end in self.facts["finish_norm"].split("|") if end]
+        return max(ends, key=FINISH_ORDER.index, default="none")
+
+    def number(self, fact):
+        return int(self.facts[fact] or 0)
+
+    @property
+    def is_remarkable(self):
+        """Whether it is of a kind of which there are few: those are all taken."""
+        facts = self.facts
+        return (
+            self.status >= 400
+            or "y" in (facts["error"], facts["refusal"])
+            or self.number("n_choices") > 1
+            or self.number("tool_calls") > 1
+            or (self.is_stream and (facts["terminal"] == "n" or not facts["finish_reason"]))
+            or self.finish in ("content_filter", "other", "error")
+        )
+
+
+def recordings():
+    """Every chat completions and completions recording in the order of the index."""
+    with open(FOLDER / "INDEX.tsv", newline="") as index:
+        rows = [row for row in csv.DictReader(index, delimiter="\t") if row["dialect"] in DIALECTS]
+    return [
+        Recording(
+            file=row["file"],
+            dialect=row["dialect"],
+            is_stream=row["streaming"] == "y",
+            status=int(row["status"]),
+            content_type=row["content_type"] or ("text/event-stream" if row["streaming"] == "y" else "application/json"),
+            facts=row,
+        )
+        for row in rows
+    ]
+
+
+def selection(count):
+    """All that are remarkable, then evenly spaced ones of the rest, half of them streams."""
+    everything = recordings()
+    chosen = [recording for recording in everything if recording.is_remarkable]
+    rest = [recording for recording in everything if not recording.is_remarkable]
+    for is_stream in (True, False):
+        kind = [recording for recording in rest if recording.is_stream == is_stream]
+        wanted = (count - len(chosen)) // (2 if is_stream else 1)
+        chosen += [kind[at * len(kind) // wanted] for at in range(wanted)]
+    assert len(chosen) == count
+    return chosen
+
+
+class Expected:
+    """The sums that a set of recordings must leave behind."""
+
+    def __init__(self, chosen):
+        self.outcomes = Counter(recording.outcome for recording in chosen)
+        self.finishes = Counter(recording.finish for recording in chosen)
+        self.chars = sum(recording.number("text_chars") for recording in chosen)
+        self.chars_squared = sum(recording.number("text_chars") ** 2 for recording in chosen)
+        kinds = {"input": "input_tokens", "cached_input": "cached_tokens", "output": "output_tokens", "reasoning": "reasoning_tokens"}
+        self.tokens = {kind: sum(recording.number(fact) for recording in chosen) for kind, fact in kinds.items()}
+        self.tool_calls = sum(recording.number("tool_calls") for recording in chosen)
+        self.tool_responses = sum(recording.number("tool_calls") > 0 for recording in chosen)
+        self.refusals = sum(recording.facts["refusal"] == "y" for recording in chosen)

@@ -1,0 +1,240 @@
+"""A real Envoy, started from the shipped bootstrap with only ports, paths and the flush interval exchanged."""
+
+import asyncio
+import copy
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import yaml
+
+from . import REPOSITORY
+from .metrics import Snapshot
+
+BOOTSTRAP = REPOSITORY / "envoy" / "envoy.yaml"
+ECDS = REPOSITORY / "envoy" / "ecds" / "llm-canary.yaml"
+MODULE = REPOSITORY / "target" / "llm_canary.wasm"
+FILTER = "llm-canary"
+
+READY_S_MAX = 30
+SETTLE_S_MAX = 10
+STOP_S_MAX = 10
+POLL_S = 0.02
+
+# What Envoy logs when a VM traps, and what the Rust runtime logs when the filter panics.
+_VM_FAILURES = re.compile(r"panicked at|Function: proxy_on_\w+ failed|Wasm VM failed|Proxy-Wasm plugin in-VM backtrace|Plugin configured to fail")
+
+
+class EnvoyError(Exception):
+    pass
+
+
+class Envoy:
+    """`folder` holds everything it reads and writes; `ports` says where the shipped bootstrap's clusters listen here."""
+
+    def __init__(self, binary, folder, configuration, ports, concurrency=2, edit=None):
+        self.folder = Path(folder)
+        self.log_path = self.folder / "envoy.log"
+        self.access_log_path = self.folder / "access.log"
+        self._binary = binary
+        self._concurrency = concurrency
+        self._pushes = 0
+        self._process = None
+        self._failures = []  # of processes that are gone
+        (self.folder / "ecds").mkdir(parents=True)
+        bootstrap = derive_bootstrap(self.folder / "ecds", ports)
+        if edit is not None:
+            edit(bootstrap)
+        (self.folder / "bootstrap.json").write_text(json.dumps(bootstrap, indent=1))
+        self.push(configuration)
+
+    def start(self):
+        admin_address = self.folder / "admin-address"
+        admin_address.unlink(missing_ok=True)
+        with open(self.access_log_path, "ab") as stdout, open(self.log_path, "ab") as stderr:
+            self._process = subprocess.Popen(
+                [
+                    self._binary,
+                    *("-c", self.folder / "bootstrap.json"),
+                    *("--concurrency", str(self._concurrency)),
+                    *("--admin-address-path", admin_address),
+                    *("--file-flush-interval-msec", "100"),
+                    "--use-dynamic-base-id",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=self.folder,
+            )
+        try:
+            self._wait(lambda: admin_address.exists() and admin_address.read_text(), "an admin address")
+            self._admin = f"http://{admin_address.read_text().strip()}"
+            self._wait(lambda: json.loads(self.admin("/server_info"))["state"] == "LIVE", "state LIVE in /server_info")
+            listeners = json.loads(self.admin("/listeners?format=json"))["listener_statuses"]
+            self.port = listeners[0]["local_address"]["socket_address"]["port_value"]
+        except Exception:
+            self.stop()
+            raise
+        return self
+
+    def stop(self):
+        if self._process is None:
+            return
+        self._failures += self._process_failures()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    # --- configuration
+
+    def push(self, configuration):
+        """Renames a new configuration into place and returns when (monotonic seconds)."""
+        self._pushes += 1
+        if not isinstance(configuration, str):
+            configuration = json.dumps(configuration, indent=2)
+        response = yaml.safe_load(ECDS.read_text())
+        response["version_info"] = str(self._pushes)
+        plugin = response["resources"][0]["typed_config"]["config"]
+        plugin["configuration"]["value"] = configuration
+        plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
+        target = self.folder / "ecds" / ECDS.name
+        written = self.folder / "ecds.new"  # beside the watched folder: only the rename may be noticed
+        written.write_text(yaml.safe_dump(response, sort_keys=False))
+        renamed_at = time.monotonic()
+        os.rename(written, target)
+        return renamed_at
+
+    def discovery(self, name):
+        """A counter of the filter's discovery: config_reload, update_rejected, config_fail, …"""
+        return self.counter(f"extension_config_discovery.http_filter.{FILTER}.{name}")
+
+    # --- what it says
+
+    def admin(self, path):
+        with urllib.request.urlopen(self._admin + path, timeout=5) as answer:
+            return answer.read().decode()
+
+    def counter(self, name):
+        """One of Envoy's own counters by its full name."""
+        for line in self.admin(f"/stats?filter={re.escape(name)}").splitlines():
+            found, _, value = line.partition(": ")
+            if found.endswith(name):
+                return int(value)
+        raise EnvoyError(f"Envoy has no stat that ends with {name}")
+
+    def stats(self):
+        return Snapshot.parse(self.admin("/stats/prometheus"))
+
+    async def settled(self, condition, since=None):
+        """The snapshot (less `since`) for which the condition first holds: statistics follow a response by a moment."""
+        deadline = time.monotonic() + SETTLE_S_MAX
+        while True:
+            snapshot = await asyncio.to_thread(self.stats)
+            seen = snapshot - since if since is not None else snapshot
+            if condition(seen):
+                return seen
+            if time.monotonic() > deadline:
+                shown = {f"{name}{dict(labels)}": value for (name, labels), value in seen.items() if name.startswith("llm_") and value}
+                raise EnvoyError(f"not reached within {SETTLE_S_MAX} s; the statistics say {shown}")
+            await asyncio.sleep(POLL_S)
+
+    async def counted(self, requests, since):
+        """The difference once that many requests have been counted, and a flush later still no more."""
+        total = "llm_requests_total"
+        await self.settled(lambda seen: seen.sum(total) >= requests, since)
+        await asyncio.sleep(0.3)  # longer than stats_flush_interval: histograms are there too
+        seen = await asyncio.to_thread(self.stats) - since
+        assert seen.sum(total) == requests, f"{seen.sum(total)} counted of {requests}: {seen.by(total, 'llm_outcome')}"
+        return seen
+
+    async def until(self, condition, what):
+        await asyncio.to_thread(self._wait, condition, what)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def access_log(self):
+        return self.access_log_path.read_text(errors="replace").splitlines()
+
+    def vm_failures(self):
+        """Every sign that a VM trapped, panicked or was made anew, in words."""
+        logged = [line for line in self.log().splitlines() if _VM_FAILURES.search(line)]
+        return logged + self._failures + (self._process_failures() if self._process else [])
+
+    def _process_failures(self):
+        if self._process.poll() is not None:
+            return [f"Envoy ended with status {self._process.returncode}"]
+        try:
+            reloads = self.admin("/stats?filter=vm_reload").splitlines()
+        except OSError as error:
+            return [f"Envoy does not answer: {error}"]
+        return [line for line in reloads if not line.endswith(": 0")]
+
+    def _wait(self, condition, what):
+        deadline = time.monotonic() + READY_S_MAX
+        while True:
+            if self._process is None or self._process.poll() is not None:
+                raise EnvoyError(f"Envoy ended while waiting for {what}; its log ends:\n{self.log()[-4000:]}")
+            try:
+                if condition():
+                    return
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            if time.monotonic() > deadline:
+                raise EnvoyError(f"waited {READY_S_MAX} s for {what}; Envoy's log ends:\n{self.log()[-4000:]}")
+            time.sleep(POLL_S)
+
+
+def derive_bootstrap(ecds_folder, ports):
+    """The shipped bootstrap with this test's ports and folder. What is to be exchanged must be there."""
+    bootstrap = yaml.safe_load(BOOTSTRAP.read_text())
+    bootstrap["stats_flush_interval"] = "0.2s"
+    bootstrap["admin"]["address"]["socket_address"]["port_value"] = 0
+    listener = only_listener(bootstrap)
+    listener["address"]["socket_address"]["port_value"] = 0
+    source = discovered_filter(bootstrap)["config_discovery"]["config_source"]["path_config_source"]
+    source["path"] = str(ecds_folder / ECDS.name)
+    source["watched_directory"] = {"path": str(ecds_folder)}
+    clusters = {cluster["name"]: cluster for cluster in bootstrap["static_resources"]["clusters"]}
+    for name, port in ports.items():
+        if name not in clusters:
+            clusters[name] = copy.deepcopy(clusters["llm-v1"]) | {"name": name}
+            clusters[name]["load_assignment"]["cluster_name"] = name
+            bootstrap["static_resources"]["clusters"].append(clusters[name])
+        for endpoint in endpoints(clusters[name]):
+            endpoint["address"]["socket_address"] |= {"address": "127.0.0.1", "port_value": port}
+    return bootstrap
+
+
+def endpoints(cluster):
+    return [lb["endpoint"] for group in cluster["load_assignment"]["endpoints"] for lb in group["lb_endpoints"]]
+
+
+def only_listener(bootstrap):
+    [listener] = bootstrap["static_resources"]["listeners"]
+    return listener
+
+
+def http_manager(bootstrap):
+    [chain] = only_listener(bootstrap)["filter_chains"]
+    [manager] = chain["filters"]
+    return manager["typed_config"]
+
+
+def discovered_filter(bootstrap):
+    [found] = [f for f in http_manager(bootstrap)["http_filters"] if f["name"] == FILTER]
+    return found

@@ -1,0 +1,216 @@
+"""However a response ends, it is counted once, under the outcome that names the end, with the length seen so far."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+from harness import SUPPORTED
+from harness.client import Connection, request
+from harness.config import config, rollout
+from harness.upstream import Ending, Framing, Reply, stream, whole
+
+SAID = "Grüße, 世界 🚀"  # two, three and four bytes long in UTF-8
+UNUSED_PORT = 1  # nothing listens there: connecting is refused
+
+
+def event(text=None, **choice):
+    delta = {"content": text} if text is not None else choice.pop("delta", {})
+    document = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": None, **choice}]}
+    return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
+
+
+ROLE = event(delta={"role": "assistant", "content": ""})
+HALF = (ROLE, event(SAID[:5]), event(SAID[5:]))
+REST = (event(" and more"), event(finish_reason="stop"), b"data: [DONE]\n\n")
+TOOL_CALL = event(delta={"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": "{"}}]})
+ERROR = b'data: {"error":{"message":"out of memory","type":"server_error","code":500}}\n\n'
+HALF_BYTES = sum(map(len, HALF))
+
+
+@pytest.fixture(scope="module", params=SUPPORTED)
+def envoy(request, start_envoy):
+    """Cohorts choose the version: v1 is alive, dead refuses connections, unknown has no cluster in Envoy."""
+    versions = {"v1": "llm-v1", "dead": "llm-dead", "unknown": "llm-unknown"}
+    configuration = config(
+        rollout(
+            versions=[{"name": name, "cluster": cluster} for name, cluster in versions.items()],
+            overrides=[{"header": "x-cohort", "values": [name], "version": name} for name in versions],
+        )
+    )
+    return start_envoy(configuration, version=request.param, ports={"llm-dead": UNUSED_PORT})
+
+
+def ask(reply="it", cohort="v1"):
+    return request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode()), (b"x-cohort", cohort.encode())])
+
+
+async def assert_counted_once(envoy, before, outcome, chars, version="v1"):
+    seen = await envoy.counted(1, since=before)
+    assert seen.by("llm_requests_total", "llm_outcome") == {outcome: 1}
+    assert seen.by("llm_requests_total", "llm_version") == {version: 1}
+    assert seen.sum("llm_decisions_total") == 1
+    assert seen.sum("llm_response_chars_total") == chars
+    return seen
+
+
+async def test_complete(envoy, client_of, replies):
+    before = envoy.stats()
+    replies["it"] = stream(*HALF, *REST)
+    exchange = await client_of(envoy).send(ask())
+    assert exchange.complete and exchange.body == replies["it"].body
+    seen = await assert_counted_once(envoy, before, "complete", len(SAID + " and more"))
+    assert seen.by("llm_finish_total", "llm_finish") == {"stop": 1}
+
+
+@pytest.mark.parametrize("step", [Ending.RESET, Ending.FIN], ids=lambda step: step.value)
+async def test_upstream_breaks_off(envoy, replies, step):
+    before, gate = envoy.stats(), asyncio.Event()
+    replies["it"] = stream(*HALF, gate, step)
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(ask())
+    await exchange.body_reaches(HALF_BYTES)
+    gate.set()
+    await exchange.ended()
+    assert not exchange.complete, "the client must see that the stream was cut"
+    assert exchange.body == b"".join(HALF)
+    await assert_counted_once(envoy, before, "upstream_reset", len(SAID))
+
+
+async def test_upstream_breaks_off_a_whole_body(envoy, client_of, replies):
+    before = envoy.stats()
+    body = b'{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Half'
+    replies["it"] = Reply(steps=(body, 0.1, Ending.FIN), headers=((b"content-length", b"1000"),), framing=Framing.OWN_HEADERS)
+    exchange = await client_of(envoy).send(ask())
+    assert not exchange.complete and exchange.body == body
+    await assert_counted_once(envoy, before, "upstream_reset", len("Half"))
+
+
+async def test_client_hangs_up(envoy, replies):
+    before = envoy.stats()
+    replies["it"] = stream(*HALF, asyncio.Event())
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(ask())
+    await exchange.body_reaches(HALF_BYTES)
+    connection.abort()
+    await assert_counted_once(envoy, before, "client_abort", len(SAID))
+
+
+async def test_client_hangs_up_after_a_tool_call(envoy, replies):
+    """An agent that has its call may stop reading: that is no dissatisfied user."""
+    before = envoy.stats()
+    replies["it"] = stream(*HALF, TOOL_CALL, asyncio.Event())
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(ask())
+    await exchange.body_reaches(HALF_BYTES + len(TOOL_CALL))
+    connection.abort()
+    seen = await assert_counted_once(envoy, before, "client_abort_after_tool_call", len(SAID))
+    assert seen.sum("llm_tool_calls_total") == 1
+
+
+async def test_client_hangs_up_before_the_response(envoy, servers, replies):
+    before = envoy.stats()
+    silent = asyncio.Event()
+    replies["it"] = stream(silent)
+    server = servers["v1"]
+    connection = await Connection.open(envoy.port)
+    connection.start(ask())
+    await envoy.until(lambda: server.received, "the request at the model server")
+    connection.abort()
+    await assert_counted_once(envoy, before, "client_abort", 0)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [(ERROR,), (ERROR, b"data: [DONE]\n\n"), (b"event: error\n" + ERROR,), (b"error: " + ERROR.removeprefix(b"data: "),)],
+    ids=["data", "data then DONE", "event error", "error field"],
+)
+async def test_an_error_halfway_through_a_200(envoy, client_of, replies, rest):
+    before = envoy.stats()
+    replies["it"] = stream(*HALF, *rest)
+    exchange = await client_of(envoy).send(ask())
+    assert exchange.status == 200 and exchange.complete
+    assert exchange.body == replies["it"].body
+    await assert_counted_once(envoy, before, "stream_error", len(SAID))
+
+
+async def test_an_orderly_end_too_early(envoy, client_of, replies):
+    """The server closes the stream as HTTP says, but neither a finish reason nor [DONE] has come."""
+    before = envoy.stats()
+    replies["it"] = stream(*HALF)
+    exchange = await client_of(envoy).send(ask())
+    assert exchange.complete
+    await assert_counted_once(envoy, before, "truncated", len(SAID))
+
+
+@pytest.mark.parametrize("status", [400, 429, 500, 503])
+async def test_the_server_says_no(envoy, client_of, replies, status):
+    before = envoy.stats()
+    replies["it"] = whole(b'{"error":{"message":"no","type":"t"}}', status=status)
+    exchange = await client_of(envoy).send(ask())
+    assert exchange.status == status
+    await assert_counted_once(envoy, before, "http_error", 0)
+
+
+@pytest.mark.parametrize("cohort", ["dead", "unknown"])
+async def test_envoy_answers_itself(envoy, client_of, cohort):
+    before = envoy.stats()
+    exchange = await client_of(envoy).send(ask(cohort=cohort))
+    assert exchange.status == 503
+    await assert_counted_once(envoy, before, "local_reply", 0, version=cohort)
+
+
+async def test_a_compressed_body_passes_unread(envoy, client_of, servers, replies):
+    """The filter asks for plain bodies; a server that compresses all the same is passed on and counted as unread."""
+    before = envoy.stats()
+    body = gzip.compress(b"".join((*HALF, *REST)))
+    replies["it"] = stream(body[:20], body[20:], headers=((b"content-encoding", b"gzip"),))
+    raw = request(headers=[(b"x-test-reply", b"it"), (b"accept-encoding", b"gzip, br"), (b"x-conversation-id", b"c1")])
+    exchange = await client_of(envoy).send(raw)
+    assert exchange.complete and exchange.body == body
+    assert exchange.header(b"content-encoding") == b"gzip"
+    [received] = servers["v1"].received
+    assert not received.header(b"accept-encoding")
+    seen = await assert_counted_once(envoy, before, "complete", 0)
+    assert seen.by("llm_unread_total", "llm_unread") == {"encoding": 1}
+
+
+async def test_every_piece_is_passed_on_at_once(envoy, replies):
+    """Nothing is held back: each event arrives while the server still waits with the next one."""
+    gates = [asyncio.Event() for _ in HALF]
+    steps = [step for piece, gate in zip(HALF, gates) for step in (piece, gate)]
+    replies["it"] = stream(*steps, *REST)
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(ask())
+    for count, gate in enumerate(gates, start=1):
+        expected = b"".join(HALF[:count])
+        await exchange.body_reaches(len(expected))
+        assert exchange.body == expected
+        gate.set()
+    await exchange.ended()
+    connection.close()
+    assert exchange.complete and exchange.body == replies["it"].body
+
+
+async def test_the_clock_starts_and_stops_where_it_should(envoy, client_of, replies):
+    """A role is no token: the first token is the first text, and both are told from the first byte and the end."""
+    before = envoy.stats()
+    silence_s, tail_s = 0.3, 0.4
+    replies["it"] = stream(ROLE, silence_s, event("Hello"), tail_s, *REST)
+    exchange = await client_of(envoy).send(ask())
+    took_ms = 1000 * (exchange.ended_at - exchange.started_at)
+    seen = await assert_counted_once(envoy, before, "complete", len("Hello and more"))
+
+    first_token_ms = seen.sum("llm_time_to_first_token_ms_total")
+    assert 1000 * silence_s <= first_token_ms <= took_ms - 1000 * tail_s
+    assert seen.sum("llm_time_to_first_token_ms_squared_total") == first_token_ms**2
+    for name, at_least_ms, at_most_ms in [
+        ("llm_time_to_first_byte_ms", 0, took_ms - 1000 * (silence_s + tail_s)),
+        ("llm_time_to_first_token_ms", 1000 * silence_s, took_ms - 1000 * tail_s),
+        ("llm_longest_gap_ms", 1000 * tail_s, took_ms - 1000 * silence_s),
+        ("llm_request_duration_ms", 1000 * (silence_s + tail_s), took_ms),
+    ]:
+        assert seen.sum(f"{name}_count") == 1, name
+        quantised = 0.06  # Envoy keeps a histogram's value to about two digits
+        value_ms = seen.sum(f"{name}_sum")
+        assert at_least_ms * (1 - quantised) <= value_ms <= at_most_ms * (1 + quantised) + 1, f"{name} is {value_ms}"

@@ -1,0 +1,149 @@
+"""New configurations while traffic flows: a bad one changes nothing, a stop takes effect within a second."""
+
+import asyncio
+import json
+import re
+
+import pytest
+from harness import NEWEST, OLDEST, SUPPORTED
+from harness.client import Connection, request
+from harness.config import config, rollout
+from harness.traffic import Traffic
+from harness.upstream import stream
+
+STOP_S_MAX = 1.0
+CLIENTS = 16
+STREAMS = 8
+VERSIONS = [{"name": "v1", "cluster": "llm-v1"}, {"name": "v2", "cluster": "llm-v2"}]
+HALF_AND_HALF = config(rollout(split={"v2": 50}))
+STOPPED = config(rollout(split={"v2": 50}, versions=[VERSIONS[0], VERSIONS[1] | {"stopped": True}]))
+
+# A bad configuration, and where in it the errors are.
+BAD = {
+    "several errors": (
+        {
+            "cluster_header": "not a header",
+            "colour": "blue",
+            "rollouts": [
+                rollout(split={"v2": 60, "v3": 50}, versions=[*VERSIONS, {"name": "v2", "cluster": "llm-v2"}]),
+                rollout(name="Not A Label", baseline="v9", overrides=[{"header": "x", "values": ["a"], "version": "nope"}]),
+            ],
+        },
+        [
+            "cluster_header",
+            "colour",
+            "rollouts[0].split",
+            "rollouts[0].versions[2].name",
+            "rollouts[1].name",
+            "rollouts[1].baseline",
+            "rollouts[1].overrides[0].version",
+        ],
+    ),
+    "not built yet": (config(rollout(steps=[{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 1}}])), ["rollouts[0].steps"]),
+    "no rollouts": ({"rollouts": "chat"}, ["rollouts"]),
+    "not JSON": ('{"rollouts": [', []),
+    "empty": ("", []),
+}
+
+
+def keyed(count):
+    return [request(headers=[(b"x-conversation-id", b"conversation-%d" % at)]) for at in range(count)]
+
+
+@pytest.fixture
+def envoy(request, start_envoy):
+    """One of its own for each test, which leaves it with another configuration."""
+    envoy = start_envoy(HALF_AND_HALF, version=request.param)
+    yield envoy
+    envoy.stop()
+
+
+@pytest.mark.parametrize(
+    ("kind", "envoy"), [*((kind, NEWEST) for kind in BAD), ("several errors", OLDEST)], indirect=["envoy"]
+)
+async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, kind):
+    bad, paths = BAD[kind]
+    series, log_before = envoy.stats().series(), envoy.log()
+    counters = ("update_rejected", "config_fail", "update_failure", "config_conflict")
+    before = {name: envoy.discovery(name) for name in counters}
+
+    async with Traffic(envoy.port, keyed(100), CLIENTS) as traffic:
+        await traffic.reaches(300)
+        await asyncio.to_thread(envoy.push, bad)
+        await envoy.until(lambda: envoy.discovery("update_rejected") > before["update_rejected"], "the rejection")
+        await traffic.reaches(600)
+
+    assert {exchange.status for exchange in traffic.exchanges} == {200}
+    version_of = {}
+    for exchange in traffic.exchanges:
+        version_of.setdefault(exchange.request, set()).add(exchange.header(b"x-llm-version"))
+    assert all(len(versions) == 1 for versions in version_of.values()), "a conversation moved"
+    assert set.union(*version_of.values()) == {b"v1", b"v2"}
+    assert envoy.stats().series() == series
+    after = {name: envoy.discovery(name) - count for name, count in before.items()}
+    assert after == {"update_rejected": 1, "config_fail": 1, "update_failure": 0, "config_conflict": 0}
+
+    said = envoy.log().removeprefix(log_before)
+    for path in paths:
+        assert re.search(rf"(?<![\w.\]]){re.escape(path)}(?![\w\[])", said), f"the log does not say what is wrong with {path}:\n{said}"
+    (tmp_path / "bad.json").write_text(bad if isinstance(bad, str) else json.dumps(bad))
+    check = llm_canary("check", tmp_path / "bad.json")
+    assert check.returncode == 2
+    errors = [line.strip() for line in (check.stdout + check.stderr).splitlines() if any(path in line for path in paths)]
+    assert len(errors) >= len(paths)
+    for error in errors:
+        assert error in said, f"`check` says more than Envoy's log:\n{said}"
+
+    reloads = envoy.discovery("config_reload")
+    await asyncio.to_thread(envoy.push, STOPPED)
+    await envoy.until(lambda: envoy.discovery("config_reload") > reloads, "the next good configuration")
+    async with Traffic(envoy.port, keyed(100), CLIENTS) as traffic:
+        await traffic.reaches(300)
+    assert {exchange.header(b"x-llm-version") for exchange in traffic.exchanges[100:]} == {b"v1"}
+
+
+@pytest.mark.parametrize("envoy", SUPPORTED, indirect=True)
+async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(envoy, servers, replies):
+    gate = asyncio.Event()
+    head, tail = b'data: {"choices":[{"index":0,"delta":{"content":"half"}}]}\n\n', b"data: [DONE]\n\n"
+    replies["long"] = stream(head, gate, tail)
+    replies["short"] = stream(head, 0.02, tail)
+    canary = servers["v2"]
+
+    running = []
+    for at in range(200):
+        if len(running) == STREAMS:
+            break
+        connection = await Connection.open(envoy.port)
+        exchange = connection.start(request(headers=[(b"x-conversation-id", b"running-%d" % at), (b"x-test-reply", b"long")]))
+        await exchange.body_reaches(len(head))
+        if exchange.header(b"x-llm-version") == b"v2":
+            running.append((connection, exchange))
+        else:
+            connection.abort()
+    assert len(running) == STREAMS
+
+    load = [request(headers=[(b"x-conversation-id", b"c%d" % at), (b"x-test-reply", b"short")]) for at in range(500)]
+    async with Traffic(envoy.port, load, CLIENTS) as traffic:
+        await traffic.reaches(300)
+        renamed_at = await asyncio.to_thread(envoy.push, STOPPED)
+        started_before = sum(received.at <= renamed_at for received in canary.received)
+        await asyncio.sleep(STOP_S_MAX + 0.5)
+        served_s = 0.5  # the canary must have been busy right up to the rename, or the figure means nothing
+        busy = [received for received in canary.received if renamed_at - served_s < received.at <= renamed_at]
+        last_at = max(received.at for received in canary.received)
+        baseline_after = sum(received.at > renamed_at for received in servers["v1"].received)
+
+    assert len(busy) > 20 and started_before > STREAMS and baseline_after > 100
+    stop_ms = 1000 * max(0.0, last_at - renamed_at)
+    print(f"from the rename to the last request on the stopped version: {stop_ms:.1f} ms")
+    assert stop_ms < 1000 * STOP_S_MAX
+    assert {exchange.status for exchange in traffic.exchanges} == {200}
+    assert all(exchange.complete for exchange in traffic.exchanges)
+
+    gate.set()
+    for connection, exchange in running:
+        await exchange.ended()
+        connection.close()
+        assert exchange.complete and exchange.body == head + tail
+        assert exchange.header(b"x-llm-version") == b"v2"
