@@ -24,11 +24,14 @@ FILTER = "llm-canary"
 
 READY_S_MAX = 30
 SETTLE_S_MAX = 10
+FLUSH_S = 0.2
+FLUSHED_S = 2 * FLUSH_S  # after that long every histogram shows what was recorded before
 STOP_S_MAX = 10
 POLL_S = 0.02
 
-# What Envoy logs when a VM traps, and what the Rust runtime logs when the filter panics.
-_VM_FAILURES = re.compile(r"panicked at|Function: proxy_on_\w+ failed|Wasm VM failed|Proxy-Wasm plugin in-VM backtrace|Plugin configured to fail")
+# What Envoy logs when a VM traps, and what the Rust runtime logs when the filter panics. That a configuration is
+# refused reads "Wasm VM failed" too, and is none of these.
+_VM_FAILURES = re.compile(r"panicked at|Function: proxy_\w+ failed|in-VM backtrace|Wasm VM failed(?! Failed to configure)")
 
 
 class EnvoyError(Exception):
@@ -156,10 +159,14 @@ class Envoy:
         """The difference once that many requests have been counted, and a flush later still no more."""
         total = "llm_requests_total"
         await self.settled(lambda seen: seen.sum(total) >= requests, since)
-        await asyncio.sleep(0.3)  # longer than stats_flush_interval: histograms are there too
-        seen = await asyncio.to_thread(self.stats) - since
+        seen = await self.flushed() - since
         assert seen.sum(total) == requests, f"{seen.sum(total)} counted of {requests}: {seen.by(total, 'llm_outcome')}"
         return seen
+
+    async def flushed(self):
+        """The snapshot in which histograms, too, have caught up."""
+        await asyncio.sleep(FLUSHED_S)
+        return await asyncio.to_thread(self.stats)
 
     async def until(self, condition, what):
         await asyncio.to_thread(self._wait, condition, what)
@@ -202,7 +209,7 @@ class Envoy:
 def derive_bootstrap(ecds_folder, ports):
     """The shipped bootstrap with this test's ports and folder. What is to be exchanged must be there."""
     bootstrap = yaml.safe_load(BOOTSTRAP.read_text())
-    bootstrap["stats_flush_interval"] = "0.2s"
+    bootstrap["stats_flush_interval"] = f"{FLUSH_S}s"
     bootstrap["admin"]["address"]["socket_address"]["port_value"] = 0
     listener = only_listener(bootstrap)
     listener["address"]["socket_address"]["port_value"] = 0
