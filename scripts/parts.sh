@@ -144,14 +144,14 @@ _parts_fetch_prometheus() (
 
 # Python --------------------------------------------------------------------------------------
 
-_parts_python_how="install Python 3.10 or newer with its venv module (Debian: apt-get install python3-venv) and allow access to a Python package index"
+_parts_python_how="install Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv) and allow access to a Python package index"
 
 # _parts_venv FOLDER: a virtual environment with the pinned pip. Debian takes ensurepip out of
 # its python3 package; there pip comes from the package that holds it as a wheel.
 _parts_venv() {
   local folder=$1 wheels
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || {
-    say "python3 is missing or older than 3.10"
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    say "python3 is missing or older than 3.11"
     return 1
   }
   if ! python3 -m venv --clear "$folder" >/dev/null 2>&1; then

@@ -1,0 +1,119 @@
+"""The programs the demo starts: each in a process group of its own, all stopped together."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from http1 import HttpError
+
+READY_S_MAX = 30.0
+STOP_S_MAX = 5.0
+LOG_LINES_SHOWN = 20
+
+
+class DemoError(Exception):
+    """Ends the demo with a message for the person who started it."""
+
+
+class CannotBeHad(DemoError):
+    """A program that the demo needs is not to be had on this machine."""
+
+
+class Processes:
+    """`async with` ends whatever was started within it, newest first."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: list[tuple[str, asyncio.subprocess.Process]] = []
+
+    async def __aenter__(self) -> "Processes":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Shielded: a second Ctrl-C must not leave anything behind.
+        await asyncio.shield(self._stop_all())
+
+    async def start(self, name: str, command: list[str | Path], folder: Path) -> None:
+        """Starts a server whose words go to a log file."""
+        with open(self._log(name), "wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._running.append((name, process))
+
+    async def run(self, command: list[str | Path], folder: Path) -> tuple[int, str]:
+        """Runs a command to its end: status and stdout. Its words appear on our stderr."""
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        )
+        entry = (str(command[0]), process)
+        self._running.append(entry)
+        stdout, _ = await process.communicate()
+        self._running.remove(entry)
+        return process.returncode or 0, stdout.decode()
+
+    async def ready(self, name: str, answers: Callable[[], Awaitable[object]]) -> None:
+        """Waits until a server started under this name answers without an error."""
+        process = next(process for running, process in self._running if running == name)
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + READY_S_MAX
+        while True:
+            try:
+                await answers()
+                return
+            except (HttpError, OSError) as error:
+                if process.returncode is not None:
+                    raise DemoError(f"{name} ended with status {process.returncode}; the end of its log:\n{self.log_end(name)}") from None
+                if loop.time() > give_up_at:
+                    raise DemoError(f"{name} is not ready after {READY_S_MAX:.0f} s ({error}); the end of its log:\n{self.log_end(name)}") from None
+            await asyncio.sleep(0.05)
+
+    def check(self) -> None:
+        """All that was started still runs."""
+        for name, process in self._running:
+            if process.returncode is not None:
+                raise DemoError(f"{name} ended with status {process.returncode}; the end of its log:\n{self.log_end(name)}")
+
+    def log_end(self, name: str) -> str:
+        lines = self._log(name).read_text(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in lines[-LOG_LINES_SHOWN:])
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    async def _stop_all(self) -> None:
+        for _, process in reversed(self._running):
+            signal_group(process, signal.SIGTERM)
+        for _, process in reversed(self._running):
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S_MAX)
+            except TimeoutError:
+                signal_group(process, signal.SIGKILL)
+                await process.wait()
+        self._running.clear()
+
+
+def signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def port_or_free(preferred: int, taken: set[int]) -> int:
+    """The preferred port of this machine, or any free one where that is in use."""
+    for port in (preferred, 0, 0, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            found = int(probe.getsockname()[1])
+            if found not in taken:
+                taken.add(found)
+                return found
+    raise DemoError("no free port on 127.0.0.1")
