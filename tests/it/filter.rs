@@ -176,7 +176,9 @@ fn streams_interleave() {
     let mut envoy = Envoy::with(CONFIG);
     let ids: Vec<_> = (0..20).map(|_| envoy.request(&[path()]).event_stream()).collect();
     for chunk in STREAM.chunks(7) {
-        ids.iter().for_each(|id| drop(id.chunk(chunk)));
+        for id in &ids {
+            id.chunk(chunk);
+        }
     }
     ids.into_iter().for_each(|id| id.complete());
     assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete"), 20);
