@@ -1,2 +1,73 @@
 //! The operator's tool.
-fn main() {}
+//!
+//! One file a subcommand; [`source`] finds the plugin's configuration in whatever file it is kept in.
+//! Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error.
+
+mod check;
+mod explain;
+mod request;
+mod source;
+mod warnings;
+
+use clap::{Parser, Subcommand};
+use std::io;
+use std::process::ExitCode;
+
+/// Canary releases for LLM serving: what a configuration says, and where a conversation goes.
+#[derive(Parser)]
+#[command(
+    name = "llm-canary",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  llm-canary check envoy/ecds/llm-canary.yaml istio/*.yaml
+  llm-canary explain envoy/ecds/llm-canary.yaml --header x-conversation-id=c-42 --path /v1/chat/completions
+
+Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Check(check::Args),
+    Explain(Box<explain::Args>),
+}
+
+/// Why a command could not do its work, in words that name the way out.
+struct Failure(String);
+
+impl Failure {
+    fn new(words: impl Into<String>) -> Self {
+        Self(words.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        // Whoever read our output has read enough; the usual `| head` is not an error.
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        Self(format!("cannot write the output: {error}"))
+    }
+}
+
+const FINE: u8 = 0;
+const INPUT_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(Failure(words)) => {
+            eprintln!("error: {words}");
+            ExitCode::from(INPUT_ERROR)
+        }
+    }
+}

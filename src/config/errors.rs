@@ -34,7 +34,9 @@ impl Errors {
         self.left_out
     }
 
-    pub(super) fn one(path: impl Into<String>, message: impl Into<String>) -> Self {
+    /// A single error.
+    #[must_use]
+    pub fn one(path: impl Into<String>, message: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.push(path, message);
         errors

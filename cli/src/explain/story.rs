@@ -1,0 +1,251 @@
+//! The steps that led to a version, for a program and for a person.
+
+use crate::request::Given;
+use crate::warnings::{place, places};
+use llm_canary::config::{Config, HostPattern, Kind, Match, Rollout, Version};
+use llm_canary::route::{self, Choice, Explanation, Mismatch, Reason};
+use llm_canary::split::percent;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The rollout and the version a decision names.
+pub(super) fn chosen<'a>(
+    config: &'a Config,
+    explanation: &Explanation,
+) -> Option<(&'a Rollout, &'a Version)> {
+    let rollout = config.rollouts.get(explanation.decision.rollout)?;
+    Some((rollout, rollout.versions.get(explanation.decision.version)?))
+}
+
+/// Bytes as text where they are, and in hexadecimal where they are not.
+#[derive(Serialize)]
+pub(super) enum Bytes<'a> {
+    #[serde(rename = "key")]
+    Text(&'a str),
+    #[serde(rename = "key_hex")]
+    Hex(String),
+}
+
+impl<'a> From<&'a [u8]> for Bytes<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text),
+            Err(_) => Self::Hex(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        }
+    }
+}
+
+/// Everything that led to a version, as `--json` prints it.
+#[derive(Serialize)]
+pub(super) struct Story<'a> {
+    /// `None`: no rollout is about the request.
+    rollout: Option<&'a str>,
+    version: Option<&'a str>,
+    cluster: Option<&'a str>,
+    reason: Option<&'static str>,
+    /// Whether the version was drawn at random at the share now in force.
+    compare: bool,
+    shard: Option<u32>,
+    key: Option<KeyStory<'a>>,
+    salt: Option<String>,
+    bucket: Option<u32>,
+    range: Option<[u32; 2]>,
+    /// The version that owns the range or was asked for; another than `version` where it is stopped.
+    chosen: Option<&'a str>,
+    r#override: Option<String>,
+    request_headers: BTreeMap<&'a str, &'a str>,
+    response_headers: BTreeMap<&'a str, &'a str>,
+    /// Headers of the client's that are removed, whatever else happens.
+    removed_headers: [&'a str; 2],
+    /// The rollouts before the one that matched, and why they did not.
+    passed_over: Vec<PassedOver<'a>>,
+}
+
+#[derive(Serialize)]
+struct KeyStory<'a> {
+    source: String,
+    kind: &'static str,
+    #[serde(flatten)]
+    key: Bytes<'a>,
+}
+
+#[derive(Serialize)]
+struct PassedOver<'a> {
+    rollout: &'a str,
+    why: String,
+}
+
+impl<'a> Story<'a> {
+    pub(super) fn new(config: &'a Config, request: &Given, explanation: Option<&'a Explanation>) -> Self {
+        let before = explanation.map_or(config.rollouts.len(), |e| e.decision.rollout);
+        let passed_over = config.rollouts.iter().take(before).filter_map(|rollout| {
+            let mismatch = route::mismatch(&rollout.matcher, request)?;
+            Some(PassedOver { rollout: &rollout.name, why: why_not(&rollout.matcher, &mismatch) })
+        });
+        let mut story = Self {
+            rollout: None,
+            version: None,
+            cluster: None,
+            reason: None,
+            compare: false,
+            shard: None,
+            key: None,
+            salt: None,
+            bucket: None,
+            range: None,
+            chosen: None,
+            r#override: None,
+            request_headers: BTreeMap::new(),
+            response_headers: BTreeMap::new(),
+            removed_headers: [config.cluster_header.as_str(), config.version_header.as_str()],
+            passed_over: passed_over.collect(),
+        };
+        let Some(explanation) = explanation else { return story };
+        let Some((rollout, version)) = chosen(config, explanation) else { return story };
+        story.rollout = Some(&rollout.name);
+        story.version = Some(&version.name);
+        story.cluster = Some(&version.cluster);
+        story.reason = Some(explanation.decision.reason.as_str());
+        story.compare = explanation.decision.compare;
+        story.shard = explanation.decision.shard;
+        story.chosen = rollout.versions.get(explanation.chosen).map(|version| version.name.as_str());
+        story.salt = Some(String::from_utf8_lossy(&rollout.salt).into_owned());
+        story.bucket = explanation.choice.bucket();
+        story.range = explanation.choice.range(rollout).map(|range| [range.start, range.end]);
+        if let Choice::Split { source, key, .. } = &explanation.choice {
+            story.key = rollout.keys.get(*source).map(|found| KeyStory {
+                source: place(&found.source),
+                kind: kind(found.kind),
+                key: key.as_slice().into(),
+            });
+        }
+        if let Choice::Override(at) = explanation.choice {
+            story.r#override = rollout
+                .overrides
+                .get(at)
+                .map(|rule| format!("header {} is one of {}", rule.header, rule.values.join(", ")));
+        }
+        story.request_headers.insert(config.cluster_header.as_str(), &version.cluster);
+        story.request_headers.insert(config.version_header.as_str(), &version.name);
+        if config.version_on_response {
+            story.response_headers.insert(config.version_header.as_str(), &version.name);
+        }
+        story
+    }
+
+    pub(super) fn in_words(&self, config: &Config, explanation: Option<&Explanation>) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .passed_over
+            .iter()
+            .map(|passed| format!("not      {}, because {}", passed.rollout, passed.why))
+            .collect();
+        let found = explanation.and_then(|explanation| Some((explanation, chosen(config, explanation)?)));
+        let Some((explanation, (rollout, version))) = found else {
+            let [cluster, of_version] = self.removed_headers;
+            lines.push("rollout  none is about this request".to_owned());
+            lines.push(format!(
+                "removes  {cluster} and {of_version}, sets nothing: Envoy's other routes apply"
+            ));
+            return lines;
+        };
+        lines.push(format!("rollout  {}", rollout.name));
+        lines.extend(self.choice_in_words(explanation, rollout));
+        if explanation.decision.reason == Reason::Stopped {
+            let stopped = self.chosen.unwrap_or_default();
+            lines.push(format!("stopped  {stopped} is stopped, so the baseline serves"));
+        }
+        let compared = if self.compare { "compared" } else { "not compared" };
+        let shard = self.shard.map_or(String::new(), |shard| format!(", in shard {shard}"));
+        lines.push(format!(
+            "version  {}, reason {}, {compared} with other versions{shard}",
+            version.name, explanation.decision.reason
+        ));
+        for (place, headers) in [("request", &self.request_headers), ("response", &self.response_headers)] {
+            lines.extend(
+                headers.iter().map(|(name, value)| format!("sets     {name}: {value} on the {place}")),
+            );
+        }
+        lines
+    }
+
+    fn choice_in_words(&self, explanation: &Explanation, rollout: &Rollout) -> Vec<String> {
+        let line = |bucket: u32| {
+            let range = explanation.choice.range(rollout);
+            let (start, end) = range.map_or((0, 0), |range| (range.start, range.end));
+            format!(
+                "range    {start} <= {bucket} < {end} is {}'s, who has {} % in all",
+                self.chosen.unwrap_or_default(),
+                percent(rollout.split.parts(explanation.chosen))
+            )
+        };
+        match &explanation.choice {
+            Choice::Override(at) => {
+                let rule = self.r#override.as_deref().unwrap_or_default();
+                let version = self.chosen.unwrap_or_default();
+                vec![format!("override {rule}, which asks for {version} (overrides[{at}])")]
+            }
+            Choice::Split { source, key, bucket } => {
+                let found = rollout.keys.get(*source);
+                let from = found.map(|found| place(&found.source)).unwrap_or_default();
+                let kind = found.map(|found| kind(found.kind)).unwrap_or_default();
+                let salt = rollout.salt.escape_ascii();
+                vec![
+                    format!("key      {} from {from}, which names a {kind} (key[{source}])", shown(key)),
+                    format!("bucket   {bucket} of 1000000, murmur3 of \"{salt}:\" and the key"),
+                    line(*bucket),
+                ]
+            }
+            Choice::KeylessBaseline => {
+                vec![
+                    format!("key      none; looked in {}", places(rollout)),
+                    "keyless  goes to the baseline".to_owned(),
+                ]
+            }
+            Choice::KeylessRandom { bucket } => vec![
+                format!("key      none; looked in {}", places(rollout)),
+                format!("keyless  drawn anew for each request, this time bucket {bucket}"),
+                line(*bucket),
+            ],
+        }
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Conversation => "conversation",
+        Kind::User => "user",
+    }
+}
+
+fn why_not(matcher: &Match, mismatch: &Mismatch) -> String {
+    let found = |value: &Option<Vec<u8>>| value.as_deref().map_or("missing".to_owned(), shown);
+    match mismatch {
+        Mismatch::Host(host) => {
+            let hosts: Vec<String> = matcher
+                .hosts
+                .iter()
+                .map(|host| match host {
+                    HostPattern::Exact(host) => host.clone(),
+                    HostPattern::Below(parent) => format!("*{parent}"),
+                })
+                .collect();
+            format!("the host is {}, not {}", found(host), hosts.join(" or "))
+        }
+        Mismatch::Path(path) => {
+            let prefix = matcher.path_prefix.as_deref().unwrap_or_default();
+            format!("the path is {} and does not start with {prefix}", found(path))
+        }
+        Mismatch::Header { index, found: value } => match matcher.headers.get(*index) {
+            Some((name, wanted)) => format!("header {name} is {}, not {wanted}", found(value)),
+            None => "a header differs".to_owned(),
+        },
+    }
+}
+
+/// Bytes a person can read and a terminal can show.
+fn shown(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => format!("{text:?}"),
+        Err(_) => format!("\"{}\"", bytes.escape_ascii()),
+    }
+}

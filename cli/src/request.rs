@@ -1,0 +1,98 @@
+//! A request put together from options, to be routed as the filter would.
+
+use llm_canary::config::{HostPattern, Match, Source};
+use llm_canary::route::Request;
+
+/// What the filter would see of a request.
+#[derive(Clone, Default)]
+pub(crate) struct Given {
+    headers: Vec<(String, Vec<u8>)>,
+    metadata: Vec<(String, Vec<u8>)>,
+}
+
+impl Given {
+    /// Adds a header; of several of one name the filter sees the first.
+    pub(crate) fn add_header(&mut self, name: &str, value: &[u8]) {
+        self.headers.push((name.to_ascii_lowercase(), value.to_vec()));
+    }
+
+    /// Adds a cookie to the one header Envoy makes of all of them.
+    pub(crate) fn add_cookie(&mut self, pair: &[u8]) {
+        match self.headers.iter_mut().find(|(name, _)| name == "cookie") {
+            Some((_, value)) => {
+                value.extend_from_slice(b"; ");
+                value.extend_from_slice(pair);
+            }
+            None => self.add_header("cookie", pair),
+        }
+    }
+
+    /// Adds dynamic metadata by its path, `filter/key/key`.
+    pub(crate) fn add_metadata(&mut self, path: &str, value: &[u8]) {
+        self.metadata.push((path.to_owned(), value.to_vec()));
+    }
+
+    /// Adds what a match asks for and is not given yet; returns it in words.
+    pub(crate) fn satisfy(&mut self, matcher: &Match) -> Vec<String> {
+        let host = matcher.hosts.first().map(|host| match host {
+            HostPattern::Exact(host) => host.clone(),
+            HostPattern::Below(parent) => format!("any{parent}"),
+        });
+        let path = matcher.path_prefix.clone();
+        let named = [(":authority", host), (":path", path)];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let headers = matcher.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let mut added = Vec::new();
+        for (name, value) in named.chain(headers) {
+            if self.header(name).is_none() {
+                self.add_header(name, value.as_bytes());
+                added.push(format!("{name} {value}"));
+            }
+        }
+        added
+    }
+
+    /// Puts a key where a rollout looks for it.
+    pub(crate) fn set_key(&mut self, source: &Source, key: &[u8]) {
+        match source {
+            Source::Header(name) => self.set_header(name.as_str(), key.to_vec()),
+            Source::Cookie(name) => {
+                self.set_header("cookie", [name.as_bytes(), b"=\"", key, b"\""].concat());
+            }
+            Source::Query(name) => {
+                let path = self.header(":path").unwrap_or_else(|| b"/".to_vec());
+                let path = path.split(|&b| b == b'?').next().unwrap_or_default();
+                let query =
+                    [b"?", escaped(name.as_bytes()).as_bytes(), b"=", escaped(key).as_bytes()].concat();
+                self.set_header(":path", [path, &query].concat());
+            }
+            Source::Metadata(path) => {
+                let path = path.join("/");
+                self.metadata.retain(|(name, _)| *name != path);
+                self.metadata.push((path, key.to_vec()));
+            }
+        }
+    }
+
+    fn set_header(&mut self, name: &str, value: Vec<u8>) {
+        match self.headers.iter_mut().find(|(header, _)| header == name) {
+            Some((_, old)) => *old = value,
+            None => self.headers.push((name.to_owned(), value)),
+        }
+    }
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+impl Request for Given {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
+    }
+
+    fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
+        let path = path.join("/");
+        self.metadata.iter().find(|(name, _)| *name == path).map(|(_, value)| value.clone())
+    }
+}

@@ -1,0 +1,135 @@
+//! Finds the plugin's configuration in the files it is kept in.
+//!
+//! In: JSON or YAML, one document or several: the configuration itself, Envoy's discovery response or
+//! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, or a list of those. Out: each llm-canary
+//! configuration in it and where it was. Other plugins are left alone.
+
+use llm_canary::config::Errors;
+use llm_canary::config::json::{self, INPUT_BYTES_MAX, Node};
+use std::path::Path;
+
+/// Names by which our plugin is known from others.
+const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
+
+/// One configuration, and where it was found.
+pub(crate) struct Plugin {
+    /// The file, and the place in it.
+    pub(crate) place: String,
+    /// The configuration, or why it cannot be read.
+    pub(crate) tree: Result<Node, Errors>,
+}
+
+/// Every llm-canary configuration in a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<Plugin>, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let documents = documents(path, &bytes)?;
+    let mut plugins = Vec::new();
+    for document in documents {
+        find(&document, "", &mut plugins);
+    }
+    if plugins.is_empty() {
+        return Err(format!(
+            "{}: holds no llm-canary configuration; give the plugin's own JSON, an Envoy discovery file, or an \
+             Istio WasmPlugin or TrafficExtension whose plugin is named llm-canary",
+            path.display()
+        ));
+    }
+    for plugin in &mut plugins {
+        let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
+        plugin.place = format!("{}{inside}", path.display());
+    }
+    Ok(plugins)
+}
+
+/// The documents of a file. What starts with a brace is JSON, whose errors say more than YAML's of the
+/// same text.
+fn documents(path: &Path, bytes: &[u8]) -> Result<Vec<Node>, String> {
+    let is_json = bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[');
+    if is_json {
+        return json::parse(bytes)
+            .map(|tree| vec![tree])
+            .map_err(|errors| format!("{}: {errors}", path.display()));
+    }
+    if bytes.len() > INPUT_BYTES_MAX {
+        return Err(format!(
+            "{}: is {} bytes, but at most {INPUT_BYTES_MAX} are read",
+            path.display(),
+            bytes.len()
+        ));
+    }
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| format!("{}: is not UTF-8: {error}", path.display()))?;
+    serde_saphyr::from_multiple(text)
+        .map_err(|error| format!("{}: is not YAML: {}", path.display(), error.without_snippet()))
+}
+
+/// Adds what a document holds.
+fn find(document: &Node, path: &str, plugins: &mut Vec<Plugin>) {
+    let kind = document.get("kind").and_then(Node::as_str);
+    let envelope = ["kind", "apiVersion", "resources", "static_resources"];
+    if path.is_empty() && !envelope.iter().any(|name| document.get(name).is_some()) {
+        plugins.push(Plugin { place: String::new(), tree: Ok(document.clone()) });
+    } else if let Some(kind @ ("WasmPlugin" | "TrafficExtension")) = kind {
+        find_istio(document, kind, plugins);
+    } else {
+        find_envoy(document, path, plugins);
+    }
+}
+
+fn find_istio(resource: &Node, kind: &str, plugins: &mut Vec<Plugin>) {
+    let spec = resource.get("spec");
+    let wasm = spec.and_then(|spec| spec.get("wasm"));
+    let field = |name| [wasm, spec].into_iter().flatten().find_map(|node| node.get(name));
+    let config = field("pluginConfig");
+    let name = resource.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
+    let names = [name, field("pluginName").and_then(Node::as_str), field("url").and_then(Node::as_str)];
+    let has_rollouts = config.is_some_and(|config| config.get("rollouts").is_some());
+    if has_rollouts || is_ours(&names) {
+        let place = format!("{kind} {}", name.unwrap_or("without a name"));
+        // Without pluginConfig the plugin is started with an empty configuration.
+        let tree =
+            config.cloned().ok_or_else(|| Errors::one("spec.pluginConfig", "is missing; write it there"));
+        plugins.push(Plugin { place, tree });
+    }
+}
+
+/// Anything of Envoy's: a Wasm plugin is an object with a configuration and a VM.
+fn find_envoy(node: &Node, path: &str, plugins: &mut Vec<Plugin>) {
+    if node.get("vm_config").is_some() || node.get("root_id").is_some() {
+        let text = |name| node.get(name).and_then(Node::as_str);
+        let configuration = node.get("configuration");
+        let value = configuration.and_then(|node| node.get("value")).and_then(Node::as_str);
+        let has_rollouts = value.is_some_and(|value| value.contains("\"rollouts\""));
+        if has_rollouts || is_ours(&[text("name"), text("root_id")]) {
+            let place = join(path, "configuration.value");
+            plugins.push(Plugin { place, tree: envoy_value(configuration, value) });
+        }
+        return;
+    }
+    for (name, member) in node.members() {
+        find(member, &join(path, name), plugins);
+    }
+    for (i, item) in node.items().iter().enumerate() {
+        find(item, &format!("{path}[{i}]"), plugins);
+    }
+}
+
+fn envoy_value(configuration: Option<&Node>, value: Option<&str>) -> Result<Node, Errors> {
+    let kind = configuration.and_then(|node| node.get("@type")).and_then(Node::as_str).unwrap_or_default();
+    match value {
+        Some(value) if kind.ends_with("google.protobuf.StringValue") => json::parse(value.as_bytes()),
+        _ => Err(Errors::one(
+            "",
+            "does not reach the plugin as JSON; write \"configuration\": {\"@type\": \
+             \"type.googleapis.com/google.protobuf.StringValue\", \"value\": \"{...}\"}",
+        )),
+    }
+}
+
+fn is_ours(names: &[Option<&str>]) -> bool {
+    names.iter().flatten().any(|name| OUR_NAMES.iter().any(|ours| name.contains(ours)))
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}

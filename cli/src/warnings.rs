@@ -1,0 +1,106 @@
+//! What a configuration may say but probably does not mean.
+
+use llm_canary::config::json::Node;
+use llm_canary::config::{Config, Error, HostPattern, KeySource, Kind, Match, Rollout, Source};
+use llm_canary::split::percent;
+
+/// Parts of a name that make a key a user's wherever they are in it.
+const USER_WORDS: [&str; 3] = ["user", "account", "email"];
+/// The same of words that are also parts of others, such as uuid and subscription.
+const USER_WHOLE_WORDS: [&str; 2] = ["uid", "sub"];
+
+/// Everything doubtful in a configuration that was read from this tree.
+pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
+    let written = tree.get("rollouts").map(Node::items).unwrap_or_default();
+    let mut warnings = Vec::new();
+    for (i, rollout) in config.rollouts.iter().enumerate() {
+        let mut warn = |path: &str, message: String| {
+            let path = format!("rollouts[{i}]{path}");
+            warnings.push(Error { path, message });
+        };
+        let mut earlier = config.rollouts.iter().take(i);
+        if let Some(first) = earlier.find(|earlier| covers(&earlier.matcher, &rollout.matcher)) {
+            let message = format!(
+                "no request can reach \"{}\": \"{}\" comes first and matches all it matches; put \"{}\" first",
+                rollout.name, first.name, rollout.name
+            );
+            warn(".match", message);
+        }
+        for (k, key) in rollout.keys.iter().enumerate().filter(|(_, key)| looks_like_a_user(key)) {
+            let message = format!(
+                "{} looks like a user's key, which lives for years; write \"kind\": \"user\" beside it",
+                place(&key.source)
+            );
+            warn(&format!(".key[{k}]"), message);
+        }
+        let has_split = written.get(i).is_some_and(|rollout| rollout.get("split").is_some());
+        if !has_split && rollout.versions.len() > 1 {
+            let baseline = name(rollout, rollout.baseline);
+            warn(".split", format!("is missing, so every conversation goes to the baseline, \"{baseline}\""));
+        }
+        for (v, version) in rollout.versions.iter().enumerate() {
+            let parts = rollout.split.parts(v);
+            if version.stopped && parts > 0 {
+                let (baseline, share) = (name(rollout, rollout.baseline), percent(parts));
+                let message =
+                    format!("\"{}\" is stopped, so its {share} % go to \"{baseline}\"", version.name);
+                warn(&format!(".versions[{v}].stopped"), message);
+            }
+        }
+    }
+    warnings
+}
+
+/// Where a key is looked for, in words.
+pub(crate) fn place(source: &Source) -> String {
+    match source {
+        Source::Header(name) => format!("header {name}"),
+        Source::Cookie(name) => format!("cookie {name}"),
+        Source::Query(name) => format!("query parameter {name}"),
+        Source::Metadata(path) => format!("metadata {}", path.join("/")),
+    }
+}
+
+/// Every place a rollout looks for a key in, in words.
+pub(crate) fn places(rollout: &Rollout) -> String {
+    let places: Vec<String> = rollout.keys.iter().map(|key| place(&key.source)).collect();
+    places.join(", ")
+}
+
+fn name(rollout: &Rollout, version: usize) -> &str {
+    rollout.versions.get(version).map(|version| version.name.as_str()).unwrap_or_default()
+}
+
+fn looks_like_a_user(key: &KeySource) -> bool {
+    let name = match &key.source {
+        Source::Header(name) => name.as_str(),
+        Source::Cookie(name) | Source::Query(name) => name,
+        Source::Metadata(path) => path.last().map(String::as_str).unwrap_or_default(),
+    };
+    let name = name.to_ascii_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    key.kind == Kind::Conversation
+        && (USER_WORDS.iter().any(|word| name.contains(word))
+            || words.any(|word| USER_WHOLE_WORDS.contains(&word)))
+}
+
+/// Whether every request of `later` is one of `earlier` too.
+fn covers(earlier: &Match, later: &Match) -> bool {
+    let host_is_covered = |host: &HostPattern| {
+        earlier.hosts.iter().any(|wide| match (wide, host) {
+            // `.a.b` covers `x.a.b`, `.x.a.b` and itself; `a.b` does not end with it.
+            (HostPattern::Below(parent), HostPattern::Exact(host) | HostPattern::Below(host)) => {
+                host.ends_with(parent.as_str())
+            }
+            (HostPattern::Exact(_), _) => wide == host,
+        })
+    };
+    let hosts =
+        earlier.hosts.is_empty() || !later.hosts.is_empty() && later.hosts.iter().all(host_is_covered);
+    let path = match (&earlier.path_prefix, &later.path_prefix) {
+        (None, _) => true,
+        (Some(wide), Some(narrow)) => narrow.starts_with(wide.as_str()),
+        (Some(_), None) => false,
+    };
+    hosts && path && earlier.headers.iter().all(|header| later.headers.contains(header))
+}
