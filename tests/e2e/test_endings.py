@@ -175,6 +175,27 @@ async def test_a_compressed_body_passes_unread(envoy, client_of, servers, replie
     assert seen.by("llm_unread_total", "llm_unread") == {"encoding": 1}
 
 
+async def test_large_answers_are_read_to_their_end(envoy, client_of, replies):
+    """Megabytes in one event and in one document: counted in full, and passed on byte for byte."""
+    text = SAID * 100_000
+    replies["an event"] = stream(ROLE, event(text), *REST)
+    document = {"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}], "usage": {"completion_tokens": 9}}
+    replies["a body"] = whole(json.dumps(document, ensure_ascii=False).encode())
+    for name, chars in [("an event", len(text) + len(" and more")), ("a body", len(text))]:
+        before = envoy.stats()
+        exchange = await client_of(envoy).send(ask(name))
+        assert exchange.complete and exchange.body == replies[name].body
+        await assert_counted_once(envoy, before, "complete", chars)
+
+
+async def test_an_answer_without_a_body(envoy, client_of, replies):
+    before = envoy.stats()
+    replies["it"] = Reply(steps=(), status=204, content_type=None, framing=Framing.OWN_HEADERS)
+    exchange = await client_of(envoy).send(ask())
+    assert exchange.complete and exchange.status == 204
+    await assert_counted_once(envoy, before, "complete", 0)
+
+
 async def test_every_piece_is_passed_on_at_once(envoy, replies):
     """Nothing is held back: each event arrives while the server still waits with the next one."""
     gates = [asyncio.Event() for _ in HALF]

@@ -12,6 +12,8 @@ from harness.traffic import Traffic
 from harness.upstream import stream
 
 STOP_S_MAX = 1.0
+LOAD_S = 0.5
+REQUESTS_PER_S_MIN = 100
 CLIENTS = 16
 STREAMS = 8
 VERSIONS = [{"name": "v1", "cluster": "llm-v1"}, {"name": "v2", "cluster": "llm-v2"}]
@@ -123,27 +125,30 @@ async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(envo
             connection.abort()
     assert len(running) == STREAMS
 
-    load = [request(headers=[(b"x-conversation-id", b"c%d" % at), (b"x-test-reply", b"short")]) for at in range(500)]
-    async with Traffic(envoy.port, load, CLIENTS) as traffic:
-        await traffic.reaches(300)
-        renamed_at = await asyncio.to_thread(envoy.push, STOPPED)
-        started_before = sum(received.at <= renamed_at for received in canary.received)
-        await asyncio.sleep(STOP_S_MAX + 0.5)
-        served_s = 0.5  # the canary must have been busy right up to the rename, or the figure means nothing
-        busy = [received for received in canary.received if renamed_at - served_s < received.at <= renamed_at]
-        last_at = max(received.at for received in canary.received)
+    short = [request(headers=[(b"x-conversation-id", b"s%d" % at), (b"x-test-reply", b"short")]) for at in range(200)]
+    written = envoy.write(STOPPED)
+    async with Traffic(envoy.port, short + keyed(200), CLIENTS) as traffic:
+        await asyncio.sleep(LOAD_S)
+        renamed_at = envoy.rename(written)
+        await asyncio.sleep(STOP_S_MAX + LOAD_S)
+        starts = [received.at - renamed_at for received in canary.received]
         baseline_after = sum(received.at > renamed_at for received in servers["v1"].received)
 
-    assert len(busy) > 20 and started_before > STREAMS and baseline_after > 100
-    stop_ms = 1000 * max(0.0, last_at - renamed_at)
-    print(f"from the rename to the last request on the stopped version: {stop_ms:.1f} ms")
+    per_second = sum(-LOAD_S / 2 < start <= 0 for start in starts) / (LOAD_S / 2)
+    stop_ms = 1000 * max(0, *starts)
+    print(f"from the rename to the last of {per_second:.0f} requests a second on the stopped version: {stop_ms:.1f} ms")
+    assert per_second > REQUESTS_PER_S_MIN and baseline_after > REQUESTS_PER_S_MIN, "without load the figure means nothing"
     assert stop_ms < 1000 * STOP_S_MAX
     assert {exchange.status for exchange in traffic.exchanges} == {200}
     assert all(exchange.complete for exchange in traffic.exchanges)
 
+    before = await envoy.flushed()
     gate.set()
     for connection, exchange in running:
         await exchange.ended()
         connection.close()
         assert exchange.complete and exchange.body == head + tail
         assert exchange.header(b"x-llm-version") == b"v2"
+    seen = await envoy.counted(STREAMS, since=before)
+    assert seen.by("llm_requests_total", "llm_outcome", llm_version="v2") == {"complete": STREAMS}
+    assert seen.sum("llm_response_chars_total", llm_version="v2") == STREAMS * len("half")

@@ -131,6 +131,8 @@ class Connection(asyncio.Protocol):
             self.reusable = False
         if fields.get(b"transfer-encoding") == b"chunked":
             self._left, self._in_chunk = "chunked", 0
+        elif exchange.status in (204, 304):
+            self._left = 0
         elif b"content-length" in fields:
             self._left = int(fields[b"content-length"])
         else:

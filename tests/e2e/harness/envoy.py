@@ -106,6 +106,10 @@ class Envoy:
 
     def push(self, configuration):
         """Renames a new configuration into place and returns when (monotonic seconds)."""
+        return self.rename(self.write(configuration))
+
+    def write(self, configuration):
+        """Writes the file beside the watched folder, so that all that is left is its rename."""
         self._pushes += 1
         if not isinstance(configuration, str):
             configuration = json.dumps(configuration, indent=2)
@@ -114,11 +118,13 @@ class Envoy:
         plugin = response["resources"][0]["typed_config"]["config"]
         plugin["configuration"]["value"] = configuration
         plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
-        target = self.folder / "ecds" / ECDS.name
-        written = self.folder / "ecds.new"  # beside the watched folder: only the rename may be noticed
+        written = self.folder / f"ecds-{self._pushes}.yaml"
         written.write_text(yaml.safe_dump(response, sort_keys=False))
+        return written
+
+    def rename(self, written):
         renamed_at = time.monotonic()
-        os.rename(written, target)
+        os.rename(written, self.folder / "ecds" / ECDS.name)
         return renamed_at
 
     def discovery(self, name):

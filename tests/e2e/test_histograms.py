@@ -1,0 +1,39 @@
+"""The buckets of the shipped bootstrap reach the histograms, each in its own."""
+
+import pytest
+import yaml
+from harness import SUPPORTED
+from harness.client import request
+from harness.config import config, rollout
+from harness.envoy import BOOTSTRAP
+
+HISTOGRAMS = {
+    "llm_time_to_first_byte_ms",
+    "llm_time_to_first_token_ms",
+    "llm_request_duration_ms",
+    "llm_time_per_output_token_us",
+    "llm_longest_gap_ms",
+    "llm_output_tokens_per_second",
+    "llm_response_chars",
+    "llm_output_tokens",
+    "llm_input_tokens",
+}
+LONG_ANSWER_MS = 80_000
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+async def test_every_histogram_has_the_buckets_of_the_bootstrap(start_envoy, client_of, version):
+    envoy = start_envoy(config(rollout(split={"v2": 100})), version=version)
+    before = envoy.stats()
+    await client_of(envoy).send(request(headers=[(b"x-conversation-id", b"c1")]))
+    await envoy.counted(1, since=before)
+
+    stats, settings = envoy.stats(), yaml.safe_load(BOOTSTRAP.read_text())["stats_config"]["histogram_bucket_settings"]
+    configured = {setting["match"]["prefix"].removeprefix("wasmcustom.").rstrip("."): setting["buckets"] for setting in settings}
+    assert set(configured) == HISTOGRAMS == {name.removesuffix("_bucket") for name, _ in stats.series() if name.endswith("_bucket")}
+    for name in HISTOGRAMS:
+        bounds = {float(dict(labels)["le"]) for found, labels in stats if found == f"{name}_bucket"}
+        assert bounds == {float(bound) for bound in configured[name]} | {float("inf")}, name
+    for name in ("llm_response_chars", "llm_output_tokens", "llm_input_tokens", "llm_request_duration_ms"):
+        assert stats.sum(f"{name}_count") == stats.sum(f"{name}_count", llm_version="v2", llm_compare="yes") == 1
+    assert max(configured["llm_request_duration_ms"]) > LONG_ANSWER_MS
