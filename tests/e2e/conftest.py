@@ -45,7 +45,9 @@ def envoy_binary():
 
     def path(version):
         if version not in paths:
-            found = subprocess.run([REPOSITORY / "scripts" / "parts.sh", "envoy", version], stdout=subprocess.PIPE, text=True)
+            found = subprocess.run(
+                [REPOSITORY / "scripts" / "parts.sh", "envoy", version], stdout=subprocess.PIPE, text=True
+            )
             if found.returncode not in (0, EXIT_SKIPPED):
                 pytest.fail(f"scripts/parts.sh envoy {version} failed with status {found.returncode}")
             paths[version] = found.stdout.strip()
@@ -75,7 +77,9 @@ def llm_canary():
     target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 
     def run(*arguments):
-        return subprocess.run([target / "debug" / "llm-canary", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
+        return subprocess.run(
+            [target / "debug" / "llm-canary", *arguments], cwd=REPOSITORY, capture_output=True, text=True
+        )
 
     return run
 

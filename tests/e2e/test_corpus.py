@@ -57,7 +57,9 @@ async def test_sums_and_bytes(start_envoy, client_of, replies, recordings, versi
         assert exchange.body == recording.body, f"{recording.file} came through changed"
     seen = await envoy.counted(RECORDINGS, since=before)
     for name in CLUSTERS:
-        on_version = [r for r, exchange in zip(recordings, exchanges) if exchange.header(b"x-llm-version") == name.encode()]
+        on_version = [
+            r for r, exchange in zip(recordings, exchanges) if exchange.header(b"x-llm-version") == name.encode()
+        ]
         assert len(on_version) > RECORDINGS / 4
         assert_sums(seen, corpus.Expected(on_version), llm_version=name)
 
@@ -74,4 +76,6 @@ def assert_sums(seen, expected, **labels):
     assert tokens == {kind: count for kind, count in expected.tokens.items() if count}
     assert total("llm_tool_calls_total") == expected.tool_calls
     assert total("llm_tool_responses_total") == expected.tool_responses
-    assert seen.by("llm_refusals_total", "llm_refusal", **labels) == ({"structured": expected.refusals} if expected.refusals else {})
+    assert seen.by("llm_refusals_total", "llm_refusal", **labels) == (
+        {"structured": expected.refusals} if expected.refusals else {}
+    )

@@ -16,14 +16,19 @@ UNUSED_PORT = 1  # nothing listens there: connecting is refused
 
 def event(text=None, **choice):
     delta = {"content": text} if text is not None else choice.pop("delta", {})
-    document = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": None, **choice}]}
+    document = {
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": None, **choice}],
+    }
     return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
 
 
 ROLE = event(delta={"role": "assistant", "content": ""})
 HALF = (ROLE, event(SAID[:5]), event(SAID[5:]))
 REST = (event(" and more"), event(finish_reason="stop"), b"data: [DONE]\n\n")
-TOOL_CALL = event(delta={"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": "{"}}]})
+TOOL_CALL = event(
+    delta={"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": "{"}}]}
+)
 ERROR = b'data: {"error":{"message":"out of memory","type":"server_error","code":500}}\n\n'
 HALF_BYTES = sum(map(len, HALF))
 
@@ -42,7 +47,9 @@ def envoy(request, start_envoy):
 
 
 def ask(reply="it", cohort="v1"):
-    return request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode()), (b"x-cohort", cohort.encode())])
+    return request(
+        headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode()), (b"x-cohort", cohort.encode())]
+    )
 
 
 async def assert_counted_once(envoy, before, outcome, chars, version="v1"):
@@ -80,7 +87,9 @@ async def test_upstream_breaks_off(envoy, replies, step):
 async def test_upstream_breaks_off_a_whole_body(envoy, client_of, replies):
     before = envoy.stats()
     body = b'{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Half'
-    replies["it"] = Reply(steps=(body, 0.1, Ending.FIN), headers=((b"content-length", b"1000"),), framing=Framing.OWN_HEADERS)
+    replies["it"] = Reply(
+        steps=(body, 0.1, Ending.FIN), headers=((b"content-length", b"1000"),), framing=Framing.OWN_HEADERS
+    )
     exchange = await client_of(envoy).send(ask())
     assert not exchange.complete and exchange.body == body
     await assert_counted_once(envoy, before, "upstream_reset", len("Half"))
@@ -122,7 +131,12 @@ async def test_client_hangs_up_before_the_response(envoy, servers, replies):
 
 @pytest.mark.parametrize(
     "rest",
-    [(ERROR,), (ERROR, b"data: [DONE]\n\n"), (b"event: error\n" + ERROR,), (b"error: " + ERROR.removeprefix(b"data: "),)],
+    [
+        (ERROR,),
+        (ERROR, b"data: [DONE]\n\n"),
+        (b"event: error\n" + ERROR,),
+        (b"error: " + ERROR.removeprefix(b"data: "),),
+    ],
     ids=["data", "data then DONE", "event error", "error field"],
 )
 async def test_an_error_halfway_through_a_200(envoy, client_of, replies, rest):
@@ -179,7 +193,10 @@ async def test_large_answers_are_read_to_their_end(envoy, client_of, replies):
     """Megabytes in one event and in one document: counted in full, and passed on byte for byte."""
     text = SAID * 100_000
     replies["an event"] = stream(ROLE, event(text), *REST)
-    document = {"choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}], "usage": {"completion_tokens": 9}}
+    document = {
+        "choices": [{"index": 0, "message": {"content": text}, "finish_reason": "stop"}],
+        "usage": {"completion_tokens": 9},
+    }
     replies["a body"] = whole(json.dumps(document, ensure_ascii=False).encode())
     for name, chars in [("an event", len(text) + len(" and more")), ("a body", len(text))]:
         before = envoy.stats()

@@ -29,8 +29,14 @@ async def test_every_histogram_has_the_buckets_of_the_bootstrap(start_envoy, cli
     await envoy.counted(1, since=before)
 
     stats, settings = envoy.stats(), yaml.safe_load(BOOTSTRAP.read_text())["stats_config"]["histogram_bucket_settings"]
-    configured = {setting["match"]["prefix"].removeprefix("wasmcustom.").rstrip("."): setting["buckets"] for setting in settings}
-    assert set(configured) == HISTOGRAMS == {name.removesuffix("_bucket") for name, _ in stats.series() if name.endswith("_bucket")}
+    configured = {
+        setting["match"]["prefix"].removeprefix("wasmcustom.").rstrip("."): setting["buckets"] for setting in settings
+    }
+    assert (
+        set(configured)
+        == HISTOGRAMS
+        == {name.removesuffix("_bucket") for name, _ in stats.series() if name.endswith("_bucket")}
+    )
     for name in HISTOGRAMS:
         bounds = {float(dict(labels)["le"]) for found, labels in stats if found == f"{name}_bucket"}
         assert bounds == {float(bound) for bound in configured[name]} | {float("inf")}, name

@@ -28,7 +28,9 @@ BAD = {
             "colour": "blue",
             "rollouts": [
                 rollout(split={"v2": 60, "v3": 50}, versions=[*VERSIONS, {"name": "v2", "cluster": "llm-v2"}]),
-                rollout(name="Not A Label", baseline="v9", overrides=[{"header": "x", "values": ["a"], "version": "nope"}]),
+                rollout(
+                    name="Not A Label", baseline="v9", overrides=[{"header": "x", "values": ["a"], "version": "nope"}]
+                ),
             ],
         },
         [
@@ -41,7 +43,10 @@ BAD = {
             "rollouts[1].overrides[0].version",
         ],
     ),
-    "not built yet": (config(rollout(steps=[{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 1}}])), ["rollouts[0].steps"]),
+    "not built yet": (
+        config(rollout(steps=[{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 1}}])),
+        ["rollouts[0].steps"],
+    ),
     "no rollouts": ({"rollouts": "chat"}, ["rollouts"]),
     "not JSON": ('{"rollouts": [', []),
     "empty": ("", []),
@@ -87,11 +92,15 @@ async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, 
 
     said = envoy.log().removeprefix(log_before)
     for path in paths:
-        assert re.search(rf"(?<![\w.\]]){re.escape(path)}(?![\w\[])", said), f"the log does not say what is wrong with {path}:\n{said}"
+        assert re.search(rf"(?<![\w.\]]){re.escape(path)}(?![\w\[])", said), (
+            f"the log does not say what is wrong with {path}:\n{said}"
+        )
     (tmp_path / "bad.json").write_text(bad if isinstance(bad, str) else json.dumps(bad))
     check = llm_canary("check", tmp_path / "bad.json")
     assert check.returncode == 2
-    errors = [line.strip() for line in (check.stdout + check.stderr).splitlines() if any(path in line for path in paths)]
+    errors = [
+        line.strip() for line in (check.stdout + check.stderr).splitlines() if any(path in line for path in paths)
+    ]
     assert len(errors) >= len(paths)
     for error in errors:
         assert error in said, f"`check` says more than Envoy's log:\n{said}"
@@ -117,7 +126,9 @@ async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(envo
         if len(running) == STREAMS:
             break
         connection = await Connection.open(envoy.port)
-        exchange = connection.start(request(headers=[(b"x-conversation-id", b"running-%d" % at), (b"x-test-reply", b"long")]))
+        exchange = connection.start(
+            request(headers=[(b"x-conversation-id", b"running-%d" % at), (b"x-test-reply", b"long")])
+        )
         await exchange.body_reaches(len(head))
         if exchange.header(b"x-llm-version") == b"v2":
             running.append((connection, exchange))
@@ -137,7 +148,9 @@ async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(envo
     per_second = sum(-LOAD_S / 2 < start <= 0 for start in starts) / (LOAD_S / 2)
     stop_ms = 1000 * max(0, *starts)
     print(f"from the rename to the last of {per_second:.0f} requests a second on the stopped version: {stop_ms:.1f} ms")
-    assert per_second > REQUESTS_PER_S_MIN and baseline_after > REQUESTS_PER_S_MIN, "without load the figure means nothing"
+    assert per_second > REQUESTS_PER_S_MIN and baseline_after > REQUESTS_PER_S_MIN, (
+        "without load the figure means nothing"
+    )
     assert stop_ms < 1000 * STOP_S_MAX
     assert {exchange.status for exchange in traffic.exchanges} == {200}
     assert all(exchange.complete for exchange in traffic.exchanges)

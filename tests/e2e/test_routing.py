@@ -23,7 +23,7 @@ def distinct_keys(count, seed=2):
         lambda at: str(uuid.UUID(int=dice.getrandbits(128), version=4)).encode(),
         lambda at: b"conv-%d" % at,
         lambda at: b"user%d@example.com" % at,
-        lambda at: "会话-{}-ø".format(at).encode(),
+        lambda at: f"会话-{at}-ø".encode(),
         lambda at: b"%d\xff\x80" % at + bytes(dice.choice(range(0x80, 0x100)) for _ in range(8)),
     ]
     keys = [kinds[at % len(kinds)](at) for at in range(count)]
@@ -55,7 +55,9 @@ async def test_twenty_thousand_keys(start_envoy, client_of, servers, explain):
     assert abs(share_percent - SPLIT_PERCENT) <= TOLERANCE_POINTS
     for version, server in servers.items():
         arrived = {received.header(b"x-conversation-id")[0] for received in server.received}
-        assert arrived == {key for key, on in seen.items() if on == version.encode()}, f"said and routed differ on {version}"
+        assert arrived == {key for key, on in seen.items() if on == version.encode()}, (
+            f"said and routed differ on {version}"
+        )
     counted = await first.counted(KEYS, since=before)
     assert counted.sum("llm_decisions_total", llm_reason="split", llm_compare="yes") == KEYS
     for version in CLUSTERS:
@@ -73,7 +75,12 @@ async def test_every_source_of_a_key(start_envoy, client_of, explain, version):
     """Header, cookie, query and dynamic metadata name the same conversation, so they give the same version."""
     configuration = config(
         rollout(
-            key=[{"header": "x-conversation-id"}, {"cookie": "conversation"}, {"query": "conversation"}, {"metadata": "e2e/conversation"}],
+            key=[
+                {"header": "x-conversation-id"},
+                {"cookie": "conversation"},
+                {"query": "conversation"},
+                {"metadata": "e2e/conversation"},
+            ],
             split={"v2": 50},
         )
     )
@@ -92,7 +99,10 @@ async def test_every_source_of_a_key(start_envoy, client_of, explain, version):
     assert await versions_of(client, metadata) == expected
 
     others = list(reversed(keys))
-    both = [request(headers=[(b"cookie", b"conversation=" + other), (b"x-conversation-id", key)]) for key, other in zip(keys, others)]
+    both = [
+        request(headers=[(b"cookie", b"conversation=" + other), (b"x-conversation-id", key)])
+        for key, other in zip(keys, others)
+    ]
     assert await versions_of(client, both) == expected, "the first source in the list wins"
 
 
@@ -180,5 +190,7 @@ async def test_the_access_log_names_version_and_reason(start_envoy, client_of):
     for target, headers in [(b"/v1/first", [key]), (b"/v1/second", []), (b"/third", [key])]:
         await client_of(envoy).send(request(target=target, headers=headers))
     await envoy.until(lambda: len(envoy.access_log()) == 3, "three lines in the access log")
-    logged = {entry["path"]: (entry["llm_version"], entry["llm_reason"]) for entry in map(json.loads, envoy.access_log())}
+    logged = {
+        entry["path"]: (entry["llm_version"], entry["llm_reason"]) for entry in map(json.loads, envoy.access_log())
+    }
     assert logged == {"/v1/first": ("v2", "split"), "/v1/second": ("v1", "keyless"), "/third": (None, None)}

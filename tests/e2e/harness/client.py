@@ -125,7 +125,9 @@ class Connection(asyncio.Protocol):
         status_line, *lines = bytes(self._input[:end]).split(b"\r\n")
         del self._input[: end + 4]
         exchange.status = int(status_line.split(b" ", 2)[1])
-        exchange.headers = [tuple(line.split(b": ", 1)) if b": " in line else (line.rstrip(b":"), b"") for line in lines]
+        exchange.headers = [
+            tuple(line.split(b": ", 1)) if b": " in line else (line.rstrip(b":"), b"") for line in lines
+        ]
         fields = dict(exchange.headers)
         if fields.get(b"connection") == b"close":
             self.reusable = False

@@ -13,7 +13,14 @@ from . import REPOSITORY
 FOLDER = Path(os.environ.get("LLM_CANARY_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
 DIALECTS = ("openai-chat", "openai-completions")
 # The index says `tool` and `filter` where the metric's label is longer.
-FINISHES = {"stop": "stop", "length": "length", "tool": "tool_calls", "filter": "content_filter", "error": "error", "other": "other"}
+FINISHES = {
+    "stop": "stop",
+    "length": "length",
+    "tool": "tool_calls",
+    "filter": "content_filter",
+    "error": "error",
+    "other": "other",
+}
 # Of several answers' ends the most telling stands for the response.
 FINISH_ORDER = ["stop", "tool_calls", "other", "length", "content_filter", "error"]
 
@@ -77,7 +84,8 @@ def recordings():
             dialect=row["dialect"],
             is_stream=row["streaming"] == "y",
             status=int(row["status"]),
-            content_type=row["content_type"] or ("text/event-stream" if row["streaming"] == "y" else "application/json"),
+            content_type=row["content_type"]
+            or ("text/event-stream" if row["streaming"] == "y" else "application/json"),
             facts=row,
         )
         for row in rows
@@ -105,7 +113,12 @@ class Expected:
         self.finishes = Counter(recording.finish for recording in chosen)
         self.chars = sum(recording.number("text_chars") for recording in chosen)
         self.chars_squared = sum(recording.number("text_chars") ** 2 for recording in chosen)
-        kinds = {"input": "input_tokens", "cached_input": "cached_tokens", "output": "output_tokens", "reasoning": "reasoning_tokens"}
+        kinds = {
+            "input": "input_tokens",
+            "cached_input": "cached_tokens",
+            "output": "output_tokens",
+            "reasoning": "reasoning_tokens",
+        }
         self.tokens = {kind: sum(recording.number(fact) for recording in chosen) for kind, fact in kinds.items()}
         self.tool_calls = sum(recording.number("tool_calls") for recording in chosen)
         self.tool_responses = sum(recording.number("tool_calls") > 0 for recording in chosen)

@@ -31,7 +31,9 @@ POLL_S = 0.02
 
 # What Envoy logs when a VM traps, and what the Rust runtime logs when the filter panics. That a configuration is
 # refused reads "Wasm VM failed" too, and is none of these.
-_VM_FAILURES = re.compile(r"panicked at|Function: proxy_\w+ failed|in-VM backtrace|Wasm VM failed(?! Failed to configure)")
+_VM_FAILURES = re.compile(
+    r"panicked at|Function: proxy_\w+ failed|in-VM backtrace|Wasm VM failed(?! Failed to configure)"
+)
 
 
 class EnvoyError(Exception):
@@ -157,7 +159,11 @@ class Envoy:
             if condition(seen):
                 return seen
             if time.monotonic() > deadline:
-                shown = {f"{name}{dict(labels)}": value for (name, labels), value in seen.items() if name.startswith("llm_") and value}
+                shown = {
+                    f"{name}{dict(labels)}": value
+                    for (name, labels), value in seen.items()
+                    if name.startswith("llm_") and value
+                }
                 raise EnvoyError(f"not reached within {SETTLE_S_MAX} s; the statistics say {shown}")
             await asyncio.sleep(POLL_S)
 

@@ -81,7 +81,11 @@ def events(body):
 def cut_at_random(body, seed, pieces_max=40):
     """The same bytes in pieces that know nothing of events, JSON or UTF-8."""
     dice = random.Random(seed)
-    cuts = sorted(dice.sample(range(1, len(body)), min(len(body) - 1, dice.randint(1, pieces_max)))) if len(body) > 1 else []
+    cuts = (
+        sorted(dice.sample(range(1, len(body)), min(len(body) - 1, dice.randint(1, pieces_max))))
+        if len(body) > 1
+        else []
+    )
     return tuple(body[start:end] for start, end in itertools.pairwise([0, *cuts, len(body)]))
 
 
