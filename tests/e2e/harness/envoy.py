@@ -41,7 +41,7 @@ class EnvoyError(Exception):
 
 
 class Envoy:
-    """`folder` holds everything it reads and writes; `ports` says where the shipped bootstrap's clusters listen here."""
+    """`folder` holds all it reads and writes; `ports` says where the shipped bootstrap's clusters listen here."""
 
     def __init__(self, binary, folder, configuration, ports, concurrency=2, edit=None):
         self.folder = Path(folder)

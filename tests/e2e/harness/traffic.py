@@ -6,7 +6,7 @@ from .client import Client
 
 
 class Traffic:
-    """`async with Traffic(envoy.port, requests, clients) as traffic`: each client sends the requests round and round."""
+    """`async with Traffic(envoy.port, requests, clients) as traffic`: each client sends them round and round."""
 
     def __init__(self, port, requests, clients):
         self._client = Client(port)
