@@ -30,12 +30,11 @@ LOAD = Load(conversations_per_s=8, conversations_max=100, max_tokens=200)
 LOAD_LLM = Load(conversations_per_s=4, conversations_max=4, max_tokens=24)
 PERCENT_LLM = 30.0  # a real model on two shared cores answers too few requests to see 10 %
 
-PROBES, PROBE_EVERY_S = 2 * WORKERS, 0.01
+PROBES, PROBE_EVERY_S = 4 * WORKERS, 0.02
 PROBE_BEFORE_S, PROBE_AFTER_S = 0.5, 2.0
 PROBE_CONVERSATIONS_MAX = 50
-STOPPED_WITHIN_S_MAX = 1.0
+STOPPED_WITHIN_MS_MAX = 1000.0
 FINISH_S_MAX, FINISH_S_MAX_LLM = 10.0, 60.0
-SCRAPED_S_MAX = 10.0
 
 EXIT_USAGE, EXIT_SKIPPED = 2, 77
 
@@ -145,10 +144,13 @@ async def start(processes: Processes, screen: Screen, programs: Programs, stage:
 async def watch(processes: Processes, screen: Screen, traffic: Traffic, source: Source, seconds: float) -> None:
     """The live table, until the time is over."""
     began = time.monotonic()
-    while (passed := time.monotonic() - began) < seconds:
-        processes.check()
-        screen.live([progress(traffic, passed, seconds), "", *render(rows(await source.read(), VERSIONS))])
+    passed = 0.0
+    while passed < seconds:
         await asyncio.sleep(REFRESH_S)
+        processes.check()
+        passed = min(seconds, time.monotonic() - began)
+        table = [f"  {line}" for line in render(rows(await source.read(), VERSIONS))]
+        screen.live([progress(traffic, passed, seconds), "", *table, ""])
 
 
 def progress(traffic: Traffic, passed_s: float, seconds: float) -> str:
@@ -162,9 +164,12 @@ def progress(traffic: Traffic, passed_s: float, seconds: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Rollback:
-    last_canary_ms: float | None  # when the last canary request was sent, after the rename; None where none was
+    """Milliseconds are from the rename to the moment a request was sent."""
+
     canary_before: int  # requests on the canary in the half second before the rename
-    later: int  # requests since the last one on the canary, none of them on it
+    last_canary_ms: float | None  # None where none was sent later than the rename
+    next_ms: float | None  # the first request after that one
+    later: int  # requests from then on, none of them on the canary
     in_flight: list[Request]  # streams open on the canary at the rename
 
 
@@ -178,9 +183,9 @@ async def roll_back(traffic: Traffic, stage: Stage, ports: Ports) -> Rollback:
         raise DemoError(f"no conversation was on {CANARY}; a longer --seconds or a higher --percent gives it some")
     probes: list[Request] = []
     probing = []
-    for _ in range(PROBES):
-        probing.append(asyncio.create_task(probe(ports.envoy, held, PROBE_EVERY_S, probes)))
-        await asyncio.sleep(PROBE_EVERY_S / PROBES)
+    for number in range(PROBES):
+        phase_s = PROBE_EVERY_S * number / PROBES
+        probing.append(asyncio.create_task(probe(ports.envoy, held, PROBE_EVERY_S, phase_s, probes)))
     await asyncio.sleep(PROBE_BEFORE_S)
     in_flight = traffic.in_flight(CANARY)
     renamed_at = stage.stop_canary()
@@ -188,40 +193,30 @@ async def roll_back(traffic: Traffic, stage: Stage, ports: Ports) -> Rollback:
     for task in probing:
         task.cancel()
     await asyncio.gather(*probing, return_exceptions=True)
-    near = probes + [request for request in traffic.requests if request.sent_at > renamed_at - PROBE_BEFORE_S]
-    on_canary = [request.sent_at for request in near if request.version == CANARY]
-    last = max(on_canary, default=renamed_at)
+    answered = [request for request in probes + traffic.requests if request.version is not None]
+    canary = [request.sent_at for request in answered if request.version == CANARY]
+    last = max([renamed_at, *canary])
+    later = [request.sent_at for request in answered if request.sent_at > last]
     return Rollback(
+        canary_before=sum(renamed_at - PROBE_BEFORE_S < sent_at <= renamed_at for sent_at in canary),
         last_canary_ms=1000 * (last - renamed_at) if last > renamed_at else None,
-        canary_before=sum(sent_at <= renamed_at for sent_at in on_canary),
-        later=sum(request.sent_at > last and request.version is not None for request in near),
+        next_ms=1000 * (min(later) - renamed_at) if later else None,
+        later=len(later),
         in_flight=in_flight,
     )
 
 
-def report_rollback(screen: Screen, result: Rollback, probes_per_s: float) -> None:
+def report_rollback(screen: Screen, result: Rollback) -> None:
     if result.last_canary_ms is None:
         screen.say(f"  no request reached {CANARY} after the rename")
     else:
         screen.say(f"  the last request on {CANARY} was sent {result.last_canary_ms:.1f} ms after the rename")
-    screen.say(
-        f"  seen by {probes_per_s:.0f} requests a second of its conversations: {result.canary_before} on {CANARY} in the half second before,"
-        f" none of the {result.later} since"
-    )
+    if result.next_ms is not None:
+        screen.say(f"  the next, {result.next_ms:.1f} ms after the rename, and {result.later - 1} since did not reach {CANARY}")
+    screen.say(f"  its conversations asked {PROBES / PROBE_EVERY_S:.0f} times a second; {result.canary_before} of these were on {CANARY} in the half second before")
     finished = sum(request.complete for request in result.in_flight)
     if result.in_flight:
         screen.say(f"  {len(result.in_flight)} streams were in flight on {CANARY}; {finished} of them ended complete, there")
-
-
-async def settled_table(source: Source, traffic: Traffic) -> list[str]:
-    """The table once the metrics have caught up with the finished requests."""
-    give_up_at = time.monotonic() + SCRAPED_S_MAX
-    finished = len(traffic.requests)
-    while True:
-        table = rows(await source.read(), VERSIONS)
-        if sum(row.requests for row in table) >= finished or time.monotonic() > give_up_at:
-            return render(table)
-        await asyncio.sleep(REFRESH_S)
 
 
 async def run(options: argparse.Namespace, folder: Path) -> None:
@@ -252,10 +247,7 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
         result = await roll_back(traffic, stage, ports)
         await traffic.finish(FINISH_S_MAX_LLM if options.llm else FINISH_S_MAX)
         await sending
-        report_rollback(screen, result, PROBES / PROBE_EVERY_S)
-        screen.say("In the end")
-        for line in await settled_table(source, traffic):
-            screen.say(line)
+        report_rollback(screen, result)
         judge(result, moved)
         if options.keep:
             screen.say(f"Everything runs on until Ctrl-C. The watched file is {stage.folder / 'envoy/ecds/llm-canary.yaml'}")
@@ -270,7 +262,7 @@ def judge(result: Rollback, moved: int) -> None:
         raise DemoError(f"{moved} conversations changed version while the split stood still")
     if not result.canary_before or not result.later:
         raise DemoError("too few requests were seen around the rename to tell when the canary stopped")
-    if result.last_canary_ms is not None and result.last_canary_ms > 1000 * STOPPED_WITHIN_S_MAX:
+    if (result.last_canary_ms or 0.0) > STOPPED_WITHIN_MS_MAX:
         raise DemoError(f"{CANARY} was still used {result.last_canary_ms:.0f} ms after it was stopped")
 
 

@@ -1,7 +1,8 @@
 """Conversations sent to Envoy, and what their clients saw.
 
 Every conversation sends its id in `x-conversation-id` and its whole history with each turn, as
-chat clients do. The version that answered is read from the response, not from Envoy.
+chat clients do. The ids are the same in every run, and so is the part of them that a split gives
+to the canary. The version that answered is read from the response, not from Envoy.
 """
 
 import asyncio
@@ -60,7 +61,6 @@ class Traffic:
         self._random = random.Random(self.seed)
         self._running: set[asyncio.Task[None]] = set()
         self._finishing = asyncio.Event()
-        self._run_id = f"{time.time_ns():x}"
 
     async def run(self) -> None:
         room = asyncio.Semaphore(self.load.conversations_max)
@@ -68,7 +68,7 @@ class Traffic:
             await room.acquire()
             if self._finishing.is_set():
                 return
-            task = asyncio.create_task(self._converse(f"{self._run_id}-{number}"))
+            task = asyncio.create_task(self._converse(f"demo-{number}"))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             task.add_done_callback(lambda _: room.release())
@@ -145,21 +145,22 @@ def text_of(stream: bytes) -> str:
     return "".join(text)
 
 
-async def probe(port: int, conversations: list[str], every_s: float, seen: list[Request]) -> None:
+async def probe(port: int, conversations: list[str], every_s: float, phase_s: float, seen: list[Request]) -> None:
     """Asks for the list of models under these conversations' ids in turn, until cancelled: the
-    cheapest request that is routed like any other."""
+    cheapest request that is routed like any other. Sends at fixed moments, `phase_s` after each
+    multiple of `every_s`, so that several of these do not fall into step."""
     async with Connection(port) as connection:
         for conversation in itertools.cycle(conversations):
+            now = time.monotonic()
+            await asyncio.sleep(every_s - (now - phase_s) % every_s)
             request = Request(conversation, time.monotonic())
             try:
-                async with asyncio.timeout(PROBE_TIMEOUT_S):
-                    head = await connection.send("GET", "/v1/models", {"x-conversation-id": conversation})
-                    async for _ in connection.body(head):
-                        pass
+                head = await asyncio.wait_for(connection.send("GET", "/v1/models", {"x-conversation-id": conversation}), PROBE_TIMEOUT_S)
+                async for _ in connection.body(head):
+                    pass
                 request.version = head.headers.get("x-llm-version")
                 request.complete = head.status == 200
             except (HttpError, OSError, TimeoutError):
                 connection.close()
             request.ended_at = time.monotonic()
             seen.append(request)
-            await asyncio.sleep(max(0.0, request.sent_at + every_s - time.monotonic()))
