@@ -6,6 +6,7 @@
 //!
 //! A new dialect is one file beside `openai.rs` and one line in [`DIALECTS`].
 
+mod arguments;
 mod fold;
 mod openai;
 
@@ -40,6 +41,8 @@ pub enum Field {
     CallIndex,
     /// The call's id; empty or absent in later pieces.
     CallId,
+    /// The call's arguments: JSON as text, in pieces, or an object.
+    CallArguments,
     /// The single call of the API before tools.
     LegacyCall,
     /// Tokens of the prompt, cached ones included.
@@ -56,7 +59,7 @@ pub enum Field {
 
 impl json::Field for Field {
     fn is_text(self) -> bool {
-        matches!(self, Field::Text(_) | Field::Reasoning | Field::Refusal)
+        matches!(self, Field::Text(_) | Field::Reasoning | Field::Refusal | Field::CallArguments)
     }
 }
 
@@ -68,8 +71,8 @@ pub struct Dialect {
     pub marks: &'static [&'static str],
     /// Which paths mean what.
     pub table: LazyLock<Table<Field>>,
-    /// What the dialect's word for the end of a part means; `None` if it is no end.
-    pub finish: fn(&[u8]) -> Option<Finish>,
+    /// What the dialect's word for the end of a part means.
+    pub finish: fn(&[u8]) -> Finish,
     /// Whether everything needed has been sent, so that a cut from here on loses nothing.
     pub is_finished: fn(&Seen) -> bool,
 }

@@ -21,6 +21,7 @@ pub mod framing;
 pub mod headers;
 pub mod json;
 pub mod key;
+mod label;
 pub mod metrics;
 pub mod observe;
 pub mod route;

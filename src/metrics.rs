@@ -82,15 +82,12 @@ catalogue! {
     TimeToFirstTokenSquared: Counter "llm_time_to_first_token_ms_squared_total", "Exact sum of its squares.";
 }
 
-const REASONS: &[&str] = &{
-    let [a, b, c, d] = Reason::ALL;
-    [a.as_str(), b.as_str(), c.as_str(), d.as_str()]
-};
-const OUTCOMES: &[&str] = &Outcome::NAMES;
-const FINISHES: &[&str] = &Finish::NAMES;
-const REFUSALS: &[&str] = &Refusal::NAMES;
+const REASONS: &[&str] = Reason::NAMES;
+const OUTCOMES: &[&str] = Outcome::NAMES;
+const FINISHES: &[&str] = Finish::NAMES;
+const REFUSALS: &[&str] = Refusal::NAMES;
 const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
-const UNREADS: &[&str] = &Unread::NAMES;
+const UNREADS: &[&str] = Unread::NAMES;
 const SHARD_NAMES: &[&str] =
     &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
 const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
@@ -202,7 +199,7 @@ pub fn observed(decision: &Decision, observation: &Observation, mut emit: impl F
     };
     let outcome = observation.outcome;
     put(Metric::Requests, outcome as usize, 1);
-    put(Metric::Finishes, observation.finish.map_or(Finish::NONE, |finish| finish as usize), 1);
+    put(Metric::Finishes, observation.finish as usize, 1);
     if let Some(refusal) = observation.refusal {
         put(Metric::Refusals, refusal as usize, 1);
     }
@@ -272,7 +269,7 @@ fn update(metric: Metric, label: usize, value: u64) -> Update {
 /// The outcomes that speak against a version. A client that goes away does not.
 fn is_failure(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Complete | Outcome::ClientAbort => false,
+        Outcome::Complete | Outcome::ClientAbort | Outcome::ClientAbortAfterToolCall => false,
         Outcome::HttpError | Outcome::StreamError | Outcome::Truncated => true,
         Outcome::UpstreamReset | Outcome::LocalReply => true,
     }

@@ -13,6 +13,7 @@ use body::Body;
 pub use reader::DETECT_BYTES_MAX;
 
 pub use crate::dialect::{Finish, Usage};
+use crate::label::label_values;
 
 /// Microseconds on a clock that never goes back. Its zero does not matter.
 pub type Micros = u64;
@@ -41,67 +42,44 @@ pub enum End {
     LocalReply,
 }
 
-/// How the response ended, all things considered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything needed came.
-    Complete,
-    /// The upstream answered with a status of 400 or more.
-    HttpError,
-    /// The body of a good status reported an error.
-    StreamError,
-    /// It ended as if complete, but what it said was not finished.
-    Truncated,
-    /// The upstream, or a time limit on it, broke it off.
-    UpstreamReset,
-    /// The client went away first.
-    ClientAbort,
-    /// The proxy answered in the upstream's place.
-    LocalReply,
-}
-
-impl Outcome {
-    /// The values of the label `llm_outcome`, in the order of the variants.
-    pub const NAMES: [&str; 7] = [
-        "complete",
-        "http_error",
-        "stream_error",
-        "truncated",
-        "upstream_reset",
-        "client_abort",
-        "local_reply",
-    ];
-
-    /// Its value of the label `llm_outcome`.
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+label_values! {
+    /// How the response ended, all things considered.
+    pub enum Outcome {
+        /// Everything needed came.
+        Complete = "complete",
+        /// The upstream answered with a status of 400 or more.
+        HttpError = "http_error",
+        /// The body of a good status reported an error.
+        StreamError = "stream_error",
+        /// It ended as if complete, but what it said was not finished.
+        Truncated = "truncated",
+        /// The upstream, or a time limit on it, broke it off.
+        UpstreamReset = "upstream_reset",
+        /// The client went away first.
+        ClientAbort = "client_abort",
+        /// The client went away when it had a whole tool call, which an agent may well do.
+        ClientAbortAfterToolCall = "client_abort_after_tool_call",
+        /// The proxy answered in the upstream's place.
+        LocalReply = "local_reply",
     }
 }
 
-/// How a refusal was told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// By a field or reason made for it.
-    Structured,
+label_values! {
+    /// How a refusal was told.
+    pub enum Refusal {
+        /// By a field or reason made for it.
+        Structured = "structured",
+    }
 }
 
-impl Refusal {
-    /// The values of the label `llm_refusal`, in the order of the variants.
-    pub const NAMES: [&str; 1] = ["structured"];
-}
-
-/// Why a body's content could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unread {
-    /// It is compressed.
-    Encoding,
-    /// It is of a type that holds no text.
-    Type,
-}
-
-impl Unread {
-    /// The values of the label `llm_unread`, in the order of the variants.
-    pub const NAMES: [&str; 2] = ["encoding", "type"];
+label_values! {
+    /// Why a body's content could not be read.
+    pub enum Unread {
+        /// It is compressed.
+        Encoding = "encoding",
+        /// It is of a type that holds no text.
+        Type = "type",
+    }
 }
 
 /// The facts of one response.
@@ -112,7 +90,7 @@ pub struct Observation {
     /// How it ended.
     pub outcome: Outcome,
     /// Why the model stopped; of several answers' reasons the most telling.
-    pub finish: Option<Finish>,
+    pub finish: Finish,
     /// Unicode scalar values of assistant text, or of the whole body where its dialect is not known.
     /// `None` if it could not be read.
     pub text_chars: Option<u64>,
@@ -212,6 +190,7 @@ impl Observer {
             _ if self.is_error => Outcome::HttpError,
             _ if facts.seen.error => Outcome::StreamError,
             _ if is_finished == Some(true) => Outcome::Complete,
+            End::ClientAbort if facts.seen.is_call_finished => Outcome::ClientAbortAfterToolCall,
             End::ClientAbort => Outcome::ClientAbort,
             End::UpstreamReset => Outcome::UpstreamReset,
             End::Complete if is_finished == Some(false) => Outcome::Truncated,
@@ -220,7 +199,7 @@ impl Observer {
         let seen = facts.seen;
         let finish = seen.finish();
         let is_error = self.is_error || seen.error;
-        let refused = seen.refusal_chars > 0 || finish == Some(Finish::ContentFilter);
+        let refused = seen.refusal_chars > 0 || finish == Finish::ContentFilter;
         Observation {
             dialect: facts.dialect,
             outcome,

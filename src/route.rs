@@ -11,6 +11,7 @@
 use crate::bucket;
 use crate::config::{Config, HostPattern, Keyless, Match, Rollout, Source};
 use crate::key;
+use crate::label::label_values;
 use crate::split::Range;
 use std::borrow::Cow;
 use std::fmt;
@@ -39,32 +40,17 @@ pub struct Decision {
     pub shard: Option<u32>,
 }
 
-/// Which rule chose a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// A header asked for it.
-    Override,
-    /// The key's bucket is the version's.
-    Split,
-    /// There was no key.
-    Keyless,
-    /// The version that was chosen is stopped, so the baseline serves.
-    Stopped,
-}
-
-impl Reason {
-    /// Every reason, for whoever defines a metric for each.
-    pub const ALL: [Self; 4] = [Self::Override, Self::Split, Self::Keyless, Self::Stopped];
-
-    /// The value of the label `llm_reason`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Override => "override",
-            Self::Split => "split",
-            Self::Keyless => "keyless",
-            Self::Stopped => "stopped",
-        }
+label_values! {
+    /// Which rule chose a version.
+    pub enum Reason {
+        /// A header asked for it.
+        Override = "override",
+        /// The key's bucket is the version's.
+        Split = "split",
+        /// There was no key.
+        Keyless = "keyless",
+        /// The version that was chosen is stopped, so the baseline serves.
+        Stopped = "stopped",
     }
 }
 

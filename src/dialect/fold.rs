@@ -3,8 +3,10 @@
 //! A part (one choice, or one delta of it) is gathered while it is open and counted when it closes, so
 //! that the order of the keys inside it does not matter.
 
+use super::arguments::{Arguments, Piece};
 use super::{Dialect, Field};
 use crate::json::{self, Value, chars};
+use crate::label::label_values;
 
 /// Answers of one response whose ends are told apart; those beyond are counted but not awaited.
 const PARTS_MAX: usize = 64;
@@ -15,47 +17,39 @@ const LEGACY_CALL_INDEX: u64 = u64::MAX;
 /// Ranks of [`Field::Text`].
 const RANKS: usize = 3;
 
-/// Why an answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Finish {
-    // In the order in which one stands for several: the last is told.
-    /// The model was done.
-    Stop,
-    /// It wants a tool's result.
-    ToolCalls,
-    /// Anything else.
-    Other,
-    /// It ran into a limit of tokens.
-    Length,
-    /// A filter cut it off.
-    ContentFilter,
-    /// The server failed.
-    Error,
-}
-
-impl Finish {
-    /// The values of the label `llm_finish`, in the order of the variants; the last is for none of them.
-    pub const NAMES: [&str; 7] = ["stop", "tool_calls", "other", "length", "content_filter", "error", "none"];
-    /// The place in [`Finish::NAMES`] of an answer that gives no reason.
-    pub const NONE: usize = 6;
-
-    /// Its value of the label `llm_finish`.
-    pub fn as_str(self) -> &'static str {
-        Self::NAMES.get(self as usize).copied().unwrap_or_default()
+label_values! {
+    /// Why an answer ended. In the order in which one stands for several: the last is told.
+    #[derive(Default)]
+    pub enum Finish {
+        /// No reason was given.
+        #[default]
+        None = "none",
+        /// The model was done.
+        Stop = "stop",
+        /// It wants a tool's result.
+        ToolCalls = "tool_calls",
+        /// Anything else.
+        Other = "other",
+        /// It ran into a limit of tokens.
+        Length = "length",
+        /// A filter cut it off.
+        ContentFilter = "content_filter",
+        /// The server failed.
+        Error = "error",
     }
 }
 
 /// The words for an end that servers share, whichever dialect they speak.
-pub(super) fn common_finish(word: &[u8]) -> Option<Finish> {
-    Some(match word {
-        b"" => return None,
+pub(super) fn common_finish(word: &[u8]) -> Finish {
+    match word {
+        b"" => Finish::None,
         b"stop" | b"eos" | b"eos_token" | b"stop_sequence" | b"end_turn" | b"STOP" => Finish::Stop,
         b"length" | b"max_tokens" | b"MAX_TOKENS" => Finish::Length,
         b"tool_calls" | b"function_call" | b"tool_use" => Finish::ToolCalls,
         b"content_filter" | b"SAFETY" => Finish::ContentFilter,
         b"error" => Finish::Error,
         _ => Finish::Other,
-    })
+    }
 }
 
 /// Tokens as the server last reported them; never estimated.
@@ -86,6 +80,8 @@ pub struct Seen {
     pub usage: Usage,
     /// The server reported an error in the body.
     pub error: bool,
+    /// The last delta ended a tool call: its arguments are complete.
+    pub is_call_finished: bool,
     done: bool,
     voices: [Voice; RANKS],
     parts_begun: u64,
@@ -105,11 +101,11 @@ pub enum Voice {
     Speaking,
 }
 
-struct Finishes([Option<Finish>; PARTS_MAX]);
+struct Finishes([Finish; PARTS_MAX]);
 
 impl Default for Finishes {
     fn default() -> Finishes {
-        Finishes([None; PARTS_MAX])
+        Finishes([Finish::None; PARTS_MAX])
     }
 }
 
@@ -118,6 +114,7 @@ struct Call {
     part: u64,
     index: u64,
     id_hash: Option<u64>,
+    arguments: Arguments,
 }
 
 impl Seen {
@@ -128,15 +125,14 @@ impl Seen {
 
     /// Whether answers have begun and each of them has ended.
     pub fn is_each_part_finished(&self) -> bool {
-        let finished = self.finishes.0.iter().enumerate();
-        let finished =
-            finished.filter(|(_, finish)| finish.is_some()).fold(0, |bits, (i, _)| bits | bit(i as u64));
+        let ends = (0..).zip(&self.finishes.0).filter(|(_, finish)| **finish != Finish::None);
+        let finished = ends.fold(0, |bits, (part, _)| bits | bit(part));
         self.parts_begun != 0 && self.parts_begun & !finished == 0
     }
 
     /// Why the response ended; of several answers' reasons the most telling.
-    pub fn finish(&self) -> Option<Finish> {
-        self.finishes.0.iter().copied().flatten().max()
+    pub fn finish(&self) -> Finish {
+        self.finishes.0.iter().copied().max().unwrap_or_default()
     }
 
     /// What has been seen of the text of this rank.
@@ -145,7 +141,8 @@ impl Seen {
     }
 
     /// Counts a call unless it is a further piece of one that is known.
-    fn call(&mut self, part: u64, index: u64, id_hash: Option<u64>) {
+    fn call(&mut self, part: u64, index: u64, piece: &CallPiece) {
+        let id_hash = piece.id_hash;
         let here = |call: &&mut Call| call.part == part && call.index == index;
         let known = match id_hash {
             None => self.calls.iter_mut().rev().find(here),
@@ -153,14 +150,18 @@ impl Seen {
                 self.calls.iter_mut().rev().filter(here).find(|c| c.id_hash.is_none() || c.id_hash == id_hash)
             }
         };
-        match known {
-            Some(call) => call.id_hash = call.id_hash.or(id_hash),
-            None => {
-                self.tool_calls = self.tool_calls.saturating_add(1);
-                if self.calls.len() < CALLS_MAX {
-                    self.calls.push(Call { part, index, id_hash });
-                }
-            }
+        if let Some(call) = known {
+            call.id_hash = call.id_hash.or(id_hash);
+            call.arguments.extend(&piece.arguments);
+            self.is_call_finished = call.arguments.is_complete();
+            return;
+        }
+        let mut arguments = Arguments::default();
+        arguments.extend(&piece.arguments);
+        self.is_call_finished = arguments.is_complete();
+        self.tool_calls = self.tool_calls.saturating_add(1);
+        if self.calls.len() < CALLS_MAX {
+            self.calls.push(Call { part, index, id_hash, arguments });
         }
     }
 }
@@ -177,16 +178,17 @@ struct Part {
     has_text: [bool; RANKS],
     refusal_chars: u64,
     reasoning: bool,
-    finish: Option<Finish>,
+    finish: Finish,
     /// Tool calls seen in it, at most [`CALLS_MAX`].
-    calls: Vec<OpenCall>,
-    legacy_call: bool,
+    calls: Vec<CallPiece>,
 }
 
+/// One tool call, or a piece of one, in one part.
 #[derive(Default)]
-struct OpenCall {
+struct CallPiece {
     index: Option<u64>,
     id_hash: Option<u64>,
+    arguments: Piece,
 }
 
 /// Folds values into [`Seen`].
@@ -196,7 +198,7 @@ pub struct Fold {
     pub seen: Seen,
     dialect: Option<&'static Dialect>,
     part: Part,
-    call: OpenCall,
+    call: CallPiece,
     /// Parts of this document closed so far: the index of one that does not say it.
     position: u64,
 }
@@ -241,23 +243,20 @@ impl Fold {
         let text_chars = speaker.and_then(|rank| part.text_chars.get(rank)).copied().unwrap_or(0);
         seen.text_chars = seen.text_chars.saturating_add(text_chars);
         seen.refusal_chars = seen.refusal_chars.saturating_add(part.refusal_chars);
-        let has_call = part.legacy_call || !part.calls.is_empty();
-        if text_chars > 0 || part.reasoning || part.refusal_chars > 0 || has_call {
+        if text_chars > 0 || part.reasoning || part.refusal_chars > 0 || !part.calls.is_empty() {
             seen.deltas = seen.deltas.saturating_add(1);
+            seen.is_call_finished = false;
         }
         let index = part.index.unwrap_or(self.position);
         for (position, call) in (0..).zip(&part.calls) {
-            seen.call(index, call.index.unwrap_or(position), call.id_hash);
+            seen.call(index, call.index.unwrap_or(position), call);
         }
-        if part.legacy_call {
-            seen.call(index, LEGACY_CALL_INDEX, None);
-        }
-        if part.has_text.contains(&true) || part.finish.is_some() {
+        if part.has_text.contains(&true) || part.finish != Finish::None {
             seen.parts_begun |= bit(index);
         }
         let slot = usize::try_from(index).ok().and_then(|index| seen.finishes.0.get_mut(index));
-        if let (Some(slot), Some(finish)) = (slot, part.finish) {
-            *slot = Some(finish);
+        if let (Some(slot), true) = (slot, part.finish != Finish::None) {
+            *slot = part.finish;
         }
     }
 
@@ -273,10 +272,19 @@ impl Fold {
             if let Some(count) = self.part.text_chars.get_mut(usize::from(rank)) {
                 *count = count.saturating_add(chars(piece));
             }
+        } else if field == Field::CallArguments {
+            self.call.arguments.push(piece);
         } else if field == Field::Refusal {
             self.part.refusal_chars = self.part.refusal_chars.saturating_add(chars(piece));
         } else {
             self.part.reasoning |= !piece.is_empty();
+        }
+    }
+
+    fn end_call(&mut self) {
+        let call = std::mem::take(&mut self.call);
+        if self.part.calls.len() < CALLS_MAX {
+            self.part.calls.push(call);
         }
     }
 
@@ -295,7 +303,7 @@ impl Fold {
             Field::OutputTokens => usage.output = Some(number),
             Field::ReasoningTokens => usage.reasoning = Some(number),
             Field::Part | Field::Text(_) | Field::Reasoning | Field::Refusal | Field::Finish => {}
-            Field::Call | Field::CallId | Field::LegacyCall | Field::Error => {}
+            Field::Call | Field::CallId | Field::CallArguments | Field::LegacyCall | Field::Error => {}
         }
     }
 }
@@ -312,18 +320,19 @@ impl json::Sink<Field> for Fold {
                 self.position = self.position.saturating_add(1);
             }
             (Field::Finish, Value::Short(word)) => {
-                let finish = self.dialect.and_then(|dialect| (dialect.finish)(word));
-                self.part.finish = finish.or(self.part.finish);
-            }
-            (Field::Call, Value::Open) => self.call = OpenCall::default(),
-            (Field::Call, Value::Close) => {
-                let call = std::mem::take(&mut self.call);
-                if self.part.calls.len() < CALLS_MAX {
-                    self.part.calls.push(call);
+                let finish = self.dialect.map_or(Finish::None, |dialect| (dialect.finish)(word));
+                if finish != Finish::None {
+                    self.part.finish = finish;
                 }
             }
+            (Field::Call | Field::LegacyCall, Value::Open) => self.call = CallPiece::default(),
+            (Field::Call, Value::Close) => self.end_call(),
+            (Field::LegacyCall, Value::Close) => {
+                self.call.index = Some(LEGACY_CALL_INDEX);
+                self.end_call();
+            }
+            (Field::CallArguments, Value::Open) => self.call.arguments = Piece::WHOLE,
             (Field::CallId, Value::Short(id)) if !id.is_empty() => self.call.id_hash = Some(hash(id)),
-            (Field::LegacyCall, Value::Open) => self.part.legacy_call = true,
             (Field::Error, Value::Open) => self.seen.error = true,
             (Field::Error, Value::Short(word)) => self.seen.error |= !word.is_empty(),
             (_, Value::Open | Value::Close | Value::Short(_)) => {}

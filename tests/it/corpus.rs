@@ -89,13 +89,13 @@ fn differences(row: &Row, seen: &Observation) -> Vec<String> {
     check("refusal", row["refusal"].clone(), yes_no(seen.refusal.is_some()));
     check("error", row["error"].clone(), yes_no(seen.error));
     let finish = match seen.finish {
-        None => "",
-        Some(Finish::Stop) => "stop",
-        Some(Finish::Length) => "length",
-        Some(Finish::ToolCalls) => "tool",
-        Some(Finish::ContentFilter) => "filter",
-        Some(Finish::Error) => "error",
-        Some(Finish::Other) => "other",
+        Finish::None => "",
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::ToolCalls => "tool",
+        Finish::ContentFilter => "filter",
+        Finish::Error => "error",
+        Finish::Other => "other",
     };
     let known: Vec<&str> = row["finish_norm"].split('|').collect();
     if !known.contains(&finish) {
@@ -108,7 +108,8 @@ fn differences(row: &Row, seen: &Observation) -> Vec<String> {
         Outcome::HttpError | Outcome::StreamError => "error",
         Outcome::Complete => "fine",
         Outcome::Truncated => "truncated",
-        Outcome::UpstreamReset | Outcome::ClientAbort | Outcome::LocalReply => "impossible",
+        Outcome::UpstreamReset | Outcome::LocalReply => "impossible",
+        Outcome::ClientAbort | Outcome::ClientAbortAfterToolCall => "impossible",
     };
     check("outcome", if is_error { "error" } else { "fine" }.into(), outcome.into());
     differences

@@ -14,6 +14,10 @@ const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
 /// Assistant text in [`STREAM`], in characters.
 const STREAM_CHARS: u64 = 13;
 
+/// The end of a cut event, and one with a whole tool call.
+const TOOL_CALL: &[u8] = b"\n\ndata: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":\
+    {\"arguments\":\"{\\\"a\\\":\\\"}\\\"}\",\"name\":\"f\"},\"id\":\"c1\",\"index\":0}]},\"index\":0}]}\n\n";
+
 fn path() -> (&'static str, &'static [u8]) {
     (":path", b"/v1/chat/completions")
 }
@@ -125,6 +129,13 @@ fn each_ending_is_counted_once_under_its_name() {
         ("truncated", |e, _| e.request(&[path()]).event_stream().complete()),
         ("client_abort", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Client)),
         ("client_abort", |e, _| e.request(&[path()]).cut(Cut::Client)),
+        ("client_abort_after_tool_call", |e, half| {
+            e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL).cut(Cut::Client)
+        }),
+        ("client_abort", |e, half| {
+            let id = e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL);
+            id.chunk(b"data: {\"choices\":[{\"delta\":{\"content\":\"so\"}}]}\n\n").cut(Cut::Client);
+        }),
         ("upstream_reset", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Upstream)),
         ("upstream_reset", |e, _| e.request(&[path()]).cut(Cut::Upstream)),
         ("stream_error", |e, half| {
@@ -146,7 +157,7 @@ fn each_ending_is_counted_once_under_its_name() {
             scope.spawn(|| {
                 let mut envoy = Envoy::with(CONFIG);
                 play(&mut envoy, half);
-                let outcomes = envoy.sum("llm_requests_total", &format!("llm_outcome={outcome}"));
+                let outcomes = envoy.sum("llm_requests_total", &format!("llm_outcome={outcome}}}"));
                 assert_eq!(
                     (outcomes, envoy.sum("llm_requests_total", "")),
                     (1, 1),

@@ -1,0 +1,23 @@
+//! Enums whose variants are the values of a metric's label: one list, from which both are made.
+
+/// Declares an enum, the names of its variants in their order, and `as_str`.
+macro_rules! label_values {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        $vis enum $name { $($(#[$doc])* $variant),+ }
+
+        impl $name {
+            /// The label's values, in the order of the variants.
+            pub const NAMES: &'static [&'static str] = &[$($value),+];
+
+            /// The label's value.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $value),+ }
+            }
+        }
+    };
+}
+
+pub(crate) use label_values;
