@@ -77,6 +77,8 @@ def test_a_renamed_file_is_taken_and_one_written_in_place_is_not(envoy, checkout
     checkout.wait_until(lambda: checkout.discovery("update_success") == 2, "the renamed file to be taken")
     assert set(versions_of(checkout.port, 60)) == {"v1"}
     assert set(versions_of(checkout.port, 5, **{"x-llm-cohort": "staff"})) == {"v1"}, "stopped beats an override"
+    stopped = [line for line in checkout.scrape().splitlines() if 'llm_reason="stopped"' in line and not line.endswith(" 0")]
+    assert len(stopped) == 1 and 'llm_version="v1"' in stopped[0], "what silences LlmVersionNoTraffic"
 
 
 @pytest.mark.parametrize("bad", ['"baseline": "v9"', '"baseline": "v1",, '], ids=["refused by the filter", "no JSON"])

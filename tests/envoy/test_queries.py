@@ -15,7 +15,7 @@ import pytest
 import yaml
 from conftest import fetch
 from model_server import ask
-from promql import selectors
+from promql import grouping_labels, selectors
 
 REQUESTS = 800
 CLIENTS = 8
@@ -120,7 +120,8 @@ def filled(dashboard, compare="yes"):
 def test_every_metric_label_and_value_that_is_named_exists(live, rule_files, dashboard):
     expressions = [rule["expr"] for file in rule_files for group in file["groups"] for rule in group["rules"]]
     expressions += [expression for _, expression in filled(dashboard)]
-    missing = set()
+    known = set(live.get("labels")) - {"__name__"}
+    missing = {label for expression in expressions for label in grouping_labels(expression)} - known
     for metric, matchers in {(metric, tuple(matchers)) for expression in expressions for metric, matchers in selectors(expression)}:
         series = live.get("series", **{"match[]": metric})
         if not series:
