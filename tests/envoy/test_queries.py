@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
-from conftest import fetch
+from checkout import fetch
 from model_server import ask
 from promql import grouping_labels, selectors
 

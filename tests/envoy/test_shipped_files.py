@@ -81,6 +81,24 @@ def test_a_renamed_file_is_taken_and_one_written_in_place_is_not(envoy, checkout
     assert len(stopped) == 1 and 'llm_version="v1"' in stopped[0], "what silences LlmVersionNoTraffic"
 
 
+def test_a_kubernetes_config_map_is_taken(envoy, checkout):
+    """Its files are links through ..data, itself a link that is swapped by a rename."""
+    folder = checkout.folder / "envoy/ecds"
+    text = (checkout.folder / ECDS).read_text()
+    for name, content in ("..first", text), ("..second", text.replace('"stopped": false', '"stopped": true')):
+        (folder / name).mkdir()
+        (folder / name / "llm-canary.yaml").write_text(content)
+    (folder / "..data").symlink_to("..first")
+    (folder / "llm-canary.yaml").unlink()
+    (folder / "llm-canary.yaml").symlink_to("..data/llm-canary.yaml")
+    checkout.start(envoy)
+    assert "v2" in versions_of(checkout.port, 60)
+    (folder / "..data_tmp").symlink_to("..second")
+    (folder / "..data_tmp").rename(folder / "..data")
+    checkout.wait_until(lambda: checkout.discovery("update_success") == 2, "the swapped link to be followed")
+    assert set(versions_of(checkout.port, 60)) == {"v1"}
+
+
 @pytest.mark.parametrize("bad", ['"baseline": "v9"', '"baseline": "v1",, '], ids=["refused by the filter", "no JSON"])
 def test_a_refused_update_changes_nothing_but_the_counter(newest_envoy, checkout, bad):
     checkout.start(newest_envoy)
