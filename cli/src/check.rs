@@ -1,6 +1,6 @@
 //! `llm-canary check`: every error of a configuration, before Envoy sees it.
 
-use crate::source::{self, Plugin};
+use crate::source::{self, GIVE_ONE, NONE_FOUND, Plugin};
 use crate::{FINE, Failure, INPUT_ERROR, warnings};
 use llm_canary::config::{Config, Error, Rollout};
 use llm_canary::split::percent;
@@ -58,14 +58,17 @@ struct VersionLine {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let reports: Vec<Report> = args
-        .files
-        .iter()
-        .flat_map(|file| match source::read(file) {
-            Ok(plugins) => plugins.iter().map(report).collect(),
-            Err(message) => vec![unreadable(message)],
-        })
-        .collect();
+    let mut reports = Vec::new();
+    for file in &args.files {
+        match source::read(file) {
+            Ok(plugins) if plugins.is_empty() => eprintln!("note: {}: {NONE_FOUND}", file.display()),
+            Ok(plugins) => reports.extend(plugins.iter().map(report)),
+            Err(message) => reports.push(unreadable(message)),
+        }
+    }
+    if reports.is_empty() {
+        return Err(Failure::new(format!("there was nothing to check; {GIVE_ONE}")));
+    }
     if args.json {
         let text = serde_json::to_string_pretty(&reports).map_err(std::io::Error::from)?;
         writeln!(std::io::stdout(), "{text}")?;

@@ -3,8 +3,9 @@
 mod story;
 
 use crate::request::Given;
+use crate::source::{self, GIVE_ONE, NONE_FOUND};
 use crate::warnings::places;
-use crate::{FINE, Failure, INPUT_ERROR, source};
+use crate::{FINE, Failure, INPUT_ERROR};
 use llm_canary::config::{Config, Rollout, Source};
 use llm_canary::headers::HeaderName;
 use llm_canary::route;
@@ -94,6 +95,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
 /// The one configuration of a file; `None` where its errors have been printed.
 fn read_config(path: &Path) -> Result<Option<Config>, Failure> {
     let plugins = source::read(path).map_err(Failure::new)?;
+    if plugins.is_empty() {
+        return Err(Failure::new(format!("{}: {NONE_FOUND}; {GIVE_ONE}", path.display())));
+    }
     let [plugin] = plugins.as_slice() else {
         let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
         let message = format!("{} has several configurations; give a file with one", places.join(", "));

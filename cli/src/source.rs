@@ -19,20 +19,24 @@ pub(crate) struct Plugin {
     pub(crate) tree: Result<Node, Errors>,
 }
 
-/// Every llm-canary configuration in a file.
+/// What is said of a file without a configuration, and what to give instead.
+pub(crate) const NONE_FOUND: &str = "holds no llm-canary configuration";
+pub(crate) const GIVE_ONE: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, or an Istio \
+    WasmPlugin or TrafficExtension whose plugin is named llm-canary";
+
+/// Fields by which a YAML document is known to be the configuration itself.
+const OUR_FIELDS: [&str; 4] = ["rollouts", "cluster_header", "version_header", "version_on_response"];
+
+/// Every llm-canary configuration in a file, which may be none.
 pub(crate) fn read(path: &Path) -> Result<Vec<Plugin>, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let documents = documents(path, &bytes)?;
     let mut plugins = Vec::new();
-    for document in documents {
-        find(&document, "", &mut plugins);
-    }
-    if plugins.is_empty() {
-        return Err(format!(
-            "{}: holds no llm-canary configuration; give the plugin's own JSON, an Envoy discovery file, or an \
-             Istio WasmPlugin or TrafficExtension whose plugin is named llm-canary",
-            path.display()
-        ));
+    for document in documents(path, &bytes)? {
+        if is_configuration(&document, is_json(&bytes)) {
+            plugins.push(Plugin { place: String::new(), tree: Ok(document) });
+        } else {
+            find(&document, "", &mut plugins);
+        }
     }
     for plugin in &mut plugins {
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
@@ -41,11 +45,22 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Plugin>, String> {
     Ok(plugins)
 }
 
-/// The documents of a file. What starts with a brace is JSON, whose errors say more than YAML's of the
-/// same text.
+/// What starts with a brace is JSON, whose errors say more than YAML's of the same text.
+fn is_json(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[')
+}
+
+/// Whether a document is the plugin's configuration itself, right or wrong: YAML must show it, because
+/// there is so much other YAML.
+fn is_configuration(document: &Node, is_json: bool) -> bool {
+    let has = |name: &&str| document.get(name).is_some();
+    let is_envelope = ["kind", "apiVersion", "resources", "static_resources"].iter().any(has);
+    !is_envelope && (is_json || OUR_FIELDS.iter().any(has))
+}
+
+/// The documents of a file.
 fn documents(path: &Path, bytes: &[u8]) -> Result<Vec<Node>, String> {
-    let is_json = bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[');
-    if is_json {
+    if is_json(bytes) {
         return json::parse(bytes)
             .map(|tree| vec![tree])
             .map_err(|errors| format!("{}: {errors}", path.display()));
@@ -66,10 +81,7 @@ fn documents(path: &Path, bytes: &[u8]) -> Result<Vec<Node>, String> {
 /// Adds what a document holds.
 fn find(document: &Node, path: &str, plugins: &mut Vec<Plugin>) {
     let kind = document.get("kind").and_then(Node::as_str);
-    let envelope = ["kind", "apiVersion", "resources", "static_resources"];
-    if path.is_empty() && !envelope.iter().any(|name| document.get(name).is_some()) {
-        plugins.push(Plugin { place: String::new(), tree: Ok(document.clone()) });
-    } else if let Some(kind @ ("WasmPlugin" | "TrafficExtension")) = kind {
+    if let Some(kind @ ("WasmPlugin" | "TrafficExtension")) = kind {
         find_istio(document, kind, plugins);
     } else {
         find_envoy(document, path, plugins);
