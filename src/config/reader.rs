@@ -8,6 +8,10 @@ use super::json::Node;
 
 /// Longest piece of a configuration repeated in an error.
 const QUOTE_CHARS_MAX: usize = 60;
+/// Fields of one object; no two of ours are near it, and each is compared with all before it.
+const MEMBERS_MAX: usize = 256;
+/// Names longer than this are not taken for a misspelling of anything.
+const MISSPELLED_BYTES_MAX: usize = 64;
 /// A field is taken for a misspelling of another up to this many edits apart.
 const MISSPELLED_EDITS_MAX: usize = 2;
 
@@ -81,6 +85,11 @@ impl Reader {
             self.wrong_type(field, "an object {...}");
             return None;
         };
+        if members.len() > MEMBERS_MAX {
+            let message = format!("has {} fields, but at most {MEMBERS_MAX} are allowed", members.len());
+            self.error(&field.path, message);
+            return None;
+        }
         for (i, (name, _)) in members.iter().enumerate() {
             if members.iter().take(i).any(|(earlier, _)| earlier == name) {
                 self.error(&member(&field.path, name), "is given twice; keep one");
@@ -166,7 +175,8 @@ impl Reader {
 
 /// The path of an object's member.
 pub(super) fn member(path: &str, name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    let plain = (1..=QUOTE_CHARS_MAX).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     match (path.is_empty(), plain) {
         (true, true) => name.to_owned(),
         (false, true) => format!("{path}.{name}"),
@@ -201,14 +211,13 @@ pub(super) fn nearest<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> 
     few.then(|| quoted(nearest.as_ref()))
 }
 
-/// Levenshtein's distance, without regard to case; the same letters in another order are one edit. Names
-/// much longer than any known one are not compared.
+/// Levenshtein's distance, without regard to case; the same letters in another order are one edit. Very
+/// long names are not compared.
 fn edits(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let length_difference = a.len().abs_diff(b.len());
-    if length_difference > MISSPELLED_EDITS_MAX.saturating_mul(4) {
-        return length_difference;
+    if a.len().max(b.len()) > MISSPELLED_BYTES_MAX {
+        return usize::MAX;
     }
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
     if a != b && letters(&a) == letters(&b) {
         return 1;
     }
@@ -269,6 +278,7 @@ mod tests {
         assert_eq!(member("rollouts[0]", "salt"), "rollouts[0].salt");
         assert_eq!(member("", "salt"), "salt");
         assert_eq!(member("split", "v1.2"), "split[\"v1.2\"]");
+        assert_eq!(member("", &"x".repeat(1000)).len(), 67, "a path stays short");
         assert_eq!(quoted("a\nb"), "\"a\\nb\"");
         assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"...", "é".repeat(60)));
     }

@@ -135,11 +135,13 @@ pub(super) fn split(
             r.error(&field.path, "is the baseline, which gets what no other version is given; remove it");
             continue;
         }
-        if let Some(parts) = parts {
+        // What names no version is an error of its own and not part of the sum.
+        if let Some((version, parts)) = version.zip(parts) {
             sum = sum.saturating_add(parts);
+            let name: String = name.chars().take(NAME_CHARS_MAX).collect();
             terms.push(format!("{} {}", name.escape_debug(), percent(parts)));
+            shares.push(Share { version, parts });
         }
-        shares.extend(version.zip(parts).map(|(version, parts)| Share { version, parts }));
     }
     if sum > PARTS {
         let message = format!(

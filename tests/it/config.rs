@@ -163,6 +163,13 @@ fn limits_hold() {
     check(format!(r#"{{"rollouts": [{}]}}"#, many("{}", 65)), "rollouts: has 65 items");
     check(one(&format!(r#", "salt": "{}""#, "x".repeat(257))), "rollouts[0].salt: is 257 bytes long");
     check(" ".repeat((1 << 20) + 1), "is 1048577 bytes, but at most 1048576 are read");
+    let empty_names = many(r#""": 0"#, 150_000);
+    check(format!("{{{empty_names}}}"), "configuration: has 150000 fields, but at most 256 are allowed");
+    check(one(&format!(r#", "split": {{{empty_names}}}"#)), "rollouts[0].split: has 150000 fields");
+    let (long, longer) = ("x".repeat(300_000), "x".repeat(300_001));
+    let names =
+        one("").replace("v1", &long).replace("v2", &longer).replace(&format!(r#": "{long}""#), r#": "v3""#);
+    check(names, "is not a version name");
     check("[".repeat(1000), "nested deeper than 64 at line 1 column");
     let unknown: Vec<String> = (0..250).map(|i| format!(r#""field{i}": 1"#)).collect();
     check(format!("{{{}}}", unknown.join(",")), "and 151 more errors; mend these first");
