@@ -5,6 +5,7 @@
 
 mod check;
 mod explain;
+mod replay;
 mod request;
 mod source;
 mod warnings;
@@ -13,7 +14,8 @@ use clap::{Parser, Subcommand};
 use std::io;
 use std::process::ExitCode;
 
-/// Canary releases for LLM serving: what a configuration says, and where a conversation goes.
+/// Canary releases for LLM serving: what a configuration says, where a
+/// conversation goes, and what a response shows.
 #[derive(Parser)]
 #[command(
     name = "llm-canary",
@@ -22,6 +24,7 @@ use std::process::ExitCode;
     after_help = "Examples:
   llm-canary check envoy/ecds/llm-canary.yaml istio/*.yaml
   llm-canary explain envoy/ecds/llm-canary.yaml --header x-conversation-id=c-42 --path /v1/chat/completions
+  llm-canary replay --chunks 1 answer.sse
 
 Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error."
 )]
@@ -34,6 +37,7 @@ struct Cli {
 enum Command {
     Check(check::Args),
     Explain(Box<explain::Args>),
+    Replay(replay::Args),
 }
 
 /// Why a command could not do its work, in words that name the way out.
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Replay(args) => replay::run(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),
