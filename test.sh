@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Usage: ./test.sh [--help] [SECTION...]
+#
+# Runs every test there is, or the sections named:
+#
+#   format    cargo fmt, and shellcheck on the scripts
+#   lints     clippy on the whole workspace, warnings denied
+#   native    cargo test: the pure modules, and the whole filter on a fake host
+#   docs      cargo doc, warnings denied
+#   scripts   build.sh, scripts/parts.sh and demo.sh, which is run, stopped and interrupted
+#   envoy     the files under envoy/, in real Envoy and real Prometheus
+#   istio     the files under istio/ against Istio's resource definitions
+#   e2e       the module in real Envoy, oldest and newest supported
+#
+# Everything a section needs it fetches once into the cache (see scripts/parts.sh). What cannot
+# be had on this machine is skipped, and the summary says so; with CI=true that is a failure.
+# The last line on stdout counts sections: `N passed, N failed, N skipped`. Exit code 1 if one
+# failed, 2 for a section that does not exist.
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$root" || exit 1
+# shellcheck source=scripts/parts.sh
+source scripts/parts.sh
+
+sections=(format lints native docs scripts envoy istio e2e)
+
+section_format() {
+  local python shellcheck scripts
+  cargo fmt --all --check
+  python=$(parts_python)
+  shellcheck=$(dirname "$python")/shellcheck
+  mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+  "$shellcheck" --external-sources "${scripts[@]}"
+}
+
+section_lints() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
+
+section_native() { cargo test --workspace --locked; }
+
+section_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
+
+section_scripts() { with_pytest tests/scripts; }
+
+section_envoy() {
+  ./build.sh
+  with_pytest tests/envoy
+}
+
+section_istio() {
+  ./build.sh
+  with_pytest tests/istio
+}
+
+section_e2e() {
+  ./build.sh
+  with_pytest tests/e2e
+}
+
+# Slow tests are named, and every skipped one with its reason.
+with_pytest() {
+  local python
+  python=$(parts_python)
+  "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$1"
+}
+
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
+esac
+chosen=("$@")
+((${#chosen[@]})) || chosen=("${sections[@]}")
+for name in "${chosen[@]}"; do
+  if ! declare -F "section_$name" >/dev/null; then
+    say "error: there is no section $name; these are: ${sections[*]}"
+    exit 2
+  fi
+done
+
+logs=$root/target/test-logs
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+summary=()
+for name in "${chosen[@]}"; do
+  printf '\n== %s\n' "$name"
+  began=$SECONDS
+  # Shown as it comes, and kept for the summary.
+  (
+    set -e
+    "section_$name"
+  ) 2>&1 | tee "$logs/$name.log"
+  status=${PIPESTATUS[0]}
+  case $status in
+    0) outcome=passed passed=$((passed + 1)) ;;
+    "$EXIT_SKIPPED") outcome=SKIPPED skipped=$((skipped + 1)) ;;
+    *) outcome="FAILED (status $status)" failed=$((failed + 1)) ;;
+  esac
+  summary+=("$(printf '%-8s %4d s  %s' "$name" $((SECONDS - began)) "$outcome")")
+  # Single tests that pytest skipped within the section.
+  mapfile -t -O ${#summary[@]} summary < <(sed -n 's/^SKIPPED /           skipped: /p' "$logs/$name.log")
+done
+
+printf '\n== summary\n'
+printf '%s\n' "${summary[@]}"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((failed == 0))

@@ -1,0 +1,85 @@
+"""build.sh: its output, its errors, and the module it makes, in each way it can be made."""
+
+import hashlib
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import REPOSITORY
+
+WASM_MAGIC = b"\0asm\x01\0\0\0"
+EXIT_USAGE = 2
+
+
+def build(folder, way="auto", **environment):
+    return subprocess.run(
+        [folder / "build.sh"],
+        env=os.environ | {"LLM_CANARY_WASM_TOOLCHAIN": way} | environment,
+        cwd="/",  # it must not matter where it is called from
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def module_of(folder, built):
+    """The module, checked against what the last line says of it."""
+    assert built.returncode == 0, built.stderr
+    said = re.fullmatch(r"(target/llm_canary\.wasm) (\d+) bytes", built.stdout.splitlines()[-1])
+    assert said, built.stdout
+    module = (folder / said[1]).read_bytes()
+    assert len(module) == int(said[2])
+    assert module.startswith(WASM_MAGIC)
+    return module
+
+
+def assert_no_path_of_this_machine(module, folder):
+    home = os.path.expanduser("~")
+    for path in (str(folder), os.environ.get("CARGO_HOME", f"{home}/.cargo"), os.environ.get("LLM_CANARY_CACHE", f"{home}/.cache"), home + "/"):
+        assert path.encode() not in module, f"the module holds {path}"
+
+
+def test_prints_path_and_size_last():
+    module = module_of(REPOSITORY, build(REPOSITORY))
+    assert_no_path_of_this_machine(module, REPOSITORY)
+    assert b"proxy_on_context_create" in module, "the module exports no filter"
+
+
+@pytest.mark.parametrize("arguments, environment, said", [
+    (["--frobnicate"], {}, "unknown option --frobnicate; try ./build.sh --help"),
+    ([], {"LLM_CANARY_WASM_TOOLCHAIN": "magic"}, "use auto, installed, rustup or debian"),
+])
+def test_names_what_it_does_not_know(arguments, environment, said):
+    ended = subprocess.run([REPOSITORY / "build.sh", *arguments], env=os.environ | environment, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (EXIT_USAGE, "")
+    assert said in ended.stderr
+
+
+def test_says_what_to_do_where_no_way_is_open(tmp_path):
+    """A machine with neither rustup's tools nor Debian's."""
+    for tool in ("bash", "env", "dirname", "sed"):
+        (tmp_path / tool).symlink_to(subprocess.run(["which", tool], capture_output=True, text=True, check=True).stdout.strip())
+    built = build(REPOSITORY, PATH=str(tmp_path))
+    assert built.returncode == 1
+    for line in ("cargo and rustc are not on PATH", "there is no rustup", "not a Debian system", "Any one of these is enough"):
+        assert line in built.stderr
+
+
+def test_link_time_optimisation_is_on(checkout):
+    """And two builds in different folders, whose paths hold spaces, are the same bytes."""
+    first, second = checkout("one copy"), checkout("another copy, elsewhere")
+    built = build(first, CARGO_TERM_VERBOSE="true")
+    module = module_of(first, built)
+    [last] = [line for line in built.stderr.splitlines() if "--crate-name llm_canary " in line]
+    assert "--crate-type cdylib" in last and " -C lto " in last, last
+    assert_no_path_of_this_machine(module, first)
+    assert hashlib.sha256(module).digest() == hashlib.sha256(module_of(second, build(second))).digest()
+
+
+@pytest.mark.parametrize("way", ["rustup", "debian"])
+def test_every_way_builds(way, checkout, ci_only):
+    folder = checkout(f"by {way}")
+    module = module_of(folder, build(folder, way))
+    assert b"proxy_on_context_create" in module
+    assert_no_path_of_this_machine(module, folder)
