@@ -10,9 +10,13 @@ const FACTS: &str = concat!(
 );
 
 fn replay(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_llm-canary")).arg("replay").args(arguments).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    let output = Command::new(env!("CARGO_BIN_EXE_llm-canary"))
+        .arg("replay")
+        .args(arguments)
+        .output()
+        .expect("the tool runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+    (output.status.code().expect("no signal"), text(output.stdout), text(output.stderr))
 }
 
 #[test]
@@ -38,7 +42,10 @@ fn the_head_counts() {
 #[test]
 fn people_get_a_line_a_figure() {
     let (_, stdout, _) = replay(&[STREAM]);
-    assert!(stdout.contains("text_chars           13\n") && stdout.contains("reasoning_tokens     -\n"), "{stdout}");
+    assert!(
+        stdout.contains("text_chars           13\n") && stdout.contains("reasoning_tokens     -\n"),
+        "{stdout}"
+    );
 }
 
 #[test]
