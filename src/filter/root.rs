@@ -20,12 +20,12 @@ impl Root {
         match Config::parse(text) {
             Ok(config) => {
                 let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
-                host::log(Level::Info, &format!("llm-canary {VERSION}: rollouts: {}", names.join(", ")));
+                host::log(Level::Info, &format!("version {VERSION}, rollouts: {}", names.join(", ")));
                 Some(Root::new(config))
             }
             Err(errors) => {
                 for error in errors.iter() {
-                    host::log(Level::Error, &format!("llm-canary: configuration refused: {error}"));
+                    host::log(Level::Error, &format!("configuration refused: {error}"));
                 }
                 if !text.trim_ascii_start().starts_with(b"{") {
                     host::log(Level::Error, NOT_JSON_HINT);
@@ -67,5 +67,5 @@ impl Root {
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Envoy hands a `google.protobuf.Struct` over as protobuf.
-const NOT_JSON_HINT: &str = "llm-canary: the configuration must be a JSON object; \
+const NOT_JSON_HINT: &str = "the configuration must be a JSON object; \
     in Envoy's own configuration give it as a google.protobuf.StringValue that holds the JSON";

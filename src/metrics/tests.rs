@@ -1,1 +1,107 @@
+//! Names that Envoy and Prometheus take, and updates that hit the right ones.
 
+use super::*;
+use crate::observe::{End, Head, Observer};
+use std::collections::HashSet;
+
+const CONFIG: &[u8] = br#"{"rollouts":[
+    {"name":"chat","baseline":"v1","versions":[{"name":"v1","cluster":"a"},{"name":"v2","cluster":"b"}],"split":{"v2":10}},
+    {"name":"code","baseline":"v1.2","versions":[{"name":"v1.2","cluster":"c"}]}]}"#;
+
+fn config() -> Config {
+    Config::parse(CONFIG).unwrap()
+}
+
+fn series(decision: &Decision, update: &Update) -> String {
+    let names: Vec<_> = names(&config()).collect();
+    names[Blocks::new(&config()).start(decision) + update.series].1.clone()
+}
+
+fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
+    Decision { rollout, version, reason: Reason::Split, compare, shard: Some(15) }
+}
+
+#[test]
+fn names_are_unique_and_of_the_form_that_the_tags_take_apart() {
+    let names: Vec<_> = names(&config()).map(|(_, name)| name).collect();
+    assert_eq!(names.len(), 3 * 2 * BLOCK_SERIES);
+    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
+    for name in names {
+        let (metric, labels) = name.split_once('.').unwrap();
+        assert!(
+            metric.starts_with("llm_") && metric.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+            "{name}"
+        );
+        let labels: Vec<_> =
+            labels.strip_suffix(";.;").unwrap().split(";.;").map(|l| l.split_once("=.=").unwrap()).collect();
+        assert_eq!(
+            labels.iter().take(3).map(|l| l.0).collect::<Vec<_>>(),
+            ["llm_rollout", "llm_version", "llm_compare"]
+        );
+        assert!(labels.iter().all(|(label, value)| label.starts_with("llm_") && !value.is_empty()), "{name}");
+    }
+}
+
+#[test]
+fn each_label_value_is_its_enums() {
+    for (metric, values) in [
+        (Metric::Decisions, Reason::NAMES),
+        (Metric::Requests, Outcome::NAMES),
+        (Metric::Finishes, Finish::NAMES),
+        (Metric::Refusals, Refusal::NAMES),
+        (Metric::Unread, Unread::NAMES),
+    ] {
+        assert_eq!(CATALOGUE[metric as usize].label.unwrap().1, values);
+    }
+}
+
+#[test]
+fn a_decision_hits_its_series() {
+    for (rollout, version, compare, name) in [
+        (0, 0, false, "llm_rollout=.=chat;.;llm_version=.=v1;.;llm_compare=.=no;.;"),
+        (0, 1, true, "llm_rollout=.=chat;.;llm_version=.=v2;.;llm_compare=.=yes;.;"),
+        (1, 0, true, "llm_rollout=.=code;.;llm_version=.=v1.2;.;llm_compare=.=yes;.;"),
+    ] {
+        let decision = decision(rollout, version, compare);
+        let expected = format!("llm_decisions_total.{name}llm_reason=.=split;.;");
+        assert_eq!(series(&decision, &decided(&decision)), expected);
+    }
+}
+
+#[test]
+fn an_observation_hits_its_series_and_no_others() {
+    let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
+    let mut observer = Observer::new(head, 0, 2_000);
+    let stream: &[u8] = include_bytes!("../../tests/data/streams/chat-stream.sse");
+    observer.push(12_400, stream);
+    let observation = observer.finish(End::Complete, 20_000);
+    let decision = decision(0, 1, true);
+    let mut found = Vec::new();
+    observed(&decision, &observation, |update| {
+        let name = series(&decision, &update);
+        let (metric, labels) = name.split_once('.').unwrap();
+        let label = labels.split(";.;").nth(3).unwrap().to_string();
+        found.push(format!("{metric} {label} {}", update.value));
+    });
+    found.sort();
+    let expected = "\
+llm_finish_total llm_finish=.=stop 1
+llm_input_tokens  9
+llm_output_tokens  7
+llm_output_tokens_per_second  350
+llm_output_tokens_squared_total  49
+llm_request_duration_ms  20
+llm_requests_total llm_outcome=.=complete 1
+llm_response_chars  13
+llm_response_chars_squared_total  169
+llm_response_chars_total  13
+llm_shard_requests_total llm_shard=.=15 1
+llm_time_per_output_token_us  0
+llm_time_to_first_byte_ms  2
+llm_time_to_first_token_ms  12
+llm_time_to_first_token_ms_squared_total  144
+llm_time_to_first_token_ms_total  12
+llm_tokens_total llm_token=.=input 9
+llm_tokens_total llm_token=.=output 7";
+    assert_eq!(found.join("\n"), expected);
+}

@@ -1,1 +1,209 @@
+//! Observations of small bodies: framing, outcome, moments, bounds.
 
+use super::*;
+use proptest::prelude::*;
+
+const CHAT: &str = concat!(
+    r#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#,
+    "\n\n",
+    r#"data: {"choices":[{"index":0,"delta":{"content":"Hé"}}]}"#,
+    "\n\n",
+    r#"data: {"choices":[{"index":0,"delta":{"content":" you"},"finish_reason":"stop"}]}"#,
+    "\n\n",
+    r#"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#,
+    "\n\ndata: [DONE]\n\n",
+);
+const WHOLE: &str = r#"{"choices":[{"message":{"content":"Hé you"},"finish_reason":"length"}],"usage":{"completion_tokens":5}}"#;
+
+fn observe(content_type: &str, body: impl AsRef<[u8]>) -> Observation {
+    end(content_type, body, End::Complete)
+}
+
+fn end(content_type: &str, body: impl AsRef<[u8]>, end: End) -> Observation {
+    let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
+    let mut observer = Observer::new(head, 0, 0);
+    observer.push(0, body.as_ref());
+    observer.finish(end, 0)
+}
+
+#[test]
+fn the_framing_is_told_by_type_and_first_bytes() {
+    let chat = |body: &str, content_type| {
+        let seen = observe(content_type, body);
+        (seen.dialect, seen.text_chars, seen.events.is_some())
+    };
+    let streamed = (Some("openai-chat"), Some(6), true);
+    let whole = (Some("openai-chat"), Some(6), false);
+    for content_type in
+        ["text/event-stream", "Text/Event-Stream; charset=utf-8", "", "application/json", "text/plain"]
+    {
+        assert_eq!(chat(CHAT, content_type), streamed, "{content_type}");
+        assert_eq!(chat(&format!("\u{feff}{CHAT}"), content_type), streamed, "BOM, {content_type}");
+        assert_eq!(chat(&format!(": ping\n\n{CHAT}"), content_type), streamed, "comment, {content_type}");
+        assert_eq!(chat(&format!("event: x\n{CHAT}"), content_type), streamed, "event, {content_type}");
+        assert_eq!(chat(WHOLE, content_type), whole, "{content_type}");
+        // Some gateways keep a connection alive with lines of spaces before the JSON.
+        assert_eq!(chat(&format!("\n    \n    {WHOLE}"), content_type), whole, "padded, {content_type}");
+    }
+}
+
+#[test]
+fn what_is_no_answer_yields_its_length_or_why_not() {
+    let length = |content_type, body: &str| {
+        (observe(content_type, body).text_chars, observe(content_type, body).outcome)
+    };
+    assert_eq!(length("text/plain", "Grüße"), (Some(5), Outcome::Complete));
+    assert_eq!(length("application/json", r#"{"text":"é"}"#), (Some(12), Outcome::Complete));
+    assert_eq!(length("application/json", r#"{"text":"é""#), (Some(0), Outcome::Truncated));
+    assert_eq!(length("text/event-stream", "data: é1\n\ndata: 2\n\n"), (Some(3), Outcome::Complete));
+    assert_eq!(length("", ""), (Some(0), Outcome::Complete));
+    let unread = |content_type: &str, encoding: &str| {
+        let head = Head {
+            status: 200,
+            content_type: content_type.as_bytes(),
+            content_encoding: encoding.as_bytes(),
+        };
+        let mut observer = Observer::new(head, 0, 0);
+        observer.push(0, CHAT.as_bytes());
+        let seen = observer.finish(End::Complete, 0);
+        (seen.unread, seen.text_chars, seen.outcome)
+    };
+    assert_eq!(unread("text/event-stream", "gzip"), (Some(Unread::Encoding), None, Outcome::Complete));
+    assert_eq!(unread("image/png", ""), (Some(Unread::Type), None, Outcome::Complete));
+    assert_eq!(unread("text/event-stream", "identity"), (None, Some(6), Outcome::Complete));
+}
+
+#[test]
+fn an_end_is_named_by_what_was_said() {
+    let outcome = |body: &str, how| end("text/event-stream", body, how).outcome;
+    let cut = CHAT.find(r#""finish_reason""#).unwrap();
+    let finished = CHAT.find(r#"data: {"choices":[],"#).unwrap();
+    for (body, complete, client, upstream) in [
+        (CHAT, Outcome::Complete, Outcome::Complete, Outcome::Complete),
+        // All answers are finished: neither usage nor [DONE] is needed.
+        (&CHAT[..finished], Outcome::Complete, Outcome::Complete, Outcome::Complete),
+        (&CHAT[..cut], Outcome::Truncated, Outcome::ClientAbort, Outcome::UpstreamReset),
+        ("", Outcome::Truncated, Outcome::ClientAbort, Outcome::UpstreamReset),
+        ("data: [DONE]\n\n", Outcome::Complete, Outcome::Complete, Outcome::Complete),
+        // No blank line at the end, but a whole document.
+        ("data: [DONE]", Outcome::Complete, Outcome::Complete, Outcome::Complete),
+        ("data: {\"error\":\"x\"}", Outcome::StreamError, Outcome::StreamError, Outcome::StreamError),
+        ("data: {\"error\":null}\n\n", Outcome::Complete, Outcome::ClientAbort, Outcome::UpstreamReset),
+        ("error: {\"code\":500}\n\n", Outcome::StreamError, Outcome::StreamError, Outcome::StreamError),
+    ] {
+        assert_eq!(outcome(body, End::Complete), complete, "{body}");
+        assert_eq!(outcome(body, End::ClientAbort), client, "{body}");
+        assert_eq!(outcome(body, End::UpstreamReset), upstream, "{body}");
+        assert_eq!(outcome(body, End::LocalReply), Outcome::LocalReply, "{body}");
+    }
+}
+
+#[test]
+fn of_several_answers_each_must_finish() {
+    let two =
+        r#"data: {"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}"#;
+    let ends = |index: u8, reason: &str| {
+        format!(
+            "\n\ndata: {{\"choices\":[{{\"index\":{index},\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\n"
+        )
+    };
+    let one = format!("{two}{}", ends(0, "stop"));
+    assert_eq!(observe("text/event-stream", &one).outcome, Outcome::Truncated);
+    let seen = observe("text/event-stream", format!("{one}{}", ends(1, "length")));
+    assert_eq!((seen.outcome, seen.finish, seen.text_chars), (Outcome::Complete, Finish::Length, Some(2)));
+}
+
+#[test]
+fn calls_are_told_apart_by_answer_place_and_id() {
+    let calls = |calls: &[&str]| {
+        let events = calls
+            .iter()
+            .map(|call| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n"));
+        observe("text/event-stream", events.collect::<String>()).tool_calls
+    };
+    let first = r#"{"index":0,"id":"a","function":{"name":"f","arguments":""}}"#;
+    let more = r#"{"index":0,"function":{"arguments":"{}"}}"#;
+    let more_with_empty_id = r#"{"index":0,"id":"","function":{"arguments":"{}"}}"#;
+    let second = r#"{"index":1,"id":"b","function":{"name":"g","arguments":""}}"#;
+    let other_id_same_place = r#"{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}"#;
+    assert_eq!(calls(&[first, more, more_with_empty_id]), 1);
+    assert_eq!(calls(&[first, first]), 1);
+    assert_eq!(calls(&[first, more, second]), 2);
+    assert_eq!(calls(&[first, other_id_same_place]), 2);
+    assert_eq!(calls(&[&[first, second].join(",")]), 2);
+}
+
+#[test]
+fn the_first_token_is_the_first_that_says_something() {
+    let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
+    let mut observer = Observer::new(head, 1_000, 1_500);
+    let mut events = CHAT.split_inclusive("\n\n");
+    let moments = [2_000, 5_000, 9_000, 9_500, 9_600];
+    for (at, event) in moments.into_iter().zip(events.by_ref()) {
+        observer.push(at, event.as_bytes());
+    }
+    let seen = observer.finish(End::Complete, 10_000);
+    let expected = Timing {
+        first_byte_us: Some(500),
+        first_token_us: Some(4_000),
+        last_token_us: Some(8_000),
+        longest_gap_us: Some(4_000),
+        duration_us: 9_000,
+    };
+    assert_eq!(seen.timing, expected);
+    assert_eq!(seen.time_per_output_token_us(), Some(1_000));
+    assert_eq!(seen.output_tokens_per_second(), Some(555));
+    // A whole answer has no first token: it comes at once.
+    assert_eq!(observe("application/json", WHOLE).timing.first_token_us, None);
+}
+
+#[test]
+fn no_figure_divides_by_zero() {
+    let mut seen = observe("text/event-stream", CHAT);
+    assert_eq!((seen.timing.duration_us, seen.output_tokens_per_second()), (0, None));
+    for output in [0, 1] {
+        seen.usage.output = Some(output);
+        assert_eq!(seen.time_per_output_token_us(), None);
+    }
+}
+
+#[test]
+fn a_long_first_document_is_passed_over_and_the_stream_read_on() {
+    let long = format!("data: {{\"x\":\"{}\"}}\n\n{CHAT}", "y".repeat(DETECT_BYTES_MAX * 3));
+    let seen = observe("text/event-stream", &long);
+    assert_eq!((seen.dialect, seen.text_chars, seen.usage.output), (Some("openai-chat"), Some(6), Some(5)));
+    // An answer is told by its usage too, however late its choices come.
+    let late =
+        format!("{{\"usage\":{{\"prompt_tokens\":1}},\"x\":\"{}\",{}", "y".repeat(100_000), &WHOLE[1..]);
+    assert_eq!(observe("application/json", &late).text_chars, Some(6));
+}
+
+proptest! {
+    #[test]
+    fn a_prefix_never_says_more_than_the_whole(cut in 0..CHAT.len()) {
+        let prefix = observe("text/event-stream", &CHAT.as_bytes()[..cut]);
+        prop_assert!(prefix.text_chars <= Some(6) && prefix.tool_calls == 0 && prefix.events <= Some(5));
+    }
+
+    #[test]
+    fn any_bytes_are_survived_and_read_alike_in_any_chunking(
+        content_type in prop::sample::select(vec!["text/event-stream", "application/json", ""]),
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "data: ", "data:", "\n", "\n\n", "\r\n", "{\"choices\":[", "{\"index\":1,", "\"delta\":{", "\"content\":\"é\\n", "\"",
+            "}", "]", ",", "[DONE]", "error:", "\"error\":", "{}", "null", "\"finish_reason\":\"stop\"", ": ping", "\u{feff}", "{", "[",
+        ]), 0..24),
+        cut: prop::sample::Index,
+    ) {
+        let body = pieces.concat().into_bytes();
+        let (a, b) = body.split_at(cut.index(body.len() + 1));
+        let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
+        let observe = |chunks: &[&[u8]]| {
+            let mut observer = Observer::new(head, 0, 0);
+            chunks.iter().for_each(|chunk| observer.push(0, chunk));
+            Observation { timing: Timing::default(), ..observer.finish(End::Complete, 0) }
+        };
+        let whole = observe(&[&body]);
+        prop_assert_eq!(&observe(&[a, b]), &whole);
+        prop_assert_eq!(&observe(&body.chunks(1).collect::<Vec<_>>()), &whole);
+    }
+}
