@@ -6,7 +6,10 @@
 //! serves.
 //!
 //! Reading a header costs the filter a call into Envoy, so nothing is read that the configuration does
-//! not ask for, and nothing twice. Envoy hands a filter the first of several headers of one name.
+//! not ask for, and nothing twice.
+//!
+//! Of several headers of one name Envoy shows a filter the first alone, and so the first counts; the pieces
+//! in which HTTP/2 sends cookies arrive joined (both seen with Envoy 1.40).
 
 use crate::bucket;
 use crate::config::{Config, HostPattern, Keyless, Match, Rollout, Source};
