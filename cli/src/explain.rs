@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Dynamic metadata of an earlier filter.
     #[arg(long, value_name = "FILTER/KEY=VALUE")]
     metadata: Vec<OsString>,
-    /// A key, put where the rollout looks first.
+    /// A key, put in the first header the rollout looks in, or else in the first place it looks in.
     #[arg(long, conflicts_with = "keys")]
     key: Option<OsString>,
     /// Many keys, one a line, from a file or `-`; prints one JSON line for each.

@@ -20,7 +20,6 @@ use std::process::ExitCode;
 #[command(
     name = "llm-canary",
     version,
-    max_term_width = 100,
     after_help = "Examples:
   llm-canary check envoy/ecds/llm-canary.yaml istio/*.yaml
   llm-canary explain envoy/ecds/llm-canary.yaml --header x-conversation-id=c-42 --path /v1/chat/completions
