@@ -26,9 +26,8 @@ def event(text=None, **choice):
 ROLE = event(delta={"role": "assistant", "content": ""})
 HALF = (ROLE, event(SAID[:5]), event(SAID[5:]))
 REST = (event(" and more"), event(finish_reason="stop"), b"data: [DONE]\n\n")
-TOOL_CALL = event(
-    delta={"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": "{"}}]}
-)
+TOOL_CALL = {"tool_calls": [{"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": '{"city":'}}]}
+TOOL_CALL_REST = {"tool_calls": [{"index": 0, "function": {"arguments": ' "Bern"}'}}]}
 ERROR = b'data: {"error":{"message":"out of memory","type":"server_error","code":500}}\n\n'
 HALF_BYTES = sum(map(len, HALF))
 
@@ -105,15 +104,21 @@ async def test_client_hangs_up(envoy, replies):
     await assert_counted_once(envoy, before, "client_abort", len(SAID))
 
 
-async def test_client_hangs_up_after_a_tool_call(envoy, replies):
-    """An agent that has its call may stop reading: that is no dissatisfied user."""
+@pytest.mark.parametrize(
+    ("deltas", "outcome"),
+    [([TOOL_CALL], "client_abort"), ([TOOL_CALL, TOOL_CALL_REST], "client_abort_after_tool_call")],
+    ids=["half", "whole"],
+)
+async def test_client_hangs_up_after_a_tool_call(envoy, replies, deltas, outcome):
+    """An agent that has its whole call may stop reading: that is no dissatisfied user."""
     before = envoy.stats()
-    replies["it"] = stream(*HALF, TOOL_CALL, asyncio.Event())
+    call = b"".join(event(delta=delta) for delta in deltas)
+    replies["it"] = stream(*HALF, call, asyncio.Event())
     connection = await Connection.open(envoy.port)
     exchange = connection.start(ask())
-    await exchange.body_reaches(HALF_BYTES + len(TOOL_CALL))
+    await exchange.body_reaches(HALF_BYTES + len(call))
     connection.abort()
-    seen = await assert_counted_once(envoy, before, "client_abort_after_tool_call", len(SAID))
+    seen = await assert_counted_once(envoy, before, outcome, len(SAID))
     assert seen.sum("llm_tool_calls_total") == 1
 
 

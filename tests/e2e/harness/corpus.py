@@ -57,6 +57,11 @@ class Recording:
         ends = [FINISHES[end] for end in self.facts["finish_norm"].split("|") if end]
         return max(ends, key=FINISH_ORDER.index, default="none")
 
+    @property
+    def is_refused(self):
+        """The index knows refusals in words only; one by the content filter counts here too."""
+        return self.facts["refusal"] == "y" or self.finish == "content_filter"
+
     def number(self, fact):
         return int(self.facts[fact] or 0)
 
@@ -122,4 +127,4 @@ class Expected:
         self.tokens = {kind: sum(recording.number(fact) for recording in chosen) for kind, fact in kinds.items()}
         self.tool_calls = sum(recording.number("tool_calls") for recording in chosen)
         self.tool_responses = sum(recording.number("tool_calls") > 0 for recording in chosen)
-        self.refusals = sum(recording.facts["refusal"] == "y" for recording in chosen)
+        self.refusals = sum(recording.is_refused for recording in chosen)
