@@ -12,3 +12,4 @@ mod corpus;
 mod filter;
 mod host;
 mod route;
+mod tidy;
