@@ -9,6 +9,7 @@
 mod buckets;
 mod config;
 mod corpus;
+mod docs;
 mod filter;
 mod host;
 mod route;

@@ -1,0 +1,44 @@
+//! `docs/metrics.md` is made from the catalogue; `UPDATE_EXPECT=1` writes it anew.
+
+use llm_canary::metrics::{CATALOGUE, Kind};
+
+const HEAD: &str = "\
+# Metrics
+
+Every metric has the labels `llm_rollout`, `llm_version` and `llm_compare`, besides those named here. `llm_compare` is `yes`
+where the version was drawn at random at the share now in force, and versions may be compared only there. All series
+exist, at 0, from the moment a configuration is loaded; nothing a client sends becomes part of a name or label.
+
+Envoy's histograms are approximate, their sums by up to 2.5 %. The counters that say so are exact.
+
+This page is made from `src/metrics.rs`.
+
+";
+
+fn page() -> String {
+    let rows = |kind: Kind| {
+        let specs = CATALOGUE.iter().filter(move |spec| spec.kind == kind);
+        specs.map(|spec| {
+            let label = spec.label.map(|(label, values)| match (values.first(), values.last()) {
+                (Some(&"0"), Some(last)) => format!("`{label}` 0..{last}"),
+                _ => format!("`{label}`: {}", values.join(", ")),
+            });
+            format!("| `{}` | {} | {} |\n", spec.name, label.unwrap_or_default(), spec.help)
+        })
+    };
+    let table = |kind| {
+        format!("| metric | further label | what |\n|---|---|---|\n{}", rows(kind).collect::<String>())
+    };
+    format!("{HEAD}## Counters\n\n{}\n## Histograms\n\n{}", table(Kind::Counter), table(Kind::Histogram))
+}
+
+#[test]
+fn the_page_of_metrics_is_the_catalogue() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
+    let page = page();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(found, page, "docs/metrics.md is out of date; UPDATE_EXPECT=1 cargo test writes it anew");
+}
