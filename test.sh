@@ -38,7 +38,13 @@ section_lints() { cargo clippy --workspace --all-targets --locked -- -D warnings
 
 section_native() { cargo test --workspace --locked; }
 
-section_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
+# One package at a time: the library and the tool would write the same page.
+section_docs() {
+  local package
+  for package in llm-canary llm-canary-cli; do
+    RUSTDOCFLAGS="-D warnings" cargo doc --package "$package" --no-deps --document-private-items --locked
+  done
+}
 
 section_scripts() { with_pytest tests/scripts; }
 

@@ -8,13 +8,14 @@ import signal
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from http1 import get
 from metrics import EnvoyAdmin, Prometheus, Source
-from processes import CannotBeHad, DemoError, Processes, port_or_free
+from processes import CannotBeHad, Command, DemoError, Processes, port_or_free
 from screen import Screen
-from stage import SHIPPED, Ports, Stage
+from stage import ECDS, SHIPPED, Ports, Stage
 from table import render, rows
 from traffic import Load, Request, Traffic, probe
 
@@ -42,17 +43,18 @@ EXIT_USAGE, EXIT_SKIPPED = 2, 77
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./demo.sh",
-        description="Builds the filter, starts two versions of a model server, Envoy and Prometheus, sends conversations, shows a "
-        "table per version, then stops the canary and measures how long that took. Everything it starts ends with it.",
-        epilog="Ports are the shipped ones where these are free (Envoy 10000, its admin page 9901, model servers 8001 and 8002, "
-        "Prometheus 9090), else any free ones. ENVOY_PATH and PROMETHEUS_PATH name programs of your own; see scripts/parts.sh.",
+        description="Builds the filter, starts two versions of a model server, Envoy and Prometheus, sends conversations, shows a table "
+        "per version, then stops the canary and measures how long that took. Everything it starts ends with it.",
+        epilog="Ports are the shipped ones where these are free (Envoy 10000, its admin page 9901, model servers 8001 and 8002, Prometheus "
+        "9090), else any free ones. ENVOY_PATH and PROMETHEUS_PATH name programs of your own; see scripts/parts.sh.",
     )
-    parser.add_argument("--seconds", type=int, default=SECONDS_DEFAULT, help="how long to send before the canary is stopped (default: %(default)s)")
-    parser.add_argument("--percent", type=float, help=f"the canary's share (default: as in envoy/ecds/llm-canary.yaml; with --llm {PERCENT_LLM:.0f})")
-    parser.add_argument("--llm", action="store_true", help="real llama.cpp servers with a real small model, SmolLM2-135M")
-    parser.add_argument("--keep", action="store_true", help="at the end leave everything running until Ctrl-C")
-    for name, what in (("envoy", "Envoy"), ("admin", "Envoy's admin page"), ("v1", "model server v1"), ("v2", "model server v2"), ("prometheus", "Prometheus")):
-        parser.add_argument(f"--{name}-port", type=int, metavar="PORT", help=f"of {what}")
+    option = parser.add_argument
+    option("--seconds", type=int, default=SECONDS_DEFAULT, help="how long to send until the canary is stopped (default: %(default)s)")
+    option("--percent", type=float, help=f"the canary's share (default: as in {ECDS}; with --llm {PERCENT_LLM:.0f})")
+    option("--llm", action="store_true", help="real llama.cpp servers with a real small model, SmolLM2-135M")
+    option("--keep", action="store_true", help="at the end leave everything running until Ctrl-C")
+    for name in dataclasses.asdict(SHIPPED):
+        option(f"--{name}-port", type=int, metavar="PORT")
     options = parser.parse_args()
     if options.seconds < SECONDS_MIN:
         parser.error(f"--seconds {options.seconds}: at least {SECONDS_MIN}, or the table stays empty")
@@ -65,7 +67,7 @@ def parse_arguments() -> argparse.Namespace:
 class Programs:
     envoy: Path
     prometheus: Path | None
-    models: dict[str, list[str | Path]]  # by version, without the port
+    models: dict[str, Command]  # by version, without the port
 
 
 async def part(processes: Processes, name: str, *arguments: str) -> Path:
@@ -91,12 +93,10 @@ async def prepare(processes: Processes, screen: Screen, llm: bool) -> Programs:
         prometheus = None
         screen.say("  without Prometheus: the table is read from Envoy's admin page instead")
     here = REPOSITORY / "demo"
+    server: Command = [sys.executable, here / "model_server.py"]
     if llm:
-        python, model = await part(processes, "llama"), await part(processes, "llama_model")
-        models = {version: [python, here / "llama_server.py", "--model", model, "--version", version] for version in VERSIONS}
-    else:
-        models = {version: [sys.executable, here / "model_server.py", "--version", version] for version in VERSIONS}
-    return Programs(envoy, prometheus, models)
+        server = [await part(processes, "llama"), here / "llama_server.py", "--model", await part(processes, "llama_model")]
+    return Programs(envoy, prometheus, {version: [*server, "--version", version] for version in VERSIONS})
 
 
 def choose_ports(options: argparse.Namespace) -> Ports:
@@ -115,7 +115,7 @@ async def start(processes: Processes, screen: Screen, programs: Programs, stage:
     for version, command in programs.models.items():
         port = getattr(ports, version)
         await processes.start(f"model-{version}", [*command, "--port", str(port)], stage.folder)
-    envoy = [programs.envoy, "-c", "envoy/envoy.yaml", "--concurrency", str(WORKERS), "--use-dynamic-base-id"]
+    envoy: Command = [programs.envoy, "-c", "envoy/envoy.yaml", "--concurrency", str(WORKERS), "--use-dynamic-base-id"]
     await processes.start("envoy", envoy, stage.folder)
     if programs.prometheus:
         await processes.start(
@@ -130,13 +130,13 @@ async def start(processes: Processes, screen: Screen, programs: Programs, stage:
         )
     for version in VERSIONS:
         port = getattr(ports, version)
-        await processes.ready(f"model-{version}", lambda port=port: get(port, "/v1/models"))
+        await processes.ready(f"model-{version}", partial(get, port, "/v1/models"))
         screen.say(f"  model server {version}  http://127.0.0.1:{port}")
-    await processes.ready("envoy", lambda: get(ports.admin, "/ready"))
+    await processes.ready("envoy", partial(get, ports.admin, "/ready"))
     screen.say(f"  Envoy            http://127.0.0.1:{ports.envoy} (admin page http://127.0.0.1:{ports.admin})")
     if not programs.prometheus:
         return EnvoyAdmin(ports.admin)
-    await processes.ready("prometheus", lambda: get(ports.prometheus, "/-/ready"))
+    await processes.ready("prometheus", partial(get, ports.prometheus, "/-/ready"))
     screen.say(f"  Prometheus       http://127.0.0.1:{ports.prometheus}")
     return Prometheus(ports.prometheus)
 
@@ -213,7 +213,8 @@ def report_rollback(screen: Screen, result: Rollback) -> None:
         screen.say(f"  the last request on {CANARY} was sent {result.last_canary_ms:.1f} ms after the rename")
     if result.next_ms is not None:
         screen.say(f"  the next, {result.next_ms:.1f} ms after the rename, and {result.later - 1} since did not reach {CANARY}")
-    screen.say(f"  its conversations asked {PROBES / PROBE_EVERY_S:.0f} times a second; {result.canary_before} of these were on {CANARY} in the half second before")
+    asked = f"its conversations asked {PROBES / PROBE_EVERY_S:.0f} times a second"
+    screen.say(f"  {asked}; {result.canary_before} requests were on {CANARY} in the half second before")
     finished = sum(request.complete for request in result.in_flight)
     if result.in_flight:
         screen.say(f"  {len(result.in_flight)} streams were in flight on {CANARY}; {finished} of them ended complete, there")
@@ -243,14 +244,14 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
         moved = traffic.moved()
         screen.say(f"  {moved} of {traffic.conversations} conversations changed version")
 
-        screen.say(f"Stopping {CANARY}: \"stopped\": true in envoy/ecds/llm-canary.yaml, renamed into place")
+        screen.say(f"Stopping {CANARY}: \"stopped\": true in {ECDS}, renamed into place")
         result = await roll_back(traffic, stage, ports)
         await traffic.finish(FINISH_S_MAX_LLM if options.llm else FINISH_S_MAX)
         await sending
         report_rollback(screen, result)
         judge(result, moved)
         if options.keep:
-            screen.say(f"Everything runs on until Ctrl-C. The watched file is {stage.folder / 'envoy/ecds/llm-canary.yaml'}")
+            screen.say(f"Everything runs on until Ctrl-C. The watched file is {stage.folder / ECDS}")
             while True:
                 processes.check()
                 await asyncio.sleep(REFRESH_S)

@@ -3,7 +3,7 @@
 import argparse
 import signal
 
-import xllamacpp
+import xllamacpp  # type: ignore[import-not-found]
 
 CONTEXT_TOKENS = 2048  # shared by the slots
 SLOTS = 2

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from http1 import HttpError
@@ -12,6 +12,8 @@ from http1 import HttpError
 READY_S_MAX = 30.0
 STOP_S_MAX = 5.0
 LOG_LINES_SHOWN = 20
+
+Command = Sequence[str | Path]
 
 
 class DemoError(Exception):
@@ -36,7 +38,7 @@ class Processes:
         # Shielded: a second Ctrl-C must not leave anything behind.
         await asyncio.shield(self._stop_all())
 
-    async def start(self, name: str, command: list[str | Path], folder: Path) -> None:
+    async def start(self, name: str, command: Command, folder: Path) -> None:
         """Starts a server whose words go to a log file."""
         with open(self._log(name), "wb") as log:
             process = await asyncio.create_subprocess_exec(
@@ -44,7 +46,7 @@ class Processes:
             )
         self._running.append((name, process))
 
-    async def run(self, command: list[str | Path], folder: Path) -> tuple[int, str]:
+    async def run(self, command: Command, folder: Path) -> tuple[int, str]:
         """Runs a command to its end: status and stdout. Its words appear on our stderr."""
         process = await asyncio.create_subprocess_exec(
             *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True
@@ -57,7 +59,6 @@ class Processes:
 
     async def ready(self, name: str, answers: Callable[[], Awaitable[object]]) -> None:
         """Waits until a server started under this name answers without an error."""
-        process = next(process for running, process in self._running if running == name)
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + READY_S_MAX
         while True:
@@ -65,21 +66,20 @@ class Processes:
                 await answers()
                 return
             except (HttpError, OSError) as error:
-                if process.returncode is not None:
-                    raise DemoError(f"{name} ended with status {process.returncode}; the end of its log:\n{self.log_end(name)}") from None
+                self.check()
                 if loop.time() > give_up_at:
-                    raise DemoError(f"{name} is not ready after {READY_S_MAX:.0f} s ({error}); the end of its log:\n{self.log_end(name)}") from None
+                    raise DemoError(f"{name} is not ready after {READY_S_MAX:.0f} s ({error}){self._log_end(name)}") from None
             await asyncio.sleep(0.05)
 
     def check(self) -> None:
         """All that was started still runs."""
         for name, process in self._running:
             if process.returncode is not None:
-                raise DemoError(f"{name} ended with status {process.returncode}; the end of its log:\n{self.log_end(name)}")
+                raise DemoError(f"{name} ended with status {process.returncode}{self._log_end(name)}")
 
-    def log_end(self, name: str) -> str:
+    def _log_end(self, name: str) -> str:
         lines = self._log(name).read_text(errors="replace").splitlines()
-        return "\n".join(f"  {line}" for line in lines[-LOG_LINES_SHOWN:])
+        return "\n  ".join(["; the end of its log:", *lines[-LOG_LINES_SHOWN:]])
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"

@@ -92,4 +92,4 @@ def render(table: list[Row]) -> list[str]:
             )
         )
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADINGS))]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in cells]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
