@@ -38,11 +38,13 @@ section_lints() { cargo clippy --workspace --all-targets --locked -- -D warnings
 
 section_native() { cargo test --workspace --locked; }
 
-# One package at a time: the library and the tool would write the same page.
+# For contributors, so with what is private. One package at a time: the library and the tool
+# would write the same page.
 section_docs() {
   local package
+  export RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links"
   for package in llm-canary llm-canary-cli; do
-    RUSTDOCFLAGS="-D warnings" cargo doc --package "$package" --no-deps --document-private-items --locked
+    cargo doc --package "$package" --no-deps --document-private-items --locked
   done
 }
 
