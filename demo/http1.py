@@ -86,7 +86,8 @@ class Connection:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         await writer.drain()
-        head = await asyncio.wait_for(read_head(reader), TIMEOUT_S)
+        async with asyncio.timeout(TIMEOUT_S):  # not wait_for, which can swallow a cancellation
+            head = await read_head(reader)
         if head is None:
             raise HttpError("the connection closed before the response")
         return head

@@ -89,7 +89,8 @@ class Processes:
             signal_group(process, signal.SIGTERM)
         for _, process in reversed(self._running):
             try:
-                await asyncio.wait_for(process.wait(), STOP_S_MAX)
+                async with asyncio.timeout(STOP_S_MAX):
+                    await process.wait()
             except TimeoutError:
                 signal_group(process, signal.SIGKILL)
                 await process.wait()

@@ -155,7 +155,8 @@ async def probe(port: int, conversations: list[str], every_s: float, phase_s: fl
             await asyncio.sleep(every_s - (now - phase_s) % every_s)
             request = Request(conversation, time.monotonic())
             try:
-                head = await asyncio.wait_for(connection.send("GET", "/v1/models", {"x-conversation-id": conversation}), PROBE_TIMEOUT_S)
+                async with asyncio.timeout(PROBE_TIMEOUT_S):
+                    head = await connection.send("GET", "/v1/models", {"x-conversation-id": conversation})
                 async for _ in connection.body(head):
                     pass
                 request.version = head.headers.get("x-llm-version")
