@@ -251,7 +251,12 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
         report_rollback(screen, result)
         judge(result, moved)
         if options.keep:
-            screen.say(f"Everything runs on until Ctrl-C. The watched file is {stage.folder / ECDS}")
+            screen.say("Everything runs on until Ctrl-C; no more is sent but by you:")
+            screen.say(f"  the watched file   {stage.folder / ECDS}")
+            screen.say(f"  Envoy's metrics    curl 'http://127.0.0.1:{ports.admin}/stats/prometheus?filter=llm_'")
+            if programs.prometheus:
+                # Not its pages: Debian's package has them in a folder that only root can fill.
+                screen.say(f"  Prometheus         curl http://127.0.0.1:{ports.prometheus}/api/v1/query?query=llm_requests_total")
             while True:
                 processes.check()
                 await asyncio.sleep(REFRESH_S)

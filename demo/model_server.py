@@ -105,9 +105,12 @@ class ModelServer:
             await send_json(writer, 200, about | {"object": "chat.completion", "choices": [choice], "usage": usage})
 
     async def _think(self, words: int = 0) -> None:
-        await asyncio.sleep((self._random.expovariate(1 / self._behaviour.first_token_ms_mean) + words * self._behaviour.word_ms) / 1000)
+        first_token_ms = self._random.expovariate(1 / self._behaviour.first_token_ms_mean)
+        await asyncio.sleep((first_token_ms + words * self._behaviour.word_ms) / 1000)
 
-    async def _events(self, about: dict[str, object], words: list[str], field: str, usage: dict[str, int] | None, breaks: bool) -> AsyncIterator[str]:
+    async def _events(
+        self, about: dict[str, object], words: list[str], field: str, usage: dict[str, int] | None, breaks: bool
+    ) -> AsyncIterator[str]:
         """The data of each event of the stream, at its pace."""
 
         def chunk(delta: dict[str, object], finish_reason: str | None = None) -> str:

@@ -35,8 +35,9 @@ def module_of(folder, built):
 
 
 def assert_no_path_of_this_machine(module, folder):
-    home = os.path.expanduser("~")
-    for path in (str(folder), os.environ.get("CARGO_HOME", f"{home}/.cargo"), os.environ.get("LLM_CANARY_CACHE", f"{home}/.cache"), home + "/"):
+    home = os.path.expanduser("~") + "/"
+    elsewhere = [os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME", "LLM_CANARY_CACHE") if os.environ.get(name)]
+    for path in (str(folder), home, *elsewhere):
         assert path.encode() not in module, f"the module holds {path}"
 
 

@@ -92,8 +92,9 @@ def test_everything_is_fetched_on_a_bare_debian(tmp_path, ci_only):
     python = tmp_path / "bin" / "python3"
     python.parent.mkdir()
     program(python, "")
-    real = subprocess.run(["python3", "-c", "import sys; print(sys.executable)"], capture_output=True, text=True, check=True).stdout.strip()
-    python.write_text(f'#!/bin/sh\ncase "$*" in "-m venv --clear /"*) echo "ensurepip is not available" >&2; exit 1 ;; esac\nexec "{real}" "$@"\n')
+    command = ["python3", "-c", "import sys; print(sys.executable)"]
+    real = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    python.write_text(f'#!/bin/sh\ncase "$*" in "-m venv --clear /"*) exit 1 ;; esac\nexec "{real}" "$@"\n')
     environment = {
         "LLM_CANARY_CACHE": str(tmp_path / "a cache"),
         "APT_CONFIG": str(tmp_path / "apt.conf"),
