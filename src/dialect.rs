@@ -4,50 +4,98 @@
 //! from others, and the few rules in which it differs. The fold over what the paths yield
 //! ([`Fold`]) is the same for all. Nothing here knows about time, framing or configuration.
 //!
-//! A new dialect is one file beside `openai.rs` and one line in [`DIALECTS`].
+//! A new dialect is one file in `src/dialect/` and one line in [`DIALECTS`]; `docs/dialects.md` shows how.
 
+mod anthropic;
 mod arguments;
+mod bedrock;
+mod cohere;
+#[expect(clippy::wildcard_enum_match_arm, reason = "most fields mean something for one kind of value only")]
 mod fold;
+mod gemini;
+mod inference;
+mod ollama;
 mod openai;
+mod responses;
+mod seen;
 
 use std::sync::LazyLock;
 
-pub use fold::{Finish, Fold, Seen, Usage, Voice};
+pub use fold::Fold;
+pub use seen::{Finish, Seen, Usage, Voice};
 
 use crate::json::{self, Scanner, Table, Value};
 
 /// All dialects; of two whose marks are both there, the first wins.
-pub static DIALECTS: [&Dialect; 1] = [&openai::DIALECT];
+pub static DIALECTS: [&Dialect; 14] = [
+    &openai::DIALECT,
+    &responses::DIALECT,
+    &gemini::DIALECT,
+    &gemini::INTERACTIONS,
+    &bedrock::CONVERSE,
+    &anthropic::MESSAGES,
+    &anthropic::COMPLETE,
+    &cohere::V2,
+    &ollama::DIALECT,
+    &inference::TGI,
+    &inference::SGLANG,
+    &inference::TRITON,
+    &bedrock::INVOKE,
+    &cohere::V1,
+];
 
 /// What the value at a path means, in terms that all dialects share.
+///
+/// A response is made of answers ([`Field::Part`]), an answer of blocks ([`Field::Block`]). A document that
+/// shows neither is itself a part and a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// One of the answers a response carries, or one delta of it: opens before its values, closes after.
     Part,
     /// Which answer the part belongs to; by default its position.
     PartIndex,
+    /// A piece of an answer that has a kind of its own: text, reasoning, a tool call.
+    Block,
+    /// The word that says what the block, or the document, is.
+    Kind,
+    /// True: the block is reasoning.
+    IsReasoning,
+    /// True: the block is no text of the answer.
+    IsSpecial,
     /// Where the part's text stands. Some servers send the same text under several names: of those under
     /// which this response has had text so far, only the lowest rank counts.
     Text(u8),
+    /// Text that means what the block's kind says.
+    KindText,
+    /// All of the answer's text up to now, in each document anew.
+    TextSoFar,
     /// Text the model shows as its reasoning.
     Reasoning,
     /// Text with which the model refuses.
     Refusal,
     /// Why the part ended.
     Finish,
+    /// Present and not null: a filter blocked the request or the answer; its word if it has one.
+    Blocked,
+    /// True, or present: nothing more is needed.
+    Done,
     /// One tool call, or a piece of one.
     Call,
     /// Which of the part's calls; by default its position.
     CallIndex,
     /// The call's id; empty or absent in later pieces.
     CallId,
+    /// Present in the first piece of a call only. A piece without continues the last call.
+    CallStart,
     /// The call's arguments: JSON as text, in pieces, or an object.
     CallArguments,
     /// The single call of the API before tools.
     LegacyCall,
-    /// Tokens of the prompt, cached ones included.
+    /// Tokens of the prompt.
     InputTokens,
-    /// Of these, how many came from a cache.
+    /// One of the prompt's tokens, where a server lists them.
+    InputToken,
+    /// Tokens of the prompt that came from a cache.
     CachedInputTokens,
     /// Tokens of the answer.
     OutputTokens,
@@ -59,33 +107,83 @@ pub enum Field {
 
 impl json::Field for Field {
     fn is_text(self) -> bool {
-        matches!(self, Field::Text(_) | Field::Reasoning | Field::Refusal | Field::CallArguments)
+        matches!(
+            self,
+            Field::Text(_)
+                | Field::KindText
+                | Field::TextSoFar
+                | Field::Reasoning
+                | Field::Refusal
+                | Field::CallArguments
+        )
     }
+}
+
+/// What a block or a document is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// What its paths say.
+    #[default]
+    Plain,
+    /// Text of the answer.
+    Text,
+    /// Reasoning.
+    Reasoning,
+    /// A refusal.
+    Refusal,
+    /// A tool call, or its beginning.
+    Call,
+    /// More of the last tool call's arguments.
+    Arguments,
+    /// Something that repeats what was said, or says nothing of the answer.
+    Ignored,
+    /// The end of the response.
+    Done,
+    /// A report of failure.
+    Error,
 }
 
 /// One API's responses.
 pub struct Dialect {
     /// Its name, once a response has been seen: one shape may serve two APIs.
     pub name: fn(&Seen) -> &'static str,
-    /// A document with any of these paths is of this dialect.
+    /// A document with any of these paths is of this dialect. `path=start` asks for a string there that starts so.
     pub marks: &'static [&'static str],
     /// Which paths mean what.
     pub table: LazyLock<Table<Field>>,
     /// What the dialect's word for the end of a part means.
     pub finish: fn(&[u8]) -> Finish,
-    /// Whether everything needed has been sent, so that a cut from here on loses nothing.
-    pub is_finished: fn(&Seen) -> bool,
+    /// What the dialect's word for a block or document means.
+    pub kind: fn(&[u8]) -> Kind,
+    /// Whether everything needed has been sent, so that a cut from here on loses nothing; `None` where
+    /// only the end of the stream tells.
+    pub is_finished: fn(&Seen) -> Option<bool>,
+}
+
+/// For dialects without words for blocks.
+fn no_kinds(_: &[u8]) -> Kind {
+    Kind::Plain
+}
+
+/// The end was announced, or each answer that began has ended.
+fn when_done_or_each_finished(seen: &Seen) -> Option<bool> {
+    Some(seen.is_done() || seen.is_each_part_finished())
 }
 
 /// What can be read in a document of no known dialect: that it reports an error.
-pub static COMMON: LazyLock<Table<Field>> =
-    LazyLock::new(|| Table::compile([("error", Field::Error), ("[].error", Field::Error)]));
+pub static COMMON: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile([("error", Field::Error)]));
 
 /// Tells the dialect from (the beginning of) a document.
 pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
     static MARKS: LazyLock<Table<Mark>> = LazyLock::new(|| {
-        let marks = DIALECTS.iter().enumerate();
-        Table::compile(marks.flat_map(|(dialect, d)| d.marks.iter().map(move |&path| (path, Mark(dialect)))))
+        let marks = DIALECTS
+            .iter()
+            .enumerate()
+            .flat_map(|(at, dialect)| dialect.marks.iter().map(move |&mark| (at, mark)));
+        Table::compile(marks.map(|(dialect, mark)| {
+            let (path, start) = mark.split_once('=').unwrap_or((mark, ""));
+            (path, Mark { dialect, start })
+        }))
     });
     let mut found = Found(None);
     Scanner::default().push(&MARKS, document, &mut found);
@@ -93,7 +191,11 @@ pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
 }
 
 #[derive(Clone, Copy)]
-struct Mark(usize);
+struct Mark {
+    dialect: usize,
+    /// How a string there must start; empty if the path alone is a mark.
+    start: &'static str,
+}
 
 impl json::Field for Mark {
     fn is_text(self) -> bool {
@@ -104,9 +206,42 @@ impl json::Field for Mark {
 struct Found(Option<usize>);
 
 impl json::Sink<Mark> for Found {
-    fn value(&mut self, mark: Mark, _: Value<'_>) {
-        self.0 = Some(self.0.map_or(mark.0, |known| known.min(mark.0)));
+    fn value(&mut self, mark: Mark, value: Value<'_>) {
+        let holds = match value {
+            Value::Short(word) => word.starts_with(mark.start.as_bytes()),
+            Value::Open | Value::Close | Value::Text(_) | Value::Scalar(_) => mark.start.is_empty(),
+        };
+        if holds {
+            self.0 = Some(self.0.map_or(mark.dialect, |known| known.min(mark.dialect)));
+        }
     }
 
     fn document(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_is_deeper_than_the_scanner_goes() {
+        assert!(DIALECTS.iter().all(|dialect| dialect.table.is_complete()));
+    }
+
+    #[test]
+    fn no_mark_is_hidden_by_an_earlier_one() {
+        for dialect in DIALECTS {
+            for mark in dialect.marks {
+                let (path, start) = mark.split_once('=').unwrap_or((mark, ""));
+                let inner = if start.is_empty() { "{}".to_string() } else { format!("\"{start}\"") };
+                let document =
+                    path.split('.').rev().fold(inner, |inner, step| match step.strip_suffix("[]") {
+                        Some(key) => format!("{{\"{key}\":[{inner}]}}"),
+                        None => format!("{{\"{step}\":{inner}}}"),
+                    });
+                let told = detect(document.as_bytes()).map(std::ptr::from_ref);
+                assert_eq!(told, Some(std::ptr::from_ref(dialect)), "{document}");
+            }
+        }
+    }
 }

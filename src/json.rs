@@ -3,19 +3,21 @@
 //! In: bytes and a [`Table`] of paths. Out: calls on a [`Sink`] for the values at those paths,
 //! in document order. Everything else is skipped and nothing is kept, so a document of any size
 //! costs the same few hundred bytes and no second pass. Documents may follow each other
-//! (NDJSON, two objects glued into one event).
+//! (NDJSON, two objects glued into one event), and an array around them counts for nothing: its items
+//! are the documents (a streamed array).
 //!
 //! It reads, it does not validate: on a wanted path the grammar is checked, and bytes that are
 //! no JSON end the document as [`End::Broken`]; inside a skipped value only strings and brackets
 //! are told apart. Grammar: RFC 8259.
 
 mod scanner;
+mod short;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use scanner::Scanner;
-pub use table::{Field, Table};
+pub use table::{Field, Table, depth};
 
 /// Deepest nesting of wanted containers; [`Table::compile`] refuses longer paths.
 pub const DEPTH_MAX: usize = 12;

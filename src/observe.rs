@@ -79,6 +79,8 @@ label_values! {
         Encoding = "encoding",
         /// It is of a type that holds no text.
         Type = "type",
+        /// Part of it was longer than is kept, or damaged.
+        TooLong = "too_long",
     }
 }
 
@@ -102,9 +104,9 @@ pub struct Observation {
     pub refusal: Option<Refusal>,
     /// The response reports an error: by its status, or in its body.
     pub error: bool,
-    /// Events of an event stream, its end marker included. `None` if it was none.
+    /// Events, messages or documents of a stream, its end marker included. `None` if it was none.
     pub events: Option<u64>,
-    /// Why it could not be read.
+    /// Why it, or a part of it, could not be read.
     pub unread: Option<Unread>,
     /// When it came.
     pub timing: Timing,
@@ -199,7 +201,7 @@ impl Observer {
         let seen = facts.seen;
         let finish = seen.finish();
         let is_error = self.is_error || seen.error;
-        let refused = seen.refusal_chars > 0 || finish == Finish::ContentFilter;
+        let refused = seen.refusal_chars > 0 || seen.blocked || finish == Finish::ContentFilter;
         Observation {
             dialect: facts.dialect,
             outcome,

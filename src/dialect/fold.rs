@@ -1,194 +1,119 @@
-//! What a response has shown so far: values at their paths in, running facts out.
+//! What a document says, value by value → the facts so far.
 //!
-//! A part (one choice, or one delta of it) is gathered while it is open and counted when it closes, so
-//! that the order of the keys inside it does not matter.
+//! A part (one answer, or a delta of it) and a block inside it are gathered while they are open and
+//! counted when they close, so that the order of the keys in them does not matter.
 
-use super::arguments::{Arguments, Piece};
-use super::{Dialect, Field};
+use super::seen::{CALLS_MAX, CallPiece, CallPlace, RANKS};
+use super::{Dialect, Field, Finish, Kind, Seen, Voice};
 use crate::json::{self, Value, chars};
-use crate::label::label_values;
 
-/// Answers of one response whose ends are told apart; those beyond are counted but not awaited.
-const PARTS_MAX: usize = 64;
-/// Tool calls of one response that are told apart.
-const CALLS_MAX: usize = 256;
 /// The place of the one call that the API before tools could make.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
-/// Ranks of [`Field::Text`].
-const RANKS: usize = 3;
 
-label_values! {
-    /// Why an answer ended. In the order in which one stands for several: the last is told.
-    #[derive(Default)]
-    pub enum Finish {
-        /// No reason was given.
-        #[default]
-        None = "none",
-        /// The model was done.
-        Stop = "stop",
-        /// It wants a tool's result.
-        ToolCalls = "tool_calls",
-        /// Anything else.
-        Other = "other",
-        /// It ran into a limit of tokens.
-        Length = "length",
-        /// A filter cut it off.
-        ContentFilter = "content_filter",
-        /// The server failed.
-        Error = "error",
-    }
-}
-
-/// The words for an end that servers share, whichever dialect they speak.
-pub(super) fn common_finish(word: &[u8]) -> Finish {
-    match word {
-        b"" => Finish::None,
-        b"stop" | b"eos" | b"eos_token" | b"stop_sequence" | b"end_turn" | b"STOP" => Finish::Stop,
-        b"length" | b"max_tokens" | b"MAX_TOKENS" => Finish::Length,
-        b"tool_calls" | b"function_call" | b"tool_use" => Finish::ToolCalls,
-        b"content_filter" | b"SAFETY" => Finish::ContentFilter,
-        b"error" => Finish::Error,
-        _ => Finish::Other,
-    }
-}
-
-/// Tokens as the server last reported them; never estimated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Of the prompt.
-    pub input: Option<u64>,
-    /// Of the prompt, read from a cache.
-    pub cached_input: Option<u64>,
-    /// Of the answer.
-    pub output: Option<u64>,
-    /// Spent on reasoning.
-    pub reasoning: Option<u64>,
-}
-
-/// The facts so far.
+/// A block while it is open.
 #[derive(Default)]
-pub struct Seen {
-    /// Unicode scalar values of assistant text, over all answers.
-    pub text_chars: u64,
-    /// Of text with which the model refused.
-    pub refusal_chars: u64,
-    /// Deltas that carried text, reasoning or a tool call.
-    pub deltas: u64,
-    /// Tool calls begun.
-    pub tool_calls: u64,
-    /// As last reported.
-    pub usage: Usage,
-    /// The server reported an error in the body.
-    pub error: bool,
-    /// The last delta ended a tool call: its arguments are complete.
-    pub is_call_finished: bool,
-    done: bool,
-    voices: [Voice; RANKS],
-    parts_begun: u64,
-    finishes: Finishes,
-    calls: Vec<Call>,
-}
-
-/// What has been seen of one of the names under which text can come.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Voice {
-    /// Nothing.
-    #[default]
-    Absent,
-    /// The name, without text.
-    Silent,
-    /// Text.
-    Speaking,
-}
-
-struct Finishes([Finish; PARTS_MAX]);
-
-impl Default for Finishes {
-    fn default() -> Finishes {
-        Finishes([Finish::None; PARTS_MAX])
-    }
-}
-
-/// A tool call, known by its place and id.
-struct Call {
-    part: u64,
-    index: u64,
-    id_hash: Option<u64>,
-    arguments: Arguments,
-}
-
-impl Seen {
-    /// Whether the end of the stream was announced (`[DONE]`).
-    pub fn is_done(&self) -> bool {
-        self.done
-    }
-
-    /// Whether answers have begun and each of them has ended.
-    pub fn is_each_part_finished(&self) -> bool {
-        let ends = (0..).zip(&self.finishes.0).filter(|(_, finish)| **finish != Finish::None);
-        let finished = ends.fold(0, |bits, (part, _)| bits | bit(part));
-        self.parts_begun != 0 && self.parts_begun & !finished == 0
-    }
-
-    /// Why the response ended; of several answers' reasons the most telling.
-    pub fn finish(&self) -> Finish {
-        self.finishes.0.iter().copied().max().unwrap_or_default()
-    }
-
-    /// What has been seen of the text of this rank.
-    pub fn voice(&self, rank: u8) -> Voice {
-        self.voices.get(usize::from(rank)).copied().unwrap_or_default()
-    }
-
-    /// Counts a call unless it is a further piece of one that is known.
-    fn call(&mut self, part: u64, index: u64, piece: &CallPiece) {
-        let id_hash = piece.id_hash;
-        let here = |call: &&mut Call| call.part == part && call.index == index;
-        let known = match id_hash {
-            None => self.calls.iter_mut().rev().find(here),
-            Some(_) => {
-                self.calls.iter_mut().rev().filter(here).find(|c| c.id_hash.is_none() || c.id_hash == id_hash)
-            }
-        };
-        if let Some(call) = known {
-            call.id_hash = call.id_hash.or(id_hash);
-            call.arguments.extend(&piece.arguments);
-            self.is_call_finished = call.arguments.is_complete();
-            return;
-        }
-        let mut arguments = Arguments::default();
-        arguments.extend(&piece.arguments);
-        self.is_call_finished = arguments.is_complete();
-        self.tool_calls = self.tool_calls.saturating_add(1);
-        if self.calls.len() < CALLS_MAX {
-            self.calls.push(Call { part, index, id_hash, arguments });
-        }
-    }
-}
-
-fn bit(part: u64) -> u64 {
-    u32::try_from(part).ok().and_then(|part| 1_u64.checked_shl(part)).unwrap_or(0)
-}
-
-/// One part while it is open.
-#[derive(Default)]
-struct Part {
-    index: Option<u64>,
+struct Block {
+    kind: Kind,
     text_chars: [u64; RANKS],
     has_text: [bool; RANKS],
+    kind_chars: u64,
+    so_far_chars: Option<u64>,
     refusal_chars: u64,
-    reasoning: bool,
-    finish: Finish,
-    /// Tool calls seen in it, at most [`CALLS_MAX`].
+    has_reasoning: bool,
+    /// The block as a tool call, if its kind says so.
+    call: CallPiece,
+    /// Tool calls in it, at most [`CALLS_MAX`].
     calls: Vec<CallPiece>,
 }
 
-/// One tool call, or a piece of one, in one part.
+impl Block {
+    fn has_text(&mut self, rank: u8) {
+        if let Some(has) = self.has_text.get_mut(usize::from(rank)) {
+            *has = true;
+        }
+    }
+
+    fn text(&mut self, field: Field, piece: &[u8]) {
+        let mut nowhere = 0;
+        let count = match field {
+            Field::Text(rank) => {
+                self.has_text(rank);
+                self.text_chars.get_mut(usize::from(rank)).unwrap_or(&mut nowhere)
+            }
+            Field::KindText => &mut self.kind_chars,
+            Field::TextSoFar => self.so_far_chars.get_or_insert(0),
+            Field::Refusal => &mut self.refusal_chars,
+            _ => {
+                self.has_reasoning |= field == Field::Reasoning && !piece.is_empty();
+                return;
+            }
+        };
+        *count = count.saturating_add(chars(piece));
+    }
+
+    /// Gives what was gathered the meaning that the kind says.
+    fn settle(&mut self) {
+        let kind_chars = std::mem::take(&mut self.kind_chars);
+        match self.kind {
+            Kind::Plain | Kind::Done | Kind::Error => {}
+            Kind::Text => {
+                let [first, ..] = &mut self.text_chars;
+                *first = first.saturating_add(kind_chars);
+                self.has_text(0);
+            }
+            Kind::Reasoning => {
+                self.has_reasoning |= kind_chars > 0 || self.text_chars.iter().any(|&chars| chars > 0);
+                self.silence();
+            }
+            Kind::Refusal => self.refusal_chars = self.refusal_chars.saturating_add(kind_chars),
+            Kind::Call => {
+                let call = std::mem::take(&mut self.call);
+                self.push_call(call);
+                self.silence();
+            }
+            Kind::Arguments => {
+                self.call.place = CallPlace::Last;
+                let call = std::mem::take(&mut self.call);
+                self.push_call(call);
+            }
+            Kind::Ignored => *self = Block { kind: Kind::Ignored, ..Block::default() },
+        }
+    }
+
+    fn silence(&mut self) {
+        self.text_chars = [0; RANKS];
+        self.has_text = [false; RANKS];
+    }
+
+    fn push_call(&mut self, call: CallPiece) {
+        if self.calls.len() < CALLS_MAX {
+            self.calls.push(call);
+        }
+    }
+
+    /// Takes in a block that has closed inside this one.
+    fn absorb(&mut self, mut inner: Block) {
+        inner.settle();
+        for (count, more) in self.text_chars.iter_mut().zip(inner.text_chars) {
+            *count = count.saturating_add(more);
+        }
+        for (has, more) in self.has_text.iter_mut().zip(inner.has_text) {
+            *has |= more;
+        }
+        self.refusal_chars = self.refusal_chars.saturating_add(inner.refusal_chars);
+        self.has_reasoning |= inner.has_reasoning;
+        for call in inner.calls {
+            self.push_call(call);
+        }
+    }
+}
+
+/// An answer, or a delta of it, while it is open.
 #[derive(Default)]
-struct CallPiece {
+struct Part {
     index: Option<u64>,
-    id_hash: Option<u64>,
-    arguments: Piece,
+    finish: Finish,
+    block: Block,
 }
 
 /// Folds values into [`Seen`].
@@ -197,10 +122,15 @@ pub struct Fold {
     /// What has been seen.
     pub seen: Seen,
     dialect: Option<&'static Dialect>,
-    part: Part,
+    /// The document as a part, and those open inside it.
+    document: Part,
+    part: Option<Part>,
+    block: Option<Block>,
     call: CallPiece,
+    is_call_open: bool,
     /// Parts of this document closed so far: the index of one that does not say it.
     position: u64,
+    documents: u64,
 }
 
 impl Fold {
@@ -214,132 +144,221 @@ impl Fold {
         self.dialect
     }
 
+    /// Complete documents so far.
+    pub fn documents(&self) -> u64 {
+        self.documents
+    }
+
     /// The stream's end was announced.
     pub fn done(&mut self) {
         self.seen.done = true;
     }
 
-    /// The document ends here, complete or not: what is open counts as far as it came.
-    pub fn end_document(&mut self) {
-        self.fold_part();
-        self.position = 0;
+    /// The document was cut off here: what came counts, but for a block whose kind may not have come yet.
+    pub fn cut_document(&mut self) {
+        self.block = None;
+        self.end_document();
     }
 
-    fn fold_part(&mut self) {
-        let part = std::mem::take(&mut self.part);
-        let seen = &mut self.seen;
-        let heard = part.has_text.iter().zip(part.text_chars);
-        for (voice, (&has_text, chars)) in seen.voices.iter_mut().zip(heard) {
-            let now = if chars > 0 {
-                Voice::Speaking
-            } else if has_text {
-                Voice::Silent
-            } else {
-                Voice::Absent
+    /// The document is complete.
+    fn end_document(&mut self) {
+        self.end_block();
+        self.end_part();
+        let mut document = std::mem::take(&mut self.document);
+        match document.block.kind {
+            Kind::Done => self.seen.done = true,
+            Kind::Error => self.seen.error = true,
+            _ => {}
+        }
+        document.block.settle();
+        self.count(&document, document.index.unwrap_or(0));
+        self.position = 0;
+        self.is_call_open = false;
+    }
+
+    fn end_block(&mut self) {
+        if let Some(block) = self.block.take() {
+            self.open_part().block.absorb(block);
+        }
+    }
+
+    fn end_part(&mut self) {
+        self.end_block();
+        if let Some(mut part) = self.part.take() {
+            part.block.settle();
+            self.count(&part, part.index.unwrap_or(self.position));
+            self.position = self.position.saturating_add(1);
+        }
+    }
+
+    fn open_part(&mut self) -> &mut Part {
+        self.part.as_mut().unwrap_or(&mut self.document)
+    }
+
+    fn open_block(&mut self) -> &mut Block {
+        match &mut self.block {
+            Some(block) => block,
+            None => &mut self.part.as_mut().unwrap_or(&mut self.document).block,
+        }
+    }
+
+    fn open_call(&mut self) -> &mut CallPiece {
+        if self.is_call_open { &mut self.call } else { &mut self.open_block().call }
+    }
+
+    /// Counts a part that has closed.
+    fn count(&mut self, part: &Part, index: u64) {
+        let (block, seen) = (&part.block, &mut self.seen);
+        for (voice, (&has_text, chars)) in
+            seen.voices.iter_mut().zip(block.has_text.iter().zip(block.text_chars))
+        {
+            let now = match (chars > 0, has_text) {
+                (true, _) => Voice::Speaking,
+                (false, true) => Voice::Silent,
+                (false, false) => Voice::Absent,
             };
             *voice = now.max(*voice);
         }
         let speaker = seen.voices.iter().position(|&voice| voice == Voice::Speaking);
-        let text_chars = speaker.and_then(|rank| part.text_chars.get(rank)).copied().unwrap_or(0);
+        let mut text_chars = speaker.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
+        if let Some(so_far_chars) = block.so_far_chars {
+            text_chars = text_chars.saturating_add(so_far_chars.saturating_sub(seen.so_far_chars));
+            seen.so_far_chars = so_far_chars.max(seen.so_far_chars);
+        }
         seen.text_chars = seen.text_chars.saturating_add(text_chars);
-        seen.refusal_chars = seen.refusal_chars.saturating_add(part.refusal_chars);
-        if text_chars > 0 || part.reasoning || part.refusal_chars > 0 || !part.calls.is_empty() {
+        seen.refusal_chars = seen.refusal_chars.saturating_add(block.refusal_chars);
+        if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
             seen.deltas = seen.deltas.saturating_add(1);
             seen.is_call_finished = false;
         }
-        let index = part.index.unwrap_or(self.position);
-        for (position, call) in (0..).zip(&part.calls) {
+        for (position, call) in (0..).zip(&block.calls) {
             seen.call(index, call.index.unwrap_or(position), call);
         }
-        if part.has_text.contains(&true) || part.finish != Finish::None {
-            seen.parts_begun |= bit(index);
-        }
-        let slot = usize::try_from(index).ok().and_then(|index| seen.finishes.0.get_mut(index));
-        if let (Some(slot), true) = (slot, part.finish != Finish::None) {
-            *slot = part.finish;
-        }
-    }
-
-    fn has_text(&mut self, rank: u8) {
-        if let Some(has) = self.part.has_text.get_mut(usize::from(rank)) {
-            *has = true;
-        }
-    }
-
-    fn text(&mut self, field: Field, piece: &[u8]) {
-        if let Field::Text(rank) = field {
-            self.has_text(rank);
-            if let Some(count) = self.part.text_chars.get_mut(usize::from(rank)) {
-                *count = count.saturating_add(chars(piece));
-            }
-        } else if field == Field::CallArguments {
-            self.call.arguments.push(piece);
-        } else if field == Field::Refusal {
-            self.part.refusal_chars = self.part.refusal_chars.saturating_add(chars(piece));
-        } else {
-            self.part.reasoning |= !piece.is_empty();
+        if part.finish != Finish::None {
+            seen.end_part(index, part.finish);
+        } else if block.has_text.contains(&true) || block.so_far_chars.is_some() || !block.calls.is_empty() {
+            seen.begin_part(index);
         }
     }
 
     fn end_call(&mut self) {
         let call = std::mem::take(&mut self.call);
-        if self.part.calls.len() < CALLS_MAX {
-            self.part.calls.push(call);
-        }
+        self.is_call_open = false;
+        self.open_block().push_call(call);
+    }
+
+    fn finish(&mut self, word: &[u8]) {
+        let finish = self.dialect.map_or(Finish::None, |dialect| (dialect.finish)(word));
+        let part = self.open_part();
+        part.finish = finish.max(part.finish);
+    }
+
+    fn block_answer(&mut self) {
+        self.seen.blocked = true;
+        self.open_part().finish = Finish::ContentFilter;
     }
 
     fn scalar(&mut self, field: Field, word: &[u8]) {
-        if field == Field::Error {
-            self.seen.error |= !matches!(word, b"null" | b"false");
-            return;
-        }
-        let Some(number) = number(word) else { return };
-        let usage = &mut self.seen.usage;
+        let is_true = !matches!(word, b"null" | b"false");
         match field {
-            Field::PartIndex => self.part.index = Some(number),
-            Field::CallIndex => self.call.index = Some(number),
-            Field::InputTokens => usage.input = Some(number),
-            Field::CachedInputTokens => usage.cached_input = Some(number),
-            Field::OutputTokens => usage.output = Some(number),
-            Field::ReasoningTokens => usage.reasoning = Some(number),
-            Field::Part | Field::Text(_) | Field::Reasoning | Field::Refusal | Field::Finish => {}
-            Field::Call | Field::CallId | Field::CallArguments | Field::LegacyCall | Field::Error => {}
+            Field::Error => self.seen.error |= is_true,
+            Field::Blocked if is_true => self.block_answer(),
+            Field::Done => self.seen.done |= is_true,
+            Field::IsReasoning if is_true => self.open_block().kind = Kind::Reasoning,
+            Field::IsSpecial if is_true => self.open_block().kind = Kind::Ignored,
+            Field::Finish if is_true => self.finish(word),
+            _ => {
+                if let Some(number) = number(word) {
+                    self.number(field, number);
+                }
+            }
+        }
+    }
+
+    fn number(&mut self, field: Field, number: u64) {
+        match field {
+            Field::PartIndex => self.open_part().index = Some(number),
+            Field::CallIndex => self.open_call().index = Some(number),
+            Field::InputTokens => self.seen.usage.input = Some(number),
+            Field::CachedInputTokens => self.seen.usage.cached_input = Some(number),
+            Field::OutputTokens => self.seen.usage.output = Some(number),
+            Field::ReasoningTokens => self.seen.usage.reasoning = Some(number),
+            _ => {}
+        }
+    }
+
+    fn short(&mut self, field: Field, word: &[u8]) {
+        match field {
+            Field::Finish => self.finish(word),
+            Field::Kind => {
+                let kind = self.dialect.map_or(Kind::Plain, |dialect| (dialect.kind)(word));
+                self.open_block().kind = kind;
+            }
+            _ if word.is_empty() => {}
+            Field::CallId => self.open_call().id_hash = Some(hash(word)),
+            Field::CallStart => self.open_call().place = CallPlace::New,
+            Field::Error => self.seen.error = true,
+            Field::Blocked => self.block_answer(),
+            Field::Done => self.seen.done = true,
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, field: Field) {
+        match field {
+            Field::Part => self.part = Some(Part::default()),
+            Field::Block => self.block = Some(Block::default()),
+            Field::Text(rank) => self.open_block().has_text(rank),
+            Field::Call | Field::LegacyCall => {
+                // Where a dialect marks the first piece of a call, the others continue it.
+                let place = if self.is_start_marked() { CallPlace::Last } else { CallPlace::Told };
+                self.call = CallPiece { place, ..CallPiece::default() };
+                self.is_call_open = true;
+            }
+            Field::CallArguments => self.open_call().arguments = super::arguments::Piece::WHOLE,
+            Field::Error => self.seen.error = true,
+            Field::Blocked => self.block_answer(),
+            Field::Done => self.seen.done = true,
+            Field::InputToken => {
+                let input = &mut self.seen.usage.input;
+                *input = Some(input.unwrap_or(0).saturating_add(1));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_start_marked(&self) -> bool {
+        self.dialect.is_some_and(|dialect| dialect.table.has(|field| field == Field::CallStart))
+    }
+
+    fn close(&mut self, field: Field) {
+        match field {
+            Field::Part => self.end_part(),
+            Field::Block => self.end_block(),
+            Field::Call => self.end_call(),
+            Field::LegacyCall => {
+                self.call.index = Some(LEGACY_CALL_INDEX);
+                self.end_call();
+            }
+            _ => {}
         }
     }
 }
 
 impl json::Sink<Field> for Fold {
     fn value(&mut self, field: Field, value: Value<'_>) {
-        match (field, value) {
-            (_, Value::Text(piece)) => self.text(field, piece),
-            (_, Value::Scalar(word)) => self.scalar(field, word),
-            (Field::Text(rank), Value::Open) => self.has_text(rank),
-            (Field::Part, Value::Open) => self.part = Part::default(),
-            (Field::Part, Value::Close) => {
-                self.fold_part();
-                self.position = self.position.saturating_add(1);
-            }
-            (Field::Finish, Value::Short(word)) => {
-                let finish = self.dialect.map_or(Finish::None, |dialect| (dialect.finish)(word));
-                if finish != Finish::None {
-                    self.part.finish = finish;
-                }
-            }
-            (Field::Call | Field::LegacyCall, Value::Open) => self.call = CallPiece::default(),
-            (Field::Call, Value::Close) => self.end_call(),
-            (Field::LegacyCall, Value::Close) => {
-                self.call.index = Some(LEGACY_CALL_INDEX);
-                self.end_call();
-            }
-            (Field::CallArguments, Value::Open) => self.call.arguments = Piece::WHOLE,
-            (Field::CallId, Value::Short(id)) if !id.is_empty() => self.call.id_hash = Some(hash(id)),
-            (Field::Error, Value::Open) => self.seen.error = true,
-            (Field::Error, Value::Short(word)) => self.seen.error |= !word.is_empty(),
-            (_, Value::Open | Value::Close | Value::Short(_)) => {}
+        match value {
+            Value::Text(piece) if field == Field::CallArguments => self.open_call().arguments.push(piece),
+            Value::Text(piece) => self.open_block().text(field, piece),
+            Value::Scalar(word) => self.scalar(field, word),
+            Value::Short(word) => self.short(field, word),
+            Value::Open => self.open(field),
+            Value::Close => self.close(field),
         }
     }
 
     fn document(&mut self) {
+        self.documents = self.documents.saturating_add(1);
         self.end_document();
     }
 }

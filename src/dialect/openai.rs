@@ -12,8 +12,8 @@
 
 use std::sync::LazyLock;
 
-use super::fold::common_finish;
-use super::{Dialect, Field, Seen, Table};
+use super::seen::common_finish;
+use super::{Dialect, Field, Seen, Table, no_kinds, when_done_or_each_finished};
 
 /// Chat completions and completions: one shape, told apart by where the text stands.
 pub(super) static DIALECT: Dialect = Dialect {
@@ -21,7 +21,8 @@ pub(super) static DIALECT: Dialect = Dialect {
     marks: &["choices", "usage.prompt_tokens"],
     table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
     finish: common_finish,
-    is_finished: |seen| seen.is_done() || seen.is_each_part_finished(),
+    kind: no_kinds,
+    is_finished: when_done_or_each_finished,
 };
 
 const DELTA: u8 = 0;
@@ -86,5 +87,4 @@ const PATHS: &[(&str, Field)] = &[
     ("choices[].usage.completion_tokens_details.reasoning_tokens", Field::ReasoningTokens),
     ("error", Field::Error),
     ("choices[].error", Field::Error),
-    ("[].error", Field::Error),
 ];

@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::short::Short;
 use super::table::{self, NodeId};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
 
@@ -11,7 +12,7 @@ const SHORT_RUN_BYTES: usize = 16;
 /// What the next byte can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Between documents.
+    /// Between documents, which may be the items of an array.
     Root,
     Value,
     ValueOrEnd,
@@ -44,46 +45,14 @@ struct Frame {
     is_array: bool,
 }
 
-/// Up to [`SHORT_BYTES_MAX`] bytes of a token that did not come in one piece.
-struct Short {
-    bytes: [u8; SHORT_BYTES_MAX],
-    len: usize,
-    /// More came than fits.
-    cut: bool,
-}
-
-impl Short {
-    fn clear(&mut self) {
-        self.len = 0;
-        self.cut = false;
-    }
-
-    fn extend(&mut self, more: &[u8]) {
-        for &byte in more {
-            match self.bytes.get_mut(self.len) {
-                Some(slot) => {
-                    *slot = byte;
-                    self.len = self.len.saturating_add(1);
-                }
-                None => {
-                    self.cut = true;
-                    return;
-                }
-            }
-        }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
 /// The scanner's whole state between two pushes.
 pub struct Scanner {
     state: State,
     role: Role,
     frames: [Frame; DEPTH_MAX],
     depth: usize,
+    /// Arrays open around the documents.
+    root_arrays: u32,
     /// Depth inside containers nobody wants; 0 outside.
     skipping: u32,
     /// Where in the table the value being read stands; `None` if nobody wants it.
@@ -100,9 +69,10 @@ impl Default for Scanner {
             role: Role::Skipped,
             frames: [Frame { node: table::ROOT, is_array: false }; DEPTH_MAX],
             depth: 0,
+            root_arrays: 0,
             skipping: 0,
             node: None,
-            short: Short { bytes: [0; SHORT_BYTES_MAX], len: 0, cut: false },
+            short: Short::default(),
             high: None,
         }
     }
@@ -121,6 +91,7 @@ impl Scanner {
             Pass { scanner: self, table, sink }.end_scalar();
         }
         let end = match self.state {
+            State::Root if self.root_arrays > 0 => End::Cut,
             State::Root => End::Between,
             State::Broken => End::Broken,
             State::Value | State::ValueOrEnd | State::Key | State::KeyOrEnd | State::Colon => End::Cut,
@@ -129,6 +100,7 @@ impl Scanner {
         };
         self.state = State::Root;
         self.depth = 0;
+        self.root_arrays = 0;
         self.skipping = 0;
         end
     }
@@ -154,10 +126,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                 State::Unicode(digits, code) => self.unicode(digits, code, byte, after),
                 State::Broken => return,
                 _ if byte.is_ascii_whitespace() => after,
-                State::Root => {
-                    self.scanner.node = Some(table::ROOT);
-                    self.value(byte, rest)
-                }
+                State::Root => self.root(byte, rest, after),
                 State::Value => self.value(byte, rest),
                 State::ValueOrEnd if byte == b']' => self.close(after),
                 State::ValueOrEnd => self.value(byte, rest),
@@ -171,6 +140,20 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                 State::Key | State::KeyOrEnd | State::Colon => self.broken(),
             };
         }
+    }
+
+    /// Between documents: those of an array are told like those that just follow each other.
+    fn root<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
+        match byte {
+            b'[' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_add(1),
+            b']' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_sub(1),
+            b',' => {}
+            _ => {
+                self.scanner.node = Some(table::ROOT);
+                return self.value(byte, rest);
+            }
+        }
+        after
     }
 
     fn broken(&mut self) -> &'static [u8] {
@@ -280,7 +263,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             self.scanner.state = State::Escape;
             return after;
         }
-        if self.scanner.short.len == 0 && self.scanner.high.is_none() {
+        if self.scanner.short.is_empty() && self.scanner.high.is_none() {
             self.end_string(run); // it came in one piece, without an escape
         } else {
             self.text(run);
@@ -311,11 +294,8 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             self.text("\u{fffd}".as_bytes());
         }
         // Moved out for the call and back, so that one function ends both kinds of string.
-        let short = std::mem::replace(
-            &mut self.scanner.short,
-            Short { bytes: [0; SHORT_BYTES_MAX], len: 0, cut: false },
-        );
-        if self.scanner.role == Role::Key && short.cut {
+        let short = std::mem::take(&mut self.scanner.short);
+        if self.scanner.role == Role::Key && short.is_cut() {
             self.scanner.node = None;
             self.scanner.state = State::Colon;
         } else {

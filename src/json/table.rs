@@ -21,27 +21,26 @@ struct Node<F> {
 
 /// The paths a reader wants, and what each means.
 ///
-/// A path is keys joined by `.`, with `[]` for each array: `choices[].delta.content`,
-/// or `[].error` for a document that is an array.
+/// A path is keys joined by `.`, with `[]` for each array: `choices[].delta.content`.
 pub struct Table<F> {
     nodes: Vec<Node<F>>,
+    is_complete: bool,
 }
 
 impl<F: Field> Table<F> {
     /// Compiles paths. A path that stands twice keeps its first meaning; one deeper than
     /// [`DEPTH_MAX`] is left out (a test over all tables sees to it that there is none).
     pub fn compile(paths: impl IntoIterator<Item = (&'static str, F)>) -> Table<F> {
-        let mut table = Table { nodes: vec![Node { field: None, keys: Vec::new(), element: None }] };
+        let nodes = vec![Node { field: None, keys: Vec::new(), element: None }];
+        let mut table = Table { nodes, is_complete: true };
         for (path, field) in paths {
             if depth(path) > DEPTH_MAX {
+                table.is_complete = false;
                 continue;
             }
             let mut at = ROOT;
-            for (position, step) in path.split('.').enumerate() {
-                let name = step.trim_end_matches("[]");
-                if !(position == 0 && name.is_empty()) {
-                    at = table.child_or_new(at, name.as_bytes());
-                }
+            for step in path.split('.') {
+                at = table.child_or_new(at, step.trim_end_matches("[]").as_bytes());
                 for _ in step.matches("[]") {
                     at = table.element_or_new(at);
                 }
@@ -51,6 +50,16 @@ impl<F: Field> Table<F> {
             }
         }
         table
+    }
+
+    /// Whether all paths are in it.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Whether a path means something of which this is true.
+    pub fn has(&self, is_wanted: impl Fn(F) -> bool) -> bool {
+        self.nodes.iter().filter_map(|node| node.field).any(is_wanted)
     }
 
     fn add(&mut self) -> NodeId {
@@ -106,6 +115,6 @@ impl<F: Field> Table<F> {
 }
 
 /// Containers that must be open to stand at `path`.
-pub(crate) fn depth(path: &str) -> usize {
+pub fn depth(path: &str) -> usize {
     path.split('.').count().saturating_add(path.matches("[]").count())
 }

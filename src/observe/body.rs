@@ -3,22 +3,28 @@
 use super::reader::Reader;
 use super::{Head, Unread};
 use crate::dialect::Seen;
-use crate::framing::sse;
+use crate::framing::{aws, sse};
 use crate::json::chars;
 
-/// The longest beginning that has to be seen: a byte order mark and `event:`.
-const SNIFF_BYTES_MAX: usize = 9;
+/// The longest beginning that has to be seen: the lengths of a binary message.
+const SNIFF_BYTES_MAX: usize = aws::PRELUDE_BYTES;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 /// How the first line of an event stream begins.
 const EVENT_STREAM_STARTS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:", b"error:", b":"];
 
 pub(super) enum Body {
+    /// Too little has come to tell.
     Unknown {
         start: Start,
-        is_event_stream: bool,
+        media: Media,
     },
     Events(sse::Framer, Box<Reader>),
-    Json(Box<Reader>),
+    Messages(aws::Framer, Box<Reader>),
+    /// One document, or several in lines or an array.
+    Json {
+        reader: Box<Reader>,
+        is_stream: bool,
+    },
     Text {
         chars: u64,
     },
@@ -35,8 +41,19 @@ pub(super) struct Start {
     spaces: u64,
 }
 
+/// What the content type says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Media {
+    EventStream,
+    AwsEventStream,
+    Lines,
+    OtherText,
+    Binary,
+}
+
 enum Framing {
     Events,
+    Messages,
     Json,
     Text,
 }
@@ -62,19 +79,21 @@ impl Body {
         if !(encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")) {
             return Body::Unread(Unread::Encoding);
         }
-        let media_type = head.content_type.split(|&byte| byte == b';').next().unwrap_or_default();
-        let media_type = media_type.trim_ascii().to_ascii_lowercase();
-        if !is_readable(&media_type) {
-            return Body::Unread(Unread::Type);
+        match Media::of(head.content_type) {
+            Media::Binary => Body::Unread(Unread::Type),
+            Media::AwsEventStream => Body::Messages(aws::Framer::default(), Box::default()),
+            media @ (Media::EventStream | Media::Lines | Media::OtherText) => {
+                Body::Unknown { start: Start::default(), media }
+            }
         }
-        Body::Unknown { start: Start::default(), is_event_stream: media_type == b"text/event-stream" }
     }
 
     /// Deltas so far, if they come one by one.
     pub(super) fn streamed_deltas(&self) -> u64 {
         match self {
-            Body::Events(_, reader) => reader.seen().deltas,
-            Body::Unknown { .. } | Body::Json(_) | Body::Text { .. } => 0,
+            Body::Events(_, reader) | Body::Messages(_, reader) => reader.seen().deltas,
+            Body::Json { reader, is_stream: true } => reader.seen().deltas,
+            Body::Json { .. } | Body::Unknown { .. } | Body::Text { .. } => 0,
             Body::Unread(_) | Body::Absent => 0,
         }
     }
@@ -82,14 +101,16 @@ impl Body {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match self {
             Body::Events(framer, reader) => framer.push(bytes, &mut **reader),
-            Body::Json(reader) => reader.push(bytes),
+            Body::Messages(framer, reader) => framer.push(bytes, &mut **reader),
+            Body::Json { reader, .. } => reader.push(bytes),
             Body::Text { chars: count } => *count = count.saturating_add(chars(bytes)),
             Body::Unread(_) | Body::Absent => {}
-            Body::Unknown { start, is_event_stream } => {
+            Body::Unknown { start, media } => {
+                let media = *media;
                 let rest = start.fill(bytes);
-                if let Some(framing) = start.framing(*is_event_stream) {
+                if let Some(framing) = start.framing(media) {
                     let start = std::mem::take(start);
-                    *self = start.into_body(framing);
+                    *self = start.into_body(framing, media);
                     self.push(rest);
                 }
             }
@@ -99,11 +120,14 @@ impl Body {
     pub(super) fn finish(self) -> Facts {
         match self {
             Body::Events(framer, reader) => reader.finish_events(framer.is_inside()),
-            Body::Json(reader) => reader.finish_whole(),
+            Body::Messages(framer, reader) => reader.finish_messages(framer.is_inside()),
+            Body::Json { reader, is_stream } => reader.finish_documents(is_stream),
             Body::Text { chars } => Facts { text_chars: Some(chars), ..Facts::default() },
             Body::Absent => Facts::default(),
             Body::Unread(unread) => Facts { unread: Some(unread), ..Facts::default() },
-            Body::Unknown { start, is_event_stream: true } => start.into_body(Framing::Events).finish(),
+            Body::Unknown { start, media: media @ Media::EventStream } => {
+                start.into_body(Framing::Events, media).finish()
+            }
             Body::Unknown { .. } => Facts { text_chars: Some(0), ..Facts::default() },
         }
     }
@@ -130,7 +154,7 @@ impl Start {
     }
 
     /// `None` if more has to be seen.
-    fn framing(&self, is_event_stream: bool) -> Option<Framing> {
+    fn framing(&self, media: Media) -> Option<Framing> {
         let bytes = self.as_bytes();
         if bytes.is_empty() || (bytes.len() < BOM.len() && BOM.starts_with(bytes)) {
             return None;
@@ -139,18 +163,26 @@ impl Start {
         match bytes.first() {
             None => None,
             Some(b'{' | b'[') => Some(Framing::Json),
-            _ if is_event_stream => Some(Framing::Events),
+            // No text begins with NUL, and the lengths of a message below 16 MiB do.
+            Some(0) if bytes.len() < SNIFF_BYTES_MAX => None,
+            Some(0) if aws::is_prelude(bytes) => Some(Framing::Messages),
+            _ if media == Media::EventStream => Some(Framing::Events),
             _ if EVENT_STREAM_STARTS.iter().any(|start| bytes.starts_with(start)) => Some(Framing::Events),
             _ if EVENT_STREAM_STARTS.iter().any(|start| start.starts_with(bytes)) => None,
             _ => Some(Framing::Text),
         }
     }
 
-    fn into_body(self, framing: Framing) -> Body {
+    fn into_body(self, framing: Framing, media: Media) -> Body {
         let bytes = self.as_bytes();
         let (mut body, bytes) = match framing {
             Framing::Events => (Body::Events(sse::Framer::default(), Box::default()), bytes),
-            Framing::Json => (Body::Json(Box::default()), bytes.strip_prefix(BOM).unwrap_or(bytes)),
+            Framing::Messages => (Body::Messages(aws::Framer::default(), Box::default()), bytes),
+            Framing::Json => {
+                let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+                let is_stream = media == Media::Lines || bytes.starts_with(b"[");
+                (Body::Json { reader: Box::default(), is_stream }, bytes)
+            }
             Framing::Text => (Body::Text { chars: self.spaces }, bytes),
         };
         body.push(bytes);
@@ -158,8 +190,20 @@ impl Start {
     }
 }
 
-/// Whether a body of this media type may hold text that a model wrote.
-fn is_readable(media_type: &[u8]) -> bool {
-    let contains = |part: &[u8]| media_type.windows(part.len()).any(|window| window == part);
-    media_type.is_empty() || media_type.starts_with(b"text/") || contains(b"json") || contains(b"xml")
+impl Media {
+    fn of(content_type: &[u8]) -> Media {
+        let name = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
+        let name = name.trim_ascii().to_ascii_lowercase();
+        let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+        match name.as_slice() {
+            b"text/event-stream" => Media::EventStream,
+            b"application/vnd.amazon.eventstream" => Media::AwsEventStream,
+            b"application/stream+json" | b"application/jsonl" => Media::Lines,
+            // A file served as just bytes may be anything; its first bytes tell.
+            b"" | b"application/octet-stream" => Media::OtherText,
+            _ if contains(b"ndjson") => Media::Lines,
+            _ if name.starts_with(b"text/") || contains(b"json") || contains(b"xml") => Media::OtherText,
+            _ => Media::Binary,
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! Documents in any pieces → facts: tells the dialect, then scans with its table.
 
+use std::sync::LazyLock;
+
+use super::Unread;
 use super::body::Facts;
 use crate::dialect::{self, COMMON, Dialect, Fold, Seen};
-use crate::framing::sse;
-use crate::json::{End, Scanner, chars};
+use crate::framing::{aws, base64, sse};
+use crate::json::{self, End, Scanner, Table, Value, chars};
 
 /// Of a document whose dialect is not told yet, this much is kept to look for it. One that does not show
 /// its dialect by then is passed over.
@@ -21,6 +24,9 @@ pub(super) struct Reader {
     /// How much of [`DONE`] the document is so far; `None` if it is something else.
     done_matched: Option<usize>,
     events: u64,
+    unread: Option<Unread>,
+    /// The documents came wrapped in Bedrock's invoke messages.
+    is_wrapped: bool,
     /// Characters of the current document, while its dialect is not told.
     document_chars: u64,
     /// Characters of complete documents whose dialect was not told.
@@ -36,6 +42,8 @@ impl Default for Reader {
             is_passed_over: false,
             done_matched: Some(0),
             events: 0,
+            unread: None,
+            is_wrapped: false,
             document_chars: 0,
             unknown_chars: 0,
         }
@@ -94,13 +102,20 @@ impl Reader {
             Some(dialect) => self.scanner.end(&dialect.table, &mut self.fold),
             None => self.scanner.end(&COMMON, &mut self.fold),
         };
-        self.fold.end_document();
+        self.fold.cut_document();
         self.is_passed_over = false;
         let document_chars = std::mem::take(&mut self.document_chars);
         if is_complete || end == End::Between {
             self.unknown_chars = self.unknown_chars.saturating_add(document_chars);
         }
         end
+    }
+
+    /// A binary message's payload, which is no text even where its dialect is not told.
+    fn message_payload(&mut self, payload: &[u8]) {
+        self.push(payload);
+        self.end_document(true);
+        self.unknown_chars = 0;
     }
 
     /// The stream has ended, perhaps inside an event.
@@ -114,8 +129,21 @@ impl Reader {
                 self.fold.done();
             }
         }
+        self.finish_stream()
+    }
+
+    /// The messages have ended, perhaps inside one.
+    pub(super) fn finish_messages(self, is_inside: bool) -> Facts {
+        let mut facts = self.finish_stream();
+        if is_inside {
+            facts.is_finished = facts.is_finished.filter(|&is_finished| is_finished).or(Some(false));
+        }
+        facts
+    }
+
+    fn finish_stream(self) -> Facts {
         let is_finished = match self.fold.dialect() {
-            Some(dialect) => Some((dialect.is_finished)(self.seen())),
+            Some(dialect) => (dialect.is_finished)(self.seen()),
             None if self.seen().is_done() => Some(true),
             None if self.events == 0 => Some(false),
             None => None,
@@ -124,24 +152,31 @@ impl Reader {
         self.facts(Some(events), is_finished)
     }
 
-    /// The body, one document, has ended.
-    pub(super) fn finish_whole(mut self) -> Facts {
-        let is_finished = match self.end_document(false) {
+    /// A body of JSON has ended: one document, or several.
+    pub(super) fn finish_documents(mut self, is_stream: bool) -> Facts {
+        let end = self.end_document(false);
+        // A line that was cut off is one, too.
+        let documents = self.fold.documents().saturating_add(u64::from(end == End::Cut));
+        let by_dialect = self.fold.dialect().and_then(|dialect| (dialect.is_finished)(self.seen()));
+        let is_stream = is_stream || documents > 1;
+        let is_finished = match end {
+            End::Between if is_stream => by_dialect.or(Some(true)),
             End::Between => Some(true),
-            End::Cut => Some(false),
+            End::Cut => Some(is_stream && by_dialect == Some(true)),
             End::Broken => None,
         };
-        self.facts(None, is_finished)
+        self.facts(is_stream.then_some(documents), is_finished)
     }
 
     fn facts(self, events: Option<u64>, is_finished: Option<bool>) -> Facts {
         let dialect: Option<&'static Dialect> = self.fold.dialect();
         let seen = self.fold.seen;
         Facts {
-            dialect: dialect.map(|dialect| (dialect.name)(&seen)),
+            dialect: dialect
+                .map(|dialect| if self.is_wrapped { "bedrock-invoke" } else { (dialect.name)(&seen) }),
             text_chars: Some(if dialect.is_some() { seen.text_chars } else { self.unknown_chars }),
             events,
-            unread: None,
+            unread: self.unread,
             is_finished,
             seen,
         }
@@ -178,4 +213,54 @@ impl sse::Sink for Reader {
     fn error_line(&mut self) {
         self.fold.seen.error = true;
     }
+}
+
+impl aws::Sink for Reader {
+    fn message(&mut self, message: aws::Message<'_>) {
+        self.events = self.events.saturating_add(1);
+        if message.message_type != b"event" {
+            self.fold.seen.error = true;
+        } else if message.event_type == b"chunk" {
+            self.is_wrapped = true;
+            let mut unwrap = Unwrap::default();
+            Scanner::default().push(&WRAPPED, message.payload, &mut unwrap);
+            self.message_payload(&unwrap.bytes);
+        } else {
+            self.message_payload(message.payload);
+        }
+    }
+
+    fn unread(&mut self) {
+        self.events = self.events.saturating_add(1);
+        self.unread = Some(Unread::TooLong);
+    }
+}
+
+/// Where an invoke message holds the model's document, in base64.
+static WRAPPED: LazyLock<Table<Wrapped>> = LazyLock::new(|| Table::compile([("bytes", Wrapped)]));
+
+#[derive(Clone, Copy)]
+struct Wrapped;
+
+impl json::Field for Wrapped {
+    fn is_text(self) -> bool {
+        true
+    }
+}
+
+/// The document of one message, which is no longer than that.
+#[derive(Default)]
+struct Unwrap {
+    decoder: base64::Decoder,
+    bytes: Vec<u8>,
+}
+
+impl json::Sink<Wrapped> for Unwrap {
+    fn value(&mut self, _: Wrapped, value: Value<'_>) {
+        if let Value::Text(piece) = value {
+            self.decoder.push(piece, &mut self.bytes);
+        }
+    }
+
+    fn document(&mut self) {}
 }

@@ -13,4 +13,5 @@ mod docs;
 mod filter;
 mod host;
 mod route;
+mod streams;
 mod tidy;

@@ -1,0 +1,29 @@
+//! Ollama's `/api/chat` and `/api/generate`, as lines and whole.
+
+use std::sync::LazyLock;
+
+use super::{Dialect, Field, Table, no_kinds, seen::common_finish};
+
+pub(super) static DIALECT: Dialect = Dialect {
+    name: |_| "ollama",
+    marks: &["done", "eval_count"],
+    table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
+    finish: common_finish,
+    kind: no_kinds,
+    is_finished: |seen| Some(seen.is_done()),
+};
+
+const PATHS: &[(&str, Field)] = &[
+    ("message.content", Field::Text(0)),
+    ("message.thinking", Field::Reasoning),
+    ("message.tool_calls[]", Field::Call),
+    ("message.tool_calls[].function.name", Field::CallStart),
+    ("message.tool_calls[].function.arguments", Field::CallArguments),
+    ("response", Field::Text(0)),
+    ("thinking", Field::Reasoning),
+    ("done", Field::Done),
+    ("done_reason", Field::Finish),
+    ("prompt_eval_count", Field::InputTokens),
+    ("eval_count", Field::OutputTokens),
+    ("error", Field::Error),
+];

@@ -1,0 +1,211 @@
+//! The facts of a response so far.
+
+use super::arguments::{Arguments, Piece};
+use crate::label::label_values;
+
+/// Answers of one response whose ends are told apart; those beyond are counted but not awaited.
+const PARTS_MAX: usize = 64;
+/// Tool calls of one response that are told apart.
+pub(super) const CALLS_MAX: usize = 256;
+/// Ranks of [`super::Field::Text`].
+pub(super) const RANKS: usize = 3;
+
+label_values! {
+    /// Why an answer ended. In the order in which one stands for several: the last is told.
+    #[derive(Default)]
+    pub enum Finish {
+        /// No reason was given.
+        #[default]
+        None = "none",
+        /// The model was done.
+        Stop = "stop",
+        /// It wants a tool's result.
+        ToolCalls = "tool_calls",
+        /// Anything else.
+        Other = "other",
+        /// It ran into a limit of tokens.
+        Length = "length",
+        /// A filter cut it off, or the model refused.
+        ContentFilter = "content_filter",
+        /// The server failed.
+        Error = "error",
+    }
+}
+
+/// The words for an end that servers share, whichever dialect they speak.
+pub(super) fn common_finish(word: &[u8]) -> Finish {
+    match word.to_ascii_lowercase().as_slice() {
+        b"" => Finish::None,
+        b"stop" | b"eos" | b"eos_token" | b"stop_sequence" | b"end_turn" => Finish::Stop,
+        b"complete" | b"finish" | b"endoftext" | b"completed" => Finish::Stop,
+        b"length" | b"max_tokens" => Finish::Length,
+        b"tool_calls" | b"tool_call" | b"function_call" | b"tool_use" => Finish::ToolCalls,
+        b"content_filter" | b"content_filtered" | b"safety" | b"refusal" | b"guardrail_intervened" => {
+            Finish::ContentFilter
+        }
+        b"error" => Finish::Error,
+        _ => Finish::Other,
+    }
+}
+
+/// Tokens as the server last reported them; never estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the prompt, as the dialect counts them: some leave out what came from a cache.
+    pub input: Option<u64>,
+    /// Of the prompt, read from a cache.
+    pub cached_input: Option<u64>,
+    /// Of the answer, as the dialect counts them: some leave out reasoning.
+    pub output: Option<u64>,
+    /// Spent on reasoning.
+    pub reasoning: Option<u64>,
+}
+
+/// What has been seen of one of the names under which text can come.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Voice {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// The name, without text.
+    Silent,
+    /// Text.
+    Speaking,
+}
+
+/// The facts so far.
+#[derive(Default)]
+pub struct Seen {
+    /// Unicode scalar values of assistant text, over all answers.
+    pub text_chars: u64,
+    /// Of text with which the model refused.
+    pub refusal_chars: u64,
+    /// Deltas that carried text, reasoning or a tool call.
+    pub deltas: u64,
+    /// Tool calls begun.
+    pub tool_calls: u64,
+    /// As last reported.
+    pub usage: Usage,
+    /// The server reported an error in the body.
+    pub error: bool,
+    /// A filter blocked the request or the answer.
+    pub blocked: bool,
+    /// The last delta ended a tool call: its arguments are complete.
+    pub is_call_finished: bool,
+    pub(super) done: bool,
+    pub(super) voices: [Voice; RANKS],
+    /// Characters of the answer as it was last sent whole.
+    pub(super) so_far_chars: u64,
+    parts_begun: u64,
+    finishes: Finishes,
+    calls: Vec<Call>,
+}
+
+struct Finishes([Finish; PARTS_MAX]);
+
+impl Default for Finishes {
+    fn default() -> Finishes {
+        Finishes([Finish::None; PARTS_MAX])
+    }
+}
+
+/// A tool call, known by its place and id.
+struct Call {
+    part: u64,
+    index: u64,
+    id_hash: Option<u64>,
+    arguments: Arguments,
+}
+
+/// One tool call, or a piece of one, in one part.
+#[derive(Default)]
+pub(super) struct CallPiece {
+    pub(super) index: Option<u64>,
+    pub(super) id_hash: Option<u64>,
+    pub(super) place: CallPlace,
+    pub(super) arguments: Piece,
+}
+
+/// How it is told which call a piece belongs to.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum CallPlace {
+    /// By answer, place and id.
+    #[default]
+    Told,
+    /// It begins a new one.
+    New,
+    /// It continues the last one.
+    Last,
+}
+
+impl Seen {
+    /// Whether the end of the stream was announced (`[DONE]`).
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether answers have begun and each of them has ended.
+    pub fn is_each_part_finished(&self) -> bool {
+        let ends = (0..).zip(&self.finishes.0).filter(|(_, finish)| **finish != Finish::None);
+        let finished = ends.fold(0, |bits, (part, _)| bits | bit(part));
+        self.parts_begun != 0 && self.parts_begun & !finished == 0
+    }
+
+    /// Why the response ended; of several answers' reasons the most telling.
+    pub fn finish(&self) -> Finish {
+        self.finishes.0.iter().copied().max().unwrap_or_default()
+    }
+
+    /// What has been seen of the text of this rank.
+    pub fn voice(&self, rank: u8) -> Voice {
+        self.voices.get(usize::from(rank)).copied().unwrap_or_default()
+    }
+
+    /// An answer has begun.
+    pub(super) fn begin_part(&mut self, part: u64) {
+        self.parts_begun |= bit(part);
+    }
+
+    /// An answer has ended, for this reason.
+    pub(super) fn end_part(&mut self, part: u64, finish: Finish) {
+        self.begin_part(part);
+        let slot = usize::try_from(part).ok().and_then(|part| self.finishes.0.get_mut(part));
+        if let Some(slot) = slot {
+            *slot = finish;
+        }
+    }
+
+    /// Counts a call unless it is a further piece of one that is known.
+    pub(super) fn call(&mut self, part: u64, index: u64, piece: &CallPiece) {
+        let id_hash = piece.id_hash;
+        let here = |call: &&mut Call| call.part == part && call.index == index;
+        let mut calls = self.calls.iter_mut().rev();
+        let known = match (piece.place, id_hash) {
+            (CallPlace::New, _) => None,
+            (CallPlace::Last, _) => calls.next(),
+            (CallPlace::Told, None) => calls.find(here),
+            (CallPlace::Told, Some(_)) => {
+                calls.filter(here).find(|call| call.id_hash.is_none() || call.id_hash == id_hash)
+            }
+        };
+        if let Some(call) = known {
+            call.id_hash = call.id_hash.or(id_hash);
+            call.arguments.extend(&piece.arguments);
+            self.is_call_finished = call.arguments.is_complete();
+            return;
+        }
+        let mut arguments = Arguments::default();
+        arguments.extend(&piece.arguments);
+        self.is_call_finished = arguments.is_complete();
+        if piece.place != CallPlace::Last {
+            self.tool_calls = self.tool_calls.saturating_add(1);
+        }
+        if self.calls.len() < CALLS_MAX {
+            self.calls.push(Call { part, index, id_hash, arguments });
+        }
+    }
+}
+
+fn bit(part: u64) -> u64 {
+    u32::try_from(part).ok().and_then(|part| 1_u64.checked_shl(part)).unwrap_or(0)
+}

@@ -1,0 +1,51 @@
+//! A small buffer for tokens that came in pieces.
+
+use super::SHORT_BYTES_MAX;
+
+/// Up to [`SHORT_BYTES_MAX`] bytes of a token that did not come in one piece.
+pub(super) struct Short {
+    bytes: [u8; SHORT_BYTES_MAX],
+    len: usize,
+    /// More came than fits.
+    cut: bool,
+}
+
+impl Default for Short {
+    fn default() -> Short {
+        Short { bytes: [0; SHORT_BYTES_MAX], len: 0, cut: false }
+    }
+}
+
+impl Short {
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+        self.cut = false;
+    }
+
+    pub(super) fn extend(&mut self, more: &[u8]) {
+        for &byte in more {
+            match self.bytes.get_mut(self.len) {
+                Some(slot) => {
+                    *slot = byte;
+                    self.len = self.len.saturating_add(1);
+                }
+                None => {
+                    self.cut = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
