@@ -22,7 +22,7 @@ mod seen;
 use std::sync::LazyLock;
 
 pub use fold::Fold;
-pub use seen::{Finish, Seen, Usage, Voice};
+pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 
 use crate::json::{self, Scanner, Table, Value};
 
@@ -103,6 +103,8 @@ pub enum Field {
     ReasoningTokens,
     /// Present and not null: the server reports a failure.
     Error,
+    /// The name of the model, or of the model's version, that answered.
+    Model,
 }
 
 impl json::Field for Field {

@@ -63,6 +63,7 @@ catalogue! {
     Tokens: Counter "llm_tokens_total" ["llm_token" = TOKENS], "Tokens as the server reported them, never estimated.";
     UsageMissing: Counter "llm_usage_missing_total", "Complete responses of a known dialect that reported no output tokens.";
     Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be read, by why.";
+    VersionMismatches: Counter "llm_version_mismatch_total", "Responses whose model names itself as another version of the rollout.";
     ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, spread over shards by their key.";
     ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Of these, refusals.";
     ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Of these, failures of the server or on the way to it.";
@@ -190,7 +191,12 @@ pub fn decided(decision: &Decision) -> Update {
 }
 
 /// What a response adds. Counters that would not change are left out.
-pub fn observed(decision: &Decision, observation: &Observation, mut emit: impl FnMut(Update)) {
+pub fn observed(
+    config: &Config,
+    decision: &Decision,
+    observation: &Observation,
+    mut emit: impl FnMut(Update),
+) {
     let mut put = |metric, label, value: u64| {
         let update = update(metric, label, value);
         if value > 0 || update.kind == Kind::Histogram {
@@ -217,6 +223,7 @@ pub fn observed(decision: &Decision, observation: &Observation, mut emit: impl F
     if let Some(unread) = observation.unread {
         put(Metric::Unread, unread as usize, 1);
     }
+    put(Metric::VersionMismatches, 0, u64::from(names_another(config, decision, observation)));
     if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {
         put(Metric::ShardRequests, shard, 1);
         put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
@@ -257,6 +264,15 @@ pub fn observed(decision: &Decision, observation: &Observation, mut emit: impl F
     if let Some(tokens) = usage.input {
         put(Metric::InputTokens, 0, tokens);
     }
+}
+
+/// Whether the response says that another version answered than the one it was routed to.
+fn names_another(config: &Config, decision: &Decision, observation: &Observation) -> bool {
+    let (Some(model), Some(rollout)) = (&observation.model, config.rollouts.get(decision.rollout)) else {
+        return false;
+    };
+    let named = rollout.versions.iter().position(|version| version.name.as_bytes() == model.as_slice());
+    named.is_some_and(|named| named != decision.version)
 }
 
 fn update(metric: Metric, label: usize, value: u64) -> Update {

@@ -108,6 +108,8 @@ pub struct Observation {
     pub events: Option<u64>,
     /// Why it, or a part of it, could not be read.
     pub unread: Option<Unread>,
+    /// The name of the model that answered, if it was said.
+    pub model: Option<Vec<u8>>,
     /// When it came.
     pub timing: Timing,
 }
@@ -218,6 +220,7 @@ impl Observer {
             error: is_error,
             events: facts.events,
             unread: facts.unread,
+            model: Some(seen.model).filter(|model| !model.is_empty()),
             timing: self.timing,
         }
     }

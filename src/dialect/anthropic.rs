@@ -32,6 +32,8 @@ pub(super) static COMPLETE: Dialect = Dialect {
         Table::compile([
             ("completion", Field::Text(0)),
             ("stop_reason", Field::Finish),
+            ("model", Field::Model),
+            ("message.model", Field::Model),
             ("error", Field::Error),
         ])
     }),

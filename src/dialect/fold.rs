@@ -4,7 +4,7 @@
 //! counted when they close, so that the order of the keys in them does not matter.
 
 use super::seen::{CALLS_MAX, CallPiece, CallPlace, RANKS};
-use super::{Dialect, Field, Finish, Kind, Seen, Voice};
+use super::{Dialect, Field, Finish, Kind, Opening, Seen, Voice};
 use crate::json::{self, Value, chars};
 
 /// The place of the one call that the API before tools could make.
@@ -20,6 +20,9 @@ struct Block {
     so_far_chars: Option<u64>,
     refusal_chars: u64,
     has_reasoning: bool,
+    /// The first characters of the text of the lowest rank, while they are wanted.
+    opening: Opening,
+    opening_rank: u8,
     /// The block as a tool call, if its kind says so.
     call: CallPiece,
     /// Tool calls in it, at most [`CALLS_MAX`].
@@ -51,11 +54,28 @@ impl Block {
         *count = count.saturating_add(chars(piece));
     }
 
+    /// Keeps the beginning of what may be the answer's text.
+    fn open_with(&mut self, field: Field, piece: &[u8]) {
+        let rank = match field {
+            Field::Text(rank) => rank,
+            Field::KindText | Field::TextSoFar => 0,
+            _ => return,
+        };
+        if rank < self.opening_rank || self.opening.as_bytes().is_empty() {
+            self.opening.clear();
+            self.opening_rank = rank;
+        }
+        if rank == self.opening_rank {
+            self.opening.extend(piece);
+        }
+    }
+
     /// Gives what was gathered the meaning that the kind says.
     fn settle(&mut self) {
         let kind_chars = std::mem::take(&mut self.kind_chars);
         match self.kind {
-            Kind::Plain | Kind::Done | Kind::Error => {}
+            Kind::Plain | Kind::Done | Kind::Error if kind_chars == 0 => {}
+            Kind::Plain | Kind::Done | Kind::Error => self.opening.clear(),
             Kind::Text => {
                 let [first, ..] = &mut self.text_chars;
                 *first = first.saturating_add(kind_chars);
@@ -65,7 +85,10 @@ impl Block {
                 self.has_reasoning |= kind_chars > 0 || self.text_chars.iter().any(|&chars| chars > 0);
                 self.silence();
             }
-            Kind::Refusal => self.refusal_chars = self.refusal_chars.saturating_add(kind_chars),
+            Kind::Refusal => {
+                self.refusal_chars = self.refusal_chars.saturating_add(kind_chars);
+                self.opening.clear();
+            }
             Kind::Call => {
                 let call = std::mem::take(&mut self.call);
                 self.push_call(call);
@@ -81,6 +104,7 @@ impl Block {
     }
 
     fn silence(&mut self) {
+        self.opening.clear();
         self.text_chars = [0; RANKS];
         self.has_text = [false; RANKS];
     }
@@ -102,6 +126,7 @@ impl Block {
         }
         self.refusal_chars = self.refusal_chars.saturating_add(inner.refusal_chars);
         self.has_reasoning |= inner.has_reasoning;
+        self.opening.extend(inner.opening.as_bytes());
         for call in inner.calls {
             self.push_call(call);
         }
@@ -131,6 +156,7 @@ pub struct Fold {
     /// Parts of this document closed so far: the index of one that does not say it.
     position: u64,
     documents: u64,
+    wants_opening: bool,
 }
 
 impl Fold {
@@ -142,6 +168,11 @@ impl Fold {
     /// The dialect, once it is known.
     pub fn dialect(&self) -> Option<&'static Dialect> {
         self.dialect
+    }
+
+    /// Keeps the answer's first characters from now on.
+    pub fn want_opening(&mut self) {
+        self.wants_opening = true;
     }
 
     /// Complete documents so far.
@@ -227,6 +258,12 @@ impl Fold {
         }
         seen.text_chars = seen.text_chars.saturating_add(text_chars);
         seen.refusal_chars = seen.refusal_chars.saturating_add(block.refusal_chars);
+        if index == 0 {
+            if block.so_far_chars.is_some() {
+                seen.opening.clear();
+            }
+            seen.opening.extend(block.opening.as_bytes());
+        }
         if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
             seen.deltas = seen.deltas.saturating_add(1);
             seen.is_call_finished = false;
@@ -300,6 +337,7 @@ impl Fold {
             Field::Error => self.seen.error = true,
             Field::Blocked => self.block_answer(),
             Field::Done => self.seen.done = true,
+            Field::Model if self.seen.model.is_empty() => self.seen.model = word.to_vec(),
             _ => {}
         }
     }
@@ -349,7 +387,12 @@ impl json::Sink<Field> for Fold {
     fn value(&mut self, field: Field, value: Value<'_>) {
         match value {
             Value::Text(piece) if field == Field::CallArguments => self.open_call().arguments.push(piece),
-            Value::Text(piece) => self.open_block().text(field, piece),
+            Value::Text(piece) => {
+                if self.wants_opening && self.seen.opening.is_open() {
+                    self.open_block().open_with(field, piece);
+                }
+                self.open_block().text(field, piece);
+            }
             Value::Scalar(word) => self.scalar(field, word),
             Value::Short(word) => self.short(field, word),
             Value::Open => self.open(field),

@@ -87,6 +87,8 @@ const PATHS: &[(&str, Field)] = &[
     ("usageMetadata.candidatesTokenCount", Field::OutputTokens),
     ("usageMetadata.cachedContentTokenCount", Field::CachedInputTokens),
     ("usageMetadata.thoughtsTokenCount", Field::ReasoningTokens),
+    ("modelVersion", Field::Model),
+    ("response.modelVersion", Field::Model),
     ("error", Field::Error),
     ("response.candidates[]", Field::Part),
     ("response.candidates[].index", Field::PartIndex),

@@ -56,6 +56,7 @@ pub(super) static TRITON: Dialect = Dialect {
             ("text_output", Field::Text(0)),
             ("text_output[]", Field::Text(0)),
             ("outputs[].data[]", Field::Text(1)),
+            ("model_version", Field::Model),
             ("error", Field::Error),
         ])
     }),

@@ -25,5 +25,6 @@ const PATHS: &[(&str, Field)] = &[
     ("done_reason", Field::Finish),
     ("prompt_eval_count", Field::InputTokens),
     ("eval_count", Field::OutputTokens),
+    ("model", Field::Model),
     ("error", Field::Error),
 ];

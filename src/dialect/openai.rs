@@ -85,6 +85,7 @@ const PATHS: &[(&str, Field)] = &[
     ("choices[].usage.cached_tokens", Field::CachedInputTokens),
     ("choices[].usage.prompt_tokens_details.cached_tokens", Field::CachedInputTokens),
     ("choices[].usage.completion_tokens_details.reasoning_tokens", Field::ReasoningTokens),
+    ("model", Field::Model),
     ("error", Field::Error),
     ("choices[].error", Field::Error),
 ];

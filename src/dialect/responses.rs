@@ -70,6 +70,8 @@ const PATHS: &[(&str, Field)] = &[
     ("output[].content[].refusal", Field::Refusal),
     ("status", Field::Finish),
     ("incomplete_details.reason", Field::Finish),
+    ("model", Field::Model),
+    ("response.model", Field::Model),
     ("error", Field::Error),
     ("usage.input_tokens", Field::InputTokens),
     ("usage.output_tokens", Field::OutputTokens),

@@ -7,6 +7,8 @@ use crate::label::label_values;
 const PARTS_MAX: usize = 64;
 /// Tool calls of one response that are told apart.
 pub(super) const CALLS_MAX: usize = 256;
+/// Characters of an answer that tell whether it is a refusal.
+pub const OPENING_CHARS_MAX: u64 = 240;
 /// Ranks of [`super::Field::Text`].
 pub(super) const RANKS: usize = 3;
 
@@ -90,6 +92,10 @@ pub struct Seen {
     pub error: bool,
     /// A filter blocked the request or the answer.
     pub blocked: bool,
+    /// The name of the model that answered, if it was said.
+    pub model: Vec<u8>,
+    /// The answer's first characters, at most [`OPENING_CHARS_MAX`], if they are wanted.
+    pub opening: Opening,
     /// The last delta ended a tool call: its arguments are complete.
     pub is_call_finished: bool,
     pub(super) done: bool,
@@ -99,6 +105,41 @@ pub struct Seen {
     parts_begun: u64,
     finishes: Finishes,
     calls: Vec<Call>,
+}
+
+/// How an answer begins.
+#[derive(Default)]
+pub struct Opening {
+    text: Vec<u8>,
+    chars: u64,
+}
+
+impl Opening {
+    /// Its bytes, perhaps cut inside a character.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Whether there is room for more.
+    pub(super) fn is_open(&self) -> bool {
+        self.chars < OPENING_CHARS_MAX
+    }
+
+    /// Takes what there is room for.
+    pub(super) fn extend(&mut self, text: &[u8]) {
+        for &byte in text {
+            let is_start = byte & 0xC0 != 0x80;
+            if is_start && !self.is_open() {
+                return;
+            }
+            self.chars = self.chars.saturating_add(u64::from(is_start));
+            self.text.push(byte);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Opening::default();
+    }
 }
 
 struct Finishes([Finish; PARTS_MAX]);

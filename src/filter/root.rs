@@ -53,7 +53,7 @@ impl Root {
 
     pub(super) fn count_observation(&self, decision: &Decision, observation: &Observation) {
         let start = self.blocks.start(decision);
-        metrics::observed(decision, observation, |update| self.apply(start, update));
+        metrics::observed(&self.config, decision, observation, |update| self.apply(start, update));
     }
 
     fn apply(&self, start: usize, update: Update) {

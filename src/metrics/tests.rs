@@ -74,10 +74,10 @@ fn an_observation_hits_its_series_and_no_others() {
     let mut observer = Observer::new(head, 0, 2_000);
     let stream: &[u8] = include_bytes!("../../tests/data/streams/chat-stream.sse");
     observer.push(12_400, stream);
-    let observation = observer.finish(End::Complete, 20_000);
+    let observation = Observation { model: Some(b"v1".to_vec()), ..observer.finish(End::Complete, 20_000) };
     let decision = decision(0, 1, true);
     let mut found = Vec::new();
-    observed(&decision, &observation, |update| {
+    observed(&config(), &decision, &observation, |update| {
         let name = series(&decision, &update);
         let (metric, labels) = name.split_once('.').unwrap();
         let label = labels.split(";.;").nth(3).unwrap().to_string();
@@ -102,6 +102,7 @@ llm_time_to_first_token_ms  12
 llm_time_to_first_token_ms_squared_total  144
 llm_time_to_first_token_ms_total  12
 llm_tokens_total llm_token=.=input 9
-llm_tokens_total llm_token=.=output 7";
+llm_tokens_total llm_token=.=output 7
+llm_version_mismatch_total  1";
     assert_eq!(found.join("\n"), expected);
 }
