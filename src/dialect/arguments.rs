@@ -17,7 +17,7 @@ enum State {
 pub(super) struct Arguments {
     state: State,
     /// Containers open.
-    depth: i64,
+    depth: i32,
     is_begun: bool,
 }
 

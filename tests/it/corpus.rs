@@ -45,7 +45,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     if path.is_dir() {
         return Some(path);
@@ -55,9 +55,9 @@ fn corpus() -> Option<PathBuf> {
     None
 }
 
-type Row = BTreeMap<String, String>;
+pub(crate) type Row = BTreeMap<String, String>;
 
-fn rows(corpus: &std::path::Path) -> Vec<Row> {
+pub(crate) fn rows(corpus: &std::path::Path) -> Vec<Row> {
     let index = std::fs::read_to_string(corpus.join("INDEX.tsv")).unwrap();
     let mut lines = index.lines();
     let header: Vec<&str> = lines.next().unwrap().split('\t').collect();

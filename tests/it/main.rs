@@ -12,6 +12,7 @@ mod corpus;
 mod docs;
 mod filter;
 mod host;
+mod memory;
 mod route;
 mod streams;
 mod tidy;

@@ -1,0 +1,126 @@
+//! What one stream keeps, whatever is sent: counted by an allocator of the tests' own.
+
+#![expect(unsafe_code, reason = "a global allocator is unsafe to write")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use llm_canary::observe::{End, Head, Observer};
+
+use crate::corpus;
+
+/// What a stream may keep at any moment. Named in the README and in docs.
+const STREAM_BYTES_MAX: isize = 64 * 1024;
+
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    // Gone when the thread ends, where nothing is measured.
+    let _ = LIVE.try_with(|live| {
+        live.set(live.get() + bytes);
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
+    });
+}
+
+// SAFETY: passes everything on to the system's allocator, and counts.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most that a stream of these chunks kept at any moment.
+fn peak_bytes<'a>(content_type: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> isize {
+    let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
+    let before = LIVE.get();
+    PEAK.set(before);
+    let mut observer = Box::new(Observer::new(head, 0, 0));
+    chunks.into_iter().for_each(|chunk| observer.push(0, chunk));
+    observer.finish(End::Complete, 0);
+    PEAK.get() - before
+}
+
+#[test]
+fn a_recorded_stream_keeps_little() {
+    let Some(corpus) = corpus::corpus() else { return };
+    let mut worst = (0, String::new());
+    for row in corpus::rows(&corpus) {
+        let bytes = std::fs::read(corpus.join(&row["file"])).unwrap();
+        for size in [bytes.len().max(1), 1000] {
+            let peak = peak_bytes(&row["content_type"], bytes.chunks(size));
+            worst = worst.max((peak, row["file"].clone()));
+        }
+    }
+    eprintln!("the recording that keeps most: {} bytes, {}", worst.0, worst.1);
+    assert!(worst.0 <= STREAM_BYTES_MAX);
+}
+
+#[test]
+fn no_stream_keeps_more_than_its_share() {
+    const COUNT: usize = 100_000;
+    let times = |piece: &str, count: usize| piece.repeat(count).into_bytes();
+    let join = |parts: &[&[u8]]| parts.concat();
+    let call = |id: usize| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":{id},\"delta\":{{\"tool_calls\":[{{\"index\":{id},\"id\":\"{id}\"}}]}}}}]}}\n\n"
+        )
+    };
+    let calls: String = (0..COUNT / 10).map(call).collect();
+    let many_calls: String = (0..COUNT / 10).map(|id| format!("{{\"id\":\"{id}\"}},")).collect();
+    let many_calls = format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{many_calls}");
+    let cases: [(&str, &str, Vec<u8>); 14] = [
+        ("an endless line", "text/event-stream", join(&[b"data: ", &times("x", COUNT * 100)])),
+        ("an endless field name", "text/event-stream", times("d", COUNT * 100)),
+        ("an endless type", "text/event-stream", join(&[b"event: ", &times("x", COUNT * 10)])),
+        ("an endless event", "text/event-stream", times("data: {\"a\":1}\n", COUNT * 10)),
+        ("a million tiny events", "text/event-stream", times("data:\n\n", COUNT * 10)),
+        ("a million comments", "text/event-stream", times(":\n", COUNT * 10)),
+        (
+            "an endless text",
+            "text/event-stream",
+            join(&[b"data: {\"choices\":[{\"delta\":{\"content\":\"", &times("é", COUNT * 10)]),
+        ),
+        ("many calls", "text/event-stream", calls.into_bytes()),
+        ("many calls in one event", "text/event-stream", many_calls.into_bytes()),
+        ("deep arrays", "application/json", times("[", COUNT * 10)),
+        ("deep objects", "application/json", times("{\"choices\":", COUNT)),
+        ("a long key", "application/json", join(&[b"{\"", &times("k", COUNT * 10)])),
+        (
+            "a long number",
+            "application/json",
+            join(&[b"{\"choices\":[],\"model\":", &times("1", COUNT * 10)]),
+        ),
+        ("long messages", "application/vnd.amazon.eventstream", times("\0", COUNT * 10)),
+    ];
+    for (name, content_type, body) in &cases {
+        for size in [1 + body.len() / 50, 4096] {
+            let peak = peak_bytes(content_type, body.chunks(size));
+            assert!(peak <= STREAM_BYTES_MAX, "{name} in chunks of {size}: {peak} bytes");
+        }
+    }
+}
+
+#[test]
+fn streams_leave_nothing_behind() {
+    let stream: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
+    peak_bytes("text/event-stream", [stream]); // tables are compiled once
+    let before = LIVE.get();
+    for _ in 0..1000 {
+        peak_bytes("text/event-stream", stream.chunks(9));
+    }
+    assert_eq!(LIVE.get(), before);
+}
