@@ -135,6 +135,10 @@ class Envoy:
 
     # --- what it says
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def admin(self, path):
         with urllib.request.urlopen(self._admin + path, timeout=5) as answer:
             return answer.read().decode()
