@@ -41,9 +41,10 @@ class EnvoyError(Exception):
 
 
 class Envoy:
-    """`folder` holds all it reads and writes; `ports` says where the shipped bootstrap's clusters listen here."""
+    """`folder` holds all it reads and writes; `ports` says where the shipped bootstrap's clusters listen here, and
+    `options` which of its optional blocks are switched on."""
 
-    def __init__(self, binary, folder, configuration, ports, concurrency=2, edit=None):
+    def __init__(self, binary, folder, configuration, ports, concurrency=2, options=(), edit=None):
         self.folder = Path(folder)
         self.log_path = self.folder / "envoy.log"
         self.access_log_path = self.folder / "access.log"
@@ -53,7 +54,7 @@ class Envoy:
         self._process = None
         self._failures = []  # of processes that are gone
         (self.folder / "ecds").mkdir(parents=True)
-        bootstrap = derive_bootstrap(self.folder / "ecds", ports)
+        bootstrap = derive_bootstrap(self.folder / "ecds", ports, options)
         if edit is not None:
             edit(bootstrap)
         (self.folder / "bootstrap.json").write_text(json.dumps(bootstrap, indent=1))
@@ -222,9 +223,24 @@ class Envoy:
             time.sleep(POLL_S)
 
 
-def derive_bootstrap(ecds_folder, ports):
+def switched_on(text, options):
+    """The bootstrap's text with the blocks between `#-- option: NAME` and `#-- end` uncommented."""
+    lines, inside, found = [], None, set()
+    for line in text.splitlines():
+        marker = line.strip()
+        if marker.startswith("#-- "):
+            inside = marker.removeprefix("#-- option: ")
+            found.add(inside)
+        elif inside in options:
+            line = line.replace("#", "", 1)
+        lines.append(line)
+    assert found >= set(options), f"the bootstrap has no option {set(options) - found}"
+    return "\n".join(lines)
+
+
+def derive_bootstrap(ecds_folder, ports, options=()):
     """The shipped bootstrap with this test's ports and folder. What is to be exchanged must be there."""
-    bootstrap = yaml.safe_load(BOOTSTRAP.read_text())
+    bootstrap = yaml.safe_load(switched_on(BOOTSTRAP.read_text(), options))
     bootstrap["stats_flush_interval"] = f"{FLUSH_S}s"
     bootstrap["admin"]["address"]["socket_address"]["port_value"] = 0
     listener = only_listener(bootstrap)

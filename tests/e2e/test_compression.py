@@ -1,0 +1,243 @@
+"""Responses of servers that compress whatever they were asked: read where Envoy decompresses them first, and otherwise
+passed on untouched and counted as unread."""
+
+import asyncio
+import itertools
+import json
+import zlib
+
+import brotli
+import pytest
+import zstandard
+from harness import SUPPORTED
+from harness.client import request
+from harness.config import config
+from harness.upstream import Ending, cut_at_random, stream, whole
+
+SAID = ["Grüße", ", 世界", " 🚀", *(f" and {n}" for n in range(200)), "."]
+TEXT = "".join(SAID)
+
+
+class Gzip:
+    def __init__(self):
+        self._compressor = zlib.compressobj(wbits=31)
+
+    def compress(self, piece):
+        return self._compressor.compress(piece) + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+
+    def finish(self):
+        return self._compressor.flush()
+
+
+class Brotli:
+    def __init__(self):
+        self._compressor = brotli.Compressor()
+
+    def compress(self, piece):
+        return self._compressor.process(piece) + self._compressor.flush()
+
+    def finish(self):
+        return self._compressor.finish()
+
+
+class Zstd:
+    def __init__(self):
+        self._compressor = zstandard.ZstdCompressor().compressobj()
+
+    def compress(self, piece):
+        return self._compressor.compress(piece) + self._compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+
+    def finish(self):
+        return self._compressor.flush()
+
+
+# By the names that HTTP has for them.
+ENCODINGS = {"gzip": Gzip, "br": Brotli, "zstd": Zstd}
+
+
+def compressed(encoding, pieces):
+    """Each piece as a server writes it that flushes after each."""
+    compressor = ENCODINGS[encoding]()
+    *all_but_last, last = pieces
+    return [*map(compressor.compress, all_but_last), compressor.compress(last) + compressor.finish()]
+
+
+def event(delta=None, finish=None, **fields):
+    choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
+    document = {"object": "chat.completion.chunk", "choices": [choice], **fields}
+    return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
+
+
+USAGE = {"prompt_tokens": 7, "completion_tokens": 204, "total_tokens": 211}
+EVENTS = [event({"role": "assistant", "content": ""}), *(event({"content": piece}) for piece in SAID)]
+EVENTS += [event(finish="stop"), event(usage=USAGE), b"data: [DONE]\n\n"]
+DOCUMENT = json.dumps(
+    {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": TEXT}, "finish_reason": "stop"}],
+        "usage": USAGE,
+    },
+    ensure_ascii=False,
+).encode()
+
+
+def reply(encoding, shape, *more_headers):
+    """(what the server sends, the plain bytes of it)"""
+    fields = {"headers": ((b"content-encoding", encoding.encode()), *more_headers)}
+    if shape == "streamed":
+        return stream(*compressed(encoding, EVENTS), **fields), b"".join(EVENTS)
+    if shape == "streamed, cut anywhere":
+        body = b"".join(compressed(encoding, EVENTS))
+        return stream(*cut_at_random(body, seed=7), **fields), b"".join(EVENTS)
+    return whole(compressed(encoding, [DOCUMENT])[0], **fields), DOCUMENT
+
+
+SHAPES = ["streamed", "streamed, cut anywhere", "whole"]
+
+
+def ask(*headers):
+    return request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", b"it"), *headers])
+
+
+def assert_read(seen):
+    assert seen.by("llm_requests_total", "llm_outcome") == {"complete": 1}
+    assert seen.by("llm_finish_total", "llm_finish") == {"stop": 1}
+    assert seen.by("llm_unread_total", "llm_unread") == {}
+    assert seen.sum("llm_response_chars_total") == len(TEXT)
+    assert seen.by("llm_tokens_total", "llm_token") == {"input": 7, "output": 204}
+
+
+def assert_unread(seen):
+    assert seen.by("llm_requests_total", "llm_outcome") == {"complete": 1}
+    assert seen.by("llm_unread_total", "llm_unread") == {"encoding": 1}
+    assert seen.sum("llm_response_chars_total") == 0
+
+
+@pytest.fixture(scope="module", params=SUPPORTED)
+def version(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def plain_envoy(start_envoy, version):
+    return start_envoy(config(), version=version)
+
+
+@pytest.fixture(scope="module")
+def decompressing_envoy(start_envoy, version):
+    return start_envoy(config(), version=version, options=["decompressor"])
+
+
+@pytest.fixture(scope="module")
+def recompressing_envoy(start_envoy, version):
+    return start_envoy(config(), version=version, options=["decompressor", "compressor"])
+
+
+@pytest.mark.parametrize("shape", ["streamed", "whole"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_without_a_decompressor_the_same_bytes_pass_unread(plain_envoy, client_of, replies, encoding, shape):
+    before = plain_envoy.stats()
+    replies["it"], _ = reply(encoding, shape)
+    exchange = await client_of(plain_envoy).send(ask())
+    assert exchange.complete and exchange.body == replies["it"].body
+    assert exchange.header(b"content-encoding") == encoding.encode()
+    assert_unread(await plain_envoy.counted(1, since=before))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_with_one_they_are_read_and_arrive_plain(decompressing_envoy, client_of, replies, encoding, shape):
+    before = decompressing_envoy.stats()
+    replies["it"], body = reply(encoding, shape)
+    exchange = await client_of(decompressing_envoy).send(ask((b"accept-encoding", b"gzip, br, zstd")))
+    assert exchange.complete and exchange.body == body
+    assert exchange.header(b"content-encoding") is None
+    assert_read(await decompressing_envoy.counted(1, since=before))
+
+
+async def test_plain_responses_are_as_before_beside_a_decompressor(decompressing_envoy, client_of, replies):
+    before = decompressing_envoy.stats()
+    replies["it"] = stream(*EVENTS)
+    exchange = await client_of(decompressing_envoy).send(ask())
+    assert exchange.complete and exchange.body == b"".join(EVENTS)
+    assert_read(await decompressing_envoy.counted(1, since=before))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_decompressed_events_arrive_one_by_one(decompressing_envoy, client_of, replies, encoding):
+    """Each while the server still waits with the next one."""
+    gates = [asyncio.Event() for _ in EVENTS]
+    pieces = compressed(encoding, EVENTS)
+    replies["it"] = stream(
+        *itertools.chain(*zip(pieces, gates)), headers=((b"content-encoding", encoding.encode()),)
+    )
+    connection, exchange = await client_of(decompressing_envoy).start(ask())
+    arrived = 0
+    for piece, gate in zip(EVENTS, gates):
+        arrived += len(piece)
+        await exchange.body_reaches(arrived)
+        gate.set()
+    await exchange.ended()
+    connection.close()
+    assert exchange.complete and exchange.body == b"".join(EVENTS)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_a_compressed_stream_that_is_cut_counts_as_cut(decompressing_envoy, client_of, replies, encoding):
+    """Its end comes by another callback than that of a plain one, and must not be taken for an orderly one."""
+    before, gate = decompressing_envoy.stats(), asyncio.Event()
+    head = EVENTS[:4]
+    pieces = compressed(encoding, EVENTS)[: len(head)]
+    replies["it"] = stream(*pieces, gate, Ending.RESET, headers=((b"content-encoding", encoding.encode()),))
+    connection, exchange = await client_of(decompressing_envoy).start(ask())
+    await exchange.body_reaches(sum(map(len, head)))
+    gate.set()
+    await exchange.ended()
+    connection.close()
+    assert not exchange.complete and exchange.body == b"".join(head)
+    seen = await decompressing_envoy.counted(1, since=before)
+    assert seen.by("llm_requests_total", "llm_outcome") == {"upstream_reset": 1}
+    assert seen.sum("llm_response_chars_total") == len("".join(SAID[:3]))
+
+
+async def test_a_compressed_stream_without_its_last_event_is_truncated(decompressing_envoy, client_of, replies):
+    before = decompressing_envoy.stats()
+    replies["it"] = stream(*compressed("gzip", EVENTS[:4]), headers=((b"content-encoding", b"gzip"),))
+    exchange = await client_of(decompressing_envoy).send(ask())
+    assert exchange.complete and exchange.body == b"".join(EVENTS[:4])
+    seen = await decompressing_envoy.counted(1, since=before)
+    assert seen.by("llm_requests_total", "llm_outcome") == {"truncated": 1}
+
+
+async def test_no_transform_is_respected(decompressing_envoy, client_of, replies):
+    before = decompressing_envoy.stats()
+    replies["it"], _ = reply("gzip", "streamed", (b"cache-control", b"no-cache, no-transform"))
+    exchange = await client_of(decompressing_envoy).send(ask())
+    assert exchange.complete and exchange.body == replies["it"].body
+    assert_unread(await decompressing_envoy.counted(1, since=before))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_client_that_wants_gzip_can_have_it(recompressing_envoy, client_of, replies, shape):
+    """The compressor stands before the filter, which has read the plain text by then; the server spoke brotli."""
+    before = recompressing_envoy.stats()
+    replies["it"], body = reply("br", shape)
+    exchange = await client_of(recompressing_envoy).send(ask((b"accept-encoding", b"gzip")))
+    assert exchange.complete and exchange.header(b"content-encoding") == b"gzip"
+    assert zlib.decompress(bytes(exchange.body), wbits=31) == body
+    assert_read(await recompressing_envoy.counted(1, since=before))
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_what_compresses_well_comes_through_whole(decompressing_envoy, client_of, replies, encoding):
+    """Envoy would take it for a bomb and cut it, with a clean end, if the option did not tell it otherwise."""
+    before = decompressing_envoy.stats()
+    text = "the same again. " * 200_000
+    document = DOCUMENT.replace(json.dumps(TEXT, ensure_ascii=False).encode(), json.dumps(text).encode())
+    [body] = compressed(encoding, [document])
+    assert len(document) > 400 * len(body)
+    replies["it"] = whole(body, headers=((b"content-encoding", encoding.encode()),))
+    exchange = await client_of(decompressing_envoy).send(ask())
+    assert exchange.complete and len(exchange.body) == len(document) and exchange.body == document
+    seen = await decompressing_envoy.counted(1, since=before)
+    assert seen.sum("llm_response_chars_total") == len(text)
