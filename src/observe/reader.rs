@@ -88,6 +88,9 @@ impl Reader {
             }
             None => {
                 self.document_chars = chars(&held);
+                if self.is_passed_over {
+                    self.unread = Some(Unread::TooLong);
+                }
                 self.scanner.push(&COMMON, &held, &mut self.fold);
             }
         }
