@@ -6,8 +6,8 @@ use super::short::Short;
 use super::table::{self, NodeId};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
 
-/// Runs shorter than this are searched byte by byte: a call of `memchr` costs more.
-const SHORT_RUN_BYTES: usize = 16;
+/// So far a string's end is looked for in words; a call of `memchr` costs more than most strings are long.
+const NEAR_WORDS: usize = 4;
 
 /// What the next byte can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
                 self.scanner.short.clear();
                 self.scanner.state = State::Scalar;
-                rest
+                self.scalar(rest)
             }
             _ => self.broken(),
         }
@@ -232,10 +232,13 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                 self.scanner.state = State::Value;
                 after
             }
-            (b',', Some(_)) => {
-                self.scanner.state = State::Key;
-                after
-            }
+            (b',', Some(_)) => match after.split_first() {
+                Some((b'"', key)) => self.begin_string(Role::Key, key),
+                _ => {
+                    self.scanner.state = State::Key;
+                    after
+                }
+            },
             (b']', Some(Frame { is_array: true, .. })) | (b'}', Some(Frame { is_array: false, .. })) => {
                 self.close(after)
             }
@@ -248,7 +251,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
         self.scanner.high = None;
         self.scanner.short.clear();
         self.scanner.state = State::String;
-        after
+        self.string(after)
     }
 
     /// Inside a string: takes all bytes up to its end or the next escape.
@@ -269,7 +272,13 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             self.text(run);
             self.end_buffered_string();
         }
-        after
+        match after {
+            // The common case, without going round.
+            [b':', byte, ..] if self.scanner.state == State::Colon && !byte.is_ascii_whitespace() => {
+                self.value(*byte, after.get(1..).unwrap_or_default())
+            }
+            _ => after,
+        }
     }
 
     /// A piece of the string's text, unescaped.
@@ -419,9 +428,23 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
 
 /// Bytes up to the next quote or backslash, or all of them.
 fn run_length(bytes: &[u8]) -> usize {
-    let near = bytes.get(..SHORT_RUN_BYTES).unwrap_or(bytes);
-    near.iter()
-        .position(|byte| matches!(byte, b'"' | b'\\'))
-        .or_else(|| memchr2(b'"', b'\\', bytes))
-        .unwrap_or(bytes.len())
+    let mut at = 0_usize;
+    for chunk in bytes.chunks_exact(size_of::<u64>()).take(NEAR_WORDS) {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        let found = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
+        if found != 0 {
+            return at.saturating_add((found.trailing_zeros() / u8::BITS) as usize);
+        }
+        at = at.saturating_add(size_of::<u64>());
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at.saturating_add(memchr2(b'"', b'\\', rest).unwrap_or(rest.len()))
+}
+
+/// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
+fn bytes_equal(word: u64, wanted: u8) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+    let differences = word ^ u64::from_le_bytes([wanted; 8]);
+    differences.wrapping_sub(ONES) & !differences & HIGHS
 }
