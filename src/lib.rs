@@ -24,5 +24,6 @@ pub mod key;
 mod label;
 pub mod metrics;
 pub mod observe;
+pub mod refusal;
 pub mod route;
 pub mod split;

@@ -13,6 +13,7 @@ mod docs;
 mod filter;
 mod host;
 mod memory;
+mod refusals;
 mod route;
 mod streams;
 mod tidy;

@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("json", &[]),
     ("framing", &[]),
     ("dialect", &["json", "label"]),
+    ("refusal", &[]),
     ("observe", &["dialect", "framing", "json", "label"]),
     ("metrics", &["bucket", "config", "observe", "route"]),
 ];

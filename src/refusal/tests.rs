@@ -1,0 +1,186 @@
+use proptest::prelude::*;
+
+use super::phrases::CLASSES;
+use super::words::{Words, is_sign};
+use super::{LIST_HASH, OPENING_CHARS_MAX, is_refusal, list_hash};
+
+#[track_caller]
+fn check(expected: bool, texts: &[&str]) {
+    for text in texts {
+        assert_eq!(is_refusal(text.as_bytes()), expected, "{text}");
+    }
+}
+
+#[test]
+fn openers_inability_and_verb() {
+    check(
+        true,
+        &[
+            "I can't help with that.",
+            "I’m sorry, but I can’t assist with that request.",
+            "  **Sorry** -- I cannot   provide that.",
+            "\"I'm unable to discuss this.\"",
+            "As an AI language model, I am not able to generate such content.",
+            "I understand that this is urgent. However, I won't write the letter for you.",
+            "That request is about somebody's medical file, and I can't share it.",
+            "This request goes against my guidelines.",
+            "Es tut mir leid, aber ich kann Ihnen dabei nicht helfen.",
+            "Lo siento, pero no puedo ayudarte con eso.",
+            "抱歉，我无法提供这些信息。",
+        ],
+    );
+}
+
+#[test]
+fn what_only_looks_like_a_refusal() {
+    check(
+        false,
+        &[
+            "",
+            "I can help with that.",
+            "That's something I can help with!",
+            "This is something I'm able to explain.",
+            "It is possible for me to share the file.",
+            "I do have access to the file. It says:",
+            "This is outside my house, at noon.",
+            "I can't wait to help!",
+            "I can't help but smile at this question.",
+            "I cannot recommend it enough.",
+            "I'm sorry for the delay. Here it is:",
+            "I don't know.",
+            "Unable to parse the file: please provide valid JSON.",
+            "\"I can't help you,\" she said.",
+            "He said \"I'm sorry, I can't help you\" and left.",
+            "You can't divide by zero.",
+            "The nurse cannot provide the drug without a prescription.",
+            "Ich kann es kaum erwarten.",
+        ],
+    );
+}
+
+/// An answer that follows all the same is an answer; help of another kind is not.
+#[test]
+fn a_disclaimer_is_no_refusal_but_a_partial_one_is() {
+    check(false, &["I can't access live data, but as of last year it was 12 %."]);
+    check(true, &["I can't access live data, but I can explain how the index works."]);
+    check(true, &["I can't access live data. Please look it up."]);
+    check(false, &["I can't give legal advice, but most leases allow it."]);
+    check(true, &["I can't give legal advice. Please ask a lawyer."]);
+}
+
+/// The notation of `pattern.rs`: words in the form in which texts are read, and classes that exist.
+#[test]
+fn the_list_is_well_formed() {
+    let is_class = |atom: &str| atom.starts_with(|c: char| c.is_ascii_uppercase());
+    let exists = |name: &str| CLASSES.iter().filter(|(class, _)| *class == name).count() == 1;
+    let mut used = vec!["OPENING", "CLAUSE_END", "REFUSAL"];
+    for (class, phrases) in CLASSES {
+        assert!(exists(class), "{class} is there twice");
+        for phrase in phrases.split('|') {
+            let atoms: Vec<&str> = phrase.split(' ').collect();
+            assert!(!atoms.contains(&""), "{class}: {phrase:?}");
+            assert!(is_class(atoms[0]) || !atoms[0].ends_with(['?', '*']), "{class}: {phrase}");
+            for atom in atoms {
+                let name = atom.trim_start_matches('!').trim_end_matches(['?', '*']);
+                if is_class(name) {
+                    assert!(exists(name), "{class}: no class {name}");
+                    used.push(name);
+                } else if !["..", "...", ".", ",", ":"].contains(&name) {
+                    let word = name.trim_end_matches('-');
+                    let read = Words::read(word.as_bytes());
+                    let signs = if word.starts_with(is_sign) { word.chars().count() } else { 1 };
+                    let folded: Vec<u8> = (0..signs).flat_map(|i| read.word(i).to_vec()).collect();
+                    assert!(read.count() == signs && folded == word.as_bytes(), "{class}: {atom:?}");
+                }
+            }
+        }
+    }
+    for (class, _) in CLASSES {
+        assert!(used.contains(class), "{class} is used nowhere");
+    }
+}
+
+#[test]
+fn the_hash_is_shown_as_eight_digits() {
+    assert_eq!(list_hash().len(), 8);
+    assert_eq!(u32::from_str_radix(&list_hash(), 16), Ok(LIST_HASH));
+}
+
+/// Pieces of refusals and of what is none, in any order.
+fn openings() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "I",
+        "i'm",
+        "can't",
+        "cannot",
+        "unable to",
+        "not",
+        "help",
+        "help with",
+        "but",
+        "that",
+        "sorry",
+        ",",
+        ". ",
+        "as an AI",
+        "provide",
+        "advice",
+        "wait",
+        "\"",
+        "'",
+        "**",
+        "¿",
+        "帮",
+        "我",
+        "无法",
+        "🙂",
+        "ich kann",
+        "\n",
+        "However",
+        "really",
+        "just",
+        "I don't have access to",
+        "this is",
+        "not something",
+    ]);
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.join(" "))
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+        let _ = is_refusal(&bytes);
+    }
+
+    #[test]
+    fn cut_inside_a_character(text in openings(), cut in 0..400_usize) {
+        let bytes = text.as_bytes();
+        let _ = is_refusal(&bytes[..cut.min(bytes.len())]);
+    }
+
+    #[test]
+    fn what_follows_the_opening_does_not_matter(text in openings(), more in any::<Vec<u8>>()) {
+        let filled: String = text.chars().chain(std::iter::repeat(' ')).take(OPENING_CHARS_MAX).collect();
+        let longer = [filled.as_bytes(), &more].concat();
+        prop_assert_eq!(is_refusal(filled.as_bytes()), is_refusal(&longer));
+    }
+
+    #[test]
+    fn case_apostrophes_spaces_and_markup_do_not_matter(text in openings()) {
+        let text: String = text.chars().take(OPENING_CHARS_MAX / 2).collect();
+        let expected = is_refusal(text.as_bytes());
+        for other in [
+            text.to_ascii_uppercase(),
+            text.to_ascii_lowercase(),
+            text.replace('\'', "’"),
+            text.replace('\'', "ʼ"),
+            text.replace('\'', "`"),
+            text.replace(' ', "\n"),
+            text.replace(' ', "\t "),
+            format!("\n\n # **{text}**"),
+            format!("🚫 {text}"),
+        ] {
+            prop_assert_eq!(is_refusal(other.as_bytes()), expected, "{:?} {:?}", text, other);
+        }
+    }
+}
