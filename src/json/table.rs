@@ -15,7 +15,7 @@ pub(super) const ROOT: NodeId = 0;
 
 struct Node<F> {
     field: Option<F>,
-    keys: Vec<(&'static [u8], NodeId)>,
+    keys: Vec<(Box<[u8]>, NodeId)>,
     element: Option<NodeId>,
 }
 
@@ -62,6 +62,20 @@ impl<F: Field> Table<F> {
         self.nodes.iter().filter_map(|node| node.field).any(is_wanted)
     }
 
+    /// The table of one path of keys, which may hold any characters. One deeper than [`DEPTH_MAX`] is cut there.
+    pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k str>, field: F) -> Table<F> {
+        let nodes = vec![Node { field: None, keys: Vec::new(), element: None }];
+        let mut table = Table { nodes, is_complete: true };
+        let mut at = ROOT;
+        for key in keys.into_iter().take(DEPTH_MAX) {
+            at = table.new_child(at, key.as_bytes().into());
+        }
+        if let Some(node) = table.nodes.get_mut(usize::from(at)) {
+            node.field = Some(field);
+        }
+        table
+    }
+
     fn add(&mut self) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         self.nodes.push(Node { field: None, keys: Vec::new(), element: None });
@@ -72,6 +86,10 @@ impl<F: Field> Table<F> {
         if let Some(child) = self.child(node, key) {
             return child;
         }
+        self.new_child(node, key.into())
+    }
+
+    fn new_child(&mut self, node: NodeId, key: Box<[u8]>) -> NodeId {
         let child = self.add();
         if let Some(node) = self.nodes.get_mut(usize::from(node)) {
             node.keys.push((key, child));
@@ -96,7 +114,7 @@ impl<F: Field> Table<F> {
 
     pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
         let keys = &self.node(node)?.keys;
-        keys.iter().find(|(name, _)| *name == key).map(|(_, child)| *child)
+        keys.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child)
     }
 
     pub(super) fn element(&self, node: NodeId) -> Option<NodeId> {

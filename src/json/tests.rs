@@ -233,3 +233,30 @@ fn deep_nesting_costs_nothing() {
     );
     assert!(size_of::<Scanner>() < 512, "{} bytes", size_of::<Scanner>());
 }
+
+#[test]
+fn a_path_of_any_keys_is_found() {
+    #[derive(Clone, Copy)]
+    struct Here;
+    impl Field for Here {
+        fn is_text(self) -> bool {
+            false
+        }
+    }
+    struct Found(Vec<String>);
+    impl Sink<Here> for Found {
+        fn value(&mut self, _: Here, value: Value<'_>) {
+            self.0.push(format!("{value:?}"));
+        }
+        fn document(&mut self) {}
+    }
+    let found = |keys: &[&str], document: &str| {
+        let (table, mut found) = (Table::of_keys(keys.iter().copied(), Here), Found(Vec::new()));
+        Scanner::default().push(&table, document.as_bytes(), &mut found);
+        found.0
+    };
+    let number = [format!("{:?}", Value::Scalar(b"1"))];
+    assert_eq!(found(&["a.b", "c[]", ""], r#"{"a":{"b":2},"a.b":{"c[]":{"":1,"x":3}}} "#), number);
+    assert_eq!(found(&[], "1 "), number);
+    assert_eq!(Table::of_keys(["k"; DEPTH_MAX + 5], Here).child(0, b"k"), Some(1));
+}
