@@ -27,3 +27,5 @@ pub mod observe;
 pub mod refusal;
 pub mod route;
 pub mod split;
+pub mod turn;
+pub mod usage;

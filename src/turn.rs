@@ -1,0 +1,124 @@
+//! Whether a request opens its conversation: the bytes of its body in, cut anywhere, and what they showed out.
+//!
+//! Chat APIs resend the whole history with each request, so a body that shows a history without anything of
+//! the model's is a first turn. Where a body shows none (a completion's prompt, Ollama's context, an upload)
+//! nothing is said. Only the paths below are looked at, and nothing is kept.
+//!
+//! * OpenAI chat completions, Anthropic, Bedrock, Cohere v2, Ollama: `messages[].role`;
+//! * OpenAI Responses: `input`, a text or items; `previous_response_id` and `conversation` continue one;
+//! * Gemini: `contents[].role`; its interactions: `input` and `previous_interaction_id`;
+//! * Cohere v1: `message` with `chat_history[].role`; `conversation_id` continues one.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use crate::json::{self, Scanner, Sink, Table, Value};
+
+/// A body is read up to here. What is longer is images or files, and whether it is a first turn stays open.
+pub const BODY_BYTES_READ_MAX: u64 = 8 * 1024 * 1024;
+
+#[derive(Clone, Copy)]
+enum Field {
+    /// What was said so far.
+    History,
+    /// Who said one part of it.
+    Role,
+    /// What one item of it is.
+    Type,
+    /// Names what came before, unless it is null.
+    Continues,
+}
+
+impl json::Field for Field {
+    fn is_text(self) -> bool {
+        false
+    }
+}
+
+const PATHS: &[(&str, Field)] = &[
+    ("messages[]", Field::History),
+    ("messages[].role", Field::Role),
+    ("input", Field::History),
+    ("input[].role", Field::Role),
+    ("input[].type", Field::Type),
+    ("previous_response_id", Field::Continues),
+    ("conversation", Field::Continues),
+    ("previous_interaction_id", Field::Continues),
+    ("contents", Field::History),
+    ("contents[].role", Field::Role),
+    ("message", Field::History),
+    ("chat_history[].role", Field::Role),
+    ("conversation_id", Field::Continues),
+];
+
+/// The roles of those whose words are no answer of the model's.
+const OTHER_ROLES: [&[u8]; 5] = [b"user", b"system", b"developer", b"", b"human"];
+/// Items of the Responses API that are no answer of the model's and follow none.
+const OPENING_ITEMS: [&[u8]; 4] = [b"message", b"input_text", b"input_image", b"input_file"];
+
+static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile(PATHS.iter().copied()));
+
+/// Reads one request's body.
+#[derive(Default)]
+pub struct Turn {
+    scanner: Scanner,
+    seen: Seen,
+    read_bytes: u64,
+    /// Whether the body is a JSON object; `None` until its first byte.
+    is_object: Option<bool>,
+}
+
+#[derive(Default)]
+struct Seen {
+    has_history: bool,
+    has_answer: bool,
+    is_whole: bool,
+}
+
+impl Turn {
+    /// A piece of the body has come.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+        self.is_object = self.is_object.or(first.map(|&byte| byte == b'{'));
+        if self.wants_more() {
+            self.scanner.push(&TABLE, bytes, &mut self.seen);
+        }
+    }
+
+    /// Whether more of the body could change the answer.
+    #[must_use]
+    pub fn wants_more(&self) -> bool {
+        let is_other = self.is_object == Some(false);
+        let is_decided = self.seen.is_whole || self.seen.has_answer;
+        !(is_other || is_decided || self.read_bytes > BODY_BYTES_READ_MAX)
+    }
+
+    /// Whether the body showed that it opens a conversation.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.seen.is_whole && self.seen.has_history && !self.seen.has_answer
+    }
+}
+
+impl Sink<Field> for Seen {
+    fn value(&mut self, field: Field, value: Value<'_>) {
+        match (field, value) {
+            (_, Value::Close | Value::Scalar(b"null")) => {}
+            (Field::History, _) => self.has_history = true,
+            (Field::Role, Value::Short(role)) => {
+                self.has_answer |= !OTHER_ROLES.iter().any(|other| role.eq_ignore_ascii_case(other));
+            }
+            (Field::Type, Value::Short(kind)) => self.has_answer |= !OPENING_ITEMS.contains(&kind),
+            (Field::Role | Field::Type, _) => {}
+            (Field::Continues, Value::Short(b"")) => {}
+            (Field::Continues, _) => self.has_answer = true,
+        }
+    }
+
+    fn document(&mut self) {
+        self.is_whole = true;
+    }
+}

@@ -1,0 +1,127 @@
+//! Bodies of every API, whole and cut.
+
+use super::*;
+use proptest::prelude::*;
+
+fn is_first(body: &[u8]) -> bool {
+    let mut turn = Turn::default();
+    turn.push(body);
+    turn.is_first()
+}
+
+const FIRST: &[&str] = &[
+    r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#,
+    r#"{"messages":[{"role":"system","content":"be brief"},{"role":"developer","content":"x"},{"role":"user","content":[{"type":"text","text":"\"role\":\"assistant\""}]}],"stream":true}"#,
+    r#"{"messages":[{"content":"\",\"role\":\"assistant\"","role":"user"}],"system":"you are an assistant"}"#,
+    r#"{"model":"m","input":"hello"}"#,
+    r#"{"input":[{"role":"user","content":[{"type":"input_text","text":"x"}]}],"previous_response_id":null,"conversation":null}"#,
+    r#"{"input":[{"type":"message","role":"user","content":"x"}]}"#,
+    r#"{"contents":[{"role":"user","parts":[{"text":"x"}]}]}"#,
+    r#"{"contents":[{"parts":[{"text":"x"}]}]}"#,
+    r#"{"contents":{"parts":{"text":"x"}}}"#,
+    r#"{"message":"hi","chat_history":[]}"#,
+    r#"{"message":"hi","chat_history":[{"role":"USER","message":"x"},{"role":"SYSTEM","message":"x"}]}"#,
+    "\n {\"messages\" : [ { \"role\" : \"user\" } ] } \n",
+];
+
+const NOT_FIRST: &[&str] = &[
+    r#"{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"user","content":"x"}]}"#,
+    r#"{"messages":[{"role":"user","content":"hi"},{"role":"tool","content":"4","tool_call_id":"a"}]}"#,
+    r#"{"messages":[{"role":"\u0061ssistant"}]}"#,
+    r#"{"input":"more","previous_response_id":"resp_1"}"#,
+    r#"{"previous_response_id":"resp_1","input":"more"}"#,
+    r#"{"input":"more","conversation":"conv_1"}"#,
+    r#"{"input":"more","conversation":{"id":"conv_1"}}"#,
+    r#"{"input":[{"role":"user","content":"x"},{"type":"function_call","name":"f"},{"type":"function_call_output","output":"4"}]}"#,
+    r#"{"input":[{"type":"message","role":"assistant","content":"x"}]}"#,
+    r#"{"contents":[{"role":"user"},{"role":"model","parts":[]},{"role":"user"}]}"#,
+    r#"{"message":"hi","chat_history":[{"role":"CHATBOT","message":"x"}]}"#,
+    r#"{"message":"hi","conversation_id":"c"}"#,
+    r#"{"input":"x","previous_interaction_id":"i"}"#,
+    // Nothing that shows a history.
+    r#"{"prompt":"hi"}"#,
+    r#"{"messages":[]}"#,
+    r#"{"messages":null}"#,
+    r#"{}"#,
+    "",
+    "[]",
+    "null",
+    "\"messages\"",
+    "--boundary\r\ncontent-disposition: form-data\r\n\r\n{\"messages\":[{\"role\":\"user\"}]}",
+    "\x1f\x08 {\"messages\":[{\"role\":\"user\"}]}",
+];
+
+#[test]
+fn each_body_says_whether_it_opens_a_conversation() {
+    for body in FIRST {
+        assert!(is_first(body.as_bytes()), "{body}");
+    }
+    for body in NOT_FIRST {
+        assert!(!is_first(body.as_bytes()), "{body}");
+    }
+}
+
+#[test]
+fn a_body_that_is_cut_says_nothing() {
+    for body in FIRST.iter().map(|body| body.trim_end()) {
+        for cut in 0..body.len() {
+            assert!(!is_first(&body.as_bytes()[..cut]), "{}", &body[..cut]);
+        }
+    }
+}
+
+#[test]
+fn any_cut_reads_alike() {
+    for body in FIRST.iter().chain(NOT_FIRST).map(|body| body.as_bytes()) {
+        for cut in 0..=body.len() {
+            let mut turn = Turn::default();
+            turn.push(&body[..cut]);
+            turn.push(&body[cut..]);
+            assert_eq!(turn.is_first(), is_first(body), "{} at {cut}", body.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn what_cannot_say_more_is_not_read_on() {
+    let wants_more = |body: &[u8]| {
+        let mut turn = Turn::default();
+        turn.push(body);
+        turn.wants_more()
+    };
+    assert!(wants_more(b""));
+    assert!(wants_more(b" \n"));
+    assert!(wants_more(br#"{"messages":[{"role":"user"#));
+    for body in [
+        &b"--boundary"[..],
+        b"[1,",
+        b"\x1f\x8b",
+        br#"{"messages":[]}"#,
+        br#"{"messages":[{"role":"assistant","#,
+    ] {
+        assert!(!wants_more(body), "{}", body.escape_ascii());
+    }
+}
+
+#[test]
+fn a_body_past_the_limit_stays_open() {
+    let mut turn = Turn::default();
+    turn.push(br#"{"messages":[{"role":"user","content":""#);
+    let piece = [b'x'; 1 << 20];
+    for _ in 0..9 {
+        turn.push(&piece);
+    }
+    turn.push(br#""}]}"#);
+    assert!(!turn.wants_more() && !turn.is_first());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in any::<Vec<u8>>(), cut: prop::sample::Index) {
+        let (a, b) = bytes.split_at(cut.index(bytes.len() + 1));
+        let mut turn = Turn::default();
+        turn.push(a);
+        turn.push(b);
+        prop_assert_eq!(turn.is_first(), is_first(&bytes));
+    }
+}
