@@ -6,6 +6,7 @@
 //! what is allowed.
 
 mod errors;
+mod feedback;
 pub mod json;
 mod reader;
 mod requests;
@@ -37,6 +38,13 @@ pub const NAME_CHARS_MAX: usize = 40;
 pub const TEXT_BYTES_MAX: usize = 256;
 /// Parts of the path to a metadata value.
 pub const METADATA_DEPTH_MAX: usize = 16;
+
+/// Values of each rating of feedback.
+pub const FEEDBACK_VALUES_MAX: usize = 64;
+/// Bytes of one of these values; well below what the scanner reports whole.
+pub const FEEDBACK_VALUE_BYTES_MAX: usize = 64;
+/// Keys on the way to a feedback's rating.
+pub const FEEDBACK_DEPTH_MAX: usize = 8;
 
 /// Headers in which clients are known to send a conversation's id, in the order they are tried where a
 /// rollout names no key. Last comes [`DEFAULT_USER_KEY`].
@@ -87,6 +95,36 @@ pub struct Rollout {
     pub split: Split,
     /// The first that holds decides, before any bucket.
     pub overrides: Vec<Override>,
+    /// Where users say what they think of an answer.
+    pub feedback: Option<Feedback>,
+    /// Whether a stream's usage is asked for where its client does not.
+    pub usage: Usage,
+}
+
+/// Requests that rate a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feedback {
+    /// Their whole path, before any query.
+    pub path: String,
+    /// The keys that lead to the rating in their body.
+    pub rating: Vec<String>,
+    /// What it says of a good answer.
+    pub up: Vec<String>,
+    /// Of a bad one.
+    pub down: Vec<String>,
+    /// Of a user who gave up on the model.
+    pub escalation: Vec<String>,
+    /// Whether the filter answers them; else the version's cluster does.
+    pub respond: bool,
+}
+
+/// What becomes of requests for streams without usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// They go on as they are.
+    AsIs,
+    /// Their usage is asked for, and hidden from the client again.
+    Request,
 }
 
 /// Which requests a rollout is about: all that is given must hold. The default holds for all.

@@ -16,6 +16,7 @@
 pub mod bucket;
 pub mod config;
 pub mod dialect;
+pub mod feedback;
 mod filter;
 pub mod framing;
 pub mod headers;
@@ -25,6 +26,7 @@ mod label;
 pub mod metrics;
 pub mod observe;
 pub mod refusal;
+pub mod retry;
 pub mod route;
 pub mod split;
 pub mod turn;

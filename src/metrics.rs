@@ -10,6 +10,7 @@ mod tests;
 
 use crate::bucket::SHARDS;
 use crate::config::Config;
+use crate::feedback::Rating;
 use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
 use crate::route::{Decision, Reason};
 
@@ -67,6 +68,11 @@ catalogue! {
     ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, spread over shards by their key.";
     ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Of these, refusals.";
     ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Of these, failures of the server or on the way to it.";
+    FirstTurnRequests: Counter "llm_first_turn_requests_total", "Requests that ended and whose body showed that they open a conversation.";
+    FirstTurnRefusals: Counter "llm_first_turn_refusals_total", "Of these, refusals.";
+    FirstTurnErrors: Counter "llm_first_turn_errors_total", "Of these, failures of the server or on the way to it.";
+    Retries: Counter "llm_retries_total", "Requests that a client said it sends again.";
+    Feedback: Counter "llm_feedback_total" ["llm_feedback" = RATINGS], "Feedback on a conversation that this version serves, by what it said.";
     TimeToFirstByte: Histogram "llm_time_to_first_byte_ms", "From the request's head to the response's.";
     TimeToFirstToken: Histogram "llm_time_to_first_token_ms", "From the request's head to the first text, reasoning or tool delta of a stream.";
     RequestDuration: Histogram "llm_request_duration_ms", "From the request's head to the end of the response.";
@@ -88,6 +94,7 @@ const OUTCOMES: &[&str] = Outcome::NAMES;
 const FINISHES: &[&str] = Finish::NAMES;
 const REFUSALS: &[&str] = Refusal::NAMES;
 const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
+const RATINGS: &[&str] = Rating::NAMES;
 const UNREADS: &[&str] = Unread::NAMES;
 const SHARD_NAMES: &[&str] =
     &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
@@ -188,6 +195,27 @@ pub struct Update {
 /// What a decision adds.
 pub fn decided(decision: &Decision) -> Update {
     update(Metric::Decisions, decision.reason as usize, 1)
+}
+
+/// What a request adds that its client sends again.
+pub fn retried() -> Update {
+    update(Metric::Retries, 0, 1)
+}
+
+/// What feedback adds.
+pub fn rated(rating: Rating) -> Update {
+    update(Metric::Feedback, rating as usize, 1)
+}
+
+/// What the response to a conversation's first request adds, beside what every response does.
+pub fn first_turn(observation: &Observation, mut emit: impl FnMut(Update)) {
+    emit(update(Metric::FirstTurnRequests, 0, 1));
+    if observation.refusal.is_some() {
+        emit(update(Metric::FirstTurnRefusals, 0, 1));
+    }
+    if is_failure(observation.outcome) {
+        emit(update(Metric::FirstTurnErrors, 0, 1));
+    }
 }
 
 /// What a response adds. Counters that would not change are left out.

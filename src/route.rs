@@ -144,6 +144,42 @@ pub fn explain(config: &Config, request: &impl Request, random: impl FnOnce() ->
     Some(choose(rollout, index, &mut seen, random))
 }
 
+/// What a request on the path of a rollout's feedback is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feedback {
+    /// A conversation, which the version of this decision serves by now.
+    On(Decision),
+    /// It has no key, and requests without one are drawn anew each time: no version can be told.
+    OnNone {
+        /// An index into the configuration's rollouts.
+        rollout: usize,
+    },
+}
+
+/// Whether a request is feedback, and on which version. It is a rollout's where the path is its feedback's, and its
+/// match holds but for the path.
+pub fn feedback(config: &Config, request: &impl Request) -> Option<Feedback> {
+    if config.rollouts.iter().all(|rollout| rollout.feedback.is_none()) {
+        return None;
+    }
+    let mut seen = Seen { request, headers: Vec::new() };
+    let path = seen.header(":path")?;
+    let path = path.split(|&b| b == b'?').next().unwrap_or_default().to_vec();
+    let (index, rollout) = config.rollouts.iter().enumerate().find(|(_, rollout)| {
+        let is_path = rollout.feedback.as_ref().is_some_and(|feedback| feedback.path.as_bytes() == path);
+        is_path && other_mismatch(&rollout.matcher, &mut seen).is_none()
+    })?;
+    if seen.header(":method") != Some(b"POST") {
+        return None;
+    }
+    let mut is_drawn = false;
+    let explanation = choose(rollout, index, &mut seen, || {
+        is_drawn = true;
+        0
+    });
+    Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(explanation.decision) })
+}
+
 /// Why a rollout is not about a request; `None` where it is.
 pub fn mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     first_mismatch(matcher, &mut Seen { request, headers: Vec::new() })
@@ -203,6 +239,17 @@ fn find_key<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> Opt
 }
 
 fn first_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+    host_mismatch(matcher, seen)
+        .or_else(|| path_mismatch(matcher, seen))
+        .or_else(|| header_mismatch(matcher, seen))
+}
+
+/// The first thing of a match, its path apart, that does not hold.
+fn other_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+    host_mismatch(matcher, seen).or_else(|| header_mismatch(matcher, seen))
+}
+
+fn host_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
     if !matcher.hosts.is_empty() {
         let authority = seen.header(":authority");
         let host = authority.map(host_of);
@@ -210,12 +257,20 @@ fn first_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) ->
             return Some(Mismatch::Host(host.map(<[u8]>::to_vec)));
         }
     }
+    None
+}
+
+fn path_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
     if let Some(prefix) = &matcher.path_prefix {
         let path = seen.header(":path");
         if !path.is_some_and(|path| path.starts_with(prefix.as_bytes())) {
             return Some(Mismatch::Path(path.map(<[u8]>::to_vec)));
         }
     }
+    None
+}
+
+fn header_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
     matcher.headers.iter().enumerate().find_map(|(index, (name, value))| {
         let found = seen.header(name.as_str()).and_then(key::value);
         let holds = found == Some(value.as_bytes());

@@ -138,7 +138,7 @@ pub(super) fn matcher(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName])
         None => Some(Vec::new()),
     };
     let path_prefix = match object.get("path_prefix") {
-        Some(field) => path_prefix(r, &field).map(Some),
+        Some(field) => path(r, &field).map(Some),
         None => Some(None),
     };
     let headers = match object.get("headers") {
@@ -183,12 +183,13 @@ fn host(r: &mut Reader, field: &Field<'_>) -> Option<HostPattern> {
     None
 }
 
-fn path_prefix(r: &mut Reader, field: &Field<'_>) -> Option<String> {
+/// A path or the beginning of one.
+pub(super) fn path(r: &mut Reader, field: &Field<'_>) -> Option<String> {
     let prefix = r.text(field, Empty::Refused)?;
     let remedy = if !prefix.starts_with('/') {
         "start it with '/'"
     } else if prefix.contains(['?', '#']) {
-        "a prefix is compared with the path alone; end it before the query"
+        "it is compared with the path alone; end it before the query"
     } else if !prefix.bytes().all(|b| b.is_ascii_graphic()) {
         "write it as it is sent, with %XX for anything but ASCII"
     } else {

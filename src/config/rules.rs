@@ -3,7 +3,9 @@
 use super::errors::Errors;
 use super::json::Node;
 use super::reader::{Empty, Field, Object, Reader, member, quoted};
-use super::{Config, Keyless, Match, NAME_CHARS_MAX, ROLLOUTS_MAX, Rollout, requests, versions};
+use super::{
+    Config, Keyless, Match, NAME_CHARS_MAX, ROLLOUTS_MAX, Rollout, Usage, feedback, requests, versions,
+};
 use crate::headers::HeaderName;
 use crate::split::Split;
 
@@ -11,11 +13,10 @@ const CLUSTER_HEADER: &str = "x-llm-cluster";
 const VERSION_HEADER: &str = "x-llm-version";
 
 /// Fields of later versions of llm-canary, and what to do until then.
-const ROLLOUT_LATER: [(&str, &str); 4] = [
+const ROLLOUT_LATER: [(&str, &str); 3] = [
     ("steps", "write the percentages that hold now as \"split\" and change them with each step"),
     ("started_at", "remove it; the split now in force decides"),
     ("pin", "remove it; the key alone decides"),
-    ("feedback", "remove it; route feedback to your own service"),
 ];
 
 pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
@@ -63,7 +64,7 @@ fn output_header(r: &mut Reader, object: &Object<'_>, name: &str, default: &str)
 
 fn rollouts(r: &mut Reader, fields: &[Field<'_>], removed: &[HeaderName]) -> Vec<Rollout> {
     let mut names: Vec<&str> = Vec::new();
-    let mut rollouts = Vec::new();
+    let mut rollouts: Vec<Rollout> = Vec::new();
     for field in fields {
         let name = field.node.get("name").and_then(Node::as_str);
         if let Some(name) = name {
@@ -73,7 +74,17 @@ fn rollouts(r: &mut Reader, fields: &[Field<'_>], removed: &[HeaderName]) -> Vec
             }
             names.push(name);
         }
-        rollouts.extend(rollout(r, field, removed));
+        let read = rollout(r, field, removed);
+        if let Some(earlier) = read.as_ref().and_then(|read| feedback::shadowing(&rollouts, read)) {
+            let path = member(&member(&field.path, "feedback"), "path");
+            let message = format!(
+                "is that of rollout {} too, for the same hosts and headers, which would count all of it; \
+                 give each a path of its own",
+                quoted(earlier)
+            );
+            r.error(&path, message);
+        }
+        rollouts.extend(read);
     }
     rollouts
 }
@@ -89,6 +100,7 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         "versions",
         "split",
         "overrides",
+        "feedback",
         "usage",
         "refusal_phrases",
     ];
@@ -135,7 +147,14 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         Some(field) => requests::overrides(r, &field, &names, removed),
         None => Some(Vec::new()),
     };
-    only_default(r, &object, "usage", &Node::String("as_is".to_owned()), "\"as_is\"");
+    let feedback = match object.get("feedback") {
+        Some(field) => feedback::feedback(r, &field).map(Some),
+        None => Some(None),
+    };
+    let usage = match object.get("usage") {
+        Some(field) => usage(r, &field),
+        None => Some(Usage::AsIs),
+    };
     only_default(r, &object, "refusal_phrases", &Node::Bool(false), "false");
     Some(Rollout {
         name: name?,
@@ -147,6 +166,8 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         versions: versions?,
         split: split?,
         overrides: overrides?,
+        feedback: feedback?,
+        usage: usage?,
     })
 }
 
@@ -171,6 +192,17 @@ fn rollout_name(r: &mut Reader, field: &Field<'_>) -> Option<String> {
         return None;
     }
     Some(name.to_owned())
+}
+
+fn usage(r: &mut Reader, field: &Field<'_>) -> Option<Usage> {
+    match r.string(field)? {
+        "as_is" => Some(Usage::AsIs),
+        "request" => Some(Usage::Request),
+        other => {
+            r.error(&field.path, format!("is {}; write \"as_is\" or \"request\"", quoted(other)));
+            None
+        }
+    }
 }
 
 fn keyless(r: &mut Reader, field: &Field<'_>) -> Option<Keyless> {

@@ -50,6 +50,7 @@ fn each_label_value_is_its_enums() {
         (Metric::Finishes, Finish::NAMES),
         (Metric::Refusals, Refusal::NAMES),
         (Metric::Unread, Unread::NAMES),
+        (Metric::Feedback, Rating::NAMES),
     ] {
         assert_eq!(CATALOGUE[metric as usize].label.unwrap().1, values);
     }
@@ -66,6 +67,28 @@ fn a_decision_hits_its_series() {
         let expected = format!("llm_decisions_total.{name}llm_reason=.=split;.;");
         assert_eq!(series(&decision, &decided(&decision)), expected);
     }
+}
+
+#[test]
+fn what_the_request_says_hits_its_series() {
+    let decision = decision(0, 1, true);
+    let name =
+        |update: Update| series(&decision, &update).split_once('.').map(|(metric, _)| metric.to_owned());
+    assert_eq!(name(retried()).unwrap(), "llm_retries_total");
+    let rated = series(&decision, &rated(Rating::Down));
+    assert!(rated.starts_with("llm_feedback_total.") && rated.ends_with("llm_feedback=.=down;.;"), "{rated}");
+    let first_turn = |status, body: &str| {
+        let head = Head { status, content_type: b"application/json", content_encoding: b"" };
+        let mut observer = Observer::new(head, 0, 0);
+        observer.push(0, body.as_bytes());
+        let mut names = Vec::new();
+        first_turn(&observer.finish(End::Complete, 0), |update| names.extend(name(update)));
+        names.join(" ")
+    };
+    assert_eq!(first_turn(200, "{}"), "llm_first_turn_requests_total");
+    assert_eq!(first_turn(500, "{}"), "llm_first_turn_requests_total llm_first_turn_errors_total");
+    let refusal = r#"{"choices":[{"message":{"refusal":"no"},"finish_reason":"stop"}]}"#;
+    assert_eq!(first_turn(200, refusal), "llm_first_turn_requests_total llm_first_turn_refusals_total");
 }
 
 #[test]

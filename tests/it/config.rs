@@ -99,6 +99,15 @@ fn everything_is_read() {
     assert_eq!(chat.overrides[0].header.as_str(), "x-llm-cohort");
     assert_eq!(chat.overrides[0].values, ["staff", "beta"]);
     assert_eq!(chat.overrides[0].version, 0);
+    let feedback = chat.feedback.as_ref().unwrap();
+    assert_eq!((feedback.path.as_str(), feedback.respond), ("/v1/feedback", false));
+    assert_eq!(feedback.rating, ["user/says", "rating"]);
+    assert_eq!(
+        (&feedback.up[..], &feedback.down[..]),
+        (&["up".into(), "1".into()][..], &["down".into()][..])
+    );
+    assert_eq!(feedback.escalation, ["human"]);
+    assert_eq!(chat.usage, config::Usage::Request);
 }
 
 #[test]
@@ -115,6 +124,7 @@ fn the_defaults() {
     assert_eq!(rollout.keyless, Keyless::Baseline);
     assert_eq!(rollout.split.ranges().len(), 1);
     assert!(rollout.overrides.is_empty());
+    assert_eq!((&rollout.feedback, rollout.usage), (&None, config::Usage::AsIs));
     assert_eq!(Config::parse(br#"{"rollouts": []}"#).unwrap().rollouts.len(), 0);
 }
 

@@ -14,12 +14,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("route", &["bucket", "config", "key", "label", "split"]),
     ("json", &[]),
     ("framing", &[]),
+    ("feedback", &["config", "json", "label"]),
+    ("retry", &["route"]),
     ("turn", &["json"]),
     ("usage", &["framing", "json"]),
     ("dialect", &["json", "label"]),
     ("refusal", &[]),
     ("observe", &["dialect", "framing", "json", "label"]),
-    ("metrics", &["bucket", "config", "observe", "route"]),
+    ("metrics", &["bucket", "config", "feedback", "observe", "route"]),
 ];
 /// Crates, and the only modules that may name them.
 const CRATES: &[(&str, &[&str])] =

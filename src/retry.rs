@@ -1,0 +1,62 @@
+//! Whether a client says that it sends a request again.
+//!
+//! * `x-stainless-retry-count`, from the SDKs of OpenAI, Anthropic and others that Stainless generates: 0 for the
+//!   first attempt;
+//! * `amz-sdk-request: attempt=2; max=3`, from the AWS SDKs, as used with Bedrock: 1 for the first.
+//!
+//! `x-envoy-attempt-count` is none of these: Envoy sets it, for attempts of its own that no client saw.
+
+use crate::route::Request;
+
+const STAINLESS: &str = "x-stainless-retry-count";
+const AWS: &str = "amz-sdk-request";
+
+/// Whether the request's headers say that it is not the first attempt.
+pub fn is_retry(request: &impl Request) -> bool {
+    let is_above = |value: &[u8], first: u64| {
+        let number = std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse::<u64>().ok());
+        number.is_some_and(|number| number > first)
+    };
+    request.header(STAINLESS).is_some_and(|retries| is_above(&retries, 0))
+        || request.header(AWS).is_some_and(|attempt| {
+            let mut fields = attempt.split(|&b| b == b';');
+            fields.any(|field| field.trim_ascii().strip_prefix(b"attempt=").is_some_and(|n| is_above(n, 1)))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct One(&'static str, &'static [u8]);
+
+    impl Request for One {
+        fn header(&self, name: &str) -> Option<Vec<u8>> {
+            (name == self.0).then(|| self.1.to_vec())
+        }
+        fn metadata(&self, _: &[String]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+
+    #[test]
+    fn retries_are_told_by_what_sdks_send() {
+        for (name, value, expected) in [
+            (STAINLESS, &b"0"[..], false),
+            (STAINLESS, b"1", true),
+            (STAINLESS, b" 12 ", true),
+            (STAINLESS, b"-1", false),
+            (STAINLESS, b"", false),
+            (STAINLESS, b"\xff", false),
+            (STAINLESS, b"99999999999999999999999", false),
+            (AWS, b"attempt=1; max=3", false),
+            (AWS, b"attempt=2; max=3", true),
+            (AWS, b"max=3;attempt=10", true),
+            (AWS, b"ttl=20230101T000000Z; attempt=3; max=3", true),
+            (AWS, b"max=3", false),
+            ("x-envoy-attempt-count", b"2", false),
+        ] {
+            assert_eq!(is_retry(&One(name, value)), expected, "{name}: {}", value.escape_ascii());
+        }
+    }
+}
