@@ -1,13 +1,15 @@
 //! The filter inside Envoy: the only code that knows a host, and none below a branch.
 //!
 //! `abi.rs` is the proxy-wasm ABI, `host.rs` what the host can be asked, `root.rs` a loaded configuration,
-//! `http.rs` one request and its response. Here is what lives as long as the VM: the contexts.
+//! `http.rs` one request and its response, `body.rs` and `feedback.rs` what it reads of a request's body. Here is what lives as long as the VM: the contexts.
 //!
 //! Envoy gives each worker thread a VM of its own, creates a root context for each configuration it
 //! loads and one context for each request, and calls back from a single thread, never into a
 //! callback that is running. The ABI: <https://github.com/proxy-wasm/spec>, version 0.2.1.
 
 mod abi;
+mod body;
+mod feedback;
 mod host;
 mod http;
 mod root;
@@ -42,12 +44,18 @@ impl Vm {
     }
 
     /// Runs `callback` on a request's context, if it has one.
-    fn with_stream(id: ContextId, callback: impl FnOnce(&mut Stream)) {
-        Vm::with(|vm| {
-            if let Some(stream) = vm.streams.get_mut(&id) {
-                callback(stream);
+    fn with_stream<T: Default>(id: ContextId, callback: impl FnOnce(&mut Stream) -> T) -> T {
+        Vm::with(|vm| vm.streams.get_mut(&id).map(callback).unwrap_or_default())
+    }
+
+    /// Lets go on what has waited too long.
+    fn on_tick(&mut self, root: ContextId) {
+        let now = host::now();
+        for (id, stream) in &mut self.streams {
+            if stream.gives_up_waiting(now) {
+                host::resume_request(*id, root);
             }
-        });
+        }
     }
 
     fn create_context(&mut self, id: ContextId, parent: ContextId) {

@@ -15,8 +15,23 @@ use super::{ContextId, Vm};
 const RECEIVED_BYTES_KEPT_MAX: usize = 64 * 1024;
 /// The host's answer when a call succeeded.
 const OK: u32 = 0;
-/// What a callback answers to let the traffic go on.
+/// What a callback on a response answers to let it go on.
 const CONTINUE: u32 = 0;
+/// The host's word for a request, among the streams that can be resumed.
+const REQUEST_STREAM: u32 = 0;
+/// No status of gRPC.
+const NO_GRPC_STATUS: i32 = -1;
+/// A map of no headers, as the ABI writes maps.
+const NO_HEADERS: [u8; 4] = [0; 4];
+
+/// What becomes of a request after a callback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Action {
+    #[default]
+    Continue = 0,
+    /// It waits. After its head, the body comes only where Envoy was told `allow_on_headers_stop_iteration`.
+    Pause = 1,
+}
 
 /// A map of headers.
 #[derive(Clone, Copy)]
@@ -28,6 +43,7 @@ pub(super) enum Map {
 /// A buffer of the host's.
 #[derive(Clone, Copy)]
 pub(super) enum Buffer {
+    RequestBody = 0,
     ResponseBody = 1,
     PluginConfiguration = 7,
 }
@@ -36,6 +52,7 @@ pub(super) enum Buffer {
 #[derive(Clone, Copy)]
 pub(super) enum Level {
     Info = 2,
+    Warn = 3,
     Error = 4,
 }
 
@@ -57,6 +74,26 @@ mod imports {
             out: *mut *mut u8,
             out_len: *mut usize,
         ) -> u32;
+        pub(super) fn proxy_set_buffer_bytes(
+            buffer: u32,
+            start: usize,
+            len: usize,
+            bytes: *const u8,
+            bytes_len: usize,
+        ) -> u32;
+        pub(super) fn proxy_send_local_response(
+            status: u32,
+            details: *const u8,
+            details_len: usize,
+            body: *const u8,
+            body_len: usize,
+            headers: *const u8,
+            headers_len: usize,
+            grpc_status: i32,
+        ) -> u32;
+        pub(super) fn proxy_continue_stream(stream: u32) -> u32;
+        pub(super) fn proxy_set_effective_context(id: u32) -> u32;
+        pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
         pub(super) fn proxy_get_header_map_value(
             map: u32,
             name: *const u8,
@@ -135,11 +172,63 @@ fn receive<T>(
 
 /// Reads up to `max` bytes of a buffer.
 pub(super) fn buffer<T>(buffer: Buffer, max: usize, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    buffer_from(buffer, 0, max, take)
+}
+
+/// Reads up to `max` bytes of a buffer from `start` on.
+pub(super) fn buffer_from<T>(
+    buffer: Buffer,
+    start: usize,
+    max: usize,
+    take: impl FnOnce(&[u8]) -> T,
+) -> Option<T> {
     // SAFETY: `out` and `out_len` are valid for writing while the call lasts.
     receive(
-        |out, out_len| unsafe { imports::proxy_get_buffer_bytes(buffer as u32, 0, max, out, out_len) },
+        |out, out_len| unsafe { imports::proxy_get_buffer_bytes(buffer as u32, start, max, out, out_len) },
         take,
     )
+}
+
+/// Puts `bytes` in the place of the first `len` of a buffer.
+pub(super) fn replace_buffer(buffer: Buffer, len: usize, bytes: &[u8]) -> bool {
+    // SAFETY: `bytes` is valid for reading while the call lasts; the host copies them.
+    OK == unsafe { imports::proxy_set_buffer_bytes(buffer as u32, 0, len, bytes.as_ptr(), bytes.len()) }
+}
+
+/// Answers the request in the upstream's place. The host does so after the callback.
+pub(super) fn send_response(status: u32, details: &str, body: &str) -> bool {
+    // SAFETY: all pointers are valid for reading while the call lasts; the host copies what they point at.
+    OK == unsafe {
+        imports::proxy_send_local_response(
+            status,
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            NO_HEADERS.as_ptr(),
+            NO_HEADERS.len(),
+            NO_GRPC_STATUS,
+        )
+    }
+}
+
+/// Lets a request that waits go on, from a callback of another context's. The host does so after the callback.
+pub(super) fn resume_request(id: ContextId, caller: ContextId) -> bool {
+    // SAFETY: no pointers.
+    unsafe {
+        if imports::proxy_set_effective_context(id) != OK {
+            return false;
+        }
+        let is_resumed = imports::proxy_continue_stream(REQUEST_STREAM) == OK;
+        imports::proxy_set_effective_context(caller);
+        is_resumed
+    }
+}
+
+/// Has the host call `proxy_on_tick` so often.
+pub(super) fn set_tick_period_ms(period_ms: u32) -> bool {
+    // SAFETY: no pointers.
+    OK == unsafe { imports::proxy_set_tick_period_milliseconds(period_ms) }
 }
 
 /// Reads a header's value.
@@ -222,9 +311,13 @@ extern "C" fn proxy_on_configure(id: ContextId, size: usize) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(id: ContextId, _headers: usize, _is_end: u32) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_request_headers());
-    CONTINUE
+extern "C" fn proxy_on_request_headers(id: ContextId, _headers: usize, is_end: u32) -> u32 {
+    Vm::with_stream(id, |stream| stream.on_request_headers(is_end != 0)) as u32
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_body(id: ContextId, size: usize, is_end: u32) -> u32 {
+    Vm::with_stream(id, |stream| stream.on_request_body(size, is_end != 0)) as u32
 }
 
 #[unsafe(no_mangle)]
@@ -243,6 +336,11 @@ extern "C" fn proxy_on_response_body(id: ContextId, size: usize, is_end: u32) ->
 extern "C" fn proxy_on_response_trailers(id: ContextId, _trailers: usize) -> u32 {
     Vm::with_stream(id, |stream| stream.on_response_trailers());
     CONTINUE
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(id: ContextId) {
+    Vm::with(|vm| vm.on_tick(id));
 }
 
 #[unsafe(no_mangle)]

@@ -8,8 +8,9 @@ use crate::observe::Micros;
 use crate::route;
 
 pub(super) use super::abi::{
-    Buffer, Level, MetricKind, buffer, define_metric, header, increment_metric, log, record_metric,
-    remove_header, replace_header, set_property,
+    Action, Buffer, Level, MetricKind, buffer, buffer_from, define_metric, header, increment_metric, log,
+    record_metric, remove_header, replace_buffer, replace_header, resume_request, send_response,
+    set_property, set_tick_period_ms,
 };
 
 /// Envoy's flag for a client that went away (`DC`).

@@ -1,7 +1,11 @@
 //! A loaded configuration, with its metrics defined in Envoy.
 
+use std::cell::Cell;
+
+use super::feedback;
 use super::host::{self, Level, MetricKind};
-use crate::config::Config;
+use crate::config::{Config, Rollout};
+use crate::feedback::Rating;
 use crate::metrics::{self, Blocks, Kind, Update};
 use crate::observe::Observation;
 use crate::route::Decision;
@@ -12,6 +16,8 @@ pub(super) struct Root {
     blocks: Blocks,
     /// Envoy's ids of [`metrics::names`]; `None` where it refused one.
     ids: Vec<Option<u32>>,
+    /// Whether Envoy sends on bodies of requests that wait, as has been seen.
+    pub(super) can_wait: Cell<bool>,
 }
 
 impl Root {
@@ -44,11 +50,28 @@ impl Root {
             host::define_metric(kind, &name)
         };
         let ids = metrics::names(&config).map(define).collect();
-        Root { blocks: Blocks::new(&config), ids, config }
+        let answers = |rollout: &Rollout| rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond);
+        if config.rollouts.iter().any(answers) {
+            host::set_tick_period_ms(feedback::TICK_MS);
+        }
+        Root { blocks: Blocks::new(&config), ids, config, can_wait: Cell::new(false) }
     }
 
     pub(super) fn count_decision(&self, decision: &Decision) {
         self.apply(self.blocks.start(decision), metrics::decided(decision));
+    }
+
+    pub(super) fn count_retry(&self, decision: &Decision) {
+        self.apply(self.blocks.start(decision), metrics::retried());
+    }
+
+    pub(super) fn count_rating(&self, decision: &Decision, rating: Rating) {
+        self.apply(self.blocks.start(decision), metrics::rated(rating));
+    }
+
+    pub(super) fn count_first_turn(&self, decision: &Decision, observation: &Observation) {
+        let start = self.blocks.start(decision);
+        metrics::first_turn(observation, |update| self.apply(start, update));
     }
 
     pub(super) fn count_observation(&self, decision: &Decision, observation: &Observation) {

@@ -17,6 +17,8 @@ mod filter {
         pub(super) safe fn proxy_on_context_create(id: u32, parent: u32);
         pub(super) safe fn proxy_on_configure(id: u32, size: usize) -> u32;
         pub(super) safe fn proxy_on_request_headers(id: u32, headers: usize, is_end: u32) -> u32;
+        pub(super) safe fn proxy_on_request_body(id: u32, size: usize, is_end: u32) -> u32;
+        pub(super) safe fn proxy_on_tick(id: u32);
         pub(super) safe fn proxy_on_response_headers(id: u32, headers: usize, is_end: u32) -> u32;
         pub(super) safe fn proxy_on_response_body(id: u32, size: usize, is_end: u32) -> u32;
         pub(super) safe fn proxy_on_response_trailers(id: u32, trailers: usize) -> u32;
@@ -39,6 +41,8 @@ enum Phase {
     Outside,
     Configure,
     RequestHeaders,
+    RequestBody,
+    Tick,
     ResponseHeaders,
     ResponseBody,
     Log,
@@ -49,6 +53,14 @@ struct Exchange {
     request: Headers,
     response: Headers,
     chunk: Vec<u8>,
+    /// The filter answered in its head's callback or later that it waits.
+    is_paused: bool,
+    /// What of the request's body lies before the filter: all of it while it waits.
+    request_chunk: Vec<u8>,
+    sent_upstream: Vec<u8>,
+    sent_to_client: Vec<u8>,
+    /// Status and text of the filter's own answer.
+    local_reply: Option<(u32, String)>,
     flags: u64,
     details: Vec<u8>,
     metadata: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -64,6 +76,9 @@ struct Host {
     metrics: Vec<(String, Vec<u64>)>,
     logs: Vec<String>,
     calls: usize,
+    /// Whether the body of a request that waits is handed over: `allow_on_headers_stop_iteration`.
+    sends_on_bodies: bool,
+    tick_period_ms: u32,
     /// From this call on, so many fail with this status.
     fault: Option<(usize, usize, u32)>,
 }
@@ -157,6 +172,10 @@ unsafe extern "C" fn proxy_get_buffer_bytes(
 ) -> u32 {
     let value = call(|host| match (kind, host.phase) {
         (7, Phase::Configure) => Ok(host.configuration.clone()),
+        (0, Phase::RequestBody) => {
+            let chunk = &host.exchanges[&host.current].request_chunk;
+            Ok(chunk[start.min(chunk.len())..(start + max).min(chunk.len())].to_vec())
+        }
         (1, Phase::ResponseBody) => {
             let chunk = &host.exchanges[&host.current].chunk;
             Ok(chunk[start.min(chunk.len())..(start + max).min(chunk.len())].to_vec())
@@ -164,6 +183,81 @@ unsafe extern "C" fn proxy_get_buffer_bytes(
         _ => Err(BAD_ARGUMENT),
     });
     hand_over(value, out, len)
+}
+
+/// As Envoy does it: from the start on, or behind the end.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_set_buffer_bytes(
+    kind: u32,
+    start: usize,
+    len: usize,
+    data: *const u8,
+    data_len: usize,
+) -> u32 {
+    let data = unsafe { bytes(data, data_len) };
+    status(call(|host| {
+        let phase = host.phase;
+        let exchange = host.exchanges.get_mut(&host.current).ok_or(BAD_ARGUMENT)?;
+        let buffer = match (kind, phase) {
+            (0, Phase::RequestBody) => &mut exchange.request_chunk,
+            (1, Phase::ResponseBody) => &mut exchange.chunk,
+            _ => return Err(BAD_ARGUMENT),
+        };
+        let range = match start {
+            0 => 0..len.min(buffer.len()),
+            _ if start >= buffer.len() => buffer.len()..buffer.len(),
+            _ => return Err(BAD_ARGUMENT),
+        };
+        buffer.splice(range, data);
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_send_local_response(
+    code: u32,
+    details: *const u8,
+    details_len: usize,
+    body: *const u8,
+    body_len: usize,
+    headers: *const u8,
+    headers_len: usize,
+    grpc_status: i32,
+) -> u32 {
+    let (details, body, headers) =
+        unsafe { (bytes(details, details_len), text(body, body_len), bytes(headers, headers_len)) };
+    assert_eq!((headers, grpc_status), (vec![0; 4], -1));
+    status(call(|host| {
+        let exchange = host.exchanges.get_mut(&host.current).ok_or(BAD_ARGUMENT)?;
+        exchange.details = details;
+        exchange.local_reply = Some((code, body));
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_continue_stream(stream: u32) -> u32 {
+    assert_eq!(stream, 0);
+    status(call(|host| {
+        host.exchanges.get_mut(&host.current).ok_or(BAD_ARGUMENT)?.is_paused = false;
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_effective_context(id: u32) -> u32 {
+    status(call(|host| {
+        host.current = id;
+        Ok(())
+    }))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_set_tick_period_milliseconds(period: u32) -> u32 {
+    status(call(|host| {
+        host.tick_period_ms = period;
+        Ok(())
+    }))
 }
 
 #[unsafe(no_mangle)]
@@ -340,6 +434,20 @@ impl Envoy {
         with(|host| host.fault = None);
     }
 
+    /// The body of a request that waits is handed over, as where Envoy was told so.
+    pub(crate) fn send_on_bodies(&self) {
+        with(|host| host.sends_on_bodies = true);
+    }
+
+    /// The clock ticks, if the filter asked for it.
+    pub(crate) fn tick(&self) -> u32 {
+        let period_ms = with(|host| host.tick_period_ms);
+        if period_ms > 0 {
+            callback(Phase::Tick, self.root, || filter::proxy_on_tick(self.root));
+        }
+        period_ms
+    }
+
     /// A request's head comes in.
     pub(crate) fn request(&mut self, headers: &[(&str, &[u8])]) -> Id {
         self.request_with(headers, &[])
@@ -359,7 +467,9 @@ impl Envoy {
         filter::proxy_on_context_create(id, self.root);
         let count = headers.len();
         let action = callback(Phase::RequestHeaders, id, || filter::proxy_on_request_headers(id, count, 0));
-        assert_eq!(action, 0, "the request must go on");
+        let is_feedback = headers.iter().any(|(_, value)| value.starts_with(b"/feedback"));
+        assert!(action == 0 || is_feedback, "the request must go on");
+        with(|host| host.exchanges.get_mut(&id).unwrap().is_paused = action == 1);
         Id(id)
     }
 
@@ -405,6 +515,53 @@ impl Id {
         with(|host| host.exchanges[&self.0].filter_state.get(name).cloned())
     }
 
+    /// Pieces of the request's body come in, and its end.
+    pub(crate) fn post<'p>(self, pieces: impl IntoIterator<Item = &'p [u8]>) -> Id {
+        pieces.into_iter().for_each(|piece| self.post_piece(piece, false));
+        self.post_piece(b"", true);
+        self
+    }
+
+    pub(crate) fn post_piece(self, piece: &[u8], is_end: bool) {
+        let size = with(|host| {
+            let sends_on = host.sends_on_bodies;
+            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+            exchange.request_chunk.extend_from_slice(piece);
+            let is_shown = exchange.local_reply.is_none() && (sends_on || !exchange.is_paused);
+            is_shown.then_some(exchange.request_chunk.len())
+        });
+        let Some(size) = size else { return };
+        let call = || filter::proxy_on_request_body(self.0, size, is_end.into());
+        let action = callback(Phase::RequestBody, self.0, call);
+        with(|host| {
+            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+            exchange.is_paused = action == 1;
+            if action == 0 {
+                exchange.sent_upstream.append(&mut exchange.request_chunk);
+            }
+        });
+    }
+
+    /// Whether the request waits.
+    pub(crate) fn is_paused(self) -> bool {
+        with(|host| host.exchanges[&self.0].is_paused)
+    }
+
+    /// The request's body as the upstream would see it.
+    pub(crate) fn upstream_body(self) -> Vec<u8> {
+        with(|host| host.exchanges[&self.0].sent_upstream.clone())
+    }
+
+    /// The response's body as the client would see it.
+    pub(crate) fn client_body(self) -> Vec<u8> {
+        with(|host| host.exchanges[&self.0].sent_to_client.clone())
+    }
+
+    /// The filter's own answer.
+    pub(crate) fn local_reply(self) -> Option<(u32, String)> {
+        with(|host| host.exchanges[&self.0].local_reply.clone())
+    }
+
     /// The response's head comes back.
     pub(crate) fn respond(self, status: &str, headers: &[(&str, &[u8])], is_end: bool) -> Id {
         with(|host| {
@@ -440,6 +597,10 @@ impl Id {
         let size = chunk.len();
         let call = || filter::proxy_on_response_body(self.0, size, is_end.into());
         assert_eq!(callback(Phase::ResponseBody, self.0, call), 0, "the body must go on");
+        with(|host| {
+            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+            exchange.sent_to_client.append(&mut exchange.chunk);
+        });
         self
     }
 

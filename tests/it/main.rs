@@ -14,6 +14,7 @@ mod filter;
 mod host;
 mod memory;
 mod refusals;
+mod request;
 mod route;
 mod streams;
 mod tidy;
