@@ -26,6 +26,7 @@ class Exchange:
         self.headers = []
         self.body = bytearray()
         self.complete = False
+        self.is_expected = asyncio.Event()  # the server said 100: go on and send the body
         self.started_at = time.monotonic()
         self.ended_at = None
         self._ended = asyncio.get_running_loop().create_future()
@@ -90,6 +91,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(raw)
         return self._exchange
 
+    def send_more(self, raw):
+        """More of the request that was begun."""
+        self._transport.write(raw)
+
     def abort(self):
         """Hangs up with a reset, as a process that is killed does."""
         sock = self._transport.get_extra_info("socket")
@@ -125,6 +130,9 @@ class Connection(asyncio.Protocol):
         status_line, *lines = bytes(self._input[:end]).split(b"\r\n")
         del self._input[: end + 4]
         exchange.status = int(status_line.split(b" ", 2)[1])
+        if exchange.status == 100:
+            exchange.is_expected.set()
+            return self._read_head(exchange)
         exchange.headers = [
             tuple(line.split(b": ", 1)) if b": " in line else (line.rstrip(b":"), b"") for line in lines
         ]

@@ -42,14 +42,15 @@ class EnvoyError(Exception):
 
 class Envoy:
     """`folder` holds all it reads and writes; `ports` says where the shipped bootstrap's clusters listen here, and
-    `options` which of its optional blocks are switched on."""
+    `options` which of its optional blocks are switched on, and `plugin` what the shipped plugin is to say besides."""
 
-    def __init__(self, binary, folder, configuration, ports, concurrency=2, options=(), edit=None):
+    def __init__(self, binary, folder, configuration, ports, concurrency=2, options=(), edit=None, plugin=()):
         self.folder = Path(folder)
         self.log_path = self.folder / "envoy.log"
         self.access_log_path = self.folder / "access.log"
         self._binary = binary
         self._concurrency = concurrency
+        self._plugin = dict(plugin)
         self._pushes = 0
         self._process = None
         self._failures = []  # of processes that are gone
@@ -120,6 +121,7 @@ class Envoy:
         response["version_info"] = str(self._pushes)
         plugin = response["resources"][0]["typed_config"]["config"]
         plugin["configuration"]["value"] = configuration
+        plugin |= self._plugin
         plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
         written = self.folder / f"ecds-{self._pushes}.yaml"
         written.write_text(yaml.safe_dump(response, sort_keys=False))

@@ -167,10 +167,19 @@ class _Connection(asyncio.Protocol):
             return None
         head = bytes(self._input[: head_end + 2])
         if _CHUNKED.search(head):
-            end = self._input.find(b"0\r\n\r\n", head_end + 4)
-            if end < 0:
-                return None
-            body, request_end = b"", end + 5  # no test looks at a chunked request's body
+            body, request_end = bytearray(), head_end + 4
+            while True:
+                size_end = self._input.find(b"\r\n", request_end)
+                if size_end < 0:
+                    return None
+                size = int(self._input[request_end:size_end], 16)
+                chunk_start, request_end = size_end + 2, size_end + 2 + size + 2
+                if len(self._input) < request_end:
+                    return None
+                body += self._input[chunk_start : chunk_start + size]
+                if not size:
+                    body = bytes(body)
+                    break
         else:
             length = _CONTENT_LENGTH.search(head)
             request_end = head_end + 4 + (int(length[1]) if length else 0)
