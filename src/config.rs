@@ -99,6 +99,8 @@ pub struct Rollout {
     pub feedback: Option<Feedback>,
     /// Whether a stream's usage is asked for where its client does not.
     pub usage: Usage,
+    /// Whether an answer that opens like a refusal is counted as one.
+    pub refusal_phrases: bool,
 }
 
 /// Requests that rate a conversation.

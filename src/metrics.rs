@@ -12,6 +12,7 @@ use crate::bucket::SHARDS;
 use crate::config::Config;
 use crate::feedback::Rating;
 use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
+use crate::refusal;
 use crate::route::{Decision, Reason};
 
 /// What a metric does with a value.
@@ -154,6 +155,12 @@ pub fn names(config: &Config) -> impl Iterator<Item = (Kind, String)> {
             })
         })
     })
+}
+
+/// The name of a gauge, always 1, whose label tells the list of phrases by which refusals are told. Figures are
+/// comparable only where it is equal.
+pub fn refusal_list_name() -> String {
+    format!("llm_refusal_list_info.llm_refusal_list=.={};.;", refusal::list_hash())
 }
 
 /// Where the block of each (rollout, version, compare) begins.

@@ -14,6 +14,7 @@ pub use reader::DETECT_BYTES_MAX;
 
 pub use crate::dialect::{Finish, Usage};
 use crate::label::label_values;
+use crate::refusal;
 
 /// Microseconds on a clock that never goes back. Its zero does not matter.
 pub type Micros = u64;
@@ -69,6 +70,8 @@ label_values! {
     pub enum Refusal {
         /// By a field or reason made for it.
         Structured = "structured",
+        /// By how it opens.
+        Phrase = "phrase",
     }
 }
 
@@ -164,6 +167,11 @@ impl Observer {
         }
     }
 
+    /// Tells refusals by how the answer opens, too.
+    pub fn detect_refusal_phrases(&mut self) {
+        self.body.want_opening();
+    }
+
     /// No response came.
     pub fn without_response(requested: Micros) -> Observer {
         Observer {
@@ -203,7 +211,13 @@ impl Observer {
         let seen = facts.seen;
         let finish = seen.finish();
         let is_error = self.is_error || seen.error;
-        let refused = seen.refusal_chars > 0 || seen.blocked || finish == Finish::ContentFilter;
+        let is_structured = seen.refusal_chars > 0 || seen.blocked || finish == Finish::ContentFilter;
+        let refusal = if is_structured {
+            Some(Refusal::Structured)
+        } else {
+            let opening = seen.opening.as_bytes(); // empty unless it is wanted
+            (!opening.is_empty() && refusal::is_refusal(opening)).then_some(Refusal::Phrase)
+        };
         Observation {
             dialect: facts.dialect,
             outcome,
@@ -216,7 +230,7 @@ impl Observer {
             },
             usage: seen.usage,
             tool_calls: seen.tool_calls,
-            refusal: refused.then_some(Refusal::Structured),
+            refusal,
             error: is_error,
             events: facts.events,
             unread: facts.unread,

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// The pieces it comes in: whole, a number of bytes each, or random:SEED. They change nothing.
     #[arg(long, default_value = "whole", value_name = "whole|N|random:SEED")]
     chunks: Chunks,
+    /// Tell refusals by how the answer opens, too.
+    #[arg(long)]
+    refusal_phrases: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -139,6 +142,9 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         content_encoding: args.content_encoding.as_bytes(),
     };
     let mut observer = Observer::new(head, 0, 0);
+    if args.refusal_phrases {
+        observer.detect_refusal_phrases();
+    }
     args.chunks.cut(&body, |piece| observer.push(0, piece));
     let report = Report::from(observer.finish(End::Complete, 0));
     let mut out = std::io::stdout().lock();

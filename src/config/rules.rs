@@ -155,7 +155,10 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         Some(field) => usage(r, &field),
         None => Some(Usage::AsIs),
     };
-    only_default(r, &object, "refusal_phrases", &Node::Bool(false), "false");
+    let refusal_phrases = match object.get("refusal_phrases") {
+        Some(field) => r.bool(&field),
+        None => Some(false),
+    };
     Some(Rollout {
         name: name?,
         matcher: matcher?,
@@ -168,16 +171,8 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         overrides: overrides?,
         feedback: feedback?,
         usage: usage?,
+        refusal_phrases: refusal_phrases?,
     })
-}
-
-/// A field of which this version knows but one value.
-fn only_default(r: &mut Reader, object: &Object<'_>, name: &str, default: &Node, written: &str) {
-    if let Some(field) = object.get(name).filter(|field| field.node != default) {
-        let message =
-            format!("can only be {written} in this version of llm-canary; write that or leave the field out");
-        r.error(&field.path, message);
-    }
 }
 
 fn rollout_name(r: &mut Reader, field: &Field<'_>) -> Option<String> {

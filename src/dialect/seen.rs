@@ -7,7 +7,7 @@ use crate::label::label_values;
 const PARTS_MAX: usize = 64;
 /// Tool calls of one response that are told apart.
 pub(super) const CALLS_MAX: usize = 256;
-/// Characters of an answer that tell whether it is a refusal.
+/// Characters that are kept of an answer's opening: what is looked at for a refusal.
 pub const OPENING_CHARS_MAX: u64 = 240;
 /// Ranks of [`super::Field::Text`].
 pub(super) const RANKS: usize = 3;

@@ -60,6 +60,7 @@ pub(super) enum Level {
 #[derive(Clone, Copy)]
 pub(super) enum MetricKind {
     Counter = 0,
+    Gauge = 1,
     Histogram = 2,
 }
 

@@ -142,7 +142,16 @@ impl Stream {
         let content_type = host::response_header("content-type");
         let content_encoding = host::response_header("content-encoding");
         let head = Head { status, content_type: &content_type, content_encoding: &content_encoding };
-        let observer = Box::new(Observer::new(head, routed.requested, now));
+        let mut observer = Box::new(Observer::new(head, routed.requested, now));
+        if self
+            .root
+            .config
+            .rollouts
+            .get(routed.decision.rollout)
+            .is_some_and(|rollout| rollout.refusal_phrases)
+        {
+            observer.detect_refusal_phrases();
+        }
         let hide = self.hides_usage(head).then(Box::default);
         self.phase = Phase::Reading { routed, observer, hide, status, ended: is_end.then_some(now) };
         self.mark_response(routed.decision);

@@ -50,6 +50,11 @@ impl Root {
             host::define_metric(kind, &name)
         };
         let ids = metrics::names(&config).map(define).collect();
+        if config.rollouts.iter().any(|rollout| rollout.refusal_phrases)
+            && let Some(id) = host::define_metric(MetricKind::Gauge, &metrics::refusal_list_name())
+        {
+            host::record_metric(id, 1);
+        }
         let answers = |rollout: &Rollout| rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond);
         if config.rollouts.iter().any(answers) {
             host::set_tick_period_ms(feedback::TICK_MS);

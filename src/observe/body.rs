@@ -17,6 +17,7 @@ pub(super) enum Body {
     Unknown {
         start: Start,
         media: Media,
+        wants_opening: bool,
     },
     Events(sse::Framer, Box<Reader>),
     Messages(aws::Framer, Box<Reader>),
@@ -83,8 +84,19 @@ impl Body {
             Media::Binary => Body::Unread(Unread::Type),
             Media::AwsEventStream => Body::Messages(aws::Framer::default(), Box::default()),
             media @ (Media::EventStream | Media::Lines | Media::OtherText) => {
-                Body::Unknown { start: Start::default(), media }
+                Body::Unknown { start: Start::default(), media, wants_opening: false }
             }
+        }
+    }
+
+    /// Keeps the answer's first characters. To be said before the first byte.
+    pub(super) fn want_opening(&mut self) {
+        match self {
+            Body::Unknown { wants_opening, .. } => *wants_opening = true,
+            Body::Events(_, reader) | Body::Messages(_, reader) | Body::Json { reader, .. } => {
+                reader.want_opening()
+            }
+            Body::Text { .. } | Body::Unread(_) | Body::Absent => {}
         }
     }
 
@@ -105,12 +117,12 @@ impl Body {
             Body::Json { reader, .. } => reader.push(bytes),
             Body::Text { chars: count } => *count = count.saturating_add(chars(bytes)),
             Body::Unread(_) | Body::Absent => {}
-            Body::Unknown { start, media } => {
-                let media = *media;
+            Body::Unknown { start, media, wants_opening } => {
+                let (media, wants_opening) = (*media, *wants_opening);
                 let rest = start.fill(bytes);
                 if let Some(framing) = start.framing(media) {
                     let start = std::mem::take(start);
-                    *self = start.into_body(framing, media);
+                    *self = start.into_body(framing, media, wants_opening);
                     self.push(rest);
                 }
             }
@@ -125,8 +137,8 @@ impl Body {
             Body::Text { chars } => Facts { text_chars: Some(chars), ..Facts::default() },
             Body::Absent => Facts::default(),
             Body::Unread(unread) => Facts { unread: Some(unread), ..Facts::default() },
-            Body::Unknown { start, media: media @ Media::EventStream } => {
-                start.into_body(Framing::Events, media).finish()
+            Body::Unknown { start, media: media @ Media::EventStream, .. } => {
+                start.into_body(Framing::Events, media, false).finish()
             }
             Body::Unknown { .. } => Facts { text_chars: Some(0), ..Facts::default() },
         }
@@ -173,7 +185,7 @@ impl Start {
         }
     }
 
-    fn into_body(self, framing: Framing, media: Media) -> Body {
+    fn into_body(self, framing: Framing, media: Media, wants_opening: bool) -> Body {
         let bytes = self.as_bytes();
         let (mut body, bytes) = match framing {
             Framing::Events => (Body::Events(sse::Framer::default(), Box::default()), bytes),
@@ -185,6 +197,9 @@ impl Start {
             }
             Framing::Text => (Body::Text { chars: self.spaces }, bytes),
         };
+        if wants_opening {
+            body.want_opening();
+        }
         body.push(bytes);
         body
     }

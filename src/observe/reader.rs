@@ -51,6 +51,11 @@ impl Default for Reader {
 }
 
 impl Reader {
+    /// Keeps the answer's first characters.
+    pub(super) fn want_opening(&mut self) {
+        self.fold.want_opening();
+    }
+
     pub(super) fn seen(&self) -> &Seen {
         &self.fold.seen
     }

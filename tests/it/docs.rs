@@ -9,6 +9,9 @@ Every metric has the labels `llm_rollout`, `llm_version` and `llm_compare`, besi
 where the version was drawn at random at the share now in force, and versions may be compared only there. All series
 exist, at 0, from the moment a configuration is loaded; nothing a client sends becomes part of a name or label.
 
+Where `refusal_phrases` is on, `llm_refusal_list_info`, always 1, tells by its label `llm_refusal_list` which list of
+phrases was used: refusals of kind `phrase` are comparable only where it is equal.
+
 Envoy's histograms are approximate, their sums by up to 2.5 %. The counters that say so are exact.
 
 This page is made from `src/metrics.rs`.

@@ -268,3 +268,28 @@ fn a_configuration_survives_failing_calls() {
         }
     }
 }
+
+#[test]
+fn an_answer_that_opens_like_a_refusal_counts_where_that_is_wanted() {
+    let refusal =
+        String::from_utf8_lossy(STREAM).replace("Grüße", "I\u{2019}m sorry, but I can\u{2019}t help");
+    let refusal = refusal.replace(", \\\"Wörl", " with that").into_bytes();
+    for (setting, expected) in [("true", 1), ("false", 0)] {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let config = CONFIG.replace("\"salt\"", &format!("\"refusal_phrases\": {setting}, \"salt\""));
+                let mut envoy = Envoy::with(&config);
+                envoy
+                    .request(&[path()])
+                    .event_stream()
+                    .chunk(&refusal[..300])
+                    .chunk(&refusal[300..])
+                    .complete();
+                envoy.request(&[path()]).event_stream().chunk(STREAM).complete();
+                assert_eq!(envoy.sum("llm_refusals_total", "llm_refusal=phrase"), expected);
+                let is_named = envoy.metrics().keys().any(|name| name.starts_with("llm_refusal_list_info{"));
+                assert_eq!(is_named, expected == 1);
+            });
+        });
+    }
+}

@@ -20,8 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("usage", &["framing", "json"]),
     ("dialect", &["json", "label"]),
     ("refusal", &[]),
-    ("observe", &["dialect", "framing", "json", "label"]),
-    ("metrics", &["bucket", "config", "feedback", "observe", "route"]),
+    ("observe", &["dialect", "framing", "json", "label", "refusal"]),
+    ("metrics", &["bucket", "config", "feedback", "observe", "refusal", "route"]),
 ];
 /// Crates, and the only modules that may name them.
 const CRATES: &[(&str, &[&str])] =
