@@ -118,6 +118,28 @@ fn usage_is_asked_for_counted_and_hidden() {
     assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete"), 3);
 }
 
+/// Over HTTP/2 the last bytes may come with the end.
+#[test]
+fn the_end_may_come_with_the_last_bytes() {
+    let mut envoy = Envoy::with(CONFIG);
+    envoy.send_on_bodies();
+    let id = request(&mut envoy, &[]);
+    id.post_piece(&STREAMED[..9], false);
+    id.post_piece(&STREAMED[9..], true);
+    assert_eq!(id.upstream_body(), STREAMED_ASKED);
+    let id = id.event_stream().chunk(&EVENTS.concat()[..20]).body(&EVENTS.concat()[20..], true);
+    assert_eq!(id.client_body(), without_usage());
+    // What is held back when it comes goes on with it.
+    let id = request(&mut envoy, &[]);
+    id.post_piece(b"{\"x\": nul", true);
+    assert_eq!(id.upstream_body(), b"{\"x\": nul");
+    let id = request(&mut envoy, &[]).post([STREAMED]).event_stream().body(b"data: {\"id\":", true);
+    assert_eq!(id.client_body(), b"data: {\"id\":");
+    let id = request(&mut envoy, &[(":path", b"/feedback")]);
+    id.post_piece(b"{\"rating\":\"up\"}", true);
+    assert_eq!(id.local_reply().unwrap().0, 204);
+}
+
 #[test]
 fn who_asked_gets_usage_and_nothing_else_is_edited() {
     let mut envoy = Envoy::with(CONFIG);
