@@ -11,6 +11,7 @@
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   e2e       the module in real Envoy, oldest and newest supported
+#   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
 # Everything a section needs it fetches once into the cache (see scripts/parts.sh). What cannot
 # be had on this machine is skipped, and the summary says so; with CI=true that is a failure.
@@ -23,7 +24,7 @@ cd "$root" || exit 1
 # shellcheck source=scripts/parts.sh
 source scripts/parts.sh
 
-sections=(format lints native docs scripts envoy istio e2e)
+sections=(format lints native docs scripts envoy istio e2e servers)
 
 section_format() {
   local python shellcheck scripts
@@ -63,6 +64,11 @@ section_istio() {
 section_e2e() {
   ./build.sh
   with_pytest tests/e2e
+}
+
+section_servers() {
+  ./build.sh
+  with_pytest tests/servers
 }
 
 # Slow tests are named, and every skipped one with its reason.

@@ -1,0 +1,140 @@
+"""Fixtures of the tests with real model servers: these, and the official clients."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sdk_python
+from server import Server, free_port
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))  # for its harness
+
+pytest_plugins = ["harness.fixtures"]
+
+CLIENT_S_MAX = 60
+TOKENS_MAX = 24
+TOOL_TOKENS_MAX = 500  # within which the tiny model has called a tool
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory):
+    """Starts a server by its command, port, health path and environment; all are ended after the module's tests."""
+    started = []
+
+    def start(name, *arguments, **options):
+        log = tmp_path_factory.mktemp(name) / "log"
+        started.append(Server(*arguments, log=log, **options))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def start_llama(part, start_server, tmp_path_factory):
+    """llama.cpp's server with a tiny random model, by the name of its version."""
+    model = tmp_path_factory.mktemp("model") / "tiny.gguf"
+    subprocess.run([sys.executable, HERE / "tiny_model.py", model], check=True)
+    program = HERE.parents[1] / "demo" / "llama_server.py"
+
+    def start(version):
+        port = free_port()
+        command = [part("llama"), program, "--port", port, "--version", version, "--model", model]
+        return start_server(f"llama-{version}", command, port, "/health")
+
+    return start
+
+
+def asks(api, stream, count, tools=False):
+    """What the clients are to ask: as many conversations, each its own."""
+    return [
+        {
+            "api": api,
+            "stream": stream,
+            "tools": tools,
+            "conversation": f"{api}-{stream}-{at}",
+            "prompt": f"Tell me, please: what are {at} and 世界?",
+            "seed": at,
+            "max_tokens": TOOL_TOKENS_MAX if tools else TOKENS_MAX,
+        }
+        for at in range(count)
+    ]
+
+
+def python(part, base_url, asks):
+    return sdk_python.run(base_url, asks)
+
+
+def javascript(part, base_url, asks):
+    folder = Path(part("javascript"))
+    said = subprocess.run(
+        [folder / "node", folder / "sdk.mjs"],
+        input=json.dumps({"base_url": base_url, "asks": asks}),
+        capture_output=True,
+        text=True,
+        timeout=CLIENT_S_MAX,
+    )
+    assert said.returncode == 0, said.stderr
+    return json.loads(said.stdout)
+
+
+@pytest.fixture(params=[python, javascript], ids=lambda client: client.__name__)
+def ask_all(request, part):
+    """The official clients of one language: asks one after the other, and returns the views of the answers."""
+    return lambda envoy, asks, path="": request.param(part, f"http://127.0.0.1:{envoy.port}{path}", asks)
+
+
+def one_request_per_connection(bootstrap):
+    """As envoy/envoy.yaml says for llama.cpp, which closes its connection after each stream without saying so."""
+    for cluster in bootstrap["static_resources"]["clusters"]:
+        [options] = cluster["typed_extension_protocol_options"].values()
+        options["common_http_protocol_options"]["max_requests_per_connection"] = 1
+
+
+@pytest.fixture(scope="module")
+def start_triton(part, start_server, tmp_path_factory):
+    """Triton's server with the models of a folder."""
+    def start(models):
+        python = part("triton")
+        paths = subprocess.run(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'), sysconfig.get_config_var('LIBDIR'))"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        site, libraries = map(Path, paths.stdout.split())
+        tritonserver = site / "pytriton" / "tritonserver"
+        http, grpc, metrics = free_port(), free_port(), free_port()
+        command = [
+            tritonserver / "bin" / "tritonserver",
+            f"--model-repository={models}",
+            f"--backend-directory={_python_backend(tritonserver, tmp_path_factory.mktemp('backends'))}",
+            *("--http-address=127.0.0.1", f"--http-port={http}"),
+            *("--grpc-address=127.0.0.1", f"--grpc-port={grpc}"),
+            *("--metrics-address=127.0.0.1", f"--metrics-port={metrics}", "--allow-gpu-metrics=false"),
+            *("--http-thread-count=2", "--exit-timeout-secs=3"),
+        ]
+        environment = {
+            "PATH": f"{Path(python).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(site),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LD_LIBRARY_PATH": f"{site / 'nvidia_pytriton.libs'}:{libraries}",
+        }
+        return start_server("triton", command, http, "/v2/health/ready", environment=environment)
+
+    return start
+
+
+def _python_backend(tritonserver, folder):
+    """Triton wants the backend and the stub for this version of Python in one folder; the package has them in two."""
+    backend = folder / "python"
+    backend.mkdir()
+    stubs = tritonserver / "python_backend_stubs" / f"{sys.version_info.major}.{sys.version_info.minor}"
+    for source in (*(tritonserver / "backends" / "python").iterdir(), *stubs.iterdir()):
+        (backend / source.name).symlink_to(source)
+    return folder
