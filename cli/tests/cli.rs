@@ -399,6 +399,28 @@ fn explain_says_why_no_rollout_matches() {
 }
 
 #[test]
+fn explain_tells_feedback() {
+    let with = |feedback: &str| CHAT.replace(r#""baseline": "v1","#, feedback);
+    let answered = with(r#""baseline": "v1", "feedback": {"path": "/rate", "up": ["+"]},"#);
+    let config = file("feedback.json", &answered);
+    let args = ["explain", &config, "--host", "llm.example.com", "--path", "/rate?x=1"];
+    // The bucket of c-23 is the second version's, that of no key the baseline's.
+    let ran = run(&[&args[..], &["-H", "x-conversation-id=c-23"]].concat());
+    let line = ran.out.lines().next().unwrap_or_default();
+    assert_eq!(line, "feedback on chat if it is a POST: counted for v2, answered by the filter");
+    assert!(
+        run(&args).out.starts_with("feedback on chat if it is a POST: counted for v1"),
+        "{}",
+        run(&args).out
+    );
+    let random = with(
+        r#""baseline": "v1", "keyless": "random", "feedback": {"path": "/rate", "up": ["+"], "respond": false},"#,
+    );
+    let story = story("feedback-random.json", &random, &["--path", "/rate"]);
+    assert_eq!(story["feedback"], serde_json::json!({"rollout": "chat", "version": null, "respond": false}));
+}
+
+#[test]
 fn explain_takes_many_keys() {
     let config = file("keys.json", CHAT);
     let mut input: Vec<u8> = (0..2000).flat_map(|i| format!("conversation-{i}\n").into_bytes()).collect();

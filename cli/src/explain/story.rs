@@ -3,7 +3,7 @@
 use crate::request::Given;
 use crate::warnings::{place, places};
 use llm_canary::config::{Config, HostPattern, Kind, Match, Rollout, Version};
-use llm_canary::route::{self, Choice, Explanation, Mismatch, Reason};
+use llm_canary::route::{self, Choice, Explanation, Feedback, Mismatch, Reason};
 use llm_canary::split::percent;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -57,6 +57,8 @@ pub(super) struct Story<'a> {
     response_headers: BTreeMap<&'a str, &'a str>,
     /// Headers of the client's that are removed, whatever else happens.
     removed_headers: [&'a str; 2],
+    /// What a POST of it would be, if that is feedback and no request to a model.
+    feedback: Option<Rating<'a>>,
     /// The rollouts before the one that matched, and why they did not.
     passed_over: Vec<PassedOver<'a>>,
 }
@@ -67,6 +69,14 @@ struct KeyStory<'a> {
     kind: &'static str,
     #[serde(flatten)]
     key: Bytes<'a>,
+}
+
+#[derive(Serialize)]
+struct Rating<'a> {
+    rollout: &'a str,
+    /// `None`: it names no conversation, and requests without a key are drawn anew.
+    version: Option<&'a str>,
+    respond: bool,
 }
 
 #[derive(Serialize)]
@@ -98,6 +108,7 @@ impl<'a> Story<'a> {
             request_headers: BTreeMap::new(),
             response_headers: BTreeMap::new(),
             removed_headers: [config.cluster_header.as_str(), config.version_header.as_str()],
+            feedback: rating(config, request),
             passed_over: passed_over.collect(),
         };
         let Some(explanation) = explanation else { return story };
@@ -134,11 +145,10 @@ impl<'a> Story<'a> {
     }
 
     pub(super) fn in_words(&self, config: &Config, explanation: Option<&Explanation>) -> Vec<String> {
-        let mut lines: Vec<String> = self
-            .passed_over
-            .iter()
-            .map(|passed| format!("not      {}, because {}", passed.rollout, passed.why))
-            .collect();
+        let mut lines: Vec<String> = self.feedback.iter().map(Rating::in_words).collect();
+        let passed_over = self.passed_over.iter();
+        lines
+            .extend(passed_over.map(|passed| format!("not      {}, because {}", passed.rollout, passed.why)));
         let found = explanation.and_then(|explanation| Some((explanation, chosen(config, explanation)?)));
         let Some((explanation, (rollout, version))) = found else {
             let [cluster, of_version] = self.removed_headers;
@@ -208,6 +218,33 @@ impl<'a> Story<'a> {
             ],
         }
     }
+}
+
+impl Rating<'_> {
+    fn in_words(&self) -> String {
+        let counted = match self.version {
+            Some(version) => format!("counted for {version}"),
+            None => "counted for no version, because it has no key".to_owned(),
+        };
+        let answered = if self.respond { "answered by the filter" } else { "passed on" };
+        format!("feedback on {} if it is a POST: {counted}, {answered}", self.rollout)
+    }
+}
+
+fn rating<'a>(config: &'a Config, request: &Given) -> Option<Rating<'a>> {
+    let mut posted = request.clone();
+    posted.add_header(":method", b"POST");
+    let (rollout, version) = match route::feedback(config, &posted)? {
+        Feedback::On(decision) => (decision.rollout, Some(decision.version)),
+        Feedback::OnNone { rollout } => (rollout, None),
+    };
+    let rollout = config.rollouts.get(rollout)?;
+    let version = version.and_then(|version| rollout.versions.get(version));
+    Some(Rating {
+        rollout: &rollout.name,
+        version: version.map(|version| version.name.as_str()),
+        respond: rollout.feedback.as_ref()?.respond,
+    })
 }
 
 fn kind(kind: Kind) -> &'static str {
