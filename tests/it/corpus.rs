@@ -205,12 +205,13 @@ fn what_says_the_same_is_read_the_same() {
     };
     let unix = |stream: &[u8]| replace(stream, b"\r\n", b"\n");
     type Rewrite<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
-    let rewrites: [(&str, Rewrite<'_>); 6] = [
+    let rewrites: [(&str, Rewrite<'_>); 7] = [
         ("lines end in CR LF", &|s| replace(&unix(s), b"\n", b"\r\n")),
         ("lines end in CR", &|s| replace(&unix(s), b"\n", b"\r")),
         ("a byte order mark", &|s| [b"\xEF\xBB\xBF", s].concat()),
         ("comments between events", &|s| replace(&unix(s), b"\n\n", b"\n\n: c\n\n")),
         ("no space after the colon", &|s| replace(&unix(s), b"\ndata: ", b"\ndata:")),
+        ("documents over several lines", &|s| replace(&unix(s), b"\ndata: {\"", b"\ndata: {\ndata:   \"")),
         ("a field nobody knows", &|s| replace(&unix(s), b"\n\n", b"\nfoo: bar\nid: 7\n\n")),
     ];
     let mut count = 0;
