@@ -50,13 +50,14 @@ def start_llama(part, start_server, tmp_path_factory):
     return start
 
 
-def asks(api, stream, count, tools=False):
+def asks(api, stream, count, tools=False, usage=True):
     """What the clients are to ask: as many conversations, each its own."""
     return [
         {
             "api": api,
             "stream": stream,
             "tools": tools,
+            "usage": usage,
             "conversation": f"{api}-{stream}-{at}",
             "prompt": f"Tell me, please: what are {at} and 世界?",
             "seed": at,

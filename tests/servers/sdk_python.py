@@ -1,7 +1,8 @@
 """The official OpenAI and Anthropic clients in Python: asks a server, and returns what they report of its answers.
 
-js/sdk.mjs does the same in JavaScript. An ask is {api, stream, tools, conversation, prompt, seed, max_tokens}; a view of
-its answer is {version, stream, finish, chars, input, cached_input, output, tool_calls}."""
+js/sdk.mjs does the same in JavaScript. An ask is {api, stream, usage, tools, conversation, prompt, seed, max_tokens}; a
+view of its answer is {version, stream, finish, chars, input, cached_input, output, tool_calls}, and a streamed chat's also
+{chunks}: how many there were."""
 
 import anthropic
 import openai
@@ -37,7 +38,7 @@ def _ask_chat(client, ask, headers):
         extra_headers=headers,
         stream=ask["stream"],
         **({"tools": [tool], "tool_choice": "required"} if ask["tools"] else {}),
-        **({"stream_options": {"include_usage": True}} if ask["stream"] else {}),
+        **({"stream_options": {"include_usage": True}} if ask["stream"] and ask["usage"] else {}),
     )
 
 
@@ -49,7 +50,7 @@ def _ask_completions(client, ask, headers):
         seed=ask["seed"],
         extra_headers=headers,
         stream=ask["stream"],
-        **({"stream_options": {"include_usage": True}} if ask["stream"] else {}),
+        **({"stream_options": {"include_usage": True}} if ask["stream"] and ask["usage"] else {}),
     )
 
 
@@ -103,7 +104,7 @@ def _chat_stream(chunks):
     [finish] = [choice.finish_reason for choice in choices if choice.finish_reason]
     usage = _only([chunk.usage for chunk in chunks if chunk.usage])
     calls = {call.index for choice in choices for call in choice.delta.tool_calls or []}
-    return _openai_facts(text, finish, usage, len(calls))
+    return _openai_facts(text, finish, usage, len(calls)) | {"chunks": len(chunks)}
 
 
 def _completions_whole(answer):

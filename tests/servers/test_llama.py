@@ -52,3 +52,27 @@ def test_both_versions_at_once(envoy, run, ask_all):
     views = ask_all(envoy, every)
     assert {view["version"] for view in views} == {"v1", "v2"}
     assert_same(run(envoy.counted(len(every), since=before)), views)
+
+
+@pytest.fixture(scope="module")
+def asking_envoy(start_envoy):
+    """Asks for a stream's usage where the client does not, and hides it again."""
+    return start_envoy(config(rollout(usage="request")), edit=one_request_per_connection)
+
+
+def test_usage_that_no_client_asked_for(envoy, asking_envoy, run, ask_all):
+    """The client sees the very response that it would have seen, and its tokens are counted all the same."""
+    unasked = asks("chat", True, ASKS_EACH, usage=False)
+    before, asking_before = envoy.stats(), asking_envoy.stats()
+    plain, asked_for = ask_all(envoy, unasked), ask_all(asking_envoy, unasked)
+    plain_seen = run(envoy.counted(ASKS_EACH, since=before))
+    seen = run(asking_envoy.counted(ASKS_EACH, since=asking_before))
+
+    assert not any(view["output"] for view in (*plain, *asked_for)), "no client sees a usage"
+    for one, other in zip(plain, asked_for):
+        assert {**one, "version": None} == {**other, "version": None}
+    assert plain_seen.sum("llm_usage_missing_total") == ASKS_EACH
+    assert seen.sum("llm_usage_missing_total") == 0
+    told = ask_all(envoy, asks("chat", True, ASKS_EACH))
+    assert seen.sum("llm_tokens_total", llm_token="output") == sum(view["output"] for view in told) > 0
+    assert seen.sum("llm_tokens_total", llm_token="input") == sum(view["input"] for view in told) > 0

@@ -30,7 +30,7 @@ const createAnswer = {
         max_tokens: ask.max_tokens,
         seed: ask.seed,
         stream: ask.stream,
-        ...(ask.stream && { stream_options: { include_usage: true } }),
+        ...(ask.stream && ask.usage && { stream_options: { include_usage: true } }),
         ...(ask.tools && {
           tools: [{ type: "function", function: { name: "look_up", parameters: CITY } }],
           tool_choice: "required",
@@ -46,7 +46,7 @@ const createAnswer = {
         max_tokens: ask.max_tokens,
         seed: ask.seed,
         stream: ask.stream,
-        ...(ask.stream && { stream_options: { include_usage: true } }),
+        ...(ask.stream && ask.usage && { stream_options: { include_usage: true } }),
       },
       request,
     ),
@@ -118,9 +118,10 @@ const readWhole = {
 
 const readStream = {
   async chat(chunks) {
-    let text = "", finish, usage;
+    let text = "", finish, usage, count = 0;
     const calls = new Set();
     for await (const chunk of chunks) {
+      count += 1;
       usage = chunk.usage ?? usage;
       for (const choice of chunk.choices) {
         text += choice.delta.content ?? "";
@@ -128,7 +129,7 @@ const readStream = {
         for (const call of choice.delta.tool_calls ?? []) calls.add(call.index);
       }
     }
-    return openaiFacts(text, finish, usage, calls.size);
+    return { ...openaiFacts(text, finish, usage, calls.size), chunks: count };
   },
   async completions(chunks) {
     let text = "", finish, usage;
