@@ -7,7 +7,7 @@ import json
 
 import pytest
 from harness.client import request
-from harness.config import config
+from harness.config import config, rollout
 from harness.load import aborted_streams, streams
 from harness.memory import forget_peak, resident_bytes, resident_bytes_peak, vm_bytes
 from harness.upstream import Reply, stream
@@ -37,15 +37,19 @@ WHOLE = b'{"object":"chat.completion","choices":[{"index":0,"message":{"content"
 
 @pytest.fixture(scope="module")
 def envoy(start_envoy):
-    return start_envoy(config())
+    """With the one setting that edits bodies, though only those of streams that did not ask for their usage."""
+    return start_envoy(config(rollout(usage="request")))
 
 
-def ask(reply):
-    return request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode())])
+STREAM_WITHOUT_USAGE = b'{"stream":true,"messages":[]}'
+
+
+def ask(reply, body=b"{}"):
+    return request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode())], body=body)
 
 
 async def test_100_000_streams_leave_nothing_behind(envoy, servers, replies):
-    """Complete, failed, unread, whole and aborted ones, many at once."""
+    """Complete, failed, unread, whole, edited and aborted ones, many at once."""
     kinds = {
         "text": stream(event("Hello"), event(", world"), event(finish="stop"), USAGE, DONE),
         "tools": stream(TOOL_CALL, event(finish="tool_calls"), DONE),
@@ -56,13 +60,14 @@ async def test_100_000_streams_leave_nothing_behind(envoy, servers, replies):
     }
     replies.update(kinds)
     replies["endless"] = stream(event("Hello"), asyncio.Event())
+    requests = [ask(kind, body) for kind in kinds for body in (b"{}", STREAM_WITHOUT_USAGE)]
     before = envoy.stats()
 
     async def load(count):
         aborted = count // STREAMS_ABORTED_IN
         await asyncio.gather(
-            streams(envoy.port, [ask(kind) for kind in kinds], count - aborted, STREAMS_AT_ONCE - 1),
-            aborted_streams(envoy.port, ask("endless"), aborted, len(event("Hello"))),
+            streams(envoy.port, requests, count - aborted, STREAMS_AT_ONCE - 1),
+            aborted_streams(envoy.port, ask("endless", STREAM_WITHOUT_USAGE), aborted, len(event("Hello"))),
         )
         servers["v1"].received.clear()
 

@@ -1,5 +1,5 @@
-"""Fixtures of every suite that drives a real Envoy: one event loop, the built module, and Envoys that must end each test
-with their VMs intact. A suite's own `servers` says what stands behind Envoy: {version: anything with a `port`}."""
+"""Fixtures of every suite that drives a real Envoy: one event loop, the built module, and Envoys that must end each
+test with their VMs intact. A suite's own `servers` says what stands behind Envoy: {version: anything with a `port`}."""
 
 import inspect
 import subprocess
