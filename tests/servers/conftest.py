@@ -102,13 +102,9 @@ def start_triton(part, start_server, tmp_path_factory):
     """Triton's server with the models of a folder."""
     def start(models):
         python = part("triton")
-        paths = subprocess.run(
-            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'), sysconfig.get_config_var('LIBDIR'))"],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        site, libraries = map(Path, paths.stdout.split())
+        paths = "import sysconfig as s; print(s.get_path('purelib'), s.get_config_var('LIBDIR'), sep='\\n')"
+        said = subprocess.run([python, "-c", paths], stdout=subprocess.PIPE, text=True, check=True)
+        site, libraries = map(Path, said.stdout.splitlines())
         tritonserver = site / "pytriton" / "tritonserver"
         http, grpc, metrics = free_port(), free_port(), free_port()
         command = [

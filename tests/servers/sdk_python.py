@@ -1,8 +1,8 @@
 """The official OpenAI and Anthropic clients in Python: asks a server, and returns what they report of its answers.
 
 js/sdk.mjs does the same in JavaScript. An ask is {api, stream, usage, tools, conversation, prompt, seed, max_tokens}; a
-view of its answer is {version, stream, finish, chars, input, cached_input, output, tool_calls}, and a streamed chat's also
-{chunks}: how many there were."""
+view of its answer is {version, stream, finish, chars, input, cached_input, output, tool_calls}, and of a streamed chat
+also {chunks}: how many there were."""
 
 import anthropic
 import openai

@@ -31,7 +31,8 @@ TEMPLATE = """\
 {% endif %}\
 {% for message in messages %}{{ message['role'] }}: {{ message['content'] or '' }}\
 {% for call in message['tool_calls'] or [] %}\
-<tool_call>{"name": "{{ call['function']['name'] }}", "arguments": {{ call['function']['arguments'] | tojson }}}</tool_call>\
+<tool_call>{"name": "{{ call['function']['name'] }}", \
+"arguments": {{ call['function']['arguments'] | tojson }}}</tool_call>\
 {% endfor %}
 {% endfor %}assistant:"""
 
