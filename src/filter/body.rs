@@ -5,10 +5,8 @@ use super::abi::Map;
 use super::host::{self, Buffer};
 use crate::config::{Rollout, Usage};
 use crate::turn::Turn;
-use crate::usage::Ask;
+use crate::usage::{Ask, Editor};
 
-/// Read of a body at a time, so that no body makes the VM grow.
-const READ_BYTES_MAX: usize = 64 * 1024;
 /// The longest piece that is edited. Envoy hands over up to its buffer limit at once, 1 MiB if not told otherwise.
 const EDIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -29,8 +27,14 @@ impl RequestBody {
 
     pub(super) fn push(&mut self, size: usize, is_end: bool) {
         match self.ask.take() {
-            Some(ask) => self.ask = self.edit(ask, size, is_end),
-            None => self.read(size),
+            Some(ask) => {
+                self.ask = edit(Buffer::RequestBody, ask, size, is_end, |bytes| self.turn.push(bytes))
+            }
+            None if self.turn.wants_more() => host::slices(Buffer::RequestBody, size, |bytes| {
+                self.turn.push(bytes);
+                self.turn.wants_more()
+            }),
+            None => {}
         }
     }
 
@@ -42,56 +46,45 @@ impl RequestBody {
     pub(super) fn is_first_turn(&self) -> bool {
         self.turn.is_first()
     }
-
-    fn read(&mut self, size: usize) {
-        let mut start = 0;
-        while start < size && self.turn.wants_more() {
-            let length = size.saturating_sub(start).min(READ_BYTES_MAX);
-            host::buffer_from(Buffer::RequestBody, start, length, |bytes| self.turn.push(bytes));
-            start = start.saturating_add(length);
-        }
-    }
-
-    /// Reads and edits a piece; `None`: no more is to be edited.
-    fn edit(&mut self, mut ask: Ask, size: usize, is_end: bool) -> Option<Ask> {
-        if size > EDIT_BYTES_MAX {
-            host::replace_buffer(Buffer::RequestBody, 0, &ask.finish());
-            self.read(size);
-            return None;
-        }
-        let mut edited = None;
-        if size > 0 {
-            let read = |bytes: &[u8]| {
-                self.turn.push(bytes);
-                ask.push(bytes)
-            };
-            let Some(read) = host::buffer(Buffer::RequestBody, size, read) else {
-                host::replace_buffer(Buffer::RequestBody, 0, &ask.finish());
-                return None;
-            };
-            edited = read;
-        }
-        send_edited(Buffer::RequestBody, size, edited, is_end.then(|| ask.finish())).then_some(ask)
-    }
 }
 
-/// Puts what was made of a piece in its place, and behind it what was held back until the end. `false` if the
-/// host refused, so that the piece went on as it was.
-pub(super) fn send_edited(
+/// Shows a piece of a body to `see` and puts what the editor makes of it in its place. `None`: no more is to be
+/// edited, and what was held back has gone on.
+pub(super) fn edit<E: Editor>(
     buffer: Buffer,
+    mut editor: E,
     size: usize,
-    edited: Option<Vec<u8>>,
-    held: Option<Vec<u8>>,
-) -> bool {
-    // What is held back of a piece, or was before it, makes the piece an edited one.
-    let held = held.filter(|held| !held.is_empty());
-    match (edited, held) {
-        (None, None) => true,
-        (edited, held) => {
-            let bytes = [edited.unwrap_or_default(), held.unwrap_or_default()].concat();
-            host::replace_buffer(buffer, size, &bytes)
-        }
+    is_end: bool,
+    mut see: impl FnMut(&[u8]),
+) -> Option<E> {
+    if size > EDIT_BYTES_MAX {
+        host::slices(buffer, size, |bytes| {
+            see(bytes);
+            true
+        });
+        host::replace_buffer(buffer, 0, &editor.finish());
+        return None;
     }
+    let mut edited = None;
+    if size > 0 {
+        let read = |bytes: &[u8]| {
+            see(bytes);
+            editor.push(bytes)
+        };
+        let Some(read) = host::buffer(buffer, size, read) else {
+            // The piece goes on unseen, behind what was held back.
+            host::replace_buffer(buffer, 0, &editor.finish());
+            return None;
+        };
+        edited = read;
+    }
+    let held = if is_end { editor.finish() } else { Vec::new() };
+    if edited.is_none() && held.is_empty() {
+        return Some(editor);
+    }
+    let bytes = [edited.unwrap_or_default(), held].concat();
+    // Refused, the piece went on as it was, and no more may be held back.
+    host::replace_buffer(buffer, size, &bytes).then_some(editor)
 }
 
 /// Whether the request whose head is being handled asks for a completion, in JSON that can be read.

@@ -39,6 +39,21 @@ pub(super) fn random() -> u32 {
     u32::try_from(hash >> 32).unwrap_or(u32::MAX)
 }
 
+/// Read of a buffer at a time: a VM's memory never shrinks, and behind a decompressor a piece has no limit.
+const SLICE_BYTES_MAX: usize = 64 * 1024;
+
+/// Lends the first `size` bytes of a buffer to `take`, slice by slice, as long as it wants more.
+pub(super) fn slices(buffer: Buffer, size: usize, mut take: impl FnMut(&[u8]) -> bool) {
+    let mut start = 0;
+    while start < size {
+        let length = size.saturating_sub(start).min(SLICE_BYTES_MAX);
+        if buffer_from(buffer, start, length, &mut take) != Some(true) {
+            return;
+        }
+        start = start.saturating_add(length);
+    }
+}
+
 /// The request whose callback is running.
 pub(super) struct Request;
 

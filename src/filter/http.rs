@@ -4,7 +4,7 @@ use std::mem;
 use std::rc::Rc;
 
 use super::abi::Map;
-use super::body::{RequestBody, send_edited};
+use super::body::{RequestBody, edit};
 use super::feedback::{self, Rating};
 use super::host::{self, Action, Buffer};
 use super::root::Root;
@@ -178,25 +178,13 @@ impl Stream {
     pub(super) fn on_response_body(&mut self, size: usize, is_end: bool) {
         let Phase::Reading { observer, hide, ended, .. } = &mut self.phase else { return };
         let now = host::now();
-        let mut edited = None;
-        if size > 0 {
-            let read = |bytes: &[u8]| {
-                observer.push(now, bytes);
-                hide.as_mut().and_then(|hide| hide.push(bytes))
-            };
-            match host::buffer(Buffer::ResponseBody, size, read) {
-                Some(read) => edited = read,
-                // The piece goes on unseen, behind what was held back.
-                None => {
-                    if let Some(mut hide) = hide.take() {
-                        host::replace_buffer(Buffer::ResponseBody, 0, &hide.finish());
-                    }
-                }
-            }
-        }
-        let held = hide.as_mut().filter(|_| is_end).map(|hide| hide.finish());
-        if !send_edited(Buffer::ResponseBody, size, edited, held) {
-            *hide = None; // the piece went on as it came, so no more may be held back
+        let mut see = |bytes: &[u8]| observer.push(now, bytes);
+        match hide.take() {
+            None => host::slices(Buffer::ResponseBody, size, |bytes| {
+                see(bytes);
+                true
+            }),
+            Some(editor) => *hide = edit(Buffer::ResponseBody, editor, size, is_end, see),
         }
         if is_end {
             *ended = Some(now);

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use memchr::memchr2;
 
-use super::{REQUEST_BYTES_HELD_MAX, REQUEST_BYTES_MAX};
+use super::{Editor, REQUEST_BYTES_HELD_MAX, REQUEST_BYTES_MAX};
 use crate::json::{self, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
@@ -68,9 +68,8 @@ enum Edit {
     Add(&'static str),
 }
 
-impl Ask {
-    /// A piece of the body has come. What is to be sent in its place; `None`: the piece as it is.
-    pub fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
+impl Editor for Ask {
+    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         self.read_bytes = self.read_bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
         let held = std::mem::take(&mut self.held);
         let mut is_asis = held.is_empty();
@@ -127,12 +126,13 @@ impl Ask {
         Some(edited)
     }
 
-    /// The body has ended. What was held back of it.
-    pub fn finish(&mut self) -> Vec<u8> {
+    fn finish(&mut self) -> Vec<u8> {
         self.is_over = true;
         std::mem::take(&mut self.held)
     }
+}
 
+impl Ask {
     /// Whether the request is for a stream, and usage was asked for in the client's place.
     #[must_use]
     pub fn has_asked(&self) -> bool {

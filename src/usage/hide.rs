@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use memchr::memchr2;
 
-use super::EVENT_BYTES_HELD_MAX;
+use super::{EVENT_BYTES_HELD_MAX, Editor};
 use crate::framing::sse::{self, Framer};
 use crate::json::{self, End, Scanner, Sink, Table, Value};
 
@@ -64,9 +64,8 @@ struct Seen {
     is_ordinary: bool,
 }
 
-impl Hide {
-    /// A piece of the stream has come. What is to be sent in its place; `None`: the piece as it is.
-    pub fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
+impl Editor for Hide {
+    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         let mut is_asis = self.held.is_empty();
         let mut sent = Vec::with_capacity(piece.len().saturating_add(self.held.len()));
         let mut rest = piece;
@@ -88,11 +87,12 @@ impl Hide {
         (!is_asis || !self.held.is_empty()).then_some(sent)
     }
 
-    /// The stream has ended. What was held back of it.
-    pub fn finish(&mut self) -> Vec<u8> {
+    fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
+}
 
+impl Hide {
     /// A line with its end, or as much of it as has come. A line feed after a carriage return that ended
     /// the last piece stands alone.
     fn part_length(&self, rest: &[u8]) -> usize {
