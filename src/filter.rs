@@ -1,7 +1,8 @@
 //! The filter inside Envoy: the only code that knows a host, and none below a branch.
 //!
 //! `abi.rs` is the proxy-wasm ABI, `host.rs` what the host can be asked, `root.rs` a loaded configuration,
-//! `http.rs` one request and its response, `body.rs` and `feedback.rs` what it reads of a request's body. Here is what lives as long as the VM: the contexts.
+//! `http.rs` one request and its response, `body.rs` and `feedback.rs` what it reads of a request's body. Here is
+//! what lives as long as the VM: the contexts.
 //!
 //! Envoy gives each worker thread a VM of its own, creates a root context for each configuration it
 //! loads and one context for each request, and calls back from a single thread, never into a
