@@ -173,7 +173,8 @@ fn when_done_or_each_finished(seen: &Seen) -> Option<bool> {
 }
 
 /// What can be read in a document of no known dialect: that it reports an error.
-pub static COMMON: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile([("error", Field::Error)]));
+pub static COMMON: LazyLock<Table<Field>> =
+    LazyLock::new(|| Table::compile([("error", Field::Error), ("type", Field::Kind)]));
 
 /// Tells the dialect from (the beginning of) a document.
 pub fn detect(document: &[u8]) -> Option<&'static Dialect> {

@@ -25,10 +25,17 @@ pub(super) static CONVERSE: Dialect = Dialect {
     is_finished: when_done_or_each_finished,
 };
 
-/// Llama, Titan, Cohere's and AI21's older models.
+/// Llama, Titan, and Mistral's, Cohere's and AI21's older models.
 pub(super) static INVOKE: Dialect = Dialect {
     name: |_| "bedrock-invoke",
-    marks: &["generation", "outputText", "results[].outputText", "completions[].data", "is_finished"],
+    marks: &[
+        "generation",
+        "outputText",
+        "results[].outputText",
+        "completions[].data",
+        "outputs[].stop_reason",
+        "is_finished",
+    ],
     table: LazyLock::new(|| Table::compile(INVOKE_PATHS.iter().copied())),
     finish: |word| match word {
         b"CONTENT_FILTERED" => Finish::ContentFilter,
@@ -87,6 +94,9 @@ const INVOKE_PATHS: &[(&str, Field)] = &[
     ("completions[]", Field::Part),
     ("completions[].data.text", Field::Text(0)),
     ("completions[].finishReason.reason", Field::Finish),
+    ("outputs[]", Field::Part),
+    ("outputs[].text", Field::Text(0)),
+    ("outputs[].stop_reason", Field::Finish),
     ("text", Field::Text(0)),
     ("finish_reason", Field::Finish),
     ("amazon-bedrock-invocationMetrics.inputTokenCount", Field::InputTokens),

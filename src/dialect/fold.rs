@@ -328,7 +328,8 @@ impl Fold {
         match field {
             Field::Finish => self.finish(word),
             Field::Kind => {
-                let kind = self.dialect.map_or(Kind::Plain, |dialect| (dialect.kind)(word));
+                let unknown = if word == b"error" { Kind::Error } else { Kind::Plain };
+                let kind = self.dialect.map_or(unknown, |dialect| (dialect.kind)(word));
                 self.open_block().kind = kind;
             }
             _ if word.is_empty() => {}

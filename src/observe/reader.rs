@@ -209,7 +209,9 @@ impl sse::Sink for Reader {
         self.push(piece);
     }
 
-    fn dispatch(&mut self, _kind: &[u8]) {
+    fn dispatch(&mut self, kind: &[u8]) {
+        // Servers of several dialects name the event that reports a failure so, whatever its data looks like.
+        self.fold.seen.error |= kind == b"error";
         if self.done_matched == Some(DONE.len()) {
             self.fold.done();
         }

@@ -89,6 +89,18 @@ fn an_end_is_named_by_what_was_said() {
         ("data: [DONE]", Outcome::Complete, Outcome::Complete, Outcome::Complete),
         ("data: {\"error\":\"x\"}", Outcome::StreamError, Outcome::StreamError, Outcome::StreamError),
         ("data: {\"error\":null}\n\n", Outcome::Complete, Outcome::ClientAbort, Outcome::UpstreamReset),
+        (
+            "event: error\ndata: {\"type\":\"error\",\"code\":\"x\",\"message\":\"y\"}\n\n",
+            Outcome::StreamError,
+            Outcome::StreamError,
+            Outcome::StreamError,
+        ),
+        (
+            "data: {\"type\":\"error\",\"code\":\"x\"}\n\n",
+            Outcome::StreamError,
+            Outcome::StreamError,
+            Outcome::StreamError,
+        ),
         ("error: {\"code\":500}\n\n", Outcome::StreamError, Outcome::StreamError, Outcome::StreamError),
     ] {
         assert_eq!(outcome(body, End::Complete), complete, "{body}");
