@@ -152,7 +152,6 @@ pub struct Observer {
     is_error: bool,
     requested: Micros,
     timing: Timing,
-    last_token: Option<Micros>,
 }
 
 impl Observer {
@@ -163,7 +162,6 @@ impl Observer {
             is_error: head.status >= 400,
             requested,
             timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
-            last_token: None,
         }
     }
 
@@ -174,13 +172,7 @@ impl Observer {
 
     /// No response came.
     pub fn without_response(requested: Micros) -> Observer {
-        Observer {
-            body: Body::Absent,
-            is_error: false,
-            requested,
-            timing: Timing::default(),
-            last_token: None,
-        }
+        Observer { body: Body::Absent, is_error: false, requested, timing: Timing::default() }
     }
 
     /// A piece of the body has come, cut anywhere.
@@ -241,12 +233,11 @@ impl Observer {
 
     fn token(&mut self, now: Micros) {
         let since_request = now.saturating_sub(self.requested);
-        self.timing.first_token_us.get_or_insert(since_request);
-        self.timing.last_token_us = Some(since_request);
-        if let Some(last) = self.last_token.replace(now) {
-            let gap = now.saturating_sub(last);
-            self.timing.longest_gap_us =
-                Some(self.timing.longest_gap_us.map_or(gap, |longest| longest.max(gap)));
+        let timing = &mut self.timing;
+        timing.first_token_us.get_or_insert(since_request);
+        if let Some(last) = timing.last_token_us.replace(since_request) {
+            let gap = since_request.saturating_sub(last);
+            timing.longest_gap_us = timing.longest_gap_us.max(Some(gap));
         }
     }
 }
