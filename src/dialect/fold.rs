@@ -157,12 +157,15 @@ pub struct Fold {
     position: u64,
     documents: u64,
     wants_opening: bool,
+    /// The dialect tells the first piece of a call.
+    is_start_marked: bool,
 }
 
 impl Fold {
     /// From now on the values are of this dialect.
     pub fn speak(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
+        self.is_start_marked = dialect.table.has(|field| field == Field::CallStart);
     }
 
     /// The dialect, once it is known.
@@ -350,7 +353,7 @@ impl Fold {
             Field::Text(rank) => self.open_block().has_text(rank),
             Field::Call | Field::LegacyCall => {
                 // Where a dialect marks the first piece of a call, the others continue it.
-                let place = if self.is_start_marked() { CallPlace::Last } else { CallPlace::Told };
+                let place = if self.is_start_marked { CallPlace::Last } else { CallPlace::Told };
                 self.call = CallPiece { place, ..CallPiece::default() };
                 self.is_call_open = true;
             }
@@ -364,10 +367,6 @@ impl Fold {
             }
             _ => {}
         }
-    }
-
-    fn is_start_marked(&self) -> bool {
-        self.dialect.is_some_and(|dialect| dialect.table.has(|field| field == Field::CallStart))
     }
 
     fn close(&mut self, field: Field) {

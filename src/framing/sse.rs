@@ -102,11 +102,6 @@ impl Framer {
         self.data_lines > 0
     }
 
-    /// The type of the event that the stream stands in.
-    pub fn kind(&self) -> &[u8] {
-        &self.kind
-    }
-
     fn start<'a>(&mut self, seen: u8, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
         if BOM.get(usize::from(seen)) == Some(&byte) {
             let seen = seen.saturating_add(1);
