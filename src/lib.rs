@@ -24,6 +24,7 @@ pub mod json;
 pub mod key;
 mod label;
 pub mod metrics;
+pub mod moment;
 pub mod observe;
 pub mod refusal;
 pub mod retry;

@@ -9,6 +9,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("headers", &[]),
     ("key", &[]),
     ("label", &[]),
+    ("moment", &[]),
     ("split", &["bucket"]),
     ("config", &["bucket", "headers", "key", "split"]),
     ("route", &["bucket", "config", "key", "label", "split"]),
