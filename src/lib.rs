@@ -16,6 +16,7 @@
 pub mod bucket;
 pub mod config;
 pub mod dialect;
+pub mod edit;
 pub mod feedback;
 mod filter;
 pub mod framing;

@@ -16,26 +16,6 @@ mod tests;
 pub use ask::Ask;
 pub use hide::Hide;
 
-/// Edits bytes as they pass.
-pub trait Editor {
-    /// A piece has come. What is to be sent in its place; `None`: the piece as it is, with nothing held back.
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>>;
-    /// All has come. What was held back of it.
-    fn finish(&mut self) -> Vec<u8>;
-}
-
-impl<T: Editor> Editor for Box<T> {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        (**self).push(piece)
-    }
-
-    fn finish(&mut self) -> Vec<u8> {
-        (**self).finish()
-    }
-}
-
-/// A request's body is looked at up to here; past it the request goes on as it came.
-pub const REQUEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Held back of a request at most: white space and `false`.
 pub const REQUEST_BYTES_HELD_MAX: usize = 16;
 /// Held back of a response at most: an event past this is none that reports usage alone.

@@ -4,8 +4,9 @@
 use super::abi::Map;
 use super::host::{self, Buffer};
 use crate::config::{Rollout, Usage};
+use crate::edit::Editor;
 use crate::turn::Turn;
-use crate::usage::{Ask, Editor};
+use crate::usage::Ask;
 
 /// The longest piece that is edited. Envoy hands over up to its buffer limit at once, 1 MiB if not told otherwise.
 const EDIT_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use memchr::memchr2;
 
-use super::{Editor, REQUEST_BYTES_HELD_MAX, REQUEST_BYTES_MAX};
+use super::REQUEST_BYTES_HELD_MAX;
+use crate::edit::{Editor, Gate};
 use crate::json::{self, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
@@ -35,6 +36,7 @@ static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
 /// Edits one request's body.
 #[derive(Default)]
 pub struct Ask {
+    gate: Gate,
     scanner: Scanner,
     seen: Seen,
     /// The last bytes, which may be a value to change.
@@ -43,9 +45,6 @@ pub struct Ask {
     is_after_colon: bool,
     /// The last byte that was no white space.
     last: u8,
-    read_bytes: u64,
-    /// Whether the body is a JSON object; `None` until its first byte.
-    is_object: Option<bool>,
     is_over: bool,
 }
 
@@ -70,16 +69,13 @@ enum Edit {
 
 impl Editor for Ask {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        self.is_over |= !self.gate.admits(piece);
         let held = std::mem::take(&mut self.held);
         let mut is_asis = held.is_empty();
         let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
         let mut edited = Vec::new();
         let mut sent = 0;
         let mut at = 0;
-        let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-        self.is_object = self.is_object.or(first.map(|&byte| byte == b'{'));
-        self.is_over |= self.is_object == Some(false) || self.read_bytes > REQUEST_BYTES_MAX;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && !self.is_over) {
             let stop = memchr2(b':', b'}', rest);
             let length = stop.map_or(rest.len(), |stop| stop.saturating_add(1));
@@ -129,6 +125,10 @@ impl Editor for Ask {
     fn finish(&mut self) -> Vec<u8> {
         self.is_over = true;
         std::mem::take(&mut self.held)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.is_over && self.held.is_empty()
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use memchr::memchr2;
 
-use super::{EVENT_BYTES_HELD_MAX, Editor};
+use super::EVENT_BYTES_HELD_MAX;
+use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
 use crate::json::{self, End, Scanner, Sink, Table, Value};
 
@@ -89,6 +90,10 @@ impl Editor for Hide {
 
     fn finish(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
+    }
+
+    fn is_settled(&self) -> bool {
+        false // any event may be the one
     }
 }
 

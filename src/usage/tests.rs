@@ -1,6 +1,7 @@
 //! Every cut against naive edits of the whole.
 
 use super::*;
+use crate::edit::Editor;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -110,6 +111,19 @@ fn a_piece_that_does_not_change_is_not_copied() {
         ["data: {\"id\":\"a\",\"choices\":[{\"index\":0}]}\n\n", ": ping", "\n\n", "data: [DONE]\n\n"]
     {
         assert_eq!(hide.push(event.as_bytes()), None, "{event}");
+    }
+}
+
+#[test]
+fn a_request_is_settled_when_nothing_can_change_any_more() {
+    for (body, _) in REQUESTS.iter().filter(|(body, _)| body.ends_with('}')) {
+        let mut ask = Ask::default();
+        let (last, most) = body.as_bytes().split_last().unwrap();
+        ask.push(most);
+        let is_object = body.starts_with('{');
+        assert_eq!(ask.is_settled(), !is_object, "{body}");
+        ask.push(&[*last]);
+        assert!(ask.is_settled(), "{body}");
     }
 }
 
