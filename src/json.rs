@@ -10,6 +10,7 @@
 //! no JSON end the document as [`End::Broken`]; inside a skipped value only strings and brackets
 //! are told apart. Grammar: RFC 8259.
 
+mod runs;
 mod scanner;
 mod short;
 mod table;
@@ -29,7 +30,8 @@ pub const SHORT_BYTES_MAX: usize = 128;
 pub enum Value<'a> {
     /// An object or array begins.
     Open,
-    /// It ends. Reported only where the table has paths inside it.
+    /// It ends. Reported only where the table has paths inside it; and of a text where
+    /// [`Field::wants_text_end`].
     Close,
     /// A piece of a string's decoded text, for fields that are [`Field::is_text`]. May be empty.
     Text(&'a [u8]),

@@ -1,13 +1,9 @@
 //! The state machine: what the next byte can be, and what it does.
 
-use memchr::memchr2;
-
+use super::runs::text_length;
 use super::short::Short;
 use super::table::{self, NodeId};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
-
-/// So far a string's end is looked for in words; a call of `memchr` costs more than most strings are long.
-const NEAR_WORDS: usize = 4;
 
 /// What the next byte can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +39,8 @@ enum Role {
 struct Frame {
     node: NodeId,
     is_array: bool,
+    /// In an array, the element being read.
+    index: u32,
 }
 
 /// The scanner's whole state between two pushes.
@@ -67,7 +65,7 @@ impl Default for Scanner {
         Scanner {
             state: State::Root,
             role: Role::Skipped,
-            frames: [Frame { node: table::ROOT, is_array: false }; DEPTH_MAX],
+            frames: [Frame { node: table::ROOT, is_array: false, index: 0 }; DEPTH_MAX],
             depth: 0,
             root_arrays: 0,
             skipping: 0,
@@ -82,6 +80,11 @@ impl Scanner {
     /// Reads on. `table` must be the same for all of one document.
     pub fn push<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, bytes: &[u8], sink: &mut S) {
         Pass { scanner: self, table, sink }.read(bytes);
+    }
+
+    /// Whether the bytes were not JSON, so that nothing more of this document is read.
+    pub fn is_broken(&self) -> bool {
+        self.state == State::Broken
     }
 
     /// The framing says that the document ends here; makes ready for the next.
@@ -195,9 +198,9 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             if self.table.has_inside(node, is_array)
                 && let Some(slot) = self.scanner.frames.get_mut(self.scanner.depth)
             {
-                *slot = Frame { node, is_array };
+                *slot = Frame { node, is_array, index: 0 };
                 self.scanner.depth = self.scanner.depth.saturating_add(1);
-                self.scanner.node = if is_array { self.table.element(node) } else { None };
+                self.scanner.node = if is_array { self.table.element(node, 0) } else { None };
                 self.scanner.state = if is_array { State::ValueOrEnd } else { State::KeyOrEnd };
                 return after;
             }
@@ -227,8 +230,11 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
 
     fn after_value<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         match (byte, self.frame()) {
-            (b',', Some(Frame { node, is_array: true })) => {
-                self.scanner.node = self.table.element(node);
+            (b',', Some(Frame { node, is_array: true, index })) => {
+                let index = index.saturating_add(1);
+                let top = self.scanner.depth.saturating_sub(1);
+                self.scanner.frames.get_mut(top).iter_mut().for_each(|frame| frame.index = index);
+                self.scanner.node = self.table.element(node, index);
                 self.scanner.state = State::Value;
                 after
             }
@@ -256,7 +262,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
 
     /// Inside a string: takes all bytes up to its end or the next escape.
     fn string<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
-        let (run, stop) = rest.split_at(run_length(rest));
+        let (run, stop) = rest.split_at(text_length(rest));
         let Some((&byte, after)) = stop.split_first() else {
             self.text(run);
             return stop;
@@ -326,6 +332,9 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                     let value =
                         if self.scanner.role == Role::Text { Value::Text(last) } else { Value::Short(whole) };
                     self.sink.value(field, value);
+                    if self.scanner.role == Role::Text && field.wants_text_end() {
+                        self.sink.value(field, Value::Close);
+                    }
                 }
                 self.value_ended();
             }
@@ -424,27 +433,4 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
         }
         &[]
     }
-}
-
-/// Bytes up to the next quote or backslash, or all of them.
-fn run_length(bytes: &[u8]) -> usize {
-    let mut at = 0_usize;
-    for chunk in bytes.chunks_exact(size_of::<u64>()).take(NEAR_WORDS) {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        let found = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
-        if found != 0 {
-            return at.saturating_add((found.trailing_zeros() / u8::BITS) as usize);
-        }
-        at = at.saturating_add(size_of::<u64>());
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at.saturating_add(memchr2(b'"', b'\\', rest).unwrap_or(rest.len()))
-}
-
-/// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
-fn bytes_equal(word: u64, wanted: u8) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-    let differences = word ^ u64::from_le_bytes([wanted; 8]);
-    differences.wrapping_sub(ONES) & !differences & HIGHS
 }

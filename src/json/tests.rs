@@ -260,3 +260,79 @@ fn a_path_of_any_keys_is_found() {
     assert_eq!(found(&[], "1 "), number);
     assert_eq!(Table::of_keys(["k"; DEPTH_MAX + 5], Here).child(0, b"k"), Some(1));
 }
+
+/// Each value at a pointer, and the end of each text there.
+fn at_pointers(pointers: &[&[&str]], document: &[u8], cut: usize) -> Vec<String> {
+    #[derive(Clone, Copy)]
+    struct Pointer(usize);
+    impl Field for Pointer {
+        fn is_text(self) -> bool {
+            true
+        }
+        fn wants_text_end(self) -> bool {
+            true
+        }
+    }
+    #[derive(Default)]
+    struct Found(Vec<String>, String);
+    impl Sink<Pointer> for Found {
+        fn value(&mut self, field: Pointer, value: Value<'_>) {
+            match value {
+                Value::Text(piece) => self.1.push_str(str::from_utf8(piece).unwrap()),
+                Value::Close => self.0.push(format!("{} {}.", field.0, std::mem::take(&mut self.1))),
+                Value::Open => self.0.push(format!("{} open", field.0)),
+                Value::Short(bytes) | Value::Scalar(bytes) => {
+                    self.0.push(format!("{} {}", field.0, str::from_utf8(bytes).unwrap()));
+                }
+            }
+        }
+        fn document(&mut self) {}
+    }
+    let keys: Vec<Vec<String>> =
+        pointers.iter().map(|keys| keys.iter().map(|key| key.to_string()).collect()).collect();
+    let table = Table::of_pointers(keys.iter().enumerate().map(|(at, keys)| (&keys[..], Pointer(at))));
+    let (mut scanner, mut found) = (Scanner::default(), Found::default());
+    scanner.push(&table, &document[..cut], &mut found);
+    scanner.push(&table, &document[cut..], &mut found);
+    found.0
+}
+
+#[test]
+fn pointers_lead_into_arrays_and_objects() {
+    let pointers: [&[&str]; 6] =
+        [&["m", "0", "c"], &["m", "10"], &["m", "01"], &["m", "2"], &["0"], &["m", ""]];
+    for (document, expected) in [
+        (r#"{"m":[{"c":"x\n"},{"c":"y"},7]}"#, &["0 x\n.", "3 7"][..]),
+        (r#"{"m":[0,1,[[]],[],4,"",6,7,8,9,"ten",11]}"#, &["3 open", "1 ten."]),
+        (
+            r#"{"m":{"0":{"c":1},"10":2,"01":3,"2":"","":5},"0":6}"#,
+            &["0 1", "1 2", "2 3", "3 .", "5 5", "4 6"],
+        ),
+        (r#"{"m":[[0,1],{"c":1}],"n":[1]}"#, &[]),
+        (r#"{"m":[],"0":[1]}"#, &["4 open"]),
+        // Two texts at one place are two, also where they come one after the other.
+        (r#"{"0":"a","0":"b"}"#, &["4 a.", "4 b."]),
+    ] {
+        for cut in 0..=document.len() {
+            assert_eq!(at_pointers(&pointers, document.as_bytes(), cut), expected, "{document} cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_pointer_that_cannot_be_followed_is_left_out() {
+    let of = |keys: &[String]| Table::of_pointers([(keys, Want::Long(0))]).is_complete();
+    assert!(of(&vec!["k".into(); DEPTH_MAX]) && of(&["k".repeat(SHORT_BYTES_MAX)]));
+    assert!(!of(&vec!["k".into(); DEPTH_MAX + 1]) && !of(&["k".repeat(SHORT_BYTES_MAX + 1)]));
+}
+
+#[test]
+fn what_is_no_json_is_told() {
+    let is_broken = |bytes: &[u8]| {
+        let mut scanner = Scanner::default();
+        scanner.push(&Table::compile(PATHS.iter().copied()), bytes, &mut Found::default());
+        scanner.is_broken()
+    };
+    assert!(is_broken(b"{]") && is_broken(b"x") && is_broken(b"{\"a\" \"b\"}"));
+    assert!(!is_broken(b"") && !is_broken(b"{\"a\":") && !is_broken(b"{}{}"));
+}
