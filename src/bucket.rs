@@ -38,27 +38,72 @@ pub fn shard(key: &[u8]) -> u32 {
     murmur3_x86_32(SHARD_SEED, &[key]) % SHARDS
 }
 
-/// MurmurHash3_x86_32 (Austin Appleby, public domain) of the parts as if they were one slice.
+/// MurmurHash3_x86_32 of the parts as if they were one slice.
 fn murmur3_x86_32(seed: u32, parts: &[&[u8]]) -> u32 {
-    let mut hash = seed;
-    let mut block: u32 = 0; // up to four bytes, little endian
-    let mut length: u32 = 0;
-    for &byte in parts.iter().copied().flatten() {
-        block |= u32::from(byte) << (length.wrapping_rem(4).wrapping_mul(8));
-        length = length.wrapping_add(1);
-        if length.is_multiple_of(4) {
-            hash = (hash ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64);
-            block = 0;
+    let mut hash = Murmur3::new(seed);
+    parts.iter().for_each(|part| hash.push(part));
+    hash.finish()
+}
+
+/// MurmurHash3_x86_32 (Austin Appleby, public domain) of bytes that come in pieces.
+#[derive(Clone)]
+pub struct Murmur3 {
+    hash: u32,
+    /// Up to four bytes that are no whole block yet, little endian.
+    block: u32,
+    length: u32,
+}
+
+impl Murmur3 {
+    /// The hash of nothing so far.
+    #[must_use]
+    pub fn new(seed: u32) -> Murmur3 {
+        Murmur3 { hash: seed, block: 0, length: 0 }
+    }
+
+    /// The bytes go on. How they are cut does not matter.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let missing = self.length.wrapping_neg() % 4;
+        let (head, rest) = bytes.split_at(bytes.len().min(missing as usize));
+        let (blocks, tail) = rest.as_chunks::<4>();
+        self.push_bytes(head);
+        for &block in blocks {
+            self.block = u32::from_le_bytes(block);
+            self.length = self.length.wrapping_add(4);
+            self.mix();
+        }
+        self.push_bytes(tail);
+    }
+
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.block |= u32::from(byte) << (self.length.wrapping_rem(4).wrapping_mul(8));
+            self.length = self.length.wrapping_add(1);
+            if self.length.is_multiple_of(4) {
+                self.mix();
+            }
         }
     }
-    // A block of no bytes scrambles to 0, so the tail needs no case of its own.
-    hash ^= scramble(block);
-    hash ^= length;
-    hash ^= hash >> 16;
-    hash = hash.wrapping_mul(0x85eb_ca6b);
-    hash ^= hash >> 13;
-    hash = hash.wrapping_mul(0xc2b2_ae35);
-    hash ^ (hash >> 16)
+
+    /// A block is whole.
+    fn mix(&mut self) {
+        let mixed = (self.hash ^ scramble(self.block)).rotate_left(13);
+        self.hash = mixed.wrapping_mul(5).wrapping_add(0xe654_6b64);
+        self.block = 0;
+    }
+
+    /// The hash of all bytes so far.
+    #[must_use]
+    pub fn finish(&self) -> u32 {
+        // A block of no bytes scrambles to 0, so the tail needs no case of its own.
+        let mut hash = self.hash ^ scramble(self.block);
+        hash ^= self.length;
+        hash ^= hash >> 16;
+        hash = hash.wrapping_mul(0x85eb_ca6b);
+        hash ^= hash >> 13;
+        hash = hash.wrapping_mul(0xc2b2_ae35);
+        hash ^ (hash >> 16)
+    }
 }
 
 fn scramble(block: u32) -> u32 {
@@ -103,6 +148,8 @@ mod tests {
         fn how_the_bytes_are_cut_does_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..70), cut in 0..70_usize) {
             let (a, b) = bytes.split_at(cut.min(bytes.len()));
             prop_assert_eq!(murmur3_x86_32(7, &[a, b]), murmur3_x86_32(7, &[&bytes]));
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(murmur3_x86_32(7, &single), murmur3_x86_32(7, &[&bytes]));
         }
 
         #[test]
