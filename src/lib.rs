@@ -27,6 +27,7 @@ mod label;
 pub mod metrics;
 pub mod moment;
 pub mod observe;
+pub mod pointer;
 pub mod refusal;
 pub mod retry;
 pub mod route;

@@ -20,6 +20,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("turn", &["json"]),
     ("edit", &[]),
     ("usage", &["edit", "framing", "json"]),
+    ("pointer", &["json"]),
+    ("usage", &["framing", "json"]),
     ("dialect", &["json", "label"]),
     ("refusal", &[]),
     ("observe", &["dialect", "framing", "json", "label", "refusal"]),
