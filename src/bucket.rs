@@ -17,6 +17,8 @@ pub const SHARDS: u32 = 16;
 /// canary would hold another share of it.
 const BUCKET_SEED: u32 = 0;
 const SHARD_SEED: u32 = 2;
+/// And a version's token tells nothing of either.
+const TOKEN_SEED: u32 = 3;
 
 /// Where on the line a key falls: `0..PARTS`.
 #[must_use]
@@ -36,6 +38,12 @@ pub fn scale(hash: u32) -> u32 {
 #[must_use]
 pub fn shard(key: &[u8]) -> u32 {
     murmur3_x86_32(SHARD_SEED, &[key]) % SHARDS
+}
+
+/// What pins call a version of a rollout. The NUL byte, which no name has, keeps the two names apart.
+#[must_use]
+pub fn token(rollout: &[u8], version: &[u8]) -> u32 {
+    murmur3_x86_32(TOKEN_SEED, &[rollout, b"\0", version])
 }
 
 /// MurmurHash3_x86_32 of the parts as if they were one slice.
@@ -112,7 +120,7 @@ fn scramble(block: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARTS, SHARDS, bucket, murmur3_x86_32, scale, shard};
+    use super::{PARTS, SHARDS, bucket, murmur3_x86_32, scale, shard, token};
     use proptest::prelude::*;
 
     /// From the reference implementation's own verification; `buckets.csv` has many more.
@@ -122,6 +130,14 @@ mod tests {
         assert_eq!(murmur3_x86_32(1, &[]), 0x514e_28b7);
         assert_eq!(murmur3_x86_32(0, &[b"test"]), 0xba6b_d213);
         assert_eq!(murmur3_x86_32(0x9747_b28c, &[b"Hello, world!"]), 0x2488_4cba);
+    }
+
+    /// By an independent murmur3, as pins in clients outlive any release.
+    #[test]
+    fn known_tokens() {
+        assert_eq!(token(b"chat", b"v1"), 0xd7bb_a268);
+        assert_eq!(token(b"chat", b"v2"), 0x99a9_f206);
+        assert_eq!(token(b"", b""), 0x30f4_c306);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod moment;
 pub mod observe;
 pub mod pointer;
+pub mod pin;
 pub mod refusal;
 pub mod retry;
 pub mod route;

@@ -12,6 +12,7 @@ mod corpus;
 mod docs;
 mod filter;
 mod host;
+mod marks;
 mod memory;
 mod refusals;
 mod request;

@@ -1,0 +1,114 @@
+//! The request: the id it continues loses its mark, before the version that made it sees it.
+//!
+//! Held back is only what may be a mark's beginning, at a piece's end. The API allows one of
+//! `previous_response_id` and `conversation`, so the first mark that is taken off settles it.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use memchr::memchr;
+
+use super::mark::{Id, Seen};
+use super::{INFIX, MARK_BYTES, Token, parse_mark};
+use crate::edit::{Editor, Gate};
+use crate::json::{Scanner, Table};
+
+static TABLE: LazyLock<Table<Id>> = LazyLock::new(|| {
+    let paths = ["previous_response_id", "conversation", "conversation.id"];
+    Table::compile(paths.map(|path| (path, Id)))
+});
+
+/// Edits one request's body.
+pub struct Unmark {
+    known: Rc<[Token]>,
+    gate: Gate,
+    scanner: Scanner,
+    seen: Seen,
+    /// The last bytes, which may begin a mark.
+    pub(super) held: Vec<u8>,
+    token: Option<Token>,
+    is_over: bool,
+}
+
+impl Unmark {
+    /// Takes marks off that have one of these tokens.
+    #[must_use]
+    pub fn new(known: Rc<[Token]>) -> Unmark {
+        Unmark {
+            known,
+            gate: Gate::default(),
+            scanner: Scanner::default(),
+            seen: Seen::default(),
+            held: Vec::new(),
+            token: None,
+            is_over: false,
+        }
+    }
+
+    /// The token of the mark that was taken off.
+    #[must_use]
+    pub fn token(&self) -> Option<Token> {
+        self.token
+    }
+}
+
+impl Editor for Unmark {
+    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
+        self.is_over |= !self.gate.admits(piece);
+        let held = std::mem::take(&mut self.held);
+        let is_asis = held.is_empty();
+        let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
+        let mut end = bytes.len().saturating_sub(begun_mark(&bytes));
+        let mut rest = bytes.get(..end).unwrap_or_default();
+        let mut id_end = None;
+        // Up to each quote, because one of them may end an id.
+        while !rest.is_empty() && !self.is_over {
+            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote.saturating_add(1));
+            let (read, after) = rest.split_at(length);
+            self.scanner.push(&TABLE, read, &mut self.seen);
+            rest = after;
+            let id_bytes = std::mem::take(&mut self.seen.id_bytes);
+            if id_bytes > MARK_BYTES {
+                let quote = end.saturating_sub(after.len()).saturating_sub(1);
+                let start = quote.saturating_sub(MARK_BYTES);
+                let token = bytes.get(start..quote).and_then(parse_mark);
+                self.token = token.filter(|token| self.known.contains(token));
+                id_end = self.token.map(|_| start);
+            }
+            self.is_over = id_end.is_some() || self.seen.is_whole;
+        }
+        if self.is_over {
+            end = bytes.len();
+        }
+        self.held = bytes.get(end..).unwrap_or_default().to_vec();
+        if is_asis && self.held.is_empty() && id_end.is_none() {
+            return None;
+        }
+        let sent = bytes.get(..end).unwrap_or_default();
+        let Some(id_end) = id_end else { return Some(sent.to_vec()) };
+        let after = sent.get(id_end.saturating_add(MARK_BYTES)..).unwrap_or_default();
+        Some([sent.get(..id_end).unwrap_or_default(), after].concat())
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        self.is_over = true;
+        std::mem::take(&mut self.held)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.is_over && self.held.is_empty()
+    }
+}
+
+/// How many of the last bytes may begin a mark, or be one.
+fn begun_mark(bytes: &[u8]) -> usize {
+    let may_begin = |&length: &usize| {
+        let last = bytes.len().checked_sub(length).and_then(|start| bytes.get(start..));
+        last.is_some_and(|last| {
+            let (infix, digits) = last.split_at(last.len().min(INFIX.len()));
+            INFIX.starts_with(infix) && digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    };
+    (1..=MARK_BYTES).rev().find(may_begin).unwrap_or(0)
+}

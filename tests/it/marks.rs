@@ -1,0 +1,127 @@
+//! Ids of recorded responses: marked, every one of them, and nothing else; and the same when the marks are taken out.
+
+use llm_canary::edit::Editor;
+use llm_canary::framing::sse;
+use llm_canary::pin::{Body, Mark, Token};
+use serde_json::Value as Json;
+
+use crate::corpus;
+
+fn marked<'a>(body: Body, token: Token, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut mark = Mark::new(body, token);
+    let mut all = Vec::new();
+    for piece in pieces {
+        match mark.push(piece) {
+            Some(edited) => all.extend(edited),
+            None => all.extend_from_slice(piece),
+        }
+    }
+    assert_eq!(mark.finish(), b"");
+    all
+}
+
+/// The data of each event, and of one that the stream's end cuts off.
+#[derive(Default)]
+struct Events(Vec<Vec<u8>>, Vec<u8>);
+
+impl sse::Sink for Events {
+    fn data(&mut self, piece: &[u8]) {
+        self.1.extend_from_slice(piece);
+    }
+
+    fn dispatch(&mut self, _kind: &[u8]) {
+        self.0.push(std::mem::take(&mut self.1));
+    }
+
+    fn error_line(&mut self) {}
+}
+
+fn documents(body: Body, bytes: &[u8]) -> Vec<Option<Json>> {
+    let mut events = Events::default();
+    match body {
+        Body::Whole => events.0.push(bytes.to_vec()),
+        Body::Stream => sse::Framer::default().push(bytes, &mut events),
+    }
+    let all = events.0.into_iter().chain([events.1]);
+    all.map(|data| serde_json::from_slice(&data).ok().filter(Json::is_object)).collect()
+}
+
+/// The documents with their ids marked, as serde_json sees them; and how many were.
+fn with_marks(documents: &mut [Option<Json>], body: Body, mark: &str) -> usize {
+    let paths: &[&str] = match body {
+        Body::Whole => &["/id", "/previous_response_id", "/conversation", "/conversation/id"],
+        Body::Stream => &[
+            "/response/id",
+            "/response/previous_response_id",
+            "/response/conversation",
+            "/response/conversation/id",
+            "/response_id",
+        ],
+    };
+    let mut count = 0;
+    for document in documents.iter_mut().flatten() {
+        for path in paths {
+            if let Some(Json::String(id)) = document.pointer_mut(path).filter(|id| *id != "") {
+                id.push_str(mark);
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+/// Marks a recording in several chunkings; how many ids were marked.
+fn check(name: &str, body: Body, bytes: &[u8]) -> usize {
+    let token = Token::of("chat", "v2");
+    let mark = format!("-llm-{token}");
+    let all = marked(body, token, [bytes]);
+    for size in [1, 7, 61, 1460] {
+        assert_eq!(marked(body, token, bytes.chunks(size)), all, "{name} in chunks of {size}");
+    }
+    let mut expected = documents(body, bytes);
+    let count = with_marks(&mut expected, body, &mark);
+    assert_eq!(documents(body, &all), expected, "{name}");
+    // The marks are the only bytes that came, and without them nothing differs.
+    assert_eq!(all.len(), bytes.len() + count * mark.len(), "{name}");
+    assert!(without(&all, mark.as_bytes()) == bytes, "{name}");
+    count
+}
+
+fn without(bytes: &[u8], mark: &[u8]) -> Vec<u8> {
+    let mut left = Vec::new();
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = rest.strip_prefix(mark).unwrap_or_else(|| {
+            left.push(byte);
+            after
+        });
+    }
+    left
+}
+
+#[test]
+fn every_id_of_the_recorded_responses_is_marked_and_no_other_byte_changes() {
+    let Some(corpus) = corpus::corpus() else { return };
+    let (mut files, mut ids) = (0, 0);
+    for row in corpus::rows(&corpus).iter().filter(|row| row["dialect"] == "openai-responses") {
+        let bytes = std::fs::read(corpus.join(&row["file"])).unwrap();
+        let body = if row["file"].ends_with(".sse") { Body::Stream } else { Body::Whole };
+        ids += check(&row["file"], body, &bytes);
+        files += 1;
+    }
+    eprintln!("{ids} ids marked in {files} recordings");
+    assert!(files > 150 && ids > 250, "{ids} ids in {files} recordings");
+}
+
+#[test]
+fn every_id_of_the_streams_here_is_marked_and_other_dialects_have_none() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/streams");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.ends_with(".sse") {
+            let count = check(&name, Body::Stream, &std::fs::read(&path).unwrap());
+            assert_eq!(count > 0, name.starts_with("responses"), "{name}: {count}");
+        }
+    }
+}
