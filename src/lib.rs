@@ -31,6 +31,7 @@ pub mod pointer;
 pub mod pin;
 pub mod refusal;
 pub mod retry;
+pub mod rewrite;
 pub mod route;
 pub mod split;
 pub mod turn;
