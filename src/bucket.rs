@@ -19,6 +19,8 @@ const BUCKET_SEED: u32 = 0;
 const SHARD_SEED: u32 = 2;
 /// And a version's token tells nothing of either.
 const TOKEN_SEED: u32 = 3;
+const CREDENTIAL_SEED: u32 = 4;
+const HASH_SEED: u32 = 5;
 
 /// Where on the line a key falls: `0..PARTS`.
 #[must_use]
@@ -44,6 +46,18 @@ pub fn shard(key: &[u8]) -> u32 {
 #[must_use]
 pub fn token(rollout: &[u8], version: &[u8]) -> u32 {
     murmur3_x86_32(TOKEN_SEED, &[rollout, b"\0", version])
+}
+
+/// A hash of anything.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> u32 {
+    murmur3_x86_32(HASH_SEED, &[bytes])
+}
+
+/// What stands for a caller's credential in a key, so that no key tells one.
+#[must_use]
+pub fn credential(credential: &[u8]) -> u32 {
+    murmur3_x86_32(CREDENTIAL_SEED, &[credential])
 }
 
 /// MurmurHash3_x86_32 of the parts as if they were one slice.

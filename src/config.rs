@@ -2,21 +2,25 @@
 //!
 //! Nothing after [`Config::parse`] checks anything again: header names are header names, the baseline
 //! exists, the split is laid out in ranges. What this version does not know is refused, never ignored.
-//! [`json`] reads the text, `reader` walks it and keeps the path; `rules`, `versions` and `requests` hold
-//! what is allowed.
+//! [`json`] reads the text, `reader` walks it and keeps the path; the other modules hold what is allowed.
 
 mod errors;
 mod feedback;
 pub mod json;
+mod pin;
 mod reader;
 mod requests;
+mod rewrite;
 mod rules;
+mod sources;
+mod steps;
 mod versions;
 
 pub use errors::{ERRORS_MAX, Error, Errors};
 
 use crate::headers::HeaderName;
-use crate::split::Split;
+use crate::pin::Token;
+use crate::steps::Steps;
 
 /// Rollouts in one configuration.
 pub const ROLLOUTS_MAX: usize = 64;
@@ -30,8 +34,16 @@ pub const OVERRIDES_MAX: usize = 64;
 pub const OVERRIDE_VALUES_MAX: usize = 256;
 /// Hosts in one match.
 pub const HOSTS_MAX: usize = 64;
-/// Headers in one match.
-pub const MATCH_HEADERS_MAX: usize = 16;
+/// Headers in one match, or added by one rewrite.
+pub const HEADERS_MAX: usize = 16;
+/// Models in one match.
+pub const MODELS_MAX: usize = 64;
+/// Steps of one rollout.
+pub const STEPS_MAX: usize = 256;
+/// How long a pin cookie may last, in seconds: browsers keep none longer than 400 days.
+pub const PIN_AGE_S_MAX: u32 = 400 * 24 * 60 * 60;
+/// How long it lasts if nothing is said, in seconds.
+pub const PIN_AGE_S: u32 = 24 * 60 * 60;
 /// Characters of a rollout's or a version's name: they are labels of every metric.
 pub const NAME_CHARS_MAX: usize = 40;
 /// Bytes of any other text.
@@ -43,11 +55,11 @@ pub const METADATA_DEPTH_MAX: usize = 16;
 pub const FEEDBACK_VALUES_MAX: usize = 64;
 /// Bytes of one of these values; well below what the scanner reports whole.
 pub const FEEDBACK_VALUE_BYTES_MAX: usize = 64;
-/// Keys on the way to a feedback's rating.
-pub const FEEDBACK_DEPTH_MAX: usize = 8;
+/// Parts of a JSON pointer.
+pub const POINTER_PARTS_MAX: usize = 8;
 
 /// Headers in which clients are known to send a conversation's id, in the order they are tried where a
-/// rollout names no key. Last comes [`DEFAULT_USER_KEY`].
+/// rollout names no key. Next come the [`DEFAULT_BODY_KEYS`].
 pub const DEFAULT_KEYS: [&str; 7] = [
     "x-conversation-id",
     "x-session-id",
@@ -57,8 +69,29 @@ pub const DEFAULT_KEYS: [&str; 7] = [
     "x-litellm-session-id",
     "x-session-affinity",
 ];
-/// The header that names a user rather than a conversation.
+/// Where they send it in the body.
+pub const DEFAULT_BODY_KEYS: [&str; 5] = [
+    "/conversation",
+    "/conversation/id",
+    "/prompt_cache_key",
+    "/metadata/conversation_id",
+    "/metadata/session_id",
+];
+/// Where the body names a user rather than a conversation.
+pub const DEFAULT_USER_BODY_KEYS: [&str; 2] = ["/metadata/user_id", "/user"];
+/// The header that does; it is tried last.
 pub const DEFAULT_USER_KEY: &str = "x-user-id";
+
+/// Where each of [`Config::pointers`] begins that every configuration has: the model a body asks for.
+pub const MODEL_POINTER: usize = 0;
+/// The stored response that a body continues.
+pub const PREVIOUS_RESPONSE_POINTER: usize = 1;
+/// The stored conversation that it continues,
+pub const CONVERSATION_POINTER: usize = 2;
+/// in its other form.
+pub const CONVERSATION_ID_POINTER: usize = 3;
+/// These, in their order.
+const POINTERS: [&str; 4] = ["/model", "/previous_response_id", "/conversation", "/conversation/id"];
 
 /// What the filter was told to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +105,8 @@ pub struct Config {
     /// The first that matches a request routes it. May be empty: a filter that only removes what clients
     /// must not send, which is how releases are switched off without touching Envoy's filter chain.
     pub rollouts: Vec<Rollout>,
+    /// The places in a request's body that are asked for anywhere, each as its keys: see [`Source::Body`].
+    pub pointers: Vec<Vec<String>>,
 }
 
 /// One release being routed.
@@ -87,20 +122,44 @@ pub struct Rollout {
     pub keys: Vec<KeySource>,
     /// What becomes of a request without any key.
     pub keyless: Keyless,
+    /// Where a request says when its conversation began.
+    pub started_at: Option<Source>,
     /// The version that gets what no other has, as an index into `versions`.
     pub baseline: usize,
     /// At least one.
     pub versions: Vec<Version>,
-    /// Which buckets are whose.
-    pub split: Split,
+    /// Which buckets are whose, and since when.
+    pub steps: Steps,
     /// The first that holds decides, before any bucket.
     pub overrides: Vec<Override>,
+    /// How a conversation is held whose id has no time.
+    pub pin: Pin,
     /// Where users say what they think of an answer.
     pub feedback: Option<Feedback>,
     /// Whether a stream's usage is asked for where its client does not.
     pub usage: Usage,
     /// Whether an answer that opens like a refusal is counted as one.
     pub refusal_phrases: bool,
+}
+
+/// What the client is given to send back, so that its next request finds the same version. The default is nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pin {
+    /// A cookie.
+    pub cookie: Option<PinCookie>,
+    /// A header, of the response and of the requests after it.
+    pub header: Option<HeaderName>,
+    /// Ids of stored responses and conversations carry a mark.
+    pub response_id: bool,
+}
+
+/// A cookie that holds a version's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PinCookie {
+    /// Its name.
+    pub name: String,
+    /// How long after it was given a browser keeps it, in seconds.
+    pub max_age_s: u32,
 }
 
 /// Requests that rate a conversation.
@@ -138,6 +197,8 @@ pub struct Match {
     pub path_prefix: Option<String>,
     /// Each of these headers has just this value.
     pub headers: Vec<(HeaderName, String)>,
+    /// The body's model is one of these, or any or none where empty.
+    pub models: Vec<String>,
 }
 
 /// A host without its port, in lower case.
@@ -169,6 +230,10 @@ pub enum Source {
     Query(String),
     /// Dynamic metadata of an earlier filter: its namespace, then the keys below it.
     Metadata(Vec<String>),
+    /// A value in the request's body, as an index into [`Config::pointers`].
+    Body(usize),
+    /// The opening of the conversation and the caller's credential, hashed together.
+    FirstMessage,
 }
 
 /// What a key identifies.
@@ -198,6 +263,23 @@ pub struct Version {
     pub cluster: String,
     /// Never chosen, whatever names it.
     pub stopped: bool,
+    /// What names it in pins.
+    pub token: Token,
+    /// What becomes of its requests on their way.
+    pub rewrite: Rewrite,
+}
+
+/// How a request is changed for a version. The default changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rewrite {
+    /// The host it is for.
+    pub host: Option<String>,
+    /// What its path starts with, and what it shall start with.
+    pub path_prefix: Option<(String, String)>,
+    /// The model that its body asks for.
+    pub model: Option<String>,
+    /// Headers set on it.
+    pub headers: Vec<(HeaderName, String)>,
 }
 
 /// Requests that ask for a version: their header has one of the values.
@@ -210,6 +292,14 @@ pub struct Override {
     pub values: Vec<String>,
     /// The version asked for, as an index into the rollout's versions.
     pub version: usize,
+}
+
+impl Rollout {
+    /// The version that a token names, as an index into `versions`.
+    #[must_use]
+    pub fn version_of(&self, token: Token) -> Option<usize> {
+        self.versions.iter().position(|version| version.token == token)
+    }
 }
 
 impl Config {

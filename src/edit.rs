@@ -17,7 +17,7 @@ pub trait Editor {
     fn is_settled(&self) -> bool;
 }
 
-impl<T: Editor> Editor for Box<T> {
+impl<T: Editor + ?Sized> Editor for Box<T> {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         (**self).push(piece)
     }

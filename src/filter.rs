@@ -1,8 +1,8 @@
 //! The filter inside Envoy: the only code that knows a host, and none below a branch.
 //!
 //! `abi.rs` is the proxy-wasm ABI, `host.rs` what the host can be asked, `root.rs` a loaded configuration,
-//! `http.rs` one request and its response, `body.rs` and `feedback.rs` what it reads of a request's body. Here is
-//! what lives as long as the VM: the contexts.
+//! `http.rs` one request and its response, `intake.rs`, `body.rs` and `feedback.rs` what is done with a request's
+//! body. Here is what lives as long as the VM: the contexts.
 //!
 //! Envoy gives each worker thread a VM of its own, creates a root context for each configuration it
 //! loads and one context for each request, and calls back from a single thread, never into a
@@ -13,6 +13,7 @@ mod body;
 mod feedback;
 mod host;
 mod http;
+mod intake;
 mod root;
 
 use std::cell::RefCell;
@@ -53,8 +54,11 @@ impl Vm {
     fn on_tick(&mut self, root: ContextId) {
         let now = host::now();
         for (id, stream) in &mut self.streams {
-            if stream.gives_up_waiting(now) {
-                host::resume_request(*id, root);
+            if stream.waits_too_long(now) {
+                host::in_context(*id, root, || {
+                    stream.give_up_waiting(now);
+                    host::resume_request();
+                });
             }
         }
     }

@@ -57,6 +57,7 @@ macro_rules! catalogue {
 
 catalogue! {
     Decisions: Counter "llm_decisions_total" ["llm_reason" = REASONS], "Requests that got a version, by why.";
+    Unheld: Counter "llm_unheld_total", "Decisions that may have moved a conversation: its key's bucket changed hands in the last 24 hours, and nothing told when it began.";
     Requests: Counter "llm_requests_total" ["llm_outcome" = OUTCOMES], "Requests that ended, by how.";
     Finishes: Counter "llm_finish_total" ["llm_finish" = FINISHES], "Requests that ended, by why the model stopped.";
     Refusals: Counter "llm_refusals_total" ["llm_refusal" = REFUSALS], "Responses in which the model refused, by how that was told.";
@@ -157,6 +158,9 @@ pub fn names(config: &Config) -> impl Iterator<Item = (Kind, String)> {
     })
 }
 
+/// The name of a gauge that tells which configuration is in force: [`crate::config::json::Node::hash`] of it.
+pub const CONFIG_HASH: &str = "llm_config_hash";
+
 /// The name of a gauge, always 1, whose label tells the list of phrases by which refusals are told. Figures are
 /// comparable only where it is equal.
 pub fn refusal_list_name() -> String {
@@ -200,8 +204,11 @@ pub struct Update {
 }
 
 /// What a decision adds.
-pub fn decided(decision: &Decision) -> Update {
-    update(Metric::Decisions, decision.reason as usize, 1)
+pub fn decided(decision: &Decision, mut emit: impl FnMut(Update)) {
+    emit(update(Metric::Decisions, decision.reason as usize, 1));
+    if decision.is_unheld {
+        emit(update(Metric::Unheld, 0, 1));
+    }
 }
 
 /// What a request adds that its client sends again.

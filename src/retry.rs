@@ -6,19 +6,17 @@
 //!
 //! `x-envoy-attempt-count` is none of these: Envoy sets it, for attempts of its own that no client saw.
 
-use crate::route::Request;
-
 const STAINLESS: &str = "x-stainless-retry-count";
 const AWS: &str = "amz-sdk-request";
 
-/// Whether the request's headers say that it is not the first attempt.
-pub fn is_retry(request: &impl Request) -> bool {
+/// Whether the request's headers say that it is not the first attempt. `header` yields a header's value.
+pub fn is_retry(header: impl Fn(&str) -> Option<Vec<u8>>) -> bool {
     let is_above = |value: &[u8], first: u64| {
         let number = std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse::<u64>().ok());
         number.is_some_and(|number| number > first)
     };
-    request.header(STAINLESS).is_some_and(|retries| is_above(&retries, 0))
-        || request.header(AWS).is_some_and(|attempt| {
+    header(STAINLESS).is_some_and(|retries| is_above(&retries, 0))
+        || header(AWS).is_some_and(|attempt| {
             let mut fields = attempt.split(|&b| b == b';');
             fields.any(|field| field.trim_ascii().strip_prefix(b"attempt=").is_some_and(|n| is_above(n, 1)))
         })
@@ -27,17 +25,6 @@ pub fn is_retry(request: &impl Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    struct One(&'static str, &'static [u8]);
-
-    impl Request for One {
-        fn header(&self, name: &str) -> Option<Vec<u8>> {
-            (name == self.0).then(|| self.1.to_vec())
-        }
-        fn metadata(&self, _: &[String]) -> Option<Vec<u8>> {
-            None
-        }
-    }
 
     #[test]
     fn retries_are_told_by_what_sdks_send() {
@@ -56,7 +43,8 @@ mod tests {
             (AWS, b"max=3", false),
             ("x-envoy-attempt-count", b"2", false),
         ] {
-            assert_eq!(is_retry(&One(name, value)), expected, "{name}: {}", value.escape_ascii());
+            let is_one = |header: &str| (header == name).then(|| value.to_vec());
+            assert_eq!(is_retry(is_one), expected, "{name}: {}", value.escape_ascii());
         }
     }
 }

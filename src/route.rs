@@ -1,23 +1,35 @@
 //! Which version serves a request.
 //!
-//! In: the configuration, a way to read the request, a random number for a request without a key. Out: a
-//! [`Decision`], or none where no rollout is about the request. A rule that applies is found in this order:
-//! override, then the split in force. A stopped version is never chosen: whatever named it, the baseline
-//! serves.
+//! In: the configuration, a way to read the request, the time, and a random number for a request without a key.
+//! Out: a [`Decision`], or none where no rollout is about the request, or that its body has to be read first.
+//! A rule that applies is found in this order: override, pin, the split in force when the conversation began,
+//! the split in force. A stopped version is never chosen: whatever named it, the baseline serves.
 //!
-//! Reading a header costs the filter a call into Envoy, so nothing is read that the configuration does
-//! not ask for, and nothing twice.
+//! Reading a header costs the filter a call into Envoy, and a body that is read has to be waited for, so
+//! nothing is read that the configuration does not ask for, and nothing twice.
 //!
 //! Of several headers of one name Envoy shows a filter the first alone, and so the first counts; the pieces
 //! in which HTTP/2 sends cookies arrive joined (both seen with Envoy 1.40).
 
+mod matching;
+mod pinned;
+mod seen;
+
 use crate::bucket;
-use crate::config::{Config, HostPattern, Keyless, Match, Rollout, Source};
-use crate::key;
+use crate::config::{Config, Keyless, Kind, Rollout};
 use crate::label::label_values;
-use crate::split::Range;
-use std::borrow::Cow;
+use crate::moment::{self, UnixMs};
+use crate::pointer::Fact;
+use crate::split::{Range, Split};
+use matching::{caller_mismatch, first_mismatch};
+pub use pinned::PinKind;
+use seen::Seen;
 use std::fmt;
+
+/// A conversation that says it began later than this from now says nothing: clocks differ by less.
+const AHEAD_MS_MAX: UnixMs = 60 * 1000;
+/// A conversation whose bucket changed hands so lately may have been moved by it.
+const UNHELD_MS: UnixMs = 24 * 60 * 60 * 1000;
 
 /// What a decision may read of a request.
 pub trait Request {
@@ -25,7 +37,15 @@ pub trait Request {
     fn header(&self, name: &str) -> Option<Vec<u8>>;
     /// A value of dynamic metadata: the filter's namespace, then the keys below it.
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>>;
+    /// The value in its body at one of [`Config::pointers`].
+    fn body(&self, pointer: usize) -> Fact<'_>;
+    /// What [`crate::opening`] makes of its body.
+    fn opening(&self) -> Fact<'_>;
 }
+
+/// More of the request's body has to be read before its version can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyNeeded;
 
 /// Which version serves a request, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +61,9 @@ pub struct Decision {
     pub compare: bool,
     /// Where the key's requests are counted; `None` where no key was looked for or found.
     pub shard: Option<u32>,
+    /// Whether nothing held the conversation, if it was running already, while its bucket changed hands in the
+    /// last 24 hours.
+    pub is_unheld: bool,
 }
 
 label_values! {
@@ -48,6 +71,10 @@ label_values! {
     pub enum Reason {
         /// A header asked for it.
         Override = "override",
+        /// What the client sent back named it.
+        Pin = "pin",
+        /// The key's bucket was the version's when the conversation began.
+        Started = "started",
         /// The key's bucket is the version's.
         Split = "split",
         /// There was no key.
@@ -79,14 +106,20 @@ pub struct Explanation {
 pub enum Choice {
     /// An override, as an index into the rollout's.
     Override(usize),
+    /// A pin.
+    Pin(PinKind),
     /// A key's place on the line.
-    Split {
+    Key {
         /// Where the key was found, as an index into the rollout's keys.
         source: usize,
         /// The key.
         key: Vec<u8>,
         /// Its place on the line.
         bucket: u32,
+        /// When the conversation began, where that is known.
+        began: Option<UnixMs>,
+        /// How many steps had been taken by then, or else by now.
+        taken: usize,
     },
     /// No key, and the baseline serves those.
     KeylessBaseline,
@@ -94,6 +127,8 @@ pub enum Choice {
     KeylessRandom {
         /// The place drawn.
         bucket: u32,
+        /// How many steps have been taken by now.
+        taken: usize,
     },
 }
 
@@ -102,15 +137,24 @@ impl Choice {
     #[must_use]
     pub fn bucket(&self) -> Option<u32> {
         match self {
-            Self::Split { bucket, .. } | Self::KeylessRandom { bucket } => Some(*bucket),
-            Self::Override(_) | Self::KeylessBaseline => None,
+            Self::Key { bucket, .. } | Self::KeylessRandom { bucket, .. } => Some(*bucket),
+            Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline => None,
+        }
+    }
+
+    /// The split it was looked up on.
+    #[must_use]
+    pub fn split<'r>(&self, rollout: &'r Rollout) -> Option<&'r Split> {
+        match self {
+            Self::Key { taken, .. } | Self::KeylessRandom { taken, .. } => Some(rollout.steps.split(*taken)),
+            Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline => None,
         }
     }
 
     /// The stretch of the line that place lies in.
     #[must_use]
     pub fn range(&self, rollout: &Rollout) -> Option<Range> {
-        rollout.split.range(self.bucket()?)
+        self.split(rollout)?.range(self.bucket()?)
     }
 }
 
@@ -128,20 +172,40 @@ pub enum Mismatch {
         /// What it is, if it is there.
         found: Option<Vec<u8>>,
     },
+    /// The body asks for another model, or for none.
+    Model(Option<Vec<u8>>),
 }
 
 /// Decides which version serves a request. `None`: no rollout is about it.
-pub fn decide(config: &Config, request: &impl Request, random: impl FnOnce() -> u32) -> Option<Decision> {
-    explain(config, request, random).map(|explanation| explanation.decision)
+///
+/// # Errors
+/// More of its body has to be read first.
+pub fn decide(
+    config: &Config,
+    request: &impl Request,
+    now: UnixMs,
+    random: impl FnOnce() -> u32,
+) -> Result<Option<Decision>, BodyNeeded> {
+    Ok(explain(config, request, now, random)?.map(|explanation| explanation.decision))
 }
 
 /// The same with the steps that led to it.
-pub fn explain(config: &Config, request: &impl Request, random: impl FnOnce() -> u32) -> Option<Explanation> {
-    let mut seen = Seen { request, headers: Vec::new() };
-    let mut rollouts = config.rollouts.iter().enumerate();
-    let (index, rollout) =
-        rollouts.find(|(_, rollout)| first_mismatch(&rollout.matcher, &mut seen).is_none())?;
-    Some(choose(rollout, index, &mut seen, random))
+///
+/// # Errors
+/// More of its body has to be read first.
+pub fn explain(
+    config: &Config,
+    request: &impl Request,
+    now: UnixMs,
+    random: impl FnOnce() -> u32,
+) -> Result<Option<Explanation>, BodyNeeded> {
+    let mut seen = Seen::new(request);
+    for (index, rollout) in config.rollouts.iter().enumerate() {
+        if first_mismatch(rollout, &mut seen)?.is_none() {
+            return choose(rollout, index, &mut seen, now, random).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// What a request on the path of a rollout's feedback is about.
@@ -157,66 +221,112 @@ pub enum Feedback {
 }
 
 /// Whether a request is feedback, and on which version. It is a rollout's where the path is its feedback's, and its
-/// match holds but for the path.
-pub fn feedback(config: &Config, request: &impl Request) -> Option<Feedback> {
+/// match holds but for what it says of requests to models.
+///
+/// # Errors
+/// More of its body has to be read first.
+pub fn feedback(
+    config: &Config,
+    request: &impl Request,
+    now: UnixMs,
+) -> Result<Option<Feedback>, BodyNeeded> {
     if config.rollouts.iter().all(|rollout| rollout.feedback.is_none()) {
-        return None;
+        return Ok(None);
     }
-    let mut seen = Seen { request, headers: Vec::new() };
-    let path = seen.header(":path")?;
+    let mut seen = Seen::new(request);
+    let Some(path) = seen.header(":path") else { return Ok(None) };
     let path = path.split(|&b| b == b'?').next().unwrap_or_default().to_vec();
-    let (index, rollout) = config.rollouts.iter().enumerate().find(|(_, rollout)| {
+    let about = config.rollouts.iter().enumerate().find(|(_, rollout)| {
         let is_path = rollout.feedback.as_ref().is_some_and(|feedback| feedback.path.as_bytes() == path);
-        is_path && other_mismatch(&rollout.matcher, &mut seen).is_none()
-    })?;
-    if seen.header(":method") != Some(b"POST") {
-        return None;
-    }
+        is_path && caller_mismatch(&rollout.matcher, &mut seen).is_none()
+    });
+    let Some((index, rollout)) = about.filter(|_| seen.header(":method") == Some(b"POST")) else {
+        return Ok(None);
+    };
     let mut is_drawn = false;
-    let explanation = choose(rollout, index, &mut seen, || {
+    let draw = || {
         is_drawn = true;
         0
-    });
-    Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(explanation.decision) })
+    };
+    let decision = choose(rollout, index, &mut seen, now, draw)?.decision;
+    Ok(Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(decision) }))
 }
 
 /// Why a rollout is not about a request; `None` where it is.
-pub fn mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
-    first_mismatch(matcher, &mut Seen { request, headers: Vec::new() })
+///
+/// # Errors
+/// More of its body has to be read first.
+pub fn mismatch(rollout: &Rollout, request: &impl Request) -> Result<Option<Mismatch>, BodyNeeded> {
+    first_mismatch(rollout, &mut Seen::new(request))
 }
 
 fn choose<'a, R: Request>(
     rollout: &'a Rollout,
     index: usize,
     seen: &mut Seen<'a, R>,
+    now: UnixMs,
     random: impl FnOnce() -> u32,
-) -> Explanation {
-    let (choice, chosen, reason, shard) = if let Some((at, version)) = overridden(rollout, seen) {
-        (Choice::Override(at), version, Reason::Override, None)
-    } else if let Some((source, key)) = find_key(rollout, seen) {
+) -> Result<Explanation, BodyNeeded> {
+    let taken_now = rollout.steps.taken_by(now);
+    let mut shard = None;
+    let mut is_unheld = false;
+    let mut is_current = false;
+    let (choice, chosen, reason) = if let Some((at, version)) = overridden(rollout, seen) {
+        (Choice::Override(at), version, Reason::Override)
+    } else if let Some((kind, version)) = pinned::version(rollout, seen)? {
+        (Choice::Pin(kind), version, Reason::Pin)
+    } else if let Some((source, key)) = find_key(rollout, seen)? {
         let bucket = bucket::bucket(&rollout.salt, &key);
-        let shard = bucket::shard(&key);
-        (Choice::Split { source, key, bucket }, rollout.split.version(bucket), Reason::Split, Some(shard))
+        shard = Some(bucket::shard(&key));
+        let began =
+            began(rollout, source, &key, seen)?.filter(|&began| began <= now.saturating_add(AHEAD_MS_MAX));
+        let taken = began.map_or(taken_now, |began| rollout.steps.taken_by(began));
+        is_current = taken == taken_now;
+        is_unheld = began.is_none() && rollout.steps.has_moved(bucket, now.saturating_sub(UNHELD_MS), now);
+        let reason = if began.is_some() { Reason::Started } else { Reason::Split };
+        let version = rollout.steps.split(taken).version(bucket);
+        (Choice::Key { source, key, bucket, began, taken }, version, reason)
     } else {
         match rollout.keyless {
-            Keyless::Baseline => (Choice::KeylessBaseline, rollout.baseline, Reason::Keyless, None),
+            Keyless::Baseline => (Choice::KeylessBaseline, rollout.baseline, Reason::Keyless),
             Keyless::Random => {
                 let bucket = bucket::scale(random());
-                let version = rollout.split.version(bucket);
-                (Choice::KeylessRandom { bucket }, version, Reason::Keyless, None)
+                let version = rollout.steps.split(taken_now).version(bucket);
+                (Choice::KeylessRandom { bucket, taken: taken_now }, version, Reason::Keyless)
             }
         }
     };
-    let stopped = rollout.versions.get(chosen).is_none_or(|version| version.stopped);
-    let (version, reason) = if stopped { (rollout.baseline, Reason::Stopped) } else { (chosen, reason) };
-    let decision = Decision { rollout: index, version, reason, compare: reason == Reason::Split, shard };
-    Explanation { decision, choice, chosen }
+    let is_stopped = rollout.versions.get(chosen).is_none_or(|version| version.stopped);
+    let decision = if is_stopped {
+        let version = rollout.baseline;
+        Decision { rollout: index, version, reason: Reason::Stopped, compare: false, shard, is_unheld: false }
+    } else {
+        Decision { rollout: index, version: chosen, reason, compare: is_current, shard, is_unheld }
+    };
+    Ok(Explanation { decision, choice, chosen })
+}
+
+/// When the conversation began, as the request or its key says.
+fn began<'a, R: Request>(
+    rollout: &'a Rollout,
+    source: usize,
+    key: &[u8],
+    seen: &mut Seen<'a, R>,
+) -> Result<Option<UnixMs>, BodyNeeded> {
+    if let Some(source) = &rollout.started_at
+        && let Some(began) = seen.value(source)?.as_deref().and_then(moment::parse)
+    {
+        return Ok(Some(began));
+    }
+    // A user's id tells when the user came, years ago perhaps.
+    let is_conversation = rollout.keys.get(source).is_some_and(|key| key.kind == Kind::Conversation);
+    Ok(if is_conversation { moment::of_id(key) } else { None })
 }
 
 /// The first override that holds, and the version it names.
 fn overridden<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> Option<(usize, usize)> {
     rollout.overrides.iter().enumerate().find_map(|(at, rule)| {
-        let header = key::value(seen.header(rule.header.as_str())?)?;
+        let header = crate::key::value(seen.header(rule.header.as_str())?)?;
         let asks = |value: &String| {
             let value = value.as_bytes();
             header == value || header.split(|&b| b == b',').any(|item| item.trim_ascii() == value)
@@ -226,94 +336,14 @@ fn overridden<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> O
 }
 
 /// The first key there is, and which of the rollout's sources it came from.
-fn find_key<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> Option<(usize, Vec<u8>)> {
-    rollout.keys.iter().enumerate().find_map(|(at, key)| {
-        let value: Cow<'_, [u8]> = match &key.source {
-            Source::Header(name) => key::value(seen.header(name.as_str())?)?.into(),
-            Source::Cookie(name) => key::cookie(seen.header("cookie")?, name.as_bytes())?.into(),
-            Source::Query(name) => key::query(seen.header(":path")?, name.as_bytes())?.into(),
-            Source::Metadata(path) => seen.request.metadata(path)?.into(),
-        };
-        (!value.is_empty()).then(|| (at, value.into_owned()))
-    })
-}
-
-fn first_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
-    host_mismatch(matcher, seen)
-        .or_else(|| path_mismatch(matcher, seen))
-        .or_else(|| header_mismatch(matcher, seen))
-}
-
-/// The first thing of a match, its path apart, that does not hold.
-fn other_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
-    host_mismatch(matcher, seen).or_else(|| header_mismatch(matcher, seen))
-}
-
-fn host_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
-    if !matcher.hosts.is_empty() {
-        let authority = seen.header(":authority");
-        let host = authority.map(host_of);
-        if !matcher.hosts.iter().any(|pattern| host.is_some_and(|host| pattern.matches(host))) {
-            return Some(Mismatch::Host(host.map(<[u8]>::to_vec)));
+fn find_key<'a, R: Request>(
+    rollout: &'a Rollout,
+    seen: &mut Seen<'a, R>,
+) -> Result<Option<(usize, Vec<u8>)>, BodyNeeded> {
+    for (at, key) in rollout.keys.iter().enumerate() {
+        if let Some(value) = seen.value(&key.source)? {
+            return Ok(Some((at, value.into_owned())));
         }
     }
-    None
-}
-
-fn path_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
-    if let Some(prefix) = &matcher.path_prefix {
-        let path = seen.header(":path");
-        if !path.is_some_and(|path| path.starts_with(prefix.as_bytes())) {
-            return Some(Mismatch::Path(path.map(<[u8]>::to_vec)));
-        }
-    }
-    None
-}
-
-fn header_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
-    matcher.headers.iter().enumerate().find_map(|(index, (name, value))| {
-        let found = seen.header(name.as_str()).and_then(key::value);
-        let holds = found == Some(value.as_bytes());
-        (!holds).then(|| Mismatch::Header { index, found: found.map(<[u8]>::to_vec) })
-    })
-}
-
-impl HostPattern {
-    /// Whether a host, without its port, is meant.
-    fn matches(&self, host: &[u8]) -> bool {
-        match self {
-            Self::Exact(name) => host.eq_ignore_ascii_case(name.as_bytes()),
-            Self::Below(parent) => {
-                let below = host.len().checked_sub(parent.len()).and_then(|at| host.split_at_checked(at));
-                below.is_some_and(|(label, rest)| {
-                    !label.is_empty() && rest.eq_ignore_ascii_case(parent.as_bytes())
-                })
-            }
-        }
-    }
-}
-
-/// An authority without its port. The colons of an IPv6 address are inside its brackets.
-fn host_of(authority: &[u8]) -> &[u8] {
-    let colon = authority.iter().rposition(|&b| b == b':');
-    match colon.and_then(|at| authority.split_at_checked(at)) {
-        Some((host, port)) if !port.contains(&b']') => host,
-        _ => authority,
-    }
-}
-
-/// A request of which each header is read at most once.
-struct Seen<'a, R> {
-    request: &'a R,
-    headers: Vec<(&'a str, Option<Vec<u8>>)>,
-}
-
-impl<'a, R: Request> Seen<'a, R> {
-    fn header(&mut self, name: &'a str) -> Option<&[u8]> {
-        let at = self.headers.iter().position(|(read, _)| *read == name).unwrap_or_else(|| {
-            self.headers.push((name, self.request.header(name)));
-            self.headers.len().saturating_sub(1)
-        });
-        self.headers.get(at)?.1.as_deref()
-    }
+    Ok(None)
 }

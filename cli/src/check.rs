@@ -1,5 +1,6 @@
 //! `llm-canary check`: every error of a configuration, before Envoy sees it.
 
+use crate::now;
 use crate::source::{self, GIVE_ONE, NONE_FOUND, Plugin};
 use crate::{FINE, Failure, INPUT_ERROR, warnings};
 use llm_canary::config::{Config, Error, Rollout};
@@ -117,7 +118,7 @@ fn rollout_line(rollout: &Rollout) -> RolloutLine {
     let version = |(i, version): (usize, &llm_canary::config::Version)| VersionLine {
         name: version.name.clone(),
         cluster: version.cluster.clone(),
-        percent: f64::from(rollout.split.parts(i)) / 10_000.0,
+        percent: f64::from(rollout.steps.at(now()).parts(i)) / 10_000.0,
         stopped: version.stopped,
     };
     RolloutLine {

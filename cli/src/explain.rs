@@ -5,10 +5,10 @@ mod story;
 use crate::request::Given;
 use crate::source::{self, GIVE_ONE, NONE_FOUND};
 use crate::warnings::places;
-use crate::{FINE, Failure, INPUT_ERROR};
+use crate::{FINE, Failure, INPUT_ERROR, now};
 use llm_canary::config::{Config, Rollout, Source};
 use llm_canary::headers::HeaderName;
-use llm_canary::route;
+use llm_canary::route::{self, Explanation};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fs::File;
@@ -193,6 +193,11 @@ fn key_source(rollout: &Rollout, header: Option<&str>) -> Result<Source, Failure
     found.cloned().ok_or_else(|| Failure::new(format!("rollout {} looks for no key", rollout.name)))
 }
 
+/// What the filter would do with a request now; its body is given whole, so that nothing more is needed of it.
+fn explained(config: &Config, request: &Given) -> Option<Explanation> {
+    route::explain(config, request, now(), random).unwrap_or_default()
+}
+
 /// 32 random bits, for a request that has no key.
 fn random() -> u32 {
     (RandomState::new().hash_one(0) >> 32) as u32
@@ -221,7 +226,7 @@ fn many(config: &Config, request: &Given, source: &Source, file: &Path) -> Resul
         let key = line.strip_suffix(b"\n").unwrap_or(&line);
         let key = key.strip_suffix(b"\r").unwrap_or(key);
         request.set_key(source, key);
-        let explanation = route::explain(config, &request, random);
+        let explanation = explained(config, &request);
         let chosen = explanation.as_ref().and_then(|explanation| chosen(config, explanation));
         let line_out = KeyLine {
             key: key.into(),
@@ -238,7 +243,7 @@ fn many(config: &Config, request: &Given, source: &Source, file: &Path) -> Resul
 }
 
 fn one(args: &Args, config: &Config, request: &Given) -> Result<u8, Failure> {
-    let explanation = route::explain(config, request, random);
+    let explanation = explained(config, request);
     let story = Story::new(config, request, explanation.as_ref());
     let text = if args.json {
         serde_json::to_string_pretty(&story).map_err(io::Error::from)?

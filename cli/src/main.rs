@@ -11,8 +11,10 @@ mod source;
 mod warnings;
 
 use clap::{Parser, Subcommand};
+use llm_canary::moment::UnixMs;
 use std::io;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// Canary releases for LLM serving: what a configuration says, where a
 /// conversation goes, and what a response shows.
@@ -56,6 +58,12 @@ impl From<io::Error> for Failure {
         }
         Self(format!("cannot write the output: {error}"))
     }
+}
+
+/// The time of day, in Unix milliseconds.
+fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
 }
 
 const FINE: u8 = 0;

@@ -1,6 +1,7 @@
 //! A request put together from options, to be routed as the filter would.
 
 use llm_canary::config::{HostPattern, Match, Source};
+use llm_canary::pointer::Fact;
 use llm_canary::route::Request;
 
 /// What the filter would see of a request.
@@ -71,6 +72,7 @@ impl Given {
                 self.metadata.retain(|(name, _)| *name != path);
                 self.metadata.push((path, key.to_vec()));
             }
+            Source::Body(_) | Source::FirstMessage => {}
         }
     }
 
@@ -94,5 +96,13 @@ impl Request for Given {
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
         let path = path.join("/");
         self.metadata.iter().find(|(name, _)| *name == path).map(|(_, value)| value.clone())
+    }
+
+    fn body(&self, _: usize) -> Fact<'_> {
+        Fact::Absent
+    }
+
+    fn opening(&self) -> Fact<'_> {
+        Fact::Absent
     }
 }

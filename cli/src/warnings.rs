@@ -2,6 +2,7 @@
 
 use llm_canary::config::json::Node;
 use llm_canary::config::{Config, Error, HostPattern, KeySource, Kind, Match, Rollout, Source};
+use llm_canary::moment::UnixMs;
 use llm_canary::split::percent;
 
 /// Parts of a name that make a key a user's wherever they are in it.
@@ -33,13 +34,15 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
             );
             warn(&format!(".key[{k}]"), message);
         }
-        let has_split = written.get(i).is_some_and(|rollout| rollout.get("split").is_some());
+        let has_split = written
+            .get(i)
+            .is_some_and(|rollout| ["split", "steps"].iter().any(|name| rollout.get(name).is_some()));
         if !has_split && rollout.versions.len() > 1 {
             let baseline = name(rollout, rollout.baseline);
             warn(".split", format!("is missing, so every conversation goes to the baseline, \"{baseline}\""));
         }
         for (v, version) in rollout.versions.iter().enumerate() {
-            let parts = rollout.split.parts(v);
+            let parts = rollout.steps.at(UnixMs::MAX).parts(v);
             if version.stopped && parts > 0 {
                 let (baseline, share) = (name(rollout, rollout.baseline), percent(parts));
                 let message =
@@ -58,6 +61,8 @@ pub(crate) fn place(source: &Source) -> String {
         Source::Cookie(name) => format!("cookie {name}"),
         Source::Query(name) => format!("query parameter {name}"),
         Source::Metadata(path) => format!("metadata {}", path.join("/")),
+        Source::Body(_) => "the body".to_owned(),
+        Source::FirstMessage => "the conversation's opening".to_owned(),
     }
 }
 
@@ -76,6 +81,7 @@ fn looks_like_a_user(key: &KeySource) -> bool {
         Source::Header(name) => name.as_str(),
         Source::Cookie(name) | Source::Query(name) => name,
         Source::Metadata(path) => path.last().map(String::as_str).unwrap_or_default(),
+        Source::Body(_) | Source::FirstMessage => "",
     };
     let name = name.to_ascii_lowercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());

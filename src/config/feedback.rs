@@ -2,18 +2,18 @@
 
 use super::reader::{Empty, Field, Reader, quoted};
 use super::requests::path;
-use super::{FEEDBACK_DEPTH_MAX, FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
+use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
 
 const RATING: &str = "rating";
 const RATINGS: [&str; 3] = ["up", "down", "escalation"];
 
 pub(super) fn feedback(r: &mut Reader, field: &Field<'_>) -> Option<Feedback> {
-    let object = r.object(field, &["path", "rating", "up", "down", "escalation", "respond"], &[])?;
+    let object = r.object(field, &["path", "rating", "up", "down", "escalation", "respond"])?;
     let path = r
         .required(&object, "path", "write the path that feedback is sent to, such as \"/v1/feedback\"")
         .and_then(|field| path(r, &field));
     let rating = match object.get("rating") {
-        Some(field) => pointer(r, &field),
+        Some(field) => r.pointer(&field),
         None => Some(vec![RATING.to_owned()]),
     };
     let mut known: Vec<(String, &str)> = Vec::new();
@@ -39,24 +39,6 @@ pub(super) fn feedback(r: &mut Reader, field: &Field<'_>) -> Option<Feedback> {
         escalation: escalation?,
         respond: respond?,
     })
-}
-
-/// A JSON pointer (RFC 6901) as its keys.
-fn pointer(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
-    let pointer = r.text(field, Empty::Refused)?;
-    let Some(keys) = pointer.strip_prefix('/') else {
-        let message =
-            format!("{} is not a JSON pointer; start it with '/', such as \"/rating\"", quoted(pointer));
-        r.error(&field.path, message);
-        return None;
-    };
-    let keys: Vec<String> = keys.split('/').map(|key| key.replace("~1", "/").replace("~0", "~")).collect();
-    if keys.len() > FEEDBACK_DEPTH_MAX {
-        let message = format!("has {} keys, but at most {FEEDBACK_DEPTH_MAX} are followed", keys.len());
-        r.error(&field.path, message);
-        return None;
-    }
-    Some(keys)
 }
 
 /// The values of one rating. `known` are those of the ratings before.

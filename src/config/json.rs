@@ -4,6 +4,7 @@
 //! can also be read from any other format serde knows, which is how the tool reads YAML.
 
 use super::errors::Errors;
+use crate::bucket;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -41,6 +42,49 @@ impl Node {
     #[must_use]
     pub fn items(&self) -> &[Self] {
         if let Self::List(items) = self { items } else { &[] }
+    }
+
+    /// A number that is equal for equal values, however they are formatted and in whatever order an object's
+    /// members are written, and hardly ever for others. Equal everywhere.
+    #[must_use]
+    pub fn hash(&self) -> u32 {
+        let mut canonical = Vec::new();
+        self.write_canonical(&mut canonical);
+        bucket::hash(&canonical)
+    }
+
+    /// Writes each value behind its kind, and each length before what has it.
+    fn write_canonical(&self, out: &mut Vec<u8>) {
+        let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes();
+        match self {
+            Self::Null => out.push(b'n'),
+            Self::Bool(value) => out.extend([b'b', u8::from(*value)]),
+            Self::Number(value) => {
+                out.push(b'f');
+                out.extend(value.to_le_bytes());
+            }
+            Self::String(text) => {
+                out.push(b's');
+                out.extend(length(text.len()));
+                out.extend(text.as_bytes());
+            }
+            Self::List(items) => {
+                out.push(b'l');
+                out.extend(length(items.len()));
+                items.iter().for_each(|item| item.write_canonical(out));
+            }
+            Self::Object(members) => {
+                out.push(b'o');
+                out.extend(length(members.len()));
+                let mut members: Vec<&(String, Self)> = members.iter().collect();
+                members.sort_by(|(a, _), (b, _)| a.cmp(b));
+                for (name, value) in members {
+                    out.extend(length(name.len()));
+                    out.extend(name.as_bytes());
+                    value.write_canonical(out);
+                }
+            }
+        }
     }
 
     /// The text, if this is one.

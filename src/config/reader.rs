@@ -2,9 +2,9 @@
 //!
 //! Each accessor notes what is wrong and returns `None`; the caller goes on with the rest.
 
-use super::TEXT_BYTES_MAX;
 use super::errors::Errors;
 use super::json::Node;
+use super::{POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
 
 /// Longest piece of a configuration repeated in an error.
 const QUOTE_CHARS_MAX: usize = 60;
@@ -42,10 +42,16 @@ pub(super) enum Empty {
     Refused,
 }
 
-/// Collects the errors of a walk.
-#[derive(Default)]
+/// Collects the errors of a walk, and the places in request bodies that it meets.
 pub(super) struct Reader {
     pub(super) errors: Errors,
+    pointers: Vec<Vec<String>>,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { errors: Errors::default(), pointers: POINTERS.into_iter().filter_map(pointer_keys).collect() }
+    }
 }
 
 impl Reader {
@@ -53,23 +59,15 @@ impl Reader {
         self.errors.push(path, message);
     }
 
-    /// An object, with each unknown or repeated field noted. `later` are fields of later versions, each
-    /// with what can be done instead.
-    pub(super) fn object<'a>(
-        &mut self,
-        field: &Field<'a>,
-        known: &[&str],
-        later: &[(&str, &str)],
-    ) -> Option<Object<'a>> {
+    /// An object, with each unknown or repeated field noted.
+    pub(super) fn object<'a>(&mut self, field: &Field<'a>, known: &[&str]) -> Option<Object<'a>> {
         let members = self.members(field)?;
         for (name, _) in members {
             let path = member(&field.path, name);
             if known.contains(&name.as_str()) {
                 continue;
             }
-            if let Some((_, instead)) = later.iter().find(|(key, _)| key == name) {
-                self.error(&path, format!("is not supported by this version of llm-canary; {instead}"));
-            } else if let Some(nearest) = nearest(name, known) {
+            if let Some(nearest) = nearest(name, known) {
                 self.error(&path, format!("is not a known field; did you mean {nearest}?"));
             } else {
                 let known = listed(known);
@@ -135,6 +133,36 @@ impl Reader {
         Some(text)
     }
 
+    /// A JSON pointer (RFC 6901) as its keys.
+    pub(super) fn pointer(&mut self, field: &Field<'_>) -> Option<Vec<String>> {
+        let pointer = self.text(field, Empty::Refused)?;
+        let Some(keys) = pointer_keys(pointer) else {
+            let message =
+                format!("{} is not a JSON pointer; start it with '/', such as \"/user\"", quoted(pointer));
+            self.error(&field.path, message);
+            return None;
+        };
+        if keys.len() > POINTER_PARTS_MAX {
+            let message = format!("has {} parts, but at most {POINTER_PARTS_MAX} are followed", keys.len());
+            self.error(&field.path, message);
+            return None;
+        }
+        Some(keys)
+    }
+
+    /// A place in request bodies, as an index into the configuration's.
+    pub(super) fn pointer_index(&mut self, keys: Vec<String>) -> usize {
+        let known = self.pointers.iter().position(|known| *known == keys);
+        known.unwrap_or_else(|| {
+            self.pointers.push(keys);
+            self.pointers.len().saturating_sub(1)
+        })
+    }
+
+    pub(super) fn take_pointers(&mut self) -> Vec<Vec<String>> {
+        std::mem::take(&mut self.pointers)
+    }
+
     pub(super) fn bool(&mut self, field: &Field<'_>) -> Option<bool> {
         if let Node::Bool(value) = field.node {
             return Some(*value);
@@ -171,6 +199,12 @@ impl Reader {
         };
         self.error(&field.path, format!("is {found} write {wanted}"));
     }
+}
+
+/// A JSON pointer's keys; `None` where it is none, or the whole document's.
+pub(super) fn pointer_keys(pointer: &str) -> Option<Vec<String>> {
+    let keys = pointer.strip_prefix('/')?.split('/');
+    Some(keys.map(|key| key.replace("~1", "/").replace("~0", "~")).collect())
 }
 
 /// The path of an object's member.

@@ -1,138 +1,15 @@
-//! What a configuration may say of a request: what it matches, where its key is, what it may ask for.
+//! What a configuration may say of a request: what it matches, and what it may ask for.
 
-use super::reader::{Empty, Field, Reader, listed, member, quoted};
+use super::reader::{Empty, Field, Reader, member, quoted};
+use super::sources::{checked_input_header, input_header};
 use super::versions::version_index;
 use super::{
-    DEFAULT_KEYS, DEFAULT_USER_KEY, HOSTS_MAX, HostPattern, KEYS_MAX, KeySource, Kind, MATCH_HEADERS_MAX,
-    METADATA_DEPTH_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override, Source,
+    HEADERS_MAX, HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override,
 };
 use crate::headers::HeaderName;
 
-/// Fields of later versions of llm-canary, and what to do until then.
-const MATCH_LATER: [(&str, &str); 1] = [("models", "match by hosts, path_prefix or headers")];
-const KEY_LATER: [(&str, &str); 2] = [
-    ("body", "use a header, or \"metadata\" filled by Envoy's json_to_metadata filter"),
-    ("first_message", "use a header, a cookie or a query parameter"),
-];
-
-pub(super) fn default_keys() -> Vec<KeySource> {
-    let conversations = DEFAULT_KEYS.iter().map(|name| (*name, Kind::Conversation));
-    conversations
-        .chain([(DEFAULT_USER_KEY, Kind::User)])
-        .filter_map(|(name, kind)| {
-            Some(KeySource { source: Source::Header(HeaderName::new(name).ok()?), kind })
-        })
-        .collect()
-}
-
-pub(super) fn keys(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<Vec<KeySource>> {
-    let fields = r.list(field, KEYS_MAX)?;
-    if fields.is_empty() {
-        r.error(
-            &field.path,
-            "is empty; name at least one place, or leave the field out for the usual headers",
-        );
-    }
-    let keys: Vec<Option<KeySource>> = fields.iter().map(|field| key(r, field, removed)).collect();
-    keys.into_iter().collect()
-}
-
-fn key(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<KeySource> {
-    const SOURCES: [&str; 4] = ["header", "cookie", "query", "metadata"];
-    let object = r.object(field, &["header", "cookie", "query", "metadata", "kind"], &KEY_LATER)?;
-    let kind = match object.get("kind") {
-        Some(field) => kind(r, &field),
-        None => Some(Kind::Conversation),
-    };
-    let given: Vec<(&str, Field<'_>)> =
-        SOURCES.iter().filter_map(|name| Some((*name, object.get(name)?))).collect();
-    let (name, field) = match given.as_slice() {
-        [one] => one,
-        [] => {
-            let later = KEY_LATER.iter().any(|(name, _)| object.get(name).is_some());
-            if !later {
-                r.error(&field.path, "names no place; write one such as {\"header\": \"x-conversation-id\"}");
-            }
-            return None;
-        }
-        several => {
-            let names: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
-            let message =
-                format!("names several places, {}; write each as an item of its own", listed(&names));
-            r.error(&field.path, message);
-            return None;
-        }
-    };
-    let source = match *name {
-        "header" => input_header(r, field, removed).map(Source::Header),
-        "cookie" => cookie_name(r, field).map(Source::Cookie),
-        "query" => r.text(field, Empty::Refused).map(|name| Source::Query(name.to_owned())),
-        _ => metadata_path(r, field).map(Source::Metadata),
-    };
-    Some(KeySource { source: source?, kind: kind? })
-}
-
-fn kind(r: &mut Reader, field: &Field<'_>) -> Option<Kind> {
-    match r.string(field)? {
-        "conversation" => Some(Kind::Conversation),
-        "user" => Some(Kind::User),
-        other => {
-            r.error(&field.path, format!("is {}; write \"conversation\" or \"user\"", quoted(other)));
-            None
-        }
-    }
-}
-
-/// A header the filter reads from the request.
-fn input_header(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<HeaderName> {
-    let text = r.string(field)?;
-    checked_input_header(r, &field.path, text, removed)
-}
-
-fn checked_input_header(
-    r: &mut Reader,
-    path: &str,
-    text: &str,
-    removed: &[HeaderName],
-) -> Option<HeaderName> {
-    let name = HeaderName::new(text).map_err(|e| r.error(path, format!("{} {e}", quoted(text)))).ok()?;
-    if removed.contains(&name) {
-        let message = format!(
-            "{} is set by the filter, which removes a client's own value first; use another header",
-            quoted(text)
-        );
-        r.error(path, message);
-        return None;
-    }
-    Some(name)
-}
-
-fn cookie_name(r: &mut Reader, field: &Field<'_>) -> Option<String> {
-    let name = r.text(field, Empty::Refused)?;
-    if let Some(c) = name.chars().find(|c| !c.is_ascii_graphic() || "()<>@,;:\\\"/[]?={}".contains(*c)) {
-        r.error(&field.path, format!("{} is not a cookie name because of {c:?}", quoted(name)));
-        return None;
-    }
-    Some(name.to_owned())
-}
-
-fn metadata_path(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
-    let path = r.text(field, Empty::Refused)?;
-    let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-    if parts.len() < 2 || parts.len() > METADATA_DEPTH_MAX || parts.iter().any(String::is_empty) {
-        let message = format!(
-            "{} is not a filter and a key; write them as \"envoy.filters.http.jwt_authn/payload/sub\", \
-             at most {METADATA_DEPTH_MAX} parts",
-            quoted(path)
-        );
-        r.error(&field.path, message);
-        return None;
-    }
-    Some(parts)
-}
-
 pub(super) fn matcher(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<Match> {
-    let object = r.object(field, &["hosts", "path_prefix", "headers"], &MATCH_LATER)?;
+    let object = r.object(field, &["hosts", "path_prefix", "headers", "models"])?;
     let hosts = match object.get("hosts") {
         Some(field) => hosts(r, &field),
         None => Some(Vec::new()),
@@ -142,10 +19,24 @@ pub(super) fn matcher(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName])
         None => Some(None),
     };
     let headers = match object.get("headers") {
-        Some(field) => match_headers(r, &field, removed),
+        Some(field) => headers(r, &field, |r, path, name| checked_input_header(r, path, name, removed)),
         None => Some(Vec::new()),
     };
-    Some(Match { hosts: hosts?, path_prefix: path_prefix?, headers: headers? })
+    let models = match object.get("models") {
+        Some(field) => models(r, &field),
+        None => Some(Vec::new()),
+    };
+    Some(Match { hosts: hosts?, path_prefix: path_prefix?, headers: headers?, models: models? })
+}
+
+fn models(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
+    let fields = r.list(field, MODELS_MAX)?;
+    if fields.is_empty() {
+        r.error(&field.path, "is empty; name a model, or leave the field out to match every body");
+    }
+    let models: Vec<Option<String>> =
+        fields.iter().map(|field| r.text(field, Empty::Refused).map(str::to_owned)).collect();
+    models.into_iter().collect()
 }
 
 fn hosts(r: &mut Reader, field: &Field<'_>) -> Option<Vec<HostPattern>> {
@@ -199,15 +90,15 @@ pub(super) fn path(r: &mut Reader, field: &Field<'_>) -> Option<String> {
     None
 }
 
-fn match_headers(
+/// Headers, each once, with their values. `check` says what their names may be.
+pub(super) fn headers(
     r: &mut Reader,
     field: &Field<'_>,
-    removed: &[HeaderName],
+    check: impl Fn(&mut Reader, &str, &str) -> Option<HeaderName>,
 ) -> Option<Vec<(HeaderName, String)>> {
     let members = r.members(field)?;
-    if members.len() > MATCH_HEADERS_MAX {
-        let message =
-            format!("has {} headers, but at most {MATCH_HEADERS_MAX} can be matched", members.len());
+    if members.len() > HEADERS_MAX {
+        let message = format!("has {} headers, but at most {HEADERS_MAX} are allowed", members.len());
         r.error(&field.path, message);
         return None;
     }
@@ -219,18 +110,18 @@ fn match_headers(
         if let Some(other) = earlier.find(|other| *other != name && other.eq_ignore_ascii_case(name)) {
             r.error(&field.path, format!("is the same header as {}; keep one", quoted(other)));
         }
-        let header = checked_input_header(r, &field.path, name, removed);
+        let header = check(r, &field.path, name);
         headers.extend(header.zip(header_value(r, &field)));
     }
     Some(headers)
 }
 
-/// A value to compare with a header's.
+/// A value that a header can have.
 fn header_value(r: &mut Reader, field: &Field<'_>) -> Option<String> {
     let value = r.text(field, Empty::Refused)?;
     if value.trim() != value || value.contains(char::is_control) {
         let message = format!(
-            "{} can never match; header values have no spaces around them and no control characters",
+            "{} is no header's value; these have no spaces around them and no control characters",
             quoted(value)
         );
         r.error(&field.path, message);
@@ -252,7 +143,7 @@ pub(super) fn overrides(
 }
 
 fn override_(r: &mut Reader, field: &Field<'_>, names: &[&str], removed: &[HeaderName]) -> Option<Override> {
-    let object = r.object(field, &["header", "values", "version"], &[])?;
+    let object = r.object(field, &["header", "values", "version"])?;
     let header = r
         .required(&object, "header", "write the header that asks for a version, such as \"x-llm-cohort\"")
         .and_then(|field| input_header(r, &field, removed));

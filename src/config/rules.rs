@@ -4,20 +4,13 @@ use super::errors::Errors;
 use super::json::Node;
 use super::reader::{Empty, Field, Object, Reader, member, quoted};
 use super::{
-    Config, Keyless, Match, NAME_CHARS_MAX, ROLLOUTS_MAX, Rollout, Usage, feedback, requests, versions,
+    Config, Keyless, Match, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, feedback, pin, requests,
+    sources, steps, versions,
 };
 use crate::headers::HeaderName;
-use crate::split::Split;
 
 const CLUSTER_HEADER: &str = "x-llm-cluster";
 const VERSION_HEADER: &str = "x-llm-version";
-
-/// Fields of later versions of llm-canary, and what to do until then.
-const ROLLOUT_LATER: [(&str, &str); 3] = [
-    ("steps", "write the percentages that hold now as \"split\" and change them with each step"),
-    ("started_at", "remove it; the split now in force decides"),
-    ("pin", "remove it; the key alone decides"),
-];
 
 pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
     let mut reader = Reader::default();
@@ -31,7 +24,7 @@ pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
 
 fn read_config(r: &mut Reader, root: &Field<'_>) -> Option<Config> {
     let known = ["cluster_header", "version_header", "version_on_response", "rollouts"];
-    let object = r.object(root, &known, &[])?;
+    let object = r.object(root, &known)?;
     let cluster_header = output_header(r, &object, "cluster_header", CLUSTER_HEADER);
     let version_header = output_header(r, &object, "version_header", VERSION_HEADER);
     if cluster_header.is_some() && cluster_header == version_header {
@@ -53,6 +46,7 @@ fn read_config(r: &mut Reader, root: &Field<'_>) -> Option<Config> {
         version_header: version_header?,
         version_on_response: version_on_response?,
         rollouts: rollouts?,
+        pointers: r.take_pointers(),
     })
 }
 
@@ -96,15 +90,18 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         "salt",
         "key",
         "keyless",
+        "started_at",
         "baseline",
         "versions",
         "split",
+        "steps",
         "overrides",
+        "pin",
         "feedback",
         "usage",
         "refusal_phrases",
     ];
-    let object = r.object(field, &known, &ROLLOUT_LATER)?;
+    let object = r.object(field, &known)?;
     let name = r
         .required(&object, "name", "write a short name such as \"chat\"; it is a label of every metric")
         .and_then(|field| rollout_name(r, &field));
@@ -117,16 +114,20 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         None => name.as_ref().map(|name| name.as_bytes().to_vec()),
     };
     let keys = match object.get("key") {
-        Some(field) => requests::keys(r, &field, removed),
-        None => Some(requests::default_keys()),
+        Some(field) => sources::keys(r, &field, removed),
+        None => Some(sources::default_keys(r)),
     };
     let keyless = match object.get("keyless") {
         Some(field) => keyless(r, &field),
         None => Some(Keyless::Baseline),
     };
+    let started_at = match object.get("started_at") {
+        Some(field) => sources::started_at(r, &field, removed).map(Some),
+        None => Some(None),
+    };
     let versions = r
         .required(&object, "versions", "write a list such as [{\"name\": \"v1\", \"cluster\": \"llm-v1\"}]")
-        .and_then(|field| versions::versions(r, &field));
+        .and_then(|field| versions::versions(r, &field, name.as_deref(), removed));
     // What names a version is checked against the names that were written, right or wrong: one error each.
     let names = versions::version_names(&object);
     let baseline = r
@@ -139,13 +140,14 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         let name = names.get(baseline).copied().unwrap_or_default();
         r.error(&path, format!("{} is stopped; conversations must have somewhere to go", quoted(name)));
     }
-    let split = match object.get("split") {
-        Some(field) => versions::split(r, &field, &names, baseline),
-        None => baseline.map(Split::baseline),
-    };
+    let steps = steps::steps(r, &object, &names, baseline);
     let overrides = match object.get("overrides") {
         Some(field) => requests::overrides(r, &field, &names, removed),
         None => Some(Vec::new()),
+    };
+    let pin = match object.get("pin") {
+        Some(field) => pin::pin(r, &field, removed),
+        None => Some(Pin::default()),
     };
     let feedback = match object.get("feedback") {
         Some(field) => feedback::feedback(r, &field).map(Some),
@@ -165,10 +167,12 @@ fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<
         salt: salt?,
         keys: keys?,
         keyless: keyless?,
+        started_at: started_at?,
         baseline: baseline?,
         versions: versions?,
-        split: split?,
+        steps: steps?,
         overrides: overrides?,
+        pin: pin?,
         feedback: feedback?,
         usage: usage?,
         refusal_phrases: refusal_phrases?,

@@ -1,23 +1,20 @@
-//! What a configuration may say of versions and of how much of the line each gets.
+//! What a configuration may say of versions.
 
 use super::json::Node;
 use super::reader::{Empty, Field, Object, Reader, listed, member, nearest, quoted};
-use super::{NAME_CHARS_MAX, VERSIONS_MAX, Version};
-use crate::bucket::PARTS;
-use crate::split::{Share, Split, percent};
-
-/// Fields of later versions of llm-canary, and what to do until then.
-const VERSION_LATER: [(&str, &str); 1] =
-    [("rewrite", "rewrite on the Envoy route that matches the version header")];
+use super::{NAME_CHARS_MAX, Rewrite, VERSIONS_MAX, Version, rewrite};
+use crate::headers::HeaderName;
+use crate::pin::Token;
 
 /// Words after which a dot makes Envoy's or Istio's own tag rules cut a label's value to pieces.
 const LABEL_WORDS: [&str; 4] = ["cache", "component", "tag", "wasm_filter"];
 
-const PARTS_PER_PERCENT: f64 = 10_000.0;
-/// How far from whole a percentage's parts may be, to forgive what a decimal loses as a binary number.
-const PARTS_TOLERANCE: f64 = 1e-6;
-
-pub(super) fn versions(r: &mut Reader, field: &Field<'_>) -> Option<Vec<Version>> {
+pub(super) fn versions(
+    r: &mut Reader,
+    field: &Field<'_>,
+    rollout: Option<&str>,
+    removed: &[HeaderName],
+) -> Option<Vec<Version>> {
     let fields = r.list(field, VERSIONS_MAX)?;
     if fields.is_empty() {
         r.error(&field.path, "is empty; a rollout needs at least its baseline");
@@ -32,13 +29,18 @@ pub(super) fn versions(r: &mut Reader, field: &Field<'_>) -> Option<Vec<Version>
             }
             names.push(name);
         }
-        versions.push(version(r, field));
+        versions.push(version(r, field, rollout, removed));
     }
     versions.into_iter().collect()
 }
 
-fn version(r: &mut Reader, field: &Field<'_>) -> Option<Version> {
-    let object = r.object(field, &["name", "cluster", "stopped"], &VERSION_LATER)?;
+fn version(
+    r: &mut Reader,
+    field: &Field<'_>,
+    rollout: Option<&str>,
+    removed: &[HeaderName],
+) -> Option<Version> {
+    let object = r.object(field, &["name", "cluster", "stopped", "rewrite"])?;
     let name = r
         .required(&object, "name", "write a short name such as \"v1\"; it is a label of every metric")
         .and_then(|field| version_name(r, &field));
@@ -53,7 +55,13 @@ fn version(r: &mut Reader, field: &Field<'_>) -> Option<Version> {
         Some(field) => r.bool(&field),
         None => Some(false),
     };
-    Some(Version { name: name?, cluster: cluster?, stopped: stopped? })
+    let rewrite = match object.get("rewrite") {
+        Some(field) => rewrite::rewrite(r, &field, removed),
+        None => Some(Rewrite::default()),
+    };
+    let (name, cluster) = (name?, cluster?);
+    let token = Token::of(rollout?, &name);
+    Some(Version { name, cluster, stopped: stopped?, token, rewrite: rewrite? })
 }
 
 fn version_name(r: &mut Reader, field: &Field<'_>) -> Option<String> {
@@ -103,7 +111,7 @@ pub(super) fn version_index(r: &mut Reader, field: &Field<'_>, names: &[&str]) -
     find_version(r, &field.path, name, names)
 }
 
-fn find_version(r: &mut Reader, path: &str, name: &str, names: &[&str]) -> Option<usize> {
+pub(super) fn find_version(r: &mut Reader, path: &str, name: &str, names: &[&str]) -> Option<usize> {
     let found = names.iter().position(|known| *known == name && !known.is_empty());
     // Where no version has a name, that is the error; what names one need not say so again.
     let named: Vec<&str> = names.iter().copied().filter(|known| !known.is_empty()).collect();
@@ -115,58 +123,4 @@ fn find_version(r: &mut Reader, path: &str, name: &str, names: &[&str]) -> Optio
         r.error(path, format!("there is no version {}; {remedy}", quoted(name)));
     }
     found
-}
-
-pub(super) fn split(
-    r: &mut Reader,
-    field: &Field<'_>,
-    names: &[&str],
-    baseline: Option<usize>,
-) -> Option<Split> {
-    let members = r.members(field)?;
-    let mut shares = Vec::new();
-    let mut terms = Vec::new();
-    let mut sum: u32 = 0;
-    for (name, node) in members {
-        let field = Field { path: member(&field.path, name), node };
-        let version = find_version(r, &field.path, name, names);
-        let parts = parts(r, &field);
-        if version.is_some() && version == baseline {
-            r.error(&field.path, "is the baseline, which gets what no other version is given; remove it");
-            continue;
-        }
-        // What names no version is an error of its own and not part of the sum.
-        if let Some((version, parts)) = version.zip(parts) {
-            sum = sum.saturating_add(parts);
-            let name: String = name.chars().take(NAME_CHARS_MAX).collect();
-            terms.push(format!("{} {}", name.escape_debug(), percent(parts)));
-            shares.push(Share { version, parts });
-        }
-    }
-    if sum > PARTS {
-        let message = format!(
-            "{} = {} percent, but versions can be given at most 100; lower one",
-            terms.join(" + "),
-            percent(sum)
-        );
-        r.error(&field.path, message);
-        return None;
-    }
-    Some(Split::baseline(baseline?).then(&shares))
-}
-
-/// A percentage as parts per million, exactly.
-fn parts(r: &mut Reader, field: &Field<'_>) -> Option<u32> {
-    let percent = r.number(field)?;
-    if !(0.0..=100.0).contains(&percent) {
-        r.error(&field.path, format!("is {percent}, but a percentage is from 0 to 100"));
-        return None;
-    }
-    let exact = percent * PARTS_PER_PERCENT;
-    let parts = exact.round();
-    if (exact - parts).abs() > PARTS_TOLERANCE {
-        r.error(&field.path, format!("is {percent}, but the finest percentage is 0.0001; round it"));
-        return None;
-    }
-    Some(parts as u32)
 }

@@ -109,6 +109,13 @@ mod imports {
             value: *const u8,
             value_len: usize,
         ) -> u32;
+        pub(super) fn proxy_add_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_len: usize,
+            value: *const u8,
+            value_len: usize,
+        ) -> u32;
         pub(super) fn proxy_remove_header_map_value(map: u32, name: *const u8, name_len: usize) -> u32;
         pub(super) fn proxy_get_property(
             path: *const u8,
@@ -213,17 +220,20 @@ pub(super) fn send_response(status: u32, details: &str, body: &str) -> bool {
     }
 }
 
-/// Lets a request that waits go on, from a callback of another context's. The host does so after the callback.
-pub(super) fn resume_request(id: ContextId, caller: ContextId) -> bool {
+/// Runs `call` as if in a callback of the context `id`, from one of the context `caller`'s.
+pub(super) fn in_context(id: ContextId, caller: ContextId, call: impl FnOnce()) {
     // SAFETY: no pointers.
-    unsafe {
-        if imports::proxy_set_effective_context(id) != OK {
-            return false;
-        }
-        let is_resumed = imports::proxy_continue_stream(REQUEST_STREAM) == OK;
-        imports::proxy_set_effective_context(caller);
-        is_resumed
+    if OK == unsafe { imports::proxy_set_effective_context(id) } {
+        call();
+        // SAFETY: no pointers.
+        unsafe { imports::proxy_set_effective_context(caller) };
     }
+}
+
+/// Lets the request that waits go on.
+pub(super) fn resume_request() -> bool {
+    // SAFETY: no pointers.
+    OK == unsafe { imports::proxy_continue_stream(REQUEST_STREAM) }
 }
 
 /// Has the host call `proxy_on_tick` so often.
@@ -241,8 +251,18 @@ pub(super) fn header<T>(map: Map, name: &str, take: impl FnOnce(&[u8]) -> T) -> 
     receive(call, take)
 }
 
-/// Sets a header to one value.
-pub(super) fn replace_header(map: Map, name: &str, value: &str) -> bool {
+/// Adds a header beside others of its name.
+pub(super) fn add_header(map: Map, name: &str, value: &str) -> bool {
+    let (name, name_len) = (name.as_ptr(), name.len());
+    // SAFETY: name and value are valid for reading while the call lasts; the host copies them.
+    OK == unsafe {
+        imports::proxy_add_header_map_value(map as u32, name, name_len, value.as_ptr(), value.len())
+    }
+}
+
+/// Sets a header to one value, which need not be text.
+pub(super) fn replace_header(map: Map, name: &str, value: impl AsRef<[u8]>) -> bool {
+    let value = value.as_ref();
     let (name, name_len) = (name.as_ptr(), name.len());
     // SAFETY: name and value are valid for reading while the call lasts; the host copies them.
     OK == unsafe {
@@ -319,6 +339,11 @@ extern "C" fn proxy_on_request_headers(id: ContextId, _headers: usize, is_end: u
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(id: ContextId, size: usize, is_end: u32) -> u32 {
     Vm::with_stream(id, |stream| stream.on_request_body(size, is_end != 0)) as u32
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_trailers(id: ContextId, _trailers: usize) -> u32 {
+    Vm::with_stream(id, |stream| stream.on_request_trailers()) as u32
 }
 
 #[unsafe(no_mangle)]

@@ -1,51 +1,185 @@
-//! A request's body on its way to a version: it never waits, and is read, and where it asks for a stream
-//! perhaps edited, as it passes.
+//! A request's body on its way to a version: read, and where its version or its client's wishes ask for it edited.
+//!
+//! It passes without waiting, with one exception: where an edit changes a length that the head tells, it waits
+//! until the edit is done, as long as that is within its limits. Where it cannot wait, the head tells no length.
 
 use super::abi::Map;
-use super::host::{self, Buffer};
-use crate::config::{Rollout, Usage};
-use crate::edit::Editor;
+use super::host::{self, Action, Buffer};
+use super::intake;
+use crate::config::{Rollout, Usage, Version};
+use crate::edit::{Chain, Editor};
+use crate::observe::Micros;
+use crate::pin::{Endpoint, Unmark};
+use crate::rewrite::{Model, ModelName};
 use crate::turn::Turn;
 use crate::usage::Ask;
 
 /// The longest piece that is edited. Envoy hands over up to its buffer limit at once, 1 MiB if not told otherwise.
 const EDIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+const CONTENT_LENGTH: &str = "content-length";
+
+/// What may be done to a request's body, in this order.
+type Edits = Chain<Option<Unmark>, Chain<Option<Model>, Option<Ask>>>;
 
 pub(super) struct RequestBody {
     turn: Turn,
-    ask: Option<Ask>,
+    edits: Option<Edits>,
+    held: Option<Held>,
+}
+
+/// A body that waits until its edits are done.
+struct Held {
+    since: Micros,
+    read_bytes: usize,
+    /// What has been read, as it will go on.
+    edited: Vec<u8>,
+    is_changed: bool,
 }
 
 impl RequestBody {
-    /// The request's head has come, and a body follows.
-    pub(super) fn new(rollout: &Rollout) -> RequestBody {
-        let asks = rollout.usage == Usage::Request && is_completion();
-        // The length can no longer be told when it is known whether the body grows. Without this header Envoy
-        // sends the body in chunks.
-        let asks = asks && host::remove_header(Map::Request, "content-length");
-        RequestBody { turn: Turn::default(), ask: asks.then(Ask::default) }
+    /// The request's version is known, and a body follows, or is there in part where the request `waits` already.
+    pub(super) fn new(
+        rollout: &Rollout,
+        version: &Version,
+        now: Micros,
+        may_wait: bool,
+        waits: bool,
+    ) -> RequestBody {
+        let edits = edits(rollout, version);
+        let asks = edits.1.1.is_some();
+        let is_edited = asks || edits.0.is_some() || edits.1.0.is_some();
+        let has_length = is_edited && host::header(Map::Request, CONTENT_LENGTH, |_| ()).is_some();
+        // Whether usage has to be asked for is known only at the end, and no request waits for that long.
+        let holds = waits || (has_length && !asks && may_wait);
+        if is_edited && !holds {
+            host::remove_header(Map::Request, CONTENT_LENGTH);
+        }
+        let held = Held { since: now, read_bytes: 0, edited: Vec::new(), is_changed: false };
+        RequestBody { turn: Turn::default(), edits: is_edited.then_some(edits), held: holds.then_some(held) }
     }
 
-    pub(super) fn push(&mut self, size: usize, is_end: bool) {
-        match self.ask.take() {
-            Some(ask) => {
-                self.ask = edit(Buffer::RequestBody, ask, size, is_end, |bytes| self.turn.push(bytes))
+    /// Whether the request waits for more of it.
+    pub(super) fn waits(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Since when it waits for the first of it.
+    pub(super) fn waits_since(&self) -> Option<Micros> {
+        self.held.as_ref().filter(|held| held.read_bytes == 0).map(|held| held.since)
+    }
+
+    /// How much of it has been read while it waits; 0 where it does not.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.read_bytes)
+    }
+
+    /// It goes on without having been read.
+    pub(super) fn give_up_waiting(&mut self) {
+        if self.held.take().is_some() && self.edits.is_some() {
+            host::remove_header(Map::Request, CONTENT_LENGTH);
+        }
+    }
+
+    /// Of it, `size` bytes are there: since the head while the request waits, since the last call while it passes.
+    pub(super) fn push(&mut self, size: usize, is_end: bool) -> Action {
+        if let Some(held) = self.held.take() {
+            return self.push_held(held, size, is_end);
+        }
+        match self.edits.take() {
+            Some(edits) => {
+                self.edits = edit(Buffer::RequestBody, edits, size, is_end, |bytes| self.turn.push(bytes));
             }
-            None if self.turn.wants_more() => host::slices(Buffer::RequestBody, size, |bytes| {
-                self.turn.push(bytes);
-                self.turn.wants_more()
-            }),
+            None if self.turn.wants_more() => {
+                host::slices(Buffer::RequestBody, 0, size, |bytes| {
+                    self.turn.push(bytes);
+                    self.turn.wants_more()
+                });
+            }
             None => {}
         }
+        Action::Continue
+    }
+
+    fn push_held(&mut self, mut held: Held, size: usize, is_end: bool) -> Action {
+        let (turn, edits) = (&mut self.turn, &mut self.edits);
+        let is_read = host::slices(Buffer::RequestBody, held.read_bytes, size, |bytes| {
+            turn.push(bytes);
+            let Some(edits) = edits else { return turn.wants_more() };
+            let edited = edits.push(bytes);
+            held.is_changed |= edited.is_some();
+            held.edited.extend_from_slice(edited.as_deref().unwrap_or(bytes));
+            true
+        });
+        let Some(mut edits) = self.edits.take() else { return Action::Continue };
+        held.read_bytes = size;
+        if !is_read {
+            // What the host does not hand over goes on as it came.
+            return Action::Continue;
+        }
+        if !is_end && !edits.is_settled() && size <= intake::BYTES_MAX {
+            self.edits = Some(edits);
+            self.held = Some(held);
+            return Action::Pause;
+        }
+        if is_end {
+            let last = edits.finish();
+            held.is_changed |= !last.is_empty();
+            held.edited.extend(last);
+        }
+        if held.is_changed && !host::replace_buffer(Buffer::RequestBody, size, &held.edited) {
+            return Action::Continue;
+        }
+        if !is_end && !edits.is_settled() {
+            host::remove_header(Map::Request, CONTENT_LENGTH);
+        } else if held.edited.len() != size {
+            tell_length(size, held.edited.len());
+        }
+        self.edits = Some(edits);
+        Action::Continue
     }
 
     /// Whether usage was asked for in the client's place.
     pub(super) fn has_asked(&self) -> bool {
-        self.ask.as_ref().is_some_and(Ask::has_asked)
+        self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(Ask::has_asked)
     }
 
     pub(super) fn is_first_turn(&self) -> bool {
         self.turn.is_first()
+    }
+}
+
+/// What is to be done to the body of the request whose callback is running.
+fn edits(rollout: &Rollout, version: &Version) -> Edits {
+    let mut edits = Chain(None, Chain(None, None));
+    let model = version.rewrite.model.as_deref();
+    let (unmarks, asks) = (rollout.pin.response_id, rollout.usage == Usage::Request);
+    if (model.is_some() || unmarks || asks) && intake::is_readable() {
+        let path = host::header(Map::Request, ":path", <[u8]>::to_vec).unwrap_or_default();
+        if unmarks && Endpoint::of(&path).is_some() {
+            edits.0 = Some(Unmark::new(rollout.versions.iter().map(|version| version.token).collect()));
+        }
+        edits.1.0 = model.map(|model| Model::new(ModelName::new(model)));
+        if asks && is_completion(&path) {
+            edits.1.1 = Some(Ask::default());
+        }
+    }
+    edits
+}
+
+/// A part of the body, `old` bytes long, is `new` bytes long now.
+fn tell_length(old: usize, new: usize) {
+    let length = host::header(Map::Request, CONTENT_LENGTH, |length| {
+        std::str::from_utf8(length).ok().and_then(|length| length.trim().parse::<usize>().ok())
+    });
+    match length {
+        None => {} // none was told
+        Some(None) => {
+            host::remove_header(Map::Request, CONTENT_LENGTH);
+        }
+        Some(Some(length)) => {
+            let length = length.saturating_sub(old).saturating_add(new);
+            host::replace_header(Map::Request, CONTENT_LENGTH, length.to_string());
+        }
     }
 }
 
@@ -59,7 +193,7 @@ pub(super) fn edit<E: Editor>(
     mut see: impl FnMut(&[u8]),
 ) -> Option<E> {
     if size > EDIT_BYTES_MAX {
-        host::slices(buffer, size, |bytes| {
+        host::slices(buffer, 0, size, |bytes| {
             see(bytes);
             true
         });
@@ -88,14 +222,10 @@ pub(super) fn edit<E: Editor>(
     host::replace_buffer(buffer, size, &bytes).then_some(editor)
 }
 
-/// Whether the request whose head is being handled asks for a completion, in JSON that can be read.
-fn is_completion() -> bool {
-    let is = |name: &str, test: fn(&[u8]) -> bool| host::header(Map::Request, name, test);
-    let path =
-        |path: &[u8]| path.split(|&b| b == b'?').next().is_some_and(|path| path.ends_with(b"/completions"));
-    is(":path", path).unwrap_or(false)
-        && is(":method", |method| method == b"POST").unwrap_or(false)
-        && is("content-type", |kind| kind.to_ascii_lowercase().starts_with(b"application/json"))
-            .unwrap_or(false)
-        && is("content-encoding", |encoding| encoding.eq_ignore_ascii_case(b"identity")).unwrap_or(true)
+/// Whether a request that can be read asks for a completion, in JSON.
+fn is_completion(path: &[u8]) -> bool {
+    let is_json = |kind: &[u8]| kind.to_ascii_lowercase().starts_with(b"application/json");
+    path.split(|&b| b == b'?').next().is_some_and(|path| path.ends_with(b"/completions"))
+        && host::header(Map::Request, ":method", |method| method == b"POST").unwrap_or(false)
+        && host::header(Map::Request, "content-type", is_json).unwrap_or(false)
 }

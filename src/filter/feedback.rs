@@ -1,26 +1,19 @@
 //! One request that is feedback: read, counted for the version that serves its conversation, and answered
 //! here or passed on.
 //!
-//! To be answered by what its body says, it has to wait after its head, and the body of a request that waits comes
-//! only where Envoy was told `allow_on_headers_stop_iteration` (the plugin's own setting, since Envoy 1.35), which
-//! a filter cannot see. So it waits for a while; if nothing comes, it is passed on, as if that were configured.
+//! To be answered by what its body says, it has to wait after its head. Where the bodies of requests that wait do not
+//! come (see `intake.rs`), it is passed on, as if that were configured.
 
-use super::host::{self, Action, Buffer, Level};
+use super::host::{self, Action, Buffer};
 use super::root::Root;
 use crate::config::{Feedback, Rollout};
 use crate::feedback::{Body, Problem};
 use crate::observe::Micros;
 use crate::route::{self, Decision};
 
-/// How often requests that wait are looked at.
-pub(super) const TICK_MS: u32 = 500;
-/// How long a request waits for its body where no body of one that waits has been seen yet.
-const WAIT_US_MAX: Micros = 2_000_000;
 /// What the access log shows as the response's details.
 const DETAILS: &str = "llm_feedback";
 const NO_CONVERSATION: &str = "the feedback names no conversation\n";
-const NO_BODY: &str =
-    "feedback is passed on rather than answered: no body comes without allow_on_headers_stop_iteration";
 
 pub(super) struct Rating {
     pub(super) about: route::Feedback,
@@ -53,6 +46,7 @@ impl Rating {
             _ if !config.respond => Action::Continue,
             route::Feedback::OnNone { .. } => rating.answer(400, NO_CONVERSATION),
             route::Feedback::On(_) if is_end => rating.answer(400, Problem::NotJson.as_str()),
+            route::Feedback::On(_) if !root.waits.may_wait() => Action::Continue,
             route::Feedback::On(_) => {
                 rating.state = State::Waiting(now);
                 Action::Pause
@@ -71,7 +65,7 @@ impl Rating {
             State::Over => return Action::Continue,
         };
         if waits {
-            root.can_wait.set(true);
+            root.waits.has_come();
             self.state = State::Held(size);
         }
         let length = size.saturating_sub(start);
@@ -94,15 +88,24 @@ impl Rating {
         }
     }
 
-    /// Whether it has waited too long for its body, and goes on.
-    pub(super) fn gives_up_waiting(&mut self, root: &Root, now: Micros) -> bool {
-        let State::Waiting(since) = self.state else { return false };
-        let is_late = !root.can_wait.get() && now.saturating_sub(since) >= WAIT_US_MAX;
-        if is_late {
-            host::log(Level::Warn, NO_BODY);
-            self.state = State::Passing;
-        }
-        is_late
+    /// Since when it waits for the first of its body.
+    pub(super) fn waits_since(&self) -> Option<Micros> {
+        if let State::Waiting(since) = self.state { Some(since) } else { None }
+    }
+
+    /// How much of its body has been read while it waits; 0 where it does not.
+    pub(super) fn held_bytes(&self) -> usize {
+        if let State::Held(read) = self.state { read } else { 0 }
+    }
+
+    /// It goes on, and its body is read as it passes.
+    pub(super) fn give_up_waiting(&mut self) {
+        self.state = State::Passing;
+    }
+
+    /// Whether it has been answered.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.state, State::Over)
     }
 
     /// The version that serves the conversation.

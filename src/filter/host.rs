@@ -1,16 +1,16 @@
 //! What the filter asks of Envoy, in its own terms.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::abi::{self, Map};
+use crate::moment::UnixMs;
 use crate::observe::Micros;
-use crate::route;
 
 pub(super) use super::abi::{
-    Action, Buffer, Level, MetricKind, buffer, buffer_from, define_metric, header, increment_metric, log,
-    record_metric, remove_header, replace_buffer, replace_header, resume_request, send_response,
-    set_property, set_tick_period_ms,
+    Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, define_metric, header, in_context,
+    increment_metric, log, record_metric, remove_header, replace_buffer, replace_header, resume_request,
+    send_response, set_property, set_tick_period_ms,
 };
 
 /// Envoy's flag for a client that went away (`DC`).
@@ -25,6 +25,13 @@ pub(super) fn now() -> Micros {
         static START: Instant = Instant::now();
     }
     START.with(|start| u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX))
+}
+
+/// The time of day.
+#[expect(clippy::disallowed_methods, reason = "the one calendar")]
+pub(super) fn wall_clock() -> UnixMs {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX))
 }
 
 /// A random number.
@@ -42,34 +49,33 @@ pub(super) fn random() -> u32 {
 /// Read of a buffer at a time: a VM's memory never shrinks, and behind a decompressor a piece has no limit.
 const SLICE_BYTES_MAX: usize = 64 * 1024;
 
-/// Lends the first `size` bytes of a buffer to `take`, slice by slice, as long as it wants more.
-pub(super) fn slices(buffer: Buffer, size: usize, mut take: impl FnMut(&[u8]) -> bool) {
-    let mut start = 0;
-    while start < size {
-        let length = size.saturating_sub(start).min(SLICE_BYTES_MAX);
-        if buffer_from(buffer, start, length, &mut take) != Some(true) {
-            return;
+/// Lends a buffer from `start` up to `end` to `take`, slice by slice, as long as it wants more. Whether the host
+/// handed over all that was wanted.
+pub(super) fn slices(
+    buffer: Buffer,
+    mut start: usize,
+    end: usize,
+    mut take: impl FnMut(&[u8]) -> bool,
+) -> bool {
+    while start < end {
+        let length = end.saturating_sub(start).min(SLICE_BYTES_MAX);
+        match buffer_from(buffer, start, length, &mut take) {
+            None => return false,
+            Some(false) => return true,
+            Some(true) => start = start.saturating_add(length),
         }
-        start = start.saturating_add(length);
     }
+    true
 }
 
-/// The request whose callback is running.
-pub(super) struct Request;
-
-impl route::Request for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        header(Map::Request, name, <[u8]>::to_vec)
+/// A value of dynamic metadata: the namespace of the filter that set it, then the keys below it.
+pub(super) fn metadata(path: &[String]) -> Option<Vec<u8>> {
+    let mut property = b"metadata\0filter_metadata".to_vec();
+    for part in path {
+        property.push(0);
+        property.extend_from_slice(part.as_bytes());
     }
-
-    fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
-        let mut property = b"metadata\0filter_metadata".to_vec();
-        for part in path {
-            property.push(0);
-            property.extend_from_slice(part.as_bytes());
-        }
-        abi::property(&property, <[u8]>::to_vec)
-    }
+    abi::property(&property, <[u8]>::to_vec)
 }
 
 /// Whether the client went away before the response was complete. Known when the request has ended.

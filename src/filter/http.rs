@@ -7,12 +7,20 @@ use super::abi::Map;
 use super::body::{RequestBody, edit};
 use super::feedback::{self, Rating};
 use super::host::{self, Action, Buffer};
+use super::intake::{self, Intake, Request};
 use super::root::Root;
-use crate::config::Version;
+use crate::config::{Pin, Rollout, Version};
+use crate::edit::Editor;
+use crate::key;
+use crate::moment::UnixMs;
 use crate::observe::{End, Head, Micros, Observer};
+use crate::pin::{self, Endpoint, Mark, Token};
 use crate::retry;
-use crate::route::{self, Decision};
+use crate::rewrite;
+use crate::route::{self, BodyNeeded, Decision};
 use crate::usage::Hide;
+
+const CONTENT_LENGTH: &str = "content-length";
 
 /// A request on its way, under the configuration in force when it came.
 pub(super) struct Stream {
@@ -20,20 +28,24 @@ pub(super) struct Stream {
     phase: Phase,
     /// What its body showed; `None` where it has none, or no rollout is about it.
     body: Option<Box<RequestBody>>,
+    /// When it went on without the body it had waited for, until the first of that comes.
+    gave_up: Option<Micros>,
 }
 
 /// How far it is.
 enum Phase {
     /// Its head has not come, or no rollout is about it, or it has ended.
     Idle,
+    /// It waits, because its version is told by its body.
+    Waiting(Box<Intake>),
     /// It has a version; the response's head has not come.
     Awaiting(Routed),
     /// The response passes.
     Reading {
         routed: Routed,
         observer: Box<Observer>,
-        /// Takes out what the client did not ask for.
-        hide: Option<Box<Hide>>,
+        /// What is changed in it.
+        editor: Option<Box<dyn Editor>>,
         status: u16,
         ended: Option<Micros>,
     },
@@ -45,43 +57,79 @@ enum Phase {
 struct Routed {
     decision: Decision,
     requested: Micros,
+    /// The client has not got the version's pin cookie yet.
+    needs_cookie: bool,
+    /// The response tells the id of a stored one.
+    tells_stored_id: bool,
 }
 
 impl Stream {
     pub(super) fn new(root: Rc<Root>) -> Stream {
-        Stream { root, phase: Phase::Idle, body: None }
+        Stream { root, phase: Phase::Idle, body: None, gave_up: None }
     }
 
     pub(super) fn on_request_headers(&mut self, is_end: bool) -> Action {
-        let requested = host::now();
-        let config = &self.root.config;
-        if let Some(about) = route::feedback(config, &host::Request) {
-            return self.on_feedback(about, requested, is_end);
+        let (requested, now) = (host::now(), host::wall_clock());
+        let request = if is_end { Request::WithoutBody } else { Request::Unread };
+        self.route(request, requested, now, is_end).unwrap_or_else(|BodyNeeded| {
+            if self.root.waits.may_wait() && intake::is_readable() {
+                self.phase = Phase::Waiting(Box::new(Intake::new(&self.root, requested, now)));
+                return Action::Pause;
+            }
+            self.route(Request::WithoutBody, requested, now, is_end).unwrap_or_default()
+        })
+    }
+
+    /// Finds the request's version, and sends it there.
+    fn route(
+        &mut self,
+        request: Request<'_>,
+        requested: Micros,
+        now: UnixMs,
+        is_end: bool,
+    ) -> Result<Action, BodyNeeded> {
+        let root = Rc::clone(&self.root);
+        let config = &root.config;
+        if let Some(about) = route::feedback(config, &request, now)? {
+            return Ok(self.on_feedback(about, requested, is_end));
         }
-        let (cluster_header, version_header) =
-            (config.cluster_header.as_str(), config.version_header.as_str());
-        let decision = route::decide(config, &host::Request, host::random);
+        let decision = route::decide(config, &request, now, host::random)?;
         let chosen = decision.and_then(|decision| {
             let rollout = config.rollouts.get(decision.rollout)?;
             Some((decision, rollout, rollout.versions.get(decision.version)?))
         });
         let Some((decision, rollout, version)) = chosen else {
             // What a client sends in these must not choose a cluster anywhere.
-            host::remove_header(Map::Request, cluster_header);
-            host::remove_header(Map::Request, version_header);
-            return Action::Continue;
+            host::remove_header(Map::Request, config.cluster_header.as_str());
+            host::remove_header(Map::Request, config.version_header.as_str());
+            return Ok(Action::Continue);
         };
+        let waits = matches!(request, Request::Read(_));
+        let may_wait = root.waits.may_wait();
+        let needs_cookie = rollout.pin.cookie.as_ref().is_some_and(|cookie| {
+            let token = |cookies: &[u8]| {
+                key::cookie(cookies, cookie.name.as_bytes()).and_then(Token::parse) == Some(version.token)
+            };
+            !host::header(Map::Request, "cookie", token).unwrap_or(false)
+        });
+        let tells_stored_id = rollout.pin.response_id
+            && host::header(Map::Request, ":path", Endpoint::of).flatten() == Some(Endpoint::Stored);
+        if !is_end {
+            let body = RequestBody::new(rollout, version, requested, may_wait, waits);
+            self.body = Some(Box::new(body));
+        }
         self.send_to(version);
+        rewrite_head(rollout, version);
         // A compressed body cannot be read.
         host::replace_header(Map::Request, "accept-encoding", "identity");
         host::set_property("llm_reason", decision.reason.as_str());
-        self.root.count_decision(&decision);
-        if retry::is_retry(&host::Request) {
-            self.root.count_retry(&decision);
+        root.count_decision(&decision);
+        if retry::is_retry(|name| host::header(Map::Request, name, <[u8]>::to_vec)) {
+            root.count_retry(&decision);
         }
-        self.body = (!is_end).then(|| Box::new(RequestBody::new(rollout)));
-        self.phase = Phase::Awaiting(Routed { decision, requested });
-        Action::Continue
+        self.phase = Phase::Awaiting(Routed { decision, requested, needs_cookie, tells_stored_id });
+        let waits_on = self.body.as_ref().is_some_and(|body| body.waits());
+        Ok(if waits_on { Action::Pause } else { Action::Continue })
     }
 
     fn on_feedback(&mut self, about: route::Feedback, now: Micros, is_end: bool) -> Action {
@@ -111,20 +159,65 @@ impl Stream {
     }
 
     pub(super) fn on_request_body(&mut self, size: usize, is_end: bool) -> Action {
-        if let Phase::Feedback(rating) = &mut self.phase {
-            return rating.push(&self.root, size, is_end);
+        if let Some(gave_up) = self.gave_up.take() {
+            self.root.waits.has_come_after(host::now().saturating_sub(gave_up));
         }
-        if let Some(body) = &mut self.body {
-            body.push(size, is_end);
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.root.waits.has_come();
+            let Phase::Waiting(mut intake) = mem::replace(&mut self.phase, Phase::Idle) else {
+                return Action::Continue;
+            };
+            intake.push(&self.root, size, is_end);
+            let (requested, now) = (intake.requested, intake.now);
+            if let Err(BodyNeeded) = self.route(Request::Read(&intake), requested, now, false) {
+                self.phase = Phase::Waiting(intake);
+                return Action::Pause;
+            }
+            // What has come so far is still there, to be read once more for what it is sent on for.
         }
-        Action::Continue
+        match &mut self.phase {
+            Phase::Feedback(rating) if rating.is_answered() => Action::Pause,
+            Phase::Feedback(rating) => rating.push(&self.root, size, is_end),
+            _ => self.body.as_mut().map_or(Action::Continue, |body| body.push(size, is_end)),
+        }
     }
 
-    /// Whether it has waited too long for its body, and is to go on.
-    pub(super) fn gives_up_waiting(&mut self, now: Micros) -> bool {
+    /// Trailers are the end of a body that has them. What waits has been read up to them.
+    pub(super) fn on_request_trailers(&mut self) -> Action {
+        let read_bytes = match &self.phase {
+            Phase::Waiting(intake) => intake.read_bytes(),
+            Phase::Feedback(rating) => rating.held_bytes(),
+            Phase::Idle | Phase::Awaiting(_) | Phase::Reading { .. } => {
+                self.body.as_ref().map_or(0, |body| body.held_bytes())
+            }
+        };
+        self.on_request_body(read_bytes, true)
+    }
+
+    /// Whether it has waited too long for the first of its body.
+    pub(super) fn waits_too_long(&self, now: Micros) -> bool {
+        let since = match &self.phase {
+            Phase::Waiting(intake) => (intake.read_bytes() == 0).then_some(intake.requested),
+            Phase::Feedback(rating) => rating.waits_since(),
+            Phase::Idle | Phase::Awaiting(_) | Phase::Reading { .. } => {
+                self.body.as_ref().and_then(|body| body.waits_since())
+            }
+        };
+        since.is_some_and(|since| now.saturating_sub(since) >= self.root.waits.limit_us())
+    }
+
+    /// It goes on without its body.
+    pub(super) fn give_up_waiting(&mut self, now: Micros) {
+        self.gave_up = Some(now);
+        if let Phase::Waiting(intake) = &self.phase {
+            let (requested, now) = (intake.requested, intake.now);
+            self.phase = Phase::Idle;
+            // It may have to wait once more, for edits, which comes to the same.
+            let _ = self.route(Request::WithoutBody, requested, now, false);
+        }
         match &mut self.phase {
-            Phase::Feedback(rating) => rating.gives_up_waiting(&self.root, now),
-            Phase::Idle | Phase::Awaiting(_) | Phase::Reading { .. } => false,
+            Phase::Feedback(rating) => rating.give_up_waiting(),
+            _ => self.body.iter_mut().for_each(|body| body.give_up_waiting()),
         }
     }
 
@@ -134,7 +227,7 @@ impl Stream {
             Phase::Feedback(rating) => {
                 return rating.decision().into_iter().for_each(|d| self.mark_response(d));
             }
-            Phase::Idle | Phase::Reading { .. } => return,
+            Phase::Idle | Phase::Waiting(_) | Phase::Reading { .. } => return,
         };
         let now = host::now();
         let status = host::response_header(":status");
@@ -143,48 +236,68 @@ impl Stream {
         let content_encoding = host::response_header("content-encoding");
         let head = Head { status, content_type: &content_type, content_encoding: &content_encoding };
         let mut observer = Box::new(Observer::new(head, routed.requested, now));
-        if self
-            .root
-            .config
-            .rollouts
-            .get(routed.decision.rollout)
-            .is_some_and(|rollout| rollout.refusal_phrases)
-        {
+        let rollout = self.root.config.rollouts.get(routed.decision.rollout);
+        if rollout.is_some_and(|rollout| rollout.refusal_phrases) {
             observer.detect_refusal_phrases();
         }
-        let hide = self.hides_usage(head).then(Box::default);
-        self.phase = Phase::Reading { routed, observer, hide, status, ended: is_end.then_some(now) };
+        let editor = self.response_editor(&routed, head);
+        self.phase = Phase::Reading { routed, observer, editor, status, ended: is_end.then_some(now) };
         self.mark_response(routed.decision);
+        if let Some((rollout, version)) = self.routed_to(&routed.decision) {
+            give_pin(&rollout.pin, version, routed.needs_cookie);
+        }
+    }
+
+    /// The rollout and the version of a decision.
+    fn routed_to(&self, decision: &Decision) -> Option<(&Rollout, &Version)> {
+        let rollout = self.root.config.rollouts.get(decision.rollout)?;
+        Some((rollout, rollout.versions.get(decision.version)?))
+    }
+
+    /// What has to be changed in the response that begins.
+    fn response_editor(&self, routed: &Routed, head: Head<'_>) -> Option<Box<dyn Editor>> {
+        let is_plain =
+            head.content_encoding.is_empty() || head.content_encoding.eq_ignore_ascii_case(b"identity");
+        if !is_plain {
+            return None;
+        }
+        if routed.tells_stored_id {
+            let (_, version) = self.routed_to(&routed.decision)?;
+            let body = if is_event_stream(head) { pin::Body::Stream } else { pin::Body::Whole };
+            host::remove_header(Map::Response, CONTENT_LENGTH);
+            return Some(Box::new(Mark::new(body, version.token)));
+        }
+        if self.hides_usage(head) { Some(Box::new(Hide::default())) } else { None }
     }
 
     /// Whether usage has to be taken out of the response that begins: it was asked for in the client's place,
     /// and is in a stream that may get shorter.
     fn hides_usage(&self, head: Head<'_>) -> bool {
         self.body.as_ref().is_some_and(|body| body.has_asked())
-            && head.content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
-            && (head.content_encoding.is_empty() || head.content_encoding.eq_ignore_ascii_case(b"identity"))
-            && host::header(Map::Response, "content-length", |_| ()).is_none()
+            && is_event_stream(head)
+            && host::header(Map::Response, CONTENT_LENGTH, |_| ()).is_none()
     }
 
     /// Tells the client which version answered.
     fn mark_response(&self, decision: Decision) {
         let config = &self.root.config;
-        let version = config.rollouts.get(decision.rollout).and_then(|r| r.versions.get(decision.version));
-        if let (Some(version), true) = (version, config.version_on_response) {
+        if let (Some((_, version)), true) = (self.routed_to(&decision), config.version_on_response) {
             host::replace_header(Map::Response, config.version_header.as_str(), &version.name);
         }
     }
 
     pub(super) fn on_response_body(&mut self, size: usize, is_end: bool) {
-        let Phase::Reading { observer, hide, ended, .. } = &mut self.phase else { return };
+        let Phase::Reading { observer, editor, ended, .. } = &mut self.phase else { return };
         let now = host::now();
         let mut see = |bytes: &[u8]| observer.push(now, bytes);
-        match hide.take() {
-            None => host::slices(Buffer::ResponseBody, size, |bytes| {
-                see(bytes);
-                true
-            }),
-            Some(editor) => *hide = edit(Buffer::ResponseBody, editor, size, is_end, see),
+        match editor.take() {
+            None => {
+                host::slices(Buffer::ResponseBody, 0, size, |bytes| {
+                    see(bytes);
+                    true
+                });
+            }
+            Some(wanted) => *editor = edit(Buffer::ResponseBody, wanted, size, is_end, see),
         }
         if is_end {
             *ended = Some(now);
@@ -201,7 +314,7 @@ impl Stream {
     /// The request has ended, in whatever way: the one callback that always comes.
     pub(super) fn on_log(&mut self) {
         let (routed, observer, status, ended) = match mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Idle | Phase::Feedback(_) => return,
+            Phase::Idle | Phase::Waiting(_) | Phase::Feedback(_) => return,
             Phase::Awaiting(routed) => {
                 (routed, Box::new(Observer::without_response(routed.requested)), 0, None)
             }
@@ -219,5 +332,47 @@ impl Stream {
         if self.body.as_ref().is_some_and(|body| body.is_first_turn()) {
             self.root.count_first_turn(&routed.decision, &observation);
         }
+    }
+}
+
+fn is_event_stream(head: Head<'_>) -> bool {
+    head.content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
+}
+
+/// Changes the head of a request as its version wants it.
+fn rewrite_head(rollout: &Rollout, version: &Version) {
+    let rewrite = &version.rewrite;
+    if rollout.pin.response_id || rewrite.path_prefix.is_some() {
+        let path = host::header(Map::Request, ":path", <[u8]>::to_vec).unwrap_or_default();
+        let is_known = |token| rollout.version_of(token).is_some();
+        let unmarked = if rollout.pin.response_id { pin::unmark_path(&path, is_known) } else { None };
+        let unmarked = unmarked.map(|(path, _)| path);
+        let prefix = rewrite.path_prefix.as_ref();
+        let rewritten = prefix.and_then(|(from, to)| {
+            let path = unmarked.as_deref().unwrap_or(&path);
+            rewrite::path_prefix(path, from.as_bytes(), to.as_bytes())
+        });
+        if let Some(path) = rewritten.or(unmarked) {
+            host::replace_header(Map::Request, ":path", path);
+        }
+    }
+    if let Some(host) = &rewrite.host {
+        host::replace_header(Map::Request, ":authority", host);
+    }
+    for (name, value) in &rewrite.headers {
+        host::replace_header(Map::Request, name.as_str(), value);
+    }
+}
+
+/// Gives the client what it is to send back.
+fn give_pin(pin: &Pin, version: &Version, needs_cookie: bool) {
+    let token = version.token;
+    if let Some(header) = &pin.header {
+        host::replace_header(Map::Response, header.as_str(), token.to_string());
+    }
+    if let Some(cookie) = pin.cookie.as_ref().filter(|_| needs_cookie) {
+        let (name, max_age_s) = (&cookie.name, cookie.max_age_s);
+        let cookie = format!("{name}={token}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax");
+        host::add_header(Map::Response, "set-cookie", &cookie);
     }
 }

@@ -1,13 +1,13 @@
 //! A loaded configuration, with its metrics defined in Envoy.
 
-use std::cell::Cell;
-
-use super::feedback;
 use super::host::{self, Level, MetricKind};
-use crate::config::{Config, Rollout};
+use super::intake::{self, Waits};
+use crate::config::json;
+use crate::config::{Config, Rollout, Source};
 use crate::feedback::Rating;
 use crate::metrics::{self, Blocks, Kind, Update};
 use crate::observe::Observation;
+use crate::pointer::Pointers;
 use crate::route::Decision;
 
 /// A configuration and the ids of its metrics.
@@ -16,18 +16,27 @@ pub(super) struct Root {
     blocks: Blocks,
     /// Envoy's ids of [`metrics::names`]; `None` where it refused one.
     ids: Vec<Option<u32>>,
-    /// Whether Envoy sends on bodies of requests that wait, as has been seen.
-    pub(super) can_wait: Cell<bool>,
+    /// Whether Envoy sends on the bodies of requests that wait.
+    pub(super) waits: Waits,
+    /// Where values are looked for in bodies.
+    pub(super) pointers: Pointers,
+    /// Whether conversations are told by their openings anywhere.
+    pub(super) reads_openings: bool,
 }
 
 impl Root {
     /// Loads a configuration. One that is wrong is refused, with every error in Envoy's log.
     pub(super) fn load(text: &[u8]) -> Option<Root> {
-        match Config::parse(text) {
-            Ok(config) => {
+        let tree = json::parse(text);
+        match tree.and_then(|tree| Ok((Config::from_json(&tree)?, tree.hash()))) {
+            Ok((config, hash)) => {
                 let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
                 host::log(Level::Info, &format!("version {VERSION}, rollouts: {}", names.join(", ")));
-                Some(Root::new(config))
+                let root = Root::new(config);
+                if let Some(id) = host::define_metric(MetricKind::Gauge, metrics::CONFIG_HASH) {
+                    host::record_metric(id, u64::from(hash));
+                }
+                Some(root)
             }
             Err(errors) => {
                 for error in errors.iter() {
@@ -55,15 +64,23 @@ impl Root {
         {
             host::record_metric(id, 1);
         }
-        let answers = |rollout: &Rollout| rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond);
-        if config.rollouts.iter().any(answers) {
-            host::set_tick_period_ms(feedback::TICK_MS);
+        if config.rollouts.iter().any(may_wait) {
+            host::set_tick_period_ms(intake::TICK_MS);
         }
-        Root { blocks: Blocks::new(&config), ids, config, can_wait: Cell::new(false) }
+        let mut keys = config.rollouts.iter().flat_map(|rollout| &rollout.keys);
+        Root {
+            blocks: Blocks::new(&config),
+            ids,
+            waits: Waits::default(),
+            pointers: Pointers::compile(&config.pointers),
+            reads_openings: keys.any(|key| key.source == Source::FirstMessage),
+            config,
+        }
     }
 
     pub(super) fn count_decision(&self, decision: &Decision) {
-        self.apply(self.blocks.start(decision), metrics::decided(decision));
+        let start = self.blocks.start(decision);
+        metrics::decided(decision, |update| self.apply(start, update));
     }
 
     pub(super) fn count_retry(&self, decision: &Decision) {
@@ -91,6 +108,17 @@ impl Root {
             Kind::Histogram => host::record_metric(id, update.value),
         };
     }
+}
+
+/// Whether any request of a rollout may have to wait for its body.
+fn may_wait(rollout: &Rollout) -> bool {
+    let is_in_body = |source: &Source| matches!(source, Source::Body(_) | Source::FirstMessage);
+    rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond)
+        || !rollout.matcher.models.is_empty()
+        || rollout.pin.response_id
+        || rollout.keys.iter().any(|key| is_in_body(&key.source))
+        || rollout.started_at.as_ref().is_some_and(is_in_body)
+        || rollout.versions.iter().any(|version| version.rewrite.model.is_some())
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -18,7 +18,7 @@ fn series(decision: &Decision, update: &Update) -> String {
 }
 
 fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
-    Decision { rollout, version, reason: Reason::Split, compare, shard: Some(15) }
+    Decision { rollout, version, reason: Reason::Split, compare, shard: Some(15), is_unheld: false }
 }
 
 #[test]
@@ -65,7 +65,13 @@ fn a_decision_hits_its_series() {
     ] {
         let decision = decision(rollout, version, compare);
         let expected = format!("llm_decisions_total.{name}llm_reason=.=split;.;");
-        assert_eq!(series(&decision, &decided(&decision)), expected);
+        let mut found = Vec::new();
+        decided(&decision, |update| found.push(series(&decision, &update)));
+        assert_eq!(found, [expected.clone()]);
+        let unheld = Decision { is_unheld: true, ..decision };
+        found.clear();
+        decided(&unheld, |update| found.push(series(&unheld, &update)));
+        assert_eq!(found, [expected, format!("llm_unheld_total.{name}")]);
     }
 }
 

@@ -11,6 +11,7 @@
 )]
 
 use llm_canary::config::{self, Config, HostPattern, Keyless, Kind, Source};
+use llm_canary::moment::rfc3339;
 use llm_canary::split::Range;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -67,7 +68,7 @@ fn everything_is_read() {
     assert_eq!(config.cluster_header.as_str(), "x-my-cluster");
     assert_eq!(config.version_header.as_str(), "x-my-version");
     assert!(!config.version_on_response);
-    assert_eq!(config.rollouts.len(), 2);
+    assert_eq!(config.rollouts.len(), 3);
     let chat = &config.rollouts[0];
     assert_eq!((chat.name.as_str(), chat.salt.as_slice()), ("chat", b"chat-2026".as_slice()));
     assert_eq!(
@@ -86,13 +87,20 @@ fn everything_is_read() {
     );
     assert_eq!(sources[3], &Source::Metadata(metadata));
     let kinds: Vec<_> = chat.keys.iter().map(|key| key.kind).collect();
-    assert_eq!(kinds, [Kind::Conversation, Kind::Conversation, Kind::Conversation, Kind::User]);
+    assert_eq!(kinds[..4], [Kind::Conversation, Kind::Conversation, Kind::Conversation, Kind::User]);
+    let Source::Body(pointer) = sources[4] else { panic!("{:?}", sources[4]) };
+    assert_eq!(config.pointers[*pointer], ["metadata", "a/b~c", "0"]);
+    assert_eq!(config.pointers[config::MODEL_POINTER], ["model"]);
+    assert_eq!(config.pointers[config::CONVERSATION_ID_POINTER], ["conversation", "id"]);
+    assert_eq!(sources[5], &Source::FirstMessage);
+    assert_eq!(chat.matcher.models, ["chat-large", "chat-small"]);
+    assert_eq!((&chat.started_at, &chat.pin), (&None, &config::Pin::default()));
     assert_eq!(chat.keyless, Keyless::Random);
     assert_eq!(chat.baseline, 1);
     let versions: Vec<_> =
         chat.versions.iter().map(|v| (v.name.as_str(), v.cluster.as_str(), v.stopped)).collect();
     assert_eq!(versions, [("v2", "llm-v2", false), ("v1", "llm-v1", false), ("v3.1", "llm-v3", true)]);
-    let ranges = chat.split.ranges();
+    let ranges = chat.steps.split(0).ranges();
     assert_eq!(ranges[0], Range { start: 0, end: 125_000, version: 0 });
     assert_eq!(ranges[1], Range { start: 125_000, end: 125_001, version: 2 });
     assert_eq!(ranges[2], Range { start: 125_001, end: 1_000_000, version: 1 });
@@ -108,6 +116,24 @@ fn everything_is_read() {
     );
     assert_eq!(feedback.escalation, ["human"]);
     assert_eq!(chat.usage, config::Usage::Request);
+
+    let code = &config.rollouts[1];
+    assert_eq!(code.started_at, Some(Source::Query("since".into())));
+    let steps: Vec<_> =
+        code.steps.steps().iter().map(|step| (rfc3339(step.at), step.split.parts(1))).collect();
+    let expected =
+        [("2026-11-23T09:00:00Z", 10_000), ("2026-11-23T10:00:00.500Z", 50_000), ("2026-11-24T00:00:00Z", 0)];
+    assert_eq!(steps, expected.map(|(at, parts)| (at.to_owned(), parts)));
+    let cookie = code.pin.cookie.as_ref().unwrap();
+    assert_eq!((cookie.name.as_str(), cookie.max_age_s, code.pin.response_id), ("llm_pin", 3600, true));
+    assert_eq!(code.pin.header.as_ref().unwrap().as_str(), "x-llm-pin");
+    assert_eq!(code.versions[0].rewrite, config::Rewrite::default());
+    let rewrite = &code.versions[1].rewrite;
+    assert_eq!(rewrite.host.as_deref(), Some("code-v2.models.example.com:8080"));
+    let prefix = ("/v2/models/code/".to_owned(), "/v2/models/code/versions/2/".to_owned());
+    assert_eq!(rewrite.path_prefix, Some(prefix));
+    assert_eq!(rewrite.model.as_deref(), Some("code-2026-11"));
+    assert_eq!((rewrite.headers[0].0.as_str(), rewrite.headers[0].1.as_str()), ("x-canary", "1"));
 }
 
 #[test]
@@ -119,10 +145,19 @@ fn the_defaults() {
     let rollout = &config.rollouts[0];
     assert_eq!(rollout.salt, b"chat");
     assert_eq!(rollout.matcher, config::Match::default());
-    assert_eq!(rollout.keys.len(), 8);
-    assert_eq!(rollout.keys.iter().filter(|key| key.kind == Kind::User).count(), 1);
+    assert_eq!(rollout.keys.len(), 15);
+    let is_user: Vec<usize> = (0..15).filter(|&k| rollout.keys[k].kind == Kind::User).collect();
+    assert_eq!(is_user, [12, 13, 14], "who looks for users looks for conversations first");
+    let bodies = rollout.keys.iter().filter_map(|key| match key.source {
+        Source::Body(pointer) => Some(config.pointers[pointer].join("/")),
+        _ => None,
+    });
+    let expected = "conversation conversation/id prompt_cache_key metadata/conversation_id \
+                    metadata/session_id metadata/user_id user";
+    assert_eq!(bodies.collect::<Vec<_>>().join(" "), expected);
+    assert_eq!((&rollout.started_at, &rollout.pin), (&None, &config::Pin::default()));
     assert_eq!(rollout.keyless, Keyless::Baseline);
-    assert_eq!(rollout.split.ranges().len(), 1);
+    assert_eq!((rollout.steps.split(0).ranges().len(), rollout.steps.count()), (1, 0));
     assert!(rollout.overrides.is_empty());
     assert_eq!((&rollout.feedback, rollout.usage), (&None, config::Usage::AsIs));
     assert_eq!(Config::parse(br#"{"rollouts": []}"#).unwrap().rollouts.len(), 0);
@@ -146,7 +181,7 @@ fn percentages_are_exact() {
         ("99.9999", 999_999),
     ] {
         let config = Config::parse(one(&format!(r#", "split": {{"v2": {written}}}"#)).as_bytes()).unwrap();
-        assert_eq!(config.rollouts[0].split.parts(1), parts, "{written}");
+        assert_eq!(config.rollouts[0].steps.split(0).parts(1), parts, "{written}");
     }
     for (written, error) in [
         ("0.00001", "is 0.00001, but the finest percentage is 0.0001; round it"),

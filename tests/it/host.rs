@@ -18,6 +18,7 @@ mod filter {
         pub(super) safe fn proxy_on_configure(id: u32, size: usize) -> u32;
         pub(super) safe fn proxy_on_request_headers(id: u32, headers: usize, is_end: u32) -> u32;
         pub(super) safe fn proxy_on_request_body(id: u32, size: usize, is_end: u32) -> u32;
+        pub(super) safe fn proxy_on_request_trailers(id: u32, trailers: usize) -> u32;
         pub(super) safe fn proxy_on_tick(id: u32);
         pub(super) safe fn proxy_on_response_headers(id: u32, headers: usize, is_end: u32) -> u32;
         pub(super) safe fn proxy_on_response_body(id: u32, size: usize, is_end: u32) -> u32;
@@ -108,6 +109,8 @@ impl Host {
         let exchange = self.exchanges.get_mut(&self.current).ok_or(BAD_ARGUMENT)?;
         match (map, self.phase) {
             (0, Phase::RequestHeaders | Phase::Log) => Ok(&mut exchange.request),
+            // While its head is held back, it can be read and changed from every callback.
+            (0, _) if exchange.is_paused => Ok(&mut exchange.request),
             (2, Phase::ResponseHeaders | Phase::Log) => Ok(&mut exchange.response),
             _ => Err(BAD_ARGUMENT),
         }
@@ -274,6 +277,21 @@ unsafe extern "C" fn proxy_get_header_map_value(
         headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.clone()).ok_or(NOT_FOUND)
     });
     hand_over(value, out, len)
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_add_header_map_value(
+    map: u32,
+    name: *const u8,
+    name_len: usize,
+    value: *const u8,
+    value_len: usize,
+) -> u32 {
+    let (name, value) = unsafe { (text(name, name_len), bytes(value, value_len)) };
+    status(call(|host| {
+        host.writable(map)?.push((name, value));
+        Ok(())
+    }))
 }
 
 #[unsafe(no_mangle)]
@@ -455,6 +473,15 @@ impl Envoy {
 
     /// The same, after a filter that left dynamic metadata: `(namespace and keys, value)`.
     pub(crate) fn request_with(&mut self, headers: &[(&str, &[u8])], metadata: &[(&[&str], &[u8])]) -> Id {
+        self.begin(headers, metadata, false)
+    }
+
+    /// A request without a body comes in.
+    pub(crate) fn get(&mut self, headers: &[(&str, &[u8])]) -> Id {
+        self.begin(headers, &[], true)
+    }
+
+    fn begin(&mut self, headers: &[(&str, &[u8])], metadata: &[(&[&str], &[u8])], is_end: bool) -> Id {
         let id = self.next;
         self.next += 1;
         let path = |keys: &[&str]| ["metadata\0filter_metadata", &keys.join("\0")].join("\0").into_bytes();
@@ -466,9 +493,8 @@ impl Envoy {
         with(|host| host.exchanges.insert(id, exchange));
         filter::proxy_on_context_create(id, self.root);
         let count = headers.len();
-        let action = callback(Phase::RequestHeaders, id, || filter::proxy_on_request_headers(id, count, 0));
-        let is_feedback = headers.iter().any(|(_, value)| value.starts_with(b"/feedback"));
-        assert!(action == 0 || is_feedback, "the request must go on");
+        let call = || filter::proxy_on_request_headers(id, count, is_end.into());
+        let action = callback(Phase::RequestHeaders, id, call);
         with(|host| host.exchanges.get_mut(&id).unwrap().is_paused = action == 1);
         Id(id)
     }
@@ -476,7 +502,7 @@ impl Envoy {
     /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name.
     pub(crate) fn metrics(&self) -> BTreeMap<String, Vec<u64>> {
         let counted = |(name, values): &(String, Vec<u64>)| {
-            let (metric, labels) = name.split_once('.').unwrap();
+            let (metric, labels) = name.split_once('.').unwrap_or((name, ";.;"));
             let labels = labels.strip_suffix(";.;").unwrap().replace("=.=", "=").replace(";.;", ",");
             (!values.is_empty()).then(|| (format!("{metric}{{{labels}}}"), values.clone()))
         };
@@ -511,6 +537,12 @@ impl Id {
         with(|host| host.exchanges[&self.0].response.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()))
     }
 
+    /// All response headers of a name.
+    pub(crate) fn client_headers(self, name: &str) -> Vec<Vec<u8>> {
+        let is_it = |(n, _): &&(String, Vec<u8>)| n == name;
+        with(|host| host.exchanges[&self.0].response.iter().filter(is_it).map(|(_, v)| v.clone()).collect())
+    }
+
     pub(crate) fn filter_state(self, name: &str) -> Option<String> {
         with(|host| host.exchanges[&self.0].filter_state.get(name).cloned())
     }
@@ -520,6 +552,24 @@ impl Id {
         pieces.into_iter().for_each(|piece| self.post_piece(piece, false));
         self.post_piece(b"", true);
         self
+    }
+
+    /// The request's trailers come in, behind what came of its body.
+    pub(crate) fn post_trailers(self) -> Id {
+        let call = || filter::proxy_on_request_trailers(self.0, 1);
+        let action = callback(Phase::RequestBody, self.0, call);
+        self.went_on(action);
+        self
+    }
+
+    fn went_on(self, action: u32) {
+        with(|host| {
+            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+            exchange.is_paused = action == 1;
+            if action == 0 {
+                exchange.sent_upstream.append(&mut exchange.request_chunk);
+            }
+        });
     }
 
     pub(crate) fn post_piece(self, piece: &[u8], is_end: bool) {
@@ -533,13 +583,7 @@ impl Id {
         let Some(size) = size else { return };
         let call = || filter::proxy_on_request_body(self.0, size, is_end.into());
         let action = callback(Phase::RequestBody, self.0, call);
-        with(|host| {
-            let exchange = host.exchanges.get_mut(&self.0).unwrap();
-            exchange.is_paused = action == 1;
-            if action == 0 {
-                exchange.sent_upstream.append(&mut exchange.request_chunk);
-            }
-        });
+        self.went_on(action);
     }
 
     /// Whether the request waits.

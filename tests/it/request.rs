@@ -314,11 +314,15 @@ fn where_no_body_comes_to_one_that_waits_feedback_is_passed_on_after_a_while() {
     std::thread::sleep(std::time::Duration::from_millis(2_100));
     envoy.tick();
     assert!(!id.is_paused());
-    assert!(envoy.logs().iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
     id.post_piece(b"", true);
+    assert!(envoy.logs().iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
     assert_eq!((id.local_reply(), id.upstream_body()), (None, b"{\"rating\":\"up\"}".to_vec()));
     assert_eq!(envoy.sum("llm_feedback_total", "llm_feedback=up"), 1);
-    // Where one has come, a slow client has as long as Envoy gives it.
+    // It had been there all the time, so the next does not wait for it.
+    let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
+    assert_eq!((id.is_paused(), id.upstream_body()), (false, b"{\"rating\":\"up\"}".to_vec()));
+    // Where one has come, a slow client has longer.
+    assert!(envoy.configure(CONFIG.as_bytes()));
     envoy.send_on_bodies();
     rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
     let slow = request(&mut envoy, &[(":path", b"/feedback")]);

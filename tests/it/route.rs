@@ -4,15 +4,19 @@
 
 use llm_canary::bucket::{PARTS, bucket, shard};
 use llm_canary::config::Config;
-use llm_canary::route::{Choice, Decision, Mismatch, Reason, Request, decide, explain, mismatch};
+use llm_canary::moment::UnixMs;
+use llm_canary::pointer::Fact;
+use llm_canary::route::{self, Choice, Decision, Explanation, Mismatch, Reason, Request, mismatch};
 use proptest::prelude::*;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// A request that remembers what was read of it.
 #[derive(Default)]
 struct Fake {
     headers: Vec<(String, Vec<u8>)>,
     metadata: Vec<(String, Vec<u8>)>,
+    body: BTreeMap<usize, Vec<u8>>,
     reads: RefCell<Vec<String>>,
 }
 
@@ -37,6 +41,23 @@ impl Request for Fake {
         self.reads.borrow_mut().push(path.join("/"));
         self.metadata.iter().find(|(name, _)| *name == path.join("/")).map(|(_, value)| value.clone())
     }
+    fn body(&self, pointer: usize) -> Fact<'_> {
+        self.reads.borrow_mut().push(format!("body {pointer}"));
+        self.body.get(&pointer).map_or(Fact::Absent, |value| Fact::Found(value))
+    }
+    fn opening(&self) -> Fact<'_> {
+        Fact::Absent
+    }
+}
+
+const NOW: UnixMs = 1_800_000_000_000;
+
+fn decide(config: &Config, request: &Fake, random: impl FnOnce() -> u32) -> Option<Decision> {
+    route::decide(config, request, NOW, random).unwrap()
+}
+
+fn explain(config: &Config, request: &Fake, random: impl FnOnce() -> u32) -> Option<Explanation> {
+    route::explain(config, request, NOW, random).unwrap()
 }
 
 fn config(rollouts: &str) -> Config {
@@ -132,11 +153,11 @@ fn the_first_rollout_that_matches_wins() {
 /// The key is seen in the bucket it falls into.
 fn key_of(config: &Config, request: &[(&str, &[u8])]) -> Option<(usize, Vec<u8>)> {
     match explain(config, &Fake::new(request), || 0).unwrap().choice {
-        Choice::Split { source, key, bucket: place } => {
+        Choice::Key { source, key, bucket: place, .. } => {
             assert_eq!(place, bucket(&config.rollouts[0].salt, &key));
             Some((source, key))
         }
-        Choice::Override(_) | Choice::KeylessBaseline | Choice::KeylessRandom { .. } => None,
+        Choice::Override(_) | Choice::Pin(_) | Choice::KeylessBaseline | Choice::KeylessRandom { .. } => None,
     }
 }
 
@@ -169,9 +190,10 @@ fn the_first_key_that_has_a_value_wins() {
 #[test]
 fn without_a_key_list_the_usual_headers_count() {
     let config = config(&rollout(""));
-    for (i, name) in llm_canary::config::DEFAULT_KEYS.into_iter().chain(["x-user-id"]).enumerate() {
+    for (i, name) in llm_canary::config::DEFAULT_KEYS.into_iter().enumerate() {
         assert_eq!(key_of(&config, &[(name, b"k")]), Some((i, b"k".to_vec())), "{name}");
     }
+    assert_eq!(key_of(&config, &[("x-user-id", b"k")]), Some((14, b"k".to_vec())));
     assert_eq!(key_of(&config, &[("x-request-id", b"k"), ("cookie", b"conversation_id=k")]), None);
 }
 
@@ -244,9 +266,16 @@ fn only_what_the_split_drew_is_compared() {
     let shard = Some(shard(b"k"));
     assert_eq!(
         decision(&[("session-id", b"k")]),
-        Decision { rollout: 0, version, reason: Reason::Split, compare: true, shard }
+        Decision { rollout: 0, version, reason: Reason::Split, compare: true, shard, is_unheld: false }
     );
-    let uncompared = |version, reason| Decision { rollout: 0, version, reason, compare: false, shard: None };
+    let uncompared = |version, reason| Decision {
+        rollout: 0,
+        version,
+        reason,
+        compare: false,
+        shard: None,
+        is_unheld: false,
+    };
     assert_eq!(decision(&[("x-o", b"1"), ("session-id", b"k")]), uncompared(1, Reason::Override));
     assert_eq!(decision(&[]), uncompared(0, Reason::Keyless));
 }
@@ -256,7 +285,9 @@ fn a_keyless_request_is_drawn_where_asked() {
     let config = config(&rollout(r#""split": {"v2": 25}, "keyless": "random","#));
     for (random, version) in [(0, 1), (u32::MAX / 4, 1), (u32::MAX / 4 + 4300, 0), (u32::MAX, 0)] {
         let decision = decide(&config, &Fake::default(), || random).unwrap();
-        let expect = Decision { rollout: 0, version, reason: Reason::Keyless, compare: false, shard: None };
+        let expect = (0, version, Reason::Keyless, false, None);
+        let decision =
+            (decision.rollout, decision.version, decision.reason, decision.compare, decision.shard);
         assert_eq!(decision, expect, "{random}");
     }
 }
@@ -293,7 +324,7 @@ fn a_mismatch_says_what_was_found() {
     let config = config(&rollout(
         r#""match": {"hosts": ["a"], "path_prefix": "/v1", "headers": {"x-t": "1", "x-u": "2"}},"#,
     ));
-    let found = |request: &[(&str, &[u8])]| mismatch(&config.rollouts[0].matcher, &Fake::new(request));
+    let found = |request: &[(&str, &[u8])]| mismatch(&config.rollouts[0], &Fake::new(request)).unwrap();
     let all: [(&str, &[u8]); 4] = [(":authority", b"a:1"), (":path", b"/v1"), ("x-t", b"1"), ("x-u", b"2")];
     assert_eq!(found(&all), None);
     assert_eq!(found(&all[..3]), Some(Mismatch::Header { index: 1, found: None }));
@@ -308,7 +339,7 @@ proptest! {
     fn any_bytes_are_routed_by_the_split(key in prop::collection::vec(any::<u8>(), 0..80), parts in 0..=PARTS) {
         let percent = llm_canary::split::percent(parts);
         let config = config(&rollout(&format!(r#""split": {{"v2": {percent}}},"#)));
-        prop_assert_eq!(config.rollouts[0].split.parts(1), parts, "every part per million can be written");
+        prop_assert_eq!(config.rollouts[0].steps.split(0).parts(1), parts, "every part per million can be written");
         let request = [("session-id", key.as_slice()), (":path", &key), (":authority", &key), ("cookie", &key)];
         let decision = decide(&config, &Fake::new(&request), no_random).unwrap();
         let trimmed = key.trim_ascii();

@@ -89,7 +89,7 @@ impl<'a> Story<'a> {
     pub(super) fn new(config: &'a Config, request: &Given, explanation: Option<&'a Explanation>) -> Self {
         let before = explanation.map_or(config.rollouts.len(), |e| e.decision.rollout);
         let passed_over = config.rollouts.iter().take(before).filter_map(|rollout| {
-            let mismatch = route::mismatch(&rollout.matcher, request)?;
+            let mismatch = route::mismatch(rollout, request).ok()??;
             Some(PassedOver { rollout: &rollout.name, why: why_not(&rollout.matcher, &mismatch) })
         });
         let mut story = Self {
@@ -123,7 +123,7 @@ impl<'a> Story<'a> {
         story.salt = Some(String::from_utf8_lossy(&rollout.salt).into_owned());
         story.bucket = explanation.choice.bucket();
         story.range = explanation.choice.range(rollout).map(|range| [range.start, range.end]);
-        if let Choice::Split { source, key, .. } = &explanation.choice {
+        if let Choice::Key { source, key, .. } = &explanation.choice {
             story.key = rollout.keys.get(*source).map(|found| KeyStory {
                 source: place(&found.source),
                 kind: kind(found.kind),
@@ -185,7 +185,7 @@ impl<'a> Story<'a> {
             format!(
                 "range    {start} <= {bucket} < {end} is {}'s, who has {} % in all",
                 self.chosen.unwrap_or_default(),
-                percent(rollout.split.parts(explanation.chosen))
+                percent(explanation.choice.split(rollout).map_or(0, |split| split.parts(explanation.chosen)))
             )
         };
         match &explanation.choice {
@@ -194,7 +194,8 @@ impl<'a> Story<'a> {
                 let version = self.chosen.unwrap_or_default();
                 vec![format!("override {rule}, which asks for {version} (overrides[{at}])")]
             }
-            Choice::Split { source, key, bucket } => {
+            Choice::Pin(_) => vec!["pin      names the version".to_owned()],
+            Choice::Key { source, key, bucket, .. } => {
                 let found = rollout.keys.get(*source);
                 let from = found.map(|found| place(&found.source)).unwrap_or_default();
                 let kind = found.map(|found| kind(found.kind)).unwrap_or_default();
@@ -211,7 +212,7 @@ impl<'a> Story<'a> {
                     "keyless  goes to the baseline".to_owned(),
                 ]
             }
-            Choice::KeylessRandom { bucket } => vec![
+            Choice::KeylessRandom { bucket, .. } => vec![
                 format!("key      none; looked in {}", places(rollout)),
                 format!("keyless  drawn anew for each request, this time bucket {bucket}"),
                 line(*bucket),
@@ -234,7 +235,7 @@ impl Rating<'_> {
 fn rating<'a>(config: &'a Config, request: &Given) -> Option<Rating<'a>> {
     let mut posted = request.clone();
     posted.add_header(":method", b"POST");
-    let (rollout, version) = match route::feedback(config, &posted)? {
+    let (rollout, version) = match route::feedback(config, &posted, crate::now()).ok()?? {
         Feedback::On(decision) => (decision.rollout, Some(decision.version)),
         Feedback::OnNone { rollout } => (rollout, None),
     };
@@ -276,6 +277,9 @@ fn why_not(matcher: &Match, mismatch: &Mismatch) -> String {
             Some((name, wanted)) => format!("header {name} is {}, not {wanted}", found(value)),
             None => "a header differs".to_owned(),
         },
+        Mismatch::Model(model) => {
+            format!("the model is {}, not {}", found(model), matcher.models.join(" or "))
+        }
     }
 }
 

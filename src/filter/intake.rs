@@ -1,0 +1,160 @@
+//! What is read of a request's body before its version is told: as much as the configuration needs, while the
+//! request waits.
+//!
+//! The body of a request that waits after its head comes only where Envoy was told `allow_on_headers_stop_iteration`
+//! (the plugin's own setting, since Envoy 1.35), which a filter cannot ask for. So no request waits for long where no
+//! body of one has been seen to come, and once it is clear that none does, no more wait: see [`Waits`].
+
+use std::cell::Cell;
+
+use super::abi::Map;
+use super::host::{self, Buffer, Level};
+use super::root::Root;
+use crate::moment::UnixMs;
+use crate::observe::Micros;
+use crate::opening::Opening;
+use crate::pointer::{Fact, Values};
+use crate::route;
+
+/// Read of a body that waits; Envoy answers 413 itself past its own limit, which is 1 MiB if not told otherwise.
+pub(super) const BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
+/// How often requests that wait are looked at.
+pub(super) const TICK_MS: u32 = 500;
+/// How long a request waits for the first of its body, where it is not known whether bodies come.
+const WAIT_US_MAX: Micros = 2_000_000;
+/// The same where they have been seen to come: some clients are slow.
+const KNOWN_WAIT_US_MAX: Micros = 10_000_000;
+/// A body that comes so soon after its request went on had been there all the time.
+const AT_ONCE_US: Micros = 20_000;
+const NO_BODIES: &str = "requests go on without waiting for their bodies from now on, because none came: keys, models and \
+    marks in bodies are not read. Set allow_on_headers_stop_iteration on the plugin (Envoy 1.35 or later), or use \
+    keys in headers, cookies, queries or metadata";
+
+/// Whether the bodies of requests that wait come.
+#[derive(Default)]
+pub(super) struct Waits(Cell<State>);
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Unknown,
+    Come,
+    NeverCome,
+}
+
+impl Waits {
+    /// Whether a request may wait for its body.
+    pub(super) fn may_wait(&self) -> bool {
+        self.0.get() != State::NeverCome
+    }
+
+    /// How long it may wait for the first of it.
+    pub(super) fn limit_us(&self) -> Micros {
+        if self.0.get() == State::Come { KNOWN_WAIT_US_MAX } else { WAIT_US_MAX }
+    }
+
+    /// The body of a request that waits has come.
+    pub(super) fn has_come(&self) {
+        self.0.set(State::Come);
+    }
+
+    /// The first of a body has come, so long after its request gave up waiting for it.
+    pub(super) fn has_come_after(&self, us: Micros) {
+        if us <= AT_ONCE_US && self.0.get() == State::Unknown {
+            self.0.set(State::NeverCome);
+            host::log(Level::Warn, NO_BODIES);
+        }
+    }
+}
+
+/// A body that is read while its request waits.
+pub(super) struct Intake {
+    pub(super) requested: Micros,
+    pub(super) now: UnixMs,
+    values: Values,
+    opening: Option<Opening>,
+    read_bytes: usize,
+}
+
+impl Intake {
+    pub(super) fn new(root: &Root, requested: Micros, now: UnixMs) -> Intake {
+        let opening = root.reads_openings.then(Opening::default);
+        Intake { requested, now, values: Values::new(&root.pointers), opening, read_bytes: 0 }
+    }
+
+    /// How much of it has been read.
+    pub(super) fn read_bytes(&self) -> usize {
+        self.read_bytes
+    }
+
+    /// So many bytes are there by now.
+    pub(super) fn push(&mut self, root: &Root, size: usize, is_end: bool) {
+        let end = size.min(BYTES_MAX);
+        let is_read = host::slices(Buffer::RequestBody, self.read_bytes, end, |bytes| {
+            self.values.push(&root.pointers, bytes);
+            if let Some(opening) = &mut self.opening {
+                opening.push(bytes);
+            }
+            true
+        });
+        self.read_bytes = end;
+        if is_end || size > BYTES_MAX || !is_read {
+            self.finish(root);
+        }
+    }
+
+    /// No more of it is read.
+    pub(super) fn finish(&mut self, root: &Root) {
+        self.values.finish(&root.pointers);
+        if let Some(opening) = &mut self.opening {
+            opening.finish();
+        }
+    }
+}
+
+/// Whether the request whose head is being handled can have a body that tells something.
+pub(super) fn is_readable() -> bool {
+    let is = |name: &str, test: fn(&[u8]) -> bool| host::header(Map::Request, name, test);
+    // What is upgraded has no body before it is answered, and who speaks gRPC may await an answer first.
+    is(":method", |method| matches!(method, b"POST" | b"PUT" | b"PATCH")).unwrap_or(false)
+        && is("content-encoding", |encoding| encoding.eq_ignore_ascii_case(b"identity")).unwrap_or(true)
+        && !is("content-type", |kind| kind.to_ascii_lowercase().starts_with(b"application/grpc"))
+            .unwrap_or(false)
+}
+
+/// The request whose callback is running, with what is known of its body.
+#[derive(Clone, Copy)]
+pub(super) enum Request<'i> {
+    /// Nothing yet.
+    Unread,
+    /// It has none, or none that tells anything.
+    WithoutBody,
+    /// What has been read of it.
+    Read(&'i Intake),
+}
+
+impl route::Request for Request<'_> {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        host::header(Map::Request, name, <[u8]>::to_vec)
+    }
+
+    fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
+        host::metadata(path)
+    }
+
+    fn body(&self, pointer: usize) -> Fact<'_> {
+        match self {
+            Self::Unread => Fact::Unknown,
+            Self::WithoutBody => Fact::Absent,
+            Self::Read(intake) => intake.values.get(pointer),
+        }
+    }
+
+    fn opening(&self) -> Fact<'_> {
+        match self {
+            Self::Unread => Fact::Unknown,
+            Self::WithoutBody => Fact::Absent,
+            Self::Read(intake) => intake.opening.as_ref().map_or(Fact::Absent, Opening::get),
+        }
+    }
+}

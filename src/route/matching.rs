@@ -1,0 +1,92 @@
+//! Whether a rollout is about a request.
+
+use super::seen::Seen;
+use super::{BodyNeeded, Mismatch, Request, pinned};
+use crate::config::{HostPattern, MODEL_POINTER, Match, Rollout};
+use crate::key;
+
+pub(super) fn first_mismatch<'a, R: Request>(
+    rollout: &'a Rollout,
+    seen: &mut Seen<'a, R>,
+) -> Result<Option<Mismatch>, BodyNeeded> {
+    let matcher = &rollout.matcher;
+    let mismatch = host_mismatch(matcher, seen)
+        .or_else(|| path_mismatch(matcher, seen))
+        .or_else(|| header_mismatch(matcher, seen));
+    if mismatch.is_some() { Ok(mismatch) } else { model_mismatch(rollout, seen) }
+}
+
+/// The first thing of a match that does not hold, what it says of requests to models apart.
+pub(super) fn caller_mismatch<'a, R: Request>(
+    matcher: &'a Match,
+    seen: &mut Seen<'a, R>,
+) -> Option<Mismatch> {
+    host_mismatch(matcher, seen).or_else(|| header_mismatch(matcher, seen))
+}
+
+fn model_mismatch<'a, R: Request>(
+    rollout: &'a Rollout,
+    seen: &mut Seen<'a, R>,
+) -> Result<Option<Mismatch>, BodyNeeded> {
+    let models = &rollout.matcher.models;
+    // Who asks for a stored response names no model, but its mark names a version.
+    if models.is_empty() || (rollout.pin.response_id && pinned::by_path(rollout, seen).is_some()) {
+        return Ok(None);
+    }
+    let model = seen.body(MODEL_POINTER)?;
+    let holds = model.is_some_and(|model| models.iter().any(|wanted| wanted.as_bytes() == model));
+    Ok((!holds).then(|| Mismatch::Model(model.map(<[u8]>::to_vec))))
+}
+
+fn host_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+    if !matcher.hosts.is_empty() {
+        let authority = seen.header(":authority");
+        let host = authority.map(host_of);
+        if !matcher.hosts.iter().any(|pattern| host.is_some_and(|host| pattern.matches(host))) {
+            return Some(Mismatch::Host(host.map(<[u8]>::to_vec)));
+        }
+    }
+    None
+}
+
+fn path_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+    if let Some(prefix) = &matcher.path_prefix {
+        let path = seen.header(":path");
+        if !path.is_some_and(|path| path.starts_with(prefix.as_bytes())) {
+            return Some(Mismatch::Path(path.map(<[u8]>::to_vec)));
+        }
+    }
+    None
+}
+
+fn header_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+    matcher.headers.iter().enumerate().find_map(|(index, (name, value))| {
+        let found = seen.header(name.as_str()).and_then(key::value);
+        let holds = found == Some(value.as_bytes());
+        (!holds).then(|| Mismatch::Header { index, found: found.map(<[u8]>::to_vec) })
+    })
+}
+
+impl HostPattern {
+    /// Whether a host, without its port, is meant.
+    fn matches(&self, host: &[u8]) -> bool {
+        match self {
+            Self::Exact(name) => host.eq_ignore_ascii_case(name.as_bytes()),
+            Self::Below(parent) => {
+                let below = host.len().checked_sub(parent.len()).and_then(|at| host.split_at_checked(at));
+                below.is_some_and(|(label, rest)| {
+                    !label.is_empty() && rest.eq_ignore_ascii_case(parent.as_bytes())
+                })
+            }
+        }
+    }
+}
+
+/// An authority without its port. The colons of an IPv6 address are inside its brackets.
+fn host_of(authority: &[u8]) -> &[u8] {
+    let colon = authority.iter().rposition(|&b| b == b':');
+    match colon.and_then(|at| authority.split_at_checked(at)) {
+        Some((host, port)) if !port.contains(&b']') => host,
+        _ => authority,
+    }
+}

@@ -1,0 +1,74 @@
+//! What a client sends back of what it was given: the version its conversation is on.
+
+use super::seen::Seen;
+use super::{BodyNeeded, Request};
+use crate::config::{CONVERSATION_ID_POINTER, CONVERSATION_POINTER, PREVIOUS_RESPONSE_POINTER, Pin, Rollout};
+use crate::key;
+use crate::pin::{self, Endpoint, Token};
+
+/// How a version was pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinKind {
+    /// A stored response or conversation, of which only this version knows.
+    ResponseId,
+    /// The pin's header.
+    Header,
+    /// The pin's cookie.
+    Cookie,
+}
+
+/// The version that a pin names, unless it is stopped, and how.
+pub(super) fn version<'a, R: Request>(
+    rollout: &'a Rollout,
+    seen: &mut Seen<'a, R>,
+) -> Result<Option<(PinKind, usize)>, BodyNeeded> {
+    let Pin { cookie, header, response_id } = &rollout.pin;
+    let running = |kind, token: Option<Token>| {
+        let version = token.and_then(|token| rollout.version_of(token))?;
+        let is_stopped = rollout.versions.get(version).is_none_or(|version| version.stopped);
+        (!is_stopped).then_some((kind, version))
+    };
+    if *response_id {
+        let token = match by_path(rollout, seen) {
+            Some(token) => Some(token),
+            None => by_body(rollout, seen)?,
+        };
+        if let Some(pinned) = running(PinKind::ResponseId, token) {
+            return Ok(Some(pinned));
+        }
+    }
+    if let Some(header) = header {
+        let token = seen.header(header.as_str()).and_then(key::value).and_then(Token::parse);
+        if let Some(pinned) = running(PinKind::Header, token) {
+            return Ok(Some(pinned));
+        }
+    }
+    let Some(cookie) = cookie else { return Ok(None) };
+    let cookies = seen.header("cookie");
+    let token =
+        cookies.and_then(|cookies| key::cookie(cookies, cookie.name.as_bytes())).and_then(Token::parse);
+    Ok(running(PinKind::Cookie, token))
+}
+
+/// The token in the path of a request for a stored response or conversation.
+pub(super) fn by_path<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> Option<Token> {
+    let is_known = |token| rollout.version_of(token).is_some();
+    pin::unmark_path(seen.header(":path")?, is_known).map(|(_, token)| token)
+}
+
+/// The token of the stored response or conversation that a body continues.
+fn by_body<'a, R: Request>(
+    rollout: &'a Rollout,
+    seen: &mut Seen<'a, R>,
+) -> Result<Option<Token>, BodyNeeded> {
+    if !seen.header(":path").is_some_and(|path| Endpoint::of(path).is_some()) {
+        return Ok(None);
+    }
+    for pointer in [PREVIOUS_RESPONSE_POINTER, CONVERSATION_POINTER, CONVERSATION_ID_POINTER] {
+        let token = seen.body(pointer)?.and_then(pin::unmarked).map(|(_, token)| token);
+        if token.is_some_and(|token| rollout.version_of(token).is_some()) {
+            return Ok(token);
+        }
+    }
+    Ok(None)
+}
