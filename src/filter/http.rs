@@ -178,7 +178,9 @@ impl Stream {
         match &mut self.phase {
             Phase::Feedback(rating) if rating.is_answered() => Action::Pause,
             Phase::Feedback(rating) => rating.push(&self.root, size, is_end),
-            _ => self.body.as_mut().map_or(Action::Continue, |body| body.push(size, is_end)),
+            Phase::Idle | Phase::Waiting(_) | Phase::Awaiting(_) | Phase::Reading { .. } => {
+                self.body.as_mut().map_or(Action::Continue, |body| body.push(size, is_end))
+            }
         }
     }
 
@@ -215,9 +217,10 @@ impl Stream {
             // It may have to wait once more, for edits, which comes to the same.
             let _ = self.route(Request::WithoutBody, requested, now, false);
         }
-        match &mut self.phase {
-            Phase::Feedback(rating) => rating.give_up_waiting(),
-            _ => self.body.iter_mut().for_each(|body| body.give_up_waiting()),
+        if let Phase::Feedback(rating) = &mut self.phase {
+            rating.give_up_waiting();
+        } else if let Some(body) = &mut self.body {
+            body.give_up_waiting();
         }
     }
 

@@ -61,7 +61,7 @@ fn by_body<'a, R: Request>(
     rollout: &'a Rollout,
     seen: &mut Seen<'a, R>,
 ) -> Result<Option<Token>, BodyNeeded> {
-    if !seen.header(":path").is_some_and(|path| Endpoint::of(path).is_some()) {
+    if seen.header(":path").and_then(Endpoint::of).is_none() {
         return Ok(None);
     }
     for pointer in [PREVIOUS_RESPONSE_POINTER, CONVERSATION_POINTER, CONVERSATION_ID_POINTER] {

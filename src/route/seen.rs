@@ -45,10 +45,10 @@ impl<'a, R: Request> Seen<'a, R> {
             }
             Source::Metadata(path) => self.request.metadata(path).map(Cow::from),
             Source::Body(pointer) => self.body(*pointer)?.map(Cow::from),
-            Source::FirstMessage => match known(self.request.opening())? {
-                Some(opening) => Some(opening_key(opening, self.credential()).into()),
-                None => None,
-            },
+            Source::FirstMessage => {
+                let opening = known(self.request.opening())?;
+                opening.map(|opening| opening_key(opening, self.credential()).into())
+            }
         };
         Ok(value.filter(|value| !value.is_empty()))
     }
