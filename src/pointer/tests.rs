@@ -151,7 +151,7 @@ fn a_long_value_is_cut_alike_in_every_chunking() {
         }
     }
     let number = "9".repeat(json::SHORT_BYTES_MAX);
-    assert_eq!(read(&["/a"], [&format!(r#"{{"a":{number}9}}"#).as_bytes()[..]]), [Some(number.into_bytes())]);
+    assert_eq!(read(&["/a"], [format!(r#"{{"a":{number}9}}"#).as_bytes()]), [Some(number.into_bytes())]);
 }
 
 #[test]
