@@ -25,6 +25,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["bucket", "headers", "moment", "pin", "split", "steps"]),
     ("route", &["bucket", "config", "key", "label", "moment", "pin", "pointer", "split"]),
     ("feedback", &["config", "json", "label"]),
+    ("opening", &["bucket", "json", "pointer"]),
+    ("usage", &["framing", "json"]),
     ("dialect", &["json", "label"]),
     ("refusal", &[]),
     ("observe", &["dialect", "framing", "json", "label", "refusal"]),
