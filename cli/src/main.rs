@@ -61,6 +61,7 @@ impl From<io::Error> for Failure {
 }
 
 /// The time of day, in Unix milliseconds.
+#[expect(clippy::disallowed_methods, reason = "a tool's one clock")]
 fn now() -> UnixMs {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)

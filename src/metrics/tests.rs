@@ -67,7 +67,7 @@ fn a_decision_hits_its_series() {
         let expected = format!("llm_decisions_total.{name}llm_reason=.=split;.;");
         let mut found = Vec::new();
         decided(&decision, |update| found.push(series(&decision, &update)));
-        assert_eq!(found, [expected.clone()]);
+        assert_eq!(found, std::slice::from_ref(&expected));
         let unheld = Decision { is_unheld: true, ..decision };
         found.clear();
         decided(&unheld, |update| found.push(series(&unheld, &update)));

@@ -25,7 +25,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["bucket", "headers", "moment", "pin", "split", "steps"]),
     ("route", &["bucket", "config", "key", "label", "moment", "pin", "pointer", "split"]),
     ("feedback", &["config", "json", "label"]),
-    ("opening", &["bucket", "json", "pointer"]),
     ("usage", &["framing", "json"]),
     ("dialect", &["json", "label"]),
     ("refusal", &[]),
