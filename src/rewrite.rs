@@ -43,7 +43,8 @@ impl ModelName {
 /// Edits one request's body: the first top-level `model`, where that is a string, becomes another.
 ///
 /// The new name is written as the old one's opening quote passes, and the old one left out as it comes; so
-/// nothing is held back, however long it is. A second `model` is left alone: nobody sends one.
+/// nothing is held back, however long it is. (One that never ends is left out to the end, and was no JSON.) A
+/// second `model` is left alone: nobody sends one.
 pub struct Model {
     name: ModelName,
     gate: Gate,

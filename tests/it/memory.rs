@@ -5,7 +5,10 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use llm_canary::edit::Editor;
 use llm_canary::observe::{End, Head, Observer};
+use llm_canary::pin::{Body, Mark, Token, Unmark};
+use llm_canary::rewrite::{Model, ModelName};
 
 use crate::corpus;
 
@@ -110,6 +113,38 @@ fn no_stream_keeps_more_than_its_share() {
         for size in [1 + body.len() / 50, 4096] {
             let peak = peak_bytes(content_type, body.chunks(size));
             assert!(peak <= STREAM_BYTES_MAX, "{name} in chunks of {size}: {peak} bytes");
+        }
+    }
+}
+
+/// What an edit may keep between two pieces of a body: a scanner, and the few bytes that it holds back.
+const EDIT_BYTES_MAX: isize = 1024;
+
+#[test]
+fn an_edit_keeps_little_whatever_is_sent() {
+    let token = Token::of("chat", "v1");
+    let editors: [fn(Token) -> Box<dyn Editor>; 4] = [
+        |token| Box::new(Mark::new(Body::Whole, token)),
+        |token| Box::new(Mark::new(Body::Stream, token)),
+        |token| Box::new(Unmark::new([token].into())),
+        |_| Box::new(Model::new(ModelName::new("m"))),
+    ];
+    let pieces = ["x", "[", "{\"response\":", "-llm-", "\"", "\\", "\n", "\"response_id\":\"x\",", "data: "];
+    for (index, new) in editors.iter().enumerate() {
+        for start in
+            ["{\"model\":\"", "{\"id\":\"", "{\"", "data: {\"response_id\":\"", "data: {", "event: ", "{"]
+        {
+            for piece in pieces {
+                new(token).push(b"{"); // tables are compiled once
+                let before = LIVE.get();
+                let mut editor = new(token);
+                drop(editor.push(start.as_bytes()));
+                for _ in 0..50 {
+                    drop(editor.push(piece.repeat(1000).as_bytes()));
+                    let kept = LIVE.get() - before;
+                    assert!(kept <= EDIT_BYTES_MAX, "edit {index} keeps {kept} bytes of {start}{piece}…");
+                }
+            }
         }
     }
 }
