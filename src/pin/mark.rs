@@ -60,7 +60,7 @@ struct Document {
     scanner: Scanner,
     table: &'static Table<Id>,
     seen: Seen,
-    /// Its last bytes, at most as many as a mark has.
+    /// Its last bytes, as many as a mark has; before them may stand those of the document before.
     tail: Vec<u8>,
     has_begun: bool,
     /// It is none to edit.
@@ -193,7 +193,6 @@ impl sse::Sink for Event<'_, '_> {
         let document = &mut *self.document;
         document.scanner.end(document.table, &mut document.seen);
         document.seen = Seen::default();
-        document.tail.clear();
         document.has_begun = false;
         document.is_over = false;
     }
