@@ -19,3 +19,4 @@ mod request;
 mod route;
 mod streams;
 mod tidy;
+mod waiting;
