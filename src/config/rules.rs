@@ -8,6 +8,7 @@ use super::{
     sources, steps, versions,
 };
 use crate::headers::HeaderName;
+use std::collections::BTreeMap;
 
 const CLUSTER_HEADER: &str = "x-llm-cluster";
 const VERSION_HEADER: &str = "x-llm-version";
@@ -80,7 +81,29 @@ fn rollouts(r: &mut Reader, fields: &[Field<'_>], removed: &[HeaderName]) -> Vec
         }
         rollouts.extend(read);
     }
+    same_tokens(r, fields, &rollouts);
     rollouts
+}
+
+/// Tokens are hashes, so two versions may have the same; then a pin would name both.
+fn same_tokens(r: &mut Reader, fields: &[Field<'_>], rollouts: &[Rollout]) {
+    // Their places are known only where all have been read.
+    if fields.len() != rollouts.len() {
+        return;
+    }
+    let mut known = BTreeMap::new();
+    for (field, rollout) in fields.iter().zip(rollouts).filter(|(_, rollout)| rollout.pin != Pin::default()) {
+        for (i, version) in rollout.versions.iter().enumerate() {
+            if let Some((other, name)) = known.insert(version.token, (&rollout.name, &version.name)) {
+                let message = format!(
+                    "happens to have the same pin as {} of rollout {}; give it another name",
+                    quoted(name),
+                    quoted(other)
+                );
+                r.error(&format!("{}.versions[{i}].name", field.path), message);
+            }
+        }
+    }
 }
 
 fn rollout(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<Rollout> {

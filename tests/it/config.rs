@@ -12,6 +12,7 @@
 
 use llm_canary::config::{self, Config, HostPattern, Keyless, Kind, Source};
 use llm_canary::moment::rfc3339;
+use llm_canary::pin::Token;
 use llm_canary::split::Range;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -148,9 +149,8 @@ fn the_defaults() {
     assert_eq!(rollout.keys.len(), 15);
     let is_user: Vec<usize> = (0..15).filter(|&k| rollout.keys[k].kind == Kind::User).collect();
     assert_eq!(is_user, [12, 13, 14], "who looks for users looks for conversations first");
-    let bodies = rollout.keys.iter().filter_map(|key| match key.source {
-        Source::Body(pointer) => Some(config.pointers[pointer].join("/")),
-        _ => None,
+    let bodies = rollout.keys.iter().filter_map(|key| {
+        if let Source::Body(pointer) = key.source { Some(config.pointers[pointer].join("/")) } else { None }
     });
     let expected = "conversation conversation/id prompt_cache_key metadata/conversation_id \
                     metadata/session_id metadata/user_id user";
@@ -249,4 +249,24 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn two_versions_of_one_pin_are_refused() {
+    let mut tokens = std::collections::HashMap::new();
+    let name = |i: u32| format!("v{i}");
+    let (a, b) = (0..)
+        .find_map(|i| tokens.insert(Token::of("chat", &name(i)), i).map(|earlier| (name(earlier), name(i))))
+        .unwrap();
+    let pinned = |pin: &str| {
+        format!(
+            r#"{{"rollouts": [{{"name": "chat", "baseline": "{a}",
+                "versions": [{{"name": "{a}", "cluster": "c"}}, {{"name": "{b}", "cluster": "c"}}]{pin}}}]}}"#
+        )
+    };
+    assert!(Config::parse(pinned("").as_bytes()).is_ok());
+    let errors = Config::parse(pinned(r#", "pin": {"header": "x-pin"}"#).as_bytes()).unwrap_err().to_string();
+    let expected =
+        format!("rollouts[0].versions[1].name: happens to have the same pin as \"{a}\" of rollout \"chat\"");
+    assert!(errors.starts_with(&expected), "{errors}");
 }

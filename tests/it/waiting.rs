@@ -184,7 +184,7 @@ fn a_pin_holds_whatever_the_split_says() {
     let cookie = format!("llm_pin={}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax", token("v2"));
     assert_eq!(answered(first), (vec![token("v2").into_bytes()], cookie));
     // Whichever comes back holds, and a cookie that is there is not given again.
-    let drained = config(&format!("{pin}")).replace(r#""v2": 50"#, r#""v2": 0"#);
+    let drained = config(pin).replace(r#""v2": 50"#, r#""v2": 0"#);
     assert!(envoy.configure(drained.as_bytes()));
     let cookies = format!("a=b; llm_pin={}", token("v2"));
     let id = envoy.get(&head(&[("x-id", V2_KEY.as_bytes()), ("cookie", cookies.as_bytes())]));
