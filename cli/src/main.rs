@@ -1,13 +1,21 @@
 //! The operator's tool.
 //!
-//! One file a subcommand; [`source`] finds the plugin's configuration in whatever file it is kept in.
+//! One file a subcommand; [`source`] finds the plugin's configuration in whatever file it is kept in, [`edit`]
+//! changes it there, and [`operate`] is what the commands that change it have in common.
 //! Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error.
 
 mod check;
+mod drain;
+mod edit;
 mod explain;
+mod moment;
+mod operate;
+mod promote;
+mod ramp;
 mod replay;
 mod request;
 mod source;
+mod stop;
 mod warnings;
 
 use clap::{Parser, Subcommand};
@@ -16,8 +24,8 @@ use std::io;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-/// Canary releases for LLM serving: what a configuration says, where a
-/// conversation goes, and what a response shows.
+/// Canary releases for LLM serving: what a configuration says, where a conversation goes, what a response
+/// shows, and changes of who gets what.
 #[derive(Parser)]
 #[command(
     name = "llm-canary",
@@ -26,6 +34,8 @@ use std::time::SystemTime;
   llm-canary check envoy/ecds/llm-canary.yaml istio/*.yaml
   llm-canary explain envoy/ecds/llm-canary.yaml --header x-conversation-id=c-42 --path /v1/chat/completions
   llm-canary replay --chunks 1 answer.sse
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
+  llm-canary stop envoy/ecds/llm-canary.yaml v2
 
 Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error."
 )]
@@ -39,6 +49,10 @@ enum Command {
     Check(check::Args),
     Explain(Box<explain::Args>),
     Replay(replay::Args),
+    Ramp(ramp::Args),
+    Drain(drain::Args),
+    Stop(stop::Args),
+    Promote(promote::Args),
 }
 
 /// Why a command could not do its work, in words that name the way out.
@@ -75,6 +89,10 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Ramp(args) => ramp::run(&args),
+        Command::Drain(args) => drain::run(&args),
+        Command::Stop(args) => stop::run(&args),
+        Command::Promote(args) => promote::run(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),

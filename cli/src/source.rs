@@ -11,10 +11,25 @@ use std::path::Path;
 /// Names by which our plugin is known from others.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
 
+/// A way down a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Into an object.
+    Member(String),
+    /// Into a list.
+    Item(usize),
+}
+
 /// One configuration, and where it was found.
 pub(crate) struct Plugin {
     /// The file, and the place in it.
     pub(crate) place: String,
+    /// Which document of the file.
+    pub(crate) document: usize,
+    /// The way to the configuration in it.
+    pub(crate) path: Vec<Part>,
+    /// Whether JSON text stands there, rather than the configuration itself.
+    pub(crate) is_text: bool,
     /// The configuration, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
 }
@@ -29,24 +44,39 @@ const OUR_FIELDS: [&str; 4] = ["rollouts", "cluster_header", "version_header", "
 
 /// Every llm-canary configuration in a file, which may be none.
 pub(crate) fn read(path: &Path) -> Result<Vec<Plugin>, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| format!("{name}: {error}"))?;
+    parse(&name, &bytes)
+}
+
+/// The same of what such a file holds.
+pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Plugin>, String> {
     let mut plugins = Vec::new();
-    for document in documents(path, &bytes)? {
-        if is_configuration(&document, is_json(&bytes)) {
-            plugins.push(Plugin { place: String::new(), tree: Ok(document) });
+    for (index, document) in documents(name, bytes)?.into_iter().enumerate() {
+        let first = plugins.len();
+        if is_configuration(&document, is_json(bytes)) {
+            let place = String::new();
+            plugins.push(Plugin {
+                place,
+                document: index,
+                path: Vec::new(),
+                is_text: false,
+                tree: Ok(document),
+            });
         } else {
-            find(&document, "", &mut plugins);
+            find(&document, &mut Vec::new(), &mut plugins);
         }
+        plugins.iter_mut().skip(first).for_each(|plugin| plugin.document = index);
     }
     for plugin in &mut plugins {
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
-        plugin.place = format!("{}{inside}", path.display());
+        plugin.place = format!("{name}{inside}");
     }
     Ok(plugins)
 }
 
 /// What starts with a brace is JSON, whose errors say more than YAML's of the same text.
-fn is_json(bytes: &[u8]) -> bool {
+pub(crate) fn is_json(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[')
 }
 
@@ -59,36 +89,29 @@ fn is_configuration(document: &Node, is_json: bool) -> bool {
 }
 
 /// The documents of a file.
-fn documents(path: &Path, bytes: &[u8]) -> Result<Vec<Node>, String> {
+fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Node>, String> {
     if is_json(bytes) {
-        return json::parse(bytes)
-            .map(|tree| vec![tree])
-            .map_err(|errors| format!("{}: {errors}", path.display()));
+        return json::parse(bytes).map(|tree| vec![tree]).map_err(|errors| format!("{name}: {errors}"));
     }
     if bytes.len() > INPUT_BYTES_MAX {
-        return Err(format!(
-            "{}: is {} bytes, but at most {INPUT_BYTES_MAX} are read",
-            path.display(),
-            bytes.len()
-        ));
+        return Err(format!("{name}: is {} bytes, but at most {INPUT_BYTES_MAX} are read", bytes.len()));
     }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| format!("{}: is not UTF-8: {error}", path.display()))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| format!("{name}: is not UTF-8: {error}"))?;
     serde_saphyr::from_multiple(text)
-        .map_err(|error| format!("{}: is not YAML: {}", path.display(), error.without_snippet()))
+        .map_err(|error| format!("{name}: is not YAML: {}", error.without_snippet()))
 }
 
-/// Adds what a document holds.
-fn find(document: &Node, path: &str, plugins: &mut Vec<Plugin>) {
-    let kind = document.get("kind").and_then(Node::as_str);
+/// Adds what stands at a path of a document.
+fn find(node: &Node, path: &mut Vec<Part>, plugins: &mut Vec<Plugin>) {
+    let kind = node.get("kind").and_then(Node::as_str);
     if let Some(kind @ ("WasmPlugin" | "TrafficExtension")) = kind {
-        find_istio(document, kind, plugins);
+        find_istio(node, kind, path, plugins);
     } else {
-        find_envoy(document, path, plugins);
+        find_envoy(node, path, plugins);
     }
 }
 
-fn find_istio(resource: &Node, kind: &str, plugins: &mut Vec<Plugin>) {
+fn find_istio(resource: &Node, kind: &str, path: &[Part], plugins: &mut Vec<Plugin>) {
     let spec = resource.get("spec");
     let wasm = spec.and_then(|spec| spec.get("wasm"));
     let field = |name| [wasm, spec].into_iter().flatten().find_map(|node| node.get(name));
@@ -101,28 +124,36 @@ fn find_istio(resource: &Node, kind: &str, plugins: &mut Vec<Plugin>) {
         // Without pluginConfig the plugin is started with an empty configuration.
         let tree =
             config.cloned().ok_or_else(|| Errors::one("spec.pluginConfig", "is missing; write it there"));
-        plugins.push(Plugin { place, tree });
+        let is_inner = wasm.is_some_and(|wasm| wasm.get("pluginConfig").is_some());
+        let way: &[&str] =
+            if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
+        let way = way.iter().map(|name| Part::Member((*name).to_owned()));
+        let path = path.iter().cloned().chain(way).collect();
+        plugins.push(Plugin { place, document: 0, path, is_text: false, tree });
     }
 }
 
 /// Anything of Envoy's: a Wasm plugin is an object with a configuration and a VM.
-fn find_envoy(node: &Node, path: &str, plugins: &mut Vec<Plugin>) {
+fn find_envoy(node: &Node, path: &mut Vec<Part>, plugins: &mut Vec<Plugin>) {
     if node.get("vm_config").is_some() || node.get("root_id").is_some() {
         let text = |name| node.get(name).and_then(Node::as_str);
         let configuration = node.get("configuration");
         let value = configuration.and_then(|node| node.get("value")).and_then(Node::as_str);
         let has_rollouts = value.is_some_and(|value| value.contains("\"rollouts\""));
         if has_rollouts || is_ours(&[text("name"), text("root_id")]) {
-            let place = join(path, "configuration.value");
-            plugins.push(Plugin { place, tree: envoy_value(configuration, value) });
+            let way = ["configuration", "value"].map(|name| Part::Member(name.to_owned()));
+            let path: Vec<Part> = path.iter().cloned().chain(way).collect();
+            let tree = envoy_value(configuration, value);
+            plugins.push(Plugin { place: in_words(&path), document: 0, path, is_text: true, tree });
         }
         return;
     }
-    for (name, member) in node.members() {
-        find(member, &join(path, name), plugins);
-    }
-    for (i, item) in node.items().iter().enumerate() {
-        find(item, &format!("{path}[{i}]"), plugins);
+    let members = node.members().iter().map(|(name, member)| (Part::Member(name.clone()), member));
+    let items = node.items().iter().enumerate().map(|(i, item)| (Part::Item(i), item));
+    for (part, inner) in members.chain(items) {
+        path.push(part);
+        find(inner, path, plugins);
+        path.pop();
     }
 }
 
@@ -142,6 +173,15 @@ fn is_ours(names: &[Option<&str>]) -> bool {
     names.iter().flatten().any(|name| OUR_NAMES.iter().any(|ours| name.contains(ours)))
 }
 
-fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+/// `resources[0].typed_config`
+fn in_words(path: &[Part]) -> String {
+    let mut words = String::new();
+    for part in path {
+        match part {
+            Part::Member(name) if words.is_empty() => words.push_str(name),
+            Part::Member(name) => words.extend([".", name.as_str()]),
+            Part::Item(index) => words.push_str(&format!("[{index}]")),
+        }
+    }
+    words
 }
