@@ -14,6 +14,7 @@ mod promote;
 mod ramp;
 mod replay;
 mod request;
+mod simulate;
 mod source;
 mod stop;
 mod warnings;
@@ -49,6 +50,7 @@ enum Command {
     Check(check::Args),
     Explain(Box<explain::Args>),
     Replay(replay::Args),
+    Simulate(simulate::Args),
     Ramp(ramp::Args),
     Drain(drain::Args),
     Stop(stop::Args),
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Ramp(args) => ramp::run(&args),
         Command::Drain(args) => drain::run(&args),
         Command::Stop(args) => stop::run(&args),
