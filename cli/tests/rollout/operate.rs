@@ -1,14 +1,6 @@
 //! The commands that change a rollout, as an operator runs them.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test that fails may panic"
-)]
-
-mod tool;
-
+use crate::tool::{Folder, json};
 use llm_canary::config::Config;
 use llm_canary::config::json::{self, Node};
 use std::io::{BufRead, BufReader, Write};
@@ -16,7 +8,6 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tool::{Folder, json};
 
 const CHAT: &str = r#"{
   "rollouts": [
