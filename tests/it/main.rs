@@ -11,6 +11,7 @@ mod config;
 mod corpus;
 mod docs;
 mod filter;
+mod hold;
 mod host;
 mod marks;
 mod memory;
