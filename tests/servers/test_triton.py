@@ -1,15 +1,20 @@
-"""Triton behind Envoy: whole and streamed answers, and the three places in which it puts an error."""
+"""Triton behind Envoy: whole and streamed answers, the three places in which it puts an error, and a model's versions
+behind one server, each asked for by its path."""
 
 import json
 from pathlib import Path
 
 import pytest
+from harness import REPOSITORY
 from harness.client import request
 from harness.config import config
 
 TEXT = "one zwei τρία 四 🚀"
 STREAMED = "".join(f"{word} " for word in TEXT.split())
 MODELS = Path(__file__).parent / "triton"
+EXAMPLE = REPOSITORY / "envoy" / "examples" / "triton.json"
+SHARE, EVEN = '"percent": { "2": 10 }', '"percent": { "2": 50 }'
+ASKS_EACH = 20
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +29,22 @@ def envoy(start_envoy):
     return start_envoy(config())
 
 
+def asked(endpoint, text, conversation="c1"):
+    """A request that sends one text to a model's endpoint."""
+    body = {"text_input": text}
+    if endpoint.endswith("/infer"):
+        body = {"inputs": [{"name": "text_input", "shape": [1], "datatype": "BYTES", "data": [text]}]}
+    headers = [(b"x-conversation-id", conversation.encode())]
+    return request(target=f"/v2/models/{endpoint}".encode(), headers=headers, body=json.dumps(body).encode())
+
+
 @pytest.fixture
 def ask(envoy, client_of):
     """Sends one text to a model's endpoint; returns the exchange, and the statistics' difference."""
 
     async def send(endpoint, text):
         before = envoy.stats()
-        body = json.dumps({"text_input": text}).encode()
-        if endpoint.endswith("/infer"):
-            body = json.dumps(
-                {"inputs": [{"name": "text_input", "shape": [1], "datatype": "BYTES", "data": [text]}]}
-            ).encode()
-        headers = [(b"x-conversation-id", b"c1")]
-        target = f"/v2/models/{endpoint}".encode()
-        exchange = await client_of(envoy).send(request(target=target, headers=headers, body=body))
+        exchange = await client_of(envoy).send(asked(endpoint, text))
         assert exchange.complete
         return exchange, await envoy.counted(1, since=before)
 
@@ -47,6 +54,11 @@ def ask(envoy, client_of):
 def documents(body):
     """Those of an event stream."""
     return [json.loads(event.removeprefix("data: ")) for event in bytes(body).decode().strip().split("\n\n")]
+
+
+def outputs(body):
+    """Those of version 2 of KServe's protocol."""
+    return {output["name"]: output["data"] for output in json.loads(body)["outputs"]}
 
 
 def assert_counted(seen, outcome, chars):
@@ -71,8 +83,7 @@ async def test_generate_stream(ask):
 
 async def test_infer(ask):
     exchange, seen = await ask("whole/infer", TEXT)
-    [output] = json.loads(exchange.body)["outputs"]
-    assert output["data"] == [TEXT]
+    assert outputs(exchange.body)["text_output"] == [TEXT]
     assert_counted(seen, "complete", len(TEXT))
 
 
@@ -103,3 +114,57 @@ async def test_a_model_that_is_not_there(ask):
     exchange, seen = await ask("none/generate_stream", TEXT)
     assert exchange.status >= 400
     assert_counted(seen, "http_error", 0)
+
+
+@pytest.fixture(scope="module")
+def split_envoy(start_envoy):
+    """envoy/examples/triton.json at an even split, for each of the models."""
+    text = EXAMPLE.read_text()
+    assert text.count(SHARE) == 1
+    text = text.replace(SHARE, EVEN)
+    of_both = [json.loads(text.replace("llm", "whole").replace("whole-v1", "llm-v1")), json.loads(text)]
+    return start_envoy(config(*(rollout for one in of_both for rollout in one["rollouts"])))
+
+
+def said_by(endpoint, body):
+    """The version of the model that answered: as its own code says, and as Triton does."""
+    if endpoint.endswith("/infer"):
+        return {*map(str, outputs(body)["said_by"]), json.loads(body)["model_version"]}
+    answers = documents(body) if endpoint.endswith("_stream") else [json.loads(body)]
+    return {str(answer[name]) for answer in answers for name in ("said_by", "model_version")}
+
+
+@pytest.mark.parametrize("endpoint", ["llm/generate_stream", "whole/generate_stream", "whole/generate", "whole/infer"])
+async def test_each_answer_is_from_the_version_that_the_filter_says(split_envoy, client_of, endpoint):
+    before = split_envoy.stats()
+    raws = [asked(endpoint, TEXT, f"c{number}") for number in range(ASKS_EACH)]
+    versions = []
+    for exchange in await client_of(split_envoy).send_all(raws, at_once=4):
+        assert exchange.status == 200 and exchange.complete
+        versions.append(exchange.header(b"x-llm-version").decode())
+        assert said_by(endpoint, bytes(exchange.body)) == {versions[-1]}
+    assert set(versions) == {"1", "2"}
+    seen = await split_envoy.counted(ASKS_EACH, since=before)
+    assert seen.by("llm_requests_total", "llm_version") == {one: versions.count(one) for one in ("1", "2")}
+    assert seen.sum("llm_version_mismatch_total") == 0
+
+
+async def test_who_names_a_version_gets_it(split_envoy, client_of):
+    for version in ("1", "2"):
+        endpoint = f"whole/versions/{version}/generate"
+        exchange = await client_of(split_envoy).send(asked(endpoint, TEXT))
+        assert said_by(endpoint, bytes(exchange.body)) == {version}
+
+
+async def test_a_version_that_is_not_the_one_chosen_is_noticed(start_envoy, client_of):
+    """The same without rewriting: Triton answers from the newest."""
+    [_, rollout] = json.loads(EXAMPLE.read_text().replace(SHARE, EVEN))["rollouts"]
+    for version in rollout["versions"]:
+        del version["rewrite"]
+    envoy = start_envoy(config(rollout))
+    before = envoy.stats()
+    raws = [asked("llm/generate_stream", TEXT, f"c{number}") for number in range(ASKS_EACH)]
+    exchanges = await client_of(envoy).send_all(raws, at_once=4)
+    on_first = [exchange for exchange in exchanges if exchange.header(b"x-llm-version") == b"1"]
+    seen = await envoy.counted(ASKS_EACH, since=before)
+    assert seen.by("llm_version_mismatch_total", "llm_version") == {"1": len(on_first)} and on_first

@@ -1,10 +1,13 @@
-"""Says the words of its input one by one, and fails where the input says `fail`."""
+"""Says the words of its input one by one, each with the model's version, and fails where the input says `fail`."""
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    def initialize(self, args):
+        self._version = np.array([int(args["model_version"])], dtype=np.int32)
+
     def execute(self, requests):
         for request in requests:
             sender = request.get_response_sender()
@@ -13,6 +16,9 @@ class TritonPythonModel:
                 if word == "fail":
                     sender.send(pb_utils.InferenceResponse(error=pb_utils.TritonError("told to fail")))
                     break
-                piece = pb_utils.Tensor("text_output", np.array([f"{word} ".encode()], dtype=object))
-                sender.send(pb_utils.InferenceResponse([piece]))
+                sender.send(self._answer(f"{word} "))
             sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+    def _answer(self, text):
+        output = pb_utils.Tensor("text_output", np.array([text.encode()], dtype=object))
+        return pb_utils.InferenceResponse([output, pb_utils.Tensor("said_by", self._version)])

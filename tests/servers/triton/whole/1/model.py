@@ -1,10 +1,13 @@
-"""Says its input again, and fails where the input says `fail`."""
+"""Says its input again, with the model's version, and fails where the input says `fail`."""
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
+    def initialize(self, args):
+        self._version = np.array([int(args["model_version"])], dtype=np.int32)
+
     def execute(self, requests):
         return [self._answer(request) for request in requests]
 
@@ -12,4 +15,5 @@ class TritonPythonModel:
         [text] = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().reshape(-1)
         if b"fail" in text:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError("told to fail"))
-        return pb_utils.InferenceResponse([pb_utils.Tensor("text_output", np.array([text], dtype=object))])
+        output = pb_utils.Tensor("text_output", np.array([text], dtype=object))
+        return pb_utils.InferenceResponse([output, pb_utils.Tensor("said_by", self._version)])
