@@ -1,5 +1,5 @@
-"""KServe's model server with two models: `tiny`, by its OpenAI paths in front of another server, and `echo`, by its own
-protocol, version 2."""
+"""KServe's model server: models with its OpenAI paths, in front of another server, and models with its own protocol,
+version 2."""
 
 import argparse
 
@@ -7,9 +7,23 @@ from kserve import InferOutput, InferResponse, Model, ModelServer, model_server
 from kserve.protocol.rest.openai import OpenAIProxyModel
 
 
+class Chat(OpenAIProxyModel):
+    """Says whose answer it is by its own name, as servers do that have the model themselves."""
+
+    def __init__(self, name, upstream):
+        super().__init__(name, predictor_url=upstream, skip_upstream_validation=True)
+        self.ready = True
+
+    def _sign(self, answer, request):
+        answer.model = self.name
+
+    postprocess_completion = postprocess_completion_chunk = _sign
+    postprocess_chat_completion = postprocess_chat_completion_chunk = _sign
+
+
 class Echo(Model):
-    def __init__(self):
-        super().__init__("echo")
+    def __init__(self, name):
+        super().__init__(name)
         self.ready = True
 
     def predict(self, payload, headers=None, response_headers=None):
@@ -21,9 +35,10 @@ class Echo(Model):
 
 
 parser = argparse.ArgumentParser(parents=[model_server.parser], description=__doc__)
-parser.add_argument("--upstream", required=True, help="base URL of the server behind `tiny`")
+parser.add_argument("--upstream", required=True, help="base URL of the server behind the OpenAI paths")
+parser.add_argument("--chat", required=True, action="append", help="name of a model with these paths")
+parser.add_argument("--echo", required=True, action="append", help="name of a model with KServe's own protocol")
 options, _ = parser.parse_known_args()
 
-tiny = OpenAIProxyModel("tiny", predictor_url=options.upstream, skip_upstream_validation=True)
-tiny.ready = True
-ModelServer(http_port=options.http_port, enable_grpc=False).start([tiny, Echo()])
+chats = [Chat(name, options.upstream) for name in options.chat]
+ModelServer(http_port=options.http_port, enable_grpc=False).start([*chats, *map(Echo, options.echo)])
