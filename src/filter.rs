@@ -18,6 +18,7 @@ mod root;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use http::Stream;
@@ -26,12 +27,33 @@ use root::Root;
 /// Envoy's name for a context.
 type ContextId = u32;
 
+/// Contexts by their names.
+type Contexts<T> = HashMap<ContextId, T, BuildHasherDefault<Spread>>;
+
+/// Spreads names that Envoy counts up; nobody else chooses them.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u32(byte.into()));
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Everything that lives as long as the VM.
 #[derive(Default)]
 struct Vm {
     /// The configurations in use: the one in force, and older ones whose requests have not ended.
-    roots: HashMap<ContextId, Rc<Root>>,
-    streams: HashMap<ContextId, Stream>,
+    roots: Contexts<Rc<Root>>,
+    streams: Contexts<Stream>,
 }
 
 thread_local! {

@@ -116,7 +116,7 @@ impl Block {
     }
 
     /// Takes in a block that has closed inside this one.
-    fn absorb(&mut self, mut inner: Block) {
+    fn absorb(&mut self, inner: &mut Block) {
         inner.settle();
         for (count, more) in self.text_chars.iter_mut().zip(inner.text_chars) {
             *count = count.saturating_add(more);
@@ -127,7 +127,7 @@ impl Block {
         self.refusal_chars = self.refusal_chars.saturating_add(inner.refusal_chars);
         self.has_reasoning |= inner.has_reasoning;
         self.opening.extend(inner.opening.as_bytes());
-        for call in inner.calls {
+        for call in inner.calls.drain(..) {
             self.push_call(call);
         }
     }
@@ -139,6 +139,8 @@ struct Part {
     index: Option<u64>,
     finish: Finish,
     block: Block,
+    /// It may hold something: the document beside its parts seldom does, and making it anew costs.
+    is_touched: bool,
 }
 
 /// Folds values into [`Seen`].
@@ -149,8 +151,10 @@ pub struct Fold {
     dialect: Option<&'static Dialect>,
     /// The document as a part, and those open inside it.
     document: Part,
-    part: Option<Part>,
-    block: Option<Block>,
+    part: Part,
+    is_part_open: bool,
+    block: Block,
+    is_block_open: bool,
     call: CallPiece,
     is_call_open: bool,
     /// Parts of this document closed so far: the index of one that does not say it.
@@ -190,7 +194,9 @@ impl Fold {
 
     /// The document was cut off here: what came counts, but for a block whose kind may not have come yet.
     pub fn cut_document(&mut self) {
-        self.block = None;
+        if std::mem::take(&mut self.is_block_open) {
+            self.block = Block::default();
+        }
         self.end_document();
     }
 
@@ -198,87 +204,49 @@ impl Fold {
     fn end_document(&mut self) {
         self.end_block();
         self.end_part();
-        let mut document = std::mem::take(&mut self.document);
-        match document.block.kind {
-            Kind::Done => self.seen.done = true,
-            Kind::Error => self.seen.error = true,
-            _ => {}
+        if self.document.is_touched {
+            match self.document.block.kind {
+                Kind::Done => self.seen.done = true,
+                Kind::Error => self.seen.error = true,
+                _ => {}
+            }
+            self.document.block.settle();
+            self.seen.count(&self.document, self.document.index.unwrap_or(0));
+            self.document = Part::default();
         }
-        document.block.settle();
-        self.count(&document, document.index.unwrap_or(0));
         self.position = 0;
         self.is_call_open = false;
     }
 
     fn end_block(&mut self) {
-        if let Some(block) = self.block.take() {
-            self.open_part().block.absorb(block);
+        if std::mem::take(&mut self.is_block_open) {
+            let mut block = std::mem::take(&mut self.block);
+            self.open_part().block.absorb(&mut block);
         }
     }
 
     fn end_part(&mut self) {
         self.end_block();
-        if let Some(mut part) = self.part.take() {
-            part.block.settle();
-            self.count(&part, part.index.unwrap_or(self.position));
+        if std::mem::take(&mut self.is_part_open) {
+            self.part.block.settle();
+            self.seen.count(&self.part, self.part.index.unwrap_or(self.position));
+            self.part = Part::default();
             self.position = self.position.saturating_add(1);
         }
     }
 
     fn open_part(&mut self) -> &mut Part {
-        self.part.as_mut().unwrap_or(&mut self.document)
+        let part = if self.is_part_open { &mut self.part } else { &mut self.document };
+        part.is_touched = true;
+        part
     }
 
     fn open_block(&mut self) -> &mut Block {
-        match &mut self.block {
-            Some(block) => block,
-            None => &mut self.part.as_mut().unwrap_or(&mut self.document).block,
-        }
+        if self.is_block_open { &mut self.block } else { &mut self.open_part().block }
     }
 
     fn open_call(&mut self) -> &mut CallPiece {
         if self.is_call_open { &mut self.call } else { &mut self.open_block().call }
-    }
-
-    /// Counts a part that has closed.
-    fn count(&mut self, part: &Part, index: u64) {
-        let (block, seen) = (&part.block, &mut self.seen);
-        for (voice, (&has_text, chars)) in
-            seen.voices.iter_mut().zip(block.has_text.iter().zip(block.text_chars))
-        {
-            let now = match (chars > 0, has_text) {
-                (true, _) => Voice::Speaking,
-                (false, true) => Voice::Silent,
-                (false, false) => Voice::Absent,
-            };
-            *voice = now.max(*voice);
-        }
-        let speaker = seen.voices.iter().position(|&voice| voice == Voice::Speaking);
-        let mut text_chars = speaker.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
-        if let Some(so_far_chars) = block.so_far_chars {
-            text_chars = text_chars.saturating_add(so_far_chars.saturating_sub(seen.so_far_chars));
-            seen.so_far_chars = so_far_chars.max(seen.so_far_chars);
-        }
-        seen.text_chars = seen.text_chars.saturating_add(text_chars);
-        seen.refusal_chars = seen.refusal_chars.saturating_add(block.refusal_chars);
-        if index == 0 {
-            if block.so_far_chars.is_some() {
-                seen.opening.clear();
-            }
-            seen.opening.extend(block.opening.as_bytes());
-        }
-        if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
-            seen.deltas = seen.deltas.saturating_add(1);
-            seen.is_call_finished = false;
-        }
-        for (position, call) in (0..).zip(&block.calls) {
-            seen.call(index, call.index.unwrap_or(position), call);
-        }
-        if part.finish != Finish::None {
-            seen.end_part(index, part.finish);
-        } else if block.has_text.contains(&true) || block.so_far_chars.is_some() || !block.calls.is_empty() {
-            seen.begin_part(index);
-        }
     }
 
     fn end_call(&mut self) {
@@ -348,8 +316,14 @@ impl Fold {
 
     fn open(&mut self, field: Field) {
         match field {
-            Field::Part => self.part = Some(Part::default()),
-            Field::Block => self.block = Some(Block::default()),
+            Field::Part => {
+                self.part = Part::default();
+                self.is_part_open = true;
+            }
+            Field::Block => {
+                self.block = Block::default();
+                self.is_block_open = true;
+            }
             Field::Text(rank) => self.open_block().has_text(rank),
             Field::Call | Field::LegacyCall => {
                 // Where a dialect marks the first piece of a call, the others continue it.
@@ -379,6 +353,49 @@ impl Fold {
                 self.end_call();
             }
             _ => {}
+        }
+    }
+}
+
+impl Seen {
+    /// Counts a part that has closed.
+    fn count(&mut self, part: &Part, index: u64) {
+        let (block, seen) = (&part.block, self);
+        for (voice, (&has_text, chars)) in
+            seen.voices.iter_mut().zip(block.has_text.iter().zip(block.text_chars))
+        {
+            let now = match (chars > 0, has_text) {
+                (true, _) => Voice::Speaking,
+                (false, true) => Voice::Silent,
+                (false, false) => Voice::Absent,
+            };
+            *voice = now.max(*voice);
+        }
+        let speaker = seen.voices.iter().position(|&voice| voice == Voice::Speaking);
+        let mut text_chars = speaker.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
+        if let Some(so_far_chars) = block.so_far_chars {
+            text_chars = text_chars.saturating_add(so_far_chars.saturating_sub(seen.so_far_chars));
+            seen.so_far_chars = so_far_chars.max(seen.so_far_chars);
+        }
+        seen.text_chars = seen.text_chars.saturating_add(text_chars);
+        seen.refusal_chars = seen.refusal_chars.saturating_add(block.refusal_chars);
+        if index == 0 {
+            if block.so_far_chars.is_some() {
+                seen.opening.clear();
+            }
+            seen.opening.extend(block.opening.as_bytes());
+        }
+        if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
+            seen.deltas = seen.deltas.saturating_add(1);
+            seen.is_call_finished = false;
+        }
+        for (position, call) in (0..).zip(&block.calls) {
+            seen.call(index, call.index.unwrap_or(position), call);
+        }
+        if part.finish != Finish::None {
+            seen.end_part(index, part.finish);
+        } else if block.has_text.contains(&true) || block.so_far_chars.is_some() || !block.calls.is_empty() {
+            seen.begin_part(index);
         }
     }
 }

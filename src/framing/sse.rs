@@ -82,10 +82,7 @@ impl Framer {
                 }
             }
             rest = match self.state {
-                State::LineStart => match rest.strip_prefix(b"data: ") {
-                    Some(value) => self.begin_value(Line::Data, value, sink), // the common line, at once
-                    None => self.name(0, byte, rest, after, sink),
-                },
+                State::LineStart => self.line_start(byte, rest, after, sink),
                 State::Value(line) => self.value(line, rest, sink),
                 State::Name(length) => self.name(length, byte, rest, after, sink),
                 State::Space(line) => {
@@ -111,6 +108,24 @@ impl Framer {
         // Half a mark is the start of a field name that nobody knows.
         self.state = if seen == 0 { State::LineStart } else { State::Value(Line::Other) };
         rest
+    }
+
+    /// The common lines, at once.
+    fn line_start<'a>(
+        &mut self,
+        byte: u8,
+        rest: &'a [u8],
+        after: &'a [u8],
+        sink: &mut impl Sink,
+    ) -> &'a [u8] {
+        if let Some(value) = rest.strip_prefix(b"data: ") {
+            self.begin_value(Line::Data, value, sink)
+        } else if let Some(value) = rest.strip_prefix(b"event: ") {
+            self.kind.clear();
+            self.begin_value(Line::Event, value, sink)
+        } else {
+            self.name(0, byte, rest, after, sink)
+        }
     }
 
     fn name<'a>(

@@ -1,23 +1,40 @@
-//! Where a run of plain text ends.
+//! How far bytes are of one kind, or the same: a word at a time.
 
 use memchr::memchr2;
 
 /// So far a string's end is looked for in words; a call of `memchr` costs more than most strings are long.
 const NEAR_WORDS: usize = 4;
+const WORD_BYTES: usize = size_of::<u64>();
 
 /// Bytes up to the next quote or backslash, or all of them.
 pub(super) fn text_length(bytes: &[u8]) -> usize {
     let mut at = 0_usize;
-    for chunk in bytes.chunks_exact(size_of::<u64>()).take(NEAR_WORDS) {
+    for chunk in bytes.chunks_exact(WORD_BYTES).take(NEAR_WORDS) {
         let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
         let found = bytes_equal(word, b'"') | bytes_equal(word, b'\\');
         if found != 0 {
             return at.saturating_add((found.trailing_zeros() / u8::BITS) as usize);
         }
-        at = at.saturating_add(size_of::<u64>());
+        at = at.saturating_add(WORD_BYTES);
     }
     let rest = bytes.get(at..).unwrap_or_default();
     at.saturating_add(memchr2(b'"', b'\\', rest).unwrap_or(rest.len()))
+}
+
+/// Bytes with which both begin.
+pub(super) fn common_length(a: &[u8], b: &[u8]) -> usize {
+    const BLOCK_BYTES: usize = size_of::<u128>();
+    let (blocks_a, blocks_b) = (a.as_chunks::<BLOCK_BYTES>().0, b.as_chunks::<BLOCK_BYTES>().0);
+    let mut at = 0_usize;
+    for (a, b) in blocks_a.iter().zip(blocks_b) {
+        let differences = u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);
+        if differences != 0 {
+            return at.saturating_add((differences.trailing_zeros() / u8::BITS) as usize);
+        }
+        at = at.saturating_add(BLOCK_BYTES);
+    }
+    let rest = a.iter().skip(at).zip(b.iter().skip(at));
+    at.saturating_add(rest.take_while(|(a, b)| a == b).count())
 }
 
 /// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.

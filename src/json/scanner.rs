@@ -1,9 +1,12 @@
 //! The state machine: what the next byte can be, and what it does.
 
-use super::runs::text_length;
+mod strings;
+mod template;
+
 use super::short::Short;
 use super::table::{self, NodeId};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
+use template::Template;
 
 /// What the next byte can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +30,12 @@ enum State {
 }
 
 /// What is to become of the string being read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Role {
     Key,
     Text,
     Short,
+    #[default]
     Skipped,
 }
 
@@ -43,40 +47,56 @@ struct Frame {
     index: u32,
 }
 
-/// The scanner's whole state between two pushes.
-pub struct Scanner {
+/// Where in a document the scanner stands: between two tokens, all of its state.
+#[derive(Clone, Copy)]
+struct Position {
     state: State,
-    role: Role,
-    frames: [Frame; DEPTH_MAX],
+    /// Where in the table the value being read stands; `None` if nobody wants it.
+    node: Option<NodeId>,
     depth: usize,
+    frames: [Frame; DEPTH_MAX],
+}
+
+impl Default for Position {
+    fn default() -> Position {
+        let frame = Frame { node: table::ROOT, is_array: false, index: 0 };
+        Position { state: State::Root, node: None, depth: 0, frames: [frame; DEPTH_MAX] }
+    }
+}
+
+/// The scanner's whole state between two pushes.
+#[derive(Default)]
+pub struct Scanner {
+    position: Position,
+    role: Role,
     /// Arrays open around the documents.
     root_arrays: u32,
     /// Depth inside containers nobody wants; 0 outside.
     skipping: u32,
-    /// Where in the table the value being read stands; `None` if nobody wants it.
-    node: Option<NodeId>,
     short: Short,
     /// A high surrogate whose low half must come next.
     high: Option<u16>,
+    likeness: Likeness,
 }
 
-impl Default for Scanner {
-    fn default() -> Scanner {
-        Scanner {
-            state: State::Root,
-            role: Role::Skipped,
-            frames: [Frame { node: table::ROOT, is_array: false, index: 0 }; DEPTH_MAX],
-            depth: 0,
-            root_arrays: 0,
-            skipping: 0,
-            node: None,
-            short: Short::default(),
-            high: None,
-        }
-    }
+/// Whether documents are expected to be like each other.
+#[derive(Default)]
+enum Likeness {
+    #[default]
+    Unused,
+    /// Yes, from the second document on.
+    Awaited,
+    /// What the last one looked like.
+    Known(Box<Template>),
 }
 
 impl Scanner {
+    /// One for documents that are like each other, as a stream's: a document is compared with one before, and
+    /// read where they differ. `table` must be the same for all of them.
+    pub fn for_stream() -> Scanner {
+        Scanner { likeness: Likeness::Awaited, ..Scanner::default() }
+    }
+
     /// Reads on. `table` must be the same for all of one document.
     pub fn push<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, bytes: &[u8], sink: &mut S) {
         Pass { scanner: self, table, sink }.read(bytes);
@@ -84,25 +104,24 @@ impl Scanner {
 
     /// Whether the bytes were not JSON, so that nothing more of this document is read.
     pub fn is_broken(&self) -> bool {
-        self.state == State::Broken
+        self.position.state == State::Broken
     }
 
     /// The framing says that the document ends here; makes ready for the next.
     pub fn end<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, sink: &mut S) -> End {
-        if self.state == State::Scalar && self.depth == 0 {
+        if self.position.state == State::Scalar && self.position.depth == 0 {
             // A number at the root has no other end.
-            Pass { scanner: self, table, sink }.end_scalar();
+            Pass { scanner: self, table, sink }.end_scalar(&[]);
         }
-        let end = match self.state {
-            State::Root if self.root_arrays > 0 => End::Cut,
-            State::Root => End::Between,
+        let end = match self.position.state {
+            State::Root if self.root_arrays == 0 => return End::Between,
+            State::Root => End::Cut,
             State::Broken => End::Broken,
             State::Value | State::ValueOrEnd | State::Key | State::KeyOrEnd | State::Colon => End::Cut,
             State::AfterValue | State::String | State::Escape | State::Unicode(..) => End::Cut,
             State::Scalar | State::Skip => End::Cut,
         };
-        self.state = State::Root;
-        self.depth = 0;
+        self.position = Position::default();
         self.root_arrays = 0;
         self.skipping = 0;
         end
@@ -121,27 +140,36 @@ struct Pass<'p, F, S> {
 impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
     fn read(&mut self, mut rest: &[u8]) {
         while let Some((&byte, after)) = rest.split_first() {
-            rest = match self.scanner.state {
-                State::String => self.string(rest),
-                State::Skip => self.skip(rest),
-                State::Scalar => self.scalar(rest),
-                State::Escape => self.escape(byte, after),
-                State::Unicode(digits, code) => self.unicode(digits, code, byte, after),
-                State::Broken => return,
-                _ if byte.is_ascii_whitespace() => after,
-                State::Root => self.root(byte, rest, after),
-                State::Value => self.value(byte, rest),
-                State::ValueOrEnd if byte == b']' => self.close(after),
-                State::ValueOrEnd => self.value(byte, rest),
-                State::Key | State::KeyOrEnd if byte == b'"' => self.begin_string(Role::Key, after),
-                State::KeyOrEnd if byte == b'}' => self.close(after),
-                State::Colon if byte == b':' => {
-                    self.scanner.state = State::Value;
-                    after
-                }
-                State::AfterValue => self.after_value(byte, after),
-                State::Key | State::KeyOrEnd | State::Colon => self.broken(),
-            };
+            rest = self.step(byte, rest, after);
+        }
+        if let Some(template) = self.template_in_making() {
+            template.finish(None);
+        }
+    }
+
+    /// Reads a token, or what there is of it. `rest` is `byte` and `after`.
+    #[inline(always)]
+    fn step<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
+        match self.scanner.position.state {
+            State::String => self.string(rest),
+            State::Skip => self.skip(rest),
+            State::Scalar => self.scalar(rest),
+            State::Escape => self.escape(byte, after),
+            State::Unicode(digits, code) => self.unicode(digits, code, byte, after),
+            State::Broken => &[],
+            _ if byte.is_ascii_whitespace() => after,
+            State::Root => self.root(byte, rest, after),
+            State::Value => self.value(byte, rest),
+            State::ValueOrEnd if byte == b']' => self.close(after),
+            State::ValueOrEnd => self.value(byte, rest),
+            State::Key | State::KeyOrEnd if byte == b'"' => self.begin_string(Role::Key, after),
+            State::KeyOrEnd if byte == b'}' => self.close(after),
+            State::Colon if byte == b':' => {
+                self.scanner.position.state = State::Value;
+                after
+            }
+            State::AfterValue => self.after_value(byte, after),
+            State::Key | State::KeyOrEnd | State::Colon => self.broken(),
         }
     }
 
@@ -152,96 +180,149 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             b']' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_sub(1),
             b',' => {}
             _ => {
-                self.scanner.node = Some(table::ROOT);
-                return self.value(byte, rest);
+                self.scanner.position.node = Some(table::ROOT);
+                return self.document(byte, rest);
             }
         }
         after
     }
 
+    fn document<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
+        match &mut self.scanner.likeness {
+            _ if byte != b'{' => {}
+            Likeness::Unused => {}
+            // Most bodies that are no stream have one document only.
+            Likeness::Awaited => self.scanner.likeness = Likeness::Known(Box::default()),
+            Likeness::Known(template) if template.is_ready() => {
+                let left = self.compare(rest);
+                if left.len() < rest.len() {
+                    return left;
+                }
+            }
+            Likeness::Known(template) => template.make(rest),
+        }
+        self.value(byte, rest)
+    }
+
+    /// The template that is being made.
+    fn template_in_making(&mut self) -> Option<&mut Template> {
+        match &mut self.scanner.likeness {
+            Likeness::Known(template) if template.is_making() => Some(template),
+            Likeness::Known(_) | Likeness::Awaited | Likeness::Unused => None,
+        }
+    }
+
+    /// Tells the sink the value at this place of the table.
+    fn tell(&mut self, node: Option<NodeId>, value: Value<'_>) {
+        if let Some((node, field)) = node.and_then(|node| Some((node, self.table.field(node)?))) {
+            if let Some(template) = self.template_in_making() {
+                template.tell(node, value);
+            }
+            self.sink.value(field, value);
+        }
+    }
+
     fn broken(&mut self) -> &'static [u8] {
-        self.scanner.state = State::Broken;
+        self.scanner.position.state = State::Broken;
         &[]
     }
 
     fn frame(&self) -> Option<Frame> {
-        self.scanner.depth.checked_sub(1).and_then(|top| self.scanner.frames.get(top)).copied()
+        self.scanner
+            .position
+            .depth
+            .checked_sub(1)
+            .and_then(|top| self.scanner.position.frames.get(top))
+            .copied()
     }
 
-    /// A value begins with `byte`, the first of `rest`; `self.scanner.node` says where it stands.
+    /// A value begins with `byte`, the first of `rest`; `position.node` says where it stands.
     fn value<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
         let after = rest.get(1..).unwrap_or_default();
         match byte {
             b'"' => {
-                let role = match self.scanner.node.and_then(|node| self.table.field(node)) {
+                self.begin_hole(rest);
+                let role = match self.scanner.position.node.and_then(|node| self.table.field(node)) {
                     Some(field) if field.is_text() => Role::Text,
                     Some(_) => Role::Short,
                     None => Role::Skipped,
                 };
                 self.begin_string(role, after)
             }
-            b'{' | b'[' => self.open(byte == b'[', after),
+            b'{' | b'[' => self.open(byte == b'[', rest, after),
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                self.begin_hole(rest);
                 self.scanner.short.clear();
-                self.scanner.state = State::Scalar;
+                self.scanner.position.state = State::Scalar;
                 self.scalar(rest)
             }
             _ => self.broken(),
         }
     }
 
-    fn open<'a>(&mut self, is_array: bool, after: &'a [u8]) -> &'a [u8] {
-        if let Some(node) = self.scanner.node {
-            if let Some(field) = self.table.field(node) {
-                self.sink.value(field, Value::Open);
-            }
-            if self.table.has_inside(node, is_array)
-                && let Some(slot) = self.scanner.frames.get_mut(self.scanner.depth)
-            {
-                *slot = Frame { node, is_array, index: 0 };
-                self.scanner.depth = self.scanner.depth.saturating_add(1);
-                self.scanner.node = if is_array { self.table.element(node, 0) } else { None };
-                self.scanner.state = if is_array { State::ValueOrEnd } else { State::KeyOrEnd };
-                return after;
-            }
+    fn open<'a>(&mut self, is_array: bool, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
+        let Position { node, depth, .. } = self.scanner.position;
+        if let Some(node) = node.filter(|&node| self.table.has_inside(node, is_array))
+            && let Some(slot) = self.scanner.position.frames.get_mut(depth)
+        {
+            *slot = Frame { node, is_array, index: 0 };
+            self.tell(Some(node), Value::Open);
+            let position = &mut self.scanner.position;
+            position.depth = depth.saturating_add(1);
+            position.node = if is_array { self.table.element(node, 0) } else { None };
+            position.state = if is_array { State::ValueOrEnd } else { State::KeyOrEnd };
+            return after;
         }
+        self.begin_hole(rest);
+        self.tell(node, Value::Open);
         self.scanner.skipping = 1;
-        self.scanner.state = State::Skip;
+        self.scanner.position.state = State::Skip;
         after
     }
 
     fn close<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
-        if let Some(field) = self.frame().and_then(|frame| self.table.field(frame.node)) {
-            self.sink.value(field, Value::Close);
-        }
-        self.scanner.depth = self.scanner.depth.saturating_sub(1);
-        self.value_ended();
+        self.tell(self.frame().map(|frame| frame.node), Value::Close);
+        self.scanner.position.depth = self.scanner.position.depth.saturating_sub(1);
+        self.end_value(after);
         after
     }
 
-    fn value_ended(&mut self) {
-        if self.scanner.depth == 0 {
-            self.scanner.state = State::Root;
+    fn end_value(&mut self, after: &[u8]) {
+        let depth = self.scanner.position.depth;
+        if let Some(template) = self.template_in_making() {
+            template.end_value(depth, after);
+        }
+        if depth == 0 {
+            self.scanner.position.state = State::Root;
             self.sink.document();
         } else {
-            self.scanner.state = State::AfterValue;
+            self.scanner.position.state = State::AfterValue;
+        }
+    }
+
+    /// A value begins that may be another in the next document.
+    fn begin_hole(&mut self, rest: &[u8]) {
+        if let Likeness::Known(template) = &mut self.scanner.likeness
+            && template.is_making()
+        {
+            template.begin_hole(&self.scanner.position, rest);
         }
     }
 
     fn after_value<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         match (byte, self.frame()) {
             (b',', Some(Frame { node, is_array: true, index })) => {
-                let index = index.saturating_add(1);
-                let top = self.scanner.depth.saturating_sub(1);
-                self.scanner.frames.get_mut(top).iter_mut().for_each(|frame| frame.index = index);
-                self.scanner.node = self.table.element(node, index);
-                self.scanner.state = State::Value;
+                let (index, position) = (index.saturating_add(1), &mut self.scanner.position);
+                let top = position.depth.saturating_sub(1);
+                position.frames.get_mut(top).iter_mut().for_each(|frame| frame.index = index);
+                position.node = self.table.element(node, index);
+                position.state = State::Value;
                 after
             }
             (b',', Some(_)) => match after.split_first() {
                 Some((b'"', key)) => self.begin_string(Role::Key, key),
                 _ => {
-                    self.scanner.state = State::Key;
+                    self.scanner.position.state = State::Key;
                     after
                 }
             },
@@ -252,166 +333,30 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
         }
     }
 
-    fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
-        self.scanner.role = role;
-        self.scanner.high = None;
-        self.scanner.short.clear();
-        self.scanner.state = State::String;
-        self.string(after)
-    }
-
-    /// Inside a string: takes all bytes up to its end or the next escape.
-    fn string<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
-        let (run, stop) = rest.split_at(text_length(rest));
-        let Some((&byte, after)) = stop.split_first() else {
-            self.text(run);
-            return stop;
-        };
-        if byte == b'\\' {
-            self.text(run);
-            self.scanner.state = State::Escape;
-            return after;
-        }
-        if self.scanner.short.is_empty() && self.scanner.high.is_none() {
-            self.end_string(run); // it came in one piece, without an escape
-        } else {
-            self.text(run);
-            self.end_buffered_string();
-        }
-        match after {
-            // The common case, without going round.
-            [b':', byte, ..] if self.scanner.state == State::Colon && !byte.is_ascii_whitespace() => {
-                self.value(*byte, after.get(1..).unwrap_or_default())
-            }
-            _ => after,
-        }
-    }
-
-    /// A piece of the string's text, unescaped.
-    fn text(&mut self, piece: &[u8]) {
-        if self.scanner.high.is_some() && !piece.is_empty() {
-            self.scanner.high = None;
-            self.text("\u{fffd}".as_bytes());
-        }
-        match self.scanner.role {
-            Role::Key | Role::Short => self.scanner.short.extend(piece),
-            Role::Text => {
-                if let Some(field) = self.scanner.node.and_then(|node| self.table.field(node)) {
-                    self.sink.value(field, Value::Text(piece));
-                }
-            }
-            Role::Skipped => {}
-        }
-    }
-
-    fn end_buffered_string(&mut self) {
-        if self.scanner.high.take().is_some() {
-            self.text("\u{fffd}".as_bytes());
-        }
-        // Moved out for the call and back, so that one function ends both kinds of string.
-        let short = std::mem::take(&mut self.scanner.short);
-        if self.scanner.role == Role::Key && short.is_cut() {
-            self.scanner.node = None;
-            self.scanner.state = State::Colon;
-        } else {
-            self.end_string(short.as_bytes());
-        }
-        self.scanner.short.clear();
-    }
-
-    /// The string ends; `last` is all of it, or for a text its last piece.
-    fn end_string(&mut self, last: &[u8]) {
-        match self.scanner.role {
-            Role::Key => {
-                self.scanner.node = self.frame().and_then(|frame| self.table.child(frame.node, last));
-                self.scanner.state = State::Colon;
-            }
-            Role::Text | Role::Short => {
-                if let Some(field) = self.scanner.node.and_then(|node| self.table.field(node)) {
-                    let whole = last.get(..SHORT_BYTES_MAX).unwrap_or(last);
-                    let value =
-                        if self.scanner.role == Role::Text { Value::Text(last) } else { Value::Short(whole) };
-                    self.sink.value(field, value);
-                    if self.scanner.role == Role::Text && field.wants_text_end() {
-                        self.sink.value(field, Value::Close);
-                    }
-                }
-                self.value_ended();
-            }
-            Role::Skipped if self.scanner.skipping > 0 => self.scanner.state = State::Skip,
-            Role::Skipped => self.value_ended(),
-        }
-    }
-
-    fn escape<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
-        self.scanner.state = State::String;
-        let decoded = match byte {
-            b'n' => b"\n",
-            b't' => b"\t",
-            b'r' => b"\r",
-            b'b' => b"\x08",
-            b'f' => b"\x0c",
-            b'"' => b"\"",
-            b'\\' => b"\\",
-            b'/' => b"/",
-            b'u' => {
-                self.scanner.state = State::Unicode(0, 0);
-                return after;
-            }
-            _ => return self.broken(),
-        };
-        self.text(decoded);
-        after
-    }
-
-    fn unicode<'a>(&mut self, digits: u8, code: u16, byte: u8, after: &'a [u8]) -> &'a [u8] {
-        let Some(digit) = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
-            return self.broken();
-        };
-        let code = code.wrapping_shl(4) | digit;
-        if digits < 3 {
-            self.scanner.state = State::Unicode(digits.saturating_add(1), code);
-            return after;
-        }
-        self.scanner.state = State::String;
-        let char = match (self.scanner.high, code) {
-            (Some(high), 0xDC00..=0xDFFF) => {
-                self.scanner.high = None;
-                char::decode_utf16([high, code]).next().and_then(Result::ok)
-            }
-            (_, 0xD800..=0xDBFF) => {
-                if self.scanner.high.take().is_some() {
-                    self.text("\u{fffd}".as_bytes());
-                }
-                self.scanner.high = Some(code);
-                return after;
-            }
-            _ => char::from_u32(u32::from(code)),
-        };
-        let mut utf8 = [0; 4];
-        self.text(char.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut utf8).as_bytes());
-        after
-    }
-
     /// Inside a number or literal: takes all bytes up to its end.
     fn scalar<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
         let length = rest.iter().position(is_end);
         let (run, stop) = rest.split_at(length.unwrap_or(rest.len()));
-        if self.scanner.node.is_some() {
+        if length.is_some() && self.scanner.short.is_empty() {
+            let cut = run.get(..SHORT_BYTES_MAX).unwrap_or(run);
+            self.tell(self.scanner.position.node, Value::Scalar(cut));
+            self.end_value(stop);
+            return stop;
+        }
+        if self.scanner.position.node.is_some() {
             self.scanner.short.extend(run);
         }
         if length.is_some() {
-            self.end_scalar();
+            self.end_scalar(stop);
         }
         stop
     }
 
-    fn end_scalar(&mut self) {
-        if let Some(field) = self.scanner.node.and_then(|node| self.table.field(node)) {
-            self.sink.value(field, Value::Scalar(self.scanner.short.as_bytes()));
-        }
-        self.value_ended();
+    fn end_scalar(&mut self, after: &[u8]) {
+        let short = std::mem::take(&mut self.scanner.short);
+        self.tell(self.scanner.position.node, Value::Scalar(short.as_bytes()));
+        self.end_value(after);
     }
 
     /// Inside a container nobody wants: only strings and brackets matter.
@@ -424,7 +369,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                 b'}' | b']' => {
                     self.scanner.skipping = self.scanner.skipping.saturating_sub(1);
                     if self.scanner.skipping == 0 {
-                        self.value_ended();
+                        self.end_value(bytes.as_slice());
                         return bytes.as_slice();
                     }
                 }

@@ -31,18 +31,13 @@ impl Short {
     }
 
     pub(super) fn extend(&mut self, more: &[u8]) {
-        for &byte in more {
-            match self.bytes.get_mut(self.len) {
-                Some(slot) => {
-                    *slot = byte;
-                    self.len = self.len.saturating_add(1);
-                }
-                None => {
-                    self.cut = true;
-                    return;
-                }
-            }
+        let fits = more.len().min(SHORT_BYTES_MAX.saturating_sub(self.len));
+        let end = self.len.saturating_add(fits);
+        if let (Some(slots), Some(more)) = (self.bytes.get_mut(self.len..end), more.get(..fits)) {
+            slots.copy_from_slice(more);
         }
+        self.len = end;
+        self.cut |= fits < more.len();
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

@@ -89,6 +89,7 @@ impl Reader {
         match dialect::detect(&held) {
             Some(dialect) => {
                 self.fold.speak(dialect);
+                self.scanner = Scanner::for_stream();
                 self.scanner.push(&dialect.table, &held, &mut self.fold);
             }
             None => {
@@ -192,6 +193,9 @@ impl Reader {
 
     /// Follows whether the document is `[DONE]`, which is no JSON.
     fn match_done(&mut self, piece: &[u8]) {
+        if let (Some(0), Some(b'{')) = (self.done_matched, piece.first()) {
+            self.done_matched = None; // nearly always
+        }
         for &byte in piece {
             let Some(matched) = self.done_matched else { return };
             self.done_matched = match DONE.get(matched) {

@@ -1,0 +1,155 @@
+//! Strings: to their end or the next escape, decoded, whole or piece by piece.
+
+use super::{Pass, Role, State};
+use crate::json::runs::text_length;
+use crate::json::{Field, SHORT_BYTES_MAX, Sink, Value};
+
+impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
+    pub(super) fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
+        self.scanner.role = role;
+        self.scanner.high = None;
+        self.scanner.short.clear();
+        self.scanner.position.state = State::String;
+        self.string(after)
+    }
+
+    /// Inside a string: takes all bytes up to its end or the next escape.
+    pub(super) fn string<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let (run, stop) = rest.split_at(text_length(rest));
+        let Some((&byte, after)) = stop.split_first() else {
+            self.text(run);
+            return stop;
+        };
+        if byte == b'\\' {
+            self.text(run);
+            self.scanner.position.state = State::Escape;
+            return after;
+        }
+        if self.scanner.short.is_empty() && self.scanner.high.is_none() {
+            self.end_string(run, after); // it came in one piece, without an escape
+        } else {
+            self.text(run);
+            self.end_buffered_string(after);
+        }
+        match after {
+            // The common case, without going round.
+            [b':', byte, ..]
+                if self.scanner.position.state == State::Colon && !byte.is_ascii_whitespace() =>
+            {
+                self.value(*byte, after.get(1..).unwrap_or_default())
+            }
+            _ => after,
+        }
+    }
+
+    /// A piece of the string's text, unescaped.
+    fn text(&mut self, piece: &[u8]) {
+        if self.scanner.high.is_some() && !piece.is_empty() {
+            self.scanner.high = None;
+            self.text("\u{fffd}".as_bytes());
+        }
+        match self.scanner.role {
+            Role::Key | Role::Short => self.scanner.short.extend(piece),
+            Role::Text => {
+                if let Some(field) = self.scanner.position.node.and_then(|node| self.table.field(node)) {
+                    self.sink.value(field, Value::Text(piece));
+                }
+            }
+            Role::Skipped => {}
+        }
+    }
+
+    fn end_buffered_string(&mut self, after: &[u8]) {
+        if self.scanner.high.take().is_some() {
+            self.text("\u{fffd}".as_bytes());
+        }
+        // Moved out for the call and back, so that one function ends both kinds of string.
+        let short = std::mem::take(&mut self.scanner.short);
+        if self.scanner.role == Role::Key && short.is_cut() {
+            self.scanner.position.node = None;
+            self.scanner.position.state = State::Colon;
+        } else {
+            self.end_string(short.as_bytes(), after);
+        }
+        self.scanner.short.clear();
+    }
+
+    /// The string ends; `last` is all of it, or for a text its last piece.
+    fn end_string(&mut self, last: &[u8], after: &[u8]) {
+        match self.scanner.role {
+            Role::Key => {
+                self.scanner.position.node =
+                    self.frame().and_then(|frame| self.table.child(frame.node, last));
+                self.scanner.position.state = State::Colon;
+            }
+            Role::Text => {
+                let node = self.scanner.position.node;
+                self.tell(node, Value::Text(last));
+                if node.and_then(|node| self.table.field(node)).is_some_and(Field::wants_text_end) {
+                    self.tell(node, Value::Close);
+                }
+                self.end_value(after);
+            }
+            Role::Short => {
+                let cut = last.get(..SHORT_BYTES_MAX).unwrap_or(last);
+                self.tell(self.scanner.position.node, Value::Short(cut));
+                self.end_value(after);
+            }
+            Role::Skipped if self.scanner.skipping > 0 => self.scanner.position.state = State::Skip,
+            Role::Skipped => self.end_value(after),
+        }
+    }
+
+    pub(super) fn escape<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
+        if let Some(template) = self.template_in_making() {
+            template.is_no_copy();
+        }
+        self.scanner.position.state = State::String;
+        let decoded = match byte {
+            b'n' => b"\n",
+            b't' => b"\t",
+            b'r' => b"\r",
+            b'b' => b"\x08",
+            b'f' => b"\x0c",
+            b'"' => b"\"",
+            b'\\' => b"\\",
+            b'/' => b"/",
+            b'u' => {
+                self.scanner.position.state = State::Unicode(0, 0);
+                return after;
+            }
+            _ => return self.broken(),
+        };
+        self.text(decoded);
+        after
+    }
+
+    pub(super) fn unicode<'a>(&mut self, digits: u8, code: u16, byte: u8, after: &'a [u8]) -> &'a [u8] {
+        let Some(digit) = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
+            return self.broken();
+        };
+        let code = code.wrapping_shl(4) | digit;
+        if digits < 3 {
+            self.scanner.position.state = State::Unicode(digits.saturating_add(1), code);
+            return after;
+        }
+        self.scanner.position.state = State::String;
+        let char = match (self.scanner.high, code) {
+            (Some(high), 0xDC00..=0xDFFF) => {
+                self.scanner.high = None;
+                char::decode_utf16([high, code]).next().and_then(Result::ok)
+            }
+            (_, 0xD800..=0xDBFF) => {
+                if self.scanner.high.take().is_some() {
+                    self.text("\u{fffd}".as_bytes());
+                }
+                self.scanner.high = Some(code);
+                return after;
+            }
+            _ => char::from_u32(u32::from(code)),
+        };
+        let mut utf8 = [0; 4];
+        self.text(char.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut utf8).as_bytes());
+        after
+    }
+}
