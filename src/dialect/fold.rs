@@ -139,8 +139,16 @@ struct Part {
     index: Option<u64>,
     finish: Finish,
     block: Block,
-    /// It may hold something: the document beside its parts seldom does, and making it anew costs.
+    /// It may hold something. Making it anew for each event would cost.
     is_touched: bool,
+}
+
+impl Part {
+    fn clear(&mut self) {
+        if self.is_touched {
+            *self = Part::default();
+        }
+    }
 }
 
 /// Folds values into [`Seen`].
@@ -212,14 +220,15 @@ impl Fold {
             }
             self.document.block.settle();
             self.seen.count(&self.document, self.document.index.unwrap_or(0));
-            self.document = Part::default();
+            self.document.clear();
         }
         self.position = 0;
         self.is_call_open = false;
     }
 
     fn end_block(&mut self) {
-        if std::mem::take(&mut self.is_block_open) {
+        if self.is_block_open {
+            self.is_block_open = false;
             let mut block = std::mem::take(&mut self.block);
             self.open_part().block.absorb(&mut block);
         }
@@ -227,10 +236,11 @@ impl Fold {
 
     fn end_part(&mut self) {
         self.end_block();
-        if std::mem::take(&mut self.is_part_open) {
+        if self.is_part_open {
+            self.is_part_open = false;
             self.part.block.settle();
             self.seen.count(&self.part, self.part.index.unwrap_or(self.position));
-            self.part = Part::default();
+            self.part.clear();
             self.position = self.position.saturating_add(1);
         }
     }
@@ -267,14 +277,16 @@ impl Fold {
     }
 
     fn scalar(&mut self, field: Field, word: &[u8]) {
-        let is_true = !matches!(word, b"null" | b"false");
+        if matches!(word, b"null" | b"false") {
+            return;
+        }
         match field {
-            Field::Error => self.seen.error |= is_true,
-            Field::Blocked if is_true => self.block_answer(),
-            Field::Done => self.seen.done |= is_true,
-            Field::IsReasoning if is_true => self.open_block().kind = Kind::Reasoning,
-            Field::IsSpecial if is_true => self.open_block().kind = Kind::Ignored,
-            Field::Finish if is_true => self.finish(word),
+            Field::Error => self.seen.error = true,
+            Field::Blocked => self.block_answer(),
+            Field::Done => self.seen.done = true,
+            Field::IsReasoning => self.open_block().kind = Kind::Reasoning,
+            Field::IsSpecial => self.open_block().kind = Kind::Ignored,
+            Field::Finish => self.finish(word),
             _ => {
                 if let Some(number) = number(word) {
                     self.number(field, number);
@@ -317,7 +329,7 @@ impl Fold {
     fn open(&mut self, field: Field) {
         match field {
             Field::Part => {
-                self.part = Part::default();
+                self.part.clear();
                 self.is_part_open = true;
             }
             Field::Block => {
@@ -425,11 +437,18 @@ impl json::Sink<Field> for Fold {
 
 /// A number as JSON writes it, without its fraction; `None` for anything else.
 fn number(word: &[u8]) -> Option<u64> {
-    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = word.split_at_checked(digits)?;
-    let is_fraction = rest.first().is_none_or(|&byte| byte == b'.');
-    let digits = std::str::from_utf8(digits).ok()?;
-    if is_fraction { digits.parse().ok() } else { None }
+    let mut number = None;
+    for &byte in word {
+        match byte {
+            b'0'..=b'9' => {
+                let digit = u64::from(byte.wrapping_sub(b'0'));
+                number = Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(digit)?);
+            }
+            b'.' => break,
+            _ => return None,
+        }
+    }
+    number
 }
 
 /// FNV-1a, 64 bits: ids of one response need telling apart, not guarding against anybody.

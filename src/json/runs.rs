@@ -5,6 +5,7 @@ use memchr::memchr2;
 /// So far a string's end is looked for in words; a call of `memchr` costs more than most strings are long.
 const NEAR_WORDS: usize = 4;
 const WORD_BYTES: usize = size_of::<u64>();
+const BLOCK_BYTES: usize = 4 * WORD_BYTES;
 
 /// Bytes up to the next quote or backslash, or all of them.
 pub(super) fn text_length(bytes: &[u8]) -> usize {
@@ -23,18 +24,29 @@ pub(super) fn text_length(bytes: &[u8]) -> usize {
 
 /// Bytes with which both begin.
 pub(super) fn common_length(a: &[u8], b: &[u8]) -> usize {
-    const BLOCK_BYTES: usize = size_of::<u128>();
-    let (blocks_a, blocks_b) = (a.as_chunks::<BLOCK_BYTES>().0, b.as_chunks::<BLOCK_BYTES>().0);
     let mut at = 0_usize;
-    for (a, b) in blocks_a.iter().zip(blocks_b) {
-        let differences = u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);
-        if differences != 0 {
-            return at.saturating_add((differences.trailing_zeros() / u8::BITS) as usize);
+    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
+        if !is_same_block(a, b) {
+            break;
         }
         at = at.saturating_add(BLOCK_BYTES);
     }
-    let rest = a.iter().skip(at).zip(b.iter().skip(at));
+    let (a, b) = (a.get(at..).unwrap_or_default(), b.get(at..).unwrap_or_default());
+    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
+        let differences = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differences != 0 {
+            return at.saturating_add((differences.trailing_zeros() / u8::BITS) as usize);
+        }
+        at = at.saturating_add(WORD_BYTES);
+    }
+    let words = a.len().min(b.len()) / WORD_BYTES * WORD_BYTES;
+    let rest = a.iter().zip(b).skip(words);
     at.saturating_add(rest.take_while(|(a, b)| a == b).count())
+}
+
+fn is_same_block(a: &[u8; BLOCK_BYTES], b: &[u8; BLOCK_BYTES]) -> bool {
+    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
+    words.fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b))) == 0
 }
 
 /// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
