@@ -16,6 +16,7 @@ mod short;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use scanner::Scanner;
 pub use table::{Field, Table, depth};

@@ -4,7 +4,7 @@ mod strings;
 mod template;
 
 use super::short::Short;
-use super::table::{self, NodeId};
+use super::tree::{self, NodeId, Tree, What};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
 use template::Template;
 
@@ -59,7 +59,7 @@ struct Position {
 
 impl Default for Position {
     fn default() -> Position {
-        let frame = Frame { node: table::ROOT, is_array: false, index: 0 };
+        let frame = Frame { node: tree::ROOT, is_array: false, index: 0 };
         Position { state: State::Root, node: None, depth: 0, frames: [frame; DEPTH_MAX] }
     }
 }
@@ -99,7 +99,8 @@ impl Scanner {
 
     /// Reads on. `table` must be the same for all of one document.
     pub fn push<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, bytes: &[u8], sink: &mut S) {
-        Pass { scanner: self, table, sink }.read(bytes);
+        Pass { scanner: self, tree: &table.tree, sink: &mut Named { fields: &table.fields, sink } }
+            .read(bytes);
     }
 
     /// Whether the bytes were not JSON, so that nothing more of this document is read.
@@ -111,7 +112,8 @@ impl Scanner {
     pub fn end<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, sink: &mut S) -> End {
         if self.position.state == State::Scalar && self.position.depth == 0 {
             // A number at the root has no other end.
-            Pass { scanner: self, table, sink }.end_scalar(&[]);
+            let sink = &mut Named { fields: &table.fields, sink };
+            Pass { scanner: self, tree: &table.tree, sink }.end_scalar(&[]);
         }
         let end = match self.position.state {
             State::Root if self.root_arrays == 0 => return End::Between,
@@ -128,16 +130,40 @@ impl Scanner {
     }
 }
 
+/// Takes values by their places in a table.
+trait Places {
+    fn value(&mut self, place: u16, value: Value<'_>);
+    fn document(&mut self);
+}
+
+/// Gives each place its name: what keeps the scanner from being compiled anew for each kind of field.
+struct Named<'s, F, S> {
+    fields: &'s [F],
+    sink: &'s mut S,
+}
+
+impl<F: Field, S: Sink<F>> Places for Named<'_, F, S> {
+    fn value(&mut self, place: u16, value: Value<'_>) {
+        if let Some(&field) = self.fields.get(usize::from(place)) {
+            self.sink.value(field, value);
+        }
+    }
+
+    fn document(&mut self) {
+        self.sink.document();
+    }
+}
+
 /// One push of a scanner, with what it needs at hand.
 ///
 /// Each method takes the bytes that are left and returns those it leaves.
-struct Pass<'p, F, S> {
+struct Pass<'p> {
     scanner: &'p mut Scanner,
-    table: &'p Table<F>,
-    sink: &'p mut S,
+    tree: &'p Tree,
+    sink: &'p mut dyn Places,
 }
 
-impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
+impl Pass<'_> {
     fn read(&mut self, mut rest: &[u8]) {
         while let Some((&byte, after)) = rest.split_first() {
             rest = self.step(byte, rest, after);
@@ -180,7 +206,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
             b']' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_sub(1),
             b',' => {}
             _ => {
-                self.scanner.position.node = Some(table::ROOT);
+                self.scanner.position.node = Some(tree::ROOT);
                 return self.document(byte, rest);
             }
         }
@@ -212,13 +238,18 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
         }
     }
 
-    /// Tells the sink the value at this place of the table.
+    /// What is wanted at this place.
+    fn what(&self, node: Option<NodeId>) -> Option<What> {
+        node.and_then(|node| self.tree.what(node))
+    }
+
+    /// Tells the sink the value at this place, if it is wanted.
     fn tell(&mut self, node: Option<NodeId>, value: Value<'_>) {
-        if let Some((node, field)) = node.and_then(|node| Some((node, self.table.field(node)?))) {
+        if let Some(What { place, .. }) = self.what(node) {
             if let Some(template) = self.template_in_making() {
-                template.tell(node, value);
+                template.tell(place, value);
             }
-            self.sink.value(field, value);
+            self.sink.value(place, value);
         }
     }
 
@@ -242,8 +273,8 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
         match byte {
             b'"' => {
                 self.begin_hole(rest);
-                let role = match self.scanner.position.node.and_then(|node| self.table.field(node)) {
-                    Some(field) if field.is_text() => Role::Text,
+                let role = match self.what(self.scanner.position.node) {
+                    Some(what) if what.is_text => Role::Text,
                     Some(_) => Role::Short,
                     None => Role::Skipped,
                 };
@@ -262,14 +293,14 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
 
     fn open<'a>(&mut self, is_array: bool, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
         let Position { node, depth, .. } = self.scanner.position;
-        if let Some(node) = node.filter(|&node| self.table.has_inside(node, is_array))
+        if let Some(node) = node.filter(|&node| self.tree.has_inside(node, is_array))
             && let Some(slot) = self.scanner.position.frames.get_mut(depth)
         {
             *slot = Frame { node, is_array, index: 0 };
             self.tell(Some(node), Value::Open);
             let position = &mut self.scanner.position;
             position.depth = depth.saturating_add(1);
-            position.node = if is_array { self.table.element(node, 0) } else { None };
+            position.node = if is_array { self.tree.element(node, 0) } else { None };
             position.state = if is_array { State::ValueOrEnd } else { State::KeyOrEnd };
             return after;
         }
@@ -315,7 +346,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                 let (index, position) = (index.saturating_add(1), &mut self.scanner.position);
                 let top = position.depth.saturating_sub(1);
                 position.frames.get_mut(top).iter_mut().for_each(|frame| frame.index = index);
-                position.node = self.table.element(node, index);
+                position.node = self.tree.element(node, index);
                 position.state = State::Value;
                 after
             }

@@ -300,7 +300,7 @@ fn a_path_of_any_keys_is_found() {
     let number = [format!("{:?}", Value::Scalar(b"1"))];
     assert_eq!(found(&["a.b", "c[]", ""], r#"{"a":{"b":2},"a.b":{"c[]":{"":1,"x":3}}} "#), number);
     assert_eq!(found(&[], "1 "), number);
-    assert_eq!(Table::of_keys(["k"; DEPTH_MAX + 5], Here).child(0, b"k"), Some(1));
+    assert_eq!(Table::of_keys(["k"; DEPTH_MAX + 5], Here).tree.child(0, b"k"), Some(1));
 }
 
 /// Each value at a pointer, and the end of each text there.

@@ -2,9 +2,9 @@
 
 use super::{Pass, Role, State};
 use crate::json::runs::text_length;
-use crate::json::{Field, SHORT_BYTES_MAX, Sink, Value};
+use crate::json::{SHORT_BYTES_MAX, Value};
 
-impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
+impl Pass<'_> {
     pub(super) fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
         self.scanner.role = role;
         self.scanner.high = None;
@@ -51,9 +51,8 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
         match self.scanner.role {
             Role::Key | Role::Short => self.scanner.short.extend(piece),
             Role::Text => {
-                if let Some(field) = self.scanner.position.node.and_then(|node| self.table.field(node)) {
-                    self.sink.value(field, Value::Text(piece));
-                }
+                let node = self.scanner.position.node;
+                self.tell(node, Value::Text(piece));
             }
             Role::Skipped => {}
         }
@@ -78,14 +77,13 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
     fn end_string(&mut self, last: &[u8], after: &[u8]) {
         match self.scanner.role {
             Role::Key => {
-                self.scanner.position.node =
-                    self.frame().and_then(|frame| self.table.child(frame.node, last));
+                self.scanner.position.node = self.frame().and_then(|frame| self.tree.child(frame.node, last));
                 self.scanner.position.state = State::Colon;
             }
             Role::Text => {
                 let node = self.scanner.position.node;
                 self.tell(node, Value::Text(last));
-                if node.and_then(|node| self.table.field(node)).is_some_and(Field::wants_text_end) {
+                if self.what(node).is_some_and(|what| what.wants_text_end) {
                     self.tell(node, Value::Close);
                 }
                 self.end_value(after);

@@ -1,4 +1,4 @@
-//! What one document looked like, so that the next, in a stream nearly the same, is compared instead of read.
+//! Kind one document looked like, so that the next, in a stream nearly the same, is compared instead of read.
 //!
 //! While a template is made the scanner reads as always, and leaves here the document's bytes, what it
 //! reported, and the *holes*: the places where a value begins that is reported whole or skipped. Where the next
@@ -10,9 +10,8 @@
 use std::ops::Range;
 
 use super::{Likeness, Pass, Position, State};
+use crate::json::Value;
 use crate::json::runs::common_length;
-use crate::json::table::NodeId;
-use crate::json::{Field, Sink, Value};
 
 /// Of a document, this much is kept; behind it the scanner reads as always.
 pub(super) const BYTES_MAX: usize = 1024;
@@ -51,19 +50,19 @@ struct Hole {
     /// Values reported before it, and up to its end.
     before: usize,
     after: usize,
-    /// What was reported can be reported again: it came in one piece, without an escape.
+    /// Kind was reported can be reported again: it came in one piece, without an escape.
     is_plain: bool,
     position: Position,
 }
 
 /// A value that was reported, and where its bytes are.
 struct Recorded {
-    node: NodeId,
-    what: What,
+    place: u16,
+    kind: Kind,
     bytes: Range<usize>,
 }
 
-enum What {
+enum Kind {
     Open,
     Close,
     Text,
@@ -71,14 +70,14 @@ enum What {
     Scalar,
 }
 
-impl From<Value<'_>> for What {
-    fn from(value: Value<'_>) -> What {
+impl From<Value<'_>> for Kind {
+    fn from(value: Value<'_>) -> Kind {
         match value {
-            Value::Open => What::Open,
-            Value::Close => What::Close,
-            Value::Text(_) => What::Text,
-            Value::Short(_) => What::Short,
-            Value::Scalar(_) => What::Scalar,
+            Value::Open => Kind::Open,
+            Value::Close => Kind::Close,
+            Value::Text(_) => Kind::Text,
+            Value::Short(_) => Kind::Short,
+            Value::Scalar(_) => Kind::Scalar,
         }
     }
 }
@@ -129,7 +128,7 @@ impl Template {
     }
 
     /// A value has been reported.
-    pub(super) fn tell(&mut self, node: NodeId, value: Value<'_>) {
+    pub(super) fn tell(&mut self, place: u16, value: Value<'_>) {
         if self.values.len() == VALUES_MAX {
             return self.finish(None);
         }
@@ -140,7 +139,11 @@ impl Template {
             Value::Scalar(bytes) => (start, bytes.len()),
             Value::Text(bytes) | Value::Short(bytes) => (start.saturating_add(1), bytes.len()),
         };
-        self.values.push(Recorded { node, what: value.into(), bytes: inside..inside.saturating_add(length) });
+        self.values.push(Recorded {
+            place,
+            kind: value.into(),
+            bytes: inside..inside.saturating_add(length),
+        });
     }
 
     /// A value has ended before `after`.
@@ -168,17 +171,17 @@ impl Template {
 
     fn value(&self, recorded: &Recorded) -> Value<'_> {
         let bytes = self.bytes.get(recorded.bytes.clone()).unwrap_or_default();
-        match recorded.what {
-            What::Open => Value::Open,
-            What::Close => Value::Close,
-            What::Text => Value::Text(bytes),
-            What::Short => Value::Short(bytes),
-            What::Scalar => Value::Scalar(bytes),
+        match recorded.kind {
+            Kind::Open => Value::Open,
+            Kind::Close => Value::Close,
+            Kind::Text => Value::Text(bytes),
+            Kind::Short => Value::Short(bytes),
+            Kind::Scalar => Value::Scalar(bytes),
         }
     }
 }
 
-impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
+impl Pass<'_> {
     /// A document begins with `document`, and there is a template.
     pub(super) fn compare<'a>(&mut self, document: &'a [u8]) -> &'a [u8] {
         let Likeness::Known(mut template) = std::mem::take(&mut self.scanner.likeness) else {
@@ -212,7 +215,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
                 return rest.get(same..).unwrap_or_default();
             }
             let Some(hole) = next else {
-                // What follows the last hole may differ in white space, which some servers use to hide lengths.
+                // Kind follows the last hole may differ in white space, which some servers use to hide lengths.
                 if passed < template.holes.len() && same < rest.len() {
                     template.phase = Phase::Stale;
                 }
@@ -241,9 +244,7 @@ impl<F: Field, S: Sink<F>> Pass<'_, F, S> {
     /// Reports again what the template has from one value up to another.
     fn tell_again(&mut self, template: &Template, from: usize, to: usize) {
         for recorded in template.values.get(from..to).unwrap_or_default() {
-            if let Some(field) = self.table.field(recorded.node) {
-                self.sink.value(field, template.value(recorded));
-            }
+            self.sink.value(recorded.place, template.value(recorded));
         }
     }
 }
