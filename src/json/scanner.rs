@@ -231,6 +231,7 @@ impl Pass<'_> {
     }
 
     /// The template that is being made.
+    #[inline(always)]
     fn template_in_making(&mut self) -> Option<&mut Template> {
         match &mut self.scanner.likeness {
             Likeness::Known(template) if template.is_making() => Some(template),
@@ -239,11 +240,13 @@ impl Pass<'_> {
     }
 
     /// What is wanted at this place.
+    #[inline(always)]
     fn what(&self, node: Option<NodeId>) -> Option<What> {
         node.and_then(|node| self.tree.what(node))
     }
 
     /// Tells the sink the value at this place, if it is wanted.
+    #[inline(always)]
     fn tell(&mut self, node: Option<NodeId>, value: Value<'_>) {
         if let Some(What { place, .. }) = self.what(node) {
             if let Some(template) = self.template_in_making() {
@@ -258,6 +261,7 @@ impl Pass<'_> {
         &[]
     }
 
+    #[inline(always)]
     fn frame(&self) -> Option<Frame> {
         self.scanner
             .position
@@ -311,6 +315,7 @@ impl Pass<'_> {
         after
     }
 
+    #[inline(always)]
     fn close<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
         self.tell(self.frame().map(|frame| frame.node), Value::Close);
         self.scanner.position.depth = self.scanner.position.depth.saturating_sub(1);
@@ -318,6 +323,7 @@ impl Pass<'_> {
         after
     }
 
+    #[inline(always)]
     fn end_value(&mut self, after: &[u8]) {
         let depth = self.scanner.position.depth;
         if let Some(template) = self.template_in_making() {
@@ -332,6 +338,7 @@ impl Pass<'_> {
     }
 
     /// A value begins that may be another in the next document.
+    #[inline(always)]
     fn begin_hole(&mut self, rest: &[u8]) {
         if let Likeness::Known(template) = &mut self.scanner.likeness
             && template.is_making()
@@ -340,6 +347,7 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(always)]
     fn after_value<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         match (byte, self.frame()) {
             (b',', Some(Frame { node, is_array: true, index })) => {
@@ -365,6 +373,7 @@ impl Pass<'_> {
     }
 
     /// Inside a number or literal: takes all bytes up to its end.
+    #[inline(always)]
     fn scalar<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
         let length = rest.iter().position(is_end);

@@ -5,6 +5,7 @@ use crate::json::runs::text_length;
 use crate::json::{SHORT_BYTES_MAX, Value};
 
 impl Pass<'_> {
+    #[inline(always)]
     pub(super) fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
         self.scanner.role = role;
         self.scanner.high = None;
@@ -74,6 +75,7 @@ impl Pass<'_> {
     }
 
     /// The string ends; `last` is all of it, or for a text its last piece.
+    #[inline(always)]
     fn end_string(&mut self, last: &[u8], after: &[u8]) {
         match self.scanner.role {
             Role::Key => {
