@@ -97,6 +97,10 @@ impl Vm {
         if let Some(root) = root {
             self.roots.insert(id, Rc::new(root));
         }
+        if is_good && self.streams.values().any(Stream::waits) {
+            // The old configuration's ticks have stopped.
+            host::set_tick_period_ms(intake::TICK_MS);
+        }
         is_good
     }
 

@@ -196,16 +196,25 @@ impl Stream {
         self.on_request_body(read_bytes, true)
     }
 
-    /// Whether it has waited too long for the first of its body.
-    pub(super) fn waits_too_long(&self, now: Micros) -> bool {
-        let since = match &self.phase {
+    /// Since when it waits for the first of its body.
+    fn waits_since(&self) -> Option<Micros> {
+        match &self.phase {
             Phase::Waiting(intake) => (intake.read_bytes() == 0).then_some(intake.requested),
             Phase::Feedback(rating) => rating.waits_since(),
             Phase::Idle | Phase::Awaiting(_) | Phase::Reading { .. } => {
                 self.body.as_ref().and_then(|body| body.waits_since())
             }
-        };
-        since.is_some_and(|since| now.saturating_sub(since) >= self.root.waits.limit_us())
+        }
+    }
+
+    /// Whether nothing has come yet of a body that it waits for.
+    pub(super) fn waits(&self) -> bool {
+        self.waits_since().is_some()
+    }
+
+    /// Whether it has waited too long for that.
+    pub(super) fn waits_too_long(&self, now: Micros) -> bool {
+        self.waits_since().is_some_and(|since| now.saturating_sub(since) >= self.root.waits.limit_us())
     }
 
     /// It goes on without its body.

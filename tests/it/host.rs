@@ -457,6 +457,11 @@ impl Envoy {
         with(|host| host.sends_on_bodies = true);
     }
 
+    /// The clock is set, as by Envoy when a configuration's ticks stop.
+    pub(crate) fn tick_period(&self, period_ms: u32) {
+        with(|host| host.tick_period_ms = period_ms);
+    }
+
     /// The clock ticks, if the filter asked for it.
     pub(crate) fn tick(&self) -> u32 {
         let period_ms = with(|host| host.tick_period_ms);

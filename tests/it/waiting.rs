@@ -144,6 +144,17 @@ fn where_no_bodies_come_requests_go_on_by_what_is_known() {
 }
 
 #[test]
+fn a_new_configuration_that_waits_for_nothing_lets_go_on_what_the_old_one_had_wait() {
+    let mut envoy = Envoy::with(&config(BODY_KEY));
+    let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
+    envoy.tick_period(0);
+    assert!(envoy.configure(config(r#""key": [{"header": "x-id"}]"#).as_bytes()));
+    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    assert!(envoy.tick() > 0);
+    assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
+}
+
+#[test]
 fn rollouts_are_told_apart_by_the_model() {
     let rollout = |name: &str, models: &str| {
         format!(
