@@ -3,23 +3,27 @@
 mod story;
 
 use crate::request::Given;
-use crate::source::{self, GIVE_ONE, NONE_FOUND};
+use crate::source;
 use crate::warnings::places;
-use crate::{FINE, Failure, INPUT_ERROR, now};
+use crate::{FINE, Failure, INPUT_ERROR, moment, now};
 use llm_canary::config::{Config, Rollout, Source};
 use llm_canary::headers::HeaderName;
+use llm_canary::moment::UnixMs;
 use llm_canary::route::{self, Explanation};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use story::{Bytes, Story, chosen};
 
+/// A body longer than this is read to here; Envoy would not hand over more of it either.
+const BODY_BYTES_MAX: u64 = 16 << 20;
+
 /// Show which version a request gets, and every step that leads there.
 ///
-/// The request is what the options say. With --key or --keys, what the rollout's match asks for and the
+/// The request is what the options say, and the time is now, or --now. With --key or --keys, what the rollout's match asks for and the
 /// options leave out is filled in, so that a key alone is enough.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -27,6 +31,8 @@ use story::{Bytes, Story, chosen};
       --header x-conversation-id=c-42
   llm-canary explain config.json --key c-42
   llm-canary explain config.json --cookie conversation_id=c-42 --json
+  llm-canary explain config.json --path /v1/chat/completions --body request.json
+  llm-canary explain config.json --key 019ab2f0-7c00-7000-8000-000000000001 --now 2026-11-24T09:00:00Z
   cut -d' ' -f1 ids.txt | llm-canary explain config.json --keys - | jq -r .version | sort | uniq -c
 
 Exit code 0: explained, also where no rollout is about the request; 2: usage or input error.")]
@@ -48,6 +54,12 @@ pub(crate) struct Args {
     /// Dynamic metadata of an earlier filter.
     #[arg(long, value_name = "FILTER/KEY=VALUE")]
     metadata: Vec<OsString>,
+    /// The request's body: a file, or `-`.
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// When the request comes: now, +10m, or RFC 3339.
+    #[arg(long, value_name = "MOMENT", default_value = "now")]
+    now: String,
     /// A key, put in the first header the rollout looks in, or else in the first place it looks in.
     #[arg(long, conflicts_with = "keys")]
     key: Option<OsString>,
@@ -66,18 +78,22 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
-    let Some(config) = read_config(&args.config)? else { return Ok(INPUT_ERROR) };
+    let now = moment(&args.now)?;
+    let Some(config) = source::config(&args.config)? else { return Ok(INPUT_ERROR) };
     let mut request = request(args)?;
+    if let Some(file) = &args.body {
+        request.set_body(&config, &read_body(file)?);
+    }
     if args.key.is_none() && args.keys.is_none() {
         if args.rollout.is_some() || args.header_name.is_some() {
             return Err(Failure::new(
                 "--rollout and --header-name say where a key goes; give --key or --keys too",
             ));
         }
-        return one(args, &config, &request);
+        return one(args, &config, &request, now);
     }
     let rollout = chosen_rollout(&config, args.rollout.as_deref())?;
-    let source = key_source(rollout, args.header_name.as_deref())?;
+    let source = key_source(&config, rollout, args.header_name.as_deref())?;
     let added = request.satisfy(&rollout.matcher);
     if !added.is_empty() {
         eprintln!("assumed, because rollout {} asks for it: {}", rollout.name, added.join(", "));
@@ -85,33 +101,31 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     match (&args.key, &args.keys) {
         (Some(key), _) => {
             request.set_key(&source, key.as_encoded_bytes());
-            one(args, &config, &request)
+            one(args, &config, &request, now)
         }
-        (None, Some(file)) => many(&config, &request, &source, file),
+        (None, Some(file)) => many(&config, &request, now, &source, file),
         (None, None) => Ok(FINE),
     }
 }
 
-/// The one configuration of a file; `None` where its errors have been printed.
-fn read_config(path: &Path) -> Result<Option<Config>, Failure> {
-    let plugins = source::read(path).map_err(Failure::new)?;
-    if plugins.is_empty() {
-        return Err(Failure::new(format!("{}: {NONE_FOUND}; {GIVE_ONE}", path.display())));
+fn moment(text: &str) -> Result<UnixMs, Failure> {
+    // The very moment, not the next full second.
+    if text == "now" {
+        Ok(now())
+    } else {
+        moment::parse_from(text, now()).map_err(|e| Failure::new(format!("--now {e}")))
     }
-    let [plugin] = plugins.as_slice() else {
-        let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
-        let message = format!("{} has several configurations; give a file with one", places.join(", "));
-        return Err(Failure::new(message));
+}
+
+fn read_body(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    let read = if file == Path::new("-") {
+        io::stdin().lock().take(BODY_BYTES_MAX).read_to_end(&mut body)
+    } else {
+        File::open(file).and_then(|file| file.take(BODY_BYTES_MAX).read_to_end(&mut body))
     };
-    match plugin.tree.clone().and_then(|tree| Config::from_json(&tree)) {
-        Ok(config) => Ok(Some(config)),
-        Err(errors) => {
-            for line in errors.to_string().lines() {
-                eprintln!("error: {}: {line}", plugin.place);
-            }
-            Ok(None)
-        }
-    }
+    read.map_err(|error| Failure::new(format!("--body {}: {error}", file.display())))?;
+    Ok(body)
 }
 
 fn request(args: &Args) -> Result<Given, Failure> {
@@ -174,13 +188,13 @@ fn chosen_rollout<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Roll
 
 /// Where a key is put: the header that is named, else the first header the rollout looks in, else the
 /// first place of any kind.
-fn key_source(rollout: &Rollout, header: Option<&str>) -> Result<Source, Failure> {
+fn key_source(config: &Config, rollout: &Rollout, header: Option<&str>) -> Result<Source, Failure> {
     if let Some(header) = header {
         let name = HeaderName::new(header)
             .map_err(|error| Failure::new(format!("--header-name {header:?} {error}")))?;
         let source = Source::Header(name);
         if !rollout.keys.iter().any(|key| key.source == source) {
-            let places = places(rollout);
+            let places = places(config, rollout);
             let message =
                 format!("--header-name {header:?}: rollout {} looks only in {places}", rollout.name);
             return Err(Failure::new(message));
@@ -188,14 +202,21 @@ fn key_source(rollout: &Rollout, header: Option<&str>) -> Result<Source, Failure
         return Ok(source);
     }
     let is_header = |source: &&Source| matches!(source, Source::Header(_));
-    let mut sources = rollout.keys.iter().map(|key| &key.source);
+    // A key cannot be made into a message that hashes to it.
+    let sources = rollout.keys.iter().map(|key| &key.source);
+    let mut sources = sources.filter(|source| !matches!(source, Source::FirstMessage));
     let found = sources.clone().find(is_header).or_else(|| sources.next());
-    found.cloned().ok_or_else(|| Failure::new(format!("rollout {} looks for no key", rollout.name)))
+    found.cloned().ok_or_else(|| {
+        Failure::new({
+            let places = places(config, rollout);
+            format!("rollout {} looks only in {places}; give the request with --body", rollout.name)
+        })
+    })
 }
 
-/// What the filter would do with a request now; its body is given whole, so that nothing more is needed of it.
-fn explained(config: &Config, request: &Given) -> Option<Explanation> {
-    route::explain(config, request, now(), random).unwrap_or_default()
+/// What the filter would do with a request; its body is given whole, so that nothing more is needed of it.
+fn explained(config: &Config, request: &Given, now: UnixMs) -> Option<Explanation> {
+    route::explain(config, request, now, random).unwrap_or_default()
 }
 
 /// 32 random bits, for a request that has no key.
@@ -212,7 +233,7 @@ struct KeyLine<'a> {
     reason: Option<&'static str>,
 }
 
-fn many(config: &Config, request: &Given, source: &Source, file: &Path) -> Result<u8, Failure> {
+fn many(config: &Config, request: &Given, now: UnixMs, source: &Source, file: &Path) -> Result<u8, Failure> {
     let cannot_read = |error: io::Error| Failure::new(format!("--keys {}: {error}", file.display()));
     let mut keys: Box<dyn BufRead> = if file == Path::new("-") {
         Box::new(io::stdin().lock())
@@ -226,7 +247,7 @@ fn many(config: &Config, request: &Given, source: &Source, file: &Path) -> Resul
         let key = line.strip_suffix(b"\n").unwrap_or(&line);
         let key = key.strip_suffix(b"\r").unwrap_or(key);
         request.set_key(source, key);
-        let explanation = explained(config, &request);
+        let explanation = explained(config, &request, now);
         let chosen = explanation.as_ref().and_then(|explanation| chosen(config, explanation));
         let line_out = KeyLine {
             key: key.into(),
@@ -242,9 +263,9 @@ fn many(config: &Config, request: &Given, source: &Source, file: &Path) -> Resul
     Ok(FINE)
 }
 
-fn one(args: &Args, config: &Config, request: &Given) -> Result<u8, Failure> {
-    let explanation = explained(config, request);
-    let story = Story::new(config, request, explanation.as_ref());
+fn one(args: &Args, config: &Config, request: &Given, now: UnixMs) -> Result<u8, Failure> {
+    let explanation = explained(config, request, now);
+    let story = Story::new(config, request, now, explanation.as_ref());
     let text = if args.json {
         serde_json::to_string_pretty(&story).map_err(io::Error::from)?
     } else {

@@ -1,7 +1,8 @@
 //! A request put together from options, to be routed as the filter would.
 
-use llm_canary::config::{HostPattern, Match, Source};
-use llm_canary::pointer::Fact;
+use llm_canary::config::{Config, HostPattern, MODEL_POINTER, Match, Source};
+use llm_canary::opening::Opening;
+use llm_canary::pointer::{Fact, Pointers, Values};
 use llm_canary::route::Request;
 
 /// What the filter would see of a request.
@@ -9,6 +10,9 @@ use llm_canary::route::Request;
 pub(crate) struct Given {
     headers: Vec<(String, Vec<u8>)>,
     metadata: Vec<(String, Vec<u8>)>,
+    /// What its body has at each of the configuration's pointers.
+    body: Vec<(usize, Vec<u8>)>,
+    opening: Option<Vec<u8>>,
 }
 
 impl Given {
@@ -33,6 +37,20 @@ impl Given {
         self.metadata.push((path.to_owned(), value.to_vec()));
     }
 
+    /// Reads the body as the filter would.
+    pub(crate) fn set_body(&mut self, config: &Config, bytes: &[u8]) {
+        let pointers = Pointers::compile(&config.pointers);
+        let mut values = Values::new(&pointers);
+        values.push(&pointers, bytes);
+        values.finish(&pointers);
+        let mut opening = Opening::default();
+        opening.push(bytes);
+        opening.finish();
+        let found = |fact: Fact<'_>| if let Fact::Found(value) = fact { Some(value.to_vec()) } else { None };
+        self.body = (0..config.pointers.len()).filter_map(|at| Some((at, found(values.get(at))?))).collect();
+        self.opening = found(opening.get());
+    }
+
     /// Adds what a match asks for and is not given yet; returns it in words.
     pub(crate) fn satisfy(&mut self, matcher: &Match) -> Vec<String> {
         let host = matcher.hosts.first().map(|host| match host {
@@ -49,6 +67,12 @@ impl Given {
                 self.add_header(name, value.as_bytes());
                 added.push(format!("{name} {value}"));
             }
+        }
+        if let Some(model) = matcher.models.first()
+            && matches!(self.body(MODEL_POINTER), Fact::Absent)
+        {
+            self.body.push((MODEL_POINTER, model.as_bytes().to_vec()));
+            added.push(format!("model {model}"));
         }
         added
     }
@@ -72,7 +96,12 @@ impl Given {
                 self.metadata.retain(|(name, _)| *name != path);
                 self.metadata.push((path, key.to_vec()));
             }
-            Source::Body(_) | Source::FirstMessage => {}
+            Source::Body(pointer) => {
+                self.body.retain(|(at, _)| at != pointer);
+                self.body.push((*pointer, key.to_vec()));
+            }
+            // A key cannot be made into a message; `explain` puts none here.
+            Source::FirstMessage => {}
         }
     }
 
@@ -98,11 +127,12 @@ impl Request for Given {
         self.metadata.iter().find(|(name, _)| *name == path).map(|(_, value)| value.clone())
     }
 
-    fn body(&self, _: usize) -> Fact<'_> {
-        Fact::Absent
+    fn body(&self, pointer: usize) -> Fact<'_> {
+        let value = self.body.iter().find(|(at, _)| *at == pointer);
+        value.map_or(Fact::Absent, |(_, value)| Fact::Found(value))
     }
 
     fn opening(&self) -> Fact<'_> {
-        Fact::Absent
+        self.opening.as_deref().map_or(Fact::Absent, Fact::Found)
     }
 }

@@ -2,10 +2,9 @@
 
 mod table;
 
-use crate::source::{self, GIVE_ONE, NONE_FOUND};
-use crate::{FINE, Failure, INPUT_ERROR, moment, now};
+use crate::{FINE, Failure, INPUT_ERROR, moment, now, source};
 use llm_canary::bucket;
-use llm_canary::config::{Config, Kind, Rollout};
+use llm_canary::config::{Kind, Rollout};
 use llm_canary::moment::{UnixMs, of_id, rfc3339};
 use serde::Serialize;
 use std::fs::File;
@@ -92,7 +91,7 @@ struct Share<'a> {
 
 pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     let at = moment::parse_from(&args.at, now()).map_err(|words| Failure::new(format!("--at {words}")))?;
-    let Some(config) = read(&args.config)? else { return Ok(INPUT_ERROR) };
+    let Some(config) = source::config(&args.config)? else { return Ok(INPUT_ERROR) };
     let wanted = |rollout: &&Rollout| args.rollout.as_ref().is_none_or(|name| *name == rollout.name);
     let rollouts: Vec<&Rollout> = config.rollouts.iter().filter(wanted).collect();
     if rollouts.is_empty() {
@@ -123,23 +122,6 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(FINE)
-}
-
-/// The one configuration of a file; `None` where its errors have been printed.
-fn read(path: &Path) -> Result<Option<Config>, Failure> {
-    let plugins = source::read(path).map_err(Failure::new)?;
-    let [plugin] = plugins.as_slice() else {
-        let many = "holds several llm-canary configurations; give a file with one";
-        let words = if plugins.is_empty() { format!("{NONE_FOUND}; {GIVE_ONE}") } else { many.to_owned() };
-        return Err(Failure::new(format!("{}: {words}", path.display())));
-    };
-    match plugin.tree.clone().and_then(|tree| Config::from_json(&tree)) {
-        Ok(config) => Ok(Some(config)),
-        Err(errors) => {
-            errors.to_string().lines().for_each(|line| eprintln!("error: {}: {line}", plugin.place));
-            Ok(None)
-        }
-    }
 }
 
 fn each_line(file: &Path, mut each: impl FnMut(&[u8])) -> Result<(), Failure> {

@@ -4,8 +4,9 @@
 //! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, or a list of those. Out: each llm-canary
 //! configuration in it and where it was. Other plugins are left alone.
 
-use llm_canary::config::Errors;
+use crate::Failure;
 use llm_canary::config::json::{self, INPUT_BYTES_MAX, Node};
+use llm_canary::config::{Config, Errors};
 use std::path::Path;
 
 /// Names by which our plugin is known from others.
@@ -49,7 +50,29 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Plugin>, String> {
     parse(&name, &bytes)
 }
 
-/// The same of what such a file holds.
+/// The one configuration of a file; `None` where its errors have been printed.
+pub(crate) fn config(path: &Path) -> Result<Option<Config>, Failure> {
+    let plugins = read(path).map_err(Failure::new)?;
+    if plugins.is_empty() {
+        return Err(Failure::new(format!("{}: {NONE_FOUND}; {GIVE_ONE}", path.display())));
+    }
+    let [plugin] = plugins.as_slice() else {
+        let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
+        let message = format!("{} has several configurations; give a file with one", places.join(", "));
+        return Err(Failure::new(message));
+    };
+    match plugin.tree.clone().and_then(|tree| Config::from_json(&tree)) {
+        Ok(config) => Ok(Some(config)),
+        Err(errors) => {
+            for line in errors.to_string().lines() {
+                eprintln!("error: {}: {line}", plugin.place);
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Every llm-canary configuration in what such a file holds.
 pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Plugin>, String> {
     let mut plugins = Vec::new();
     for (index, document) in documents(name, bytes)?.into_iter().enumerate() {

@@ -27,10 +27,10 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
             );
             warn(".match", message);
         }
-        for (k, key) in rollout.keys.iter().enumerate().filter(|(_, key)| looks_like_a_user(key)) {
+        for (k, key) in rollout.keys.iter().enumerate().filter(|(_, key)| looks_like_a_user(config, key)) {
             let message = format!(
                 "{} looks like a user's key, which lives for years; write \"kind\": \"user\" beside it",
-                place(&key.source)
+                place(config, &key.source)
             );
             warn(&format!(".key[{k}]"), message);
         }
@@ -40,6 +40,14 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
         if !has_split && rollout.versions.len() > 1 {
             let baseline = name(rollout, rollout.baseline);
             warn(".split", format!("is missing, so every conversation goes to the baseline, \"{baseline}\""));
+        }
+        for taken in 1..=rollout.steps.count() {
+            let step = taken - 1;
+            // The first may repeat that the baseline has everything, to say since when.
+            if step > 0 && rollout.steps.split(step) == rollout.steps.split(taken) {
+                let message = "gives every version what it has already; remove it, or change a percentage";
+                warn(&format!(".steps[{step}]"), message.to_owned());
+            }
         }
         for (v, version) in rollout.versions.iter().enumerate() {
             let parts = rollout.steps.at(UnixMs::MAX).parts(v);
@@ -54,21 +62,25 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
     warnings
 }
 
-/// Where a key is looked for, in words.
-pub(crate) fn place(source: &Source) -> String {
+/// Where something is looked for, in words.
+pub(crate) fn place(config: &Config, source: &Source) -> String {
     match source {
         Source::Header(name) => format!("header {name}"),
         Source::Cookie(name) => format!("cookie {name}"),
         Source::Query(name) => format!("query parameter {name}"),
         Source::Metadata(path) => format!("metadata {}", path.join("/")),
-        Source::Body(_) => "the body".to_owned(),
+        Source::Body(pointer) => {
+            let parts = config.pointers.get(*pointer).map(Vec::as_slice).unwrap_or_default();
+            let escaped = |part: &String| format!("/{}", part.replace('~', "~0").replace('/', "~1"));
+            format!("body {}", parts.iter().map(escaped).collect::<String>())
+        }
         Source::FirstMessage => "the conversation's opening".to_owned(),
     }
 }
 
 /// Every place a rollout looks for a key in, in words.
-pub(crate) fn places(rollout: &Rollout) -> String {
-    let places: Vec<String> = rollout.keys.iter().map(|key| place(&key.source)).collect();
+pub(crate) fn places(config: &Config, rollout: &Rollout) -> String {
+    let places: Vec<String> = rollout.keys.iter().map(|key| place(config, &key.source)).collect();
     places.join(", ")
 }
 
@@ -76,12 +88,14 @@ fn name(rollout: &Rollout, version: usize) -> &str {
     rollout.versions.get(version).map(|version| version.name.as_str()).unwrap_or_default()
 }
 
-fn looks_like_a_user(key: &KeySource) -> bool {
+fn looks_like_a_user(config: &Config, key: &KeySource) -> bool {
+    let last = |path: &'_ [String]| path.last().cloned().unwrap_or_default();
     let name = match &key.source {
-        Source::Header(name) => name.as_str(),
-        Source::Cookie(name) | Source::Query(name) => name,
-        Source::Metadata(path) => path.last().map(String::as_str).unwrap_or_default(),
-        Source::Body(_) | Source::FirstMessage => "",
+        Source::Header(name) => name.as_str().to_owned(),
+        Source::Cookie(name) | Source::Query(name) => name.clone(),
+        Source::Metadata(path) => last(path),
+        Source::Body(pointer) => config.pointers.get(*pointer).map(|path| last(path)).unwrap_or_default(),
+        Source::FirstMessage => return false,
     };
     let name = name.to_ascii_lowercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
@@ -108,5 +122,7 @@ fn covers(earlier: &Match, later: &Match) -> bool {
         (Some(wide), Some(narrow)) => narrow.starts_with(wide.as_str()),
         (Some(_), None) => false,
     };
-    hosts && path && earlier.headers.iter().all(|header| later.headers.contains(header))
+    let models = earlier.models.is_empty()
+        || !later.models.is_empty() && later.models.iter().all(|model| earlier.models.contains(model));
+    hosts && path && models && earlier.headers.iter().all(|header| later.headers.contains(header))
 }

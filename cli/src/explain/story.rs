@@ -3,7 +3,8 @@
 use crate::request::Given;
 use crate::warnings::{place, places};
 use llm_canary::config::{Config, HostPattern, Kind, Match, Rollout, Version};
-use llm_canary::route::{self, Choice, Explanation, Feedback, Mismatch, Reason};
+use llm_canary::moment::{UnixMs, rfc3339};
+use llm_canary::route::{self, Choice, Explanation, Feedback, Mismatch, PinKind, Reason};
 use llm_canary::split::percent;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,11 +51,20 @@ pub(super) struct Story<'a> {
     salt: Option<String>,
     bucket: Option<u32>,
     range: Option<[u32; 2]>,
+    /// When the conversation began, where its id or the request says so.
+    began: Option<String>,
+    /// Since when the split has held that the bucket was looked up on; `None`: always.
+    split_since: Option<String>,
+    /// Whether nothing held the conversation, while its bucket changed hands in the last 24 hours.
+    unheld: bool,
+    pin: Option<String>,
     /// The version that owns the range or was asked for; another than `version` where it is stopped.
     chosen: Option<&'a str>,
     r#override: Option<String>,
     request_headers: BTreeMap<&'a str, &'a str>,
     response_headers: BTreeMap<&'a str, &'a str>,
+    /// What else the version's server wants changed, in words.
+    rewrites: Vec<String>,
     /// Headers of the client's that are removed, whatever else happens.
     removed_headers: [&'a str; 2],
     /// What a POST of it would be, if that is feedback and no request to a model.
@@ -86,7 +96,12 @@ struct PassedOver<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn new(config: &'a Config, request: &Given, explanation: Option<&'a Explanation>) -> Self {
+    pub(super) fn new(
+        config: &'a Config,
+        request: &Given,
+        now: UnixMs,
+        explanation: Option<&'a Explanation>,
+    ) -> Self {
         let before = explanation.map_or(config.rollouts.len(), |e| e.decision.rollout);
         let passed_over = config.rollouts.iter().take(before).filter_map(|rollout| {
             let mismatch = route::mismatch(rollout, request).ok()??;
@@ -103,12 +118,17 @@ impl<'a> Story<'a> {
             salt: None,
             bucket: None,
             range: None,
+            began: None,
+            split_since: None,
+            unheld: false,
+            pin: None,
             chosen: None,
             r#override: None,
             request_headers: BTreeMap::new(),
             response_headers: BTreeMap::new(),
+            rewrites: Vec::new(),
             removed_headers: [config.cluster_header.as_str(), config.version_header.as_str()],
-            feedback: rating(config, request),
+            feedback: rating(config, request, now),
             passed_over: passed_over.collect(),
         };
         let Some(explanation) = explanation else { return story };
@@ -123,9 +143,13 @@ impl<'a> Story<'a> {
         story.salt = Some(String::from_utf8_lossy(&rollout.salt).into_owned());
         story.bucket = explanation.choice.bucket();
         story.range = explanation.choice.range(rollout).map(|range| [range.start, range.end]);
-        if let Choice::Key { source, key, .. } = &explanation.choice {
+        story.unheld = explanation.decision.is_unheld;
+        if let Choice::Key { source, key, began, taken, .. } = &explanation.choice {
+            story.began = began.map(rfc3339);
+            let step = taken.checked_sub(1).and_then(|step| rollout.steps.steps().get(step));
+            story.split_since = step.map(|step| rfc3339(step.at));
             story.key = rollout.keys.get(*source).map(|found| KeyStory {
-                source: place(&found.source),
+                source: place(config, &found.source),
                 kind: kind(found.kind),
                 key: key.as_slice().into(),
             });
@@ -136,6 +160,10 @@ impl<'a> Story<'a> {
                 .get(at)
                 .map(|rule| format!("header {} is one of {}", rule.header, rule.values.join(", ")));
         }
+        if let Choice::Pin(kind) = explanation.choice {
+            story.pin = Some(pin(rollout, kind));
+        }
+        story.rewrites = rewrites(version);
         story.request_headers.insert(config.cluster_header.as_str(), &version.cluster);
         story.request_headers.insert(config.version_header.as_str(), &version.name);
         if config.version_on_response {
@@ -159,7 +187,7 @@ impl<'a> Story<'a> {
             return lines;
         };
         lines.push(format!("rollout  {}", rollout.name));
-        lines.extend(self.choice_in_words(explanation, rollout));
+        lines.extend(self.choice_in_words(config, explanation, rollout));
         if explanation.decision.reason == Reason::Stopped {
             let stopped = self.chosen.unwrap_or_default();
             lines.push(format!("stopped  {stopped} is stopped, so the baseline serves"));
@@ -175,10 +203,11 @@ impl<'a> Story<'a> {
                 headers.iter().map(|(name, value)| format!("sets     {name}: {value} on the {place}")),
             );
         }
+        lines.extend(self.rewrites.iter().map(|words| format!("rewrites {words}")));
         lines
     }
 
-    fn choice_in_words(&self, explanation: &Explanation, rollout: &Rollout) -> Vec<String> {
+    fn choice_in_words(&self, config: &Config, explanation: &Explanation, rollout: &Rollout) -> Vec<String> {
         let line = |bucket: u32| {
             let range = explanation.choice.range(rollout);
             let (start, end) = range.map_or((0, 0), |range| (range.start, range.end));
@@ -194,26 +223,47 @@ impl<'a> Story<'a> {
                 let version = self.chosen.unwrap_or_default();
                 vec![format!("override {rule}, which asks for {version} (overrides[{at}])")]
             }
-            Choice::Pin(_) => vec!["pin      names the version".to_owned()],
+            Choice::Pin(_) => {
+                let (pin, version) =
+                    (self.pin.as_deref().unwrap_or_default(), self.chosen.unwrap_or_default());
+                vec![format!("pin      {pin} says {version}")]
+            }
             Choice::Key { source, key, bucket, .. } => {
                 let found = rollout.keys.get(*source);
-                let from = found.map(|found| place(&found.source)).unwrap_or_default();
+                let from = found.map(|found| place(config, &found.source)).unwrap_or_default();
                 let kind = found.map(|found| kind(found.kind)).unwrap_or_default();
                 let salt = rollout.salt.escape_ascii();
-                vec![
+                let mut lines = vec![
                     format!("key      {} from {from}, which names a {kind} (key[{source}])", shown(key)),
                     format!("bucket   {bucket} of 1000000, murmur3 of \"{salt}:\" and the key"),
-                    line(*bucket),
-                ]
+                ];
+                let since = self.split_since.as_deref().map(|since| format!("the step of {since}"));
+                match (&self.began, since) {
+                    (Some(began), Some(step)) => {
+                        lines.push(format!("began    {began}, under {step}, and stays on it"))
+                    }
+                    (Some(began), None) if rollout.steps.count() > 0 => {
+                        lines.push(format!("began    {began}, before any step, and stays on that"));
+                    }
+                    (None, Some(step)) => lines.push(format!("split    of {step}, which is in force now")),
+                    (_, None) => {}
+                }
+                lines.push(line(*bucket));
+                if self.unheld {
+                    let unheld =
+                        "nothing tells when it began, and its bucket changed hands in the last 24 hours";
+                    lines.push(format!("unheld   {unheld}"));
+                }
+                lines
             }
             Choice::KeylessBaseline => {
                 vec![
-                    format!("key      none; looked in {}", places(rollout)),
+                    format!("key      none; looked in {}", places(config, rollout)),
                     "keyless  goes to the baseline".to_owned(),
                 ]
             }
             Choice::KeylessRandom { bucket, .. } => vec![
-                format!("key      none; looked in {}", places(rollout)),
+                format!("key      none; looked in {}", places(config, rollout)),
                 format!("keyless  drawn anew for each request, this time bucket {bucket}"),
                 line(*bucket),
             ],
@@ -232,10 +282,10 @@ impl Rating<'_> {
     }
 }
 
-fn rating<'a>(config: &'a Config, request: &Given) -> Option<Rating<'a>> {
+fn rating<'a>(config: &'a Config, request: &Given, now: UnixMs) -> Option<Rating<'a>> {
     let mut posted = request.clone();
     posted.add_header(":method", b"POST");
-    let (rollout, version) = match route::feedback(config, &posted, crate::now()).ok()?? {
+    let (rollout, version) = match route::feedback(config, &posted, now).ok()?? {
         Feedback::On(decision) => (decision.rollout, Some(decision.version)),
         Feedback::OnNone { rollout } => (rollout, None),
     };
@@ -246,6 +296,30 @@ fn rating<'a>(config: &'a Config, request: &Given) -> Option<Rating<'a>> {
         version: version.map(|version| version.name.as_str()),
         respond: rollout.feedback.as_ref()?.respond,
     })
+}
+
+/// What a version's rewrite does to a request, in words.
+fn rewrites(version: &Version) -> Vec<String> {
+    let rewrite = &version.rewrite;
+    let host = rewrite.host.iter().map(|host| format!("the host to {host}"));
+    let path =
+        rewrite.path_prefix.iter().map(|(from, to)| format!("the path's beginning from {from} to {to}"));
+    let model = rewrite.model.iter().map(|model| format!("the body's model to {model:?}"));
+    let headers = rewrite.headers.iter().map(|(name, value)| format!("header {name} to {value}"));
+    host.chain(path).chain(model).chain(headers).collect()
+}
+
+/// What pins a conversation, in words.
+fn pin(rollout: &Rollout, kind: PinKind) -> String {
+    match kind {
+        PinKind::ResponseId => "the mark of a stored response".to_owned(),
+        PinKind::Header => {
+            rollout.pin.header.as_ref().map_or_else(String::new, |name| format!("header {name}"))
+        }
+        PinKind::Cookie => {
+            rollout.pin.cookie.as_ref().map_or_else(String::new, |cookie| format!("cookie {}", cookie.name))
+        }
+    }
 }
 
 fn kind(kind: Kind) -> &'static str {

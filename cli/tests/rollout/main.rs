@@ -7,6 +7,7 @@
     reason = "a test that fails may panic, and time passes in it"
 )]
 
+mod explain;
 mod operate;
 mod simulate;
 mod tool;
