@@ -9,6 +9,8 @@
 mod anthropic;
 mod arguments;
 mod bedrock;
+#[expect(clippy::wildcard_enum_match_arm, reason = "most fields are no text")]
+mod block;
 mod cohere;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most fields mean something for one kind of value only")]
 mod fold;

@@ -3,153 +3,13 @@
 //! A part (one answer, or a delta of it) and a block inside it are gathered while they are open and
 //! counted when they close, so that the order of the keys in them does not matter.
 
-use super::seen::{CALLS_MAX, CallPiece, CallPlace, RANKS};
-use super::{Dialect, Field, Finish, Kind, Opening, Seen, Voice};
-use crate::json::{self, Value, chars};
+use super::block::{Block, Part};
+use super::seen::{CallPiece, CallPlace};
+use super::{Dialect, Field, Finish, Kind, Seen};
+use crate::json::{self, Value};
 
 /// The place of the one call that the API before tools could make.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
-
-/// A block while it is open.
-#[derive(Default)]
-struct Block {
-    kind: Kind,
-    text_chars: [u64; RANKS],
-    has_text: [bool; RANKS],
-    kind_chars: u64,
-    so_far_chars: Option<u64>,
-    refusal_chars: u64,
-    has_reasoning: bool,
-    /// The first characters of the text of the lowest rank, while they are wanted.
-    opening: Opening,
-    opening_rank: u8,
-    /// The block as a tool call, if its kind says so.
-    call: CallPiece,
-    /// Tool calls in it, at most [`CALLS_MAX`].
-    calls: Vec<CallPiece>,
-}
-
-impl Block {
-    fn has_text(&mut self, rank: u8) {
-        if let Some(has) = self.has_text.get_mut(usize::from(rank)) {
-            *has = true;
-        }
-    }
-
-    fn text(&mut self, field: Field, piece: &[u8]) {
-        let mut nowhere = 0;
-        let count = match field {
-            Field::Text(rank) => {
-                self.has_text(rank);
-                self.text_chars.get_mut(usize::from(rank)).unwrap_or(&mut nowhere)
-            }
-            Field::KindText => &mut self.kind_chars,
-            Field::TextSoFar => self.so_far_chars.get_or_insert(0),
-            Field::Refusal => &mut self.refusal_chars,
-            _ => {
-                self.has_reasoning |= field == Field::Reasoning && !piece.is_empty();
-                return;
-            }
-        };
-        *count = count.saturating_add(chars(piece));
-    }
-
-    /// Keeps the beginning of what may be the answer's text.
-    fn open_with(&mut self, field: Field, piece: &[u8]) {
-        let rank = match field {
-            Field::Text(rank) => rank,
-            Field::KindText | Field::TextSoFar => 0,
-            _ => return,
-        };
-        if rank < self.opening_rank || self.opening.as_bytes().is_empty() {
-            self.opening.clear();
-            self.opening_rank = rank;
-        }
-        if rank == self.opening_rank {
-            self.opening.extend(piece);
-        }
-    }
-
-    /// Gives what was gathered the meaning that the kind says.
-    fn settle(&mut self) {
-        let kind_chars = std::mem::take(&mut self.kind_chars);
-        match self.kind {
-            Kind::Plain | Kind::Done | Kind::Error if kind_chars == 0 => {}
-            Kind::Plain | Kind::Done | Kind::Error => self.opening.clear(),
-            Kind::Text => {
-                let [first, ..] = &mut self.text_chars;
-                *first = first.saturating_add(kind_chars);
-                self.has_text(0);
-            }
-            Kind::Reasoning => {
-                self.has_reasoning |= kind_chars > 0 || self.text_chars.iter().any(|&chars| chars > 0);
-                self.silence();
-            }
-            Kind::Refusal => {
-                self.refusal_chars = self.refusal_chars.saturating_add(kind_chars);
-                self.opening.clear();
-            }
-            Kind::Call => {
-                let call = std::mem::take(&mut self.call);
-                self.push_call(call);
-                self.silence();
-            }
-            Kind::Arguments => {
-                self.call.place = CallPlace::Last;
-                let call = std::mem::take(&mut self.call);
-                self.push_call(call);
-            }
-            Kind::Ignored => *self = Block { kind: Kind::Ignored, ..Block::default() },
-        }
-    }
-
-    fn silence(&mut self) {
-        self.opening.clear();
-        self.text_chars = [0; RANKS];
-        self.has_text = [false; RANKS];
-    }
-
-    fn push_call(&mut self, call: CallPiece) {
-        if self.calls.len() < CALLS_MAX {
-            self.calls.push(call);
-        }
-    }
-
-    /// Takes in a block that has closed inside this one.
-    fn absorb(&mut self, inner: &mut Block) {
-        inner.settle();
-        for (count, more) in self.text_chars.iter_mut().zip(inner.text_chars) {
-            *count = count.saturating_add(more);
-        }
-        for (has, more) in self.has_text.iter_mut().zip(inner.has_text) {
-            *has |= more;
-        }
-        self.refusal_chars = self.refusal_chars.saturating_add(inner.refusal_chars);
-        self.has_reasoning |= inner.has_reasoning;
-        self.opening.extend(inner.opening.as_bytes());
-        for call in inner.calls.drain(..) {
-            self.push_call(call);
-        }
-    }
-}
-
-/// An answer, or a delta of it, while it is open.
-#[derive(Default)]
-struct Part {
-    index: Option<u64>,
-    finish: Finish,
-    block: Block,
-    /// It may hold something. Making it anew for each event would cost.
-    is_touched: bool,
-}
-
-impl Part {
-    fn clear(&mut self) {
-        if self.is_touched {
-            *self = Part::default();
-        }
-    }
-}
 
 /// Folds values into [`Seen`].
 #[derive(Default)]
@@ -365,49 +225,6 @@ impl Fold {
                 self.end_call();
             }
             _ => {}
-        }
-    }
-}
-
-impl Seen {
-    /// Counts a part that has closed.
-    fn count(&mut self, part: &Part, index: u64) {
-        let (block, seen) = (&part.block, self);
-        for (voice, (&has_text, chars)) in
-            seen.voices.iter_mut().zip(block.has_text.iter().zip(block.text_chars))
-        {
-            let now = match (chars > 0, has_text) {
-                (true, _) => Voice::Speaking,
-                (false, true) => Voice::Silent,
-                (false, false) => Voice::Absent,
-            };
-            *voice = now.max(*voice);
-        }
-        let speaker = seen.voices.iter().position(|&voice| voice == Voice::Speaking);
-        let mut text_chars = speaker.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
-        if let Some(so_far_chars) = block.so_far_chars {
-            text_chars = text_chars.saturating_add(so_far_chars.saturating_sub(seen.so_far_chars));
-            seen.so_far_chars = so_far_chars.max(seen.so_far_chars);
-        }
-        seen.text_chars = seen.text_chars.saturating_add(text_chars);
-        seen.refusal_chars = seen.refusal_chars.saturating_add(block.refusal_chars);
-        if index == 0 {
-            if block.so_far_chars.is_some() {
-                seen.opening.clear();
-            }
-            seen.opening.extend(block.opening.as_bytes());
-        }
-        if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
-            seen.deltas = seen.deltas.saturating_add(1);
-            seen.is_call_finished = false;
-        }
-        for (position, call) in (0..).zip(&block.calls) {
-            seen.call(index, call.index.unwrap_or(position), call);
-        }
-        if part.finish != Finish::None {
-            seen.end_part(index, part.finish);
-        } else if block.has_text.contains(&true) || block.so_far_chars.is_some() || !block.calls.is_empty() {
-            seen.begin_part(index);
         }
     }
 }

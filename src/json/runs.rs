@@ -39,8 +39,8 @@ pub(super) fn common_length(a: &[u8], b: &[u8]) -> usize {
         }
         at = at.saturating_add(WORD_BYTES);
     }
-    let words = a.len().min(b.len()) / WORD_BYTES * WORD_BYTES;
-    let rest = a.iter().zip(b).skip(words);
+    let shorter = a.len().min(b.len());
+    let rest = a.iter().zip(b).skip(shorter.saturating_sub(shorter % WORD_BYTES));
     at.saturating_add(rest.take_while(|(a, b)| a == b).count())
 }
 

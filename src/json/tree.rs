@@ -49,7 +49,7 @@ impl Tree {
     }
 
     /// Adds a path of keys, whatever they hold.
-    pub(super) fn add_keys<'k>(&mut self, keys: &mut dyn Iterator<Item = &'k str>, what: What) {
+    pub(super) fn add_keys(&mut self, keys: &mut dyn Iterator<Item = &str>, what: What) {
         let at = keys.fold(ROOT, |at, key| self.child_or_new(at, key.as_bytes()));
         self.want(at, what);
     }
