@@ -69,12 +69,12 @@ impl Split {
             let excess = self.parts(version).saturating_sub(target(version));
             next.give_back(version, excess);
         }
-        let mut gains = shares.to_vec();
-        gains.retain(|share| share.version != self.baseline);
-        gains.sort_unstable_by_key(|share| share.version);
-        for share in gains {
-            let missing = share.parts.saturating_sub(self.parts(share.version));
-            next.take(share.version, missing);
+        let last = shares.iter().map(|share| share.version).max();
+        for version in last.into_iter().flat_map(|last| 0..=last) {
+            let missing = target(version).saturating_sub(self.parts(version));
+            if version != self.baseline {
+                next.take(version, missing);
+            }
         }
         next
     }
@@ -103,13 +103,12 @@ impl Split {
         self.ranges.iter().filter(|range| range.version == version).map(|range| range.len()).sum()
     }
 
-    /// The versions that own something, but for the baseline.
-    fn owners(&self) -> Vec<usize> {
-        let mut owners: Vec<usize> = self.ranges.iter().map(|range| range.version).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        owners.retain(|&version| version != self.baseline);
-        owners
+    /// The versions that own something, but for the baseline, in their order.
+    fn owners(&self) -> impl Iterator<Item = usize> {
+        let last = self.ranges.iter().map(|range| range.version).max();
+        let owns = |version| self.ranges.iter().any(|range| range.version == version);
+        let versions = last.into_iter().flat_map(|last| 0..=last);
+        versions.filter(move |&version| version != self.baseline && owns(version))
     }
 
     /// Returns the last `parts` of a version to the baseline.

@@ -6,6 +6,7 @@
 use super::errors::Errors;
 use crate::bucket;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::collections::BinaryHeap;
 use std::fmt;
 
 /// Bytes of a configuration; Envoy's own limit for a discovery file is far above what anyone routes.
@@ -76,9 +77,10 @@ impl Node {
             Self::Object(members) => {
                 out.push(b'o');
                 out.extend(length(members.len()));
-                let mut members: Vec<&(String, Self)> = members.iter().collect();
-                members.sort_by(|(a, _), (b, _)| a.cmp(b));
-                for (name, value) in members {
+                let places = members.iter().enumerate().map(|(place, (name, _))| (name, place));
+                // A heap, because sorting is several kilobytes of code.
+                let in_order = places.collect::<BinaryHeap<_>>().into_sorted_vec();
+                for (name, value) in in_order.into_iter().filter_map(|(_, place)| members.get(place)) {
                     out.extend(length(name.len()));
                     out.extend(name.as_bytes());
                     value.write_canonical(out);

@@ -1,6 +1,6 @@
 //! What a configuration may say of how much of the line each version gets, and when.
 
-use super::reader::{Field, Object, Reader, member, quoted};
+use super::reader::{Field, Object, Reader, decimal, member, quoted};
 use super::versions::find_version;
 use super::{NAME_CHARS_MAX, STEPS_MAX};
 use crate::bucket::PARTS;
@@ -111,13 +111,16 @@ fn shares(r: &mut Reader, field: &Field<'_>, names: &[&str], baseline: Option<us
 fn parts(r: &mut Reader, field: &Field<'_>) -> Option<u32> {
     let percent = r.number(field)?;
     if !(0.0..=100.0).contains(&percent) {
-        r.error(&field.path, format!("is {percent}, but a percentage is from 0 to 100"));
+        r.error(&field.path, format!("is {}, but a percentage is from 0 to 100", decimal(percent)));
         return None;
     }
     let exact = percent * PARTS_PER_PERCENT;
     let parts = exact.round();
     if (exact - parts).abs() > PARTS_TOLERANCE {
-        r.error(&field.path, format!("is {percent}, but the finest percentage is 0.0001; round it"));
+        r.error(
+            &field.path,
+            format!("is {}, but the finest percentage is 0.0001; round it", decimal(percent)),
+        );
         return None;
     }
     Some(parts as u32)
