@@ -27,8 +27,8 @@ pub(crate) fn edit(
     new: &Plan,
 ) -> Result<String, String> {
     let by_hand = || {
-        "is written in a way that this command does not edit (an alias, a folded text, a brace in an unusual place); \
-         write the configuration as JSON in a block \"value: |\", or as plain YAML"
+        "is written in a way that is not edited here, such as an alias or a folded text; write the configuration as JSON \
+         in a block \"value: |\", or as plain YAML, or change it by hand"
             .to_owned()
     };
     let changed = changed(text, plugin, rollout, old, new).ok_or_else(by_hand)?;

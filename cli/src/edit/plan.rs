@@ -103,7 +103,7 @@ impl Plan {
                 steps.push(Step { at, shares: self.spelled(&wanted, &before, version) });
             }
         }
-        self.with_steps(steps)
+        self.with_steps(self.never_empty(steps, *first, version))
     }
 
     /// The plan where a version has everything from a moment on, whatever was planned.
@@ -114,7 +114,7 @@ impl Plan {
         if !same(&wanted, &before) {
             steps.push(Step { at, shares: self.spelled(&wanted, &before, version) });
         }
-        self.with_steps(steps)
+        self.with_steps(self.never_empty(steps, at, version))
     }
 
     /// The plan where a version is the baseline, and nothing else has a share from a moment on.
@@ -131,6 +131,14 @@ impl Plan {
             *flag = stopped;
         }
         plan
+    }
+
+    /// Where all that was planned is dropped before it began, one step says so: who looks later sees when.
+    fn never_empty(&self, mut steps: Vec<Step>, at: UnixMs, changed: &str) -> Vec<Step> {
+        if let (true, Some(dropped)) = (steps.is_empty(), self.steps.first()) {
+            steps.push(Step { at, shares: self.spelled(&Vec::new(), &dropped.shares, changed) });
+        }
+        steps
     }
 
     fn with_steps(&self, steps: Vec<Step>) -> Self {

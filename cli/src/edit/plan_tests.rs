@@ -1,5 +1,6 @@
 use super::{Plan, Shares, Step, Written, parse_percent};
 use llm_canary::config::json;
+use proptest::prelude::*;
 
 /// A rollout with the baseline v1 and these steps: moments in seconds, shares in percent.
 fn plan(steps: &[(u64, &[(&str, u32)])]) -> Plan {
@@ -62,6 +63,11 @@ fn a_share_replaces_the_versions_own_plan_only() {
     check(&[(20, &[("v2", 5)])], &[(9, 1)], &[(9, &[("v2", 1)])]);
     check(&[(20, &[("v2", 5)])], &[(20, 1)], &[(20, &[("v2", 1)])]);
     check(&[(20, &[("v2", 5)])], &[(21, 1)], &[(20, &[("v2", 5)]), (21, &[("v2", 1)])]);
+    // What is left of a plan that never began is when it was dropped.
+    check(&[(20, &[("v2", 5), ("v3", 1)])], &[(9, 0)], &[(20, &[("v2", 0), ("v3", 1)])]);
+    check(&[(20, &[("v2", 5)]), (30, &[("v2", 9)])], &[(9, 0)], &[(9, &[("v2", 0)])]);
+    let promoted = plan(&[(20, &[("v2", 5), ("v3", 1)])]).promoted("v1", 9_000);
+    assert_eq!(promoted.steps, plan(&[(9, &[("v2", 0), ("v3", 0)])]).steps);
     let dropped = plan(&[(1, &[("v2", 1)]), (20, &[("v2", 5)])]);
     let after = dropped.with_share("v2", &[(9_000, 0)]);
     assert_eq!(dropped.dropped_by(&after, 9_000), [&dropped.steps[1]]);
@@ -125,5 +131,32 @@ fn percentages() {
     }
     for text in ["", "%", "-1", "100.0001", "0.00001", "1e1", "five", ".5", "1.2.3", "99999999999"] {
         assert!(parse_percent(text).is_err(), "{text}");
+    }
+}
+
+proptest! {
+    /// At every moment each version has what it shall have, and what was before the change stays as it was written.
+    #[test]
+    fn nothing_else_changes(
+        moments in prop::collection::btree_map(1..50_u64, (0..=40_u32, 0..=40_u32), 0..6),
+        shares in prop::collection::btree_map(1..50_u64, 0..=40_u32, 1..4),
+    ) {
+        let steps = moments.iter().map(|(at, (v2, v3))| Step { at: *at, shares: percent(&[("v2", *v2), ("v3", *v3)]) });
+        let before = Plan { steps: steps.collect(), ..plan(&[]) };
+        let shares: Vec<(u64, u32)> = shares.into_iter().map(|(at, share)| (at, share * 10_000)).collect();
+        let first = shares[0].0;
+        let after = before.with_share("v2", &shares);
+        for at in 0..60 {
+            let wanted = shares.iter().rev().find(|(from, _)| *from <= at);
+            let wanted = wanted.map_or(before.parts_at("v2", at), |(_, parts)| *parts);
+            prop_assert_eq!(after.parts_at("v2", at), wanted);
+            prop_assert_eq!(after.parts_at("v3", at), before.parts_at("v3", at));
+            let promoted = before.promoted("v2", first);
+            let wanted = if at < first { before.parts_at("v2", at) } else { 1_000_000 };
+            prop_assert_eq!(promoted.parts_at("v2", at), wanted);
+        }
+        let past = |plan: &Plan| plan.steps.iter().filter(|step| step.at < first).cloned().collect::<Vec<_>>();
+        prop_assert_eq!(past(&after), past(&before));
+        prop_assert_eq!(&after.with_share("v2", &shares), &after, "a second time changes nothing");
     }
 }

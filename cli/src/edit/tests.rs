@@ -1,6 +1,8 @@
 use super::edit;
-use super::plan::Plan;
+use super::plan::{Plan, Step};
 use crate::source;
+use llm_canary::moment::rfc3339;
+use proptest::prelude::*;
 
 /// 2026-11-23T09:00:00Z
 const NINE: u64 = 1_795_424_400_000;
@@ -309,12 +311,183 @@ fn what_cannot_be_edited_is_left_alone() {
         )
     };
     let json = r#"{"rollouts": [{"baseline": "v1", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
-    assert!(words(&value(&format!(">\n      {json}"))).contains("does not edit"));
-    assert!(words(&value(&format!("|2\n         {json}"))).contains("does not edit"));
+    assert!(words(&value(&format!(">\n      {json}"))).contains("not edited here"));
+    assert!(words(&value(&format!("|2\n         {json}"))).contains("not edited here"));
     let folded = json.replace("}, {", "},\n        {").replace('\'', "''");
-    assert!(words(&value(&format!("'{folded}'"))).contains("does not edit"));
+    assert!(words(&value(&format!("'{folded}'"))).contains("not edited here"));
     let alias = "rollouts:\n- baseline: v1\n  versions: &versions\n  - name: v1\n  - name: v2\n  steps: []\n  split: *versions\n";
     assert!(run(&alias.replace("  split: *versions\n", ""), RAMP).is_ok());
     let twice = "x: &x\n  baseline: v1\n  versions:\n  - name: v1\n  - name: v2\nrollouts: [*x, *x]\n";
-    assert!(words(twice).contains("does not edit"), "one text is two rollouts");
+    assert!(words(twice).contains("not edited here"), "one text is two rollouts");
+}
+
+/// What was there before a change.
+#[derive(Clone, Debug)]
+enum Before {
+    Nothing,
+    Split(u32),
+    Steps(Vec<(u64, u32, u32)>),
+}
+
+/// One thing an operator does: to v2 or v3, at a minute, with a share.
+#[derive(Clone, Debug)]
+enum Deed {
+    Ramp(bool, u64, u32),
+    Plan(bool, u64, u32),
+    Stop(bool, u64),
+    Resume(bool),
+    Promote(bool, u64),
+}
+
+fn before() -> impl Strategy<Value = Before> {
+    let step = (1..200_u64, 0..=50_u32, 0..=50_u32);
+    prop_oneof![
+        Just(Before::Nothing),
+        (0..=100_u32).prop_map(Before::Split),
+        prop::collection::vec(step, 0..5).prop_map(|mut steps| {
+            steps.sort_unstable();
+            steps.dedup_by_key(|step| step.0);
+            Before::Steps(steps)
+        }),
+    ]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let (minute, share) = (1..200_u64, 0..=50_u32);
+    prop_oneof![
+        (any::<bool>(), minute.clone(), share.clone()).prop_map(|(v, at, share)| Deed::Ramp(v, at, share)),
+        (any::<bool>(), minute.clone(), share).prop_map(|(v, at, share)| Deed::Plan(v, at, share)),
+        (any::<bool>(), minute.clone()).prop_map(|(v, at)| Deed::Stop(v, at)),
+        any::<bool>().prop_map(Deed::Resume),
+        (any::<bool>(), minute).prop_map(|(v, at)| Deed::Promote(v, at)),
+    ]
+}
+
+fn done(deed: &Deed, plan: &Plan) -> Plan {
+    let name = |second: &bool| if *second { "v2" } else { "1.0" };
+    match deed {
+        Deed::Ramp(v, at, share) => plan.with_share(name(v), &[(at * MINUTE, share * 10_000)]),
+        Deed::Plan(v, at, share) => {
+            let shares =
+                [(at * MINUTE, share * 10_000), ((at + 7) * MINUTE, 10_000), ((at + 50) * MINUTE, 0)];
+            plan.with_share(name(v), &shares)
+        }
+        Deed::Stop(v, at) => plan.with_share(name(v), &[(at * MINUTE, 0)]).with_stopped(name(v), true),
+        Deed::Resume(v) => plan.with_stopped(name(v), false),
+        Deed::Promote(v, at) => plan.promoted(name(v), at * MINUTE),
+    }
+}
+
+/// The same configuration in every way of writing that an operator may meet.
+fn ways(before: &Before) -> Vec<String> {
+    let percent = |v2: u32, v3: u32| format!(r#"{{"v2": {v2}, "1.0": {v3}}}"#);
+    let member = match before {
+        Before::Nothing => String::new(),
+        Before::Split(v2) => format!(r#", "split": {{"v2": {v2}}}"#),
+        Before::Steps(steps) => {
+            let step = |(at, v2, v3): &(u64, u32, u32)| {
+                format!(r#"{{"at": "{}", "percent": {}}}"#, rfc3339(at * MINUTE), percent(*v2, *v3))
+            };
+            let steps: Vec<String> = steps.iter().map(step).collect();
+            format!(r#", "steps": [{}]"#, steps.join(", "))
+        }
+    };
+    let json = format!(
+        r#"{{"rollouts": [{{"name": "other", "split": {{}}}}, {{"name": "chat", "baseline": "v1", "versions":
+        [{{"name": "v1", "cluster": "a"}}, {{"name": "v2", "cluster": "b"}}, {{"name": "1.0", "cluster": "c"}}]{member}, "salt": "' é"}}]}}"#
+    );
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let compact = value.to_string();
+    let pretty = |indent: &[u8]| {
+        let mut out = Vec::new();
+        let formatter = serde_json::ser::PrettyFormatter::with_indent(indent);
+        serde::Serialize::serialize(&value, &mut serde_json::Serializer::with_formatter(&mut out, formatter))
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let four = pretty(b"    ");
+    let discovery = |value: &str| {
+        format!(
+            "# ours\nresources: # all\n- root_id: r # it\n  configuration: # here\n    \
+             '@type': google.protobuf.StringValue # text\n    value: {value}\n  vm_config: {{}} # end\n"
+        )
+    };
+    let block: String = four.lines().map(|line| format!("\n      {line}")).collect();
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let mut ways = vec![
+        json,
+        compact.clone(),
+        four.clone() + "\n",
+        pretty(b"\t"),
+        four.replace('\n', "\r\n"),
+        discovery(&format!("|{block}")),
+        discovery(&format!("|- # text{block}\n\n")),
+        discovery(&format!("|{block}")).replace('\n', "\r\n"),
+        discovery(&quoted(&four)),
+        discovery(&format!("'{}'", compact.replace('\'', "''"))),
+        // JSON is YAML, too.
+        format!(
+            "kind: List # all\nitems:\n- kind: WasmPlugin\n  spec:\n    pluginConfig: {compact} # flow\n"
+        ),
+    ];
+    ways.extend(["", "  "].map(|dash| block_yaml(&value, dash)));
+    ways
+}
+
+/// YAML with a comment behind every line, and dashes so far behind their key.
+fn block_yaml(value: &serde_json::Value, dash: &str) -> String {
+    fn write(value: &serde_json::Value, indent: &str, dash: &str, out: &mut String) {
+        match value {
+            serde_json::Value::Object(members) if !members.is_empty() => {
+                for (name, value) in members {
+                    out.push_str(&format!("\n{indent}\"{name}\":"));
+                    let inner =
+                        if value.is_array() { format!("{indent}{dash}") } else { format!("{indent}  ") };
+                    write(value, &inner, dash, out);
+                }
+            }
+            serde_json::Value::Array(items) if !items.is_empty() => {
+                for item in items {
+                    let mut inner = String::new();
+                    write(item, &format!("{indent}  "), dash, &mut inner);
+                    out.push_str(&inner.replacen(&format!("\n{indent}  "), &format!("\n{indent}- "), 1));
+                }
+            }
+            other => out.push_str(&format!(" {other}")),
+        }
+    }
+    let mut out = String::new();
+    write(value, "", dash, &mut out);
+    let lines = out.trim_start().lines().enumerate();
+    lines.map(|(i, line)| format!("{line} # {i}\n")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Each change is found in the text as it was meant, whatever way it is written, one after another;
+    /// `edit` itself refuses to give a text that reads otherwise.
+    #[test]
+    fn a_change_is_what_is_read_again(before in before(), deeds in prop::collection::vec(deed(), 1..5)) {
+        for mut text in ways(&before) {
+            for deed in &deeds {
+                let plugins = source::parse("", text.as_bytes()).unwrap();
+                let plugin = plugins.first().expect(&text);
+                let rollouts = plugin.tree.as_ref().unwrap().get("rollouts").unwrap();
+                let old = Plan::read(&rollouts.items()[1]);
+                let new = done(deed, &old);
+                let changed = edit(&text, plugin, 1, &old, &new);
+                let changed = changed.map_err(|words| format!("{words}: {deed:?}\n{text}")).unwrap();
+                // Where nothing is replaced, no comment is lost.
+                if new.steps.starts_with(&old.steps) && old.written == new.written {
+                    let comments = |text: &str| -> Vec<String> {
+                        text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()
+                    };
+                    prop_assert_eq!(comments(&text), comments(&changed), "{:?}\n{}\n{}", deed, text, changed);
+                }
+                let moments: Vec<u64> = new.steps.iter().map(|Step { at, .. }| *at).collect();
+                prop_assert!(moments.is_sorted_by(|a, b| a < b), "{moments:?}");
+                text = changed;
+            }
+        }
+    }
 }
