@@ -41,10 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             format!("{version} gets no new conversations already")
         } else {
             let before = percent(found.plan.parts_at(version, at.saturating_sub(1)));
-            format!(
-                "{version} from {before} % to none of the conversations begun {}",
-                found.beginning_in_words(at)
-            )
+            format!("{version} has {before} %, gets no conversations begun {}", found.beginning_in_words(at))
         };
         Ok(Change { plan, words, at })
     })

@@ -95,11 +95,14 @@ impl Plan {
             let parts = shares.iter().rev().find(|(from, _)| *from <= at).map_or(0, |(_, parts)| *parts);
             let wanted = with_parts(in_force(&self.steps, at), version, parts);
             let before = steps.last().map(|step| step.shares.clone()).unwrap_or_default();
-            // A step that says what another version's plan says anyway stays as it was written.
+            let is_news = !same(&wanted, &before);
+            // A step that says this already stays as it was written, also one that never said anything new.
             let written = self.steps.iter().find(|step| step.at == at);
-            if let Some(step) = written.filter(|step| same(&step.shares, &wanted)) {
+            let was_news = !same(in_force(&self.steps, at), in_force(&self.steps, at.saturating_sub(1)));
+            let stays = written.filter(|step| same(&step.shares, &wanted) && (is_news || !was_news));
+            if let Some(step) = stays {
                 steps.push(step.clone());
-            } else if !same(&wanted, &before) {
+            } else if is_news {
                 steps.push(Step { at, shares: self.spelled(&wanted, &before, version) });
             }
         }
