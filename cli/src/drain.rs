@@ -43,6 +43,6 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
             let before = percent(found.plan.parts_at(version, at.saturating_sub(1)));
             format!("{version} has {before} %, gets no conversations begun {}", found.beginning_in_words(at))
         };
-        Ok(Change { plan, words, at })
+        Ok(Change { plan, words, at: Some(at) })
     })
 }

@@ -69,8 +69,8 @@ pub(crate) struct Change {
     pub(crate) plan: Plan,
     /// What is done, in words.
     pub(crate) words: String,
-    /// From when the shares hold.
-    pub(crate) at: UnixMs,
+    /// From when the shares hold, where that matters to conversations that begin around it.
+    pub(crate) at: Option<UnixMs>,
 }
 
 #[derive(Serialize)]
@@ -80,7 +80,7 @@ struct Report<'a> {
     baseline: &'a str,
     changed: bool,
     written: bool,
-    /// When the shares take effect.
+    /// When the shares take effect; `null`: the change is felt at once.
     from: Option<String>,
     steps: Vec<StepLine>,
     stopped: Vec<&'a str>,
@@ -171,7 +171,7 @@ pub(crate) fn run(
         baseline: &change.plan.baseline,
         changed,
         written: changed && !options.dry_run,
-        from: changed.then(|| rfc3339(change.at)),
+        from: change.at.filter(|_| changed).map(rfc3339),
         steps: change.plan.steps.iter().map(step_line).collect(),
         stopped: change
             .plan
@@ -206,8 +206,8 @@ pub(crate) fn run(
             let _ = writeln!(std::io::stdout(), "{envoy}");
         }
     });
-    if changed {
-        warn_of_the_late(&report.envoys, crate::now(), since, change.at);
+    if let (true, Some(at)) = (changed, change.at) {
+        warn_of_the_late(&report.envoys, crate::now(), since, at);
     }
     if options.json {
         say(options, &report, "")?;

@@ -65,14 +65,14 @@ fn promote(found: &Found<'_>, version: &str, at: Option<&str>) -> Result<Change,
         let before = percent(found.plan.parts_at(version, at.saturating_sub(1)));
         format!("{version} has {before} %, gets all conversations begun {}", found.beginning_in_words(at))
     };
-    Ok(Change { plan, words, at })
+    Ok(Change { plan, words, at: Some(at) })
 }
 
 fn finish(found: &Found<'_>, version: &str, held: Duration) -> Result<Change, Failure> {
     let (plan, now) = (found.plan, found.now);
     if version == plan.baseline {
         let words = format!("{version} is the baseline already");
-        return Ok(Change { plan: plan.clone(), words, at: now });
+        return Ok(Change { plan: plan.clone(), words, at: None });
     }
     let Some(since) = plan.whole_since(version, now) else {
         let share = percent(plan.parts_at(version, now));
@@ -98,5 +98,5 @@ fn finish(found: &Found<'_>, version: &str, held: Duration) -> Result<Change, Fa
         "{version} is the baseline, after {} with everything; the steps begin anew",
         moment::words(had)
     );
-    Ok(Change { plan: plan.finished(version, moment::full_second(now)), words, at: now })
+    Ok(Change { plan: plan.finished(version, moment::full_second(now)), words, at: None })
 }

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         } else {
             format!("{version} has {before} %, gets {}", told.join(", "))
         };
-        Ok(Change { plan, words, at })
+        Ok(Change { plan, words, at: Some(at) })
     })
 }
 

@@ -40,6 +40,6 @@ pub(crate) fn run(args: &Args) -> Result<u8, Failure> {
         } else {
             format!("{version} is stopped; {} serves its conversations", found.plan.baseline)
         };
-        Ok(Change { plan, words, at })
+        Ok(Change { plan, words, at: None })
     })
 }
