@@ -24,7 +24,7 @@ CANARY_RUNS = '{ "name": "v2", "cluster": "llm-v2", "stopped": false }'
 CANARY_STOPPED = CANARY_RUNS.replace("false", "true")
 SCRAPE_SHIPPED, SCRAPE_DEMO = "scrape_interval: 5s", "scrape_interval: 1s"
 PORT_VALUE = re.compile(r"port_value: (\d+)")
-SPLIT = re.compile(r'"split": \{ "v2": ([0-9.]+) \}')
+PERCENT = re.compile(r'"percent": \{ "v2": ([0-9.]+) \}')
 ONE_REQUEST_PER_CONNECTION = "# max_requests_per_connection: 1"
 
 
@@ -68,14 +68,14 @@ class Stage:
         self._exchange(BOOTSTRAP, ONE_REQUEST_PER_CONNECTION, ONE_REQUEST_PER_CONNECTION.removeprefix("# "))
 
     def percent(self) -> float:
-        """The canary's part of the split."""
-        found = SPLIT.search((self.folder / ECDS).read_text())
+        """The canary's share."""
+        found = PERCENT.search((self.folder / ECDS).read_text())
         if found is None:
-            raise DemoError(f"{ECDS} has no split of the form {SPLIT.pattern}")
+            raise DemoError(f"{ECDS} has no share of the form {PERCENT.pattern}")
         return float(found[1])
 
     def set_percent(self, percent: float) -> None:
-        self._exchange(ECDS, f'"split": {{ "v2": {self.percent():g} }}', f'"split": {{ "v2": {percent:g} }}')
+        self._exchange(ECDS, f'"percent": {{ "v2": {self.percent():g} }}', f'"percent": {{ "v2": {percent:g} }}')
 
     def stop_canary(self) -> float:
         """Renames the file with the canary stopped into place; the monotonic second just before."""

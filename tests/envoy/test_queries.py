@@ -21,6 +21,8 @@ REQUESTS = 800
 CLIENTS = 8
 QUERYABLE_S_MAX = 30
 
+STEP = '{ "at": "2026-01-01T00:00:00Z", "percent": { "v2": 10 } }'
+
 # What Prometheus itself adds to every series, or makes.
 OF_PROMETHEUS = {"instance", "job", "__name__", "le"}
 
@@ -60,7 +62,8 @@ def live(new_checkout, newest_envoy, prometheus_folder):
     while len(live.query("llm_decisions_total")) == 0 or live.query("sum(llm_decisions_total)")[0][1] != 0:
         assert time.monotonic() < deadline, f"Prometheus sees no metrics:\n{checkout.log()[-3000:]}"
         time.sleep(0.2)
-    checkout.replace("envoy/ecds/llm-canary.yaml", '"v2": 10', '"v2": 50')
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    checkout.replace("envoy/ecds/llm-canary.yaml", STEP, f'{STEP}, {{ "at": "{at}", "percent": {{ "v2": 50 }} }}')
     checkout.wait_until(lambda: checkout.discovery("update_success") == 2, "the new split")
     drive(checkout.port)
     settled = lambda: live.query("sum(llm_requests_total)")[0][1] >= REQUESTS
@@ -138,6 +141,9 @@ def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live, repository):
     tags = {tag["tag_name"] for tag in bootstrap["stats_config"]["stats_tags"]}
     for series in live.get("series", **{"match[]": '{__name__=~"llm_.+"}'}):
         labels = set(series) - OF_PROMETHEUS
+        if series["__name__"] == "llm_config_hash":
+            assert labels == set(), "of all rollouts"
+            continue
         assert {"llm_rollout", "llm_version", "llm_compare"} <= labels <= tags, series
 
 
@@ -166,6 +172,8 @@ def test_what_the_panels_show_is_what_was_sent(live):
     assert 0.4 < share < 0.6
     chars = dict((labels["llm_version"], value) for labels, value in live.query('llm:output_tokens:mean5m{llm_compare="yes"}'))
     assert chars == {"v1": pytest.approx(6), "v2": pytest.approx(6)}
+    unheld = dict((labels["llm_version"], value) for labels, value in live.query("sum by (llm_version) (llm_unheld_total)"))
+    assert unheld["v1"] == 0 < unheld["v2"], "the step moved conversations to v2, and none to v1"
     slow = dict((labels["llm_version"], value) for labels, value in live.query('llm:time_to_first_token_ms:p95_5m{llm_compare="yes"}'))
     assert slow["v2"] > 100 > 0 < slow["v1"]
     reasons = {labels["llm_reason"] for labels, value in live.query("llm_decisions_total > 0")}

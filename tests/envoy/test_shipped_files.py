@@ -177,7 +177,9 @@ def test_the_metrics_have_their_labels_and_envoys_own_keep_theirs(envoy, checkou
     checkout.start(envoy)
     versions_of(checkout.port, 20)
     samples = [line for line in checkout.scrape().splitlines() if not line.startswith("#")]
-    ours = [line for line in samples if line.startswith("llm_")]
+    [config_hash] = [line for line in samples if line.startswith("llm_config_hash")]
+    assert config_hash.startswith("llm_config_hash{} "), "it is of all rollouts"
+    ours = [line for line in samples if line.startswith("llm_") and line != config_hash]
     assert ours
     for line in ours:
         assert line.split("{")[0].replace("_", "").isalnum() and "___" not in line and "_=_" not in line, line
