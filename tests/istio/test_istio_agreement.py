@@ -139,6 +139,90 @@ def test_the_sidecar_runs_the_filter_where_the_route_is_chosen():
         assert log["spec"]["selector"] == plugin("sidecar", kind)["spec"]["selector"]
 
 
+def pods(doc):
+    selector = doc["spec"].get("workloadSelector", {}).get("labels") or doc["spec"]["selector"]["matchLabels"]
+    return doc["metadata"]["namespace"], selector
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+class TestBodies:
+    def test_the_metadata_is_what_the_plugin_looks_for(self, shape):
+        reader = documents(f"{shape}-body-metadata.yaml")["EnvoyFilter"]
+        (patch,) = reader["spec"]["configPatches"]
+        rules = patch["patch"]["value"]["typed_config"]["request_rules"]["rules"]
+        told = {f"{to['metadata_namespace']}/{to['key']}" for to in (rule["on_present"] for rule in rules)}
+        (rollout,) = plugin_config(plugin(shape, "WasmPlugin"))["rollouts"]
+        keys = {key["metadata"]: key.get("kind") for key in rollout["key"] if "metadata" in key}
+        assert set(keys) == told and keys["llm/user_id"] == "user"
+        assert pods(reader) == pods(plugin(shape, "WasmPlugin"))
+
+    def test_the_keys_are_the_default_ones_but_for_bodies(self, shape):
+        """Which the filter tries where a rollout names none."""
+        source = (ROOT / "src" / "config.rs").read_text()
+        headers = re.findall(r'"(.+?)"', re.search(r"DEFAULT_KEYS: \[.*?= \[(.*?)\];", source, re.S)[1])
+        (user,) = re.findall(r'DEFAULT_USER_KEY: &str = "(.+?)"', source)
+        (rollout,) = plugin_config(plugin(shape, "WasmPlugin"))["rollouts"]
+        assert [key["header"] for key in rollout["key"] if "header" in key] == [*headers, user]
+        assert not [key for key in rollout["key"] if "body" in key or "first_message" in key], "nothing waits in vain"
+
+    def test_the_metadata_is_of_the_default_places(self, shape):
+        source = (ROOT / "src" / "config.rs").read_text()
+        (patch,) = documents(f"{shape}-body-metadata.yaml")["EnvoyFilter"]["spec"]["configPatches"]
+        rules = patch["patch"]["value"]["typed_config"]["request_rules"]["rules"]
+        for name, key in ("DEFAULT_BODY_KEYS", "conversation_id"), ("DEFAULT_USER_BODY_KEYS", "user_id"):
+            pointers = re.findall(r'"(.+?)"', re.search(name + r": \[.*?= \[(.*?)\];", source, re.S)[1])
+            places = ["".join(f"/{part['key']}" for part in rule["selectors"]) for rule in rules if rule["on_present"]["key"] == key]
+            # The last that is there wins, so the best is last; one of the first two is there at most.
+            assert sorted(places[-2:]) == sorted(pointers[:2]) and places[:-2] == pointers[2:][::-1], name
+
+    def test_the_envoy_filter_says_what_the_plugin_says(self, shape):
+        manifest = documents(f"{shape}-envoyfilter.yaml")["EnvoyFilter"]
+        placed, extension = manifest["spec"]["configPatches"]
+        assert placed["patch"]["value"]["name"] == extension["patch"]["value"]["name"]
+        assert placed["match"]["context"] == extension["match"]["context"]
+        wasm_config = extension["patch"]["value"]["typed_config"]["config"]
+        assert wasm_config["allow_on_headers_stop_iteration"] is True
+        remote = wasm_config["vm_config"]["code"]["remote"]
+        assert (remote["http_uri"]["uri"], remote["sha256"]) == (wasm(shape, "WasmPlugin")["url"], wasm(shape, "WasmPlugin")["sha256"])
+        assert wasm_config["failure_policy"] == wasm(shape, "WasmPlugin")["failStrategy"]
+        (mine,) = json.loads(wasm_config["configuration"]["value"])["rollouts"]
+        (theirs,) = plugin_config(plugin(shape, "WasmPlugin"))["rollouts"]
+        assert {key: value for key, value in mine.items() if key != "pin"} == {key: value for key, value in theirs.items() if key != "key"}
+        assert pods(manifest) == pods(plugin(shape, "WasmPlugin"))
+
+
+@pytest.mark.parametrize("name", ["triton", "kserve"])
+def test_an_example_is_that_of_the_standalone_envoy(name):
+    """Which the tests run against real servers."""
+    example = json.loads((ROOT / "envoy" / "examples" / f"{name}.json").read_text())["rollouts"]
+    config = plugin_config(documents(f"{name}-wasmplugin.yaml")["WasmPlugin"])
+    for rollout in config["rollouts"]:
+        assert rollout["match"].pop("hosts") == ["llm.example.com"]
+    for rollout in [*example, *config["rollouts"]]:
+        for version in rollout["versions"]:
+            version["cluster"] = name
+    if name == "kserve":
+        example = example[:1]  # the second shows the other protocol
+        del example[0]["match"]["models"]
+        for version in example[0]["versions"]:
+            del version["rewrite"]["model"]  # both services know it by one name
+    assert config["rollouts"] == example
+
+
+def test_the_routes_to_kserve_are_for_the_hosts_that_the_filter_writes():
+    config = plugin_config(documents("kserve-wasmplugin.yaml")["WasmPlugin"])
+    (rollout,) = config["rollouts"]
+    written = [version["rewrite"]["host"] for version in rollout["versions"]]
+    spec = documents("kserve-routes.yaml")["VirtualService"]["spec"]
+    assert spec["hosts"] == [*rollout["match"]["hosts"], *written]
+    by_host, last = spec["http"]
+    (match,) = by_host["match"]
+    assert all(re.fullmatch(match["authority"]["regex"], host) for host in (*written, f"{written[0]}:443"))
+    (baseline,) = [version["rewrite"] for version in rollout["versions"] if version["name"] == rollout["baseline"]]
+    assert last["rewrite"] == {"uri": baseline["path_prefix"]["to"], "authority": baseline["host"]}
+    assert all("timeout" not in route for route in spec["http"])
+
+
 def test_what_the_filter_sets_is_stripped():
     (patch,) = documents("gateway-strip.yaml")["EnvoyFilter"]["spec"]["configPatches"]
     (early,) = patch["patch"]["value"]["typed_config"]["early_header_mutation_extensions"]
