@@ -238,6 +238,21 @@ async def test_what_is_asked_by_id_reaches_the_server_that_keeps_it(sdk, servers
     assert servers["v1"].received == [] and len(servers["v2"].received) == 11
 
 
+async def test_what_a_stopped_version_kept_is_asked_of_the_baseline(sdk, servers, configured):
+    """Which does not have it, and says so; under the id that it would know it by."""
+    await configured(ramped([100]))
+    _, first = await respond(sdk, "one", extra_headers=key("c"))
+    stopped = ramped([100])
+    stopped["rollouts"][0]["versions"][1]["stopped"] = True
+    await configured(stopped)
+    servers["v1"].received.clear()
+    with pytest.raises(openai.NotFoundError) as gone:
+        await respond(sdk, "two", extra_headers=key("c"), previous_response_id=first.id)
+    assert gone.value.response.headers["x-llm-version"] == "v1"
+    [(_, _, body)] = servers["v1"].received
+    assert json.loads(body)["previous_response_id"] == first.id.partition(MARK)[0]
+
+
 @pytest.mark.parametrize("id", ["resp_0a1b-llm-0badc0de", "resp_0a1b-llm-", "-llm-0badc0de", "resp-llm-0BADC0DE"])
 async def test_a_mark_of_no_version_is_somebodys_own(sdk, servers, configured, id):
     await configured(ramped([100]))
