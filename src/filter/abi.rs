@@ -31,6 +31,9 @@ pub(super) enum Action {
     Continue = 0,
     /// It waits. After its head, the body comes only where Envoy was told `allow_on_headers_stop_iteration`.
     Pause = 1,
+    /// Its body waits, and is shown piece by piece: a piece that was shown is out of reach. Past its buffer limit
+    /// Envoy reads no further, where for [`Action::Pause`] it answers 413 before a callback could let the body go.
+    PausePassing = 2,
 }
 
 /// A map of headers.

@@ -34,6 +34,7 @@ struct Held {
     /// What has been read, as it will go on.
     edited: Vec<u8>,
     is_changed: bool,
+    is_too_long: bool,
 }
 
 impl RequestBody {
@@ -50,11 +51,12 @@ impl RequestBody {
         let is_edited = asks || edits.0.is_some() || edits.1.0.is_some();
         let has_length = is_edited && host::header(Map::Request, CONTENT_LENGTH, |_| ()).is_some();
         // Whether usage has to be asked for is known only at the end, and no request waits for that long.
-        let holds = waits || (has_length && !asks && may_wait);
+        let is_too_long = is_edited && intake::is_too_long();
+        let holds = waits || (has_length && !is_too_long && !asks && may_wait);
         if is_edited && !holds {
             host::remove_header(Map::Request, CONTENT_LENGTH);
         }
-        let held = Held { since: now, read_bytes: 0, edited: Vec::new(), is_changed: false };
+        let held = Held { since: now, read_bytes: 0, edited: Vec::new(), is_changed: false, is_too_long };
         RequestBody { turn: Turn::default(), edits: is_edited.then_some(edits), held: holds.then_some(held) }
     }
 
@@ -116,7 +118,7 @@ impl RequestBody {
             // What the host does not hand over goes on as it came.
             return Action::Continue;
         }
-        if !is_end && !edits.is_settled() && size <= intake::BYTES_MAX {
+        if !is_end && !edits.is_settled() && size <= intake::BYTES_MAX && !held.is_too_long {
             self.edits = Some(edits);
             self.held = Some(held);
             return Action::Pause;
@@ -136,6 +138,12 @@ impl RequestBody {
         }
         self.edits = Some(edits);
         Action::Continue
+    }
+
+    /// What has come so far goes on as it is, and has shown this.
+    pub(super) fn goes_on_after(&mut self, turn: Turn) {
+        self.turn = turn;
+        self.held = None;
     }
 
     /// Whether usage was asked for in the client's place.

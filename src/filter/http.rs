@@ -170,8 +170,15 @@ impl Stream {
             intake.push(&self.root, size, is_end);
             let (requested, now) = (intake.requested, intake.now);
             if let Err(BodyNeeded) = self.route(Request::Read(&intake), requested, now, false) {
+                let action = intake.pause();
                 self.phase = Phase::Waiting(intake);
-                return Action::Pause;
+                return action;
+            }
+            if let Some(turn) = intake.turn() {
+                if let Some(body) = &mut self.body {
+                    body.goes_on_after(turn);
+                }
+                return Action::Continue;
             }
             // What has come so far is still there, to be read once more for what it is sent on for.
         }
@@ -187,7 +194,7 @@ impl Stream {
     /// Trailers are the end of a body that has them. What waits has been read up to them.
     pub(super) fn on_request_trailers(&mut self) -> Action {
         let read_bytes = match &self.phase {
-            Phase::Waiting(intake) => intake.read_bytes(),
+            Phase::Waiting(intake) => intake.shown_bytes(),
             Phase::Feedback(rating) => rating.held_bytes(),
             Phase::Idle | Phase::Awaiting(_) | Phase::Reading { .. } => {
                 self.body.as_ref().map_or(0, |body| body.held_bytes())
@@ -196,10 +203,10 @@ impl Stream {
         self.on_request_body(read_bytes, true)
     }
 
-    /// Since when it waits for the first of its body.
+    /// Since when it waits for the first of its body, or for more of it.
     fn waits_since(&self) -> Option<Micros> {
         match &self.phase {
-            Phase::Waiting(intake) => (intake.read_bytes() == 0).then_some(intake.requested),
+            Phase::Waiting(intake) => intake.waits_since(),
             Phase::Feedback(rating) => rating.waits_since(),
             Phase::Idle | Phase::Awaiting(_) | Phase::Reading { .. } => {
                 self.body.as_ref().and_then(|body| body.waits_since())
@@ -220,11 +227,15 @@ impl Stream {
     /// It goes on without its body.
     pub(super) fn give_up_waiting(&mut self, now: Micros) {
         self.gave_up = Some(now);
-        if let Phase::Waiting(intake) = &self.phase {
-            let (requested, now) = (intake.requested, intake.now);
-            self.phase = Phase::Idle;
+        if matches!(self.phase, Phase::Waiting(_))
+            && let Phase::Waiting(mut intake) = mem::replace(&mut self.phase, Phase::Idle)
+        {
+            intake.finish(&self.root);
             // It may have to wait once more, for edits, which comes to the same.
-            let _ = self.route(Request::WithoutBody, requested, now, false);
+            let _ = self.route(Request::Read(&intake), intake.requested, intake.now, false);
+            if let (Some(body), Some(turn)) = (&mut self.body, intake.turn()) {
+                body.goes_on_after(turn);
+            }
         }
         if let Phase::Feedback(rating) = &mut self.phase {
             rating.give_up_waiting();

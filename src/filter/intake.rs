@@ -8,15 +8,18 @@
 use std::cell::Cell;
 
 use super::abi::Map;
-use super::host::{self, Buffer, Level};
+use super::host::{self, Action, Buffer, Level};
 use super::root::Root;
 use crate::moment::UnixMs;
 use crate::observe::Micros;
 use crate::opening::Opening;
 use crate::pointer::{Fact, Values};
 use crate::route;
+use crate::turn::Turn;
 
-/// Read of a body that waits; Envoy answers 413 itself past its own limit, which is 1 MiB if not told otherwise.
+/// Read of a body that waits, which is below Envoy's own limit: 1 MiB if not told otherwise. Past that it answers 413
+/// itself, even where the last piece jumps from far below this to far above, as pieces of up to 1 MiB do. So a
+/// body that may be longer waits in pieces that are out of reach once read, unless it may have to be edited.
 pub(super) const BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
 /// How often requests that wait are looked at.
 pub(super) const TICK_MS: u32 = 500;
@@ -73,32 +76,80 @@ pub(super) struct Intake {
     pub(super) now: UnixMs,
     values: Values,
     opening: Option<Opening>,
+    reach: Reach,
+    /// What it shows of its turn, where it cannot be read once more.
+    turn: Turn,
+    /// When the last of it came, or its head.
+    last: Micros,
     read_bytes: usize,
+}
+
+/// How much of a body that waits can be seen at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// All that has come, because it may have to be edited.
+    All,
+    /// The same, but it will be too long to be waited for.
+    AllTooLong,
+    /// The piece that came last.
+    Piece,
 }
 
 impl Intake {
     pub(super) fn new(root: &Root, requested: Micros, now: UnixMs) -> Intake {
         let opening = root.reads_openings.then(Opening::default);
-        Intake { requested, now, values: Values::new(&root.pointers), opening, read_bytes: 0 }
+        let reach = match root.may_edit(host::header(Map::Request, ":path", <[u8]>::to_vec).as_deref()) {
+            false => Reach::Piece,
+            true if is_too_long() => Reach::AllTooLong,
+            true => Reach::All,
+        };
+        let (values, turn) = (Values::new(&root.pointers), Turn::default());
+        Intake { requested, now, values, opening, reach, turn, last: requested, read_bytes: 0 }
     }
 
-    /// How much of it has been read.
-    pub(super) fn read_bytes(&self) -> usize {
-        self.read_bytes
+    /// How the request waits for more of it.
+    pub(super) fn pause(&self) -> Action {
+        if self.reach == Reach::Piece { Action::PausePassing } else { Action::Pause }
     }
 
-    /// So many bytes are there by now.
+    /// How many of the bytes that are shown have been read.
+    pub(super) fn shown_bytes(&self) -> usize {
+        if self.reach == Reach::Piece { 0 } else { self.read_bytes }
+    }
+
+    /// Whether none of it has come.
+    fn is_untouched(&self) -> bool {
+        self.read_bytes == 0
+    }
+
+    /// Since when it waits for the first of it, or for more where Envoy may read no further.
+    pub(super) fn waits_since(&self) -> Option<Micros> {
+        (self.is_untouched() || self.reach == Reach::Piece).then_some(self.last)
+    }
+
+    /// What it shows of its turn, where it cannot be read once more.
+    pub(super) fn turn(self) -> Option<Turn> {
+        (self.reach == Reach::Piece).then_some(self.turn)
+    }
+
+    /// More of it came: `size` bytes are shown.
     pub(super) fn push(&mut self, root: &Root, size: usize, is_end: bool) {
-        let end = size.min(BYTES_MAX);
-        let is_read = host::slices(Buffer::RequestBody, self.read_bytes, end, |bytes| {
+        let start = self.shown_bytes();
+        let room = BYTES_MAX.saturating_sub(self.read_bytes);
+        let end = size.min(start.saturating_add(room));
+        let is_read = host::slices(Buffer::RequestBody, start, end, |bytes| {
+            if self.reach == Reach::Piece {
+                self.turn.push(bytes);
+            }
             self.values.push(&root.pointers, bytes);
             if let Some(opening) = &mut self.opening {
                 opening.push(bytes);
             }
             true
         });
-        self.read_bytes = end;
-        if is_end || size > BYTES_MAX || !is_read {
+        self.read_bytes = self.read_bytes.saturating_add(end.saturating_sub(start));
+        self.last = host::now();
+        if is_end || size > end || !is_read || self.reach == Reach::AllTooLong {
             self.finish(root);
         }
     }
@@ -110,6 +161,14 @@ impl Intake {
             opening.finish();
         }
     }
+}
+
+/// Whether the body of the request whose head can be read is longer than what waits.
+pub(super) fn is_too_long() -> bool {
+    let length = host::header(Map::Request, "content-length", |length| {
+        std::str::from_utf8(length).ok().and_then(|length| length.trim().parse::<usize>().ok())
+    });
+    length.flatten().is_some_and(|length| length > BYTES_MAX)
 }
 
 /// Whether the request whose head is being handled can have a body that tells something.

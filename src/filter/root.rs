@@ -3,7 +3,7 @@
 use super::host::{self, Level, MetricKind};
 use super::intake::{self, Waits};
 use crate::config::json;
-use crate::config::{Config, Rollout, Source};
+use crate::config::{Config, Rollout, Source, Usage};
 use crate::feedback::Rating;
 use crate::metrics::{self, Blocks, Kind, Update};
 use crate::observe::Observation;
@@ -99,6 +99,17 @@ impl Root {
     pub(super) fn count_observation(&self, decision: &Decision, observation: &Observation) {
         let start = self.blocks.start(decision);
         metrics::observed(&self.config, decision, observation, |update| self.apply(start, update));
+    }
+
+    /// Whether the body of a request with this path may be changed on its way to a version, or be answered.
+    pub(super) fn may_edit(&self, path: Option<&[u8]>) -> bool {
+        let path = path.and_then(|path| path.split(|&b| b == b'?').next());
+        self.config.rollouts.iter().any(|rollout| {
+            rollout.pin.response_id
+                || rollout.usage == Usage::Request
+                || rollout.versions.iter().any(|version| version.rewrite.model.is_some())
+                || rollout.feedback.as_ref().is_some_and(|feedback| Some(feedback.path.as_bytes()) == path)
+        })
     }
 
     fn apply(&self, start: usize, update: Update) {

@@ -56,8 +56,10 @@ struct Exchange {
     chunk: Vec<u8>,
     /// The filter answered in its head's callback or later that it waits.
     is_paused: bool,
-    /// What of the request's body lies before the filter: all of it while it waits.
+    /// What of the request's body lies before the filter: all of it while it waits within reach.
     request_chunk: Vec<u8>,
+    /// What waits out of reach.
+    request_kept: Vec<u8>,
     sent_upstream: Vec<u8>,
     sent_to_client: Vec<u8>,
     /// Status and text of the filter's own answer.
@@ -242,7 +244,9 @@ unsafe extern "C" fn proxy_send_local_response(
 extern "C" fn proxy_continue_stream(stream: u32) -> u32 {
     assert_eq!(stream, 0);
     status(call(|host| {
-        host.exchanges.get_mut(&host.current).ok_or(BAD_ARGUMENT)?.is_paused = false;
+        let exchange = host.exchanges.get_mut(&host.current).ok_or(BAD_ARGUMENT)?;
+        exchange.is_paused = false;
+        exchange.sent_upstream.append(&mut exchange.request_kept);
         Ok(())
     }))
 }
@@ -500,7 +504,7 @@ impl Envoy {
         let count = headers.len();
         let call = || filter::proxy_on_request_headers(id, count, is_end.into());
         let action = callback(Phase::RequestHeaders, id, call);
-        with(|host| host.exchanges.get_mut(&id).unwrap().is_paused = action == 1);
+        with(|host| host.exchanges.get_mut(&id).unwrap().is_paused = action != 0);
         Id(id)
     }
 
@@ -570,9 +574,12 @@ impl Id {
     fn went_on(self, action: u32) {
         with(|host| {
             let exchange = host.exchanges.get_mut(&self.0).unwrap();
-            exchange.is_paused = action == 1;
+            exchange.is_paused = action != 0;
+            if action != 1 {
+                exchange.request_kept.append(&mut exchange.request_chunk);
+            }
             if action == 0 {
-                exchange.sent_upstream.append(&mut exchange.request_chunk);
+                exchange.sent_upstream.append(&mut exchange.request_kept);
             }
         });
     }
