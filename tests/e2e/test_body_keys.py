@@ -1,0 +1,270 @@
+"""Keys in request bodies, in real Envoy: no body hangs, none is lost or altered, each is routed by the best key there
+is. What the body says and what a header says name different versions, so that the version tells which key counted."""
+
+import asyncio
+import gzip
+import json
+
+import pytest
+from harness import SUPPORTED
+from harness.client import Connection, request
+from harness.config import config, rollout
+from harness.envoy import http_manager
+from harness.http2 import post as post_http2
+from harness.memory import vm_bytes
+from harness.upstream import Framing, Reply
+
+KEYS = [{"body": "/metadata/conversation_id"}, {"body": "/user"}, {"header": "x-conversation-id"}]
+CONFIGURATION = config(rollout(split={"v2": 50}, key=KEYS))
+KB, MB = 1_000, 1_000_000
+EXCHANGE_S_MAX = 10
+# How long the first request of all may wait where its body does not come, and how often Envoy looks.
+WAIT_S, TICK_S = 2.0, 0.5
+
+
+def websockets(bootstrap):
+    http_manager(bootstrap)["upgrade_configs"] = [{"upgrade_type": "websocket"}]
+
+
+@pytest.fixture(scope="module", params=SUPPORTED)
+def envoy(request, start_envoy):
+    return start_envoy(CONFIGURATION, version=request.param, edit=websockets)
+
+
+@pytest.fixture(scope="module")
+def keys(explain):
+    """A key of each version: the body's conversation is on v2, that of the header on v1."""
+    candidates = [b"conversation-%d" % at for at in range(20)]
+    version_of = explain(CONFIGURATION, candidates)
+    return {version: next(key for key in candidates if version_of[key] == version) for version in (b"v1", b"v2")}
+
+
+def said(keys, before=0, after=0):
+    """A body that names its conversation behind and before that many bytes of others."""
+    return json.dumps(
+        {
+            "messages": [{"role": "user", "content": 'a "{}é' * (before // 8)}],
+            "metadata": {"other": [1, {"conversation_id": "no"}], "conversation_id": keys[b"v2"].decode()},
+            "padding": "x" * after,
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+def chunked(raw, size):
+    """The same request with its body in chunks."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length")]
+    chunks = (body[at : at + size] for at in range(0, len(body), size))
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return b"\r\n".join([*lines, b"transfer-encoding: chunked"]) + b"\r\n\r\n" + framed + b"0\r\n\r\n"
+
+
+def post(keys, body, *headers):
+    return request(headers=[(b"x-conversation-id", keys[b"v1"]), *headers], body=body)
+
+
+def only_request(servers):
+    [received] = [received for server in servers.values() for received in server.received]
+    return received
+
+
+async def assert_arrives(envoy, servers, raw, body, version):
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(raw)
+    await asyncio.wait_for(exchange.ended(), EXCHANGE_S_MAX)
+    connection.close()
+    assert exchange.status == 200, (exchange.status, bytes(exchange.body))
+    received = only_request(servers)
+    assert received.version == version
+    assert received.body == body, f"{len(received.body)} bytes came of {len(body)}"
+    for server in servers.values():
+        server.received.clear()
+    return received
+
+
+BODY, HEADER = "v2", "v1"  # the version that each key is on
+
+
+@pytest.mark.parametrize("chunk_bytes", [None, 3, 10_000])
+@pytest.mark.parametrize(
+    ("before", "after", "version"),
+    [
+        (0, 0, BODY),
+        (100 * KB, 0, BODY),
+        (900 * KB, 0, BODY),
+        (0, 900 * KB, BODY),
+        (0, 5 * MB, BODY),
+        (5 * MB, 0, HEADER),
+    ],
+)
+async def test_any_length_in_any_framing(envoy, servers, keys, before, after, version, chunk_bytes):
+    if chunk_bytes == 3 and before + after > 0:
+        chunk_bytes = 1_000
+    body = said(keys, before, after)
+    raw = post(keys, body)
+    await assert_arrives(envoy, servers, raw if chunk_bytes is None else chunked(raw, chunk_bytes), body, version)
+
+
+@pytest.mark.parametrize("first_bytes", [1, 100 * KB, 900 * KB])
+async def test_a_long_body_that_comes_in_a_jump_is_not_refused(envoy, servers, keys, first_bytes):
+    """Its first piece is well within Envoy's buffer, and with the next, of up to 1 MiB, it is far above. Envoy answers
+    413 there, before any callback, where a filter keeps the whole body within its reach."""
+    body = said(keys, before=5 * MB)
+    for raw in [post(keys, body), chunked(post(keys, body), 100 * KB)]:
+        head_bytes = raw.index(b"\r\n\r\n") + 4
+        connection = await Connection.open(envoy.port)
+        exchange = connection.start(raw[: head_bytes + first_bytes])
+        await asyncio.sleep(0.1)
+        connection.send_more(raw[head_bytes + first_bytes :])
+        await exchange.ended()
+        connection.close()
+        assert exchange.status == 200, (exchange.status, bytes(exchange.body))
+        received = only_request(servers)
+        assert (received.version, received.body) == (HEADER, body)
+        servers[HEADER].received.clear()
+
+
+async def test_what_is_no_json_object_goes_by_the_next_key(envoy, servers, keys):
+    name = b'"metadata":{"conversation_id":"' + keys[b"v2"] + b'"}'
+    multipart = (b"content-type", b"multipart/form-data; boundary=b")
+    for body, headers, version in [
+        (b"", [], HEADER),
+        (b"   ", [], HEADER),
+        (b"not JSON " + name, [], HEADER),
+        (b'{"a":]' + name + b"}", [], HEADER),
+        (b'[{"metadata":{}}]', [], HEADER),
+        (b'{"metadata":{"conversation_id":""}}', [], HEADER),
+        (b'{"metadata":{"conversation_id":{"id":"x"}},"user":null}', [], HEADER),
+        (b'{"user":"' + keys[b"v2"] + b'"}', [], BODY),
+        (b"{" + name + b" and then no JSON", [], BODY),
+        (b"\n\t {" + name + b"}", [], BODY),
+        (gzip.compress(b"{" + name + b"}"), [(b"content-encoding", b"gzip")], HEADER),
+        (b"{" + name + b"}", [(b"content-encoding", b"identity")], BODY),
+        (b"{" + name + b"}", [(b"content-type", b"text/plain")], BODY),
+        (b'--b\r\ncontent-disposition: form-data; name="f"\r\n\r\n{' + name + b"}\r\n--b--\r\n", [multipart], HEADER),
+    ]:
+        raw = post(keys, body, *headers)
+        if any(header == b"content-type" for header, _ in headers):
+            raw = raw.replace(b"content-type: application/json\r\n", b"")
+        await assert_arrives(envoy, servers, raw, body, version)
+        if body:
+            await assert_arrives(envoy, servers, chunked(raw, 7), body, version)
+
+
+async def test_methods_without_a_body_do_not_wait(envoy, servers, keys):
+    for method in [b"GET", b"DELETE", b"OPTIONS"]:
+        raw = request(method=method, headers=[(b"x-conversation-id", keys[b"v1"])], body=b"")
+        await assert_arrives(envoy, servers, raw, b"", HEADER)
+
+
+async def test_a_websocket_is_upgraded(envoy, servers, keys, replies):
+    switch = ((b"connection", b"upgrade"), (b"upgrade", b"websocket"))
+    replies["upgrade"] = Reply((b"hello",), 101, None, switch, Framing.OWN_HEADERS)
+    headers = [(b"x-conversation-id", keys[b"v1"]), *switch, (b"x-test-reply", b"upgrade")]
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(request(method=b"GET", headers=headers, body=b""))
+    await exchange.body_reaches(len(b"hello"))
+    connection.close()
+    assert (exchange.status, bytes(exchange.body)) == (101, b"hello")
+    assert only_request(servers).version == HEADER
+
+
+@pytest.mark.parametrize("size", [0, 900 * KB])
+async def test_a_client_that_expects_100_continue_gets_it(envoy, servers, keys, size):
+    body = said(keys, before=size)
+    head, _, _ = post(keys, body, (b"expect", b"100-continue")).partition(b"\r\n\r\n")
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(head + b"\r\n\r\n")
+    await asyncio.wait_for(exchange.is_expected.wait(), EXCHANGE_S_MAX)
+    connection.send_more(body)
+    await exchange.ended()
+    connection.close()
+    received = only_request(servers)
+    assert (exchange.status, received.version, received.body) == (200, BODY, body)
+
+
+@pytest.mark.parametrize("trailers", [(), ((b"x-checksum", b"1"),)], ids=["no trailers", "trailers"])
+async def test_http2(envoy, servers, keys, trailers):
+    header = (b"x-conversation-id", keys[b"v1"])
+    small, large = said(keys), said(keys, before=900 * KB)
+    for body, pieces, version in [
+        (small, [small], BODY),
+        (small, [small[at : at + 1] for at in range(len(small))], BODY),
+        (small, [small[:20], 0.2, small[20:], 0.2], BODY),
+        (small[:-30], [small[:-30]], HEADER),
+        (small[:-30], [small[:20], 0.1, small[20:-30], 0.1], HEADER),
+        (large, [large], BODY),
+        (large, [large[:-40], 0.2, large[-40:]], BODY),
+        (said(keys, before=5 * MB), [said(keys, before=5 * MB)], HEADER),
+        (b"", [], HEADER),
+    ]:
+        status, answer = await post_http2(envoy.port, [header], pieces, trailers)
+        received = only_request(servers)
+        assert (status, received.version, len(received.body)) == (200, version, len(body))
+        assert received.body == body and answer
+        servers[version].received.clear()
+
+
+async def test_a_slow_upload_is_waited_for(envoy, servers, keys):
+    """A byte now and then, for longer than a request waits where nothing comes."""
+    body = said(keys)
+    at = body.index(keys[b"v2"])
+    head, _, _ = post(keys, body).partition(b"\r\n\r\n")
+    connection = await Connection.open(envoy.port)
+    exchange = connection.start(head + b"\r\n\r\n")
+    pieces = [body[:1], body[1:2], body[2:5], body[5:at], body[at : at + 3], body[at + 3 :]]
+    for piece in pieces:
+        await asyncio.sleep((WAIT_S + 2 * TICK_S) / len(pieces))
+        connection.send_more(piece)
+    await exchange.ended()
+    connection.close()
+    received = only_request(servers)
+    assert (exchange.status, received.version, received.body) == (200, BODY, body)
+
+
+async def test_a_body_that_is_cut_reaches_nobody_and_leaves_nothing(envoy, servers, keys):
+    """Clients go away while their requests wait. Afterwards nothing is active, and others are served."""
+    head, _, _ = post(keys, b"x" * 100 * KB).partition(b"\r\n\r\n")
+    head = head.replace(b"100000", b"200000") + b"\r\n\r\n"
+
+    async def cut(at):
+        connection = await Connection.open(envoy.port)
+        connection.start(head + b'{"a":"' + b"x" * (at % 3) * 30 * KB)
+        await asyncio.sleep(0.02 * (at % 3))
+        connection.abort()
+
+    sizes = []
+    for _ in range(4):
+        await asyncio.gather(*(cut(at) for at in range(100)))
+        sizes.append(vm_bytes(envoy.pid))
+    active = "http.llm.downstream_rq_active"
+    await envoy.until(lambda: envoy.counter(active) == 0, "no active request")
+    assert sizes[1] == sizes[-1], f"the VMs have grown: {sizes}"
+    assert [server.received for server in servers.values()] == [[], []]
+    body = said(keys)
+    await assert_arrives(envoy, servers, post(keys, body), body, BODY)
+
+
+async def test_requests_without_a_body_behind_requests_that_wait(envoy, servers, keys):
+    """Many at once, in one VM: each gets its own version and its own body."""
+    bodies = {b"%d" % at: said(keys, before=at * 1000) if at % 2 else b"no JSON %d" % at for at in range(60)}
+
+    async def send(name, body):
+        raw = post(keys, body, (b"x-name", name))
+        connection = await Connection.open(envoy.port)
+        middle = len(raw) - len(body) // 2
+        exchange = connection.start(raw[:middle])
+        await asyncio.sleep(0.1)
+        connection.send_more(raw[middle:])
+        await exchange.ended()
+        connection.close()
+        return exchange
+
+    exchanges = await asyncio.gather(*(send(name, body) for name, body in bodies.items()))
+    assert {exchange.status for exchange in exchanges} == {200}
+    received = {r.header(b"x-name")[0]: r for server in servers.values() for r in server.received}
+    assert {name: r.body for name, r in received.items()} == bodies
+    assert {name: r.version for name, r in received.items()} == {
+        name: BODY if body.startswith(b"{") else HEADER for name, body in bodies.items()
+    }
