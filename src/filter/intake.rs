@@ -137,15 +137,19 @@ impl Intake {
         let start = self.shown_bytes();
         let room = BYTES_MAX.saturating_sub(self.read_bytes);
         let end = size.min(start.saturating_add(room));
-        let is_read = host::slices(Buffer::RequestBody, start, end, |bytes| {
-            if self.reach == Reach::Piece {
+        let mut at = start;
+        let is_read = host::slices(Buffer::RequestBody, start, size, |bytes| {
+            let is_shown_once = self.reach == Reach::Piece;
+            if is_shown_once {
                 self.turn.push(bytes);
             }
-            self.values.push(&root.pointers, bytes);
+            let wanted = bytes.get(..end.saturating_sub(at)).unwrap_or(bytes);
+            self.values.push(&root.pointers, wanted);
             if let Some(opening) = &mut self.opening {
-                opening.push(bytes);
+                opening.push(wanted);
             }
-            true
+            at = at.saturating_add(bytes.len());
+            at < end || (is_shown_once && self.turn.wants_more())
         });
         self.read_bytes = self.read_bytes.saturating_add(end.saturating_sub(start));
         self.last = host::now();
