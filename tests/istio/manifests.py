@@ -14,7 +14,8 @@ CRDS = Path(os.environ.get("LLM_CANARY_ISTIO_CRDS", ROOT.parent / "shared" / "cr
 # What is YAML and no resource of Istio's: a patch for a Deployment, and values for a Helm chart.
 NOT_MANIFESTS = {"stats-annotations.yaml", "mesh-values.yaml"}
 FILES = sorted(path for path in ISTIO.glob("*.yaml") if path.name not in NOT_MANIFESTS)
-PLUGIN_FILES = sorted([*ISTIO.glob("*-wasmplugin.yaml"), *ISTIO.glob("*-trafficextension.yaml")])
+EXAMPLE_FILES = [ISTIO / f"{name}-wasmplugin.yaml" for name in ("kserve", "triton")]
+PLUGIN_FILES = sorted({*ISTIO.glob("*-wasmplugin.yaml"), *ISTIO.glob("*-trafficextension.yaml")} - {*EXAMPLE_FILES})
 
 
 def unavailable(reason):

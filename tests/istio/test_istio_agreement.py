@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import crd
-from manifests import ISTIO, PLUGIN_FILES, ROOT, documents, plugin_config
+from manifests import EXAMPLE_FILES, ISTIO, PLUGIN_FILES, ROOT, documents, plugin_config
 
 SHAPES = ["gateway", "sidecar"]
 KINDS = ["WasmPlugin", "TrafficExtension"]
@@ -111,7 +111,7 @@ class TestRouting:
 
 def test_the_module_has_the_version_of_the_package():
     version = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.M)[1]
-    for path in PLUGIN_FILES:
+    for path in [*PLUGIN_FILES, *EXAMPLE_FILES]:
         assert f"/llm-canary:{version}\n" in path.read_text(), path.name
 
 

@@ -4,6 +4,7 @@ either, and what the examples for Triton and KServe make of a request."""
 import copy
 import json
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -14,6 +15,7 @@ from manifests import documents, plugin_config
 SHAPES = ["gateway", "sidecar"]
 WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 NO_BODIES = "requests go on without waiting for their bodies"
+LONG_BYTES = 2_000_000
 CONVERSATIONS = [f"c{number}" for number in range(12)] + [12]
 PLACES = {
     "conversation": lambda id: {"conversation": id},
@@ -121,13 +123,25 @@ def test_no_request_is_held_back_for_nothing(installed):
     assert NO_BODIES not in envoy.log.read_text()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_body_that_is_awaited_in_vain_is_said_so(envoy, module, tmp_path, shape):
+def test_a_body_longer_than_envoys_limit(installed):
+    """json_to_metadata wants the whole of it."""
+    way, envoy = installed
+    on_v2 = next(id for id in CONVERSATIONS if envoy.version({}, **{"x-conversation-id": str(id)}) == "v2")
+    body = {"conversation": on_v2, "input": "x" * LONG_BYTES}
+    if way is by_metadata:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            envoy.version(body)
+        assert refused.value.code == 413
+    else:
+        assert envoy.version(body) == ("v1" if way is without else "v2")
+
+
+def test_a_body_that_is_awaited_in_vain_is_said_so(envoy, module, tmp_path):
     """Without the lists of keys the default looks in bodies; README.md says what that costs."""
-    config = evenly(plugin_config(documents(f"{shape}-wasmplugin.yaml")["WasmPlugin"]))
+    config = evenly(plugin_config(documents("gateway-wasmplugin.yaml")["WasmPlugin"]))
     (rollout,) = config["rollouts"]
     del rollout["key"]
-    routes = documents(f"{shape}-routes.yaml")["VirtualService"]["spec"]
+    routes = documents("gateway-routes.yaml")["VirtualService"]["spec"]
     (port,) = free_ports(1)
     listeners = [listener("llm", port, list(map(as_istio_does, routes["http"])), filters=[as_plugin(config, module)])]
     with running(envoy, tmp_path, listeners) as log:

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from manifests import PLUGIN_FILES, ROOT, plugin_config, unavailable
+from manifests import EXAMPLE_FILES, ISTIO, PLUGIN_FILES, ROOT, plugin_config, unavailable
 from crd import load
 
 BUILD_SECONDS_MAX = 600
@@ -40,13 +40,20 @@ def config_of(path):
     return plugin_config(manifest)
 
 
-@pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*PLUGIN_FILES, *EXAMPLE_FILES], ids=lambda path: path.name)
 def test_the_configuration_is_one_that_the_filter_loads(tool, path, tmp_path):
     as_istio_sends_it = tmp_path / "config.json"
     as_istio_sends_it.write_text(json.dumps(config_of(path), sort_keys=True))
     for what in (as_istio_sends_it, path):  # the JSON that reaches Envoy; the file that the README tells people to check
         result = check(tool, what)
         assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("path", [*ISTIO.glob("*-envoyfilter.yaml"), *(ROOT / "envoy" / "examples").glob("*.json")],
+                         ids=lambda path: path.name)  # fmt: skip
+def test_so_are_those_that_are_written_otherwise(tool, path):
+    result = check(tool, path)
+    assert result.returncode == 0 and "%" in result.stdout, result.stderr
 
 
 WRONG = {

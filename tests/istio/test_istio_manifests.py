@@ -16,7 +16,7 @@ def test_every_file_is_accounted_for():
     kinds = {doc["kind"] for path in FILES for doc in crd.load(path.read_text())}
     assert kinds == {"DestinationRule", "EnvoyFilter", "Gateway", "Telemetry", "TrafficExtension", "VirtualService", "WasmPlugin"}
     assert all((ISTIO / name).is_file() for name in NOT_MANIFESTS)
-    assert len(PLUGIN_FILES) == 6, "one WasmPlugin and one TrafficExtension for each of the two shapes, and two examples"
+    assert len(PLUGIN_FILES) == 4, "one WasmPlugin and one TrafficExtension for each of the two shapes"
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
