@@ -231,6 +231,19 @@ fn blocks_of_yaml() {
 }
 
 #[test]
+fn documents_without_anything_are_passed_over() {
+    let plugin = "rollouts:\n- baseline: v1\n  versions:\n  - name: v1\n  - name: v2\n";
+    let changed = "  steps:\n  - {at: \"2026-11-23T09:00:00Z\", percent: {v2: 5}}\n";
+    for (before, after) in [
+        ("---\n# nothing\n---\n", "---\n"),
+        ("~\n---\nnull\n---\n", "...\n# end\n"),
+        ("%YAML 1.2\n---\n", ""),
+    ] {
+        check(&format!("{before}{plugin}{after}"), RAMP, &format!("{before}{plugin}{changed}{after}"));
+    }
+}
+
+#[test]
 fn brackets_in_yaml_keep_their_comments() {
     let text = "rollouts: [{baseline: v1, versions: [{name: v1}, {name: v2}],\n  steps: [\n    \
         {at: \"2026-11-23T08:00:00Z\", percent: {v2: 1}}  # first\n  ]}]\n";

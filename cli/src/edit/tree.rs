@@ -173,7 +173,10 @@ impl Json<'_> {
     }
 }
 
-/// The documents of a YAML text.
+/// How nothing is written in YAML.
+const NULLS: [&str; 5] = ["", "~", "null", "Null", "NULL"];
+
+/// The documents of a YAML text, but for empty ones.
 pub(super) fn yaml(text: &str) -> Option<Vec<Tree>> {
     let mut reader = Yaml { parser: Parser::new_from_str(text), text };
     let mut documents = Vec::new();
@@ -183,6 +186,11 @@ pub(super) fn yaml(text: &str) -> Option<Vec<Tree>> {
             (Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd, _) => {}
             (event, span) => documents.push(reader.value(event, span)?),
         }
+        let is_null = |tree: &Tree| match &tree.kind {
+            Kind::Scalar { text, style: Style::Plain } => NULLS.contains(&text.as_str()),
+            _ => false,
+        };
+        documents.pop_if(|last| is_null(last));
     }
 }
 

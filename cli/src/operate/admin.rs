@@ -166,7 +166,8 @@ struct Stats {
 }
 
 fn agent(limit: Duration) -> Agent {
-    Agent::config_builder().timeout_global(Some(limit)).max_redirects(0).build().into()
+    // An admin interface is near, and never behind the proxy that the environment may name.
+    Agent::config_builder().proxy(None).timeout_global(Some(limit)).max_redirects(0).build().into()
 }
 
 fn ask(agent: &Agent, admin: &str) -> Result<Stats, String> {

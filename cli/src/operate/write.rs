@@ -44,6 +44,12 @@ impl Opened {
                  --dry-run=client -o yaml | kubectl apply -f -"
             )));
         }
+        if fs::symlink_metadata(given).is_ok_and(|meta| meta.is_symlink()) {
+            let real = path.display();
+            eprintln!(
+                "note: {name} is a link; {real} is what is replaced, and an Envoy must watch that one's folder"
+            );
+        }
         let file = locked(&path).map_err(fail)?;
         let mut bytes = Vec::new();
         (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fail)?;
