@@ -12,7 +12,7 @@ import sys
 import pytest
 
 import crd
-from manifests import PLUGIN_FILES, plugin_config
+from manifests import ISTIO, PLUGIN_FILES, plugin_config
 from test_istio_config import tool  # noqa: F401  (a fixture)
 
 SECONDS_MAX = 10
@@ -50,54 +50,38 @@ if "--dry-run=server" not in options:
 print(name)
 '''
 
-# An EnvoyFilter as istio/README.md describes one for settings that the plugin resources lack.
-ENVOY_FILTER = {
-    "apiVersion": "networking.istio.io/v1alpha3",
-    "kind": "EnvoyFilter",
-    "metadata": {"name": "llm-canary", "namespace": "istio-ingress"},
-    "spec": {
-        "configPatches": [
-            {
-                "applyTo": "HTTP_FILTER",
-                "match": {"context": "GATEWAY"},
-                "patch": {
-                    "operation": "INSERT_BEFORE",
-                    "value": {
-                        "name": "llm-canary",
-                        "typed_config": {
-                            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                            "config": {
-                                "root_id": "llm-canary",
-                                "configuration": {
-                                    "@type": "type.googleapis.com/google.protobuf.StringValue",
-                                    "value": None,
-                                },
-                            },
-                        },
-                    },
-                },
-            }
-        ]
-    },
-}
-
-
-def manifests():
-    for path in PLUGIN_FILES:
-        (manifest,) = crd.load(path.read_text())
-        yield pytest.param(manifest, id=path.stem)
-    (manifest,) = crd.load(PLUGIN_FILES[0].read_text())
-    envoy_filter = json.loads(json.dumps(ENVOY_FILTER))
-    value = envoy_filter["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["config"]["configuration"]
-    value["value"] = json.dumps(plugin_config(manifest), indent=2)
-    yield pytest.param(envoy_filter, id="envoyfilter")
+FILES = sorted([*PLUGIN_FILES, *ISTIO.glob("*-envoyfilter.yaml")])
 
 
 def config_of(manifest):
+    """The filter's configuration, wherever the resource keeps it."""
     if manifest["kind"] != "EnvoyFilter":
         return plugin_config(manifest)
-    value = manifest["spec"]["configPatches"][0]["patch"]["value"]["typed_config"]["config"]["configuration"]
+    patches = [patch["patch"]["value"] for patch in manifest["spec"]["configPatches"]]
+    (value,) = [patch["typed_config"]["config"]["configuration"] for patch in patches if "typed_config" in patch]
     return json.loads(value["value"])
+
+
+def rest_of(manifest):
+    """All that is not the rollouts' shares and stops."""
+    configuration = config_of(manifest)
+    for rollout in configuration["rollouts"]:
+        for field in ("split", "steps"):
+            rollout.pop(field, None)
+        for version in rollout["versions"]:
+            version.pop("stopped", None)
+    if manifest["kind"] == "EnvoyFilter":
+        for patch in manifest["spec"]["configPatches"]:
+            patch["patch"]["value"].pop("typed_config", None)
+    return manifest, configuration
+
+
+def canary_of(manifest):
+    """The rollout with a second version, that version, and its share by now."""
+    (rollout,) = [rollout for rollout in config_of(manifest)["rollouts"] if len(rollout["versions"]) > 1]
+    (version,) = [version["name"] for version in rollout["versions"] if version["name"] != rollout["baseline"]]
+    shares = rollout["split"] if "split" in rollout else rollout["steps"][-1]["percent"]
+    return rollout, version, shares[version]
 
 
 def run(tool, folder, *arguments):  # noqa: F811
@@ -112,46 +96,55 @@ def errors(schemas, manifest):
     return found or crd.rule_errors(schemas, manifest)
 
 
-@pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: path.stem)
+def check_stopped(manifest, version, share):
+    rollout, _, _ = canary_of(manifest)
+    (stopped,) = [one["stopped"] for one in rollout["versions"] if one["name"] == version]
+    assert stopped is True and "split" not in rollout
+    assert [step["percent"][version] for step in rollout["steps"]] == [share, 0], "the plan is dropped with it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_changed_file_is_a_manifest(tool, schemas, cel, path, tmp_path):  # noqa: F811
+    (before,) = crd.load(path.read_text())
+    rollout, version, share = canary_of(before)
     file = tmp_path / path.name
     file.write_text(path.read_text())
-    for arguments in (["ramp", file, "v2", "5", "--at", "+1m"], ["ramp", file, "v2", "25", "--at", "+1h"], ["stop", file, "v2"]):
-        done = run(tool, tmp_path, *arguments)
+    target = [file, version, "--rollout", rollout["name"]]
+    for words in (["ramp", *target, "50", "--at", "+1m"], ["ramp", *target, "75", "--at", "+1h"], ["stop", *target]):
+        done = run(tool, tmp_path, *words)
         assert done.returncode == 0, done.stderr
         (manifest,) = crd.load(file.read_text())
         assert errors(schemas, manifest) == []
-    rollout = plugin_config(manifest)["rollouts"][0]
-    assert rollout["versions"][1]["stopped"] is True and "split" not in rollout
-    assert [step["percent"]["v2"] for step in rollout["steps"]] == [1, 0], "the plan is dropped with it"
-    (before,) = crd.load(path.read_text())
-    for one in (before, manifest):
-        plugin_config(one)["rollouts"] = None
-    assert before == manifest, "nothing else is changed"
+    check_stopped(manifest, version, share)
+    comments = [line.partition("#")[2] for line in path.read_text().splitlines() if "#" in line]
+    assert comments == [line.partition("#")[2] for line in file.read_text().splitlines() if "#" in line]
+    assert rest_of(before) == rest_of(manifest), "nothing else is changed"
 
 
-@pytest.mark.parametrize("manifest", list(manifests()))
-def test_a_live_resource_is_changed(tool, schemas, cel, manifest, tmp_path):  # noqa: F811
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_live_resource_is_changed(tool, schemas, cel, path, tmp_path):  # noqa: F811
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(KUBECTL.replace("{python}", sys.executable))
     kubectl.chmod(0o755)
+    (manifest,) = crd.load(path.read_text())
+    rollout, version, share = canary_of(manifest)
     live = json.loads(json.dumps(manifest))
     live["metadata"]["resourceVersion"] = "41"
     resource = tmp_path / "resource.json"
     resource.write_text(json.dumps(live))
     name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-    target = ["--kubectl", name, "v2", "--namespace", manifest["metadata"]["namespace"]]
+    namespace = manifest["metadata"]["namespace"]
+    target = ["--kubectl", name, version, "--namespace", namespace, "--rollout", rollout["name"]]
 
     tried = run(tool, tmp_path, "stop", *target, "--dry-run")
     assert tried.returncode == 0, tried.stderr
     assert json.loads(resource.read_text()) == live, "a dry run is one"
-    for words in (["ramp", *target, "5"], ["stop", *target]):
+    for words in (["ramp", *target, "50"], ["stop", *target]):
         done = run(tool, tmp_path, *words)
         assert done.returncode == 0, done.stderr
+    assert f"note: no longer planned: {version} 50 %" in done.stderr, "the ramp was to take effect later"
     changed = json.loads(resource.read_text())
     assert changed["metadata"].pop("resourceVersion") == "43", "each is one write"
     assert errors(schemas, changed) == []
-    rollout = config_of(changed)["rollouts"][0]
-    assert rollout["versions"][1]["stopped"] is True
-    assert [step["percent"]["v2"] for step in rollout["steps"]] == [1, 0]
-    assert "note: no longer planned: v2 5 %" in done.stderr, "the ramp was to take effect later"
+    check_stopped(changed, version, share)
+    assert rest_of(manifest) == rest_of(changed), "nothing else is changed"
