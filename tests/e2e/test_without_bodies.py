@@ -1,0 +1,96 @@
+"""Keys in bodies where Envoy was not told allow_on_headers_stop_iteration, as in Istio's WasmPlugin: nothing hangs, the
+next key counts, Envoy's log says the way out; and json_to_metadata in front is one."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from harness import SUPPORTED
+from harness.client import Client, Connection, request
+from harness.config import config, rollout
+from harness.envoy import http_manager
+
+CANNOT_WAIT = {"allow_on_headers_stop_iteration": False}
+FIRST_WAIT_S_MAX, LATER_WAIT_S_MAX = 2.7, 0.4
+WAY_OUT = "Set allow_on_headers_stop_iteration"
+BY_BODY = config(
+    rollout(split={"v2": 50}, key=[{"body": "/conversation"}, {"header": "x-conversation-id"}])
+)
+
+
+def json_to_metadata(bootstrap):
+    """As docs and Istio's manifests have it."""
+    present = {"metadata_namespace": "llm", "key": "conv"}
+    rules = [{"selectors": [{"key": "metadata"}, {"key": "conversation_id"}], "on_present": present}]
+    kind = "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata"
+    typed = {"@type": kind, "request_rules": {"rules": rules}}
+    filters = http_manager(bootstrap)["http_filters"]
+    filters.insert(0, {"name": "envoy.filters.http.json_to_metadata", "typed_config": typed})
+
+
+async def timed(port, raw):
+    began = time.monotonic()
+    connection = await Connection.open(port)
+    exchange = await connection.start(raw).ended()
+    connection.close()
+    assert exchange.status == 200
+    return time.monotonic() - began, exchange
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+async def test_the_first_request_waits_and_the_others_do_not(start_envoy, servers, explain, version):
+    envoy = await asyncio.to_thread(start_envoy, BY_BODY, version=version, plugin=CANNOT_WAIT, concurrency=1)
+    keys = [b"c%d" % at for at in range(20)]
+    expected = await asyncio.to_thread(explain, BY_BODY, keys)
+    bodies = {key: json.dumps({"conversation": "in the body", "to": key.decode()}).encode() for key in keys}
+    raws = {key: request(headers=[(b"x-conversation-id", key)], body=body) for key, body in bodies.items()}
+
+    first, *others = keys
+    first_s, exchange = await timed(envoy.port, raws[first])
+    seen = {first: exchange.header(b"x-llm-version")}
+    others_s = []
+    for key in others:
+        wait_s, exchange = await timed(envoy.port, raws[key])
+        others_s.append(wait_s)
+        seen[key] = exchange.header(b"x-llm-version")
+    print(f"the first request took {first_s:.2f} s, the others at most {max(others_s):.3f} s")
+    assert first_s <= FIRST_WAIT_S_MAX and max(others_s) <= LATER_WAIT_S_MAX
+    assert seen == expected, "each is routed by the next key"
+    received = {r.header(b"x-conversation-id")[0]: r.body for server in servers.values() for r in server.received}
+    assert received == bodies
+    assert envoy.log().count(WAY_OUT) == 1
+
+
+async def test_each_worker_learns_it_once_and_none_hangs(start_envoy, servers):
+    envoy = await asyncio.to_thread(start_envoy, BY_BODY, plugin=CANNOT_WAIT, concurrency=2)
+    body = b'{"conversation":"c"}' + b" " * 200_000
+    raws = [request(headers=[(b"x-conversation-id", b"%d" % at)], body=body) for at in range(100)]
+    client = Client(envoy.port)
+    began = time.monotonic()
+    exchanges = await client.send_all(raws, at_once=20)
+    client.close()
+    assert {exchange.status for exchange in exchanges} == {200}
+    assert time.monotonic() - began < 2 * FIRST_WAIT_S_MAX
+    assert {received.body for server in servers.values() for received in server.received} == {body}
+    assert 1 <= envoy.log().count(WAY_OUT) <= 2
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+async def test_metadata_from_the_body_needs_no_wait(start_envoy, servers, explain, version):
+    configuration = config(rollout(split={"v2": 50}, key=[{"metadata": "llm/conv"}]))
+    options = {"plugin": CANNOT_WAIT, "edit": json_to_metadata}
+    envoy = await asyncio.to_thread(start_envoy, configuration, version=version, **options)
+    keys = [b"c%d" % at for at in range(20)]
+    seen, waits_s = {}, []
+    for key in keys:
+        body = json.dumps({"messages": ["x" * 10_000], "metadata": {"conversation_id": key.decode()}}).encode()
+        wait_s, exchange = await timed(envoy.port, request(body=body))
+        seen[key] = exchange.header(b"x-llm-version")
+        waits_s.append(wait_s)
+    assert seen == await asyncio.to_thread(explain, configuration, keys)
+    assert set(seen.values()) == {b"v1", b"v2"}
+    assert max(waits_s) < LATER_WAIT_S_MAX, waits_s
+    _, exchange = await timed(envoy.port, request(body=b"no JSON"))
+    assert exchange.header(b"x-llm-version") == b"v1"
+    assert WAY_OUT not in envoy.log()
