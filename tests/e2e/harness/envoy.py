@@ -40,6 +40,15 @@ class EnvoyError(Exception):
     pass
 
 
+class _Block(str):
+    """A text that is written as a YAML block, as people write it and the operator's tool edits it."""
+
+
+yaml.SafeDumper.add_representer(
+    _Block, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
+)
+
+
 class Envoy:
     """`folder` holds all it reads and writes; `ports` says where the shipped bootstrap's clusters listen here, and
     `options` which of its optional blocks are switched on, and `plugin` what the shipped plugin is to say besides."""
@@ -120,7 +129,7 @@ class Envoy:
         response = yaml.safe_load(ECDS.read_text())
         response["version_info"] = str(self._pushes)
         plugin = response["resources"][0]["typed_config"]["config"]
-        plugin["configuration"]["value"] = configuration
+        plugin["configuration"]["value"] = _Block(configuration)
         plugin |= self._plugin
         plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
         written = self.folder / f"ecds-{self._pushes}.yaml"
@@ -141,6 +150,10 @@ class Envoy:
     @property
     def pid(self):
         return self._process.pid
+
+    @property
+    def admin_address(self):
+        return self._admin
 
     def admin(self, path):
         with urllib.request.urlopen(self._admin + path, timeout=5) as answer:
