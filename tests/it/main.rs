@@ -7,6 +7,7 @@
 )]
 
 mod buckets;
+mod compare;
 mod config;
 mod corpus;
 mod docs;
