@@ -4,6 +4,7 @@
 //! exists, the split is laid out in ranges. What this version does not know is refused, never ignored.
 //! [`json`] reads the text, `reader` walks it and keeps the path; the other modules hold what is allowed.
 
+mod decimal;
 mod errors;
 mod feedback;
 pub mod json;
@@ -16,6 +17,7 @@ mod sources;
 mod steps;
 mod versions;
 
+pub use decimal::Decimal;
 pub use errors::{ERRORS_MAX, Error, Errors};
 
 use crate::headers::HeaderName;

@@ -58,11 +58,13 @@ pub(super) fn output_header(
 }
 
 fn age_s(r: &mut Reader, field: &Field<'_>) -> Option<u32> {
-    let age_s = r.number(field)?;
-    if age_s.fract() != 0.0 || !(1.0..=f64::from(PIN_AGE_S_MAX)).contains(&age_s) {
-        let message = format!("is {age_s}; write whole seconds from 1 to {PIN_AGE_S_MAX}, which is 400 days");
+    let age = r.number(field)?;
+    let (age_s, is_whole) = age.in_units(0);
+    let age_s = u32::try_from(age_s).ok().filter(|age_s| (1..=PIN_AGE_S_MAX).contains(age_s));
+    if !is_whole || age.is_negative() || age_s.is_none() {
+        let message = format!("is {age}; write whole seconds from 1 to {PIN_AGE_S_MAX}, which is 400 days");
         r.error(&field.path, message);
         return None;
     }
-    Some(age_s as u32)
+    age_s
 }

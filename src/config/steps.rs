@@ -1,6 +1,6 @@
 //! What a configuration may say of how much of the line each version gets, and when.
 
-use super::reader::{Field, Object, Reader, decimal, member, quoted};
+use super::reader::{Field, Object, Reader, member, quoted};
 use super::versions::find_version;
 use super::{NAME_CHARS_MAX, STEPS_MAX};
 use crate::bucket::PARTS;
@@ -8,9 +8,8 @@ use crate::moment::{UnixMs, parse_rfc3339};
 use crate::split::{Share, Split, percent};
 use crate::steps::Steps;
 
-const PARTS_PER_PERCENT: f64 = 10_000.0;
-/// How far from whole a percentage's parts may be, to forgive what a decimal loses as a binary number.
-const PARTS_TOLERANCE: f64 = 1e-6;
+/// Decimal places of the finest percentage, which is a part per million.
+const PERCENT_PLACES: u32 = 4;
 
 /// A rollout's `steps`, or its `split`, or neither.
 pub(super) fn steps(
@@ -110,18 +109,15 @@ fn shares(r: &mut Reader, field: &Field<'_>, names: &[&str], baseline: Option<us
 /// A percentage as parts per million, exactly.
 fn parts(r: &mut Reader, field: &Field<'_>) -> Option<u32> {
     let percent = r.number(field)?;
-    if !(0.0..=100.0).contains(&percent) {
-        r.error(&field.path, format!("is {}, but a percentage is from 0 to 100", decimal(percent)));
+    let (parts, is_exact) = percent.in_units(PERCENT_PLACES);
+    let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+    if percent.is_negative() || parts > PARTS || parts == PARTS && !is_exact {
+        r.error(&field.path, format!("is {percent}, but a percentage is from 0 to 100"));
         return None;
     }
-    let exact = percent * PARTS_PER_PERCENT;
-    let parts = exact.round();
-    if (exact - parts).abs() > PARTS_TOLERANCE {
-        r.error(
-            &field.path,
-            format!("is {}, but the finest percentage is 0.0001; round it", decimal(percent)),
-        );
+    if !is_exact {
+        r.error(&field.path, format!("is {percent}, but the finest percentage is 0.0001; round it"));
         return None;
     }
-    Some(parts as u32)
+    Some(parts)
 }

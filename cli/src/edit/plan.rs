@@ -197,8 +197,7 @@ pub(crate) fn parse_percent(text: &str) -> Result<u32, String> {
 
 fn shares(percentages: Option<&Node>) -> Shares {
     let members = percentages.map(Node::members).unwrap_or_default();
-    let parts =
-        |node: &Node| if let Node::Number(percent) = node { (percent * 10_000.0).round() as u32 } else { 0 };
+    let parts = |node: &Node| if let Node::Number(percent) = node { percent.in_units(4).0 as u32 } else { 0 };
     members.iter().map(|(name, node)| (name.clone(), parts(node))).collect()
 }
 
