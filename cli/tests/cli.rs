@@ -194,7 +194,7 @@ fn check_says_why_a_file_cannot_be_read() {
         (vec!["check", &twice], "error: twice.yaml: is not YAML: "),
         (
             vec!["check", &comma],
-            "error: comma.json: configuration: is not JSON: trailing comma at line 3 column 1",
+            "error: comma.json: configuration: is not JSON: a comma after the last item at line 2 column 17",
         ),
         (
             vec!["check", &other],
