@@ -49,9 +49,9 @@ BAD = {
             "rollouts[2].overrides[0].version",
         },
     ),
-    "not built yet": (
-        config(rollout(steps=[{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 1}}])),
-        {"rollouts[0].steps"},
+    "steps out of order": (
+        config(rollout(steps=[{"at": f"2026-11-23T{hour}:00:00Z", "percent": {"v2": 1}} for hour in ("10", "09")])),
+        {"rollouts[0].steps[1].at"},
     ),
     "no rollouts": ({"rollouts": "chat"}, {"rollouts"}),
     "not JSON": ('{"rollouts": [', {""}),
