@@ -78,6 +78,7 @@ def start_envoy(part, module, servers, tmp_path_factory):
     def start(configuration, version=NEWEST, ports=None, **options):
         where = {f"llm-{name}": server.port for name, server in servers.items()} | (ports or {})
         envoy = Envoy(part("envoy", version), tmp_path_factory.mktemp("envoy") / "run", configuration, where, **options)
+        envoy.version = version
         envoy.start()
         mine.append(envoy)
         _RUNNING.append(envoy)
