@@ -448,33 +448,59 @@ fn z(a: &Mean, b: &Mean) -> f64 {
     (a.mean() - b.mean()) / (a.variance() + b.variance()).sqrt()
 }
 
-/// Answers grow longer with a conversation's age, on identical versions. During a ramp the canary has the younger
-/// conversations: over all requests it looks terse. What was drawn at the share in force is alike on both.
-#[test]
-fn only_what_is_compared_can_be_compared() {
-    let (config, mut dice) = (ramp(), Dice(7));
-    let (mut all, mut compared) = ([Mean::default(), Mean::default()], [Mean::default(), Mean::default()]);
-    let ramp_end = RAMP + RAMP_MS;
-    for (conversation, turns) in conversations(Ids::Uuid7, CONVERSATIONS, 8) {
-        let mut sums = [(0.0, 0.0); 2];
+/// The lengths of answers that grow longer with a conversation's age, on identical versions, for each step and version:
+/// over all requests, and over those that may be compared. Conversations of some hours begin at any time.
+fn lengths(steps: &[(UnixMs, Vec<u32>)], end: UnixMs, seed: u64) -> Vec<[[Mean; 2]; 2]> {
+    let config = config(2, steps, r#""key": [{"header": "x-conversation-id"}],"#);
+    let (mut dice, begin) = (Dice(seed), steps[0].0);
+    let mut means: Vec<[[Mean; 2]; 2]> = steps.iter().map(|_| Default::default()).collect();
+    for _ in 0..CONVERSATIONS / 2 {
+        let began = begin - 3 * HOUR_MS + dice.below(end - begin + 3 * HOUR_MS);
+        let conversation = Conversation::new(Ids::Uuid7, began, &mut dice);
+        let mut turns = [began; TURNS];
+        turns[1..].iter_mut().for_each(|turn| *turn += dice.below(3 * HOUR_MS));
+        // One conversation's requests under each step, on one version: they are alike, and count as one draw.
+        let mut sums = vec![[(0.0, 0.0); 2]; steps.len()];
         let mut version = 0;
-        // While both versions are drawn, and no request twice.
-        for (number, now) in
-            turns.into_iter().enumerate().filter(|(_, now)| (RAMP..ramp_end - HOUR_MS).contains(now))
-        {
+        for now in turns.into_iter().filter(|now| (begin..end).contains(now)) {
             let decision = decide(&config, &conversation, now);
-            let age_h = (now - conversation.began) as f64 / HOUR_MS as f64;
-            let chars = 200.0 + 40.0 * number as f64 + 60.0 * age_h + 400.0 * dice.fraction();
+            let step = steps.iter().rposition(|(at, _)| *at <= now).unwrap();
+            let chars = 200.0 + 60.0 * (now - began) as f64 / HOUR_MS as f64 + 100.0 * dice.fraction();
             version = decision.version;
-            for (sums, counts) in sums.iter_mut().zip([true, decision.compare]) {
+            for (sum, counts) in sums[step].iter_mut().zip([true, decision.compare]) {
                 if counts {
-                    *sums = (sums.0 + chars, sums.1 + 1.0);
+                    *sum = (sum.0 + chars, sum.1 + 1.0);
                 }
             }
         }
-        all[version].add(sums[0].0, sums[0].1);
-        compared[version].add(sums[1].0, sums[1].1);
+        for (means, sums) in means.iter_mut().zip(sums) {
+            for (means, (sum, count)) in means.iter_mut().zip(sums) {
+                means[version].add(sum, count);
+            }
+        }
     }
+    means
+}
+
+/// All steps together.
+fn pooled(means: Vec<[[Mean; 2]; 2]>) -> [[Mean; 2]; 2] {
+    let mut all: [[Mean; 2]; 2] = Default::default();
+    for means in means {
+        for (into, mean) in all.iter_mut().flatten().zip(means.into_iter().flatten()) {
+            mean.groups.iter().for_each(|&(sum, count)| into.add(sum, count));
+        }
+    }
+    all
+}
+
+/// During a ramp the canary has the younger conversations: over all requests it looks terse. What was drawn at the share
+/// in force is alike on both.
+#[test]
+fn only_what_is_compared_can_be_compared() {
+    let step =
+        |(step, percent): (usize, &u32)| (RAMP + HOUR_MS * step as UnixMs, vec![percent * PARTS_PER_PERCENT]);
+    let steps: Vec<_> = RAMP_PERCENT[..5].iter().enumerate().map(step).collect();
+    let [all, compared] = pooled(lengths(&steps, RAMP + 5 * HOUR_MS, 7));
     let (z_all, z_compared) = (z(&all[1], &all[0]), z(&compared[1], &compared[0]));
     println!(
         "mean length over all requests: {:.1} on v1, {:.1} on v2 (z {z_all:.1}); over compared ones: {:.1}, {:.1} (z {z_compared:.1})",
@@ -486,4 +512,22 @@ fn only_what_is_compared_can_be_compared() {
     assert!(compared.iter().all(|mean| mean.count > 10_000.0));
     assert!(z_all < -10.0, "the bias is there: {z_all}");
     assert!(z_compared.abs() < 3.0, "and gone where versions are compared: {z_compared}");
+}
+
+/// Conversations that began under a step grow older as it lasts. Where steps last differently long, each version's
+/// compared requests weigh them differently, by its shares: so what is compared are the requests of one step.
+#[test]
+fn steps_are_compared_one_by_one() {
+    let steps = [(RAMP, vec![50_000]), (RAMP + 6 * HOUR_MS, vec![500_000])];
+    let means = lengths(&steps, RAMP + 7 * HOUR_MS, 9);
+    for (at, [_, compared]) in means.iter().enumerate() {
+        let z = z(&compared[1], &compared[0]);
+        println!("step {at}: {:.1} on v1, {:.1} on v2 (z {z:.1})", compared[0].mean(), compared[1].mean());
+        assert!(compared.iter().all(|mean| mean.count > 2_000.0));
+        assert!(z.abs() < 3.0, "step {at}: {z}");
+    }
+    let [_, compared] = pooled(means);
+    let z = z(&compared[1], &compared[0]);
+    println!("together: {:.1} on v1, {:.1} on v2 (z {z:.1})", compared[0].mean(), compared[1].mean());
+    assert!(z < -10.0, "together they differ: {z}");
 }
