@@ -4,6 +4,7 @@ is. What the body says and what a header says name different versions, so that t
 import asyncio
 import gzip
 import json
+import random
 
 import pytest
 from harness import SUPPORTED
@@ -12,11 +13,13 @@ from harness.config import config, rollout
 from harness.envoy import http_manager
 from harness.http2 import post as post_http2
 from harness.memory import vm_bytes
+from harness.ramp import Ramp, bucket, now_ms, uuid7
 from harness.upstream import Framing, Reply
 
 KEYS = [{"body": "/metadata/conversation_id"}, {"body": "/user"}, {"header": "x-conversation-id"}]
 CONFIGURATION = config(rollout(split={"v2": 50}, key=KEYS))
 KB, MB = 1_000, 1_000_000
+HOUR_MS = 3_600_000
 EXCHANGE_S_MAX = 10
 # How long the first request of all may wait where its body does not come, and how often Envoy looks.
 WAIT_S, TICK_S = 2.0, 0.5
@@ -204,6 +207,45 @@ async def test_http2(envoy, servers, keys, trailers):
         assert (status, received.version, len(received.body)) == (200, version, len(body))
         assert received.body == body and answer
         servers[version].received.clear()
+
+
+async def test_the_default_keys(start_envoy, client_of, explain):
+    """A rollout that names no key finds what clients are known to send; and a user's id tells no time."""
+    untold = rollout(steps=Ramp([(now_ms() - HOUR_MS, 50)]).json())
+    del untold["key"]
+    envoy = await asyncio.to_thread(start_envoy, config(untold))
+    dice, years_ms = random.Random(7), 3 * 365 * 24 * HOUR_MS
+    client = client_of(envoy)
+
+    async def versions_of(keys, *placements):
+        for place in placements:
+            for key in keys:
+                headers = [(place, key)] if isinstance(place, bytes) else []
+                body = {"messages": []} | ({} if headers else place(key.decode()))
+                exchange = await client.send(request(headers=headers, body=json.dumps(body).encode()))
+                yield key, exchange.header(b"x-llm-version")
+
+    of_conversations = [
+        b"x-conversation-id",
+        b"x-claude-code-session-id",
+        lambda key: {"conversation": key},
+        lambda key: {"conversation": {"id": key}},
+        lambda key: {"prompt_cache_key": key, "user": "somebody"},
+        lambda key: {"metadata": {"conversation_id": key, "user_id": "somebody"}},
+        lambda key: {"metadata": {"session_id": key}},
+    ]
+    of_users = [b"x-user-id", lambda key: {"user": key}, lambda key: {"metadata": {"user_id": key}}]
+    plain = [b"plain-%d" % at for at in range(12)]
+    expected = await asyncio.to_thread(explain, config(rollout(split={"v2": 50})), plain)
+    assert set(expected.values()) == {b"v1", b"v2"}
+    seen = {pair async for pair in versions_of(plain, *of_conversations, *of_users)}
+    assert seen == set(expected.items())
+
+    of_old = [uuid7(now_ms() - dice.randrange(HOUR_MS * 2, years_ms), dice) for _ in range(20)]
+    assert {version async for _, version in versions_of(of_old, *of_conversations)} == {b"v1"}, "begun before the ramp"
+    by_place = {(key, b"v2" if bucket(b"chat", key) < 500_000 else b"v1") for key in of_old}
+    assert {pair async for pair in versions_of(of_old, *of_users)} == by_place
+    assert "requests go on without waiting" not in envoy.log()
 
 
 async def test_a_slow_upload_is_waited_for(envoy, servers, keys):
