@@ -79,10 +79,10 @@ class Recording:
         )
 
 
-def recordings():
-    """Every chat completions and completions recording in the order of the index."""
+def recordings(dialects=DIALECTS):
+    """Every recording of these dialects, or of all if that is None, in the order of the index."""
     with open(FOLDER / "INDEX.tsv", newline="") as index:
-        rows = [row for row in csv.DictReader(index, delimiter="\t") if row["dialect"] in DIALECTS]
+        rows = [row for row in csv.DictReader(index, delimiter="\t") if not dialects or row["dialect"] in dialects]
     return [
         Recording(
             file=row["file"],
