@@ -23,8 +23,13 @@ def rfc3339(ms):
 
 
 def bucket(salt, key):
-    """A key's place on the line, by a murmur3 that is not the filter's."""
-    data, h = salt + b":" + key, 0
+    """A key's place on the line."""
+    return murmur3(salt + b":" + key, 0) * PARTS >> 32
+
+
+def murmur3(data, seed):
+    """Of 32 bits, and not the filter's own."""
+    h = seed
 
     def scramble(block):
         block = block * 0xCC9E2D51 & _MASK
@@ -37,7 +42,7 @@ def bucket(salt, key):
     h ^= scramble(int.from_bytes(data[whole:], "little")) ^ len(data)
     h = (h ^ h >> 16) * 0x85EBCA6B & _MASK
     h = (h ^ h >> 13) * 0xC2B2AE35 & _MASK
-    return (h ^ h >> 16) * PARTS >> 32
+    return h ^ h >> 16
 
 
 def uuid7(ms, dice):
