@@ -29,6 +29,7 @@ class Framing(Enum):
     LENGTH = "content-length"
     CHUNKED = "chunked"
     OWN_HEADERS = "as the reply's headers say, true or not"
+    RAW = "the steps are all there is, the head included"
 
 
 class Ending(Enum):
@@ -54,6 +55,8 @@ class Reply:
         return b"".join(step for step in self.steps if isinstance(step, bytes))
 
     def head(self):
+        if self.framing is Framing.RAW:
+            return b""
         lines = [b"HTTP/1.1 %d Scripted" % self.status]
         if self.content_type is not None:
             lines.append(b"content-type: " + self.content_type.encode())
