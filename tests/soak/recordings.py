@@ -1,0 +1,120 @@
+"""What the model servers of the soak say, and what each answer must add to the statistics.
+
+The facts of whole answers are those of the corpus' index, where that is at hand, and else what `llm-canary replay`
+reads; of answers that break off, what it reads of their beginning. It reads each body at once and natively; the filter
+reads it in Envoy, as WebAssembly and in pieces."""
+
+import json
+import random
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from harness import STREAMS, corpus
+from harness.upstream import Framing, Reply, cut_at_random, events
+
+BODY_BYTES_MAX = 200_000
+CUTS = 4  # of each stream that is broken off
+PAUSE_S_MAX = 0.02
+PAUSED_PIECES_MAX = 30
+REPLAYS_AT_ONCE = 2
+MEDIA = {".sse": "text/event-stream", ".json": "application/json", ".ndjson": "application/x-ndjson"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A body, or the beginning of one, and its facts."""
+
+    name: str
+    body: bytes
+    status: int
+    content_type: str
+    is_stream: bool
+    facts: dict
+
+    def replies(self, dice):
+        """As servers write it: at once, by events, by events with pauses, or cut anywhere."""
+        pieces = events(self.body)
+        paused = tuple(step for piece in pieces for step in (piece, dice.random() * PAUSE_S_MAX))
+        ways = [(self.body,), pieces, cut_at_random(self.body, dice.random())]
+        if len(pieces) <= PAUSED_PIECES_MAX:
+            ways.append(paused)
+        for steps in ways:
+            framing = Framing.CHUNKED if self.is_stream or dice.random() < 0.5 else Framing.LENGTH
+            yield Reply(steps=steps, status=self.status, content_type=self.content_type, framing=framing)
+
+
+class Recordings:
+    def __init__(self, tool, count, dice):
+        self._tool = tool
+        found = _from_corpus() if (corpus.FOLDER / "INDEX.tsv").exists() else _from_repository()
+        found = [answer for answer in found if 0 < len(answer[0].body) <= BODY_BYTES_MAX]
+        # Evenly spaced over the index, which is sorted by dialect.
+        found = [found[at * len(found) // count] for at in range(count)] if count < len(found) else found
+        with ThreadPoolExecutor(REPLAYS_AT_ONCE) as pool:
+            read = list(pool.map(lambda answer: self._replay(answer[0]), found))
+            self.whole = [answer for answer, (_, index) in zip(read, found) if _agrees(answer.facts, index)]
+            self.read_otherwise = len(read) - len(self.whole)
+            streams = [answer for answer in self.whole if answer.is_stream and len(answer.body) > 2]
+            cuts = [_cut(answer, dice.randrange(1, len(answer.body))) for answer in streams for _ in range(CUTS)]
+            cuts = list(pool.map(self._replay, cuts))
+        # What is finished before its end counts as complete, whatever comes then; what an agent has heard enough of
+        # once its tool was called is another matter still.
+        self.cut = [cut for cut in cuts if cut.facts["outcome"] == "truncated" and not cut.facts["tool_calls"]]
+
+    def _replay(self, answer):
+        facts = self._read(answer)
+        with_phrases = self._read(answer, "--refusal-phrases")
+        kind = "structured" if facts["refusal"] else "phrase" if with_phrases["refusal"] else None
+        return Answer(**vars(answer) | {"facts": facts | {"refusal_kind": kind}})
+
+    def _read(self, answer, *options):
+        command = [self._tool, "replay", "--json", "--status", str(answer.status), *options]
+        command += ["--content-type", answer.content_type, "-"]
+        said = subprocess.run(command, input=answer.body, stdout=subprocess.PIPE, check=True)
+        return json.loads(said.stdout)
+
+
+def _from_corpus():
+    for recording in corpus.recordings(dialects=None):
+        if 200 <= recording.status < 600 and recording.status not in (204, 304):
+            answer = Answer(
+                name=recording.file,
+                body=recording.body,
+                status=recording.status,
+                content_type=recording.content_type,
+                is_stream=recording.is_stream,
+                facts={},
+            )
+            yield answer, recording
+
+
+def _from_repository():
+    for path in sorted(STREAMS.iterdir()):
+        if path.suffix in MEDIA:
+            yield Answer(path.name, path.read_bytes(), 200, MEDIA[path.suffix], path.suffix != ".json", {}), None
+
+
+def _cut(answer, at):
+    return Answer(**vars(answer) | {"name": f"{answer.name} up to {at}", "body": answer.body[:at]})
+
+
+def _agrees(facts, recording):
+    """Whether the index says the same, which it does of all but the few that say nothing to a strict reader."""
+    if recording is None:
+        return True
+    same = {
+        "text_chars": "text_chars",
+        "output_tokens": "output_tokens",
+        "input_tokens": "input_tokens",
+        "cached_input_tokens": "cached_tokens",
+        "reasoning_tokens": "reasoning_tokens",
+        "tool_calls": "tool_calls",
+    }
+    ends = [corpus.FINISHES[end] for end in recording.facts["finish_norm"].split("|") if end] or [None]
+    return (
+        all((facts[ours] or 0) == recording.number(theirs) for ours, theirs in same.items())
+        and facts["error"] == (recording.facts["error"] == "y")
+        and facts["refusal"] == (recording.facts["refusal"] == "y" or facts["finish"] == "content_filter")
+        and facts["finish"] in ends
+    )
