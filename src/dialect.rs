@@ -178,6 +178,9 @@ fn when_done_or_each_finished(seen: &Seen) -> Option<bool> {
 pub static COMMON: LazyLock<Table<Field>> =
     LazyLock::new(|| Table::compile([("error", Field::Error), ("type", Field::Kind)]));
 
+/// Between two pieces of this size it is looked whether the dialect is told.
+const DETECT_PIECE_BYTES: usize = 256;
+
 /// Tells the dialect from (the beginning of) a document.
 pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
     static MARKS: LazyLock<Table<Mark>> = LazyLock::new(|| {
@@ -190,8 +193,13 @@ pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
             (path, Mark { dialect, start })
         }))
     });
-    let mut found = Found(None);
-    Scanner::default().push(&MARKS, document, &mut found);
+    let (mut scanner, mut found) = (Scanner::default(), Found(None));
+    for piece in document.chunks(DETECT_PIECE_BYTES) {
+        scanner.push(&MARKS, piece, &mut found);
+        if found.0 == Some(0) {
+            break; // no other can win, and it is the usual one
+        }
+    }
     found.0.and_then(|dialect| DIALECTS.get(dialect)).copied()
 }
 
