@@ -1,0 +1,29 @@
+//! Tables of how fast llm-canary reads and decides on this machine; `bench/run.sh` prints them with those of V8.
+//!
+//! Only figures of one run can be compared: each cell is the best of rounds that are interleaved with those
+//! of the others in its row.
+
+mod deciding;
+mod reading;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+fn main() {
+    let corpus = std::env::args().nth(1).unwrap_or_else(|| "../../shared/corpus".into());
+    reading::print(Path::new(&corpus));
+    deciding::print();
+}
+
+/// The shortest time that each of these takes, of `rounds` in which they take turns.
+fn best_of(rounds: usize, contenders: &mut [&mut dyn FnMut()]) -> Vec<Duration> {
+    let mut best = vec![Duration::MAX; contenders.len()];
+    for _ in 0..rounds {
+        for (best, run) in best.iter_mut().zip(contenders.iter_mut()) {
+            let begun = Instant::now();
+            run();
+            *best = (*best).min(begun.elapsed());
+        }
+    }
+    best
+}
