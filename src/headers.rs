@@ -127,7 +127,8 @@ impl fmt::Display for HeaderNameError {
             Self::Host => f.write_str("cannot be read as a header; match it with \"match\": {\"hosts\": [...]}"),
             Self::Character(c) => write!(
                 f,
-                "is not a header name because of {c:?}; use letters, digits and '-', such as x-conversation-id"
+                "is not a header name because of '{}'; use letters, digits and '-', such as x-conversation-id",
+                c.escape_default()
             ),
             Self::Reserved => f.write_str(
                 "has a meaning of its own in HTTP or Envoy and cannot be set; use a name such as x-llm-version",

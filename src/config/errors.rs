@@ -43,11 +43,16 @@ impl Errors {
     }
 
     pub(super) fn push(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        if self.list.len() < ERRORS_MAX {
-            self.list.push(Error { path: path.into(), message: message.into() });
-        } else {
+        if self.is_full() {
             self.left_out = self.left_out.saturating_add(1);
+        } else {
+            self.list.push(Error { path: path.into(), message: message.into() });
         }
+    }
+
+    /// Whether further errors are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= ERRORS_MAX
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,36 +1,32 @@
 //! What a configuration may say of feedback.
 
-use super::reader::{Empty, Field, Reader, quoted};
+use super::json::Node;
+use super::reader::{Empty, Reader, quoted};
 use super::requests::path;
 use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
 
 const RATING: &str = "rating";
 const RATINGS: [&str; 3] = ["up", "down", "escalation"];
 
-pub(super) fn feedback(r: &mut Reader, field: &Field<'_>) -> Option<Feedback> {
-    let object = r.object(field, &["path", "rating", "up", "down", "escalation", "respond"])?;
+pub(super) fn feedback(r: &mut Reader<'_>, node: &Node) -> Option<Feedback> {
+    let object = r.object(node, &["path", "rating", "up", "down", "escalation", "respond"])?;
     let path = r
-        .required(&object, "path", "write the path that feedback is sent to, such as \"/v1/feedback\"")
-        .and_then(|field| path(r, &field));
+        .required(object, "path", "write the path that feedback is sent to, such as \"/v1/feedback\"")
+        .and_then(|node| path(r, node));
     let rating = match object.get("rating") {
-        Some(field) => r.pointer(&field),
+        Some(node) => r.pointer(node),
         None => Some(vec![RATING.to_owned()]),
     };
-    let mut known: Vec<(String, &str)> = Vec::new();
+    let mut known: Vec<(&str, &str)> = Vec::new();
     let [up, down, escalation] = RATINGS.map(|name| match object.get(name) {
-        Some(field) => values(r, &field, name, &mut known),
+        Some(node) => values(r, node, name, &mut known),
         None => Some(Vec::new()),
     });
     if !RATINGS.iter().any(|name| object.get(name).is_some()) {
-        r.error(
-            &object.path,
-            "counts nothing; write the values of at least one of \"up\", \"down\" and \"escalation\"",
-        );
+        let remedy = "write the values of at least one of \"up\", \"down\" and \"escalation\"";
+        r.error(object, format_args!("counts nothing; {remedy}"));
     }
-    let respond = match object.get("respond") {
-        Some(field) => r.bool(&field),
-        None => Some(true),
-    };
+    let respond = object.get("respond").map_or(Some(true), |node| r.bool(node));
     Some(Feedback {
         path: path?,
         rating: rating?,
@@ -43,30 +39,27 @@ pub(super) fn feedback(r: &mut Reader, field: &Field<'_>) -> Option<Feedback> {
 
 /// The values of one rating. `known` are those of the ratings before.
 fn values<'n>(
-    r: &mut Reader,
-    field: &Field<'_>,
+    r: &mut Reader<'_>,
+    node: &'n Node,
     name: &'n str,
-    known: &mut Vec<(String, &'n str)>,
+    known: &mut Vec<(&'n str, &'n str)>,
 ) -> Option<Vec<String>> {
-    let fields = r.list(field, FEEDBACK_VALUES_MAX)?;
-    if fields.is_empty() {
-        r.error(&field.path, "is empty; write at least one value, or leave it out");
-    }
-    let mut values = Vec::new();
-    for field in &fields {
-        let Some(value) = r.text(field, Empty::Refused) else { continue };
+    let items = r.filled_list(node, FEEDBACK_VALUES_MAX, "write at least one value, or leave it out")?;
+    r.each(items, |r, node| {
+        let value = r.text(node, Empty::Refused)?;
         if value.len() > FEEDBACK_VALUE_BYTES_MAX {
+            let found = value.len();
             let message =
-                format!("is {} bytes long, but at most {FEEDBACK_VALUE_BYTES_MAX} are compared", value.len());
-            r.error(&field.path, message);
+                format_args!("is {found} bytes long, but at most {FEEDBACK_VALUE_BYTES_MAX} are compared");
+            r.error(node, message);
         }
-        if let Some((_, earlier)) = known.iter().find(|(known, _)| known == value) {
-            r.error(&field.path, format!("{} is given in {} too; keep one", quoted(value), quoted(earlier)));
+        if let Some((_, earlier)) = known.iter().find(|(known, _)| *known == value) {
+            let (value, earlier) = (quoted(value), quoted(earlier));
+            r.error(node, format_args!("{value} is given in {earlier} too; keep one"));
         }
-        known.push((value.to_owned(), name));
-        values.push(value.to_owned());
-    }
-    (values.len() == fields.len()).then_some(values)
+        known.push((value, name));
+        Some(value.to_owned())
+    })
 }
 
 /// The earlier rollout that would get all feedback meant for this one.

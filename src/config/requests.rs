@@ -1,6 +1,7 @@
 //! What a configuration may say of a request: what it matches, and what it may ask for.
 
-use super::reader::{Empty, Field, Reader, member, quoted};
+use super::json::Node;
+use super::reader::{Empty, Reader, given, quoted};
 use super::sources::{checked_input_header, input_header};
 use super::versions::version_index;
 use super::{
@@ -8,59 +9,42 @@ use super::{
 };
 use crate::headers::HeaderName;
 
-pub(super) fn matcher(r: &mut Reader, field: &Field<'_>, removed: &[HeaderName]) -> Option<Match> {
-    let object = r.object(field, &["hosts", "path_prefix", "headers", "models"])?;
+/// Groups of digits of an IPv6 address.
+const IPV6_GROUPS: usize = 8;
+
+pub(super) fn matcher(r: &mut Reader<'_>, node: &Node) -> Option<Match> {
+    let object = r.object(node, &["hosts", "path_prefix", "headers", "models"])?;
     let hosts = match object.get("hosts") {
-        Some(field) => hosts(r, &field),
+        Some(node) => r
+            .filled_list(node, HOSTS_MAX, "name a host, or leave the field out to match every host")
+            .and_then(|items| r.each(items, host)),
         None => Some(Vec::new()),
     };
-    let path_prefix = match object.get("path_prefix") {
-        Some(field) => path(r, &field).map(Some),
-        None => Some(None),
-    };
+    let path_prefix = object.get("path_prefix").map(|node| path(r, node));
     let headers = match object.get("headers") {
-        Some(field) => headers(r, &field, |r, path, name| checked_input_header(r, path, name, removed)),
+        Some(node) => headers(r, node, checked_input_header),
         None => Some(Vec::new()),
     };
     let models = match object.get("models") {
-        Some(field) => models(r, &field),
+        Some(node) => r
+            .filled_list(node, MODELS_MAX, "name a model, or leave the field out to match every body")
+            .and_then(|items| r.each(items, Reader::filled_text)),
         None => Some(Vec::new()),
     };
-    Some(Match { hosts: hosts?, path_prefix: path_prefix?, headers: headers?, models: models? })
+    Some(Match { hosts: hosts?, path_prefix: given(path_prefix)?, headers: headers?, models: models? })
 }
 
-fn models(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
-    let fields = r.list(field, MODELS_MAX)?;
-    if fields.is_empty() {
-        r.error(&field.path, "is empty; name a model, or leave the field out to match every body");
-    }
-    let models: Vec<Option<String>> =
-        fields.iter().map(|field| r.text(field, Empty::Refused).map(str::to_owned)).collect();
-    models.into_iter().collect()
-}
-
-fn hosts(r: &mut Reader, field: &Field<'_>) -> Option<Vec<HostPattern>> {
-    let fields = r.list(field, HOSTS_MAX)?;
-    if fields.is_empty() {
-        r.error(&field.path, "is empty; name a host, or leave the field out to match every host");
-    }
-    let hosts: Vec<Option<HostPattern>> = fields.iter().map(|field| host(r, field)).collect();
-    hosts.into_iter().collect()
-}
-
-fn host(r: &mut Reader, field: &Field<'_>) -> Option<HostPattern> {
-    let written = r.text(field, Empty::Refused)?;
+fn host(r: &mut Reader<'_>, node: &Node) -> Option<HostPattern> {
+    let written = r.text(node, Empty::Refused)?;
     let host = written.to_ascii_lowercase();
     let is_name = |name: &str| {
-        !name.is_empty()
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.')
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
-    let is_ipv6 = |name: &str| {
-        let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        inner.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok())
-    };
-    if let Some(parent) = host.strip_prefix("*.").filter(|parent| is_name(parent)) {
-        return Some(HostPattern::Below(format!(".{parent}")));
+    if let Some(parent) = host.strip_prefix('*')
+        && let Some(name) = parent.strip_prefix('.')
+        && is_name(name)
+    {
+        return Some(HostPattern::Below(parent.to_owned()));
     }
     if is_name(&host) || is_ipv6(&host) {
         return Some(HostPattern::Exact(host));
@@ -70,13 +54,32 @@ fn host(r: &mut Reader, field: &Field<'_>) -> Option<HostPattern> {
     } else {
         "write \"llm.example.com\" or \"*.example.com\", without scheme, port or path"
     };
-    r.error(&field.path, format!("{} is not a host; {remedy}", quoted(written)));
+    r.error(node, format_args!("{} is not a host; {remedy}", quoted(written)));
     None
 }
 
+/// An IPv6 address in brackets (RFC 4291, section 2.2, but for an IPv4 address at its end).
+fn is_ipv6(host: &str) -> bool {
+    let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else { return false };
+    let is_group =
+        |group: &str| (1..=4).contains(&group.len()) && group.bytes().all(|b| b.is_ascii_hexdigit());
+    let groups = |part: &str| match part {
+        "" => Some(0),
+        part => part.split(':').all(is_group).then(|| part.split(':').count()),
+    };
+    let gap = address.as_bytes().windows(2).position(|pair| pair == b"::");
+    match gap.and_then(|at| address.split_at_checked(at)) {
+        None => groups(address) == Some(IPV6_GROUPS),
+        Some((before, after)) => {
+            let after = after.get(2..).and_then(groups);
+            groups(before).zip(after).is_some_and(|(a, b)| a.saturating_add(b) < IPV6_GROUPS)
+        }
+    }
+}
+
 /// A path or the beginning of one.
-pub(super) fn path(r: &mut Reader, field: &Field<'_>) -> Option<String> {
-    let prefix = r.text(field, Empty::Refused)?;
+pub(super) fn path(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let prefix = r.text(node, Empty::Refused)?;
     let remedy = if !prefix.starts_with('/') {
         "start it with '/'"
     } else if prefix.contains(['?', '#']) {
@@ -86,81 +89,83 @@ pub(super) fn path(r: &mut Reader, field: &Field<'_>) -> Option<String> {
     } else {
         return Some(prefix.to_owned());
     };
-    r.error(&field.path, format!("{} can never match; {remedy}", quoted(prefix)));
+    r.error(node, format_args!("{} can never match; {remedy}", quoted(prefix)));
     None
 }
 
 /// Headers, each once, with their values. `check` says what their names may be.
 pub(super) fn headers(
-    r: &mut Reader,
-    field: &Field<'_>,
-    check: impl Fn(&mut Reader, &str, &str) -> Option<HeaderName>,
+    r: &mut Reader<'_>,
+    node: &Node,
+    check: fn(&mut Reader<'_>, &Node, &str) -> Option<HeaderName>,
 ) -> Option<Vec<(HeaderName, String)>> {
-    let members = r.members(field)?;
-    if members.len() > HEADERS_MAX {
-        let message = format!("has {} headers, but at most {HEADERS_MAX} are allowed", members.len());
-        r.error(&field.path, message);
-        return None;
-    }
+    let members = r.members(node)?;
+    r.is_within(node, members.len(), HEADERS_MAX, "headers")?;
     let mut headers = Vec::new();
     for (i, (name, node)) in members.iter().enumerate() {
-        let field = Field { path: member(&field.path, name), node };
         // The same spelling twice has been noted already.
         let mut earlier = members.iter().take(i).map(|(earlier, _)| earlier);
         if let Some(other) = earlier.find(|other| *other != name && other.eq_ignore_ascii_case(name)) {
-            r.error(&field.path, format!("is the same header as {}; keep one", quoted(other)));
+            r.error(node, format_args!("is the same header as {}; keep one", quoted(other)));
         }
-        let header = check(r, &field.path, name);
-        headers.extend(header.zip(header_value(r, &field)));
+        let header = check(r, node, name);
+        headers.extend(header.zip(header_value(r, node)));
     }
     Some(headers)
 }
 
+fn is_control(c: char) -> bool {
+    c < ' ' || ('\x7f'..'\u{a0}').contains(&c)
+}
+
 /// A value that a header can have.
-fn header_value(r: &mut Reader, field: &Field<'_>) -> Option<String> {
-    let value = r.text(field, Empty::Refused)?;
-    if value.trim() != value || value.contains(char::is_control) {
-        let message = format!(
-            "{} is no header's value; these have no spaces around them and no control characters",
-            quoted(value)
-        );
-        r.error(&field.path, message);
+fn header_value(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let value = r.text(node, Empty::Refused)?;
+    if value.trim_ascii() != value || value.contains(is_control) {
+        let value = quoted(value);
+        let remedy = "these have no spaces around them and no control characters";
+        r.error(node, format_args!("{value} is no header's value; {remedy}"));
         return None;
     }
     Some(value.to_owned())
 }
 
-pub(super) fn overrides(
-    r: &mut Reader,
-    field: &Field<'_>,
-    names: &[&str],
-    removed: &[HeaderName],
-) -> Option<Vec<Override>> {
-    let fields = r.list(field, OVERRIDES_MAX)?;
-    let overrides: Vec<Option<Override>> =
-        fields.iter().map(|field| override_(r, field, names, removed)).collect();
-    overrides.into_iter().collect()
+pub(super) fn overrides(r: &mut Reader<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {
+    let items = r.list(node, OVERRIDES_MAX)?;
+    r.each(items, |r, node| override_(r, node, names))
 }
 
-fn override_(r: &mut Reader, field: &Field<'_>, names: &[&str], removed: &[HeaderName]) -> Option<Override> {
-    let object = r.object(field, &["header", "values", "version"])?;
+fn override_(r: &mut Reader<'_>, node: &Node, names: &[&str]) -> Option<Override> {
+    let object = r.object(node, &["header", "values", "version"])?;
     let header = r
-        .required(&object, "header", "write the header that asks for a version, such as \"x-llm-cohort\"")
-        .and_then(|field| input_header(r, &field, removed));
+        .required(object, "header", "write the header that asks for a version, such as \"x-llm-cohort\"")
+        .and_then(|node| input_header(r, node));
     let values = r
-        .required(&object, "values", "write the values that count, such as [\"staff\"]")
-        .and_then(|field| override_values(r, &field));
+        .required(object, "values", "write the values that count, such as [\"staff\"]")
+        .and_then(|node| {
+            r.filled_list(node, OVERRIDE_VALUES_MAX, "write at least one value, or remove the override")
+        })
+        .and_then(|items| r.each(items, header_value));
     let version = r
-        .required(&object, "version", "write the name of the version to route to")
-        .and_then(|field| version_index(r, &field, names));
+        .required(object, "version", "write the name of the version to route to")
+        .and_then(|node| version_index(r, node, names));
     Some(Override { header: header?, values: values?, version: version? })
 }
 
-fn override_values(r: &mut Reader, field: &Field<'_>) -> Option<Vec<String>> {
-    let fields = r.list(field, OVERRIDE_VALUES_MAX)?;
-    if fields.is_empty() {
-        r.error(&field.path, "is empty; write at least one value, or remove the override");
+#[cfg(test)]
+mod tests {
+    use super::is_ipv6;
+    use proptest::prelude::*;
+    use std::net::Ipv6Addr;
+
+    proptest! {
+        #[test]
+        fn agrees_on_ipv6(address in "[0-9a-f:]{0,20}|([0-9a-f]{0,5}:){0,8}[0-9a-f]{0,4}", bits: u128) {
+            let real = Ipv6Addr::from(bits);
+            for text in [address, real.to_string()].into_iter().filter(|text| !text.contains('.')) {
+                prop_assert_eq!(is_ipv6(&format!("[{text}]")), text.parse::<Ipv6Addr>().is_ok(), "{}", text);
+                prop_assert!(!is_ipv6(&text));
+            }
+        }
     }
-    let values: Vec<Option<String>> = fields.iter().map(|field| header_value(r, field)).collect();
-    values.into_iter().collect()
 }

@@ -1,62 +1,53 @@
 //! What a configuration may say of versions.
 
 use super::json::Node;
-use super::reader::{Empty, Field, Object, Reader, listed, member, nearest, quoted};
+use super::reader::{Empty, Reader, listed, nearest, quoted};
 use super::{NAME_CHARS_MAX, Rewrite, VERSIONS_MAX, Version, rewrite};
-use crate::headers::HeaderName;
 use crate::pin::Token;
 
 /// Words after which a dot makes Envoy's or Istio's own tag rules cut a label's value to pieces.
 const LABEL_WORDS: [&str; 4] = ["cache", "component", "tag", "wasm_filter"];
 
-pub(super) fn versions(
-    r: &mut Reader,
-    field: &Field<'_>,
-    rollout: Option<&str>,
-    removed: &[HeaderName],
-) -> Option<Vec<Version>> {
-    let fields = r.list(field, VERSIONS_MAX)?;
-    if fields.is_empty() {
-        r.error(&field.path, "is empty; a rollout needs at least its baseline");
-    }
+pub(super) fn versions(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -> Option<Vec<Version>> {
+    let items = r.filled_list(node, VERSIONS_MAX, "a rollout needs at least its baseline")?;
     let mut names: Vec<&str> = Vec::new();
-    let mut versions = Vec::new();
-    for field in &fields {
-        if let Some(name) = field.node.get("name").and_then(Node::as_str) {
-            if names.contains(&name) {
-                let path = member(&field.path, "name");
-                r.error(&path, format!("{} names an earlier version too; give each its own", quoted(name)));
-            }
-            names.push(name);
-        }
-        versions.push(version(r, field, rollout, removed));
-    }
-    versions.into_iter().collect()
+    r.each(items, |r, node| {
+        first_of_its_name(r, node, &mut names, "version");
+        version(r, node, rollout)
+    })
 }
 
-fn version(
-    r: &mut Reader,
-    field: &Field<'_>,
-    rollout: Option<&str>,
-    removed: &[HeaderName],
-) -> Option<Version> {
-    let object = r.object(field, &["name", "cluster", "stopped", "rewrite"])?;
+/// Notes a name that another has already.
+pub(super) fn first_of_its_name<'n>(
+    r: &mut Reader<'_>,
+    node: &'n Node,
+    names: &mut Vec<&'n str>,
+    what: &str,
+) {
+    let Some(field) = node.get("name") else { return };
+    let Some(name) = field.as_str() else { return };
+    if names.contains(&name) {
+        let name = quoted(name);
+        r.error(field, format_args!("{name} names an earlier {what} too; give each its own"));
+    }
+    names.push(name);
+}
+
+fn version(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -> Option<Version> {
+    let object = r.object(node, &["name", "cluster", "stopped", "rewrite"])?;
     let name = r
-        .required(&object, "name", "write a short name such as \"v1\"; it is a label of every metric")
-        .and_then(|field| version_name(r, &field));
+        .required(object, "name", "write a short name such as \"v1\"; it is a label of every metric")
+        .and_then(|node| version_name(r, node));
     let cluster = r
         .required(
-            &object,
+            object,
             "cluster",
             "write the Envoy cluster that serves this version (its name again where routes match the version header)",
         )
-        .and_then(|field| cluster(r, &field));
-    let stopped = match object.get("stopped") {
-        Some(field) => r.bool(&field),
-        None => Some(false),
-    };
+        .and_then(|node| cluster(r, node));
+    let stopped = object.get("stopped").map_or(Some(false), |node| r.bool(node));
     let rewrite = match object.get("rewrite") {
-        Some(field) => rewrite::rewrite(r, &field, removed),
+        Some(node) => rewrite::rewrite(r, node),
         None => Some(Rewrite::default()),
     };
     let (name, cluster) = (name?, cluster?);
@@ -64,63 +55,73 @@ fn version(
     Some(Version { name, cluster, stopped: stopped?, token, rewrite: rewrite? })
 }
 
-fn version_name(r: &mut Reader, field: &Field<'_>) -> Option<String> {
-    let name = r.string(field)?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_' || c == '-';
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(allowed) {
-        let message = format!(
-            "{} is not a version name; use 1 to {NAME_CHARS_MAX} letters, digits, '.', '_' and '-'",
-            quoted(name)
-        );
-        r.error(&field.path, message);
+fn version_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let name = r.string(node)?;
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(allowed) {
+        let name = quoted(name);
+        let remedy = "letters, digits, '.', '_' and '-'";
+        r.error(node, format_args!("{name} is not a version name; use 1 to {NAME_CHARS_MAX} {remedy}"));
         return None;
     }
-    let cut = LABEL_WORDS.iter().find(|word| name.contains(&format!("{word}.")));
-    if let Some(word) = cut {
-        let message = format!(
+    let is_cut = |before: &str| LABEL_WORDS.iter().copied().find(|word| before.ends_with(word));
+    let mut dots = name.bytes().enumerate().filter(|(_, byte)| *byte == b'.');
+    if let Some((before, word)) = dots.find_map(|(at, _)| {
+        let before = name.get(..at)?;
+        Some((before, is_cut(before)?))
+    }) {
+        let after = name.get(before.len().saturating_add(1)..).unwrap_or_default();
+        let remedy = format!("{before}-{after}");
+        let message = format_args!(
             "{} would be taken apart in metrics, where \"{word}.\" has a meaning of its own; write {}",
             quoted(name),
-            quoted(&name.replace(&format!("{word}."), &format!("{word}-")))
+            quoted(&remedy)
         );
-        r.error(&field.path, message);
+        r.error(node, message);
         return None;
     }
     Some(name.to_owned())
 }
 
-fn cluster(r: &mut Reader, field: &Field<'_>) -> Option<String> {
-    let cluster = r.text(field, Empty::Refused)?;
+fn cluster(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+    let cluster = r.text(node, Empty::Refused)?;
     if !cluster.bytes().all(|b| b.is_ascii_graphic()) {
-        let message = format!("{} cannot be sent as a header; use ASCII without spaces", quoted(cluster));
-        r.error(&field.path, message);
+        let cluster = quoted(cluster);
+        r.error(node, format_args!("{cluster} cannot be sent as a header; use ASCII without spaces"));
         return None;
     }
     Some(cluster.to_owned())
 }
 
 /// The names in `versions` as they were written; empty where there is none.
-pub(super) fn version_names<'a>(rollout: &Object<'a>) -> Vec<&'a str> {
-    let Some(field) = rollout.get("versions") else { return Vec::new() };
-    let name = |version: &'a Node| version.get("name").and_then(Node::as_str).unwrap_or_default();
-    field.node.items().iter().take(VERSIONS_MAX).map(name).collect()
+pub(super) fn version_names(rollout: &Node) -> Vec<&str> {
+    let versions = rollout.get("versions").map(Node::items).unwrap_or_default();
+    let name = |version| Node::get(version, "name").and_then(Node::as_str).unwrap_or_default();
+    versions.iter().take(VERSIONS_MAX).map(name).collect()
 }
 
 /// The version a field names.
-pub(super) fn version_index(r: &mut Reader, field: &Field<'_>, names: &[&str]) -> Option<usize> {
-    let name = r.string(field)?;
-    find_version(r, &field.path, name, names)
+pub(super) fn version_index(r: &mut Reader<'_>, node: &Node, names: &[&str]) -> Option<usize> {
+    let name = r.string(node)?;
+    find_version(r, node, name, names)
 }
 
-pub(super) fn find_version(r: &mut Reader, path: &str, name: &str, names: &[&str]) -> Option<usize> {
+pub(super) fn find_version(r: &mut Reader<'_>, node: &Node, name: &str, names: &[&str]) -> Option<usize> {
     let found = names.iter().position(|known| *known == name && !known.is_empty());
     // Where no version has a name, that is the error; what names one need not say so again.
     let named: Vec<&str> = names.iter().copied().filter(|known| !known.is_empty()).collect();
     if found.is_none() && !named.is_empty() {
-        let remedy = match nearest(name, &named) {
-            Some(nearest) => format!("did you mean {nearest}?"),
-            None => format!("the versions are {}", listed(&named)),
-        };
-        r.error(path, format!("there is no version {}; {remedy}", quoted(name)));
+        let name_quoted = quoted(name);
+        match nearest(name, &named) {
+            Some(nearest) => {
+                let nearest = quoted(nearest);
+                r.error(node, format_args!("there is no version {name_quoted}; did you mean {nearest}?"));
+            }
+            None => {
+                let known = listed(&named);
+                r.error(node, format_args!("there is no version {name_quoted}; the versions are {known}"));
+            }
+        }
     }
     found
 }
