@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import shutil
+import time
 
 from harness import NEWEST, OLDEST, REPOSITORY
 from harness.config import config, rollout
@@ -13,9 +14,9 @@ from harness.ramp import Conversation, Population, Ramp, bucket, now_ms
 from harness.upstream import whole
 
 PERCENT = [1, 5, 25, 50, 25, 100]
-STEP_S = 1.6
+STEP_S = 2.0
 # A step must reach every Envoy before it takes effect.
-AHEAD_S = 1.0
+AHEAD_S = 2.0
 TURNS = 4
 TIMED, UNTIMED = 2000, 100
 RESPONSE = b'{"id":"resp_0123456789","object":"response","status":"completed","model":"m","output":[]}'
@@ -87,9 +88,9 @@ async def test_a_ramp_on_three_envoys(start_envoy, servers, replies):
     ramp = Ramp([(begin_ms + int(1000 * (AHEAD_S + STEP_S * at)), percent) for at, percent in enumerate(PERCENT)])
     written = [await asyncio.to_thread(write, envoys, Ramp(ramp.steps[: at + 1])) for at in range(len(PERCENT))]
 
-    async def write_steps():
+    def write_steps():
         for (at, _), files in zip(ramp.steps, written):
-            await asyncio.sleep(at / 1000 - AHEAD_S - now_ms() / 1000)
+            time.sleep(max(0, at / 1000 - AHEAD_S - now_ms() / 1000))
             for envoy, file in zip(envoys, files):
                 envoy.rename(file)
             assert now_ms() < at - 1000 * AHEAD_S / 2, "this machine is too slow for what is expected below"
@@ -104,7 +105,10 @@ async def test_a_ramp_on_three_envoys(start_envoy, servers, replies):
         population.put_in(envoys[index])
 
     await asyncio.sleep((begin_ms - now_ms()) / 1000)
-    await asyncio.gather(population.run(everyone), write_steps(), restart(2))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(population.run(everyone))
+        group.create_task(asyncio.to_thread(write_steps))
+        group.create_task(restart(2))
     population.close()
     turns = [turn for conversation in everyone for turn in conversation.turns]
     assert {turn.status for turn in turns} == {200} and len(turns) == TURNS * len(everyone)

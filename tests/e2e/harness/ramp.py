@@ -130,7 +130,9 @@ class Population:
 
     async def run(self, conversations):
         began = time.monotonic()
-        await asyncio.gather(*(self._converse(conversation, began) for conversation in conversations))
+        async with asyncio.TaskGroup() as group:
+            for conversation in conversations:
+                group.create_task(self._converse(conversation, began))
 
     async def _converse(self, conversation, began):
         await asyncio.sleep(began + conversation.begins_s - time.monotonic())
