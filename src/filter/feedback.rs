@@ -28,8 +28,10 @@ enum State {
     Held(usize),
     /// It goes on, and its body is read as it passes.
     Passing,
-    /// It has been counted and, if it waited, answered.
-    Over,
+    /// It goes on, and its body has been read as far as any is.
+    Passed,
+    /// It has been answered.
+    Answered,
 }
 
 impl Rating {
@@ -62,7 +64,7 @@ impl Rating {
             State::Waiting(_) => (0, true),
             State::Held(read) => (read, true),
             State::Passing => (0, false),
-            State::Over => return Action::Continue,
+            State::Passed | State::Answered => return Action::Continue,
         };
         if waits {
             root.waits.has_come();
@@ -79,7 +81,7 @@ impl Rating {
         if let (Ok(rating), route::Feedback::On(decision)) = (found, &self.about) {
             root.count_rating(decision, rating);
         }
-        self.state = State::Over;
+        self.state = State::Passed;
         match found {
             _ if !waits => Action::Continue,
             Ok(_) => self.answer(204, ""),
@@ -105,7 +107,7 @@ impl Rating {
 
     /// Whether it has been answered.
     pub(super) fn is_answered(&self) -> bool {
-        matches!(self.state, State::Over)
+        matches!(self.state, State::Answered)
     }
 
     /// The version that serves the conversation.
@@ -117,9 +119,10 @@ impl Rating {
     }
 
     fn answer(&mut self, status: u32, text: &str) -> Action {
-        self.state = State::Over;
         // If the host refuses to answer, the version's own answer is better than none.
-        if host::send_response(status, DETAILS, text) { Action::Pause } else { Action::Continue }
+        let is_answered = host::send_response(status, DETAILS, text);
+        self.state = if is_answered { State::Answered } else { State::Passed };
+        if is_answered { Action::Pause } else { Action::Continue }
     }
 }
 

@@ -305,6 +305,18 @@ fn feedback_may_be_passed_on() {
 }
 
 #[test]
+fn feedback_that_is_passed_on_goes_on_however_long_it_is() {
+    let mut envoy = Envoy::with(&CONFIG.replace("[\"human\"]", "[\"human\"], \"respond\": false"));
+    let body = [b"{\"rating\":\"up\",\"text\":\"", &[b'x'; 200_000][..], b"\"}"].concat();
+    let id = rate(&mut envoy, "c", &body.chunks(50_000).collect::<Vec<_>>());
+    assert!(!id.is_paused(), "it waits for ever");
+    assert_eq!(id.upstream_body(), body);
+    id.respond("201", &[], true).end();
+    // Longer than any that is read, it counts for nothing.
+    assert_eq!(envoy.sum("llm_feedback_total", ""), 0);
+}
+
+#[test]
 fn where_no_body_comes_to_one_that_waits_feedback_is_passed_on_after_a_while() {
     let mut envoy = Envoy::with(CONFIG);
     let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
