@@ -106,6 +106,7 @@ impl Turn {
 impl Sink<Field> for Seen {
     fn value(&mut self, field: Field, value: Value<'_>) {
         match (field, value) {
+            _ if self.is_whole => {} // what follows the document is none of it
             (_, Value::Close | Value::Scalar(b"null")) => {}
             (Field::History, _) => self.has_history = true,
             (Field::Role, Value::Short(role)) => {

@@ -125,3 +125,16 @@ proptest! {
         prop_assert_eq!(turn.is_first(), is_first(&bytes));
     }
 }
+
+#[test]
+fn what_follows_the_document_is_none_of_it() {
+    for body in [
+        r#"{"messages":[{"role":"user"}]},{"messages":[{"role":"assistant"}]}"#,
+        r#"{"prompt":"x"}{"messages":[{"role":"user"}]}"#,
+    ] {
+        let mut cut = Turn::default();
+        body.as_bytes().chunks(1).for_each(|byte| cut.push(byte));
+        assert_eq!(is_first(body.as_bytes()), cut.is_first(), "{body}");
+        assert_eq!(cut.is_first(), body.contains("assistant"), "{body}");
+    }
+}
