@@ -5,6 +5,7 @@
 #
 #   format    cargo fmt, and shellcheck on the scripts
 #   lints     clippy on the whole workspace, warnings denied
+#   supply    licences, sources, duplicates and advisories of every dependency, by cargo-deny
 #   native    cargo test: the pure modules, and the whole filter on a fake host
 #   docs      cargo doc, warnings denied
 #   scripts   build.sh, scripts/parts.sh and demo.sh, which is run, stopped and interrupted
@@ -24,7 +25,7 @@ cd "$root" || exit 1
 # shellcheck source=scripts/parts.sh
 source scripts/parts.sh
 
-sections=(format lints native docs scripts envoy istio e2e servers)
+sections=(format lints supply native docs scripts envoy istio e2e servers)
 
 section_format() {
   local python shellcheck scripts
@@ -36,6 +37,21 @@ section_format() {
 }
 
 section_lints() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
+
+# The advisories are on GitHub: where that cannot be reached, the rest is checked all the same.
+section_supply() {
+  local deny manifest what=(licenses sources bans)
+  deny=$(parts_cargo_deny)
+  if timeout 60 "$deny" fetch db 2>/dev/null; then
+    what+=(advisories)
+  else
+    say "NOT CHECKED: advisories, because RustSec's database cannot be reached from here"
+  fi
+  for manifest in {.,fuzz,bench}/Cargo.toml; do
+    [[ -e $manifest ]] || continue
+    "$deny" --offline --locked --workspace --manifest-path "$manifest" --config deny.toml check "${what[@]}"
+  done
+}
 
 section_native() { cargo test --workspace --locked; }
 

