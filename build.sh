@@ -2,8 +2,8 @@
 # Usage: ./build.sh [--help]
 #
 # Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm. The last line on
-# stdout is its path, from the repository's root, and its size: `target/llm_canary.wasm N bytes`.
-# Words go to stderr.
+# stdout is its path, from the repository's root, and its size: `target/llm_canary.wasm N bytes`. The
+# line before it is its SHA-256, as sha256sum writes it. Words go to stderr.
 #
 # LLM_CANARY_WASM_TOOLCHAIN chooses how to come by a compiler for that target:
 #   auto       the first of these that works (default)
@@ -63,4 +63,5 @@ CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo rustc --lib --release --locked \
 module=target/llm_canary.wasm
 cp "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new"
 mv "$module.new" "$module"
+sha256sum "$module"
 printf '%s %s bytes\n' "$module" "$(($(wc -c <"$module")))"

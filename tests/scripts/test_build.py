@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
@@ -31,6 +32,7 @@ def module_of(folder, built):
     module = (folder / said[1]).read_bytes()
     assert len(module) == int(said[2])
     assert module.startswith(WASM_MAGIC)
+    assert built.stdout.splitlines()[-2] == f"{hashlib.sha256(module).hexdigest()}  {said[1]}"
     return module
 
 
@@ -67,15 +69,27 @@ def test_says_what_to_do_where_no_way_is_open(tmp_path):
         assert line in built.stderr
 
 
-def test_link_time_optimisation_is_on(checkout):
-    """And two builds in different folders, whose paths hold spaces, are the same bytes."""
+def other_home(folder):
+    """A home and a cargo home elsewhere, with the crates that are here already."""
+    cargo = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+    (folder / "cargo" / "registry").mkdir(parents=True)
+    for path in [*cargo.glob("config*"), *cargo.glob("registry/*")]:
+        (folder / "cargo" / path.relative_to(cargo)).symlink_to(path)
+    rustup = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
+    return {"HOME": str(folder), "CARGO_HOME": str(folder / "cargo"), "RUSTUP_HOME": rustup}
+
+
+def test_link_time_optimisation_is_on(checkout, tmp_path):
+    """And two builds in different folders, whose paths hold spaces, with different homes, are the same bytes."""
     first, second = checkout("one copy"), checkout("another copy, elsewhere")
     built = build(first, CARGO_TERM_VERBOSE="true")
     module = module_of(first, built)
     [last] = [line for line in built.stderr.splitlines() if "--crate-name llm_canary " in line]
     assert "--crate-type cdylib" in last and " -C lto " in last, last
     assert_no_path_of_this_machine(module, first)
-    assert hashlib.sha256(module).digest() == hashlib.sha256(module_of(second, build(second))).digest()
+    again = module_of(second, build(second, **other_home(tmp_path / "another home")))
+    assert_no_path_of_this_machine(again, tmp_path)
+    assert hashlib.sha256(module).digest() == hashlib.sha256(again).digest()
 
 
 @pytest.mark.parametrize("way", ["rustup", "debian"])
