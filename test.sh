@@ -7,6 +7,7 @@
 #   lints     clippy on the whole workspace, warnings denied
 #   supply    licences, sources, duplicates and advisories of every dependency, by cargo-deny
 #   native    cargo test: the pure modules, and the whole filter on a fake host
+#   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
 #   docs      cargo doc, warnings denied
 #   scripts   build.sh, scripts/parts.sh and demo.sh, which is run, stopped and interrupted
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
@@ -25,11 +26,12 @@ cd "$root" || exit 1
 # shellcheck source=scripts/parts.sh
 source scripts/parts.sh
 
-sections=(format lints supply native docs scripts envoy istio e2e servers)
+sections=(format lints supply native fuzz docs scripts envoy istio e2e servers)
 
 section_format() {
   local python shellcheck scripts
   cargo fmt --all --check
+  cargo fmt --manifest-path fuzz/Cargo.toml --check
   python=$(parts_python)
   shellcheck=$(dirname "$python")/shellcheck
   mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
@@ -52,6 +54,8 @@ section_supply() {
     "$deny" --offline --locked --workspace --manifest-path "$manifest" --config deny.toml check "${what[@]}"
   done
 }
+
+section_fuzz() { FUZZ_MAX_LEN=1000 fuzz/run.sh all 4; }
 
 section_native() { cargo test --workspace --locked; }
 

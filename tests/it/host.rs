@@ -77,6 +77,7 @@ struct Host {
     configuration: Vec<u8>,
     exchanges: HashMap<u32, Exchange>,
     metrics: Vec<(String, Vec<u64>)>,
+    metric_ids: HashMap<String, usize>,
     logs: Vec<String>,
     calls: usize,
     /// Whether the body of a request that waits is handed over: `allow_on_headers_stop_iteration`.
@@ -363,11 +364,12 @@ unsafe extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, name_len: 
     let name = unsafe { text(name, name_len) };
     let defined = call(|host| {
         assert_eq!(host.phase, Phase::Configure, "metrics are defined at configuration: {name}");
-        let known = host.metrics.iter().position(|(n, _)| *n == name);
-        Ok(known.unwrap_or_else(|| {
-            host.metrics.push((name, Vec::new()));
-            host.metrics.len() - 1
-        }))
+        let next = host.metrics.len();
+        let id = *host.metric_ids.entry(name).or_insert_with_key(|name| {
+            host.metrics.push((name.clone(), Vec::new()));
+            next
+        });
+        Ok(id)
     });
     match defined {
         // SAFETY: the filter passes a valid place for the answer.
@@ -428,7 +430,8 @@ impl Envoy {
 
     /// Loads a configuration, as Envoy does: into a new root context, which replaces the old one if it is good.
     pub(crate) fn configure(&mut self, configuration: &[u8]) -> bool {
-        let root = self.root + 1;
+        let root = self.next;
+        self.next += 1;
         with(|host| host.configuration = configuration.to_vec());
         filter::proxy_on_context_create(root, 0);
         let size = configuration.len();
@@ -506,6 +509,16 @@ impl Envoy {
         let action = callback(Phase::RequestHeaders, id, call);
         with(|host| host.exchanges.get_mut(&id).unwrap().is_paused = action != 0);
         Id(id)
+    }
+
+    /// It stops, and all is gone but the names of metrics, which would only be defined anew.
+    pub(crate) fn stop(self) {
+        filter::proxy_on_delete(self.root);
+        with(|host| {
+            let Host { mut metrics, metric_ids, .. } = std::mem::take(host);
+            metrics.iter_mut().for_each(|(_, values)| values.clear());
+            *host = Host { metrics, metric_ids, ..Host::default() };
+        });
     }
 
     /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name.
@@ -690,5 +703,15 @@ impl Id {
     pub(crate) fn end(self) {
         callback(Phase::Log, self.0, || filter::proxy_on_log(self.0));
         filter::proxy_on_delete(self.0);
+    }
+    /// Calls back for it, as no host does once it has ended; how many calls the filter makes then.
+    pub(crate) fn haunt(self) -> usize {
+        let before = with(|host| host.calls);
+        filter::proxy_on_request_headers(self.0, 0, 0);
+        filter::proxy_on_request_body(self.0, 1, 1);
+        filter::proxy_on_response_headers(self.0, 0, 0);
+        filter::proxy_on_response_body(self.0, 1, 1);
+        filter::proxy_on_log(self.0);
+        with(|host| host.calls) - before
     }
 }

@@ -12,6 +12,7 @@ mod config;
 mod corpus;
 mod docs;
 mod filter;
+mod fuzz;
 mod hold;
 mod host;
 mod marks;

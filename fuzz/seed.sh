@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Usage: fuzz/seed.sh [--help]
+#
+# Writes the seeds of each fuzz target to target/fuzz/seeds/TARGET: configurations and streams of tests/data, recorded
+# responses where they are at hand (../shared/corpus), and a few bodies, keys and ids.
+set -euo pipefail
+shopt -s nullglob
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+    exit
+    ;;
+esac
+seeds=target/fuzz/seeds
+corpus=../shared/corpus
+# A recording longer than this slows every run more than it shows.
+SEED_BYTES_MAX=8000
+
+# What is behind a response, read from its end on: content type, status, coding, end, phrases, and how it is cut.
+readonly STREAM='\0\1\3\1\0\0\0\0' WHOLE='\0\1\3\1\0\0\0\1' LINES='\0\1\3\1\0\0\0\2' BINARY='\0\1\3\1\0\0\0\3'
+
+# responses CHOICES FILE...: seeds of the target response, with choices behind them.
+responses() {
+  local choices=$1 file files name
+  shift
+  mapfile -t files < <((($#)) && find "$@" -size "-$((SEED_BYTES_MAX + 1))c")
+  for file in "${files[@]}"; do
+    name=${file%/*}
+    { cat "$file" && printf '%b' "$choices"; } >"$seeds/response/${name##*/}-${file##*/}"
+  done
+}
+
+rm -rf "$seeds"
+mkdir -p "$seeds"/{config,response,request,keys,steps,filter}
+cp tests/data/configs/*.json "$seeds/config"
+responses "$STREAM" tests/data/streams/*.sse "$corpus"/*/*.sse
+responses "$WHOLE" tests/data/streams/*.json "$corpus"/*/*.json
+responses "$LINES" tests/data/streams/*.ndjson "$corpus"/*/*.ndjson
+responses "$BINARY" "$corpus"/*/*.bin
+
+number=0
+while IFS= read -r body; do
+  number=$((number + 1))
+  printf '%s\1\2\3' "$body" >"$seeds/request/$number"
+done <<'EOF'
+{"model":"large","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"}],"stream":true}
+{"stream_options":null,"stream":true,"messages":[{"role":"user","content":[{"type":"text","text":"\u00e9\ud83d\ude00"}]}]}
+{"stream":true,"stream_options":{"include_usage":false},"model":"a\"b"}
+{"stream":true,"stream_options":{},"prompt":"x"}
+{"previous_response_id":"resp_0123456789-llm-1a2b3c4d","input":[{"role":"user","content":"x"}]}
+{"conversation":{"id":"conv_1-llm-1a2b3c4d"},"input":"hi","metadata":{"a/b~c":["k"],"session_id":7}}
+{"id":"resp_1","object":"response","previous_response_id":"resp_0","conversation":{"id":"conv_1"},"output":[]}
+{"user says":{"rating":"up"},"user":"u"}
+data: {"type":"response.created","response":{"id":"resp_1","conversation":{"id":"c"}}}
+data: {"choices":[],"usage":{"completion_tokens":5}}
+EOF
+number=0
+for text in id=abc '/v1?id=a%20b+c#d' 2026-11-23T09:00:00.5+01:00 1700000000000 \
+  01890a5d-ac96-774b-bcce-b302099a8057 01HZYX0000ABCDEFGHJKMNPQRS conv_01h455vb4pex5vsknk084sn02q \
+  resp_1-llm-1a2b3c4d '/v1/responses/resp_1-llm-1a2b3c4d/cancel'; do
+  number=$((number + 1))
+  printf '%s' "$text" >"$seeds/keys/$number"
+done

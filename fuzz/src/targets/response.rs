@@ -1,0 +1,60 @@
+//! Any bytes as any response: what is seen of them is the same however they are cut, and never more than there is.
+
+use llm_canary::observe::{End, Head, Observation, Observer};
+
+use super::input::{Cuts, Input};
+
+const TYPES: [&str; 8] = [
+    "text/event-stream",
+    "application/json",
+    "application/x-ndjson",
+    "application/vnd.amazon.eventstream",
+    "text/plain",
+    "",
+    "text/event-stream; charset=utf-8",
+    "image/png",
+];
+const ENDS: [End; 4] = [End::Complete, End::ClientAbort, End::UpstreamReset, End::LocalReply];
+const STATUSES: [u16; 8] = [200, 200, 200, 200, 200, 503, 404, 0];
+const ENCODINGS: [&str; 8] = ["", "", "", "", "", "", "identity", "gzip"];
+
+struct Case<'b> {
+    head: Head<'b>,
+    end: End,
+    detects_phrases: bool,
+    body: &'b [u8],
+}
+
+impl<'b> Case<'b> {
+    fn observed<'p>(&self, pieces: impl IntoIterator<Item = &'p [u8]>) -> Observation {
+        let mut observer = Observer::new(self.head, 0, 0);
+        if self.detects_phrases {
+            observer.detect_refusal_phrases();
+        }
+        pieces.into_iter().for_each(|piece| observer.push(0, piece));
+        let mut seen = observer.finish(self.end, 0);
+        // Two deltas in one piece came at one moment, and no gap was seen.
+        seen.timing.longest_gap_us = None;
+        seen
+    }
+}
+
+/// The body, then as the last bytes: how it is cut, and what its head says.
+pub(crate) fn response(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let content_type = input.pick(&TYPES).as_bytes();
+    let status = input.pick(&STATUSES);
+    let content_encoding = input.pick(&ENCODINGS).as_bytes();
+    let end = input.pick(&ENDS);
+    let detects_phrases = input.flag();
+    let cuts = Cuts::of(&mut input);
+    let head = Head { status, content_type, content_encoding };
+    let case = Case { head, end, detects_phrases, body: input.rest() };
+
+    let whole = case.observed([case.body]);
+    assert_eq!(case.observed(cuts.pieces(case.body)), whole, "cut, it shows something else than whole");
+    let length = case.body.len() as u64;
+    assert!(whole.text_chars.unwrap_or(0) <= length, "{whole:?}");
+    assert!(whole.tool_calls <= length && whole.events.unwrap_or(0) <= length, "{whole:?}");
+    assert!(whole.model.as_ref().is_none_or(|model| model.len() <= case.body.len()), "{whole:?}");
+}

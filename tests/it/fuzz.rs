@@ -1,0 +1,155 @@
+//! The fuzz targets without a fuzzer: over every past finding, over what is at hand in the repository, and over a
+//! few thousand inputs that are the same each time.
+
+#[path = "../../fuzz/src/targets/mod.rs"]
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+use targets::{TARGETS, Target};
+
+/// Mutations of each seed, and inputs out of nothing.
+const MUTATIONS: u64 = 60;
+const RANDOM_INPUTS: u64 = 400;
+/// A longer seed is cut: these runs are for breadth.
+const SEED_BYTES_MAX: usize = 4000;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(folder: PathBuf) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+    files.sort();
+    files
+}
+
+fn target(name: &str) -> Target {
+    TARGETS.iter().find(|(other, _)| *other == name).unwrap().1
+}
+
+/// Numbers that are the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.next() as usize % end.max(1)
+    }
+}
+
+fn mutated(seed: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..1 + random.below(8) {
+        let (at, to) = (random.below(bytes.len()), random.below(bytes.len()));
+        match random.below(5) {
+            0 if at < bytes.len() => bytes[at] = random.next() as u8,
+            1 => bytes.insert(at, b"{}[]\",:\\\n d0"[random.below(12)]),
+            2 => drop(bytes.drain(at.min(to)..at.max(to))),
+            3 => bytes.extend_from_within(at.min(to)..at.max(to)),
+            _ => bytes.push(random.next() as u8),
+        }
+    }
+    bytes
+}
+
+fn play(name: &str, seeds: &[Vec<u8>]) {
+    let target = target(name);
+    let mut random = Random(7);
+    for seed in seeds {
+        target(seed);
+        for _ in 0..MUTATIONS {
+            target(&mutated(seed, &mut random));
+        }
+    }
+    for _ in 0..RANDOM_INPUTS {
+        let length = random.below(1200);
+        let bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+        target(&bytes);
+    }
+}
+
+/// The files of a folder of the repository, each with these bytes behind it.
+fn seeds(folder: &str, ends: &str, choices: &[u8]) -> Vec<Vec<u8>> {
+    let files = files(root().join(folder));
+    let seeds: Vec<_> = files
+        .iter()
+        .filter(|path| path.to_string_lossy().ends_with(ends))
+        .map(|path| std::fs::read(path).unwrap())
+        .map(|bytes| [&bytes[..bytes.len().min(SEED_BYTES_MAX)], choices].concat())
+        .collect();
+    assert!(!seeds.is_empty(), "no {ends} in {folder}");
+    seeds
+}
+
+/// A finding of a fuzzer is fixed for good: `fuzz/regressions/TARGET/` holds the input.
+#[test]
+fn past_findings_stay_fixed() {
+    for (name, target) in TARGETS {
+        for path in files(root().join("fuzz/regressions").join(name)) {
+            println!("{}", path.display()); // shown where it fails
+            target(&std::fs::read(&path).unwrap());
+        }
+    }
+    for entry in std::fs::read_dir(root().join("fuzz/regressions")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(
+            name == "README.md" || TARGETS.iter().any(|(other, _)| *other == name),
+            "no target is called {name}"
+        );
+    }
+}
+
+#[test]
+fn every_target_has_its_binary() {
+    let names = files(root().join("fuzz/fuzz_targets"));
+    let names: Vec<_> = names.iter().map(|path| path.file_stem().unwrap().to_string_lossy()).collect();
+    let mut targets = TARGETS.map(|(name, _)| name);
+    targets.sort_unstable();
+    assert_eq!(names, targets);
+}
+
+#[test]
+fn configurations_are_refused_or_whole() {
+    play("config", &seeds("tests/data/configs", ".json", b""));
+}
+
+#[test]
+fn responses_are_read_alike_however_they_are_cut() {
+    play("response", &seeds("tests/data/streams", ".sse", b"\0\x01\x03\x01\0\0\0\0"));
+    play("response", &seeds("tests/data/streams", ".json", b"\0\x01\x03\x01\0\0\0\x01"));
+    play("response", &seeds("tests/data/streams", ".ndjson", b"\0\x01\x03\x01\0\0\0\x02"));
+}
+
+#[test]
+fn bodies_are_read_and_edited_alike_however_they_are_cut() {
+    let bodies: [&[u8]; 4] = [
+        b"{\"model\":\"large\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":true}\x01\x02\x03",
+        b"{\"stream\":true,\"stream_options\":{\"include_usage\":null}, \"user\": \"\\u00e9\"}\x01\x02\x02",
+        b"{\"previous_response_id\":\"resp_1-llm-1a2b3c4d\",\"metadata\":{\"a/b~c\":[\"k\"]}}\x01\x02\0",
+        b"{\"id\":\"resp_1\",\"conversation\":{\"id\":\"conv_1\"}}\x01\x02\x01",
+    ];
+    play("request", &bodies.map(<[u8]>::to_vec));
+    play("request", &seeds("tests/data/streams", "responses-stream.sse", b"\x01\x02\x03"));
+}
+
+#[test]
+fn keys_and_ids_are_read_back() {
+    play("keys", &[b"id=abc; 2026-11-23T09:00:00Z".to_vec(), b"resp_1-llm-1a2b3c4d".to_vec()]);
+}
+
+#[test]
+fn steps_equal_a_line_dealt_cell_by_cell() {
+    play("steps", &[]);
+}
+
+#[test]
+fn the_whole_filter_bears_any_order_of_callbacks() {
+    play("filter", &[]);
+}
