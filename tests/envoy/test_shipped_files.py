@@ -1,6 +1,7 @@
 """The bootstrap and the watched file, started as their comments say, on the oldest and the newest supported Envoy."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -10,6 +11,8 @@ import yaml
 from model_server import ask
 
 ECDS = "envoy/ecds/llm-canary.yaml"
+# The token of v2 of the rollout chat, the same everywhere.
+PIN_V2 = "99a9f206"
 
 
 def versions_of(port, conversations, **headers):
@@ -141,6 +144,25 @@ def test_without_the_filter_the_fallback_route_serves(newest_envoy, checkout, se
     assert len(servers["v2"].received) == (0 if strip else 1)
     if strip:
         assert not [headers for _, headers in servers["v1"].received if "x-llm-version" in headers]
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_what_clients_choose_by_is_stripped(newest_envoy, checkout, strip):
+    if strip:
+        checkout.switch_on("strip")
+    pins = '"pin": { "header": "x-llm-pin" }, "started_at": { "header": "x-conversation-started-at" }, "keyless"'
+    steps = '{ "at": "2020-01-01T00:00:00Z", "percent": { "v2": 100 } }, { "at": "2026-01-01T00:00:00Z", "percent": {} }'
+    text = (checkout.folder / ECDS).read_text()
+    text = re.sub(r'("steps": \[)[^\]]*\]', lambda match: f"{match[1]} {steps} ]", text.replace('"keyless"', pins))
+    checkout.write(ECDS, text)
+    checkout.start(newest_envoy)
+    for choice in [{"x-llm-cohort": "staff"}, {"x-llm-pin": PIN_V2}, {"x-conversation-started-at": "2020-06-01T00:00:00Z"}]:
+        assert versions_of(checkout.port, 5, **choice) == ["v1" if strip else "v2"] * 5, choice
+
+
+def test_the_admin_interface_is_not_open(repository):
+    bootstrap = yaml.safe_load((repository / "envoy/envoy.yaml").read_text())
+    assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
 def unread(checkout):

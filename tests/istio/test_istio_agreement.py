@@ -228,7 +228,9 @@ def test_what_the_filter_sets_is_stripped():
     (early,) = patch["patch"]["value"]["typed_config"]["early_header_mutation_extensions"]
     removed = {mutation["remove"] for mutation in early["typed_config"]["mutations"]}
     config = plugin_config(plugin("gateway", "WasmPlugin"))
-    assert removed == {config.get("version_header", "x-llm-version"), config.get("cluster_header", "x-llm-cluster")}
+    ours = {config.get("version_header", "x-llm-version"), config.get("cluster_header", "x-llm-cluster")}
+    cohorts = {override["header"] for rollout in config["rollouts"] for override in rollout.get("overrides", [])}
+    assert removed == ours | cohorts | {"x-llm-cohort", "x-llm-pin", "x-conversation-started-at"}
 
 
 def test_the_access_log_uses_the_format_that_the_mesh_defines():

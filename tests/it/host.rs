@@ -569,6 +569,11 @@ impl Id {
         with(|host| host.exchanges[&self.0].filter_state.get(name).cloned())
     }
 
+    /// All of its filter state, which the access log may show.
+    pub(crate) fn filter_states(self) -> BTreeMap<String, String> {
+        with(|host| host.exchanges[&self.0].filter_state.clone())
+    }
+
     /// Pieces of the request's body come in, and its end.
     pub(crate) fn post<'p>(self, pieces: impl IntoIterator<Item = &'p [u8]>) -> Id {
         pieces.into_iter().for_each(|piece| self.post_piece(piece, false));
