@@ -16,6 +16,7 @@ mod rules;
 mod sources;
 mod steps;
 mod versions;
+mod words;
 
 pub use decimal::Decimal;
 pub use errors::{ERRORS_MAX, Error, Errors};

@@ -55,8 +55,9 @@ impl Errors {
         self.list.len() >= ERRORS_MAX
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
+    /// How many there are, with those that are only counted.
+    pub(super) fn count(&self) -> usize {
+        self.list.len().saturating_add(self.left_out)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a configuration may say of feedback.
 
 use super::json::Node;
-use super::reader::{Empty, Reader, quoted};
+use super::reader::{Empty, Reader};
 use super::requests::path;
+use super::words::quoted;
 use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
 
 const RATING: &str = "rating";
@@ -18,23 +19,16 @@ pub(super) fn feedback(r: &mut Reader<'_>, node: &Node) -> Option<Feedback> {
         None => Some(vec![RATING.to_owned()]),
     };
     let mut known: Vec<(&str, &str)> = Vec::new();
-    let [up, down, escalation] = RATINGS.map(|name| match object.get(name) {
-        Some(node) => values(r, node, name, &mut known),
-        None => Some(Vec::new()),
+    let [up, down, escalation] = RATINGS.map(|name| {
+        let values = object.get(name).and_then(|node| values(r, node, name, &mut known));
+        values.unwrap_or_default()
     });
     if !RATINGS.iter().any(|name| object.get(name).is_some()) {
         let remedy = "write the values of at least one of \"up\", \"down\" and \"escalation\"";
         r.error(object, format_args!("counts nothing; {remedy}"));
     }
     let respond = object.get("respond").map_or(Some(true), |node| r.bool(node));
-    Some(Feedback {
-        path: path?,
-        rating: rating?,
-        up: up?,
-        down: down?,
-        escalation: escalation?,
-        respond: respond?,
-    })
+    Some(Feedback { path: path?, rating: rating?, up, down, escalation, respond: respond? })
 }
 
 /// The values of one rating. `known` are those of the ratings before.

@@ -1,8 +1,9 @@
 //! What a configuration may say of pins.
 
 use super::json::Node;
-use super::reader::{Reader, given, quoted};
+use super::reader::Reader;
 use super::sources::cookie_name;
+use super::words::quoted;
 use super::{PIN_AGE_S, PIN_AGE_S_MAX, Pin, PinCookie};
 use crate::headers::HeaderName;
 
@@ -24,8 +25,8 @@ pub(super) fn pin(r: &mut Reader<'_>, node: &Node) -> Option<Pin> {
         r.error(object, format_args!("pins nothing; {remedy}"));
     }
     let max_age_s = max_age_s?;
-    let cookie = given(cookie)?.map(|name| PinCookie { name, max_age_s });
-    Some(Pin { cookie, header: given(header)?, response_id: response_id? })
+    let cookie = cookie.flatten().map(|name| PinCookie { name, max_age_s });
+    Some(Pin { cookie, header: header.flatten(), response_id: response_id? })
 }
 
 /// A header the filter sets beside its own.

@@ -6,18 +6,13 @@
 use super::decimal::Decimal;
 use super::errors::Errors;
 use super::json::Node;
+use super::words::{listed, nearest, push_member, quoted};
 use super::{POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
 use crate::headers::HeaderName;
 use std::fmt::{self, Write};
 
-/// Longest piece of a configuration repeated in an error.
-const QUOTE_CHARS_MAX: usize = 60;
 /// Fields of one object; no two of ours are near it, and each is compared with all before it.
 const MEMBERS_MAX: usize = 256;
-/// Names longer than this are not taken for a misspelling of anything.
-const MISSPELLED_BYTES_MAX: usize = 64;
-/// A field is taken for a misspelling of another up to this many edits apart.
-const MISSPELLED_EDITS_MAX: usize = 2;
 
 /// Whether a text may be empty.
 #[derive(Clone, Copy, PartialEq)]
@@ -39,6 +34,11 @@ impl<'t> Reader<'t> {
     pub(super) fn new(root: &'t Node) -> Self {
         let pointers = POINTERS.into_iter().filter_map(pointer_keys).collect();
         Self { root, errors: Errors::default(), pointers, removed: Vec::new() }
+    }
+
+    /// Whether no error has been noted since there were so many.
+    pub(super) fn is_right_since(&self, count: usize) -> bool {
+        self.errors.count() == count
     }
 
     pub(super) fn error(&mut self, at: &Node, message: fmt::Arguments<'_>) {
@@ -251,14 +251,6 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// What a field says that may be left out: `None` where it is wrong, `Some(None)` where it is not there.
-pub(super) fn given<T>(field: Option<Option<T>>) -> Option<Option<T>> {
-    match field {
-        Some(value) => value.map(Some),
-        None => Some(None),
-    }
-}
-
 /// A step on the way to a node.
 enum Part<'a> {
     Member(&'a str),
@@ -302,163 +294,9 @@ fn unescaped(key: &str) -> String {
     plain
 }
 
-/// Adds an object's member to its path.
-fn push_member(path: &mut String, name: &str) {
-    let is_plain = (1..=QUOTE_CHARS_MAX).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if is_plain {
-        path.push_str(if path.is_empty() { "" } else { "." });
-        path.push_str(name);
-    } else {
-        // Writing to a string does not fail.
-        _ = write!(path, "[{}]", quoted(name));
-    }
-}
-
-/// A piece of the configuration in quotes, safe to print and not too long.
-pub(super) fn quoted(text: &str) -> Quoted<'_> {
-    Quoted { text, mark: "\"" }
-}
-
-/// The same without quotes.
-pub(super) fn plain(text: &str) -> Quoted<'_> {
-    Quoted { text, mark: "" }
-}
-
-/// What these two give.
-#[derive(Clone, Copy)]
-pub(super) struct Quoted<'a> {
-    text: &'a str,
-    mark: &'static str,
-}
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut chars = self.text.chars();
-        f.write_str(self.mark)?;
-        for c in chars.by_ref().take(QUOTE_CHARS_MAX) {
-            if !is_unsafe(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) }?;
-        }
-        f.write_str(self.mark)?;
-        f.write_str(if chars.as_str().is_empty() { "" } else { "..." })
-    }
-}
-
-/// Whether a character could be taken for the end of a quote, or does something else than be seen.
-fn is_unsafe(c: char) -> bool {
-    matches!(
-        c,
-        '"' | '\\'
-            | '\0'..='\x1f'
-            | '\x7f'..='\u{9f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{e000}'..='\u{f8ff}'
-            | '\u{e0000}'..
-    )
-}
-
-/// `a, b and c`, each as it is written in JSON.
-pub(super) fn listed(names: &[&str]) -> String {
-    let mut list = String::from(if names.is_empty() { "none" } else { "" });
-    for (i, name) in names.iter().enumerate() {
-        let is_last = i.saturating_add(1) == names.len();
-        let between = if i == 0 {
-            ""
-        } else if is_last {
-            " and "
-        } else {
-            ", "
-        };
-        // Writing to a string does not fail.
-        _ = write!(list, "{between}{}", quoted(name));
-    }
-    list
-}
-
-/// The name that was probably meant.
-pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let (edits, nearest) = known.iter().map(|known| (edits(name, known), *known)).min_by_key(|(n, _)| *n)?;
-    // Two edits turn any two-letter name into any other.
-    let few = edits <= MISSPELLED_EDITS_MAX && edits < name.chars().count().min(nearest.len());
-    few.then_some(nearest)
-}
-
-/// Levenshtein's distance in bytes, without regard to case; the same letters in another order are one edit. Very
-/// long names are not compared.
-fn edits(a: &str, b: &str) -> usize {
-    if a.len().max(b.len()) > MISSPELLED_BYTES_MAX {
-        return usize::MAX;
-    }
-    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let count = |bytes: &[u8], byte: u8| bytes.iter().filter(|other| **other == byte).count();
-    if a != b && a.len() == b.len() && a.iter().all(|&byte| count(a, byte) == count(b, byte)) {
-        return 1;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut left = i.saturating_add(1);
-        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
-        for (above, y) in row.iter_mut().skip(1).zip(b) {
-            let replaced = diagonal.saturating_add(usize::from(x != y));
-            left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
-            diagonal = std::mem::replace(above, left);
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{edits, listed, nearest, pointer_keys, push_member, quoted};
-
-    #[test]
-    fn distances() {
-        for (a, b, expect) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("kitten", "sitting", 3),
-            ("Split", "split", 0),
-            ("split", "spilt", 1),
-            ("split", "salt", 2),
-        ] {
-            assert_eq!(edits(a, b), expect, "{a} {b}");
-            assert_eq!(edits(b, a), expect, "{b} {a}");
-        }
-    }
-
-    #[test]
-    fn suggestions() {
-        let known = ["name", "salt", "key", "v1"];
-        assert_eq!(nearest("nmae", &known), Some("name"));
-        assert_eq!(nearest("keys", &known), Some("key"));
-        assert_eq!(nearest("v2", &known), Some("v1"));
-        assert_eq!(nearest("x", &known), None);
-        assert_eq!(nearest("something else", &known), None);
-        assert_eq!(nearest(&"x".repeat(1 << 20), &known), None);
-    }
-
-    #[test]
-    fn words() {
-        assert_eq!(listed(&["a", "b", "c"]), "\"a\", \"b\" and \"c\"");
-        let member = |path: &str, name: &str| {
-            let mut path = path.to_owned();
-            push_member(&mut path, name);
-            path
-        };
-        assert_eq!(member("rollouts[0]", "salt"), "rollouts[0].salt");
-        assert_eq!(member("", "salt"), "salt");
-        assert_eq!(member("split", "v1.2"), "split[\"v1.2\"]");
-        assert_eq!(member("", &"x".repeat(1000)).len(), 67, "a path stays short");
-        let quoted = |text: &str| quoted(text).to_string();
-        assert_eq!(quoted("a\nb"), "\"a\\nb\"");
-        assert_eq!(quoted("\"it's\" \\ \u{7f}\u{202e}"), r#""\"it's\" \\ \u{7f}\u{202e}""#);
-        assert_eq!(quoted(&"é".repeat(60)), format!("\"{}\"", "é".repeat(60)));
-        assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"...", "é".repeat(60)));
-    }
+    use super::pointer_keys;
 
     #[test]
     fn pointers() {

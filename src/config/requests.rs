@@ -1,9 +1,10 @@
 //! What a configuration may say of a request: what it matches, and what it may ask for.
 
 use super::json::Node;
-use super::reader::{Empty, Reader, given, quoted};
+use super::reader::{Empty, Reader};
 use super::sources::{checked_input_header, input_header};
 use super::versions::version_index;
+use super::words::quoted;
 use super::{
     HEADERS_MAX, HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override,
 };
@@ -14,24 +15,26 @@ const IPV6_GROUPS: usize = 8;
 
 pub(super) fn matcher(r: &mut Reader<'_>, node: &Node) -> Option<Match> {
     let object = r.object(node, &["hosts", "path_prefix", "headers", "models"])?;
-    let hosts = match object.get("hosts") {
-        Some(node) => r
-            .filled_list(node, HOSTS_MAX, "name a host, or leave the field out to match every host")
-            .and_then(|items| r.each(items, host)),
-        None => Some(Vec::new()),
-    };
-    let path_prefix = object.get("path_prefix").map(|node| path(r, node));
-    let headers = match object.get("headers") {
-        Some(node) => headers(r, node, checked_input_header),
-        None => Some(Vec::new()),
-    };
-    let models = match object.get("models") {
-        Some(node) => r
-            .filled_list(node, MODELS_MAX, "name a model, or leave the field out to match every body")
-            .and_then(|items| r.each(items, Reader::filled_text)),
-        None => Some(Vec::new()),
-    };
-    Some(Match { hosts: hosts?, path_prefix: given(path_prefix)?, headers: headers?, models: models? })
+    let hosts = object
+        .get("hosts")
+        .and_then(|node| {
+            r.filled_list(node, HOSTS_MAX, "name a host, or leave the field out to match every host")
+        })
+        .and_then(|items| r.each(items, host));
+    let path_prefix = object.get("path_prefix").and_then(|node| path(r, node));
+    let headers = object.get("headers").and_then(|node| headers(r, node, checked_input_header));
+    let models = object
+        .get("models")
+        .and_then(|node| {
+            r.filled_list(node, MODELS_MAX, "name a model, or leave the field out to match every body")
+        })
+        .and_then(|items| r.each(items, Reader::filled_text));
+    Some(Match {
+        hosts: hosts.unwrap_or_default(),
+        path_prefix,
+        headers: headers.unwrap_or_default(),
+        models: models.unwrap_or_default(),
+    })
 }
 
 fn host(r: &mut Reader<'_>, node: &Node) -> Option<HostPattern> {

@@ -3,23 +3,17 @@
 use super::Rewrite;
 use super::json::Node;
 use super::pin::output_header;
-use super::reader::{Empty, Reader, given, quoted};
+use super::reader::{Empty, Reader};
 use super::requests::{headers, path};
+use super::words::quoted;
 
 pub(super) fn rewrite(r: &mut Reader<'_>, node: &Node) -> Option<Rewrite> {
     let object = r.object(node, &["host", "path_prefix", "model", "headers"])?;
-    let host = object.get("host").map(|node| host(r, node));
-    let path_prefix = object.get("path_prefix").map(|node| path_prefix(r, node));
-    let model = object.get("model").map(|node| r.filled_text(node));
-    let headers = match object.get("headers") {
-        Some(node) => headers(r, node, output_header),
-        None => Some(Vec::new()),
-    };
     Some(Rewrite {
-        host: given(host)?,
-        path_prefix: given(path_prefix)?,
-        model: given(model)?,
-        headers: headers?,
+        host: object.get("host").and_then(|node| host(r, node)),
+        path_prefix: object.get("path_prefix").and_then(|node| path_prefix(r, node)),
+        model: object.get("model").and_then(|node| r.filled_text(node)),
+        headers: object.get("headers").and_then(|node| headers(r, node, output_header)).unwrap_or_default(),
     })
 }
 

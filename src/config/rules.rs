@@ -2,10 +2,11 @@
 
 use super::errors::Errors;
 use super::json::Node;
-use super::reader::{Empty, Reader, given, quoted};
+use super::reader::{Empty, Reader};
+use super::words::quoted;
 use super::{
-    Config, Keyless, Match, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, pin,
-    requests, sources, steps, versions,
+    Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, pin, requests,
+    sources, steps, versions,
 };
 use crate::headers::HeaderName;
 
@@ -16,7 +17,7 @@ pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
     let mut reader = Reader::new(tree);
     let config = read_config(&mut reader, tree);
     match config {
-        Some(config) if reader.errors.is_empty() => Ok(config),
+        Some(config) if reader.is_right_since(0) => Ok(config),
         _ => Err(reader.errors),
     }
 }
@@ -114,14 +115,12 @@ fn rollout(r: &mut Reader<'_>, node: &Node) -> Option<Rollout> {
         "usage",
         "refusal_phrases",
     ];
+    let errors = r.errors.count();
     let object = r.object(node, &known)?;
     let name = r
         .required(object, "name", "write a short name such as \"chat\"; it is a label of every metric")
         .and_then(|node| rollout_name(r, node));
-    let matcher = match object.get("match") {
-        Some(node) => requests::matcher(r, node),
-        None => Some(Match::default()),
-    };
+    let matcher = object.get("match").and_then(|node| requests::matcher(r, node));
     let salt = match object.get("salt") {
         Some(node) => r.text(node, Empty::Allowed),
         None => name,
@@ -131,7 +130,7 @@ fn rollout(r: &mut Reader<'_>, node: &Node) -> Option<Rollout> {
         None => Some(sources::default_keys(r)),
     };
     let is_random = object.get("keyless").map_or(Some(false), |node| r.is_second(node, "baseline", "random"));
-    let started_at = object.get("started_at").map(|node| sources::started_at(r, node));
+    let started_at = object.get("started_at").and_then(|node| sources::started_at(r, node));
     let versions = r
         .required(object, "versions", "write a list such as [{\"name\": \"v1\", \"cluster\": \"llm-v1\"}]")
         .and_then(|node| versions::versions(r, node, name));
@@ -148,28 +147,31 @@ fn rollout(r: &mut Reader<'_>, node: &Node) -> Option<Rollout> {
         r.error_below(object, "baseline", message);
     }
     let steps = steps::steps(r, object, &names, baseline);
-    let overrides = match object.get("overrides") {
-        Some(node) => requests::overrides(r, node, &names),
-        None => Some(Vec::new()),
-    };
-    let pin = object.get("pin").map(|node| pin::pin(r, node));
-    let feedback = object.get("feedback").map(|node| feedback::feedback(r, node));
+    let overrides = object.get("overrides").and_then(|node| requests::overrides(r, node, &names));
+    let pin = object.get("pin").and_then(|node| pin::pin(r, node));
+    let feedback = object.get("feedback").and_then(|node| feedback::feedback(r, node));
     let is_asked = object.get("usage").map_or(Some(false), |node| r.is_second(node, "as_is", "request"));
     let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| r.bool(node));
+    // From here on what is absent may be so.
+    if !r.is_right_since(errors) {
+        return None;
+    }
+    let keyless = if is_random? { Keyless::Random } else { Keyless::Baseline };
+    let usage = if is_asked? { Usage::Request } else { Usage::AsIs };
     Some(Rollout {
         name: name?.to_owned(),
-        matcher: matcher?,
+        matcher: matcher.unwrap_or_default(),
         salt: salt?.as_bytes().to_vec(),
-        keys: keys?,
-        keyless: if is_random? { Keyless::Random } else { Keyless::Baseline },
-        started_at: given(started_at)?,
+        keys: keys.unwrap_or_default(),
+        keyless,
+        started_at,
         baseline: baseline?,
-        versions: versions?,
+        versions: versions.unwrap_or_default(),
         steps: steps?,
-        overrides: overrides?,
-        pin: given(pin)?.unwrap_or_default(),
-        feedback: given(feedback)?,
-        usage: if is_asked? { Usage::Request } else { Usage::AsIs },
+        overrides: overrides.unwrap_or_default(),
+        pin: pin.unwrap_or_default(),
+        feedback,
+        usage,
         refusal_phrases: refusal_phrases?,
     })
 }

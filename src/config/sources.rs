@@ -1,7 +1,8 @@
 //! Where a configuration may look for something in a request: a key, or when a conversation began.
 
 use super::json::Node;
-use super::reader::{Empty, Reader, listed, pointer_keys, quoted};
+use super::reader::{Empty, Reader, pointer_keys};
+use super::words::{listed, quoted};
 use super::{
     DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, KEYS_MAX, KeySource, Kind,
     METADATA_DEPTH_MAX, Source,

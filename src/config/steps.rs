@@ -2,8 +2,9 @@
 
 use super::STEPS_MAX;
 use super::json::Node;
-use super::reader::{Reader, plain, quoted};
+use super::reader::Reader;
 use super::versions::find_version;
+use super::words::{plain, quoted};
 use crate::bucket::PARTS;
 use crate::moment::{UnixMs, parse_rfc3339};
 use crate::split::{Share, Split, percent};

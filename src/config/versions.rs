@@ -1,8 +1,9 @@
 //! What a configuration may say of versions.
 
 use super::json::Node;
-use super::reader::{Empty, Reader, listed, nearest, quoted};
-use super::{NAME_CHARS_MAX, Rewrite, VERSIONS_MAX, Version, rewrite};
+use super::reader::{Empty, Reader};
+use super::words::{listed, nearest, quoted};
+use super::{NAME_CHARS_MAX, VERSIONS_MAX, Version, rewrite};
 use crate::pin::Token;
 
 /// Words after which a dot makes Envoy's or Istio's own tag rules cut a label's value to pieces.
@@ -46,13 +47,9 @@ fn version(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -> Option<Ver
         )
         .and_then(|node| cluster(r, node));
     let stopped = object.get("stopped").map_or(Some(false), |node| r.bool(node));
-    let rewrite = match object.get("rewrite") {
-        Some(node) => rewrite::rewrite(r, node),
-        None => Some(Rewrite::default()),
-    };
-    let (name, cluster) = (name?, cluster?);
-    let token = Token::of(rollout?, &name);
-    Some(Version { name, cluster, stopped: stopped?, token, rewrite: rewrite? })
+    let rewrite = object.get("rewrite").and_then(|node| rewrite::rewrite(r, node)).unwrap_or_default();
+    let (name, stopped) = (name?, stopped?);
+    Some(Version { cluster: cluster?, stopped, token: Token::of(rollout?, &name), name, rewrite })
 }
 
 fn version_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {

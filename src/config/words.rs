@@ -1,0 +1,169 @@
+//! The words of errors: names and quotes that are safe to print, and what was probably meant.
+
+use std::fmt::{self, Write};
+
+/// Longest piece of a configuration repeated in an error.
+const QUOTE_CHARS_MAX: usize = 60;
+/// Names longer than this are not taken for a misspelling of anything.
+const MISSPELLED_BYTES_MAX: usize = 64;
+/// A field is taken for a misspelling of another up to this many edits apart.
+const MISSPELLED_EDITS_MAX: usize = 2;
+
+/// Adds an object's member to its path.
+pub(super) fn push_member(path: &mut String, name: &str) {
+    let is_plain = (1..=QUOTE_CHARS_MAX).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_plain {
+        path.push_str(if path.is_empty() { "" } else { "." });
+        path.push_str(name);
+    } else {
+        // Writing to a string does not fail.
+        _ = write!(path, "[{}]", quoted(name));
+    }
+}
+
+/// A piece of the configuration in quotes, safe to print and not too long.
+pub(super) fn quoted(text: &str) -> Quoted<'_> {
+    Quoted { text, mark: "\"" }
+}
+
+/// The same without quotes.
+pub(super) fn plain(text: &str) -> Quoted<'_> {
+    Quoted { text, mark: "" }
+}
+
+/// What these two give.
+#[derive(Clone, Copy)]
+pub(super) struct Quoted<'a> {
+    text: &'a str,
+    mark: &'static str,
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chars = self.text.chars();
+        f.write_str(self.mark)?;
+        for c in chars.by_ref().take(QUOTE_CHARS_MAX) {
+            if !is_unsafe(c) { f.write_char(c) } else { write!(f, "{}", c.escape_default()) }?;
+        }
+        f.write_str(self.mark)?;
+        f.write_str(if chars.as_str().is_empty() { "" } else { "..." })
+    }
+}
+
+/// Whether a character could be taken for the end of a quote, or does something else than be seen.
+fn is_unsafe(c: char) -> bool {
+    matches!(
+        c,
+        '"' | '\\'
+            | '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{e0000}'..
+    )
+}
+
+/// `a, b and c`, each as it is written in JSON.
+pub(super) fn listed(names: &[&str]) -> String {
+    let mut list = String::from(if names.is_empty() { "none" } else { "" });
+    for (i, name) in names.iter().enumerate() {
+        let is_last = i.saturating_add(1) == names.len();
+        let between = if i == 0 {
+            ""
+        } else if is_last {
+            " and "
+        } else {
+            ", "
+        };
+        // Writing to a string does not fail.
+        _ = write!(list, "{between}{}", quoted(name));
+    }
+    list
+}
+
+/// The name that was probably meant.
+pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let (edits, nearest) = known.iter().map(|known| (edits(name, known), *known)).min_by_key(|(n, _)| *n)?;
+    // Two edits turn any two-letter name into any other.
+    let few = edits <= MISSPELLED_EDITS_MAX && edits < name.chars().count().min(nearest.len());
+    few.then_some(nearest)
+}
+
+/// Levenshtein's distance in bytes, without regard to case; the same letters in another order are one edit. Very
+/// long names are not compared.
+fn edits(a: &str, b: &str) -> usize {
+    if a.len().max(b.len()) > MISSPELLED_BYTES_MAX {
+        return usize::MAX;
+    }
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let count = |bytes: &[u8], byte: u8| bytes.iter().filter(|other| **other == byte).count();
+    if a != b && a.len() == b.len() && a.iter().all(|&byte| count(a, byte) == count(b, byte)) {
+        return 1;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut left = i.saturating_add(1);
+        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
+        for (above, y) in row.iter_mut().skip(1).zip(b) {
+            let replaced = diagonal.saturating_add(usize::from(x != y));
+            left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
+            diagonal = std::mem::replace(above, left);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{edits, listed, nearest, push_member, quoted};
+
+    #[test]
+    fn distances() {
+        for (a, b, expect) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("Split", "split", 0),
+            ("split", "spilt", 1),
+            ("split", "salt", 2),
+        ] {
+            assert_eq!(edits(a, b), expect, "{a} {b}");
+            assert_eq!(edits(b, a), expect, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn suggestions() {
+        let known = ["name", "salt", "key", "v1"];
+        assert_eq!(nearest("nmae", &known), Some("name"));
+        assert_eq!(nearest("keys", &known), Some("key"));
+        assert_eq!(nearest("v2", &known), Some("v1"));
+        assert_eq!(nearest("x", &known), None);
+        assert_eq!(nearest("something else", &known), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), &known), None);
+    }
+
+    #[test]
+    fn words() {
+        assert_eq!(listed(&["a", "b", "c"]), "\"a\", \"b\" and \"c\"");
+        let member = |path: &str, name: &str| {
+            let mut path = path.to_owned();
+            push_member(&mut path, name);
+            path
+        };
+        assert_eq!(member("rollouts[0]", "salt"), "rollouts[0].salt");
+        assert_eq!(member("", "salt"), "salt");
+        assert_eq!(member("split", "v1.2"), "split[\"v1.2\"]");
+        assert_eq!(member("", &"x".repeat(1000)).len(), 67, "a path stays short");
+        let quoted = |text: &str| quoted(text).to_string();
+        assert_eq!(quoted("a\nb"), "\"a\\nb\"");
+        assert_eq!(quoted("\"it's\" \\ \u{7f}\u{202e}"), r#""\"it's\" \\ \u{7f}\u{202e}""#);
+        assert_eq!(quoted(&"é".repeat(60)), format!("\"{}\"", "é".repeat(60)));
+        assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"...", "é".repeat(60)));
+    }
+}
