@@ -200,9 +200,11 @@ pub fn explain(
     random: impl FnOnce() -> u32,
 ) -> Result<Option<Explanation>, BodyNeeded> {
     let mut seen = Seen::new(request);
+    let mut random = Some(random);
+    let mut draw = || random.take().map_or(0, |random| random());
     for (index, rollout) in config.rollouts.iter().enumerate() {
         if first_mismatch(rollout, &mut seen)?.is_none() {
-            return choose(rollout, index, &mut seen, now, random).map(Some);
+            return choose(rollout, index, &mut seen, now, &mut draw).map(Some);
         }
     }
     Ok(None)
@@ -243,12 +245,8 @@ pub fn feedback(
     let Some((index, rollout)) = about.filter(|_| seen.header(":method") == Some(b"POST")) else {
         return Ok(None);
     };
-    let mut is_drawn = false;
-    let draw = || {
-        is_drawn = true;
-        0
-    };
-    let decision = choose(rollout, index, &mut seen, now, draw)?.decision;
+    let Explanation { decision, choice, .. } = choose(rollout, index, &mut seen, now, &mut || 0)?;
+    let is_drawn = matches!(choice, Choice::KeylessRandom { .. });
     Ok(Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(decision) }))
 }
 
@@ -265,7 +263,7 @@ fn choose<'a, R: Request>(
     index: usize,
     seen: &mut Seen<'a, R>,
     now: UnixMs,
-    random: impl FnOnce() -> u32,
+    random: &mut dyn FnMut() -> u32,
 ) -> Result<Explanation, BodyNeeded> {
     let taken_now = rollout.steps.taken_by(now);
     let mut shard = None;
@@ -342,7 +340,7 @@ fn find_key<'a, R: Request>(
 ) -> Result<Option<(usize, Vec<u8>)>, BodyNeeded> {
     for (at, key) in rollout.keys.iter().enumerate() {
         if let Some(value) = seen.value(&key.source)? {
-            return Ok(Some((at, value.into_owned())));
+            return Ok(Some((at, value)));
         }
     }
     Ok(None)

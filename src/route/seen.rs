@@ -4,7 +4,6 @@ use super::{BodyNeeded, Request};
 use crate::config::Source;
 use crate::pointer::Fact;
 use crate::{bucket, key};
-use std::borrow::Cow;
 
 /// Headers in which a caller's credential is, in the order they are tried.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
@@ -34,23 +33,25 @@ impl<'a, R: Request> Seen<'a, R> {
     }
 
     /// What is at a place, unless it is empty.
-    pub(super) fn value(&mut self, source: &'a Source) -> Result<Option<Cow<'_, [u8]>>, BodyNeeded> {
-        let value: Option<Cow<'_, [u8]>> = match source {
-            Source::Header(name) => self.header(name.as_str()).and_then(key::value).map(Cow::from),
+    pub(super) fn value(&mut self, source: &'a Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
+        let value = match source {
+            Source::Header(name) => self.header(name.as_str()).and_then(key::value),
             Source::Cookie(name) => {
-                self.header("cookie").and_then(|cookies| key::cookie(cookies, name.as_bytes())).map(Cow::from)
+                self.header("cookie").and_then(|cookies| key::cookie(cookies, name.as_bytes()))
             }
             Source::Query(name) => {
-                self.header(":path").and_then(|path| key::query(path, name.as_bytes())).map(Cow::from)
+                return Ok(self.header(":path").and_then(|path| key::query(path, name.as_bytes())));
             }
-            Source::Metadata(path) => self.request.metadata(path).map(Cow::from),
-            Source::Body(pointer) => self.body(*pointer)?.map(Cow::from),
+            Source::Metadata(path) => {
+                return Ok(self.request.metadata(path).filter(|value| !value.is_empty()));
+            }
+            Source::Body(pointer) => self.body(*pointer)?,
             Source::FirstMessage => {
                 let opening = known(self.request.opening())?;
-                opening.map(|opening| opening_key(opening, self.credential()).into())
+                return Ok(opening.map(|opening| opening_key(opening, self.credential())));
             }
         };
-        Ok(value.filter(|value| !value.is_empty()))
+        Ok(value.filter(|value| !value.is_empty()).map(<[u8]>::to_vec))
     }
 
     fn credential(&mut self) -> Option<&[u8]> {
@@ -62,8 +63,9 @@ impl<'a, R: Request> Seen<'a, R> {
 /// The key of a conversation that has no id: the hashes of its opening and of its caller's credential, in hexadecimal.
 fn opening_key(opening: &[u8], credential: Option<&[u8]>) -> Vec<u8> {
     let credential = bucket::credential(credential.unwrap_or_default()).to_be_bytes();
-    let hex = |byte: &u8| format!("{byte:02x}");
-    opening.iter().chain(&credential).map(hex).collect::<String>().into_bytes()
+    let digit = |nibble: u8| if nibble < 10 { b'0' | nibble } else { nibble.wrapping_add(b'a' - 10) };
+    let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 0x0f)];
+    opening.iter().chain(&credential).flat_map(digits).collect()
 }
 
 /// A value of the body, or that it has to be read first.
