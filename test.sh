@@ -55,7 +55,7 @@ section_supply() {
   done
 }
 
-section_fuzz() { FUZZ_MAX_LEN=1000 fuzz/run.sh all 4; }
+section_fuzz() { fuzz/run.sh all 3; }
 
 section_native() { cargo test --workspace --locked; }
 
