@@ -139,6 +139,8 @@ pub enum Kind {
     Call,
     /// More of the last tool call's arguments.
     Arguments,
+    /// The last tool call's arguments, repeated whole.
+    AllArguments,
     /// Something that repeats what was said, or says nothing of the answer.
     Ignored,
     /// The end of the response.

@@ -1,5 +1,6 @@
 //! What has been gathered of an answer, and of a block inside it, while they are open.
 
+use super::arguments::Piece;
 use super::seen::{CALLS_MAX, CallPiece, CallPlace, RANKS};
 use super::{Field, Finish, Kind, Opening, Seen, Voice};
 use crate::json::chars;
@@ -19,6 +20,8 @@ pub(super) struct Block {
     pub(super) opening_rank: u8,
     /// The block as a tool call, if its kind says so.
     pub(super) call: CallPiece,
+    /// Its call has been given arguments.
+    pub(super) has_arguments: bool,
     /// Tool calls in it, at most [`CALLS_MAX`].
     pub(super) calls: Vec<CallPiece>,
 }
@@ -68,6 +71,8 @@ impl Block {
     pub(super) fn settle(&mut self) {
         let kind_chars = std::mem::take(&mut self.kind_chars);
         match self.kind {
+            // No block of its own says what they belong to.
+            Kind::Plain if self.has_arguments => self.push_arguments(),
             Kind::Plain | Kind::Done | Kind::Error if kind_chars == 0 => {}
             Kind::Plain | Kind::Done | Kind::Error => self.opening.clear(),
             Kind::Text => {
@@ -88,10 +93,10 @@ impl Block {
                 self.push_call(call);
                 self.silence();
             }
-            Kind::Arguments => {
-                self.call.place = CallPlace::Last;
-                let call = std::mem::take(&mut self.call);
-                self.push_call(call);
+            Kind::Arguments => self.push_arguments(),
+            Kind::AllArguments => {
+                self.call.arguments = Piece::WHOLE;
+                self.push_arguments();
             }
             Kind::Ignored => *self = Block { kind: Kind::Ignored, ..Block::default() },
         }
@@ -101,6 +106,13 @@ impl Block {
         self.opening.clear();
         self.text_chars = [0; RANKS];
         self.has_text = [false; RANKS];
+    }
+
+    /// Further arguments of the last call.
+    fn push_arguments(&mut self) {
+        self.call.place = CallPlace::Last;
+        let call = std::mem::take(&mut self.call);
+        self.push_call(call);
     }
 
     pub(super) fn push_call(&mut self, call: CallPiece) {

@@ -232,7 +232,12 @@ impl Fold {
 impl json::Sink<Field> for Fold {
     fn value(&mut self, field: Field, value: Value<'_>) {
         match value {
-            Value::Text(piece) if field == Field::CallArguments => self.open_call().arguments.push(piece),
+            Value::Text(piece) if field == Field::CallArguments => {
+                self.open_call().arguments.push(piece);
+                if !self.is_call_open {
+                    self.open_block().has_arguments |= !piece.is_empty();
+                }
+            }
             Value::Text(piece) => {
                 if self.wants_opening && self.seen.opening.is_open() {
                     self.open_block().open_with(field, piece);

@@ -42,6 +42,9 @@ fn kind(word: &[u8]) -> Kind {
         b"response.function_call_arguments.delta" | b"response.custom_tool_call_input.delta" => {
             Kind::Arguments
         }
+        b"response.function_call_arguments.done" | b"response.custom_tool_call_input.done" => {
+            Kind::AllArguments
+        }
         b"response.completed" | b"response.incomplete" | b"response.failed" | b"response.cancelled" => {
             Kind::Done
         }

@@ -235,12 +235,13 @@ impl Seen {
             self.is_call_finished = call.arguments.is_complete();
             return;
         }
+        if piece.place == CallPlace::Last {
+            return; // of a call that is none of the model's to its client, but of a tool of the server's
+        }
         let mut arguments = Arguments::default();
         arguments.extend(&piece.arguments);
         self.is_call_finished = arguments.is_complete();
-        if piece.place != CallPlace::Last {
-            self.tool_calls = self.tool_calls.saturating_add(1);
-        }
+        self.tool_calls = self.tool_calls.saturating_add(1);
         if self.calls.len() < CALLS_MAX {
             self.calls.push(Call { part, index, id_hash, arguments });
         }

@@ -168,6 +168,40 @@ fn each_ending_is_counted_once_under_its_name() {
     }
 }
 
+/// Where a call's arguments come apart from it they are its own all the same, and not those of a server's own tool.
+#[test]
+fn a_client_that_goes_away_after_a_tool_call_is_told_in_every_dialect() {
+    const MESSAGES: &str = concat!(
+        "event: content_block_start\n",
+        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"input\":{}}}\n\n",
+        "event: content_block_delta\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":\"}}\n\n",
+        "event: content_block_delta\n",
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"1}\"}}\n\n",
+    );
+    const RESPONSES: &str = concat!(
+        "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"id\":\"fc_1\",\"type\":\"function_call\",\"arguments\":\"\"}}\n\n",
+        "data: {\"type\":\"response.function_call_arguments.delta\",\"item_id\":\"fc_1\",\"delta\":\"{}\"}\n\n",
+        "data: {\"type\":\"response.function_call_arguments.done\",\"item_id\":\"fc_1\",\"arguments\":\"{}\"}\n\n",
+    );
+    let cases = [
+        ("messages", MESSAGES, "\"tool_use\"", "\"server_tool_use\""),
+        ("responses", RESPONSES, "\"function_call\"", "\"mcp_call\""),
+    ];
+    for (dialect, called, tool, of_server) in cases {
+        let is_told = |body: &str| {
+            let mut envoy = Envoy::with(CONFIG);
+            let told = "llm_outcome=client_abort_after_tool_call}";
+            let before = envoy.sum("llm_requests_total", told);
+            envoy.request(&[path()]).event_stream().chunk(body.as_bytes()).cut(Cut::Client);
+            envoy.sum("llm_requests_total", told) - before == 1
+        };
+        assert!(is_told(called), "{dialect}");
+        assert!(!is_told(called.trim_end().rsplit_once("\n\n").unwrap().0), "{dialect}, cut");
+        assert!(!is_told(&called.replace(tool, of_server)), "{dialect}, a tool of the server's");
+    }
+}
+
 #[test]
 fn a_cut_stream_counts_the_length_seen_so_far() {
     for cut in 0..STREAM.len() {
