@@ -13,8 +13,8 @@ pub(super) use super::abi::{
     send_response, set_property, set_tick_period_ms,
 };
 
-/// Envoy's flag for a client that went away (`DC`).
-const FLAG_DOWNSTREAM_DISCONNECT: u64 = 0x4000;
+/// Envoy's flags for a client that went away: its connection (`DC`), or its one stream of HTTP/2 (`DR`).
+const FLAGS_CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
 /// Envoy's word for a response that came from the upstream.
 const DETAILS_VIA_UPSTREAM: &[u8] = b"via_upstream";
 
@@ -81,7 +81,7 @@ pub(super) fn metadata(path: &[String]) -> Option<Vec<u8>> {
 /// Whether the client went away before the response was complete. Known when the request has ended.
 pub(super) fn is_client_gone() -> bool {
     let flags = abi::property(b"response\0flags", |bytes| bytes.try_into().map_or(0, u64::from_le_bytes));
-    flags.unwrap_or(0) & FLAG_DOWNSTREAM_DISCONNECT != 0
+    flags.unwrap_or(0) & FLAGS_CLIENT_GONE != 0
 }
 
 /// Whether Envoy answered in the upstream's place. Known when the request has ended.

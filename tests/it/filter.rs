@@ -129,6 +129,9 @@ fn each_ending_is_counted_once_under_its_name() {
         ("truncated", |e, _| e.request(&[path()]).event_stream().complete()),
         ("client_abort", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Client)),
         ("client_abort", |e, _| e.request(&[path()]).cut(Cut::Client)),
+        ("client_abort", |e, half| {
+            e.request(&[path()]).event_stream().chunk(half).cut(Cut::ClientStream);
+        }),
         ("client_abort_after_tool_call", |e, half| {
             e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL).cut(Cut::Client)
         }),

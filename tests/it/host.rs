@@ -398,6 +398,8 @@ extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
 #[derive(Clone, Copy)]
 pub(crate) enum Cut {
     Client,
+    /// Over HTTP/2, where the connection stays.
+    ClientStream,
     Upstream,
 }
 
@@ -696,6 +698,7 @@ impl Id {
             let exchange = host.exchanges.get_mut(&self.0).unwrap();
             (exchange.flags, exchange.details) = match by {
                 Cut::Client => (0x4000, b"downstream_remote_disconnect".to_vec()),
+                Cut::ClientStream => (0x1000_0000, b"http2.remote_reset".to_vec()),
                 Cut::Upstream => {
                     (0x80_0000, b"upstream_reset_after_response_started{protocol_error}".to_vec())
                 }
