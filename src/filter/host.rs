@@ -1,6 +1,8 @@
 //! What the filter asks of Envoy, in its own terms.
 
-use std::hash::{BuildHasher, RandomState};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
 use std::time::{Instant, SystemTime};
 
 use super::abi::{self, Map};
@@ -8,9 +10,9 @@ use crate::moment::UnixMs;
 use crate::observe::Micros;
 
 pub(super) use super::abi::{
-    Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, define_metric, header, in_context,
-    increment_metric, log, record_metric, remove_header, replace_buffer, replace_header, resume_request,
-    send_response, set_property, set_tick_period_ms,
+    Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, header, in_context, increment_metric,
+    log, record_metric, remove_header, replace_buffer, replace_header, resume_request, send_response,
+    set_property, set_tick_period_ms,
 };
 
 /// Envoy's flags for a client that went away: its connection (`DC`), or its one stream of HTTP/2 (`DR`).
@@ -38,12 +40,29 @@ pub(super) fn wall_clock() -> UnixMs {
 pub(super) fn random() -> u32 {
     thread_local! {
         static SEED: RandomState = RandomState::new();
-        static DRAWS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+        static DRAWS: Cell<u64> = const { Cell::new(0) };
     }
     let draw = DRAWS.get();
     DRAWS.set(draw.wrapping_add(1));
     let hash = SEED.with(|seed| seed.hash_one(draw));
     u32::try_from(hash >> 32).unwrap_or(u32::MAX)
+}
+
+/// Defines a metric, or finds the one of this name. Envoy numbers it anew each time, and keeps every number for as long as the
+/// VM lives, which is longer than a configuration: so each is asked for once.
+pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
+    thread_local! {
+        /// By the hash of a metric's kind and name.
+        static DEFINED: Cell<BTreeMap<u64, u32>> = const { Cell::new(BTreeMap::new()) };
+    }
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((kind as u32, name));
+    let mut defined = DEFINED.take();
+    let id = defined.get(&hash).copied().or_else(|| abi::define_metric(kind, name));
+    if let Some(id) = id {
+        defined.insert(hash, id);
+    }
+    DEFINED.set(defined);
+    id
 }
 
 /// Read of a buffer at a time: a VM's memory never shrinks, and behind a decompressor a piece has no limit.

@@ -171,6 +171,20 @@ fn each_ending_is_counted_once_under_its_name() {
     }
 }
 
+/// Envoy keeps an entry for each time, in a table that outlives the configuration.
+#[test]
+fn a_metric_is_defined_once_however_often_the_configuration_changes() {
+    let mut envoy = Envoy::with(CONFIG);
+    let once = envoy.definitions();
+    assert_eq!(once, envoy.names().len());
+    for _ in 0..3 {
+        assert!(envoy.configure(CONFIG.as_bytes()));
+    }
+    assert_eq!(envoy.definitions(), once);
+    envoy.request(&[path()]).event_stream().chunk(STREAM).complete();
+    assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete}"), 1);
+}
+
 /// Where a call's arguments come apart from it they are its own all the same, and not those of a server's own tool.
 #[test]
 fn a_client_that_goes_away_after_a_tool_call_is_told_in_every_dialect() {

@@ -78,6 +78,7 @@ struct Host {
     exchanges: HashMap<u32, Exchange>,
     metrics: Vec<(String, Vec<u64>)>,
     metric_ids: HashMap<String, usize>,
+    definitions: usize,
     logs: Vec<String>,
     calls: usize,
     /// Whether the body of a request that waits is handed over: `allow_on_headers_stop_iteration`.
@@ -364,6 +365,7 @@ unsafe extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, name_len: 
     let name = unsafe { text(name, name_len) };
     let defined = call(|host| {
         assert_eq!(host.phase, Phase::Configure, "metrics are defined at configuration: {name}");
+        host.definitions += 1;
         let next = host.metrics.len();
         let id = *host.metric_ids.entry(name).or_insert_with_key(|name| {
             host.metrics.push((name.clone(), Vec::new()));
@@ -441,6 +443,11 @@ impl Envoy {
         let old = if is_good { std::mem::replace(&mut self.root, root) } else { root };
         filter::proxy_on_delete(old);
         is_good
+    }
+
+    /// How often the filter has defined a metric.
+    pub(crate) fn definitions(&self) -> usize {
+        with(|host| host.definitions)
     }
 
     pub(crate) fn logs(&self) -> Vec<String> {
