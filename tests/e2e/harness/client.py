@@ -6,6 +6,7 @@ import struct
 import time
 
 EXCHANGE_S_MAX = 30
+HEAD_POLL_S = 0.002
 HOST = b"llm.example.com"
 
 
@@ -49,6 +50,11 @@ class Exchange:
             self._waiting.append((length, reached))
             await asyncio.wait_for(reached, EXCHANGE_S_MAX)
         assert len(self.body) >= length, f"the response ended after {len(self.body)} of {length} bytes"
+
+    async def head_comes(self):
+        """Returns once the status and the headers are there, or never will be."""
+        while self.status is None and not self._ended.done():
+            await asyncio.sleep(HEAD_POLL_S)
 
     def _progress(self):
         for length, reached in self._waiting:
@@ -100,6 +106,16 @@ class Connection(asyncio.Protocol):
         sock = self._transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
+
+    def half_close(self):
+        """Says that nothing more will be sent, and goes on reading."""
+        self._transport.write_eof()
+
+    def stop_reading(self, stop=True):
+        if stop:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def close(self):
         self._transport.close()

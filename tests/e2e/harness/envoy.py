@@ -51,15 +51,28 @@ yaml.SafeDumper.add_representer(
 
 class Envoy:
     """`folder` holds all it reads and writes; `ports` says where the shipped bootstrap's clusters listen here, and
-    `options` which of its optional blocks are switched on, and `plugin` what the shipped plugin is to say besides."""
+    `options` which of its optional blocks are switched on, and `plugin` what the shipped plugin is to say besides.
+    `hot_restart` are the arguments for one, of an Envoy that takes over from another or will be taken over."""
 
-    def __init__(self, binary, folder, configuration, ports, concurrency=2, options=(), edit=None, plugin=()):
+    def __init__(
+        self,
+        binary,
+        folder,
+        configuration,
+        ports,
+        concurrency=2,
+        options=(),
+        edit=None,
+        plugin=(),
+        hot_restart=("--use-dynamic-base-id",),
+    ):
         self.folder = Path(folder)
         self.log_path = self.folder / "envoy.log"
         self.access_log_path = self.folder / "access.log"
         self._binary = binary
         self._concurrency = concurrency
         self._plugin = dict(plugin)
+        self._hot_restart = hot_restart
         self._pushes = 0
         self._process = None
         self._failures = []  # of processes that are gone
@@ -67,6 +80,7 @@ class Envoy:
         bootstrap = derive_bootstrap(self.folder / "ecds", ports, options)
         if edit is not None:
             edit(bootstrap)
+        self.has_filter = any(f["name"] == FILTER for f in http_manager(bootstrap)["http_filters"])
         (self.folder / "bootstrap.json").write_text(json.dumps(bootstrap, indent=1))
         self.push(configuration)
 
@@ -81,7 +95,7 @@ class Envoy:
                     *("--concurrency", str(self._concurrency)),
                     *("--admin-address-path", admin_address),
                     *("--file-flush-interval-msec", "100"),
-                    "--use-dynamic-base-id",
+                    *self._hot_restart,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -110,6 +124,10 @@ class Envoy:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    async def until_exit(self, seconds):
+        """Returns when it has ended by itself."""
+        await asyncio.to_thread(self._process.wait, seconds)
 
     def restart(self):
         self.stop()
@@ -287,6 +305,11 @@ def http_manager(bootstrap):
     [chain] = only_listener(bootstrap)["filter_chains"]
     [manager] = chain["filters"]
     return manager["typed_config"]
+
+
+def without_filter(bootstrap):
+    """All of it but the filter, to tell what Envoy does by itself: the fallback route serves everything."""
+    http_manager(bootstrap)["http_filters"].remove(discovered_filter(bootstrap))
 
 
 def discovered_filter(bootstrap):

@@ -4,13 +4,15 @@ Headers go out as literals, which every decoder knows. Of a response's head it r
 
 import asyncio
 import struct
+from dataclasses import dataclass, field
 
 RESPONSE_S_MAX = 30
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
-_ACK = _END_STREAM = 1
-_END_HEADERS = 4
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+ACK = END_STREAM = 1
+END_HEADERS = 4
 _INITIAL_WINDOW_SIZE = 4
+_CANCEL = 8  # the error of clients that go away
 _FRAME_BYTES_MAX = 16_384
 _STATUS = {0x88: 200, 0x89: 204, 0x8C: 400, 0x8D: 404, 0x8E: 500}  # RFC 7541, appendix A
 STREAM = 1
@@ -29,13 +31,99 @@ async def post(port, headers, pieces, trailers=(), target=b"/v1/chat/completions
         client.close()
 
 
+@dataclass
+class Exchange:
+    """What came of a response so far; its trailers as they were coded."""
+
+    status: int | None = None
+    body: bytearray = field(default_factory=bytearray)
+    trailers: bytes = b""
+    is_complete: bool = False
+    is_reset: bool = False
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+
+    async def until(self, condition):
+        async with asyncio.timeout(RESPONSE_S_MAX):
+            while not condition(self):
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def ended(self):
+        await self.until(lambda exchange: exchange.is_complete or exchange.is_reset)
+        return self
+
+
+class Connection:
+    """Many small requests at once on one connection. Windows are large on either side: nothing waits for them."""
+
+    @classmethod
+    async def open(cls, port):
+        self = cls()
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
+        self._exchanges = {}
+        settings = struct.pack(">HI", _INITIAL_WINDOW_SIZE, (1 << 31) - 1)
+        self._writer.write(PREFACE + frame(SETTINGS, 0, 0, settings))
+        self._writer.write(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", (1 << 31) - 65_536)))
+        self._reading = asyncio.create_task(self._read())
+        return self
+
+    def start(self, headers, body=b"{}", trailers=(), target=b"/v1/chat/completions", is_whole=True):
+        """(stream, exchange) of a request, which may be left without its end."""
+        stream = 2 * len(self._exchanges) + 1
+        self._exchanges[stream] = Exchange()
+        head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"llm.example.com"), (b":path", target)]
+        self._writer.write(frame(HEADERS, END_HEADERS, stream, block([*head, *headers])))
+        ends = END_STREAM if is_whole and not trailers else 0
+        self._writer.write(frame(DATA, ends, stream, body))
+        if trailers:
+            self._writer.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, block(trailers)))
+        return stream, self._exchanges[stream]
+
+    def cancel(self, stream):
+        self._writer.write(frame(RESET, 0, stream, struct.pack(">I", _CANCEL)))
+
+    def close(self):
+        self._reading.cancel()
+        self._writer.close()
+
+    async def _read(self):
+        try:
+            while True:
+                head = await self._reader.readexactly(9)
+                kind, flags, stream = head[3], head[4], struct.unpack(">I", head[5:])[0]
+                payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
+                if kind == SETTINGS and not flags & ACK:
+                    self._writer.write(frame(SETTINGS, ACK, 0, b""))
+                elif kind == PING and not flags & ACK:
+                    self._writer.write(frame(PING, ACK, 0, payload))
+                elif (exchange := self._exchanges.get(stream)) is not None:
+                    self._take(exchange, kind, flags, payload)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            for exchange in self._exchanges.values():
+                exchange.is_reset |= not exchange.is_complete
+                exchange._changed.set()
+
+    @staticmethod
+    def _take(exchange, kind, flags, payload):
+        if kind == HEADERS and exchange.status is None:
+            exchange.status = _STATUS.get(payload[0], 0)
+        elif kind == HEADERS:
+            exchange.trailers = payload
+        elif kind == DATA:
+            exchange.body += payload
+        elif kind == RESET:
+            exchange.is_reset = True
+        exchange.is_complete |= kind in (HEADERS, DATA) and bool(flags & END_STREAM)
+        exchange._changed.set()
+
+
 class _Client:
     def __init__(self, reader, writer):
         self._reader, self._writer = reader, writer
         self._windows = {0: 65_535, STREAM: 65_535}
         self._window_grew = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
-        writer.write(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
+        writer.write(PREFACE + frame(SETTINGS, 0, 0, b""))
 
     def close(self):
         self._reading.cancel()
@@ -43,7 +131,7 @@ class _Client:
 
     async def post(self, headers, pieces, trailers, target):
         head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"llm.example.com"), (b":path", target)]
-        self._write(_HEADERS, _END_HEADERS, _block([*head, (b"content-type", b"application/json"), *headers]))
+        self._write(HEADERS, END_HEADERS, block([*head, (b"content-type", b"application/json"), *headers]))
         sending = asyncio.create_task(self._send(pieces, trailers))
         try:
             return await self._reading
@@ -58,9 +146,9 @@ class _Client:
             for at in range(0, len(piece), _FRAME_BYTES_MAX):
                 await self._send_data(piece[at : at + _FRAME_BYTES_MAX])
         if trailers:
-            self._write(_HEADERS, _END_HEADERS | _END_STREAM, _block(trailers))
+            self._write(HEADERS, END_HEADERS | END_STREAM, block(trailers))
         else:
-            self._write(_DATA, _END_STREAM, b"")
+            self._write(DATA, END_STREAM, b"")
 
     async def _send_data(self, data):
         while min(self._windows.values()) < len(data):
@@ -68,11 +156,11 @@ class _Client:
             await self._window_grew.wait()
         for window in self._windows:
             self._windows[window] -= len(data)
-        self._write(_DATA, 0, data)
+        self._write(DATA, 0, data)
         await self._writer.drain()
 
     def _write(self, kind, flags, payload):
-        self._writer.write(_frame(kind, flags, STREAM, payload))
+        self._writer.write(frame(kind, flags, STREAM, payload))
 
     async def _read(self):
         status, body = None, bytearray()
@@ -80,22 +168,22 @@ class _Client:
             head = await self._reader.readexactly(9)
             kind, flags, stream = head[3], head[4], struct.unpack(">I", head[5:])[0]
             payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
-            if kind == _SETTINGS and not flags & _ACK:
+            if kind == SETTINGS and not flags & ACK:
                 for name, value in struct.iter_unpack(">HI", payload):
                     if name == _INITIAL_WINDOW_SIZE:
                         self._grow(STREAM, value - 65_535)
-                self._writer.write(_frame(_SETTINGS, _ACK, 0, b""))
-            elif kind == _WINDOW_UPDATE:
+                self._writer.write(frame(SETTINGS, ACK, 0, b""))
+            elif kind == WINDOW_UPDATE:
                 self._grow(stream, struct.unpack(">I", payload)[0])
-            elif kind == _PING and not flags & _ACK:
-                self._writer.write(_frame(_PING, _ACK, 0, payload))
-            elif kind in (_RESET, _GOAWAY):
+            elif kind == PING and not flags & ACK:
+                self._writer.write(frame(PING, ACK, 0, payload))
+            elif kind in (RESET, GOAWAY):
                 raise Http2Error(f"frame {kind} came instead of an answer: {payload!r}")
-            elif kind == _HEADERS and status is None:
+            elif kind == HEADERS and status is None:
                 status = _STATUS.get(payload[0])
-            elif kind == _DATA:
+            elif kind == DATA:
                 body += payload
-            if kind in (_HEADERS, _DATA) and flags & _END_STREAM:
+            if kind in (HEADERS, DATA) and flags & END_STREAM:
                 return status, bytes(body)
 
     def _grow(self, stream, by):
@@ -103,11 +191,11 @@ class _Client:
         self._window_grew.set()
 
 
-def _frame(kind, flags, stream, payload):
+def frame(kind, flags, stream, payload):
     return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def _block(headers):
+def block(headers):
     """Literal fields without indexing, names and values as they are (RFC 7541, 6.2.2)."""
     return b"".join(b"\0" + _string(name) + _string(value) for name, value in headers)
 

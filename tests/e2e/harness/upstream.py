@@ -1,7 +1,8 @@
 """Model servers on raw sockets. A test writes down what a server says, byte by byte and pause by pause, and how it
 ends; the server writes down what it was asked.
 
-A request names its reply in the header `x-test-reply`; without one it gets a short, whole chat completion."""
+A request names its reply in the header `x-test-reply`; without one it gets a short, whole chat completion. An iterator
+of replies says another one each time."""
 
 import asyncio
 import itertools
@@ -10,6 +11,7 @@ import re
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -159,6 +161,8 @@ class _Connection(asyncio.Protocol):
         self._server.received.append(received)
         named = _REPLY_HEADER.search(received.head)
         reply = self._server.replies[named[1].decode()] if named else _DEFAULT
+        if isinstance(reply, Iterator):
+            reply = next(reply)
         if reply is _DEFAULT:
             self._transport.write(_DEFAULT_WIRE)
         else:
