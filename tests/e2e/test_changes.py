@@ -1,0 +1,100 @@
+"""Configurations that come while streams run, good ones by the hundred and bad ones of every kind: nothing is lost, cut or
+counted twice, and Envoy holds no more afterwards."""
+
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+from harness import NEWEST, OLDEST, REPOSITORY, STREAMS
+from harness.client import request
+from harness.config import config, rollout
+from harness.memory import resident_bytes, vm_bytes
+from harness.traffic import Traffic
+from harness.upstream import Ending, events, stream
+
+CLIENTS = 12
+RELOADS = {NEWEST: 200, OLDEST: 20}
+RELOADS_WARM = 10  # before memory is compared
+MB = 1_000_000
+RELOADS_GROWTH_BYTES_MAX = 5 * MB
+BAD = sorted((REPOSITORY / "tests" / "data" / "configs").glob("bad-*.json"))
+
+CHAT = events((STREAMS / "chat-stream.sse").read_bytes())
+KINDS = {
+    "quick": (stream(*CHAT), "complete"),
+    "slow": (stream(*(step for piece in CHAT for step in (piece, 0.03))), "complete"),
+    "cut": (stream(*CHAT[:3], 0.02, Ending.RESET), "upstream_reset"),
+}
+
+
+def configuration(at):
+    """The share stays, so that every one of them sends a conversation to the same version."""
+    share = rollout(split={"v2": 50}, pin={"cookie": "llm_pin", "max_age_s": 60 + at})
+    return config(share, *(rollout(name=f"other-{name}", match={"path_prefix": "/x/"}) for name in range(at % 3)))
+
+
+def requests():
+    keys = [b"conversation-%d" % at for at in range(40)]
+    return [
+        request(headers=[(b"x-conversation-id", key), (b"x-test-reply", kind.encode())])
+        for key in keys
+        for kind in KINDS
+    ]
+
+
+async def assert_nothing_is_lost(envoy, traffic, before):
+    """Each exchange is what it was to be, on one version a conversation; each is counted once."""
+    outcomes, versions = Counter(), {}
+    for exchange in traffic.exchanges:
+        [kind] = [kind for kind in KINDS if b"x-test-reply: %b\r\n" % kind.encode() in exchange.request]
+        reply, outcome = KINDS[kind]
+        assert (exchange.status, exchange.complete) == (200, outcome == "complete"), kind
+        assert exchange.body == reply.body
+        outcomes[outcome] += 1
+        key = exchange.request.split(b"x-conversation-id: ")[1].split(b"\r\n")[0]
+        versions.setdefault(key, set()).add(exchange.header(b"x-llm-version"))
+    assert all(len(found) == 1 for found in versions.values()), "a conversation moved"
+    seen = await envoy.counted(len(traffic.exchanges), since=before)
+    assert seen.by("llm_requests_total", "llm_outcome") == outcomes
+    assert seen.sum("llm_decisions_total") == len(traffic.exchanges)
+    return outcomes
+
+
+async def change(envoy, text, counter):
+    before = await asyncio.to_thread(envoy.discovery, counter)
+    await asyncio.to_thread(envoy.push, text)
+    await envoy.until(lambda: envoy.discovery(counter) > before, counter)
+
+
+@pytest.mark.parametrize("version", RELOADS)
+async def test_hundreds_of_reloads_under_load(start_envoy, replies, version):
+    replies |= {kind: reply for kind, (reply, _) in KINDS.items()}
+    envoy = await asyncio.to_thread(start_envoy, configuration(0), version=version)
+    before = await asyncio.to_thread(envoy.stats)
+    async with Traffic(envoy.port, requests(), CLIENTS) as traffic:
+        for at in range(1, RELOADS[version] + 1):
+            await change(envoy, configuration(at), "config_reload")
+            if at == RELOADS_WARM:
+                resident, vms = resident_bytes(envoy.pid), vm_bytes(envoy.pid)
+    outcomes = await assert_nothing_is_lost(envoy, traffic, before)
+    growth = resident_bytes(envoy.pid) - resident
+    print(f"{RELOADS[version]} reloads during {outcomes}: {growth / MB:+.1f} MB, VMs {vms} to {vm_bytes(envoy.pid)}")
+    assert growth <= RELOADS_GROWTH_BYTES_MAX
+    assert len(vm_bytes(envoy.pid)) == len(vms) == envoy.counter("wasm.envoy.wasm.runtime.v8.active")
+
+
+@pytest.mark.parametrize("version", RELOADS)
+async def test_every_bad_configuration_under_load(start_envoy, replies, version):
+    """All that `check` is tested with."""
+    assert len(BAD) >= 15
+    replies |= {kind: reply for kind, (reply, _) in KINDS.items()}
+    envoy = await asyncio.to_thread(start_envoy, configuration(0), version=version)
+    before = await asyncio.to_thread(envoy.stats)
+    async with Traffic(envoy.port, requests(), CLIENTS) as traffic:
+        for file in BAD:
+            await change(envoy, file.read_text(), "update_rejected")
+        await traffic.reaches(CLIENTS)
+        await change(envoy, json.dumps(configuration(1)), "config_reload")
+        await traffic.reaches(CLIENTS)
+    await assert_nothing_is_lost(envoy, traffic, before)
