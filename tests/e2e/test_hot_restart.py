@@ -1,0 +1,102 @@
+"""A hot restart: a new Envoy takes over the listening socket, and the old one finishes what it has. Streams that run come
+to their ends, nothing is lost, and each is counted as Envoy counts it."""
+
+import asyncio
+import json
+import os
+import socket
+
+import pytest
+from harness import STREAMS, SUPPORTED
+from harness.client import Connection, request
+from harness.config import config, rollout
+from harness.envoy import Envoy, only_listener
+from harness.traffic import Traffic
+from harness.upstream import events, stream
+
+RUNNING, CLIENTS = 20, 8
+DRAIN_S, PARENT_SHUTDOWN_S = 1, 2
+CHAT = events((STREAMS / "chat-stream.sse").read_bytes())
+HALF = CHAT[:3]
+KEYS = [b"conversation-%d" % at for at in range(40)]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+async def test_hot_restart(part, module, servers, replies, tmp_path, version):
+    port, base_id = free_port(), str(1_000 + os.getpid() % 30_000)
+
+    def on_port(bootstrap):
+        only_listener(bootstrap)["address"]["socket_address"]["port_value"] = port
+
+    def envoy(epoch):
+        times = ("--drain-time-s", str(DRAIN_S), "--parent-shutdown-time-s", str(PARENT_SHUTDOWN_S))
+        return Envoy(
+            part("envoy", version),
+            tmp_path / f"epoch-{epoch}",
+            config(rollout(split={"v2": 50})),
+            {f"llm-{name}": server.port for name, server in servers.items()},
+            edit=on_port,
+            hot_restart=("--base-id", base_id, "--restart-epoch", str(epoch), *times),
+        )
+
+    def lines():
+        return old.access_log() + new.access_log()
+
+    gate = asyncio.Event()
+    replies["running"] = stream(*HALF, gate, *CHAT[3:])
+    replies["short"] = stream(*(step for piece in CHAT for step in (piece, 0.005)))
+    requests = [request(headers=[(b"x-conversation-id", key), (b"x-test-reply", b"short")]) for key in KEYS]
+    old, new = envoy(0), envoy(1)
+    try:
+        await asyncio.to_thread(old.start)
+        running = []
+        for at in range(RUNNING):
+            connection = await Connection.open(port)
+            headers = [(b"x-conversation-id", KEYS[at]), (b"x-test-reply", b"running")]
+            exchange = connection.start(request(headers=headers))
+            await exchange.body_reaches(sum(map(len, HALF)))
+            running.append((connection, exchange))
+        async with Traffic(port, requests, CLIENTS) as traffic:
+            await traffic.reaches(50)
+            await asyncio.to_thread(new.start)
+            taken_over = len(traffic.exchanges)
+            await traffic.reaches(50)
+            gate.set()
+            for connection, exchange in running:
+                await exchange.ended()
+                connection.close()
+            await old.until_exit(PARENT_SHUTDOWN_S + DRAIN_S + 10)
+            await traffic.reaches(50)
+        version_of = {}
+        for exchange in [*traffic.exchanges, *(exchange for _, exchange in running)]:
+            assert (exchange.status, exchange.complete) == (200, True)
+            assert exchange.body == b"".join(CHAT)
+        for exchange in traffic.exchanges:
+            version_of.setdefault(exchange.request, set()).add(exchange.header(b"x-llm-version"))
+        assert all(len(found) == 1 for found in version_of.values()), "a conversation moved"
+        count = RUNNING + len(traffic.exchanges)
+        await new.until(lambda: len(lines()) >= count, "every line of the access logs")
+        logged = [json.loads(line) for line in lines()]
+        assert len(logged) == count, "each stream ended once"
+        assert {(line["flags"], line["llm_reason"]) for line in logged} == {("-", "split")}
+        # The new Envoy takes over the old one's counters as Envoy does it, which is not to the last one: so what the
+        # filter counts is compared with what Envoy counts by itself.
+        seen = await new.flushed()
+        decided, sent = seen.sum("llm_decisions_total"), seen.sum("envoy_cluster_upstream_rq_total")
+        print(
+            f"Envoy {version}: {taken_over} of {len(traffic.exchanges)} exchanges ended before the new one was live; of "
+            f"{count} it shows {sent:.0f} sent to clusters, {decided:.0f} decided by the filter"
+        )
+        assert abs(decided - sent) <= CLIENTS
+        assert count - RUNNING - taken_over - CLIENTS <= seen.sum("llm_requests_total") <= count
+        assert seen.by("llm_requests_total", "llm_outcome").keys() == {"complete"}
+        assert new.vm_failures() == [] and "panicked" not in old.log()
+    finally:
+        await asyncio.to_thread(new.stop)
+        await asyncio.to_thread(old.stop)
