@@ -1,0 +1,129 @@
+"""The time to the first byte; tests/first_byte.sh says how it is measured."""
+
+import argparse
+import asyncio
+import multiprocessing
+import random
+import socket
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "e2e"))
+
+from harness.client import request
+from harness.config import config, rollout
+from harness.envoy import Envoy, without_filter
+from harness.upstream import ModelServer
+
+REQUESTS, WARM_UP = 20_000, 500
+PERCENTILES = (50, 90, 99)
+DRAWS = 300  # of the bootstrap, each of blocks of neighbouring requests
+BLOCK = 100
+ANSWER_BYTES_MAX = 1 << 16
+ENVOYS = {"filter": None, "without": without_filter, "without, again": without_filter}
+
+
+class Forgetful(list):
+    def append(self, _):
+        pass
+
+
+def serve(ports):
+    """In a process of its own, so that client and server do not wait for each other's Python."""
+
+    async def forever():
+        servers = [await ModelServer(version, {}).start() for version in ("v1", "v2")]
+        for server in servers:
+            server.received = Forgetful()
+        ports.send([server.port for server in servers])
+        await asyncio.Event().wait()
+
+    asyncio.run(forever())
+
+
+class Timed:
+    """One connection, kept alive."""
+
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def first_byte_us(self, raw):
+        began = time.perf_counter_ns()
+        self._socket.sendall(raw)
+        answer = self._socket.recv(ANSWER_BYTES_MAX)
+        took_us = (time.perf_counter_ns() - began) / 1000
+        assert answer.startswith(b"HTTP/1.1 200"), answer[:100]
+        while not answer.endswith(b"}}"):
+            answer += self._socket.recv(ANSWER_BYTES_MAX)
+        return took_us
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)]
+
+
+def interval(a, b, percent, dice):
+    """Of the difference of two percentiles: 95 % of what drawing whole blocks anew gives."""
+    starts = range(0, len(a), BLOCK)
+    differences = []
+    for _ in range(DRAWS):
+        drawn = [at for start in dice.choices(starts, k=len(starts)) for at in range(start, min(start + BLOCK, len(a)))]
+        differences.append(percentile([a[at] for at in drawn], percent) - percentile([b[at] for at in drawn], percent))
+    return percentile(differences, 2), percentile(differences, 97)
+
+
+def measure(envoys, requests):
+    raw = request(headers=[(b"x-conversation-id", b"c1")])
+    clients = {name: Timed(envoy.port) for name, envoy in envoys.items()}
+    took_us = {name: [] for name in clients}
+    names = list(clients)
+    for at in range(WARM_UP + requests):
+        names.append(names.pop(0))
+        for name in names:
+            us = clients[name].first_byte_us(raw)
+            if at >= WARM_UP:
+                took_us[name].append(us)
+    return took_us
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tests/first_byte.sh")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="through each Envoy")
+    parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    ports = dict(zip(("llm-v1", "llm-v2"), ours.recv()))
+    with ExitStack() as stack:
+        stack.callback(server.terminate)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        envoys = {}
+        for at, (name, edit) in enumerate(ENVOYS.items()):
+            options = {"concurrency": 1, "edit": edit}
+            envoys[name] = Envoy(args.envoy, folder / str(at), config(rollout(split={"v2": 50})), ports, **options)
+            stack.callback(envoys[name].stop)
+            envoys[name].start()
+        took_us = measure(envoys, args.requests)
+    dice = random.Random(1)
+    print(f"{'':16}" + "".join(f"{f'p{percent} us':>26}" for percent in PERCENTILES))
+    for name, values in took_us.items():
+        cells = []
+        for percent in PERCENTILES:
+            cell = f"{percentile(values, percent):.0f}"
+            if name != "without":
+                low, high = interval(values, took_us["without"], percent, dice)
+                more = percentile(values, percent) - percentile(took_us["without"], percent)
+                cell += f" {more:+.0f} ({low:+.0f} to {high:+.0f})"
+            cells.append(f"{cell:>26}")
+        print(f"{name:16}" + "".join(cells))
+
+
+if __name__ == "__main__":
+    main()
