@@ -28,7 +28,7 @@ const WAIT_US_MAX: Micros = 2_000_000;
 /// The same where they have been seen to come: some clients are slow.
 const KNOWN_WAIT_US_MAX: Micros = 10_000_000;
 /// A body that comes so soon after its request went on had been there all the time.
-const AT_ONCE_US: Micros = 5_000;
+const AT_ONCE_US: Micros = 20_000;
 const NO_BODIES: &str = "requests go on without waiting for their bodies from now on, because none came: keys, models and \
     marks in bodies are not read. Set allow_on_headers_stop_iteration on the plugin (Envoy 1.35 or later), or use \
     keys in headers, cookies, queries or metadata";
