@@ -14,7 +14,7 @@ from harness.traffic import Traffic
 from harness.upstream import Ending, events, stream
 
 CLIENTS = 12
-RELOADS = {NEWEST: 200, OLDEST: 20}
+RELOADS = {NEWEST: 200, OLDEST: 15}
 RELOADS_WARM = 10  # before memory is compared
 MB = 1_000_000
 RELOADS_GROWTH_BYTES_MAX = 5 * MB

@@ -4,7 +4,7 @@ import subprocess
 
 from harness import NEWEST, REPOSITORY
 
-MINUTES = 0.3
+MINUTES = 0.2
 
 
 def test_a_short_soak(module, part):
