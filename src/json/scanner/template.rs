@@ -1,4 +1,4 @@
-//! Kind one document looked like, so that the next, in a stream nearly the same, is compared instead of read.
+//! What one document looked like, so that the next, in a stream nearly the same, is compared instead of read.
 //!
 //! While a template is made the scanner reads as always, and leaves here the document's bytes, what it
 //! reported, and the *holes*: the places where a value begins that is reported whole or skipped. Where the next
@@ -50,7 +50,7 @@ struct Hole {
     /// Values reported before it, and up to its end.
     before: usize,
     after: usize,
-    /// Kind was reported can be reported again: it came in one piece, without an escape.
+    /// What was reported can be reported again: it came in one piece, without an escape.
     is_plain: bool,
     position: Position,
 }
@@ -215,7 +215,7 @@ impl Pass<'_> {
                 return rest.get(same..).unwrap_or_default();
             }
             let Some(hole) = next else {
-                // Kind follows the last hole may differ in white space, which some servers use to hide lengths.
+                // What follows the last hole may differ in white space, which some servers use to hide lengths.
                 if passed < template.holes.len() && same < rest.len() {
                     template.phase = Phase::Stale;
                 }
