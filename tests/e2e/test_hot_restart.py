@@ -10,7 +10,7 @@ import pytest
 from harness import STREAMS, SUPPORTED
 from harness.client import Connection, request
 from harness.config import config, rollout
-from harness.envoy import Envoy, only_listener
+from harness.envoy import Envoy, shipped_listener
 from harness.traffic import Traffic
 from harness.upstream import events, stream
 
@@ -32,7 +32,7 @@ async def test_hot_restart(part, module, servers, replies, tmp_path, version):
     port, base_id = free_port(), str(1_000 + os.getpid() % 30_000)
 
     def on_port(bootstrap):
-        only_listener(bootstrap)["address"]["socket_address"]["port_value"] = port
+        shipped_listener(bootstrap)["address"]["socket_address"]["port_value"] = port
 
     def envoy(epoch):
         times = ("--drain-time-s", str(DRAIN_S), "--parent-shutdown-time-s", str(PARENT_SHUTDOWN_S))

@@ -10,7 +10,7 @@ from conftest import asks
 from harness import REPOSITORY
 from harness.client import request
 from harness.config import config
-from harness.envoy import http_manager, only_listener
+from harness.envoy import http_manager, shipped_listener
 from server import free_port
 from views import assert_same
 
@@ -87,7 +87,7 @@ def split_envoy(start_envoy):
     gateway = free_port()
 
     def with_gateway(bootstrap):
-        listener = json.loads(json.dumps(only_listener(bootstrap)))
+        listener = json.loads(json.dumps(shipped_listener(bootstrap)))
         listener["name"] = "gateway"
         listener["address"]["socket_address"]["port_value"] = gateway
         manager = http_manager({"static_resources": {"listeners": [listener]}})

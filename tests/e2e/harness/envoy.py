@@ -276,7 +276,7 @@ def derive_bootstrap(ecds_folder, ports, options=()):
     bootstrap = yaml.safe_load(switched_on(BOOTSTRAP.read_text(), options))
     bootstrap["stats_flush_interval"] = f"{FLUSH_S}s"
     bootstrap["admin"]["address"]["socket_address"]["port_value"] = 0
-    listener = only_listener(bootstrap)
+    listener = shipped_listener(bootstrap)
     listener["address"]["socket_address"]["port_value"] = 0
     source = discovered_filter(bootstrap)["config_discovery"]["config_source"]["path_config_source"]
     source["path"] = str(ecds_folder / ECDS.name)
@@ -296,13 +296,13 @@ def endpoints(cluster):
     return [lb["endpoint"] for group in cluster["load_assignment"]["endpoints"] for lb in group["lb_endpoints"]]
 
 
-def only_listener(bootstrap):
-    [listener] = bootstrap["static_resources"]["listeners"]
-    return listener
+def shipped_listener(bootstrap):
+    """A test may put others behind it."""
+    return bootstrap["static_resources"]["listeners"][0]
 
 
 def http_manager(bootstrap):
-    [chain] = only_listener(bootstrap)["filter_chains"]
+    [chain] = shipped_listener(bootstrap)["filter_chains"]
     [manager] = chain["filters"]
     return manager["typed_config"]
 
