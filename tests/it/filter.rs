@@ -289,19 +289,7 @@ fn whatever_the_host_refuses_the_traffic_goes_on() {
         envoy.request(&[path()]).event_stream().cut(Cut::Client);
     };
     let mut envoy = Envoy::with(CONFIG);
-    let before = envoy.calls();
-    play(&mut envoy);
-    let calls = envoy.calls() - before;
-    assert!(calls > 50, "{calls}");
-    for status in STATUSES {
-        for count in [1, usize::MAX / 2] {
-            for nth in 0..calls {
-                envoy.fail(nth, count, status);
-                play(&mut envoy);
-                envoy.heal();
-            }
-        }
-    }
+    envoy.play_with_each_call_failing(50, play);
     // And in the end it works as before.
     let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
     assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");

@@ -1,6 +1,6 @@
 //! What the filter takes from requests: first turns, retries, feedback, and usage asked for and hidden.
 
-use crate::host::{Cut, Envoy, Id, STATUSES};
+use crate::host::{Cut, Envoy, Id};
 
 const CONFIG: &str = r#"{"rollouts":[{
     "name": "chat", "match": {"path_prefix": "/v1/chat", "hosts": ["llm.example.com"]}, "salt": "s",
@@ -366,18 +366,6 @@ fn whatever_the_host_refuses_no_byte_is_lost() {
     };
     let mut envoy = Envoy::with(CONFIG);
     envoy.send_on_bodies();
-    let before = envoy.calls();
-    play(&mut envoy);
-    let calls = envoy.calls() - before;
-    assert!(calls > 50, "{calls}");
-    for status in STATUSES {
-        for count in [1, usize::MAX / 2] {
-            for nth in 0..calls {
-                envoy.fail(nth, count, status);
-                play(&mut envoy);
-                envoy.heal();
-            }
-        }
-    }
+    envoy.play_with_each_call_failing(50, play);
     assert_eq!(rate(&mut envoy, "c", &[b"{\"rating\": \"up\"}"]).local_reply().unwrap().0, 204);
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure fails the test")]
 
-use crate::host::{Cut, Envoy, Id, STATUSES};
+use crate::host::{Cut, Envoy, Id};
 use llm_canary::pin::Token;
 
 /// A rollout of two versions with whatever else is given.
@@ -370,17 +370,8 @@ fn whatever_the_host_refuses_nothing_is_lost() {
         id.end();
         (sent.len(), told)
     };
-    let before = envoy.calls();
     assert_eq!(play(&mut envoy), (edited.len(), Some(edited.len().to_string())));
-    let calls = envoy.calls() - before;
-    assert!(calls > 30, "{calls}");
-    for status in STATUSES {
-        for count in [1, usize::MAX / 2] {
-            for nth in 0..calls {
-                envoy.fail(nth, count, status);
-                play(&mut envoy);
-                envoy.heal();
-            }
-        }
-    }
+    envoy.play_with_each_call_failing(30, |envoy| {
+        play(envoy);
+    });
 }
