@@ -2,8 +2,7 @@
 
 use super::json::Node;
 use super::reader::Reader;
-use super::sources::cookie_name;
-use super::words::quoted;
+use super::sources::{cookie_name, free_header};
 use super::{PIN_AGE_S, PIN_AGE_S_MAX, Pin, PinCookie};
 use crate::headers::HeaderName;
 
@@ -31,19 +30,8 @@ pub(super) fn pin(r: &mut Reader<'_>, node: &Node) -> Option<Pin> {
 
 /// A header the filter sets beside its own.
 pub(super) fn output_header(r: &mut Reader<'_>, node: &Node, text: &str) -> Option<HeaderName> {
-    let name = match HeaderName::for_output(text) {
-        Ok(name) => name,
-        Err(error) => {
-            r.error(node, format_args!("{} {error}", quoted(text)));
-            return None;
-        }
-    };
-    if r.removed.contains(&name) {
-        let text = quoted(text);
-        r.error(node, format_args!("{text} is set by the filter already; use another header"));
-        return None;
-    }
-    Some(name)
+    let remedy = "is set by the filter already; use another header";
+    free_header(r, node, text, HeaderName::for_output(text), remedy)
 }
 
 fn age_s(r: &mut Reader<'_>, node: &Node) -> Option<u32> {

@@ -7,7 +7,7 @@ use super::{
     DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, KEYS_MAX, KeySource, Kind,
     METADATA_DEPTH_MAX, Source,
 };
-use crate::headers::HeaderName;
+use crate::headers::{HeaderName, HeaderNameError};
 
 /// The fields that name a place.
 const PLACES: [&str; 5] = ["header", "cookie", "query", "body", "metadata"];
@@ -86,20 +86,24 @@ pub(super) fn input_header(r: &mut Reader<'_>, node: &Node) -> Option<HeaderName
 }
 
 pub(super) fn checked_input_header(r: &mut Reader<'_>, node: &Node, text: &str) -> Option<HeaderName> {
-    let name = match HeaderName::new(text) {
-        Ok(name) => name,
-        Err(error) => {
-            r.error(node, format_args!("{} {error}", quoted(text)));
-            return None;
-        }
-    };
-    if r.removed.contains(&name) {
-        let text = quoted(text);
-        let remedy = "which removes a client's own value first; use another header";
-        r.error(node, format_args!("{text} is set by the filter, {remedy}"));
-        return None;
+    let remedy = "is set by the filter, which removes a client's own value first; use another header";
+    free_header(r, node, text, HeaderName::new(text), remedy)
+}
+
+/// A header's name, unless it is none, or one of the filter's own.
+pub(super) fn free_header(
+    r: &mut Reader<'_>,
+    node: &Node,
+    text: &str,
+    name: Result<HeaderName, HeaderNameError>,
+    remedy: &str,
+) -> Option<HeaderName> {
+    match name {
+        Ok(name) if !r.removed.contains(&name) => return Some(name),
+        Ok(_) => r.error(node, format_args!("{} {remedy}", quoted(text))),
+        Err(error) => r.error(node, format_args!("{} {error}", quoted(text))),
     }
-    Some(name)
+    None
 }
 
 pub(super) fn cookie_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {
