@@ -305,3 +305,20 @@ proptest! {
         let _ = parse_rfc3339(&text);
     }
 }
+
+/// docs/stickiness.md says how often an id that is no ULID reads as one of the past.
+#[test]
+fn few_ids_read_as_ulids_of_the_past_by_chance() {
+    const NOW: UnixMs = 1_795_000_000_000;
+    const IDS: u32 = 1_000_000;
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        b"abcdefghijklmnopqrstuvwxyz0123456789"[((state >> 32) % 36) as usize]
+    };
+    let mut id = || -> [u8; 26] { std::array::from_fn(|_| letter()) };
+    let past = (0..IDS).filter(|_| of_id(&id()).is_some_and(|made| made <= NOW)).count();
+    assert!((20..100).contains(&past), "{past} of {IDS}");
+}
