@@ -1,6 +1,6 @@
 //! The filter inside Envoy: the only code that knows a host, and none below a branch.
 //!
-//! `abi.rs` is the proxy-wasm ABI, `host.rs` what the host can be asked, `root.rs` a loaded configuration,
+//! `abi.rs` is the proxy-wasm ABI, `host.rs` what the host can be asked, `headers.rs` a head, `root.rs` a loaded configuration,
 //! `http.rs` one request and its response, `intake.rs`, `body.rs` and `feedback.rs` what is done with a request's
 //! body. Here is what lives as long as the VM: the contexts.
 //!
@@ -11,6 +11,7 @@
 mod abi;
 mod body;
 mod feedback;
+mod headers;
 mod host;
 mod http;
 mod intake;

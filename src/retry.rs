@@ -10,12 +10,12 @@ const STAINLESS: &str = "x-stainless-retry-count";
 const AWS: &str = "amz-sdk-request";
 
 /// Whether the request's headers say that it is not the first attempt. `header` yields a header's value.
-pub fn is_retry(header: impl Fn(&str) -> Option<Vec<u8>>) -> bool {
+pub fn is_retry<'h>(header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
     let is_above = |value: &[u8], first: u64| {
         let number = std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse::<u64>().ok());
         number.is_some_and(|number| number > first)
     };
-    header(STAINLESS).is_some_and(|retries| is_above(&retries, 0))
+    header(STAINLESS).is_some_and(|retries| is_above(retries, 0))
         || header(AWS).is_some_and(|attempt| {
             let mut fields = attempt.split(|&b| b == b';');
             fields.any(|field| field.trim_ascii().strip_prefix(b"attempt=").is_some_and(|n| is_above(n, 1)))
@@ -43,7 +43,7 @@ mod tests {
             (AWS, b"max=3", false),
             ("x-envoy-attempt-count", b"2", false),
         ] {
-            let is_one = |header: &str| (header == name).then(|| value.to_vec());
+            let is_one = |header: &str| (header == name).then_some(value);
             assert_eq!(is_retry(is_one), expected, "{name}: {}", value.escape_ascii());
         }
     }

@@ -5,15 +5,14 @@
 //! A rule that applies is found in this order: override, pin, the split in force when the conversation began,
 //! the split in force. A stopped version is never chosen: whatever named it, the baseline serves.
 //!
-//! Reading a header costs the filter a call into Envoy, and a body that is read has to be waited for, so
-//! nothing is read that the configuration does not ask for, and nothing twice.
+//! A body that is read has to be waited for, so none is that the configuration does not ask for.
 //!
 //! Of several headers of one name Envoy shows a filter the first alone, and so the first counts; the pieces
 //! in which HTTP/2 sends cookies arrive joined (both seen with Envoy 1.40).
 
 mod matching;
 mod pinned;
-mod seen;
+mod place;
 
 use crate::bucket;
 use crate::config::{Config, Keyless, Kind, Rollout};
@@ -23,7 +22,7 @@ use crate::pointer::Fact;
 use crate::split::{Range, Split};
 use matching::{caller_mismatch, first_mismatch};
 pub use pinned::PinKind;
-use seen::Seen;
+use place::value;
 use std::fmt;
 
 /// A conversation that says it began later than this from now says nothing: clocks differ by less.
@@ -34,7 +33,7 @@ const UNHELD_MS: UnixMs = 24 * 60 * 60 * 1000;
 /// What a decision may read of a request.
 pub trait Request {
     /// The value of a header, of `:path` or of `:authority`; `None` where there is none.
-    fn header(&self, name: &str) -> Option<Vec<u8>>;
+    fn header(&self, name: &str) -> Option<&[u8]>;
     /// A value of dynamic metadata: the filter's namespace, then the keys below it.
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>>;
     /// The value in its body at one of [`Config::pointers`].
@@ -199,12 +198,11 @@ pub fn explain(
     now: UnixMs,
     random: impl FnOnce() -> u32,
 ) -> Result<Option<Explanation>, BodyNeeded> {
-    let mut seen = Seen::new(request);
     let mut random = Some(random);
     let mut draw = || random.take().map_or(0, |random| random());
     for (index, rollout) in config.rollouts.iter().enumerate() {
-        if first_mismatch(rollout, &mut seen)?.is_none() {
-            return choose(rollout, index, &mut seen, now, &mut draw).map(Some);
+        if first_mismatch(rollout, request)?.is_none() {
+            return choose(rollout, index, request, now, &mut draw).map(Some);
         }
     }
     Ok(None)
@@ -235,17 +233,16 @@ pub fn feedback(
     if config.rollouts.iter().all(|rollout| rollout.feedback.is_none()) {
         return Ok(None);
     }
-    let mut seen = Seen::new(request);
-    let Some(path) = seen.header(":path") else { return Ok(None) };
-    let path = path.split(|&b| b == b'?').next().unwrap_or_default().to_vec();
+    let Some(path) = request.header(":path") else { return Ok(None) };
+    let path = path.split(|&b| b == b'?').next().unwrap_or_default();
     let about = config.rollouts.iter().enumerate().find(|(_, rollout)| {
         let is_path = rollout.feedback.as_ref().is_some_and(|feedback| feedback.path.as_bytes() == path);
-        is_path && caller_mismatch(&rollout.matcher, &mut seen).is_none()
+        is_path && caller_mismatch(&rollout.matcher, request).is_none()
     });
-    let Some((index, rollout)) = about.filter(|_| seen.header(":method") == Some(b"POST")) else {
+    let Some((index, rollout)) = about.filter(|_| request.header(":method") == Some(b"POST")) else {
         return Ok(None);
     };
-    let Explanation { decision, choice, .. } = choose(rollout, index, &mut seen, now, &mut || 0)?;
+    let Explanation { decision, choice, .. } = choose(rollout, index, request, now, &mut || 0)?;
     let is_drawn = matches!(choice, Choice::KeylessRandom { .. });
     Ok(Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(decision) }))
 }
@@ -255,13 +252,13 @@ pub fn feedback(
 /// # Errors
 /// More of its body has to be read first.
 pub fn mismatch(rollout: &Rollout, request: &impl Request) -> Result<Option<Mismatch>, BodyNeeded> {
-    first_mismatch(rollout, &mut Seen::new(request))
+    first_mismatch(rollout, request)
 }
 
-fn choose<'a, R: Request>(
-    rollout: &'a Rollout,
+fn choose(
+    rollout: &Rollout,
     index: usize,
-    seen: &mut Seen<'a, R>,
+    request: &impl Request,
     now: UnixMs,
     random: &mut dyn FnMut() -> u32,
 ) -> Result<Explanation, BodyNeeded> {
@@ -269,15 +266,15 @@ fn choose<'a, R: Request>(
     let mut shard = None;
     let mut is_unheld = false;
     let mut is_current = false;
-    let (choice, chosen, reason) = if let Some((at, version)) = overridden(rollout, seen) {
+    let (choice, chosen, reason) = if let Some((at, version)) = overridden(rollout, request) {
         (Choice::Override(at), version, Reason::Override)
-    } else if let Some((kind, version)) = pinned::version(rollout, seen)? {
+    } else if let Some((kind, version)) = pinned::version(rollout, request)? {
         (Choice::Pin(kind), version, Reason::Pin)
-    } else if let Some((source, key)) = find_key(rollout, seen)? {
+    } else if let Some((source, key)) = find_key(rollout, request)? {
         let bucket = bucket::bucket(&rollout.salt, &key);
         shard = Some(bucket::shard(&key));
         let began =
-            began(rollout, source, &key, seen)?.filter(|&began| began <= now.saturating_add(AHEAD_MS_MAX));
+            began(rollout, source, &key, request)?.filter(|&began| began <= now.saturating_add(AHEAD_MS_MAX));
         let taken = began.map_or(taken_now, |began| rollout.steps.taken_by(began));
         is_current = taken == taken_now;
         is_unheld = began.is_none() && rollout.steps.has_moved(bucket, now.saturating_sub(UNHELD_MS), now);
@@ -305,14 +302,14 @@ fn choose<'a, R: Request>(
 }
 
 /// When the conversation began, as the request or its key says.
-fn began<'a, R: Request>(
-    rollout: &'a Rollout,
+fn began(
+    rollout: &Rollout,
     source: usize,
     key: &[u8],
-    seen: &mut Seen<'a, R>,
+    request: &impl Request,
 ) -> Result<Option<UnixMs>, BodyNeeded> {
     if let Some(source) = &rollout.started_at
-        && let Some(began) = seen.value(source)?.as_deref().and_then(moment::parse)
+        && let Some(began) = value(request, source)?.as_deref().and_then(moment::parse)
     {
         return Ok(Some(began));
     }
@@ -322,9 +319,9 @@ fn began<'a, R: Request>(
 }
 
 /// The first override that holds, and the version it names.
-fn overridden<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> Option<(usize, usize)> {
+fn overridden(rollout: &Rollout, request: &impl Request) -> Option<(usize, usize)> {
     rollout.overrides.iter().enumerate().find_map(|(at, rule)| {
-        let header = crate::key::value(seen.header(rule.header.as_str())?)?;
+        let header = crate::key::value(request.header(rule.header.as_str())?)?;
         let asks = |value: &String| {
             let value = value.as_bytes();
             header == value || header.split(|&b| b == b',').any(|item| item.trim_ascii() == value)
@@ -334,12 +331,9 @@ fn overridden<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> O
 }
 
 /// The first key there is, and which of the rollout's sources it came from.
-fn find_key<'a, R: Request>(
-    rollout: &'a Rollout,
-    seen: &mut Seen<'a, R>,
-) -> Result<Option<(usize, Vec<u8>)>, BodyNeeded> {
+fn find_key(rollout: &Rollout, request: &impl Request) -> Result<Option<(usize, Vec<u8>)>, BodyNeeded> {
     for (at, key) in rollout.keys.iter().enumerate() {
-        if let Some(value) = seen.value(&key.source)? {
+        if let Some(value) = value(request, &key.source)? {
             return Ok(Some((at, value)));
         }
     }

@@ -88,10 +88,10 @@ struct Request {
 }
 
 impl route::Request for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
+    fn header(&self, name: &str) -> Option<&[u8]> {
         match name {
-            ":path" => Some(self.path.clone().into_bytes()),
-            _ => (name == self.key).then(|| b"7f9c2ba4-e88f-4279-8d4c-32fb54b61a1e".to_vec()),
+            ":path" => Some(self.path.as_bytes()),
+            _ => (name == self.key).then(|| &b"7f9c2ba4-e88f-4279-8d4c-32fb54b61a1e"[..]),
         }
     }
 

@@ -85,7 +85,7 @@ impl Given {
                 self.set_header("cookie", [name.as_bytes(), b"=\"", key, b"\""].concat());
             }
             Source::Query(name) => {
-                let path = self.header(":path").unwrap_or_else(|| b"/".to_vec());
+                let path = self.header(":path").unwrap_or(b"/");
                 let path = path.split(|&b| b == b'?').next().unwrap_or_default();
                 let query =
                     [b"?", escaped(name.as_bytes()).as_bytes(), b"=", escaped(key).as_bytes()].concat();
@@ -118,8 +118,8 @@ fn escaped(bytes: &[u8]) -> String {
 }
 
 impl Request for Given {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.clone())
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
     }
 
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {

@@ -105,6 +105,7 @@ mod imports {
             out: *mut *mut u8,
             out_len: *mut usize,
         ) -> u32;
+        pub(super) fn proxy_get_header_map_pairs(map: u32, out: *mut *mut u8, out_len: *mut usize) -> u32;
         pub(super) fn proxy_replace_header_map_value(
             map: u32,
             name: *const u8,
@@ -252,6 +253,13 @@ pub(super) fn header<T>(map: Map, name: &str, take: impl FnOnce(&[u8]) -> T) -> 
         unsafe { imports::proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), out, out_len) }
     };
     receive(call, take)
+}
+
+/// Reads all headers of a map, as [`super::headers::Headers`] understands them.
+pub(super) fn headers(map: Map) -> Option<Vec<u8>> {
+    // SAFETY: `out` and `out_len` are valid for writing while the call lasts.
+    let call = |out, out_len| unsafe { imports::proxy_get_header_map_pairs(map as u32, out, out_len) };
+    receive(call, <[u8]>::to_vec)
 }
 
 /// Adds a header beside others of its name.

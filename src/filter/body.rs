@@ -4,6 +4,7 @@
 //! until the edit is done, as long as that is within its limits. Where it cannot wait, the head tells no length.
 
 use super::abi::Map;
+use super::headers::Headers;
 use super::host::{self, Action, Buffer};
 use super::intake;
 use crate::config::{Rollout, Usage, Version};
@@ -42,16 +43,17 @@ impl RequestBody {
     pub(super) fn new(
         rollout: &Rollout,
         version: &Version,
+        headers: &Headers,
         now: Micros,
         may_wait: bool,
         waits: bool,
     ) -> RequestBody {
-        let edits = edits(rollout, version);
+        let edits = edits(rollout, version, headers);
         let asks = edits.1.1.is_some();
         let is_edited = asks || edits.0.is_some() || edits.1.0.is_some();
-        let has_length = is_edited && host::header(Map::Request, CONTENT_LENGTH, |_| ()).is_some();
+        let has_length = is_edited && headers.get(CONTENT_LENGTH).is_some();
         // Whether usage has to be asked for is known only at the end, and no request waits for that long.
-        let is_too_long = is_edited && intake::is_too_long();
+        let is_too_long = is_edited && intake::is_too_long(headers);
         let holds = waits || (has_length && !is_too_long && !asks && may_wait);
         if is_edited && !holds {
             host::remove_header(Map::Request, CONTENT_LENGTH);
@@ -156,18 +158,18 @@ impl RequestBody {
     }
 }
 
-/// What is to be done to the body of the request whose callback is running.
-fn edits(rollout: &Rollout, version: &Version) -> Edits {
+/// What is to be done to the body of a request with this head.
+fn edits(rollout: &Rollout, version: &Version, headers: &Headers) -> Edits {
     let mut edits = Chain(None, Chain(None, None));
     let model = version.rewrite.model.as_deref();
     let (unmarks, asks) = (rollout.pin.response_id, rollout.usage == Usage::Request);
-    if (model.is_some() || unmarks || asks) && intake::is_readable() {
-        let path = host::header(Map::Request, ":path", <[u8]>::to_vec).unwrap_or_default();
-        if unmarks && Endpoint::of(&path).is_some() {
+    if (model.is_some() || unmarks || asks) && intake::is_readable(headers) {
+        let path = headers.get(":path").unwrap_or_default();
+        if unmarks && Endpoint::of(path).is_some() {
             edits.0 = Some(Unmark::new(rollout.versions.iter().map(|version| version.token).collect()));
         }
         edits.1.0 = model.map(|model| Model::new(ModelName::new(model)));
-        if asks && is_completion(&path) {
+        if asks && is_completion(headers, path) {
             edits.1.1 = Some(Ask::default());
         }
     }
@@ -176,10 +178,7 @@ fn edits(rollout: &Rollout, version: &Version) -> Edits {
 
 /// A part of the body, `old` bytes long, is `new` bytes long now.
 fn tell_length(old: usize, new: usize) {
-    let length = host::header(Map::Request, CONTENT_LENGTH, |length| {
-        std::str::from_utf8(length).ok().and_then(|length| length.trim().parse::<usize>().ok())
-    });
-    match length {
+    match host::header(Map::Request, CONTENT_LENGTH, intake::length) {
         None => {} // none was told
         Some(None) => {
             host::remove_header(Map::Request, CONTENT_LENGTH);
@@ -231,9 +230,8 @@ pub(super) fn edit<E: Editor>(
 }
 
 /// Whether a request that can be read asks for a completion, in JSON.
-fn is_completion(path: &[u8]) -> bool {
-    let is_json = |kind: &[u8]| kind.to_ascii_lowercase().starts_with(b"application/json");
+fn is_completion(headers: &Headers, path: &[u8]) -> bool {
     path.split(|&b| b == b'?').next().is_some_and(|path| path.ends_with(b"/completions"))
-        && host::header(Map::Request, ":method", |method| method == b"POST").unwrap_or(false)
-        && host::header(Map::Request, "content-type", is_json).unwrap_or(false)
+        && headers.get(":method") == Some(b"POST")
+        && headers.get("content-type").is_some_and(|kind| intake::is_kind(kind, b"application/json"))
 }

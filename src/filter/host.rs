@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
 use std::time::{Instant, SystemTime};
 
 use super::abi::{self, Map};
+use super::headers::Headers;
 use crate::moment::UnixMs;
 use crate::observe::Micros;
 
@@ -108,7 +109,7 @@ pub(super) fn is_local_reply() -> bool {
     abi::property(b"response\0code_details", |details| details != DETAILS_VIA_UPSTREAM).unwrap_or(false)
 }
 
-/// A header of the response whose head is being handled; empty if absent.
-pub(super) fn response_header(name: &str) -> Vec<u8> {
-    header(Map::Response, name, <[u8]>::to_vec).unwrap_or_default()
+/// The head that can be read now; without any header if the host does not hand it over.
+pub(super) fn headers(map: Map) -> Headers {
+    Headers::new(abi::headers(map).unwrap_or_default())
 }

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::abi::Map;
 use super::body::{RequestBody, edit};
 use super::feedback::{self, Rating};
+use super::headers::Headers;
 use super::host::{self, Action, Buffer};
-use super::intake::{self, Intake, Request};
+use super::intake::{self, Body, Intake, Request};
 use super::root::Root;
 use crate::config::{Pin, Rollout, Version};
 use crate::edit::Editor;
@@ -70,13 +71,16 @@ impl Stream {
 
     pub(super) fn on_request_headers(&mut self, is_end: bool) -> Action {
         let (requested, now) = (host::now(), host::wall_clock());
-        let request = if is_end { Request::WithoutBody } else { Request::Unread };
-        self.route(request, requested, now, is_end).unwrap_or_else(|BodyNeeded| {
-            if self.root.waits.may_wait() && intake::is_readable() {
-                self.phase = Phase::Waiting(Box::new(Intake::new(&self.root, requested, now)));
+        let headers = &host::headers(Map::Request);
+        let body = if is_end { Body::Absent } else { Body::Unread };
+        self.route(Request { headers, body }, requested, now, is_end).unwrap_or_else(|BodyNeeded| {
+            if self.root.waits.may_wait() && intake::is_readable(headers) {
+                let intake = Intake::new(&self.root, headers, requested, now);
+                self.phase = Phase::Waiting(Box::new(intake));
                 return Action::Pause;
             }
-            self.route(Request::WithoutBody, requested, now, is_end).unwrap_or_default()
+            let request = Request { headers, body: Body::Absent };
+            self.route(request, requested, now, is_end).unwrap_or_default()
         })
     }
 
@@ -89,7 +93,7 @@ impl Stream {
         is_end: bool,
     ) -> Result<Action, BodyNeeded> {
         let root = Rc::clone(&self.root);
-        let config = &root.config;
+        let (config, headers) = (&root.config, request.headers);
         if let Some(about) = route::feedback(config, &request, now)? {
             return Ok(self.on_feedback(about, requested, is_end));
         }
@@ -100,31 +104,36 @@ impl Stream {
         });
         let Some((decision, rollout, version)) = chosen else {
             // What a client sends in these must not choose a cluster anywhere.
-            host::remove_header(Map::Request, config.cluster_header.as_str());
-            host::remove_header(Map::Request, config.version_header.as_str());
+            for name in [config.cluster_header.as_str(), config.version_header.as_str()] {
+                if headers.may_hold(name) {
+                    host::remove_header(Map::Request, name);
+                }
+            }
             return Ok(Action::Continue);
         };
-        let waits = matches!(request, Request::Read(_));
+        let waits = matches!(request.body, Body::Read(_));
         let may_wait = root.waits.may_wait();
         let needs_cookie = rollout.pin.cookie.as_ref().is_some_and(|cookie| {
             let token = |cookies: &[u8]| {
                 key::cookie(cookies, cookie.name.as_bytes()).and_then(Token::parse) == Some(version.token)
             };
-            !host::header(Map::Request, "cookie", token).unwrap_or(false)
+            !headers.get("cookie").is_some_and(token)
         });
-        let tells_stored_id = rollout.pin.response_id
-            && host::header(Map::Request, ":path", Endpoint::of).flatten() == Some(Endpoint::Stored);
+        let tells_stored_id =
+            rollout.pin.response_id && headers.get(":path").and_then(Endpoint::of) == Some(Endpoint::Stored);
         if !is_end {
-            let body = RequestBody::new(rollout, version, requested, may_wait, waits);
+            let body = RequestBody::new(rollout, version, headers, requested, may_wait, waits);
             self.body = Some(Box::new(body));
         }
         self.send_to(version);
-        rewrite_head(rollout, version);
-        // A compressed body cannot be read.
-        host::replace_header(Map::Request, "accept-encoding", "identity");
+        rewrite_head(rollout, version, headers);
+        if headers.may_hold("accept-encoding") {
+            // A compressed body cannot be read.
+            host::replace_header(Map::Request, "accept-encoding", "identity");
+        }
         host::set_property("llm_reason", decision.reason.as_str());
         root.count_decision(&decision);
-        if retry::is_retry(|name| host::header(Map::Request, name, <[u8]>::to_vec)) {
+        if retry::is_retry(|name| headers.get(name)) {
             root.count_retry(&decision);
         }
         self.phase = Phase::Awaiting(Routed { decision, requested, needs_cookie, tells_stored_id });
@@ -169,7 +178,8 @@ impl Stream {
             };
             intake.push(&self.root, size, is_end);
             let (requested, now) = (intake.requested, intake.now);
-            if let Err(BodyNeeded) = self.route(Request::Read(&intake), requested, now, false) {
+            let request = Request { headers: &host::headers(Map::Request), body: Body::Read(&intake) };
+            if let Err(BodyNeeded) = self.route(request, requested, now, false) {
                 let action = intake.pause();
                 self.phase = Phase::Waiting(intake);
                 return action;
@@ -232,7 +242,8 @@ impl Stream {
         {
             intake.finish(&self.root);
             // It may have to wait once more, for edits, which comes to the same.
-            let _ = self.route(Request::Read(&intake), intake.requested, intake.now, false);
+            let request = Request { headers: &host::headers(Map::Request), body: Body::Read(&intake) };
+            let _ = self.route(request, intake.requested, intake.now, false);
             if let (Some(body), Some(turn)) = (&mut self.body, intake.turn()) {
                 body.goes_on_after(turn);
             }
@@ -253,17 +264,18 @@ impl Stream {
             Phase::Idle | Phase::Waiting(_) | Phase::Reading { .. } => return,
         };
         let now = host::now();
-        let status = host::response_header(":status");
-        let status = std::str::from_utf8(&status).ok().and_then(|status| status.parse().ok()).unwrap_or(0);
-        let content_type = host::response_header("content-type");
-        let content_encoding = host::response_header("content-encoding");
-        let head = Head { status, content_type: &content_type, content_encoding: &content_encoding };
+        let headers = host::headers(Map::Response);
+        let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok());
+        let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
+        let content_type = headers.get("content-type").unwrap_or_default();
+        let content_encoding = headers.get("content-encoding").unwrap_or_default();
+        let head = Head { status, content_type, content_encoding };
         let mut observer = Box::new(Observer::new(head, routed.requested, now));
         let rollout = self.root.config.rollouts.get(routed.decision.rollout);
         if rollout.is_some_and(|rollout| rollout.refusal_phrases) {
             observer.detect_refusal_phrases();
         }
-        let editor = self.response_editor(&routed, head);
+        let editor = self.response_editor(&routed, head, &headers);
         self.phase = Phase::Reading { routed, observer, editor, status, ended: is_end.then_some(now) };
         self.mark_response(routed.decision);
         if let Some((rollout, version)) = self.routed_to(&routed.decision) {
@@ -278,7 +290,7 @@ impl Stream {
     }
 
     /// What has to be changed in the response that begins.
-    fn response_editor(&self, routed: &Routed, head: Head<'_>) -> Option<Box<dyn Editor>> {
+    fn response_editor(&self, routed: &Routed, head: Head<'_>, headers: &Headers) -> Option<Box<dyn Editor>> {
         let is_plain =
             head.content_encoding.is_empty() || head.content_encoding.eq_ignore_ascii_case(b"identity");
         if !is_plain {
@@ -290,15 +302,14 @@ impl Stream {
             host::remove_header(Map::Response, CONTENT_LENGTH);
             return Some(Box::new(Mark::new(body, version.token)));
         }
-        if self.hides_usage(head) { Some(Box::new(Hide::default())) } else { None }
+        let has_length = headers.get(CONTENT_LENGTH).is_some();
+        if !has_length && self.hides_usage(head) { Some(Box::new(Hide::default())) } else { None }
     }
 
     /// Whether usage has to be taken out of the response that begins: it was asked for in the client's place,
     /// and is in a stream that may get shorter.
     fn hides_usage(&self, head: Head<'_>) -> bool {
-        self.body.as_ref().is_some_and(|body| body.has_asked())
-            && is_event_stream(head)
-            && host::header(Map::Response, CONTENT_LENGTH, |_| ()).is_none()
+        self.body.as_ref().is_some_and(|body| body.has_asked()) && is_event_stream(head)
     }
 
     /// Tells the client which version answered.
@@ -359,20 +370,20 @@ impl Stream {
 }
 
 fn is_event_stream(head: Head<'_>) -> bool {
-    head.content_type.to_ascii_lowercase().starts_with(b"text/event-stream")
+    intake::is_kind(head.content_type, b"text/event-stream")
 }
 
 /// Changes the head of a request as its version wants it.
-fn rewrite_head(rollout: &Rollout, version: &Version) {
+fn rewrite_head(rollout: &Rollout, version: &Version, headers: &Headers) {
     let rewrite = &version.rewrite;
     if rollout.pin.response_id || rewrite.path_prefix.is_some() {
-        let path = host::header(Map::Request, ":path", <[u8]>::to_vec).unwrap_or_default();
+        let path = headers.get(":path").unwrap_or_default();
         let is_known = |token| rollout.version_of(token).is_some();
-        let unmarked = if rollout.pin.response_id { pin::unmark_path(&path, is_known) } else { None };
+        let unmarked = if rollout.pin.response_id { pin::unmark_path(path, is_known) } else { None };
         let unmarked = unmarked.map(|(path, _)| path);
         let prefix = rewrite.path_prefix.as_ref();
         let rewritten = prefix.and_then(|(from, to)| {
-            let path = unmarked.as_deref().unwrap_or(&path);
+            let path = unmarked.as_deref().unwrap_or(path);
             rewrite::path_prefix(path, from.as_bytes(), to.as_bytes())
         });
         if let Some(path) = rewritten.or(unmarked) {

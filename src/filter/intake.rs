@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use super::abi::Map;
+use super::headers::Headers;
 use super::host::{self, Action, Buffer, Level};
 use super::root::Root;
 use crate::moment::UnixMs;
@@ -96,11 +96,11 @@ enum Reach {
 }
 
 impl Intake {
-    pub(super) fn new(root: &Root, requested: Micros, now: UnixMs) -> Intake {
+    pub(super) fn new(root: &Root, headers: &Headers, requested: Micros, now: UnixMs) -> Intake {
         let opening = root.reads_openings.then(Opening::default);
-        let reach = match root.may_edit(host::header(Map::Request, ":path", <[u8]>::to_vec).as_deref()) {
+        let reach = match root.may_edit(headers.get(":path")) {
             false => Reach::Piece,
-            true if is_too_long() => Reach::AllTooLong,
+            true if is_too_long(headers) => Reach::AllTooLong,
             true => Reach::All,
         };
         let (values, turn) = (Values::new(&root.pointers), Turn::default());
@@ -167,38 +167,50 @@ impl Intake {
     }
 }
 
-/// Whether the body of the request whose head can be read is longer than what waits.
-pub(super) fn is_too_long() -> bool {
-    let length = host::header(Map::Request, "content-length", |length| {
-        std::str::from_utf8(length).ok().and_then(|length| length.trim().parse::<usize>().ok())
-    });
-    length.flatten().is_some_and(|length| length > BYTES_MAX)
+/// Whether the body of a request is longer than what waits, as its head tells.
+pub(super) fn is_too_long(headers: &Headers) -> bool {
+    headers.get("content-length").and_then(length).is_some_and(|length| length > BYTES_MAX)
 }
 
-/// Whether the request whose head is being handled can have a body that tells something.
-pub(super) fn is_readable() -> bool {
-    let is = |name: &str, test: fn(&[u8]) -> bool| host::header(Map::Request, name, test);
+/// The number in a `content-length`.
+pub(super) fn length(value: &[u8]) -> Option<usize> {
+    std::str::from_utf8(value).ok().and_then(|length| length.trim().parse().ok())
+}
+
+/// Whether a request can have a body that tells something.
+pub(super) fn is_readable(headers: &Headers) -> bool {
     // What is upgraded has no body before it is answered, and who speaks gRPC may await an answer first.
-    is(":method", |method| matches!(method, b"POST" | b"PUT" | b"PATCH")).unwrap_or(false)
-        && is("content-encoding", |encoding| encoding.eq_ignore_ascii_case(b"identity")).unwrap_or(true)
-        && !is("content-type", |kind| kind.to_ascii_lowercase().starts_with(b"application/grpc"))
-            .unwrap_or(false)
+    matches!(headers.get(":method"), Some(b"POST" | b"PUT" | b"PATCH"))
+        && headers.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
+        && !headers.get("content-type").is_some_and(|kind| is_kind(kind, b"application/grpc"))
 }
 
-/// The request whose callback is running, with what is known of its body.
+/// Whether a `content-type` begins so, in whatever case.
+pub(super) fn is_kind(content_type: &[u8], start: &[u8]) -> bool {
+    content_type.get(..start.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(start))
+}
+
+/// The request whose callback is running, with what is known of it.
 #[derive(Clone, Copy)]
-pub(super) enum Request<'i> {
+pub(super) struct Request<'r> {
+    pub(super) headers: &'r Headers,
+    pub(super) body: Body<'r>,
+}
+
+/// What is known of a request's body.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'r> {
     /// Nothing yet.
     Unread,
     /// It has none, or none that tells anything.
-    WithoutBody,
+    Absent,
     /// What has been read of it.
-    Read(&'i Intake),
+    Read(&'r Intake),
 }
 
 impl route::Request for Request<'_> {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        host::header(Map::Request, name, <[u8]>::to_vec)
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.get(name)
     }
 
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
@@ -206,18 +218,18 @@ impl route::Request for Request<'_> {
     }
 
     fn body(&self, pointer: usize) -> Fact<'_> {
-        match self {
-            Self::Unread => Fact::Unknown,
-            Self::WithoutBody => Fact::Absent,
-            Self::Read(intake) => intake.values.get(pointer),
+        match self.body {
+            Body::Unread => Fact::Unknown,
+            Body::Absent => Fact::Absent,
+            Body::Read(intake) => intake.values.get(pointer),
         }
     }
 
     fn opening(&self) -> Fact<'_> {
-        match self {
-            Self::Unread => Fact::Unknown,
-            Self::WithoutBody => Fact::Absent,
-            Self::Read(intake) => intake.opening.as_ref().map_or(Fact::Absent, Opening::get),
+        match self.body {
+            Body::Unread => Fact::Unknown,
+            Body::Absent => Fact::Absent,
+            Body::Read(intake) => intake.opening.as_ref().map_or(Fact::Absent, Opening::get),
         }
     }
 }

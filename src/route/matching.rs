@@ -1,46 +1,40 @@
 //! Whether a rollout is about a request.
 
-use super::seen::Seen;
+use super::place::body;
 use super::{BodyNeeded, Mismatch, Request, pinned};
 use crate::config::{HostPattern, MODEL_POINTER, Match, Rollout};
 use crate::key;
 
-pub(super) fn first_mismatch<'a, R: Request>(
-    rollout: &'a Rollout,
-    seen: &mut Seen<'a, R>,
+pub(super) fn first_mismatch(
+    rollout: &Rollout,
+    request: &impl Request,
 ) -> Result<Option<Mismatch>, BodyNeeded> {
     let matcher = &rollout.matcher;
-    let mismatch = host_mismatch(matcher, seen)
-        .or_else(|| path_mismatch(matcher, seen))
-        .or_else(|| header_mismatch(matcher, seen));
-    if mismatch.is_some() { Ok(mismatch) } else { model_mismatch(rollout, seen) }
+    let mismatch = host_mismatch(matcher, request)
+        .or_else(|| path_mismatch(matcher, request))
+        .or_else(|| header_mismatch(matcher, request));
+    if mismatch.is_some() { Ok(mismatch) } else { model_mismatch(rollout, request) }
 }
 
 /// The first thing of a match that does not hold, what it says of requests to models apart.
-pub(super) fn caller_mismatch<'a, R: Request>(
-    matcher: &'a Match,
-    seen: &mut Seen<'a, R>,
-) -> Option<Mismatch> {
-    host_mismatch(matcher, seen).or_else(|| header_mismatch(matcher, seen))
+pub(super) fn caller_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
+    host_mismatch(matcher, request).or_else(|| header_mismatch(matcher, request))
 }
 
-fn model_mismatch<'a, R: Request>(
-    rollout: &'a Rollout,
-    seen: &mut Seen<'a, R>,
-) -> Result<Option<Mismatch>, BodyNeeded> {
+fn model_mismatch(rollout: &Rollout, request: &impl Request) -> Result<Option<Mismatch>, BodyNeeded> {
     let models = &rollout.matcher.models;
     // Who asks for a stored response names no model, but its mark names a version.
-    if models.is_empty() || (rollout.pin.response_id && pinned::by_path(rollout, seen).is_some()) {
+    if models.is_empty() || (rollout.pin.response_id && pinned::by_path(rollout, request).is_some()) {
         return Ok(None);
     }
-    let model = seen.body(MODEL_POINTER)?;
+    let model = body(request, MODEL_POINTER)?;
     let holds = model.is_some_and(|model| models.iter().any(|wanted| wanted.as_bytes() == model));
     Ok((!holds).then(|| Mismatch::Model(model.map(<[u8]>::to_vec))))
 }
 
-fn host_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+fn host_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     if !matcher.hosts.is_empty() {
-        let authority = seen.header(":authority");
+        let authority = request.header(":authority");
         let host = authority.map(host_of);
         if !matcher.hosts.iter().any(|pattern| host.is_some_and(|host| pattern.matches(host))) {
             return Some(Mismatch::Host(host.map(<[u8]>::to_vec)));
@@ -49,9 +43,9 @@ fn host_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> 
     None
 }
 
-fn path_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+fn path_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     if let Some(prefix) = &matcher.path_prefix {
-        let path = seen.header(":path");
+        let path = request.header(":path");
         if !path.is_some_and(|path| path.starts_with(prefix.as_bytes())) {
             return Some(Mismatch::Path(path.map(<[u8]>::to_vec)));
         }
@@ -59,9 +53,9 @@ fn path_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> 
     None
 }
 
-fn header_mismatch<'a, R: Request>(matcher: &'a Match, seen: &mut Seen<'a, R>) -> Option<Mismatch> {
+fn header_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     matcher.headers.iter().enumerate().find_map(|(index, (name, value))| {
-        let found = seen.header(name.as_str()).and_then(key::value);
+        let found = request.header(name.as_str()).and_then(key::value);
         let holds = found == Some(value.as_bytes());
         (!holds).then(|| Mismatch::Header { index, found: found.map(<[u8]>::to_vec) })
     })

@@ -1,6 +1,6 @@
 //! What a client sends back of what it was given: the version its conversation is on.
 
-use super::seen::Seen;
+use super::place::body;
 use super::{BodyNeeded, Request};
 use crate::config::{CONVERSATION_ID_POINTER, CONVERSATION_POINTER, PREVIOUS_RESPONSE_POINTER, Pin, Rollout};
 use crate::key;
@@ -18,9 +18,9 @@ pub enum PinKind {
 }
 
 /// The version that a pin names, unless it is stopped, and how.
-pub(super) fn version<'a, R: Request>(
-    rollout: &'a Rollout,
-    seen: &mut Seen<'a, R>,
+pub(super) fn version(
+    rollout: &Rollout,
+    request: &impl Request,
 ) -> Result<Option<(PinKind, usize)>, BodyNeeded> {
     let Pin { cookie, header, response_id } = &rollout.pin;
     let running = |kind, token: Option<Token>| {
@@ -29,43 +29,40 @@ pub(super) fn version<'a, R: Request>(
         (!is_stopped).then_some((kind, version))
     };
     if *response_id {
-        let token = match by_path(rollout, seen) {
+        let token = match by_path(rollout, request) {
             Some(token) => Some(token),
-            None => by_body(rollout, seen)?,
+            None => by_body(rollout, request)?,
         };
         if let Some(pinned) = running(PinKind::ResponseId, token) {
             return Ok(Some(pinned));
         }
     }
     if let Some(header) = header {
-        let token = seen.header(header.as_str()).and_then(key::value).and_then(Token::parse);
+        let token = request.header(header.as_str()).and_then(key::value).and_then(Token::parse);
         if let Some(pinned) = running(PinKind::Header, token) {
             return Ok(Some(pinned));
         }
     }
     let Some(cookie) = cookie else { return Ok(None) };
-    let cookies = seen.header("cookie");
+    let cookies = request.header("cookie");
     let token =
         cookies.and_then(|cookies| key::cookie(cookies, cookie.name.as_bytes())).and_then(Token::parse);
     Ok(running(PinKind::Cookie, token))
 }
 
 /// The token in the path of a request for a stored response or conversation.
-pub(super) fn by_path<'a, R: Request>(rollout: &'a Rollout, seen: &mut Seen<'a, R>) -> Option<Token> {
+pub(super) fn by_path(rollout: &Rollout, request: &impl Request) -> Option<Token> {
     let is_known = |token| rollout.version_of(token).is_some();
-    pin::unmark_path(seen.header(":path")?, is_known).map(|(_, token)| token)
+    pin::unmark_path(request.header(":path")?, is_known).map(|(_, token)| token)
 }
 
 /// The token of the stored response or conversation that a body continues.
-fn by_body<'a, R: Request>(
-    rollout: &'a Rollout,
-    seen: &mut Seen<'a, R>,
-) -> Result<Option<Token>, BodyNeeded> {
-    if seen.header(":path").and_then(Endpoint::of).is_none() {
+fn by_body(rollout: &Rollout, request: &impl Request) -> Result<Option<Token>, BodyNeeded> {
+    if request.header(":path").and_then(Endpoint::of).is_none() {
         return Ok(None);
     }
     for pointer in [PREVIOUS_RESPONSE_POINTER, CONVERSATION_POINTER, CONVERSATION_ID_POINTER] {
-        let token = seen.body(pointer)?.and_then(pin::unmarked).map(|(_, token)| token);
+        let token = body(request, pointer)?.and_then(pin::unmarked).map(|(_, token)| token);
         if token.is_some_and(|token| rollout.version_of(token).is_some()) {
             return Ok(token);
         }

@@ -93,10 +93,10 @@ fn base32(value: u128) -> String {
 }
 
 impl Request for Conversation {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
+    fn header(&self, name: &str) -> Option<&[u8]> {
         match name {
-            "x-conversation-id" => Some(self.id.clone()),
-            "x-conversation-started-at" => self.started_at.clone(),
+            "x-conversation-id" => Some(&self.id),
+            "x-conversation-started-at" => self.started_at.as_deref(),
             _ => None,
         }
     }

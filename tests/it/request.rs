@@ -366,6 +366,6 @@ fn whatever_the_host_refuses_no_byte_is_lost() {
     };
     let mut envoy = Envoy::with(CONFIG);
     envoy.send_on_bodies();
-    envoy.play_with_each_call_failing(50, play);
+    envoy.play_with_each_call_failing(40, play);
     assert_eq!(rate(&mut envoy, "c", &[b"{\"rating\": \"up\"}"]).local_reply().unwrap().0, 204);
 }

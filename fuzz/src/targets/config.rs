@@ -147,8 +147,8 @@ fn have_series(config: &Config) {
 struct Request(&'static [u8]);
 
 impl route::Request for Request {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        (name == ":path").then(|| self.0.to_vec())
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        (name == ":path").then_some(self.0)
     }
 
     fn metadata(&self, _: &[String]) -> Option<Vec<u8>> {

@@ -57,8 +57,8 @@ fn reads_anything(name: &[u8], text: &[u8]) {
     if let Ok(Ok(name)) = std::str::from_utf8(text).map(HeaderName::new) {
         assert!(name.as_bytes().iter().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()));
     }
-    let _ = (Endpoint::of(text), refusal::is_refusal(text), retry::is_retry(|_| Some(text.to_vec())));
-    let _ = retry::is_retry(|header| (header.as_bytes() == name).then(|| text.to_vec()));
+    let _ = (Endpoint::of(text), refusal::is_refusal(text), retry::is_retry(|_| Some(text)));
+    let _ = retry::is_retry(|header| (header.as_bytes() == name).then_some(text));
 }
 
 fn reads_cookies_and_queries_back(name: &[u8], value: &[u8]) {

@@ -128,6 +128,23 @@ unsafe extern "C" fn proxy_get_header_map_value(
 }
 
 #[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_get_header_map_pairs(map: u32, out: *mut *mut u8, len: *mut usize) -> u32 {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let pairs = call(|host| {
+        let headers = host.headers(map)?;
+        let mut bytes = u32::try_from(headers.len()).unwrap().to_le_bytes().to_vec();
+        for (name, value) in headers.iter() {
+            bytes.extend([length(name.as_bytes()), length(value)].concat());
+        }
+        for (name, value) in headers.iter() {
+            bytes.extend([name.as_bytes(), b"\0", value, b"\0"].concat());
+        }
+        Ok(bytes)
+    });
+    hand_over(pairs, out, len)
+}
+
+#[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_add_header_map_value(
     map: u32,
     name: *const u8,
