@@ -12,6 +12,7 @@ mod bedrock;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most fields are no text")]
 mod block;
 mod cohere;
+mod delta;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most fields mean something for one kind of value only")]
 mod fold;
 mod gemini;
@@ -23,6 +24,7 @@ mod seen;
 
 use std::sync::LazyLock;
 
+pub use delta::Delta;
 pub use fold::Fold;
 pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 

@@ -35,6 +35,7 @@ pub mod retry;
 pub mod rewrite;
 pub mod route;
 pub mod split;
+pub mod stencil;
 pub mod steps;
 pub mod turn;
 pub mod usage;

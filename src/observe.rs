@@ -5,6 +5,7 @@
 //! document, up to [`DETECT_BYTES_MAX`], until its dialect is told.
 
 mod body;
+mod events;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ enum State {
 }
 
 /// A call's arguments so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Arguments {
     state: State,
     /// Containers open.

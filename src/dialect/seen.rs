@@ -76,7 +76,7 @@ pub enum Voice {
 }
 
 /// The facts so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Seen {
     /// Unicode scalar values of assistant text, over all answers.
     pub text_chars: u64,
@@ -102,13 +102,13 @@ pub struct Seen {
     pub(super) voices: [Voice; RANKS],
     /// Characters of the answer as it was last sent whole.
     pub(super) so_far_chars: u64,
-    parts_begun: u64,
-    finishes: Finishes,
-    calls: Vec<Call>,
+    pub(super) parts_begun: u64,
+    pub(super) finishes: Finishes,
+    pub(super) calls: Vec<Call>,
 }
 
 /// How an answer begins.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Opening {
     text: Vec<u8>,
     chars: u64,
@@ -142,7 +142,8 @@ impl Opening {
     }
 }
 
-struct Finishes([Finish; PARTS_MAX]);
+#[derive(Clone, PartialEq)]
+pub(super) struct Finishes([Finish; PARTS_MAX]);
 
 impl Default for Finishes {
     fn default() -> Finishes {
@@ -151,7 +152,8 @@ impl Default for Finishes {
 }
 
 /// A tool call, known by its place and id.
-struct Call {
+#[derive(Clone, PartialEq)]
+pub(super) struct Call {
     part: u64,
     index: u64,
     id_hash: Option<u64>,

@@ -73,24 +73,42 @@ impl Framer {
     /// Reads on.
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.push_event(rest, sink);
+        }
+    }
+
+    /// Reads on, but no further than the next place between two events; returns what is left.
+    pub fn push_event<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            if self.after_cr {
-                self.after_cr = false;
-                if byte == b'\n' {
-                    rest = after;
-                    continue;
-                }
+            rest = self.step(byte, rest, after, sink);
+            if self.is_between() {
+                break;
             }
-            rest = match self.state {
-                State::LineStart => self.line_start(byte, rest, after, sink),
-                State::Value(line) => self.value(line, rest, sink),
-                State::Name(length) => self.name(length, byte, rest, after, sink),
-                State::Space(line) => {
-                    let value = if byte == b' ' { after } else { rest };
-                    self.begin_value(line, value, sink)
-                }
-                State::Start(seen) => self.start(seen, byte, rest, after),
-            };
+        }
+        rest
+    }
+
+    /// Whether nothing that came bears on what comes: an event begins, or a line that belongs to none.
+    pub fn is_between(&self) -> bool {
+        self.state == State::LineStart && self.data_lines == 0 && self.kind.is_empty() && !self.after_cr
+    }
+
+    #[inline(always)]
+    fn step<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        if std::mem::take(&mut self.after_cr) {
+            return if byte == b'\n' { after } else { rest };
+        }
+        match self.state {
+            State::LineStart => self.line_start(byte, rest, after, sink),
+            State::Value(line) => self.value(line, rest, sink),
+            State::Name(length) => self.name(length, byte, rest, after, sink),
+            State::Space(line) => {
+                let value = if byte == b' ' { after } else { rest };
+                self.begin_value(line, value, sink)
+            }
+            State::Start(seen) => self.start(seen, byte, rest, after),
         }
     }
 

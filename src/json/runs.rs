@@ -1,11 +1,10 @@
-//! How far bytes are of one kind, or the same: a word at a time.
+//! How far bytes are of one kind: a word at a time.
 
 use memchr::memchr2;
 
 /// So far a string's end is looked for in words; a call of `memchr` costs more than most strings are long.
 const NEAR_WORDS: usize = 4;
 const WORD_BYTES: usize = size_of::<u64>();
-const BLOCK_BYTES: usize = 4 * WORD_BYTES;
 
 /// Bytes up to the next quote or backslash, or all of them.
 pub(super) fn text_length(bytes: &[u8]) -> usize {
@@ -20,33 +19,6 @@ pub(super) fn text_length(bytes: &[u8]) -> usize {
     }
     let rest = bytes.get(at..).unwrap_or_default();
     at.saturating_add(memchr2(b'"', b'\\', rest).unwrap_or(rest.len()))
-}
-
-/// Bytes with which both begin.
-pub(super) fn common_length(a: &[u8], b: &[u8]) -> usize {
-    let mut at = 0_usize;
-    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
-        if !is_same_block(a, b) {
-            break;
-        }
-        at = at.saturating_add(BLOCK_BYTES);
-    }
-    let (a, b) = (a.get(at..).unwrap_or_default(), b.get(at..).unwrap_or_default());
-    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
-        let differences = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
-        if differences != 0 {
-            return at.saturating_add((differences.trailing_zeros() / u8::BITS) as usize);
-        }
-        at = at.saturating_add(WORD_BYTES);
-    }
-    let shorter = a.len().min(b.len());
-    let rest = a.iter().zip(b).skip(shorter.saturating_sub(shorter % WORD_BYTES));
-    at.saturating_add(rest.take_while(|(a, b)| a == b).count())
-}
-
-fn is_same_block(a: &[u8; BLOCK_BYTES], b: &[u8; BLOCK_BYTES]) -> bool {
-    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
-    words.fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b))) == 0
 }
 
 /// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.

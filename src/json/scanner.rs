@@ -1,12 +1,10 @@
 //! The state machine: what the next byte can be, and what it does.
 
 mod strings;
-mod template;
 
 use super::short::Short;
 use super::tree::{self, NodeId, Tree, What};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
-use template::Template;
 
 /// What the next byte can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +46,6 @@ struct Frame {
 }
 
 /// Where in a document the scanner stands: between two tokens, all of its state.
-#[derive(Clone, Copy)]
 struct Position {
     state: State,
     /// Where in the table the value being read stands; `None` if nobody wants it.
@@ -76,27 +73,9 @@ pub struct Scanner {
     short: Short,
     /// A high surrogate whose low half must come next.
     high: Option<u16>,
-    likeness: Likeness,
-}
-
-/// Whether documents are expected to be like each other.
-#[derive(Default)]
-enum Likeness {
-    #[default]
-    Unused,
-    /// Yes, from the second document on.
-    Awaited,
-    /// What the last one looked like.
-    Known(Box<Template>),
 }
 
 impl Scanner {
-    /// One for documents that are like each other, as a stream's: a document is compared with one before, and
-    /// read where they differ. `table` must be the same for all of them.
-    pub fn for_stream() -> Scanner {
-        Scanner { likeness: Likeness::Awaited, ..Scanner::default() }
-    }
-
     /// Reads on. `table` must be the same for all of one document.
     pub fn push<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, bytes: &[u8], sink: &mut S) {
         Pass { scanner: self, tree: &table.tree, sink: &mut Named { fields: &table.fields, sink } }
@@ -113,7 +92,7 @@ impl Scanner {
         if self.position.state == State::Scalar && self.position.depth == 0 {
             // A number at the root has no other end.
             let sink = &mut Named { fields: &table.fields, sink };
-            Pass { scanner: self, tree: &table.tree, sink }.end_scalar(&[]);
+            Pass { scanner: self, tree: &table.tree, sink }.end_scalar();
         }
         let end = match self.position.state {
             State::Root if self.root_arrays == 0 => return End::Between,
@@ -168,9 +147,6 @@ impl Pass<'_> {
         while let Some((&byte, after)) = rest.split_first() {
             rest = self.step(byte, rest, after);
         }
-        if let Some(template) = self.template_in_making() {
-            template.finish(None);
-        }
     }
 
     /// Reads a token, or what there is of it. `rest` is `byte` and `after`.
@@ -207,36 +183,10 @@ impl Pass<'_> {
             b',' => {}
             _ => {
                 self.scanner.position.node = Some(tree::ROOT);
-                return self.document(byte, rest);
+                return self.value(byte, rest);
             }
         }
         after
-    }
-
-    fn document<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
-        match &mut self.scanner.likeness {
-            _ if byte != b'{' => {}
-            Likeness::Unused => {}
-            // Most bodies that are no stream have one document only.
-            Likeness::Awaited => self.scanner.likeness = Likeness::Known(Box::default()),
-            Likeness::Known(template) if template.is_ready() => {
-                let left = self.compare(rest);
-                if left.len() < rest.len() {
-                    return left;
-                }
-            }
-            Likeness::Known(template) => template.make(rest),
-        }
-        self.value(byte, rest)
-    }
-
-    /// The template that is being made.
-    #[inline(always)]
-    fn template_in_making(&mut self) -> Option<&mut Template> {
-        match &mut self.scanner.likeness {
-            Likeness::Known(template) if template.is_making() => Some(template),
-            Likeness::Known(_) | Likeness::Awaited | Likeness::Unused => None,
-        }
     }
 
     /// What is wanted at this place.
@@ -249,9 +199,6 @@ impl Pass<'_> {
     #[inline(always)]
     fn tell(&mut self, node: Option<NodeId>, value: Value<'_>) {
         if let Some(What { place, .. }) = self.what(node) {
-            if let Some(template) = self.template_in_making() {
-                template.tell(place, value);
-            }
             self.sink.value(place, value);
         }
     }
@@ -276,7 +223,6 @@ impl Pass<'_> {
         let after = rest.get(1..).unwrap_or_default();
         match byte {
             b'"' => {
-                self.begin_hole(rest);
                 let role = match self.what(self.scanner.position.node) {
                     Some(what) if what.is_text => Role::Text,
                     Some(_) => Role::Short,
@@ -284,9 +230,8 @@ impl Pass<'_> {
                 };
                 self.begin_string(role, after)
             }
-            b'{' | b'[' => self.open(byte == b'[', rest, after),
+            b'{' | b'[' => self.open(byte == b'[', after),
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                self.begin_hole(rest);
                 self.scanner.short.clear();
                 self.scanner.position.state = State::Scalar;
                 self.scalar(rest)
@@ -295,7 +240,7 @@ impl Pass<'_> {
         }
     }
 
-    fn open<'a>(&mut self, is_array: bool, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
+    fn open<'a>(&mut self, is_array: bool, after: &'a [u8]) -> &'a [u8] {
         let Position { node, depth, .. } = self.scanner.position;
         if let Some(node) = node.filter(|&node| self.tree.has_inside(node, is_array))
             && let Some(slot) = self.scanner.position.frames.get_mut(depth)
@@ -308,7 +253,6 @@ impl Pass<'_> {
             position.state = if is_array { State::ValueOrEnd } else { State::KeyOrEnd };
             return after;
         }
-        self.begin_hole(rest);
         self.tell(node, Value::Open);
         self.scanner.skipping = 1;
         self.scanner.position.state = State::Skip;
@@ -319,31 +263,18 @@ impl Pass<'_> {
     fn close<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
         self.tell(self.frame().map(|frame| frame.node), Value::Close);
         self.scanner.position.depth = self.scanner.position.depth.saturating_sub(1);
-        self.end_value(after);
+        self.end_value();
         after
     }
 
     #[inline(always)]
-    fn end_value(&mut self, after: &[u8]) {
+    fn end_value(&mut self) {
         let depth = self.scanner.position.depth;
-        if let Some(template) = self.template_in_making() {
-            template.end_value(depth, after);
-        }
         if depth == 0 {
             self.scanner.position.state = State::Root;
             self.sink.document();
         } else {
             self.scanner.position.state = State::AfterValue;
-        }
-    }
-
-    /// A value begins that may be another in the next document.
-    #[inline(always)]
-    fn begin_hole(&mut self, rest: &[u8]) {
-        if let Likeness::Known(template) = &mut self.scanner.likeness
-            && template.is_making()
-        {
-            template.begin_hole(&self.scanner.position, rest);
         }
     }
 
@@ -381,22 +312,22 @@ impl Pass<'_> {
         if length.is_some() && self.scanner.short.is_empty() {
             let cut = run.get(..SHORT_BYTES_MAX).unwrap_or(run);
             self.tell(self.scanner.position.node, Value::Scalar(cut));
-            self.end_value(stop);
+            self.end_value();
             return stop;
         }
         if self.scanner.position.node.is_some() {
             self.scanner.short.extend(run);
         }
         if length.is_some() {
-            self.end_scalar(stop);
+            self.end_scalar();
         }
         stop
     }
 
-    fn end_scalar(&mut self, after: &[u8]) {
+    fn end_scalar(&mut self) {
         let short = std::mem::take(&mut self.scanner.short);
         self.tell(self.scanner.position.node, Value::Scalar(short.as_bytes()));
-        self.end_value(after);
+        self.end_value();
     }
 
     /// Inside a container nobody wants: only strings and brackets matter.
@@ -409,7 +340,7 @@ impl Pass<'_> {
                 b'}' | b']' => {
                     self.scanner.skipping = self.scanner.skipping.saturating_sub(1);
                     if self.scanner.skipping == 0 {
-                        self.end_value(bytes.as_slice());
+                        self.end_value();
                         return bytes.as_slice();
                     }
                 }

@@ -1,9 +1,10 @@
 //! A body's framing: told by its first bytes, then read to its end.
 
+use super::events::Events;
 use super::reader::Reader;
 use super::{Head, Unread};
 use crate::dialect::Seen;
-use crate::framing::{aws, sse};
+use crate::framing::aws;
 use crate::json::chars;
 
 /// The longest beginning that has to be seen: the lengths of a binary message.
@@ -19,7 +20,7 @@ pub(super) enum Body {
         media: Media,
         wants_opening: bool,
     },
-    Events(sse::Framer, Box<Reader>),
+    Events(Box<Events>),
     Messages(aws::Framer, Box<Reader>),
     /// One document, or several in lines or an array.
     Json {
@@ -93,9 +94,8 @@ impl Body {
     pub(super) fn want_opening(&mut self) {
         match self {
             Body::Unknown { wants_opening, .. } => *wants_opening = true,
-            Body::Events(_, reader) | Body::Messages(_, reader) | Body::Json { reader, .. } => {
-                reader.want_opening()
-            }
+            Body::Events(events) => events.want_opening(),
+            Body::Messages(_, reader) | Body::Json { reader, .. } => reader.want_opening(),
             Body::Text { .. } | Body::Unread(_) | Body::Absent => {}
         }
     }
@@ -103,7 +103,8 @@ impl Body {
     /// Deltas so far, if they come one by one.
     pub(super) fn streamed_deltas(&self) -> u64 {
         match self {
-            Body::Events(_, reader) | Body::Messages(_, reader) => reader.seen().deltas,
+            Body::Events(events) => events.seen().deltas,
+            Body::Messages(_, reader) => reader.seen().deltas,
             Body::Json { reader, is_stream: true } => reader.seen().deltas,
             Body::Json { .. } | Body::Unknown { .. } | Body::Text { .. } => 0,
             Body::Unread(_) | Body::Absent => 0,
@@ -112,7 +113,7 @@ impl Body {
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match self {
-            Body::Events(framer, reader) => framer.push(bytes, &mut **reader),
+            Body::Events(events) => events.push(bytes),
             Body::Messages(framer, reader) => framer.push(bytes, &mut **reader),
             Body::Json { reader, .. } => reader.push(bytes),
             Body::Text { chars: count } => *count = count.saturating_add(chars(bytes)),
@@ -131,7 +132,7 @@ impl Body {
 
     pub(super) fn finish(self) -> Facts {
         match self {
-            Body::Events(framer, reader) => reader.finish_events(framer.is_inside()),
+            Body::Events(events) => events.finish(),
             Body::Messages(framer, reader) => reader.finish_messages(framer.is_inside()),
             Body::Json { reader, is_stream } => reader.finish_documents(is_stream),
             Body::Text { chars } => Facts { text_chars: Some(chars), ..Facts::default() },
@@ -188,7 +189,7 @@ impl Start {
     fn into_body(self, framing: Framing, media: Media, wants_opening: bool) -> Body {
         let bytes = self.as_bytes();
         let (mut body, bytes) = match framing {
-            Framing::Events => (Body::Events(sse::Framer::default(), Box::default()), bytes),
+            Framing::Events => (Body::Events(Box::default()), bytes),
             Framing::Messages => (Body::Messages(aws::Framer::default(), Box::default()), bytes),
             Framing::Json => {
                 let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);

@@ -15,7 +15,7 @@ pub const DETECT_BYTES_MAX: usize = 16 * 1024;
 const DONE: &[u8] = b"[DONE]";
 
 pub(super) struct Reader {
-    fold: Fold,
+    pub(super) fold: Fold,
     scanner: Scanner,
     /// The document so far, while its dialect is not told.
     held: Vec<u8>,
@@ -23,7 +23,7 @@ pub(super) struct Reader {
     is_passed_over: bool,
     /// How much of [`DONE`] the document is so far; `None` if it is something else.
     done_matched: Option<usize>,
-    events: u64,
+    pub(super) events: u64,
     unread: Option<Unread>,
     /// The documents came wrapped in Bedrock's invoke messages.
     is_wrapped: bool,
@@ -60,6 +60,11 @@ impl Reader {
         &self.fold.seen
     }
 
+    /// The dialect, once it is told.
+    pub(super) fn dialect(&self) -> Option<&'static Dialect> {
+        self.fold.dialect()
+    }
+
     /// A piece of the current document.
     pub(super) fn push(&mut self, piece: &[u8]) {
         match self.fold.dialect() {
@@ -89,7 +94,7 @@ impl Reader {
         match dialect::detect(&held) {
             Some(dialect) => {
                 self.fold.speak(dialect);
-                self.scanner = Scanner::for_stream();
+                self.scanner = Scanner::default();
                 self.scanner.push(&dialect.table, &held, &mut self.fold);
             }
             None => {

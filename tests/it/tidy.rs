@@ -28,7 +28,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("usage", &["framing", "json"]),
     ("dialect", &["json", "label"]),
     ("refusal", &[]),
-    ("observe", &["dialect", "framing", "json", "label", "refusal"]),
+    ("stencil", &[]),
+    ("observe", &["dialect", "framing", "json", "label", "refusal", "stencil"]),
     ("metrics", &["bucket", "config", "feedback", "observe", "refusal", "route"]),
 ];
 /// Crates, and the only modules that may name them.

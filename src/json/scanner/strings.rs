@@ -27,10 +27,10 @@ impl Pass<'_> {
             return after;
         }
         if self.scanner.short.is_empty() && self.scanner.high.is_none() {
-            self.end_string(run, after); // it came in one piece, without an escape
+            self.end_string(run); // it came in one piece, without an escape
         } else {
             self.text(run);
-            self.end_buffered_string(after);
+            self.end_buffered_string();
         }
         match after {
             // The common case, without going round.
@@ -59,7 +59,7 @@ impl Pass<'_> {
         }
     }
 
-    fn end_buffered_string(&mut self, after: &[u8]) {
+    fn end_buffered_string(&mut self) {
         if self.scanner.high.take().is_some() {
             self.text("\u{fffd}".as_bytes());
         }
@@ -69,14 +69,14 @@ impl Pass<'_> {
             self.scanner.position.node = None;
             self.scanner.position.state = State::Colon;
         } else {
-            self.end_string(short.as_bytes(), after);
+            self.end_string(short.as_bytes());
         }
         self.scanner.short.clear();
     }
 
     /// The string ends; `last` is all of it, or for a text its last piece.
     #[inline(always)]
-    fn end_string(&mut self, last: &[u8], after: &[u8]) {
+    fn end_string(&mut self, last: &[u8]) {
         match self.scanner.role {
             Role::Key => {
                 self.scanner.position.node = self.frame().and_then(|frame| self.tree.child(frame.node, last));
@@ -88,22 +88,19 @@ impl Pass<'_> {
                 if self.what(node).is_some_and(|what| what.wants_text_end) {
                     self.tell(node, Value::Close);
                 }
-                self.end_value(after);
+                self.end_value();
             }
             Role::Short => {
                 let cut = last.get(..SHORT_BYTES_MAX).unwrap_or(last);
                 self.tell(self.scanner.position.node, Value::Short(cut));
-                self.end_value(after);
+                self.end_value();
             }
             Role::Skipped if self.scanner.skipping > 0 => self.scanner.position.state = State::Skip,
-            Role::Skipped => self.end_value(after),
+            Role::Skipped => self.end_value(),
         }
     }
 
     pub(super) fn escape<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
-        if let Some(template) = self.template_in_making() {
-            template.is_no_copy();
-        }
         self.scanner.position.state = State::String;
         let decoded = match byte {
             b'n' => b"\n",

@@ -1,0 +1,162 @@
+//! Everything that is seen of a stream is the same whether its events are compared or all read.
+
+use super::super::{End, Head, Observation, Observer};
+use super::*;
+use crate::observe::body::Body;
+use proptest::prelude::*;
+
+/// One stream in pieces, a microsecond apart; and how many of its events were not read.
+fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, reads_all: bool) -> (Observation, u64) {
+    let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
+    let mut observer = Observer::new(head, 0, 0);
+    observer.detect_refusal_phrases();
+    let events = Events { reads_all, ..Events::default() };
+    observer.body = Body::Events(Box::new(events));
+    observer.body.want_opening();
+    for (at, piece) in (0..).zip(pieces) {
+        observer.push(at, piece);
+    }
+    let Body::Events(events) = &observer.body else { panic!() };
+    let skimmed = events.skimmed;
+    (observer.finish(End::Complete, 1_000_000), skimmed)
+}
+
+fn check(pieces: &[&[u8]]) -> u64 {
+    let (seen, skimmed) = observe(pieces.iter().copied(), false);
+    let (mut expected, _) = observe(pieces.iter().copied(), true);
+    // A delta counts when its event is whole, though its last brackets may come a piece later than its text.
+    expected.timing = seen.timing;
+    assert_eq!(seen, expected, "{}", String::from_utf8_lossy(&pieces.concat()));
+    skimmed
+}
+
+const HEADS: [&str; 3] = [
+    "data: {\"id\":\"a\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":3,\"output_tokens\":1},\"model\":\"m\"}}\n\n",
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"model\":\"m\",\"status\":\"in_progress\"}}\n\n",
+];
+
+/// Deltas of each dialect, `#` a number, `@` a text and `?` what nobody wants; more than once if they are usual.
+const EVENTS: [&[&str]; 3] = [
+    &[
+        "data: {\"id\":\"?\",\"created\":#,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@\"},\"finish_reason\":null}]}\n\n",
+        "data: {\"id\":\"?\",\"created\":#,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@\"},\"finish_reason\":null}]}\n\n",
+        "data: {\"id\":\"?\",\"created\":#,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@\"},\"finish_reason\":null}]}\n\n",
+        "data: {\"id\":\"?\",\"created\":#,\"choices\":[{\"index\":1,\"delta\":{\"content\":\"@\"},\"finish_reason\":null}]}\n\n",
+        "data: {\"id\":\"?\",\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"@\",\"content\":null}}],\"usage\":null}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"text\":\"@\"}]}\r\n\r\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@\"}}],\"usage\":{\"completion_tokens\":#}}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@\"},\"text\":\"@\"}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"refusal\":\"@\"}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"?\",\"function\":{\"arguments\":\"@\"}}]}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        ": ping\n\n",
+        "id: #\n",
+        "data: {\"error\":{\"message\":\"?\"}}\n\n",
+        "data: [DONE]\n\n",
+    ],
+    &[
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"@\"}}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"@\"}}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":#,\"delta\":{\"type\":\"text_delta\",\"text\":\"@\"}  }\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"@\"}}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"@\"}}\n\n",
+        "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"?\",\"input\":{}}}\n\n",
+        "event: error\ndata: {\"type\":\"error\"}\n\n",
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":#}}\n\n",
+    ],
+    &[
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"@\",\"logprobs\":[],\"obfuscation\":\"?\",\"sequence_number\":#}\n\n",
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"@\",\"logprobs\":[],\"obfuscation\":\"?\",\"sequence_number\":#}\n\n",
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"@\",\"logprobs\":[x\"?],\"a\",\"sequence_number\":#}\n\n",
+        "event: response.refusal.delta\ndata: {\"type\":\"response.refusal.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
+        "event: response.reasoning_text.delta\ndata: {\"type\":\"response.reasoning_text.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
+        "event: x\ndata: {\"type\":\"response.function_call_arguments.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
+        "event: x\ndata: {\"type\":\"response.output_item.added\",\"item\":{\"type\":\"function_call\",\"id\":\"?\"}}\n\n",
+        "event: x\ndata: {\"type\":\"response.code_interpreter_call_code.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
+    ],
+];
+
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let words = prop::sample::select(vec![
+        "a",
+        " the",
+        "",
+        "é",
+        "漢字",
+        "🙂",
+        " I'm sorry",
+        "\\n",
+        "a\\\"b",
+        "\\u00e9",
+        "\\",
+        "\"",
+        "a long text, longer than a word",
+        "{",
+        "}",
+    ]);
+    let event = (any::<prop::sample::Index>(), words, 0..2000_u32, "[a-z]{0,9}", 1..4_usize);
+    (
+        0..3_usize,
+        prop::collection::vec(event, 0..24),
+        prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..2),
+    )
+        .prop_map(|(dialect, events, noise)| {
+            let mut stream = HEADS[dialect].to_string();
+            for (event, text, number, other, times) in events {
+                for time in 0..times {
+                    let event = EVENTS[dialect][event.index(EVENTS[dialect].len())];
+                    let number = (number + time as u32).to_string();
+                    stream += &event.replace('@', text).replace('#', &number).replace('?', &other);
+                }
+            }
+            let mut stream = stream.into_bytes();
+            for (at, byte) in noise {
+                let at = at.index(stream.len());
+                stream[at] = byte;
+            }
+            stream
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn a_short_cut_changes_nothing(stream in stream(), size in 1..600_usize, cut: prop::sample::Index) {
+        check(&[&stream]);
+        check(&stream.chunks(size).collect::<Vec<_>>());
+        let (a, b) = stream.split_at(cut.index(stream.len()));
+        check(&[a, b]);
+    }
+}
+
+/// A stream of deltas of one kind.
+fn uniform(dialect: usize, count: usize) -> Vec<String> {
+    let event = |at: usize| {
+        let (text, spaces) = (["a", " the", " word"][at % 3], " ".repeat(at % 4));
+        let event = EVENTS[dialect][0]
+            .replace('@', text)
+            .replace('#', &at.to_string())
+            .replace('?', &"x".repeat(at % 9));
+        event.replace("}\n\n", &format!("{spaces}}}\n\n"))
+    };
+    std::iter::once(HEADS[dialect].to_string()).chain((0..count).map(event)).collect()
+}
+
+#[test]
+fn the_events_of_a_stream_are_compared_wherever_it_is_cut() {
+    for dialect in 0..3 {
+        let events = uniform(dialect, 30);
+        let each: Vec<_> = events.iter().map(String::as_bytes).collect();
+        assert!(check(&each) > 20, "an event a piece");
+        let timing = |reads_all| observe(each.iter().copied(), reads_all).0.timing;
+        assert_eq!(timing(false), timing(true));
+        let whole = events.concat().into_bytes();
+        assert!(check(&[&whole]) > 20, "all in one piece");
+        for cut in 0..whole.len() {
+            let (a, b) = whole.split_at(cut);
+            assert!(check(&[a, b]) > 20, "cut at {cut}");
+        }
+        check(&whole.chunks(1).collect::<Vec<_>>());
+    }
+}

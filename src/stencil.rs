@@ -1,0 +1,268 @@
+//! Bytes that come again and again with little of them changed: found by comparing, not by reading.
+//!
+//! In: one sample of such bytes, where its text stands, and where values stand that nobody wants. Out: whether
+//! other bytes begin with the same but for those, and their text. Everything outside the holes must be the same to the
+//! byte, so a reader that would do the same for each text and whatever stands in the other holes need not read them.
+//! What a hole may hold is so narrow that it ends in the same place for every reader of JSON and of lines: no control
+//! bytes, in the text only escapes of one character, elsewhere none.
+//!
+//! This is what runs for nearly every byte of a stream, so it goes in words of eight bytes.
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+/// A longer sample is refused, and bytes cut off are not worth keeping from here on.
+pub const BYTES_MAX: usize = 2048;
+/// Values that are known to be unwanted; those behind must be the same.
+pub const FREE_MAX: usize = 32;
+
+const WORD_BYTES: usize = size_of::<u64>();
+const BLOCK_BYTES: usize = 4 * WORD_BYTES;
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// What a hole holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The text: what is between a string's quotes. The one hole whose content is told.
+    Text,
+    /// The same of a string that nobody wants.
+    String,
+    /// An unsigned number that nobody wants.
+    Number,
+    /// Spaces between two tokens, or none. Some servers hide lengths so.
+    Spaces,
+}
+
+/// A value of the sample that may be another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// What it holds.
+    pub kind: Kind,
+    /// Where, without quotes.
+    pub range: Range<usize>,
+}
+
+/// A sample and its holes.
+pub struct Stencil {
+    sample: Vec<u8>,
+    /// In order. What is between them must be the same.
+    holes: Vec<Hole>,
+    /// Where the next may be.
+    free: Vec<Hole>,
+}
+
+/// How bytes compare with the sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison<'a> {
+    /// They begin with the like of it.
+    Like(Like<'a>),
+    /// They are the beginning of the like of it, and reach so far in the sample.
+    Cut(usize),
+    /// They differ, first here in the sample.
+    Different(usize),
+}
+
+/// The like of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Like<'a> {
+    /// Its text as it is written, escapes and all.
+    text: &'a [u8],
+    is_escaped: bool,
+    /// The text's characters.
+    pub chars: u64,
+    /// What follows it.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Like<'a> {
+    /// Its text, if nothing in it is escaped.
+    pub fn plain_text(&self) -> Option<&'a [u8]> {
+        (!self.is_escaped).then_some(self.text)
+    }
+}
+
+impl Stencil {
+    /// One whose text may be another, and the values at `free`, once they are seen to be. These must be in order, and
+    /// none overlap the text.
+    pub fn new(sample: &[u8], text: Range<usize>, mut free: Vec<Hole>) -> Option<Stencil> {
+        free.truncate(FREE_MAX);
+        let text = Hole { kind: Kind::Text, range: text };
+        (sample.len() <= BYTES_MAX).then(|| Stencil { sample: sample.to_vec(), holes: vec![text], free })
+    }
+
+    /// Bytes of the sample.
+    pub fn length(&self) -> usize {
+        self.sample.len()
+    }
+
+    /// Compares what `bytes` begin with.
+    pub fn compare<'a>(&self, bytes: &'a [u8]) -> Comparison<'a> {
+        let (mut at, mut rest) = (0_usize, bytes);
+        let mut text: &[u8] = &[];
+        let (mut chars, mut is_escaped) = (0, false);
+        for hole in &self.holes {
+            let known = self.sample.get(at..hole.range.start).unwrap_or_default();
+            match behind(known, rest) {
+                Ok(behind) => rest = behind,
+                Err(same) => return self.unlike(at.saturating_add(same), same == rest.len()),
+            }
+            let length = match hole.kind {
+                Kind::Text => {
+                    let run = text_run(rest);
+                    (chars, is_escaped) = (run.chars, run.is_escaped);
+                    run.length
+                }
+                Kind::String => plain_run(rest).0,
+                Kind::Spaces => rest.iter().take_while(|byte| **byte == b' ').count(),
+                Kind::Number => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+            };
+            let Some((value, behind)) = rest.split_at_checked(length) else {
+                return Comparison::Different(at);
+            };
+            if behind.is_empty() {
+                return Comparison::Cut(hole.range.start);
+            }
+            if length == 0 && hole.kind == Kind::Number {
+                return Comparison::Different(hole.range.start);
+            }
+            if hole.kind == Kind::Text {
+                text = value;
+            }
+            (at, rest) = (hole.range.end, behind);
+        }
+        let known = self.sample.get(at..).unwrap_or_default();
+        match behind(known, rest) {
+            Ok(rest) => Comparison::Like(Like { text, is_escaped, chars, rest }),
+            Err(same) => self.unlike(at.saturating_add(same), same == rest.len()),
+        }
+    }
+
+    #[cold]
+    fn unlike<'a>(&self, at: usize, is_end: bool) -> Comparison<'a> {
+        if is_end { Comparison::Cut(at) } else { Comparison::Different(at) }
+    }
+
+    /// Lets the value differ that stands here in the sample, if that is a free one.
+    pub fn widen(&mut self, at: usize) -> bool {
+        let is_here = |hole: &Hole| hole.range.start <= at && at <= hole.range.end;
+        let Some(free) = self.free.iter().position(is_here) else { return false };
+        let hole = self.free.remove(free);
+        let place = self.holes.iter().take_while(|other| other.range.start < hole.range.start).count();
+        self.holes.insert(place, hole);
+        true
+    }
+}
+
+/// What follows `known` in `bytes`, or how many bytes both begin with.
+#[inline(always)]
+fn behind<'a>(known: &[u8], bytes: &'a [u8]) -> Result<&'a [u8], usize> {
+    let same = common_length(known, bytes);
+    bytes.get(same..).filter(|_| same == known.len()).ok_or(same)
+}
+
+/// Bytes with which both begin.
+#[inline(always)]
+fn common_length(a: &[u8], b: &[u8]) -> usize {
+    let mut at = 0_usize;
+    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
+        if !is_same_block(a, b) {
+            break;
+        }
+        at = at.saturating_add(BLOCK_BYTES);
+    }
+    let (a, b) = (a.get(at..).unwrap_or_default(), b.get(at..).unwrap_or_default());
+    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
+        let differences = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differences != 0 {
+            return at.saturating_add(first_byte(differences));
+        }
+        at = at.saturating_add(WORD_BYTES);
+    }
+    let shorter = a.len().min(b.len());
+    let rest = a.iter().zip(b).skip(shorter.saturating_sub(shorter % WORD_BYTES));
+    at.saturating_add(rest.take_while(|(a, b)| a == b).count())
+}
+
+#[inline(always)]
+fn is_same_block(a: &[u8; BLOCK_BYTES], b: &[u8; BLOCK_BYTES]) -> bool {
+    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
+    words.fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b))) == 0
+}
+
+/// Where the lowest bit that is set lies.
+#[inline(always)]
+fn first_byte(bits: u64) -> usize {
+    (bits.trailing_zeros() / u8::BITS) as usize
+}
+
+struct TextRun {
+    length: usize,
+    chars: u64,
+    is_escaped: bool,
+}
+
+/// A string up to its end, or up to what is not allowed in it.
+#[inline(always)]
+fn text_run(bytes: &[u8]) -> TextRun {
+    let (length, chars) = plain_run(bytes);
+    let mut run = TextRun { length, chars, is_escaped: false };
+    while let Some([b'\\', rest @ ..]) = bytes.get(run.length..) {
+        run.is_escaped = true;
+        let Some((escaped, rest)) = rest.split_first() else {
+            run.length = bytes.len(); // may go on as an escape
+            break;
+        };
+        if !matches!(escaped, b'n' | b'"' | b'\\' | b't' | b'r' | b'/' | b'b' | b'f') {
+            break; // and the backslash stands where the sample has a quote
+        }
+        let (length, chars) = plain_run(rest);
+        run.length = run.length.saturating_add(2).saturating_add(length);
+        run.chars = run.chars.saturating_add(1).saturating_add(chars);
+    }
+    run
+}
+
+/// Bytes up to the first quote, backslash or control byte; and the characters that begin in them.
+#[inline(always)]
+fn plain_run(bytes: &[u8]) -> (usize, u64) {
+    let (mut length, mut inner) = (0_usize, 0_u32);
+    let (words, rest) = bytes.as_chunks();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let stops = equal(word, b'"') | equal(word, b'\\') | control(word);
+        // 0b10xxxxxx begins no character.
+        let inside = word & !word.wrapping_shl(1) & HIGHS;
+        if stops != 0 {
+            let before = (stops & stops.wrapping_neg()).wrapping_sub(1);
+            inner = inner.saturating_add((inside & before).count_ones());
+            length = length.saturating_add(first_byte(stops));
+            return (length, (length as u64).saturating_sub(u64::from(inner)));
+        }
+        inner = inner.saturating_add(inside.count_ones());
+        length = length.saturating_add(WORD_BYTES);
+    }
+    for &byte in rest {
+        if byte < 0x20 || byte == b'"' || byte == b'\\' {
+            break;
+        }
+        inner = inner.saturating_add(u32::from(byte & 0xC0 == 0x80));
+        length = length.saturating_add(1);
+    }
+    (length, (length as u64).saturating_sub(u64::from(inner)))
+}
+
+/// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
+#[inline(always)]
+fn equal(word: u64, wanted: u8) -> u64 {
+    let differences = word ^ u64::from_le_bytes([wanted; 8]);
+    differences.wrapping_sub(ONES) & !differences & HIGHS
+}
+
+/// Sets the highest bit of the first byte of `word` below 0x20; those after it may be wrong.
+#[inline(always)]
+fn control(word: u64) -> u64 {
+    word.wrapping_sub(u64::from_le_bytes([0x20; 8])) & !word & HIGHS
+}

@@ -1,0 +1,71 @@
+//! The matcher against one that goes byte by byte.
+
+use super::*;
+use proptest::prelude::*;
+
+const SAMPLE: &[u8] = b"{\"n\":12,\"i\":\"abc\",\"t\":\"x\",\"f\":null }\n";
+
+fn stencil() -> Stencil {
+    let find = |part: &[u8]| SAMPLE.windows(part.len()).position(|window| window == part).unwrap();
+    let free = vec![
+        Hole { kind: Kind::Number, range: 5..7 },
+        Hole { kind: Kind::String, range: find(b"abc")..find(b"abc") + 3 },
+        Hole { kind: Kind::Spaces, range: find(b" }")..find(b" }") + 1 },
+    ];
+    let mut stencil = Stencil::new(SAMPLE, find(b"x")..find(b"x") + 1, free).unwrap();
+    for at in [5, find(b"abc") + 1, find(b" }")] {
+        assert!(stencil.widen(at));
+    }
+    stencil
+}
+
+/// Text, and characters.
+fn compare(bytes: &[u8]) -> Option<(Vec<u8>, u64, usize)> {
+    match stencil().compare(bytes) {
+        Comparison::Like(like) => Some((like.text.to_vec(), like.chars, like.rest.len())),
+        Comparison::Cut(_) | Comparison::Different(_) => None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_differs_in_its_holes_is_alike(
+        number in 0..u64::MAX, other in "[ -!#-\\[\\]-~é漢🙂]{0,40}", text in ".{0,40}", spaces in 0..20_usize, cut: prop::sample::Index,
+    ) {
+        let escaped = serde_json::to_string(&text).unwrap();
+        let like = format!("{{\"n\":{number},\"i\":\"{other}\",\"t\":{escaped},\"f\":null{}}}\n", " ".repeat(spaces));
+        let simple = !escaped.contains("\\u");
+        let expected = simple.then(|| (escaped.as_bytes()[1..escaped.len() - 1].to_vec(), text.chars().count() as u64, 3));
+        prop_assert_eq!(compare(format!("{like}abc").as_bytes()), expected);
+        let part = &like.as_bytes()[..cut.index(like.len())];
+        if simple {
+            prop_assert!(matches!(stencil().compare(part), Comparison::Cut(_)));
+        }
+    }
+
+    #[test]
+    fn what_differs_elsewhere_is_not(at in 0..SAMPLE.len(), byte: u8) {
+        let mut other = SAMPLE.to_vec();
+        other[at] = byte;
+        let is_hole = stencil().holes.iter().any(|hole| hole.range.start <= at && at <= hole.range.end);
+        prop_assume!(byte != SAMPLE[at] && !is_hole);
+        prop_assert_eq!(compare(&other), None);
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..60), at in 0..SAMPLE.len()) {
+        compare(&bytes);
+        compare(&[&SAMPLE[..at], &bytes].concat());
+    }
+}
+
+#[test]
+fn a_number_needs_a_digit_and_a_string_no_control_byte() {
+    for like in [
+        "{\"n\":,\"i\":\"abc\",\"t\":\"x\",\"f\":null }\n",
+        "{\"n\":1,\"i\":\"a\nc\",\"t\":\"x\",\"f\":null }\n",
+        "{\"n\":1,\"i\":\"a\",\"t\":\"x\r\",\"f\":null }\n",
+    ] {
+        assert_eq!(compare(like.as_bytes()), None, "{like}");
+    }
+}
