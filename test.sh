@@ -4,7 +4,7 @@
 # Runs every test there is, or the sections named:
 #
 #   format    cargo fmt, and shellcheck on the scripts
-#   lints     clippy on the whole workspace, warnings denied
+#   lints     clippy on the whole workspace, the fuzzers and the bench, warnings denied
 #   supply    licences, sources, duplicates and advisories of every dependency, by cargo-deny
 #   native    cargo test: the pure modules, and the whole filter on a fake host
 #   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
@@ -32,13 +32,19 @@ section_format() {
   local python shellcheck scripts
   cargo fmt --all --check
   cargo fmt --manifest-path fuzz/Cargo.toml --check
+  cargo fmt --manifest-path bench/Cargo.toml --check
   python=$(parts_python)
   shellcheck=$(dirname "$python")/shellcheck
   mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
   "$shellcheck" --external-sources "${scripts[@]}"
 }
 
-section_lints() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
+# The fuzzers and the bench are packages of their own. To look at the former the engine need not be there, so no C++ compiler.
+section_lints() {
+  cargo clippy --workspace --all-targets --locked -- -D warnings
+  cargo clippy --manifest-path fuzz/Cargo.toml --no-default-features --all-targets --locked -- -D warnings
+  cargo clippy --manifest-path bench/Cargo.toml --all-targets --locked -- -D warnings
+}
 
 # The advisories are on GitHub: where that cannot be reached, the rest is checked all the same.
 section_supply() {
