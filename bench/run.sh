@@ -1,29 +1,32 @@
 #!/usr/bin/env bash
-# Usage: bench/run.sh [--envoy] [--help]
+# Usage: bench/run.sh [--help] [--envoy | --growth [native|v8|crowds|envoy]...]
 #
 # How fast the filter reads and decides, in tables on stdout: natively against the usual crates, and the built
 # module in V8, Envoy's engine. Figures of one run can be compared with each other, not with another run's.
 #
-#   --envoy   then also what it costs in real Envoy, where that bench is there (see below); some 20 minutes
+#   --envoy    instead what it costs in real Envoy, where that bench is there (see below); some 4 minutes
+#   --growth   instead what it costs as work grows: measures anew all that bench/figures holds, or the parts named
+#              (natively, in V8, many streams in Envoy, and what --envoy prints), and writes docs/cost.svg and the
+#              tables of docs/cost.md; status 1 if a cost grows faster than the work; some 5 minutes
 #
 #   BENCH_CORPUS=/path   folder of recorded streams   (default: ../shared/corpus beside the repository)
 #   ENVOY_BENCH=/path    folder of the Envoy bench    (default: ../shared/bench beside the repository)
 #   ENVOY_BENCH_ARGUMENTS="--variants none,ours --workloads w2l --rounds 6"   what it is to run
 #
-# What is not there is skipped, and stderr says so.
+# What is not there is skipped, and stderr says so; figures of --growth then stay as they were. Status 77 where
+# nothing of what was asked for could be had.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 # shellcheck source=scripts/parts.sh
 source scripts/parts.sh
+# shellcheck source=scripts/wasm_toolchain.sh
+source scripts/wasm_toolchain.sh
 
 corpus=${BENCH_CORPUS:-../shared/corpus}
 envoy_bench=${ENVOY_BENCH:-../shared/bench}
-read -r -a envoy_arguments <<<"${ENVOY_BENCH_ARGUMENTS:---variants none,ours,wasm-touch --workloads w1,w2l,w3l --rounds 6 --generations 2}"
-
-# The status of a part that could not be had, which is no failure of the bench.
-unless_skipped() { if [[ $1 == "$EXIT_SKIPPED" ]]; then echo 0; else echo "$1"; fi; }
+read -r -a envoy_arguments <<<"${ENVOY_BENCH_ARGUMENTS:---variants none,ours,ours-unmatched,wasm-touch,raw-touch --workloads w1,w2l,w3l --rounds 6 --generations 2}"
 
 in_v8() {
   local tools
@@ -31,37 +34,82 @@ in_v8() {
     say "V8: skipped, no recordings at $corpus"
     return
   fi
-  tools=$(parts_javascript) || return "$(unless_skipped $?)"
+  tools=$(parts_javascript)
   printf '### Reading in V8, MB/s, every callback included\n\n'
-  PATH="$tools:$PATH" node bench/v8.mjs target/llm_canary.wasm \
+  "$tools/node" bench/v8.mjs target/llm_canary.wasm \
     "openai-chat=$corpus/openai-chat" "anthropic-messages=$corpus/anthropic-messages" \
     "openai-responses=$corpus/openai-responses"
   printf '\n'
 }
 
-# The bench writes beside itself, so it runs in a copy, which keeps what it has built.
+growth_in_v8() {
+  local tools
+  tools=$(parts_javascript)
+  "$tools/node" bench/growth.mjs target/llm_canary.wasm
+}
+
+# The bench writes beside itself, so it runs in a copy, which keeps what it has built: its tools, and the modules that
+# copy each piece into the VM and do no more, through the SDK and without it.
+envoy_bench() {
+  local copy=$1 abi
+  mkdir -p "$copy/build/wasm"
+  cp -a "$envoy_bench/." "$copy"
+  chmod -R u+w "$copy"
+  cp rust-toolchain.toml "$copy/"
+  (cd "$copy" && CARGO_NATIVE=cargo ./build.sh native >&2)
+  wasm_toolchain "${LLM_CANARY_WASM_TOOLCHAIN:-auto}"
+  for abi in sdk raw; do
+    (cd "$copy/filter" && wasm_cargo build --quiet --release --target "$WASM_TARGET" --target-dir ../build/target-wasm \
+      --no-default-features --features "$abi,touch")
+    cp "$copy/build/target-wasm/$WASM_TARGET/release/filter.wasm" "$copy/build/wasm/$abi-touch.wasm"
+  done
+}
+
+# in_envoy COMMAND [ARGUMENT...]: of bench/envoy.py; its tables or points on stdout.
 in_envoy() {
   local copy envoy
   if [[ ! -x $envoy_bench/bench.py ]]; then
     say "Envoy: skipped, no bench at $envoy_bench"
-    return
+    return "$EXIT_SKIPPED"
   fi
-  envoy=$(parts_envoy) || return "$(unless_skipped $?)"
+  envoy=$(parts_envoy) || return
   copy="$(cache_dir)/envoy-bench"
-  mkdir -p "$copy"
-  cp -r "$envoy_bench/." "$copy"
-  chmod -R u+w "$copy"
-  (cd "$copy" && ./build.sh native >&2)
-  if [[ ! -e $copy/build/wasm/sdk-touch.wasm && " ${envoy_arguments[*]} " == *wasm-* ]]; then
-    say "Envoy: the bench's own modules are not built ($copy/build.sh); leaving them out"
-    envoy_arguments=("${envoy_arguments[@]/,wasm-touch/}")
-  fi
-  rm -rf "$copy/results"
-  (cd "$copy" && ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm ./bench.py run "${envoy_arguments[@]}")
+  with_lock envoy-bench envoy_bench "$copy"
+  rm -rf "$copy/results" # it would report those of earlier runs too
+  ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm python3 bench/envoy.py "$copy" "$@"
+}
+
+# measure FILE COMMAND...: what it prints becomes bench/figures/FILE, headed by what it was measured on. What
+# cannot be had leaves the file as it is.
+measure() {
+  local file=bench/figures/$1 new=target/figures.new status
+  printf '<!-- %s processors, %s; module of %s bytes -->\n' "$(nproc)" \
+    "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(wc -c <target/llm_canary.wasm)" >"$new"
+  say "measuring $1"
+  set +e
+  (
+    set -e
+    "${@:2}"
+  ) >>"$new"
+  status=$?
+  set -e
+  case $status in
+    0) mv "$new" "$file" ;;
+    "$EXIT_SKIPPED") say "$file stays as it was" ;;
+    *) exit "$status" ;;
+  esac
 }
 
 case ${1:-} in
   "" | --envoy) ;;
+  --growth)
+    for part in "${@:2}"; do
+      if [[ ! $part =~ ^(native|v8|crowds|envoy)$ ]]; then
+        say "error: --growth has no part $part; these are: native v8 crowds envoy"
+        exit 2
+      fi
+    done
+    ;;
   -h | --help)
     sed -n '2,/^set /s/^# \{0,1\}//p' "$root/bench/run.sh"
     exit
@@ -74,8 +122,23 @@ esac
 
 ./build.sh >&2
 cargo build --release --locked --manifest-path bench/Cargo.toml
-bench/target/release/llm-canary-bench "$corpus"
-in_v8
-if [[ ${1:-} == --envoy ]]; then
-  in_envoy
-fi
+case ${1:-} in
+  "")
+    bench/target/release/llm-canary-bench "$corpus"
+    in_v8
+    ;;
+  --envoy) in_envoy run "${envoy_arguments[@]}" ;;
+  --growth)
+    parts=("${@:2}")
+    ((${#parts[@]})) || parts=(native v8 crowds envoy)
+    for part in "${parts[@]}"; do
+      case $part in
+        native) measure native.tsv bench/target/release/llm-canary-bench --growth ;;
+        v8) measure v8.tsv growth_in_v8 ;;
+        crowds) measure crowds.tsv in_envoy growth ;;
+        envoy) measure envoy.md in_envoy run "${envoy_arguments[@]}" ;;
+      esac
+    done
+    python3 bench/cost.py
+    ;;
+esac

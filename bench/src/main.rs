@@ -1,17 +1,22 @@
-//! Tables of how fast llm-canary reads and decides on this machine; `bench/run.sh` prints them with those of V8.
+//! Tables of how fast llm-canary reads and decides on this machine; `bench/run.sh` prints them with those of V8. With
+//! `--growth` instead the curves of `docs/cost.md`, a point a line.
 //!
 //! Only figures of one run can be compared: each cell is the best of rounds that are interleaved with those
 //! of the others in its row.
 
 mod deciding;
+mod growth;
 mod reading;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn main() {
-    let corpus = std::env::args().nth(1).unwrap_or_else(|| "../../shared/corpus".into());
-    reading::print(Path::new(&corpus));
+    let argument = std::env::args().nth(1);
+    if argument.as_deref() == Some("--growth") {
+        return growth::print();
+    }
+    reading::print(Path::new(argument.as_deref().unwrap_or("../../shared/corpus")));
     deciding::print();
 }
 
