@@ -24,7 +24,7 @@ mod seen;
 
 use std::sync::LazyLock;
 
-pub use delta::Delta;
+pub use delta::{Delta, Text};
 pub use fold::Fold;
 pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 

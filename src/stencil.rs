@@ -77,10 +77,26 @@ pub struct Like<'a> {
     pub rest: &'a [u8],
 }
 
-impl<'a> Like<'a> {
+impl Like<'_> {
     /// Its text, if nothing in it is escaped.
-    pub fn plain_text(&self) -> Option<&'a [u8]> {
+    pub fn plain_text(&self) -> Option<&[u8]> {
         (!self.is_escaped).then_some(self.text)
+    }
+
+    /// The bytes that its text stands for.
+    pub fn text(&self) -> impl Iterator<Item = u8> {
+        let mut text = self.text.iter();
+        core::iter::from_fn(move || match text.next()? {
+            b'\\' => text.next().map(|escaped| match escaped {
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'r' => b'\r',
+                b'b' => 0x08,
+                b'f' => 0x0c,
+                other => *other,
+            }),
+            byte => Some(*byte),
+        })
     }
 }
 

@@ -39,10 +39,29 @@ impl Arguments {
         self.depth = self.depth.saturating_add(step.depth);
         self.is_begun |= step.is_begun;
     }
+
+    /// The next byte.
+    pub(super) fn push(&mut self, byte: u8) {
+        self.state = match (self.state, byte) {
+            (State::Outside, b'"') => State::InString,
+            (State::Outside, b'{' | b'[') => {
+                self.is_begun = true;
+                self.depth = self.depth.saturating_add(1);
+                State::Outside
+            }
+            (State::Outside, b'}' | b']') => {
+                self.depth = self.depth.saturating_sub(1);
+                State::Outside
+            }
+            (State::Outside, _) | (State::InString, b'"') => State::Outside,
+            (State::InString, b'\\') => State::Escaped,
+            (State::InString | State::Escaped, _) => State::InString,
+        };
+    }
 }
 
 /// What a piece does to the arguments before it, for each state they can be in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Piece([Arguments; 3]);
 
 impl Default for Piece {
@@ -56,26 +75,17 @@ impl Piece {
     /// Arguments that are no text but an object themselves are complete.
     pub(super) const WHOLE: Piece = Piece([Arguments { state: State::Outside, depth: 0, is_begun: true }; 3]);
 
+    /// A piece of text.
+    pub(super) fn of(text: &[u8]) -> Piece {
+        let mut piece = Piece::default();
+        piece.push(text);
+        piece
+    }
+
     /// Reads on.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        for Arguments { state, depth, is_begun } in &mut self.0 {
-            for &byte in bytes {
-                *state = match (*state, byte) {
-                    (State::Outside, b'"') => State::InString,
-                    (State::Outside, b'{' | b'[') => {
-                        *is_begun = true;
-                        *depth = depth.saturating_add(1);
-                        State::Outside
-                    }
-                    (State::Outside, b'}' | b']') => {
-                        *depth = depth.saturating_sub(1);
-                        State::Outside
-                    }
-                    (State::Outside, _) | (State::InString, b'"') => State::Outside,
-                    (State::InString, b'\\') => State::Escaped,
-                    (State::InString | State::Escaped, _) => State::InString,
-                };
-            }
+        for arguments in &mut self.0 {
+            bytes.iter().for_each(|&byte| arguments.push(byte));
         }
     }
 }

@@ -93,10 +93,14 @@ impl Block {
                 self.push_call(call);
                 self.silence();
             }
-            Kind::Arguments => self.push_arguments(),
+            Kind::Arguments => {
+                self.push_arguments();
+                self.silence();
+            }
             Kind::AllArguments => {
                 self.call.arguments = Piece::WHOLE;
                 self.push_arguments();
+                self.silence();
             }
             Kind::Ignored => *self = Block { kind: Kind::Ignored, ..Block::default() },
         }

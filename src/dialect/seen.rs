@@ -98,6 +98,10 @@ pub struct Seen {
     pub opening: Opening,
     /// The last delta ended a tool call: its arguments are complete.
     pub is_call_finished: bool,
+    /// Further pieces of calls.
+    pub(super) call_pieces: u64,
+    /// The last of them, and the place of its call.
+    pub(super) latest_piece: Option<(usize, Piece)>,
     pub(super) done: bool,
     pub(super) voices: [Voice; RANKS],
     /// Characters of the answer as it was last sent whole.
@@ -152,12 +156,19 @@ impl Default for Finishes {
 }
 
 /// A tool call, known by its place and id.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(super) struct Call {
     part: u64,
     index: u64,
     id_hash: Option<u64>,
-    arguments: Arguments,
+    pub(super) arguments: Arguments,
+}
+
+impl Call {
+    /// Whether it is the same call, whatever its arguments.
+    pub(super) fn is_same(&self, other: &Call) -> bool {
+        (self.part, self.index, self.id_hash) == (other.part, other.index, other.id_hash)
+    }
 }
 
 /// One tool call, or a piece of one, in one part.
@@ -221,17 +232,19 @@ impl Seen {
     /// Counts a call unless it is a further piece of one that is known.
     pub(super) fn call(&mut self, part: u64, index: u64, piece: &CallPiece) {
         let id_hash = piece.id_hash;
-        let here = |call: &&mut Call| call.part == part && call.index == index;
-        let mut calls = self.calls.iter_mut().rev();
+        let here = |(_, call): &(usize, &mut Call)| call.part == part && call.index == index;
+        let mut calls = self.calls.iter_mut().enumerate().rev();
         let known = match (piece.place, id_hash) {
             (CallPlace::New, _) => None,
             (CallPlace::Last, _) => calls.next(),
             (CallPlace::Told, None) => calls.find(here),
             (CallPlace::Told, Some(_)) => {
-                calls.filter(here).find(|call| call.id_hash.is_none() || call.id_hash == id_hash)
+                calls.filter(here).find(|(_, call)| call.id_hash.is_none() || call.id_hash == id_hash)
             }
         };
-        if let Some(call) = known {
+        if let Some((place, call)) = known {
+            self.call_pieces = self.call_pieces.saturating_add(1);
+            self.latest_piece = Some((place, piece.arguments));
             call.id_hash = call.id_hash.or(id_hash);
             call.arguments.extend(&piece.arguments);
             self.is_call_finished = call.arguments.is_complete();

@@ -10,9 +10,9 @@ mod tests;
 
 use super::body::Facts;
 use super::reader::Reader;
-use crate::dialect::{Delta, Seen};
+use crate::dialect::{Delta, Seen, Text};
 use crate::framing::sse::Framer;
-use crate::stencil::{BYTES_MAX, Comparison, Stencil};
+use crate::stencil::{BYTES_MAX, Comparison, Like, Stencil};
 
 /// An event that is cut again is kept on only for a piece of at least so many bytes: then each
 /// of its bytes costs a bounded number of comparisons, however small the pieces.
@@ -52,6 +52,16 @@ struct Learned {
     seen: Seen,
     /// Nothing but its like has come since that was compared.
     is_current: bool,
+}
+
+impl Text for Like<'_> {
+    fn plain(&self) -> Option<&[u8]> {
+        self.plain_text()
+    }
+
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        self.text()
+    }
 }
 
 /// What was found at the beginning of some bytes.
@@ -124,7 +134,7 @@ impl Events {
             return Next::Other;
         }
         learned.is_current = true;
-        if !seen.repeat(learned.delta, like.plain_text(), like.chars) {
+        if !seen.repeat(learned.delta, &like, like.chars) {
             return Next::Other;
         }
         self.reader.events = self.reader.events.saturating_add(1);

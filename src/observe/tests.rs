@@ -219,3 +219,21 @@ proptest! {
         prop_assert_eq!(&observe(&body.chunks(1).collect::<Vec<_>>()), &whole);
     }
 }
+
+#[test]
+fn a_tool_calls_arguments_are_no_opening() {
+    let words = "I'm sorry, but I can't help with that.";
+    let refuses = |kind: &str| {
+        let body = format!(
+            "data: {{\"type\":\"response.output_item.added\",\"item\":{{\"type\":\"function_call\",\"id\":\"c\"}}}}\n\n\
+             data: {{\"type\":\"{kind}\",\"delta\":\"{words}\"}}\n\n"
+        );
+        let mut observer = Observer::new(Head { status: 200, ..Head::default() }, 0, 0);
+        observer.detect_refusal_phrases();
+        observer.push(0, body.as_bytes());
+        observer.finish(End::Complete, 0).refusal
+    };
+    assert_eq!(refuses("response.output_text.delta"), Some(Refusal::Phrase));
+    assert_eq!(refuses("response.function_call_arguments.delta"), None);
+    assert_eq!(refuses("response.custom_tool_call_input.delta"), None);
+}

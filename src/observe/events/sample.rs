@@ -96,7 +96,8 @@ impl Sink<Field> for Wanted<'_> {
         };
         if matches!(value, Value::Text(_)) && !bytes.is_empty() {
             // Of other texts it matters what they say.
-            let is_counted = matches!(field, Field::Text(_) | Field::KindText | Field::Reasoning);
+            let is_counted =
+                matches!(field, Field::Text(_) | Field::KindText | Field::Reasoning | Field::CallArguments);
             self.is_strange |= !is_counted || self.text.is_some();
             self.text = Some(range.clone());
         }

@@ -18,7 +18,8 @@ fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, reads_all: bool) -> (
     }
     let Body::Events(events) = &observer.body else { panic!() };
     let skimmed = events.skimmed;
-    (observer.finish(End::Complete, 1_000_000), skimmed)
+    // Of an aborted stream it counts, too, whether a tool call was complete.
+    (observer.finish(End::ClientAbort, 1_000_000), skimmed)
 }
 
 fn check(pieces: &[&[u8]]) -> u64 {
@@ -141,6 +142,28 @@ fn uniform(dialect: usize, count: usize) -> Vec<String> {
         event.replace("}\n\n", &format!("{spaces}}}\n\n"))
     };
     std::iter::once(HEADS[dialect].to_string()).chain((0..count).map(event)).collect()
+}
+
+#[test]
+fn the_arguments_of_a_tool_call_are_compared() {
+    const CALLS: [(&str, &str); 3] = [
+        (
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n",
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"@\"}}]}}]}\n\n",
+        ),
+        (EVENTS[1][5], EVENTS[1][4]),
+        (EVENTS[2][6], EVENTS[2][5]),
+    ];
+    let pieces = ["{", "\\\"", "a", "\\\\\\\"", "}", "b\\n", "\\\"", ":", " [[", "1", "]", "]", "}"];
+    for (head, (begin, piece)) in HEADS.iter().zip(CALLS) {
+        // Whole, and broken off after each piece.
+        for count in 0..=pieces.len() {
+            let events = pieces.iter().take(count).map(|text| piece.replace('@', text).replace('#', "7"));
+            let events: Vec<_> = [head.to_string(), begin.to_string()].into_iter().chain(events).collect();
+            let skimmed = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
+            assert!(skimmed as usize + 1 >= count, "{skimmed} of {count}: {begin}");
+        }
+    }
 }
 
 #[test]
