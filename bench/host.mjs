@@ -38,7 +38,9 @@ export class Host {
   response = headers({ ':status': '200', 'content-type': 'text/event-stream' });
   buffer = new Uint8Array();
   metrics = 0;
-  total = 0n;
+  /** The metrics of answers' lengths, and their sum: whether bodies are read at all. */
+  lengths = new Set();
+  chars = 0;
   nanoseconds = 0;
   lastId = ROOT;
 
@@ -89,11 +91,15 @@ export class Host {
   }
   proxy_get_property() { return NOT_FOUND; }
   proxy_log(_level, at, length) { if (process.env.VERBOSE) console.error(this.text(at, length)); return OK; }
-  proxy_define_metric(_kind, _name, _length, id) {
+  proxy_define_metric(_kind, name, length, id) {
+    if (this.text(name, length).startsWith('llm_response_chars_total')) this.lengths.add(this.metrics);
     this.view().setUint32(id, this.metrics++, true);
     return OK;
   }
-  proxy_increment_metric(_id, offset) { this.total += offset; return OK; }
+  proxy_increment_metric(id, offset) {
+    if (this.lengths.has(id)) this.chars += Number(offset);
+    return OK;
+  }
   // A real clock costs as much as reading a chunk; Envoy's is no part of what is measured.
   clock_time_get(_clock, _precision, out) {
     this.nanoseconds += 1000;
