@@ -55,9 +55,10 @@ wasm_toolchain "$way" || {
 wasm_cargo fetch --locked --target "$WASM_TARGET"
 flags=$(wasm_flags "-Ctarget-feature=$target_features" "$root=/llm-canary" "${WASM_REMAP[@]}")
 
-# One crate type alone: with the library beside it cargo switches LTO off (rust-lang/cargo#9672).
+# One crate type alone: with the library beside it cargo switches LTO off (rust-lang/cargo#9672). The linker
+# leaves room in each call for the largest address unless told to write what it takes: a twentieth of the module.
 CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo rustc --lib --release --locked \
-  --crate-type cdylib --target "$WASM_TARGET" --target-dir target/wasm
+  --crate-type cdylib --target "$WASM_TARGET" --target-dir target/wasm -- -Clink-arg=--compress-relocations
 
 # Put in place by a rename, so that an Envoy that starts meanwhile reads a whole file.
 module=target/llm_canary.wasm
