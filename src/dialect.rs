@@ -21,6 +21,7 @@ mod ollama;
 mod openai;
 mod responses;
 mod seen;
+mod words;
 
 use std::sync::LazyLock;
 
@@ -29,6 +30,7 @@ pub use fold::Fold;
 pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 
 use crate::json::{self, Scanner, Table, Value};
+use words::Words;
 
 /// All dialects; of two whose marks are both there, the first wins.
 pub static DIALECTS: [&Dialect; 14] = [
@@ -159,18 +161,26 @@ pub struct Dialect {
     pub marks: &'static [&'static str],
     /// Which paths mean what.
     pub table: LazyLock<Table<Field>>,
-    /// What the dialect's word for the end of a part means.
-    pub finish: fn(&[u8]) -> Finish,
-    /// What the dialect's word for a block or document means.
-    pub kind: fn(&[u8]) -> Kind,
+    /// The dialect's own words for the end of a part, beside those that servers share.
+    finishes: Words<Finish>,
+    /// Its words for what a block or document is; any other is [`Kind::Plain`].
+    kinds: Words<Kind>,
     /// Whether everything needed has been sent, so that a cut from here on loses nothing; `None` where
     /// only the end of the stream tells.
     pub is_finished: fn(&Seen) -> Option<bool>,
 }
 
-/// For dialects without words for blocks.
-fn no_kinds(_: &[u8]) -> Kind {
-    Kind::Plain
+impl Dialect {
+    /// What a word for the end of a part means.
+    pub fn finish(&self, word: &[u8]) -> Finish {
+        let own = words::meaning(self.finishes, word);
+        own.or_else(|| words::meaning(words::FINISHES, word)).unwrap_or(Finish::Other)
+    }
+
+    /// What a word for a block or document means.
+    pub fn kind(&self, word: &[u8]) -> Kind {
+        words::meaning(self.kinds, word).unwrap_or_default()
+    }
 }
 
 /// The end was announced, or each answer that began has ended.
@@ -180,7 +190,7 @@ fn when_done_or_each_finished(seen: &Seen) -> Option<bool> {
 
 /// What can be read in a document of no known dialect: that it reports an error.
 pub static COMMON: LazyLock<Table<Field>> =
-    LazyLock::new(|| Table::compile([("error", Field::Error), ("type", Field::Kind)]));
+    LazyLock::new(|| Table::compile(&[("error", Field::Error), ("type", Field::Kind)]));
 
 /// Between two pieces of this size it is looked whether the dialect is told.
 const DETECT_PIECE_BYTES: usize = 256;
@@ -188,14 +198,14 @@ const DETECT_PIECE_BYTES: usize = 256;
 /// Tells the dialect from (the beginning of) a document.
 pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
     static MARKS: LazyLock<Table<Mark>> = LazyLock::new(|| {
-        let marks = DIALECTS
-            .iter()
-            .enumerate()
-            .flat_map(|(at, dialect)| dialect.marks.iter().map(move |&mark| (at, mark)));
-        Table::compile(marks.map(|(dialect, mark)| {
-            let (path, start) = mark.split_once('=').unwrap_or((mark, ""));
-            (path, Mark { dialect, start })
-        }))
+        let mut marks = Vec::new();
+        for (at, dialect) in DIALECTS.iter().enumerate() {
+            for mark in dialect.marks {
+                let (path, start) = mark.split_once('=').unwrap_or((mark, ""));
+                marks.push((path, Mark { dialect: at, start }));
+            }
+        }
+        Table::compile(&marks)
     });
     let (mut scanner, mut found) = (Scanner::default(), Found(None));
     for piece in document.chunks(DETECT_PIECE_BYTES) {

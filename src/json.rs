@@ -19,7 +19,7 @@ mod tests;
 mod tree;
 
 pub use scanner::Scanner;
-pub use table::{Field, Table, depth};
+pub use table::{Field, Table};
 
 /// Deepest nesting of wanted containers; [`Table::compile`] refuses longer paths.
 pub const DEPTH_MAX: usize = 12;

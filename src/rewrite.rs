@@ -70,7 +70,7 @@ impl json::Field for Field {
     }
 }
 
-static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile([("model", Field)]));
+static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile(&[("model", Field)]));
 
 #[derive(Default)]
 struct Seen {

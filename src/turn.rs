@@ -58,7 +58,7 @@ const OTHER_ROLES: [&[u8]; 5] = [b"user", b"system", b"developer", b"", b"human"
 /// Items of the Responses API that are no answer of the model's and follow none.
 const OPENING_ITEMS: [&[u8]; 4] = [b"message", b"input_text", b"input_image", b"input_file"];
 
-static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile(PATHS.iter().copied()));
+static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile(PATHS));
 
 /// Reads one request's body.
 #[derive(Default)]

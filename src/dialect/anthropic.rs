@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Finish, Kind, Table, no_kinds, seen::common_finish, when_done_or_each_finished};
+use super::{Dialect, Field, Finish, Kind, Table, Words, when_done_or_each_finished};
 
 /// Messages.
 pub(super) static MESSAGES: Dialect = Dialect {
@@ -18,9 +18,9 @@ pub(super) static MESSAGES: Dialect = Dialect {
         "content[].type",
         "stop_sequence",
     ],
-    table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
-    finish,
-    kind,
+    table: LazyLock::new(|| Table::compile(PATHS)),
+    finishes: FINISHES,
+    kinds: KINDS,
     is_finished: when_done_or_each_finished,
 };
 
@@ -29,7 +29,7 @@ pub(super) static COMPLETE: Dialect = Dialect {
     name: |_| "anthropic-complete",
     marks: &["completion"],
     table: LazyLock::new(|| {
-        Table::compile([
+        Table::compile(&[
             ("completion", Field::Text(0)),
             ("stop_reason", Field::Finish),
             ("model", Field::Model),
@@ -37,30 +37,27 @@ pub(super) static COMPLETE: Dialect = Dialect {
             ("error", Field::Error),
         ])
     }),
-    finish,
-    kind: no_kinds,
+    finishes: FINISHES,
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 
-fn finish(word: &[u8]) -> Finish {
-    match word {
-        b"model_context_window_exceeded" => Finish::Length,
-        _ => common_finish(word),
-    }
-}
+const FINISHES: Words<Finish> = &[("model_context_window_exceeded", Finish::Length)];
 
-fn kind(word: &[u8]) -> Kind {
-    match word {
-        b"message_stop" => Kind::Done,
-        b"error" => Kind::Error,
-        b"tool_use" => Kind::Call,
-        b"thinking" | b"redacted_thinking" => Kind::Reasoning,
-        b"text" | b"message" | b"completion" => Kind::Plain,
-        _ if word.starts_with(b"message_") || word.starts_with(b"content_block_") => Kind::Plain,
-        // Results of the server's own tools are no text of the model.
-        _ => Kind::Ignored,
-    }
-}
+const KINDS: Words<Kind> = &[
+    ("message_stop", Kind::Done),
+    ("error", Kind::Error),
+    ("tool_use", Kind::Call),
+    ("thinking", Kind::Reasoning),
+    ("redacted_thinking", Kind::Reasoning),
+    ("text", Kind::Plain),
+    ("message", Kind::Plain),
+    ("completion", Kind::Plain),
+    ("message_*", Kind::Plain),
+    ("content_block_*", Kind::Plain),
+    // Results of the server's own tools are no text of the model.
+    ("*", Kind::Ignored),
+];
 
 const PATHS: &[(&str, Field)] = &[
     ("type", Field::Kind),

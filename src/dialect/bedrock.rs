@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Finish, Table, no_kinds, seen::common_finish, when_done_or_each_finished};
+use super::{Dialect, Field, Table, when_done_or_each_finished};
 
 /// converse, converse-stream, and Nova.
 pub(super) static CONVERSE: Dialect = Dialect {
@@ -19,9 +19,9 @@ pub(super) static CONVERSE: Dialect = Dialect {
         "messageStop",
         "output.message",
     ],
-    table: LazyLock::new(|| Table::compile(CONVERSE_PATHS.iter().copied())),
-    finish: common_finish,
-    kind: no_kinds,
+    table: LazyLock::new(|| Table::compile(CONVERSE_PATHS)),
+    finishes: &[],
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 
@@ -36,12 +36,9 @@ pub(super) static INVOKE: Dialect = Dialect {
         "outputs[].stop_reason",
         "is_finished",
     ],
-    table: LazyLock::new(|| Table::compile(INVOKE_PATHS.iter().copied())),
-    finish: |word| match word {
-        b"CONTENT_FILTERED" => Finish::ContentFilter,
-        _ => common_finish(word),
-    },
-    kind: no_kinds,
+    table: LazyLock::new(|| Table::compile(INVOKE_PATHS)),
+    finishes: &[],
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 

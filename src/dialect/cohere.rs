@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Kind, Table, no_kinds, seen::common_finish, when_done_or_each_finished};
+use super::{Dialect, Field, Kind, Table, when_done_or_each_finished};
 
 /// Version 2.
 pub(super) static V2: Dialect = Dialect {
@@ -14,13 +14,9 @@ pub(super) static V2: Dialect = Dialect {
         "usage.tokens",
         "message.tool_plan",
     ],
-    table: LazyLock::new(|| Table::compile(V2_PATHS.iter().copied())),
-    finish: common_finish,
-    kind: |word| match word {
-        b"message-end" => Kind::Done,
-        b"tool_call" => Kind::Call,
-        _ => Kind::Plain,
-    },
+    table: LazyLock::new(|| Table::compile(V2_PATHS)),
+    finishes: &[],
+    kinds: &[("message-end", Kind::Done), ("tool_call", Kind::Call)],
     is_finished: when_done_or_each_finished,
 };
 
@@ -28,9 +24,9 @@ pub(super) static V2: Dialect = Dialect {
 pub(super) static V1: Dialect = Dialect {
     name: |_| "cohere-v1",
     marks: &["generations", "meta.api_version", "generation_id", "chat_history"],
-    table: LazyLock::new(|| Table::compile(V1_PATHS.iter().copied())),
-    finish: common_finish,
-    kind: no_kinds,
+    table: LazyLock::new(|| Table::compile(V1_PATHS)),
+    finishes: &[],
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 

@@ -126,7 +126,7 @@ impl Fold {
     }
 
     fn finish(&mut self, word: &[u8]) {
-        let finish = self.dialect.map_or(Finish::None, |dialect| (dialect.finish)(word));
+        let finish = self.dialect.map_or(Finish::None, |dialect| dialect.finish(word));
         let part = self.open_part();
         part.finish = finish.max(part.finish);
     }
@@ -172,7 +172,7 @@ impl Fold {
             Field::Finish => self.finish(word),
             Field::Kind => {
                 let unknown = if word == b"error" { Kind::Error } else { Kind::Plain };
-                let kind = self.dialect.map_or(unknown, |dialect| (dialect.kind)(word));
+                let kind = self.dialect.map_or(unknown, |dialect| dialect.kind(word));
                 self.open_block().kind = kind;
             }
             _ if word.is_empty() => {}

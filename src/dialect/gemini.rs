@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Finish, Kind, Table, no_kinds, seen::common_finish};
+use super::{Dialect, Field, Finish, Kind, Table, Words};
 
 /// generateContent and streamGenerateContent.
 pub(super) static DIALECT: Dialect = Dialect {
@@ -17,9 +17,9 @@ pub(super) static DIALECT: Dialect = Dialect {
         "response.candidates",
         "response.usageMetadata",
     ],
-    table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
-    finish,
-    kind: no_kinds,
+    table: LazyLock::new(|| Table::compile(PATHS)),
+    finishes: FINISHES,
+    kinds: &[],
     is_finished: |seen| Some(seen.blocked || seen.is_each_part_finished()),
 };
 
@@ -33,44 +33,44 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
         "steps[].type",
         "usage.total_input_tokens",
     ],
-    table: LazyLock::new(|| Table::compile(INTERACTIONS_PATHS.iter().copied())),
-    finish: |word| match word {
-        b"in_progress" => Finish::None,
-        b"incomplete" => Finish::Length,
-        b"requires_action" => Finish::ToolCalls,
-        b"failed" => Finish::Error,
-        _ => common_finish(word),
-    },
-    kind: |word| match word {
-        b"thought" | b"thought_summary" => Kind::Reasoning,
-        b"function_call" => Kind::Call,
-        b"text" | b"model_output" => Kind::Plain,
-        b"interaction.completed" => Kind::Done,
-        b"error" => Kind::Error,
-        _ if word.starts_with(b"interaction.") || word.starts_with(b"step.") => Kind::Plain,
-        _ => Kind::Ignored,
-    },
+    table: LazyLock::new(|| Table::compile(INTERACTIONS_PATHS)),
+    finishes: &[
+        ("in_progress", Finish::None),
+        ("incomplete", Finish::Length),
+        ("requires_action", Finish::ToolCalls),
+        ("failed", Finish::Error),
+    ],
+    kinds: &[
+        ("thought", Kind::Reasoning),
+        ("thought_summary", Kind::Reasoning),
+        ("function_call", Kind::Call),
+        ("text", Kind::Plain),
+        ("model_output", Kind::Plain),
+        ("interaction.completed", Kind::Done),
+        ("error", Kind::Error),
+        ("interaction.*", Kind::Plain),
+        ("step.*", Kind::Plain),
+        ("*", Kind::Ignored),
+    ],
     is_finished: |seen| Some(seen.is_done()),
 };
 
-fn finish(word: &[u8]) -> Finish {
-    match word {
-        // Some send the number of the enum.
-        b"STOP" | b"1" => Finish::Stop,
-        b"MAX_TOKENS" | b"2" => Finish::Length,
-        b"SAFETY"
-        | b"RECITATION"
-        | b"BLOCKLIST"
-        | b"PROHIBITED_CONTENT"
-        | b"SPII"
-        | b"3"
-        | b"4"
-        | b"IMAGE_SAFETY" => Finish::ContentFilter,
-        b"MALFORMED_FUNCTION_CALL" | b"UNEXPECTED_TOOL_CALL" => Finish::Error,
-        b"FINISH_REASON_UNSPECIFIED" | b"0" | b"" => Finish::None,
-        _ => Finish::Other,
-    }
-}
+const FINISHES: Words<Finish> = &[
+    // Some send the number of the enum.
+    ("1", Finish::Stop),
+    ("2", Finish::Length),
+    ("recitation", Finish::ContentFilter),
+    ("blocklist", Finish::ContentFilter),
+    ("prohibited_content", Finish::ContentFilter),
+    ("spii", Finish::ContentFilter),
+    ("3", Finish::ContentFilter),
+    ("4", Finish::ContentFilter),
+    ("image_safety", Finish::ContentFilter),
+    ("malformed_function_call", Finish::Error),
+    ("unexpected_tool_call", Finish::Error),
+    ("finish_reason_unspecified", Finish::None),
+    ("0", Finish::None),
+];
 
 const PATHS: &[(&str, Field)] = &[
     ("candidates[]", Field::Part),

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Table, no_kinds, seen::common_finish, when_done_or_each_finished};
+use super::{Dialect, Field, Table, when_done_or_each_finished};
 
 /// Hugging Face's text-generation-inference. The last event repeats the whole text.
 pub(super) static TGI: Dialect = Dialect {
     name: |_| "tgi",
     marks: &["token.text", "generated_text"],
     table: LazyLock::new(|| {
-        Table::compile([
+        Table::compile(&[
             ("token", Field::Block),
             ("token.text", Field::Text(0)),
             ("token.special", Field::IsSpecial),
@@ -21,8 +21,8 @@ pub(super) static TGI: Dialect = Dialect {
             ("error", Field::Error),
         ])
     }),
-    finish: common_finish,
-    kind: no_kinds,
+    finishes: &[],
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 
@@ -31,7 +31,7 @@ pub(super) static SGLANG: Dialect = Dialect {
     name: |_| "sglang",
     marks: &["meta_info"],
     table: LazyLock::new(|| {
-        Table::compile([
+        Table::compile(&[
             ("text", Field::TextSoFar),
             ("meta_info.finish_reason", Field::Finish),
             ("meta_info.finish_reason.type", Field::Finish),
@@ -41,8 +41,8 @@ pub(super) static SGLANG: Dialect = Dialect {
             ("error", Field::Error),
         ])
     }),
-    finish: common_finish,
-    kind: no_kinds,
+    finishes: &[],
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 
@@ -52,7 +52,7 @@ pub(super) static TRITON: Dialect = Dialect {
     name: |_| "triton",
     marks: &["text_output", "model_version", "outputs[].datatype"],
     table: LazyLock::new(|| {
-        Table::compile([
+        Table::compile(&[
             ("text_output", Field::Text(0)),
             ("text_output[]", Field::Text(0)),
             ("outputs[].data[]", Field::Text(1)),
@@ -60,7 +60,7 @@ pub(super) static TRITON: Dialect = Dialect {
             ("error", Field::Error),
         ])
     }),
-    finish: common_finish,
-    kind: no_kinds,
+    finishes: &[],
+    kinds: &[],
     is_finished: |_| None,
 };

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Table, no_kinds, seen::common_finish};
+use super::{Dialect, Field, Table};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "ollama",
     marks: &["done", "eval_count"],
-    table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
-    finish: common_finish,
-    kind: no_kinds,
+    table: LazyLock::new(|| Table::compile(PATHS)),
+    finishes: &[],
+    kinds: &[],
     is_finished: |seen| Some(seen.is_done()),
 };
 

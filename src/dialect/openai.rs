@@ -12,16 +12,15 @@
 
 use std::sync::LazyLock;
 
-use super::seen::common_finish;
-use super::{Dialect, Field, Seen, Table, no_kinds, when_done_or_each_finished};
+use super::{Dialect, Field, Seen, Table, when_done_or_each_finished};
 
 /// Chat completions and completions: one shape, told apart by where the text stands.
 pub(super) static DIALECT: Dialect = Dialect {
     name,
     marks: &["choices", "usage.prompt_tokens"],
-    table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
-    finish: common_finish,
-    kind: no_kinds,
+    table: LazyLock::new(|| Table::compile(PATHS)),
+    finishes: &[],
+    kinds: &[],
     is_finished: when_done_or_each_finished,
 };
 

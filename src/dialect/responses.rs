@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Dialect, Field, Finish, Kind, Table, seen::common_finish};
+use super::{Dialect, Field, Finish, Kind, Table, Words};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "openai-responses",
@@ -19,46 +19,42 @@ pub(super) static DIALECT: Dialect = Dialect {
         "incomplete_details",
         "output[].type",
     ],
-    table: LazyLock::new(|| Table::compile(PATHS.iter().copied())),
-    finish,
-    kind,
+    table: LazyLock::new(|| Table::compile(PATHS)),
+    finishes: FINISHES,
+    kinds: KINDS,
     is_finished: |seen| Some(seen.is_done()),
 };
 
-fn finish(word: &[u8]) -> Finish {
-    match word {
-        b"in_progress" => Finish::None,
-        b"incomplete" | b"max_output_tokens" => Finish::Length,
-        b"failed" => Finish::Error,
-        _ => common_finish(word),
-    }
-}
+const FINISHES: Words<Finish> = &[
+    ("in_progress", Finish::None),
+    ("incomplete", Finish::Length),
+    ("max_output_tokens", Finish::Length),
+    ("failed", Finish::Error),
+];
 
-fn kind(word: &[u8]) -> Kind {
-    match word {
-        b"response.output_text.delta" => Kind::Text,
-        b"response.refusal.delta" => Kind::Refusal,
-        b"response.reasoning_text.delta" | b"response.reasoning_summary_text.delta" => Kind::Reasoning,
-        b"response.function_call_arguments.delta" | b"response.custom_tool_call_input.delta" => {
-            Kind::Arguments
-        }
-        b"response.function_call_arguments.done" | b"response.custom_tool_call_input.done" => {
-            Kind::AllArguments
-        }
-        b"response.completed" | b"response.incomplete" | b"response.failed" | b"response.cancelled" => {
-            Kind::Done
-        }
-        b"error" => Kind::Error,
-        // Items.
-        b"function_call" | b"custom_tool_call" => Kind::Call,
-        b"reasoning" => Kind::Reasoning,
-        b"message" | b"output_text" | b"response.output_item.added" | b"response.output_item.done" => {
-            Kind::Plain
-        }
-        _ if word.starts_with(b"response.") => Kind::Plain,
-        _ => Kind::Ignored,
-    }
-}
+const KINDS: Words<Kind> = &[
+    ("response.output_text.delta", Kind::Text),
+    ("response.refusal.delta", Kind::Refusal),
+    ("response.reasoning_text.delta", Kind::Reasoning),
+    ("response.reasoning_summary_text.delta", Kind::Reasoning),
+    ("response.function_call_arguments.delta", Kind::Arguments),
+    ("response.custom_tool_call_input.delta", Kind::Arguments),
+    ("response.function_call_arguments.done", Kind::AllArguments),
+    ("response.custom_tool_call_input.done", Kind::AllArguments),
+    ("response.completed", Kind::Done),
+    ("response.incomplete", Kind::Done),
+    ("response.failed", Kind::Done),
+    ("response.cancelled", Kind::Done),
+    ("error", Kind::Error),
+    // Items.
+    ("function_call", Kind::Call),
+    ("custom_tool_call", Kind::Call),
+    ("reasoning", Kind::Reasoning),
+    ("message", Kind::Plain),
+    ("output_text", Kind::Plain),
+    ("response.*", Kind::Plain),
+    ("*", Kind::Ignored),
+];
 
 const PATHS: &[(&str, Field)] = &[
     ("type", Field::Kind),

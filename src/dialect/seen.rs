@@ -34,22 +34,6 @@ label_values! {
     }
 }
 
-/// The words for an end that servers share, whichever dialect they speak.
-pub(super) fn common_finish(word: &[u8]) -> Finish {
-    match word.to_ascii_lowercase().as_slice() {
-        b"" => Finish::None,
-        b"stop" | b"eos" | b"eos_token" | b"stop_sequence" | b"end_turn" => Finish::Stop,
-        b"complete" | b"finish" | b"endoftext" | b"completed" => Finish::Stop,
-        b"length" | b"max_tokens" => Finish::Length,
-        b"tool_calls" | b"tool_call" | b"function_call" | b"tool_use" => Finish::ToolCalls,
-        b"content_filter" | b"content_filtered" | b"safety" | b"refusal" | b"guardrail_intervened" => {
-            Finish::ContentFilter
-        }
-        b"error" => Finish::Error,
-        _ => Finish::Other,
-    }
-}
-
 /// Tokens as the server last reported them; never estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

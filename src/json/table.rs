@@ -32,15 +32,11 @@ impl<F: Field> Table<F> {
 
     /// Compiles paths. A path that stands twice keeps its first meaning; one deeper than
     /// [`DEPTH_MAX`] is left out (a test over all tables sees to it that there is none).
-    pub fn compile(paths: impl IntoIterator<Item = (&'static str, F)>) -> Table<F> {
+    pub fn compile(paths: &[(&'static str, F)]) -> Table<F> {
         let mut table = Table::empty();
-        for (path, field) in paths {
-            if depth(path) > DEPTH_MAX {
-                table.is_complete = false;
-                continue;
-            }
+        for &(path, field) in paths {
             let what = table.what(field);
-            table.tree.add_path(path, what);
+            table.is_complete &= table.tree.add_path(path, what);
         }
         table
     }
@@ -84,9 +80,4 @@ impl<F: Field> Table<F> {
         self.fields.push(field);
         What { place, is_text: field.is_text(), wants_text_end: field.wants_text_end() }
     }
-}
-
-/// Containers that must be open to stand at `path`.
-pub fn depth(path: &str) -> usize {
-    path.split('.').count().saturating_add(path.matches("[]").count())
 }

@@ -63,7 +63,7 @@ impl Sink<Want> for Found {
 
 fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, End) {
     let mut scanner = Scanner::default();
-    let table = Table::compile(PATHS.iter().copied());
+    let table = Table::compile(PATHS);
     let mut found = Found::default();
     for chunk in chunks {
         scanner.push(&table, chunk, &mut found);
@@ -330,7 +330,7 @@ fn a_pointer_that_cannot_be_followed_is_left_out() {
 fn what_is_no_json_is_told() {
     let is_broken = |bytes: &[u8]| {
         let mut scanner = Scanner::default();
-        scanner.push(&Table::compile(PATHS.iter().copied()), bytes, &mut Found::default());
+        scanner.push(&Table::compile(PATHS), bytes, &mut Found::default());
         scanner.is_broken()
     };
     assert!(is_broken(b"{]") && is_broken(b"x") && is_broken(b"{\"a\" \"b\"}"));

@@ -1,5 +1,7 @@
 //! The tree of paths that the scanner walks along.
 
+use super::DEPTH_MAX;
+
 /// A place in the tree.
 pub(super) type NodeId = u16;
 /// Where every document begins.
@@ -36,16 +38,22 @@ impl Default for Tree {
 }
 
 impl Tree {
-    /// Adds a path of keys joined by `.`, with `[]` for each array.
-    pub(super) fn add_path(&mut self, path: &str, what: What) {
+    /// Adds a path of keys joined by `.`, with `[]` for each array; whether it is no deeper than [`DEPTH_MAX`].
+    pub(super) fn add_path(&mut self, path: &str, what: What) -> bool {
+        let path = path.as_bytes();
+        if depth(path) > DEPTH_MAX {
+            return false;
+        }
         let mut at = ROOT;
-        for step in path.split('.') {
-            at = self.child_or_new(at, step.trim_end_matches("[]").as_bytes());
-            for _ in step.matches("[]") {
+        for step in path.split(|&byte| byte == b'.') {
+            let (key, arrays) = split_arrays(step);
+            at = self.child_or_new(at, key);
+            for _ in 0..arrays {
                 at = self.element_or_new(at);
             }
         }
         self.want(at, what);
+        true
     }
 
     /// Adds a path of keys, whatever they hold.
@@ -132,6 +140,21 @@ impl Tree {
             if is_array { node.element.is_some() || !node.numbered.is_empty() } else { !node.keys.is_empty() }
         })
     }
+}
+
+/// Containers that must be open to stand at `path`.
+fn depth(path: &[u8]) -> usize {
+    let steps = path.split(|&byte| byte == b'.');
+    steps.map(|step| split_arrays(step).1.saturating_add(1)).fold(0, usize::saturating_add)
+}
+
+/// A step's key, and how many arrays follow it.
+fn split_arrays(mut step: &[u8]) -> (&[u8], usize) {
+    let mut arrays: usize = 0;
+    while let Some(key) = step.strip_suffix(b"[]") {
+        (step, arrays) = (key, arrays.saturating_add(1));
+    }
+    (step, arrays)
 }
 
 /// The element that a pointer's key names in an array: digits without a leading zero.

@@ -256,7 +256,7 @@ impl aws::Sink for Reader {
 }
 
 /// Where an invoke message holds the model's document, in base64.
-static WRAPPED: LazyLock<Table<Wrapped>> = LazyLock::new(|| Table::compile([("bytes", Wrapped)]));
+static WRAPPED: LazyLock<Table<Wrapped>> = LazyLock::new(|| Table::compile(&[("bytes", Wrapped)]));
 
 #[derive(Clone, Copy)]
 struct Wrapped;

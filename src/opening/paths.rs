@@ -109,12 +109,15 @@ const PLACES: &[(&str, Field)] = &[
 ];
 
 pub(super) static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
-    let paths = PLACES.iter().copied();
-    let paths = paths.chain(content!("system", Place::System));
-    let paths = paths.chain(content!("messages[].content", Place::Message));
-    let paths = paths.chain(content!("input[].content", Place::Message));
-    let paths = paths.chain(parts!("systemInstruction", Place::System));
-    let paths = paths.chain(parts!("system_instruction", Place::System));
-    let paths = paths.chain(parts!("contents", Place::Turn));
-    Table::compile(paths.chain(parts!("contents[]", Place::Turn)))
+    let places: [&[(&str, Field)]; 8] = [
+        PLACES,
+        &content!("system", Place::System),
+        &content!("messages[].content", Place::Message),
+        &content!("input[].content", Place::Message),
+        &parts!("systemInstruction", Place::System),
+        &parts!("system_instruction", Place::System),
+        &parts!("contents", Place::Turn),
+        &parts!("contents[]", Place::Turn),
+    ];
+    Table::compile(&places.concat())
 });

@@ -24,7 +24,7 @@ impl json::Field for Id {
 
 static WHOLE: LazyLock<Table<Id>> = LazyLock::new(|| {
     let paths = ["id", "previous_response_id", "conversation", "conversation.id"];
-    Table::compile(paths.map(|path| (path, Id)))
+    Table::compile(&paths.map(|path| (path, Id)))
 });
 
 static EVENT: LazyLock<Table<Id>> = LazyLock::new(|| {
@@ -35,7 +35,7 @@ static EVENT: LazyLock<Table<Id>> = LazyLock::new(|| {
         "response.conversation.id",
         "response_id",
     ];
-    Table::compile(paths.map(|path| (path, Id)))
+    Table::compile(&paths.map(|path| (path, Id)))
 });
 
 /// How a response comes.

@@ -16,7 +16,7 @@ use crate::json::{Scanner, Table};
 
 static TABLE: LazyLock<Table<Id>> = LazyLock::new(|| {
     let paths = ["previous_response_id", "conversation", "conversation.id"];
-    Table::compile(paths.map(|path| (path, Id)))
+    Table::compile(&paths.map(|path| (path, Id)))
 });
 
 /// Edits one request's body.

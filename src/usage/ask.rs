@@ -26,7 +26,7 @@ impl json::Field for Field {
 }
 
 static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
-    Table::compile([
+    Table::compile(&[
         ("stream", Field::Stream),
         ("stream_options", Field::Options),
         ("stream_options.include_usage", Field::Include),

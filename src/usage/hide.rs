@@ -26,7 +26,7 @@ impl json::Field for Field {
 }
 
 static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
-    Table::compile([("choices", Field::Choices), ("choices[]", Field::Choice), ("usage", Field::Usage)])
+    Table::compile(&[("choices", Field::Choices), ("choices[]", Field::Choice), ("usage", Field::Usage)])
 });
 
 /// Edits one event stream.
