@@ -10,47 +10,26 @@
 
 mod abi;
 mod body;
+mod contexts;
 mod feedback;
 mod headers;
 mod host;
 mod http;
+mod ids;
 mod intake;
 mod root;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
+use contexts::Contexts;
 use http::Stream;
 use root::Root;
 
 /// Envoy's name for a context.
 type ContextId = u32;
 
-/// Contexts by their names.
-type Contexts<T> = HashMap<ContextId, T, BuildHasherDefault<Spread>>;
-
-/// Spreads names that Envoy counts up; nobody else chooses them.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u32(byte.into()));
-    }
-
-    fn write_u32(&mut self, id: u32) {
-        self.0 = (self.0 ^ u64::from(id)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// Everything that lives as long as the VM.
-#[derive(Default)]
 struct Vm {
     /// The configurations in use: the one in force, and older ones whose requests have not ended.
     roots: Contexts<Rc<Root>>,
@@ -58,7 +37,7 @@ struct Vm {
 }
 
 thread_local! {
-    static VM: RefCell<Vm> = RefCell::default();
+    static VM: RefCell<Vm> = const { RefCell::new(Vm { roots: Contexts::new(), streams: Contexts::new() }) };
 }
 
 impl Vm {
@@ -70,15 +49,15 @@ impl Vm {
 
     /// Runs `callback` on a request's context, if it has one.
     fn with_stream<T: Default>(id: ContextId, callback: impl FnOnce(&mut Stream) -> T) -> T {
-        Vm::with(|vm| vm.streams.get_mut(&id).map(callback).unwrap_or_default())
+        Vm::with(|vm| vm.streams.get_mut(id).map(callback).unwrap_or_default())
     }
 
     /// Lets go on what has waited too long.
     fn on_tick(&mut self, root: ContextId) {
         let now = host::now();
-        for (id, stream) in &mut self.streams {
+        for (id, stream) in self.streams.iter_mut() {
             if stream.waits_too_long(now) {
-                host::in_context(*id, root, || {
+                host::in_context(id, root, || {
                     stream.give_up_waiting(now);
                     host::resume_request();
                 });
@@ -87,7 +66,7 @@ impl Vm {
     }
 
     fn create_context(&mut self, id: ContextId, parent: ContextId) {
-        if let Some(root) = self.roots.get(&parent) {
+        if let Some(root) = self.roots.get_mut(parent) {
             self.streams.insert(id, Stream::new(Rc::clone(root)));
         }
     }
@@ -98,7 +77,7 @@ impl Vm {
         if let Some(root) = root {
             self.roots.insert(id, Rc::new(root));
         }
-        if is_good && self.streams.values().any(Stream::waits) {
+        if is_good && self.streams.iter_mut().any(|(_, stream)| stream.waits()) {
             // The old configuration's ticks have stopped.
             host::set_tick_period_ms(intake::TICK_MS);
         }
@@ -106,7 +85,7 @@ impl Vm {
     }
 
     fn delete_context(&mut self, id: ContextId) {
-        self.streams.remove(&id);
-        self.roots.remove(&id);
+        self.streams.remove(id);
+        self.roots.remove(id);
     }
 }

@@ -1,12 +1,12 @@
 //! What the filter asks of Envoy, in its own terms.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Instant, SystemTime};
 
 use super::abi::{self, Map};
 use super::headers::Headers;
+use super::ids::{self, Ids};
 use crate::moment::UnixMs;
 use crate::observe::Micros;
 
@@ -54,13 +54,14 @@ pub(super) fn random() -> u32 {
 pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
     thread_local! {
         /// By the hash of a metric's kind and name.
-        static DEFINED: Cell<BTreeMap<u64, u32>> = const { Cell::new(BTreeMap::new()) };
+        static DEFINED: Cell<Ids> = const { Cell::new(Ids::new()) };
     }
-    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((kind as u32, name));
+    let hash = ids::hash(kind as u8, name);
     let mut defined = DEFINED.take();
-    let id = defined.get(&hash).copied().or_else(|| abi::define_metric(kind, name));
-    if let Some(id) = id {
-        defined.insert(hash, id);
+    let mut id = defined.get(hash);
+    if id.is_none() {
+        id = abi::define_metric(kind, name);
+        id.into_iter().for_each(|id| defined.insert(hash, id));
     }
     DEFINED.set(defined);
     id

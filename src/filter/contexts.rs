@@ -1,0 +1,61 @@
+//! Contexts by the ids that Envoy gives them.
+
+use super::ContextId;
+
+/// Contexts in the order of their ids. Envoy counts these up, so that a new one goes to the end; each is boxed, so
+/// that taking one out moves little.
+pub(super) struct Contexts<T>(Vec<(ContextId, Box<T>)>);
+
+impl<T> Contexts<T> {
+    pub(super) const fn new() -> Contexts<T> {
+        Contexts(Vec::new())
+    }
+
+    /// Where a context is, or where it would be.
+    fn find(&self, id: ContextId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&id, |(id, _)| *id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ContextId) -> Option<&mut T> {
+        let at = self.find(id).ok()?;
+        self.0.get_mut(at).map(|(_, context)| &mut **context)
+    }
+
+    /// Adds a context, in place of one that has the same id.
+    pub(super) fn insert(&mut self, id: ContextId, context: T) {
+        if let Some(known) = self.get_mut(id) {
+            *known = context;
+        } else if let Err(at) = self.find(id) {
+            self.0.insert(at, (id, Box::new(context)));
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: ContextId) {
+        if let Ok(at) = self.find(id) {
+            self.0.remove(at);
+        }
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (ContextId, &mut T)> {
+        self.0.iter_mut().map(|(id, context)| (*id, &mut **context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Contexts;
+
+    #[test]
+    fn finds_what_was_put_in_whatever_the_order() {
+        let mut contexts = Contexts::new();
+        for id in [3, 1, 4, 1, 5, 9, 2, 6] {
+            contexts.insert(id, id.to_string());
+        }
+        contexts.remove(4);
+        contexts.remove(7);
+        let found: Vec<u32> =
+            (0..10).filter(|&id| contexts.get_mut(id) == Some(&mut id.to_string())).collect();
+        assert_eq!(found, [1, 2, 3, 5, 6, 9]);
+        assert_eq!(contexts.iter_mut().map(|(id, _)| id).collect::<Vec<_>>(), found);
+    }
+}

@@ -1,0 +1,81 @@
+//! The ids of metrics by the hashes of their names.
+
+/// The smallest table, and by how much it grows: powers of two.
+const SLOTS_MIN: usize = 256;
+
+/// A hash table with open addresses. Its keys are hashes already, and nothing is taken out.
+#[derive(Default)]
+pub(super) struct Ids {
+    slots: Vec<Option<(u64, u32)>>,
+    count: usize,
+}
+
+impl Ids {
+    pub(super) const fn new() -> Ids {
+        Ids { slots: Vec::new(), count: 0 }
+    }
+
+    pub(super) fn get(&self, hash: u64) -> Option<u32> {
+        let slot = *self.slots.get(self.slot(hash)?)?;
+        slot.map(|(_, id)| id)
+    }
+
+    /// Adds an id that is not there yet.
+    pub(super) fn insert(&mut self, hash: u64, id: u32) {
+        // At most half full, so that a free slot is near.
+        if self.count >= self.slots.len() / 2 {
+            let size = self.slots.len().saturating_mul(2).max(SLOTS_MIN);
+            let old = std::mem::replace(&mut self.slots, vec![None; size]);
+            old.into_iter().flatten().for_each(|(hash, id)| self.put(hash, id));
+        }
+        self.put(hash, id);
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn put(&mut self, hash: u64, id: u32) {
+        let slot = self.slot(hash).and_then(|at| self.slots.get_mut(at));
+        slot.into_iter().for_each(|slot| *slot = Some((hash, id)));
+    }
+
+    /// The slot of this hash, or the free one where it would be; `None` while there are no slots.
+    fn slot(&self, hash: u64) -> Option<usize> {
+        let mask = self.slots.len().checked_sub(1)?;
+        let start = usize::try_from(hash & u64::try_from(mask).ok()?).ok()?;
+        let (after, before) = (self.slots.get(start..)?, self.slots.get(..start)?);
+        let is_there = |slot: &Option<(u64, u32)>| slot.is_none_or(|(known, _)| known == hash);
+        let steps = after.iter().chain(before).position(is_there)?;
+        Some(start.wrapping_add(steps) & mask)
+    }
+}
+
+/// FNV-1a, 64 bits: only an operator names metrics, so nobody looks for two names with one hash.
+pub(super) fn hash(kind: u8, name: &str) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let bytes = std::iter::once(kind).chain(name.bytes());
+    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ids, hash};
+
+    #[test]
+    fn finds_each_of_many_and_no_other() {
+        let mut ids = Ids::new();
+        assert_eq!(ids.get(hash(0, "a")), None);
+        let names =
+            |range: std::ops::Range<u32>| range.map(|n| (n, hash(1, &format!("llm_requests_total.{n}"))));
+        for (n, hash) in names(0..20_000) {
+            ids.insert(hash, n);
+        }
+        // All that share a place at first.
+        for n in 0..100_u32 {
+            ids.insert(u64::from(n) << 48, n);
+        }
+        assert!(names(0..20_000).all(|(n, hash)| ids.get(hash) == Some(n)));
+        assert!((0..100).all(|n| ids.get(u64::from(n) << 48) == Some(n)));
+        assert!(names(20_000..40_000).all(|(_, hash)| ids.get(hash).is_none()));
+        assert_ne!(hash(0, "a"), hash(1, "a"));
+    }
+}
