@@ -23,13 +23,11 @@ mod responses;
 mod seen;
 mod words;
 
-use std::sync::LazyLock;
-
 pub use delta::{Delta, Text};
 pub use fold::Fold;
 pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 
-use crate::json::{self, Scanner, Table, Value};
+use crate::json::{self, LazyTable, Scanner, Table, Value};
 use words::Words;
 
 /// All dialects; of two whose marks are both there, the first wins.
@@ -160,7 +158,7 @@ pub struct Dialect {
     /// A document with any of these paths is of this dialect. `path=start` asks for a string there that starts so.
     pub marks: &'static [&'static str],
     /// Which paths mean what.
-    pub table: LazyLock<Table<Field>>,
+    pub table: LazyTable<Field>,
     /// The dialect's own words for the end of a part, beside those that servers share.
     finishes: Words<Finish>,
     /// Its words for what a block or document is; any other is [`Kind::Plain`].
@@ -189,15 +187,15 @@ fn when_done_or_each_finished(seen: &Seen) -> Option<bool> {
 }
 
 /// What can be read in a document of no known dialect: that it reports an error.
-pub static COMMON: LazyLock<Table<Field>> =
-    LazyLock::new(|| Table::compile(&[("error", Field::Error), ("type", Field::Kind)]));
+pub static COMMON: LazyTable<Field> =
+    LazyTable::new(|| Table::compile(&[("error", Field::Error), ("type", Field::Kind)]));
 
 /// Between two pieces of this size it is looked whether the dialect is told.
 const DETECT_PIECE_BYTES: usize = 256;
 
 /// Tells the dialect from (the beginning of) a document.
 pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
-    static MARKS: LazyLock<Table<Mark>> = LazyLock::new(|| {
+    static MARKS: LazyTable<Mark> = LazyTable::new(|| {
         let mut marks = Vec::new();
         for (at, dialect) in DIALECTS.iter().enumerate() {
             for mark in dialect.marks {

@@ -19,7 +19,7 @@ mod tests;
 mod tree;
 
 pub use scanner::Scanner;
-pub use table::{Field, Table};
+pub use table::{Field, LazyTable, Table};
 
 /// Deepest nesting of wanted containers; [`Table::compile`] refuses longer paths.
 pub const DEPTH_MAX: usize = 12;

@@ -32,8 +32,6 @@ pub struct Spec {
     pub kind: Kind,
     /// The label beside rollout, version and compare, and its values.
     pub label: Option<(&'static str, &'static [&'static str])>,
-    /// What it counts, in a sentence; the unit is in the name.
-    pub help: &'static str,
 }
 
 /// Declares the metrics: the enum to speak of them, and their specs.
@@ -48,8 +46,10 @@ macro_rules! catalogue {
             name: $name,
             kind: Kind::$kind,
             label: catalogue!(@label $($label, $values)?),
-            help: $help,
         }),*];
+
+        /// What each of them counts, in a sentence; the unit is in the name. Apart, because the module says it nowhere.
+        pub const HELP: &[&str] = &[$($help),*];
     };
     (@label) => { None };
     (@label $label:literal, $values:expr) => { Some(($label, $values)) };

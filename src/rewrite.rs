@@ -4,12 +4,11 @@
 mod tests;
 
 use std::rc::Rc;
-use std::sync::LazyLock;
 
 use memchr::memchr;
 
 use crate::edit::{Editor, Gate};
-use crate::json::{self, Scanner, Sink, Table, Value};
+use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 /// The path with another beginning. `None`: it, without its query, does not begin with `from`.
 #[must_use]
@@ -70,7 +69,7 @@ impl json::Field for Field {
     }
 }
 
-static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile(&[("model", Field)]));
+static TABLE: LazyTable<Field> = LazyTable::new(|| Table::compile(&[("model", Field)]));
 
 #[derive(Default)]
 struct Seen {

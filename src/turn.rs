@@ -12,9 +12,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::LazyLock;
-
-use crate::json::{self, Scanner, Sink, Table, Value};
+use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 /// A body is read up to here. What is longer is images or files, and whether it is a first turn stays open.
 pub const BODY_BYTES_READ_MAX: u64 = 8 * 1024 * 1024;
@@ -58,7 +56,7 @@ const OTHER_ROLES: [&[u8]; 5] = [b"user", b"system", b"developer", b"", b"human"
 /// Items of the Responses API that are no answer of the model's and follow none.
 const OPENING_ITEMS: [&[u8]; 4] = [b"message", b"input_text", b"input_image", b"input_file"];
 
-static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| Table::compile(PATHS));
+static TABLE: LazyTable<Field> = LazyTable::new(|| Table::compile(PATHS));
 
 /// Reads one request's body.
 #[derive(Default)]

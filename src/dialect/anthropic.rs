@@ -3,9 +3,7 @@
 //! Usage in `message_delta` is cumulative and overrides that of `message_start`; input tokens leave out what
 //! came from a cache. A content block may begin with text.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Finish, Kind, Table, Words, when_done_or_each_finished};
+use super::{Dialect, Field, Finish, Kind, LazyTable, Table, Words, when_done_or_each_finished};
 
 /// Messages.
 pub(super) static MESSAGES: Dialect = Dialect {
@@ -18,7 +16,7 @@ pub(super) static MESSAGES: Dialect = Dialect {
         "content[].type",
         "stop_sequence",
     ],
-    table: LazyLock::new(|| Table::compile(PATHS)),
+    table: LazyTable::new(|| Table::compile(PATHS)),
     finishes: FINISHES,
     kinds: KINDS,
     is_finished: when_done_or_each_finished,
@@ -28,7 +26,7 @@ pub(super) static MESSAGES: Dialect = Dialect {
 pub(super) static COMPLETE: Dialect = Dialect {
     name: |_| "anthropic-complete",
     marks: &["completion"],
-    table: LazyLock::new(|| {
+    table: LazyTable::new(|| {
         Table::compile(&[
             ("completion", Field::Text(0)),
             ("stop_reason", Field::Finish),

@@ -3,9 +3,7 @@
 //! The binary framing is taken off before; the payloads of an invoke stream are the model's own documents,
 //! of which Anthropic's are read as such, and Nova's look like converse with one more level.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Table, when_done_or_each_finished};
+use super::{Dialect, Field, LazyTable, Table, when_done_or_each_finished};
 
 /// converse, converse-stream, and Nova.
 pub(super) static CONVERSE: Dialect = Dialect {
@@ -19,7 +17,7 @@ pub(super) static CONVERSE: Dialect = Dialect {
         "messageStop",
         "output.message",
     ],
-    table: LazyLock::new(|| Table::compile(CONVERSE_PATHS)),
+    table: LazyTable::new(|| Table::compile(CONVERSE_PATHS)),
     finishes: &[],
     kinds: &[],
     is_finished: when_done_or_each_finished,
@@ -36,7 +34,7 @@ pub(super) static INVOKE: Dialect = Dialect {
         "outputs[].stop_reason",
         "is_finished",
     ],
-    table: LazyLock::new(|| Table::compile(INVOKE_PATHS)),
+    table: LazyTable::new(|| Table::compile(INVOKE_PATHS)),
     finishes: &[],
     kinds: &[],
     is_finished: when_done_or_each_finished,

@@ -1,8 +1,6 @@
 //! Cohere's chat: version 2 as an event stream and whole, version 1 as lines and whole.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Kind, Table, when_done_or_each_finished};
+use super::{Dialect, Field, Kind, LazyTable, Table, when_done_or_each_finished};
 
 /// Version 2.
 pub(super) static V2: Dialect = Dialect {
@@ -14,7 +12,7 @@ pub(super) static V2: Dialect = Dialect {
         "usage.tokens",
         "message.tool_plan",
     ],
-    table: LazyLock::new(|| Table::compile(V2_PATHS)),
+    table: LazyTable::new(|| Table::compile(V2_PATHS)),
     finishes: &[],
     kinds: &[("message-end", Kind::Done), ("tool_call", Kind::Call)],
     is_finished: when_done_or_each_finished,
@@ -24,7 +22,7 @@ pub(super) static V2: Dialect = Dialect {
 pub(super) static V1: Dialect = Dialect {
     name: |_| "cohere-v1",
     marks: &["generations", "meta.api_version", "generation_id", "chat_history"],
-    table: LazyLock::new(|| Table::compile(V1_PATHS)),
+    table: LazyTable::new(|| Table::compile(V1_PATHS)),
     finishes: &[],
     kinds: &[],
     is_finished: when_done_or_each_finished,

@@ -3,9 +3,7 @@
 //! Usage is cumulative on every document. The end is a finish reason, without a terminal event. Cloud Code
 //! wraps each document in `response`.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Finish, Kind, Table, Words};
+use super::{Dialect, Field, Finish, Kind, LazyTable, Table, Words};
 
 /// generateContent and streamGenerateContent.
 pub(super) static DIALECT: Dialect = Dialect {
@@ -17,7 +15,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         "response.candidates",
         "response.usageMetadata",
     ],
-    table: LazyLock::new(|| Table::compile(PATHS)),
+    table: LazyTable::new(|| Table::compile(PATHS)),
     finishes: FINISHES,
     kinds: &[],
     is_finished: |seen| Some(seen.blocked || seen.is_each_part_finished()),
@@ -33,7 +31,7 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
         "steps[].type",
         "usage.total_input_tokens",
     ],
-    table: LazyLock::new(|| Table::compile(INTERACTIONS_PATHS)),
+    table: LazyTable::new(|| Table::compile(INTERACTIONS_PATHS)),
     finishes: &[
         ("in_progress", Finish::None),
         ("incomplete", Finish::Length),

@@ -1,14 +1,12 @@
 //! The native APIs of inference servers: TGI, SGLang, Triton and KServe's version 2.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Table, when_done_or_each_finished};
+use super::{Dialect, Field, LazyTable, Table, when_done_or_each_finished};
 
 /// Hugging Face's text-generation-inference. The last event repeats the whole text.
 pub(super) static TGI: Dialect = Dialect {
     name: |_| "tgi",
     marks: &["token.text", "generated_text"],
-    table: LazyLock::new(|| {
+    table: LazyTable::new(|| {
         Table::compile(&[
             ("token", Field::Block),
             ("token.text", Field::Text(0)),
@@ -30,7 +28,7 @@ pub(super) static TGI: Dialect = Dialect {
 pub(super) static SGLANG: Dialect = Dialect {
     name: |_| "sglang",
     marks: &["meta_info"],
-    table: LazyLock::new(|| {
+    table: LazyTable::new(|| {
         Table::compile(&[
             ("text", Field::TextSoFar),
             ("meta_info.finish_reason", Field::Finish),
@@ -51,7 +49,7 @@ pub(super) static SGLANG: Dialect = Dialect {
 pub(super) static TRITON: Dialect = Dialect {
     name: |_| "triton",
     marks: &["text_output", "model_version", "outputs[].datatype"],
-    table: LazyLock::new(|| {
+    table: LazyTable::new(|| {
         Table::compile(&[
             ("text_output", Field::Text(0)),
             ("text_output[]", Field::Text(0)),

@@ -1,13 +1,11 @@
 //! Ollama's `/api/chat` and `/api/generate`, as lines and whole.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Table};
+use super::{Dialect, Field, LazyTable, Table};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "ollama",
     marks: &["done", "eval_count"],
-    table: LazyLock::new(|| Table::compile(PATHS)),
+    table: LazyTable::new(|| Table::compile(PATHS)),
     finishes: &[],
     kinds: &[],
     is_finished: |seen| Some(seen.is_done()),

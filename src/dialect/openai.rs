@@ -10,15 +10,13 @@
 //! * an error object instead of, or beside, choices in a 200;
 //! * no `[DONE]` (Perplexity, Writer): a stream is finished when each choice that began has a finish reason.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Seen, Table, when_done_or_each_finished};
+use super::{Dialect, Field, LazyTable, Seen, Table, when_done_or_each_finished};
 
 /// Chat completions and completions: one shape, told apart by where the text stands.
 pub(super) static DIALECT: Dialect = Dialect {
     name,
     marks: &["choices", "usage.prompt_tokens"],
-    table: LazyLock::new(|| Table::compile(PATHS)),
+    table: LazyTable::new(|| Table::compile(PATHS)),
     finishes: &[],
     kinds: &[],
     is_finished: when_done_or_each_finished,

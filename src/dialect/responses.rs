@@ -3,9 +3,7 @@
 //! Each event names itself in `type`. Text comes in deltas and again in the events that end an item and the
 //! response, so only deltas count in a stream, and only `output` in a whole response.
 
-use std::sync::LazyLock;
-
-use super::{Dialect, Field, Finish, Kind, Table, Words};
+use super::{Dialect, Field, Finish, Kind, LazyTable, Table, Words};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "openai-responses",
@@ -19,7 +17,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         "incomplete_details",
         "output[].type",
     ],
-    table: LazyLock::new(|| Table::compile(PATHS)),
+    table: LazyTable::new(|| Table::compile(PATHS)),
     finishes: FINISHES,
     kinds: KINDS,
     is_finished: |seen| Some(seen.is_done()),

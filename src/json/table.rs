@@ -1,5 +1,9 @@
 //! Paths and what each means to its reader.
 
+use std::ops::Deref;
+
+use once_cell::race::OnceBox;
+
 use super::tree::{Tree, What};
 use super::{DEPTH_MAX, SHORT_BYTES_MAX};
 
@@ -23,6 +27,27 @@ pub struct Table<F> {
     /// What the places of the tree mean.
     pub(super) fields: Vec<F>,
     is_complete: bool,
+}
+
+/// A table that is compiled when it is first used.
+pub struct LazyTable<F> {
+    table: OnceBox<Table<F>>,
+    compile: fn() -> Table<F>,
+}
+
+impl<F> LazyTable<F> {
+    /// The table that `compile` makes.
+    pub const fn new(compile: fn() -> Table<F>) -> LazyTable<F> {
+        LazyTable { table: OnceBox::new(), compile }
+    }
+}
+
+impl<F> Deref for LazyTable<F> {
+    type Target = Table<F>;
+
+    fn deref(&self) -> &Table<F> {
+        self.table.get_or_init(|| Box::new((self.compile)()))
+    }
 }
 
 impl<F: Field> Table<F> {

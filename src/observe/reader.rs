@@ -1,12 +1,10 @@
 //! Documents in any pieces → facts: tells the dialect, then scans with its table.
 
-use std::sync::LazyLock;
-
 use super::Unread;
 use super::body::Facts;
 use crate::dialect::{self, COMMON, Dialect, Fold, Seen};
 use crate::framing::{aws, base64, sse};
-use crate::json::{self, End, Scanner, Table, Value, chars};
+use crate::json::{self, End, LazyTable, Scanner, Table, Value, chars};
 
 /// Of a document whose dialect is not told yet, this much is kept to look for it. One that does not show
 /// its dialect by then is passed over.
@@ -256,7 +254,7 @@ impl aws::Sink for Reader {
 }
 
 /// Where an invoke message holds the model's document, in base64.
-static WRAPPED: LazyLock<Table<Wrapped>> = LazyLock::new(|| Table::compile(&[("bytes", Wrapped)]));
+static WRAPPED: LazyTable<Wrapped> = LazyTable::new(|| Table::compile(&[("bytes", Wrapped)]));
 
 #[derive(Clone, Copy)]
 struct Wrapped;

@@ -1,8 +1,6 @@
 //! Where an opening stands in the bodies of each API.
 
-use std::sync::LazyLock;
-
-use crate::json::{self, Table};
+use crate::json::{self, LazyTable, Table};
 
 /// What a path means.
 #[derive(Clone, Copy)]
@@ -108,7 +106,7 @@ const PLACES: &[(&str, Field)] = &[
     ("message", Field::Whole(Place::LastMessage)),
 ];
 
-pub(super) static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
+pub(super) static TABLE: LazyTable<Field> = LazyTable::new(|| {
     let places: [&[(&str, Field)]; 8] = [
         PLACES,
         &content!("system", Place::System),

@@ -3,14 +3,12 @@
 //! Nothing is held back and nothing else changes. Left alone: null, an empty id, and an id that ends with a mark
 //! already, whoever's it is.
 
-use std::sync::LazyLock;
-
 use memchr::memchr;
 
 use super::{MARK_BYTES, Token, parse_mark};
 use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
-use crate::json::{self, Scanner, Sink, Table, Value};
+use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 /// An id of a response or a conversation.
 #[derive(Clone, Copy)]
@@ -22,12 +20,12 @@ impl json::Field for Id {
     }
 }
 
-static WHOLE: LazyLock<Table<Id>> = LazyLock::new(|| {
+static WHOLE: LazyTable<Id> = LazyTable::new(|| {
     let paths = ["id", "previous_response_id", "conversation", "conversation.id"];
     Table::compile(&paths.map(|path| (path, Id)))
 });
 
-static EVENT: LazyLock<Table<Id>> = LazyLock::new(|| {
+static EVENT: LazyTable<Id> = LazyTable::new(|| {
     let paths = [
         "response.id",
         "response.previous_response_id",

@@ -5,16 +5,15 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::LazyLock;
 
 use memchr::memchr;
 
 use super::mark::{Id, Seen};
 use super::{INFIX, MARK_BYTES, Token, parse_mark};
 use crate::edit::{Editor, Gate};
-use crate::json::{Scanner, Table};
+use crate::json::{LazyTable, Scanner, Table};
 
-static TABLE: LazyLock<Table<Id>> = LazyLock::new(|| {
+static TABLE: LazyTable<Id> = LazyTable::new(|| {
     let paths = ["previous_response_id", "conversation", "conversation.id"];
     Table::compile(&paths.map(|path| (path, Id)))
 });

@@ -4,13 +4,12 @@
 //! changed, since whether it is a stream is not known when it passes.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use memchr::memchr2;
 
 use super::REQUEST_BYTES_HELD_MAX;
 use crate::edit::{Editor, Gate};
-use crate::json::{self, Scanner, Sink, Table, Value};
+use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
 enum Field {
@@ -25,7 +24,7 @@ impl json::Field for Field {
     }
 }
 
-static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
+static TABLE: LazyTable<Field> = LazyTable::new(|| {
     Table::compile(&[
         ("stream", Field::Stream),
         ("stream_options", Field::Options),

@@ -3,14 +3,12 @@
 //! An event is held back only until its `choices` are seen, and the usual event comes in one piece with
 //! them; comments, which keep a connection alive, are never held back.
 
-use std::sync::LazyLock;
-
 use memchr::memchr2;
 
 use super::EVENT_BYTES_HELD_MAX;
 use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
-use crate::json::{self, End, Scanner, Sink, Table, Value};
+use crate::json::{self, End, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
 enum Field {
@@ -25,7 +23,7 @@ impl json::Field for Field {
     }
 }
 
-static TABLE: LazyLock<Table<Field>> = LazyLock::new(|| {
+static TABLE: LazyTable<Field> = LazyTable::new(|| {
     Table::compile(&[("choices", Field::Choices), ("choices[]", Field::Choice), ("usage", Field::Usage)])
 });
 

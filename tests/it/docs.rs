@@ -1,6 +1,6 @@
 //! `docs/metrics.md` is made from the catalogue; `UPDATE_EXPECT=1` writes it anew.
 
-use llm_canary::metrics::{CATALOGUE, Kind};
+use llm_canary::metrics::{CATALOGUE, HELP, Kind};
 
 const HEAD: &str = "\
 # Metrics
@@ -20,13 +20,13 @@ This page is made from `src/metrics.rs`.
 
 fn page() -> String {
     let rows = |kind: Kind| {
-        let specs = CATALOGUE.iter().filter(move |spec| spec.kind == kind);
-        specs.map(|spec| {
+        let specs = CATALOGUE.iter().zip(HELP).filter(move |(spec, _)| spec.kind == kind);
+        specs.map(|(spec, help)| {
             let label = spec.label.map(|(label, values)| match (values.first(), values.last()) {
                 (Some(&"0"), Some(last)) => format!("`{label}` 0..{last}"),
                 _ => format!("`{label}`: {}", values.join(", ")),
             });
-            format!("| `{}` | {} | {} |\n", spec.name, label.unwrap_or_default(), spec.help)
+            format!("| `{}` | {} | {} |\n", spec.name, label.unwrap_or_default(), help)
         })
     };
     let table = |kind| {
