@@ -24,6 +24,8 @@ pub use errors::{ERRORS_MAX, Error, Errors};
 use crate::headers::HeaderName;
 use crate::pin::Token;
 use crate::steps::Steps;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Rollouts in one configuration.
 pub const ROLLOUTS_MAX: usize = 64;

@@ -28,6 +28,7 @@ pub use fold::Fold;
 pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 
 use crate::json::{self, LazyTable, Scanner, Table, Value};
+use alloc::vec::Vec;
 use words::Words;
 
 /// All dialects; of two whose marks are both there, the first wins.

@@ -3,6 +3,9 @@
 //! An [`Editor`] is one edit; [`Chain`] makes two of them one, and an `Option` of one is one that may be
 //! absent. What is edited, and why, is in the modules that implement it.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 /// A request's body is looked at up to here; past it the request goes on as it came.
 pub const REQUEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 

@@ -6,6 +6,7 @@
 use crate::config::Feedback;
 use crate::json::{self, End, Scanner, Sink, Table, Value};
 use crate::label::label_values;
+use alloc::string::String;
 
 /// A body longer than this is not read to its end. Envoy's own limit, past which it answers 413, is 1 MiB.
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;

@@ -17,13 +17,15 @@ mod host;
 mod http;
 mod ids;
 mod intake;
+mod platform;
 mod root;
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use alloc::rc::Rc;
+use core::cell::RefCell;
 
 use contexts::Contexts;
 use http::Stream;
+use platform::vm_local;
 use root::Root;
 
 /// Envoy's name for a context.
@@ -36,8 +38,8 @@ struct Vm {
     streams: Contexts<Stream>,
 }
 
-thread_local! {
-    static VM: RefCell<Vm> = const { RefCell::new(Vm { roots: Contexts::new(), streams: Contexts::new() }) };
+vm_local! {
+    static VM: RefCell<Vm> = RefCell::new(Vm { roots: Contexts::new(), streams: Contexts::new() });
 }
 
 impl Vm {

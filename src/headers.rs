@@ -4,7 +4,8 @@
 //! compares it, or the reason why not. Knows nothing of what a header is used for, only whether the
 //! filter may write it ([`HeaderName::for_output`]).
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 /// Longest header name accepted.
 pub const HEADER_NAME_BYTES_MAX: usize = 128;

@@ -4,6 +4,8 @@
 //! A key is hashed whole, however long: cutting it would put two conversations in one place, refusing it
 //! would lose one, and hashing is linear in what the proxy has already accepted as a header.
 
+use alloc::vec::Vec;
+
 /// A header's value without the white space around it; `None` where nothing is left.
 #[must_use]
 pub fn value(header: &[u8]) -> Option<&[u8]> {
@@ -45,7 +47,7 @@ fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
 
 /// The bytes that an `application/x-www-form-urlencoded` text stands for.
 fn decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || match text {
+    core::iter::from_fn(move || match text {
         [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
             text = rest;
             Some(nibble(*high) << 4 | nibble(*low))

@@ -10,8 +10,15 @@
 //!
 //! ARCHITECTURE.md says who may import whom, and `tests/it/tidy.rs` holds it to that.
 
+// The module does without std: see src/filter/platform.rs.
+#![cfg_attr(not(test), no_std)]
 // Beside the lints of Cargo.toml; tests may compute as they like.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
+
+#[macro_use]
+extern crate alloc;
+#[cfg(not(target_family = "wasm"))]
+extern crate std;
 
 pub mod bucket;
 pub mod config;

@@ -14,6 +14,8 @@ use crate::feedback::Rating;
 use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
 use crate::refusal;
 use crate::route::{Decision, Reason};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What a metric does with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

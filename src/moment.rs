@@ -7,6 +7,8 @@
 //! * Ids: UUIDv7 (RFC 9562), ULID (github.com/ulid/spec), TypeID (github.com/jetify-com/typeid/tree/main/spec).
 //!   All three hold 48 bits of milliseconds first.
 
+use alloc::string::String;
+
 mod id;
 #[cfg(test)]
 mod tests;
@@ -155,7 +157,7 @@ impl Reader<'_> {
         })
     }
 
-    fn number(&mut self, range: std::ops::RangeInclusive<u64>) -> Option<u64> {
+    fn number(&mut self, range: core::ops::RangeInclusive<u64>) -> Option<u64> {
         self.digits(2).filter(|number| range.contains(number))
     }
 

@@ -10,6 +10,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use alloc::vec::Vec;
 use body::Body;
 pub use reader::DETECT_BYTES_MAX;
 

@@ -237,7 +237,7 @@ impl Sink<Field> for Seen {
                 self.is_datum |= !piece.is_empty();
                 self.content.push(piece);
             }
-            (Field::Datum(_), Value::Close) if std::mem::take(&mut self.is_datum) => {
+            (Field::Datum(_), Value::Close) if core::mem::take(&mut self.is_datum) => {
                 self.content.push(DATUM_END);
             }
             (Field::Whole(place), Value::Close) => self.end(place),

@@ -15,7 +15,7 @@ mod path;
 mod tests;
 mod unmark;
 
-use std::fmt;
+use core::fmt;
 
 pub use mark::{Body, Mark};
 pub use path::{Endpoint, unmark_path};

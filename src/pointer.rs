@@ -8,6 +8,8 @@
 mod tests;
 
 use crate::json::{self, Scanner, Sink, Table, Value};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A string is cut here. (A number is cut at [`json::SHORT_BYTES_MAX`].)
 pub const VALUE_BYTES_MAX: usize = 4096;
@@ -161,7 +163,7 @@ impl Sink<Place> for Found {
                 text.extend_from_slice(piece.get(..room).unwrap_or(piece));
                 return;
             }
-            Value::Close if !text.is_empty() => *slot = Slot::Found(std::mem::take(text)),
+            Value::Close if !text.is_empty() => *slot = Slot::Found(core::mem::take(text)),
             Value::Scalar(word) if is_value(word) => *slot = Slot::Found(word.to_vec()),
             Value::Close | Value::Open | Value::Short(_) | Value::Scalar(_) => *slot = Slot::Absent,
         }

@@ -10,6 +10,7 @@ mod pattern;
 mod phrases;
 mod words;
 
+use alloc::string::String;
 use pattern::Reader;
 use words::Words;
 

@@ -12,7 +12,7 @@ const AWS: &str = "amz-sdk-request";
 /// Whether the request's headers say that it is not the first attempt. `header` yields a header's value.
 pub fn is_retry<'h>(header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
     let is_above = |value: &[u8], first: u64| {
-        let number = std::str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse::<u64>().ok());
+        let number = str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse::<u64>().ok());
         number.is_some_and(|number| number > first)
     };
     header(STAINLESS).is_some_and(|retries| is_above(retries, 0))

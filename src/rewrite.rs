@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::rc::Rc;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use memchr::memchr;
 

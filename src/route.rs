@@ -20,10 +20,12 @@ use crate::label::label_values;
 use crate::moment::{self, UnixMs};
 use crate::pointer::Fact;
 use crate::split::{Range, Split};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 use matching::{caller_mismatch, first_mismatch};
 pub use pinned::PinKind;
 use place::value;
-use std::fmt;
 
 /// A conversation that says it began later than this from now says nothing: clocks differ by less.
 const AHEAD_MS_MAX: UnixMs = 60 * 1000;

@@ -6,6 +6,9 @@
 //! Knows nothing of names, times or keys.
 
 use crate::bucket::PARTS;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The line `0..PARTS`, every part of which belongs to one version.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@
 #[cfg(test)]
 mod tests;
 
-use std::ops::Range;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 /// A longer sample is refused, and bytes cut off are not worth keeping from here on.
 pub const BYTES_MAX: usize = 2048;

@@ -6,6 +6,7 @@
 
 use crate::moment::UnixMs;
 use crate::split::{Share, Split};
+use alloc::vec::Vec;
 
 /// A split for each stretch of time, the first of which has no beginning.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Numbers as they are written: decimals of any length, so that a percentage is read exactly and no value
 //! depends on how a binary number rounds.
 
-use std::fmt;
+use alloc::string::String;
+use core::fmt;
 
 /// Zeros that are written out before or after a number's own digits: more than any number of 64 bits has.
 const ZEROS: &str = "00000000000000000000";
@@ -59,7 +60,7 @@ impl Decimal {
         let kept = self.digits.len().saturating_sub(finer);
         let digit = |byte: u8| u64::from(byte.wrapping_sub(b'0'));
         let zeros = usize::try_from(shift).unwrap_or(0).min(ZEROS.len());
-        let digits = self.digits.bytes().take(kept).map(digit).chain(std::iter::repeat_n(0, zeros));
+        let digits = self.digits.bytes().take(kept).map(digit).chain(core::iter::repeat_n(0, zeros));
         let units = digits.fold(0_u64, |units, digit| units.saturating_mul(10).saturating_add(digit));
         (units, finer == 0)
     }

@@ -1,6 +1,8 @@
 //! What is wrong with a configuration: every error at once, each with its path.
 
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// Errors that are kept; any beyond are only counted.
 pub const ERRORS_MAX: usize = 100;
@@ -24,7 +26,7 @@ pub struct Errors {
 
 impl Errors {
     /// The errors, in the order of the configuration; at most [`ERRORS_MAX`].
-    pub fn iter(&self) -> std::slice::Iter<'_, Error> {
+    pub fn iter(&self) -> core::slice::Iter<'_, Error> {
         self.list.iter()
     }
 
@@ -63,7 +65,7 @@ impl Errors {
 
 impl<'a> IntoIterator for &'a Errors {
     type Item = &'a Error;
-    type IntoIter = std::slice::Iter<'a, Error>;
+    type IntoIter = core::slice::Iter<'a, Error>;
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
@@ -92,5 +94,5 @@ impl fmt::Display for Errors {
     }
 }
 
-impl std::error::Error for Error {}
-impl std::error::Error for Errors {}
+impl core::error::Error for Error {}
+impl core::error::Error for Errors {}

@@ -5,6 +5,9 @@ use super::reader::{Empty, Reader};
 use super::requests::path;
 use super::words::quoted;
 use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 const RATING: &str = "rating";
 const RATINGS: [&str; 3] = ["up", "down", "escalation"];

@@ -13,7 +13,9 @@ mod tests;
 use super::decimal::Decimal;
 use super::errors::Errors;
 use crate::bucket;
-use std::collections::BinaryHeap;
+use alloc::collections::BinaryHeap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// Bytes of a configuration; Envoy's own limit for a discovery file is far above what anyone routes.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;

@@ -9,7 +9,10 @@ use super::json::Node;
 use super::words::{listed, nearest, push_member, quoted};
 use super::{POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
 use crate::headers::HeaderName;
-use std::fmt::{self, Write};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
 
 /// Fields of one object; no two of ours are near it, and each is compared with all before it.
 const MEMBERS_MAX: usize = 256;
@@ -63,7 +66,7 @@ impl<'t> Reader<'t> {
         if !name.is_empty() {
             push_member(&mut path, name);
         }
-        self.errors.push(path, fmt::format(message));
+        self.errors.push(path, alloc::fmt::format(message));
     }
 
     /// An object, with each unknown or repeated field noted.
@@ -209,7 +212,7 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn take_pointers(&mut self) -> Vec<Vec<String>> {
-        std::mem::take(&mut self.pointers)
+        core::mem::take(&mut self.pointers)
     }
 
     pub(super) fn bool(&mut self, node: &Node) -> Option<bool> {
@@ -259,7 +262,7 @@ enum Part<'a> {
 
 /// The way from a node to one below it, which is told by its address; the last step is first.
 fn way<'a>(from: &'a Node, to: &Node) -> Option<Vec<Part<'a>>> {
-    if std::ptr::eq(from, to) {
+    if core::ptr::eq(from, to) {
         return Some(Vec::new());
     }
     let members = from.members().iter().map(|(name, node)| (Part::Member(name), node));

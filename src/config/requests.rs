@@ -9,6 +9,9 @@ use super::{
     HEADERS_MAX, HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override,
 };
 use crate::headers::HeaderName;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Groups of digits of an IPv6 address.
 const IPV6_GROUPS: usize = 8;

@@ -6,6 +6,8 @@ use super::pin::output_header;
 use super::reader::{Empty, Reader};
 use super::requests::{headers, path};
 use super::words::quoted;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 
 pub(super) fn rewrite(r: &mut Reader<'_>, node: &Node) -> Option<Rewrite> {
     let object = r.object(node, &["host", "path_prefix", "model", "headers"])?;

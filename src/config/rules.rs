@@ -9,6 +9,8 @@ use super::{
     sources, steps, versions,
 };
 use crate::headers::HeaderName;
+use alloc::borrow::ToOwned;
+use alloc::vec::Vec;
 
 const CLUSTER_HEADER: &str = "x-llm-cluster";
 const VERSION_HEADER: &str = "x-llm-version";

@@ -8,6 +8,9 @@ use super::{
     METADATA_DEPTH_MAX, Source,
 };
 use crate::headers::{HeaderName, HeaderNameError};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The fields that name a place.
 const PLACES: [&str; 5] = ["header", "cookie", "query", "body", "metadata"];

@@ -9,7 +9,9 @@ use crate::bucket::PARTS;
 use crate::moment::{UnixMs, parse_rfc3339};
 use crate::split::{Share, Split, percent};
 use crate::steps::Steps;
-use std::fmt::Write;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
 
 /// Decimal places of the finest percentage, which is a part per million.
 const PERCENT_PLACES: u32 = 4;

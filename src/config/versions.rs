@@ -5,6 +5,9 @@ use super::reader::{Empty, Reader};
 use super::words::{listed, nearest, quoted};
 use super::{NAME_CHARS_MAX, VERSIONS_MAX, Version, rewrite};
 use crate::pin::Token;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// Words after which a dot makes Envoy's or Istio's own tag rules cut a label's value to pieces.
 const LABEL_WORDS: [&str; 4] = ["cache", "component", "tag", "wasm_filter"];

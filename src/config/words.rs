@@ -1,6 +1,8 @@
 //! The words of errors: names and quotes that are safe to print, and what was probably meant.
 
-use std::fmt::{self, Write};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
 
 /// Longest piece of a configuration repeated in an error.
 const QUOTE_CHARS_MAX: usize = 60;
@@ -108,11 +110,11 @@ fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
         let mut left = i.saturating_add(1);
-        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
+        let mut diagonal = core::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
         for (above, y) in row.iter_mut().skip(1).zip(b) {
             let replaced = diagonal.saturating_add(usize::from(x != y));
             left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
-            diagonal = std::mem::replace(above, left);
+            diagonal = core::mem::replace(above, left);
         }
     }
     row.last().copied().unwrap_or_default()

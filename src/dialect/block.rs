@@ -4,6 +4,7 @@ use super::arguments::Piece;
 use super::seen::{CALLS_MAX, CallPiece, CallPlace, RANKS};
 use super::{Field, Finish, Kind, Opening, Seen, Voice};
 use crate::json::chars;
+use alloc::vec::Vec;
 
 /// A block while it is open.
 #[derive(Default)]
@@ -69,7 +70,7 @@ impl Block {
 
     /// Gives what was gathered the meaning that the kind says.
     pub(super) fn settle(&mut self) {
-        let kind_chars = std::mem::take(&mut self.kind_chars);
+        let kind_chars = core::mem::take(&mut self.kind_chars);
         match self.kind {
             // No block of its own says what they belong to.
             Kind::Plain if self.has_arguments => self.push_arguments(),
@@ -89,7 +90,7 @@ impl Block {
                 self.opening.clear();
             }
             Kind::Call => {
-                let call = std::mem::take(&mut self.call);
+                let call = core::mem::take(&mut self.call);
                 self.push_call(call);
                 self.silence();
             }
@@ -115,7 +116,7 @@ impl Block {
     /// Further arguments of the last call.
     fn push_arguments(&mut self) {
         self.call.place = CallPlace::Last;
-        let call = std::mem::take(&mut self.call);
+        let call = core::mem::take(&mut self.call);
         self.push_call(call);
     }
 

@@ -62,7 +62,7 @@ impl Fold {
 
     /// The document was cut off here: what came counts, but for a block whose kind may not have come yet.
     pub fn cut_document(&mut self) {
-        if std::mem::take(&mut self.is_block_open) {
+        if core::mem::take(&mut self.is_block_open) {
             self.block = Block::default();
         }
         self.end_document();
@@ -89,7 +89,7 @@ impl Fold {
     fn end_block(&mut self) {
         if self.is_block_open {
             self.is_block_open = false;
-            let mut block = std::mem::take(&mut self.block);
+            let mut block = core::mem::take(&mut self.block);
             self.open_part().block.absorb(&mut block);
         }
     }
@@ -120,7 +120,7 @@ impl Fold {
     }
 
     fn end_call(&mut self) {
-        let call = std::mem::take(&mut self.call);
+        let call = core::mem::take(&mut self.call);
         self.is_call_open = false;
         self.open_block().push_call(call);
     }

@@ -2,6 +2,7 @@
 
 use super::arguments::{Arguments, Piece};
 use crate::label::label_values;
+use alloc::vec::Vec;
 
 /// Answers of one response whose ends are told apart; those beyond are counted but not awaited.
 const PARTS_MAX: usize = 64;

@@ -6,9 +6,11 @@
 
 #![expect(unsafe_code, reason = "the host speaks in pointers")]
 
-use std::cell::Cell;
-use std::ptr;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::ptr;
 
+use super::platform::vm_local;
 use super::{ContextId, Vm};
 
 /// Received buffers up to this size are kept for the next call; larger ones are freed after use.
@@ -139,9 +141,9 @@ mod imports {
     }
 }
 
-thread_local! {
+vm_local! {
     /// Where the host puts what it hands over. Kept, so that a call does not allocate.
-    static RECEIVED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static RECEIVED: Cell<Vec<u8>> = Cell::new(Vec::new());
 }
 
 /// The host asks for room for what it is about to hand over.

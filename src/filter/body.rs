@@ -14,6 +14,8 @@ use crate::pin::{Endpoint, Unmark};
 use crate::rewrite::{Model, ModelName};
 use crate::turn::Turn;
 use crate::usage::Ask;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// The longest piece that is edited. Envoy hands over up to its buffer limit at once, 1 MiB if not told otherwise.
 const EDIT_BYTES_MAX: usize = 4 * 1024 * 1024;

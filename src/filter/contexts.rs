@@ -1,6 +1,8 @@
 //! Contexts by the ids that Envoy gives them.
 
 use super::ContextId;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Contexts in the order of their ids. Envoy counts these up, so that a new one goes to the end; each is boxed, so
 /// that taking one out moves little.

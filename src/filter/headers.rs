@@ -2,6 +2,8 @@
 //!
 //! Reading one header costs the host nearly as much as reading all of them, because it asks the VM for room each time.
 
+use alloc::vec::Vec;
+
 /// The headers of a request or a response, pseudo headers included.
 #[derive(Default)]
 pub(super) struct Headers {

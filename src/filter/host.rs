@@ -1,14 +1,17 @@
 //! What the filter asks of Envoy, in its own terms.
 
-use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
-use std::time::{Instant, SystemTime};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::abi::{self, Map};
 use super::headers::Headers;
 use super::ids::{self, Ids};
+use super::platform::{self, vm_local};
 use crate::moment::UnixMs;
 use crate::observe::Micros;
+
+pub(super) use super::platform::random;
 
 pub(super) use super::abi::{
     Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, header, in_context, increment_metric,
@@ -22,39 +25,21 @@ const FLAGS_CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
 const DETAILS_VIA_UPSTREAM: &[u8] = b"via_upstream";
 
 /// Microseconds on a clock that never goes back.
-#[expect(clippy::disallowed_methods, reason = "the one clock")]
 pub(super) fn now() -> Micros {
-    thread_local! {
-        static START: Instant = Instant::now();
-    }
-    START.with(|start| u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX))
+    platform::monotonic_ns() / 1000
 }
 
 /// The time of day.
-#[expect(clippy::disallowed_methods, reason = "the one calendar")]
 pub(super) fn wall_clock() -> UnixMs {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX))
-}
-
-/// A random number.
-pub(super) fn random() -> u32 {
-    thread_local! {
-        static SEED: RandomState = RandomState::new();
-        static DRAWS: Cell<u64> = const { Cell::new(0) };
-    }
-    let draw = DRAWS.get();
-    DRAWS.set(draw.wrapping_add(1));
-    let hash = SEED.with(|seed| seed.hash_one(draw));
-    u32::try_from(hash >> 32).unwrap_or(u32::MAX)
+    UnixMs::try_from(platform::realtime_ns() / 1_000_000).unwrap_or(UnixMs::MAX)
 }
 
 /// Defines a metric, or finds the one of this name. Envoy numbers it anew each time, and keeps every number for as long as the
 /// VM lives, which is longer than a configuration: so each is asked for once.
 pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
-    thread_local! {
+    vm_local! {
         /// By the hash of a metric's kind and name.
-        static DEFINED: Cell<Ids> = const { Cell::new(Ids::new()) };
+        static DEFINED: Cell<Ids> = Cell::new(Ids::new());
     }
     let hash = ids::hash(kind as u8, name);
     let mut defined = DEFINED.take();

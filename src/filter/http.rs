@@ -1,7 +1,9 @@
 //! One request and its response.
 
-use std::mem;
-use std::rc::Rc;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::ToString;
+use core::mem;
 
 use super::abi::Map;
 use super::body::{RequestBody, edit};
@@ -265,7 +267,7 @@ impl Stream {
         };
         let now = host::now();
         let headers = host::headers(Map::Response);
-        let status = headers.get(":status").and_then(|status| std::str::from_utf8(status).ok());
+        let status = headers.get(":status").and_then(|status| str::from_utf8(status).ok());
         let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
         let content_type = headers.get("content-type").unwrap_or_default();
         let content_encoding = headers.get("content-encoding").unwrap_or_default();

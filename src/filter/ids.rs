@@ -1,5 +1,7 @@
 //! The ids of metrics by the hashes of their names.
 
+use alloc::vec::Vec;
+
 /// The smallest table, and by how much it grows: powers of two.
 const SLOTS_MIN: usize = 256;
 
@@ -25,7 +27,7 @@ impl Ids {
         // At most half full, so that a free slot is near.
         if self.count >= self.slots.len() / 2 {
             let size = self.slots.len().saturating_mul(2).max(SLOTS_MIN);
-            let old = std::mem::replace(&mut self.slots, vec![None; size]);
+            let old = core::mem::replace(&mut self.slots, vec![None; size]);
             old.into_iter().flatten().for_each(|(hash, id)| self.put(hash, id));
         }
         self.put(hash, id);
@@ -52,7 +54,7 @@ impl Ids {
 pub(super) fn hash(kind: u8, name: &str) -> u64 {
     const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
     const PRIME: u64 = 0x0100_0000_01b3;
-    let bytes = std::iter::once(kind).chain(name.bytes());
+    let bytes = core::iter::once(kind).chain(name.bytes());
     bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 

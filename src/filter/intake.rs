@@ -5,7 +5,9 @@
 //! (the plugin's own setting, since Envoy 1.35), which a filter cannot ask for. So no request waits for long where no
 //! body of one has been seen to come, and once it is clear that none does, no more wait: see [`Waits`].
 
-use std::cell::Cell;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::headers::Headers;
 use super::host::{self, Action, Buffer, Level};
@@ -174,7 +176,7 @@ pub(super) fn is_too_long(headers: &Headers) -> bool {
 
 /// The number in a `content-length`.
 pub(super) fn length(value: &[u8]) -> Option<usize> {
-    std::str::from_utf8(value).ok().and_then(|length| length.trim().parse().ok())
+    str::from_utf8(value).ok().and_then(|length| length.trim().parse().ok())
 }
 
 /// Whether a request can have a body that tells something.

@@ -9,6 +9,8 @@ use crate::metrics::{self, Blocks, Kind, Update};
 use crate::observe::Observation;
 use crate::pointer::Pointers;
 use crate::route::Decision;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A configuration and the ids of its metrics.
 pub(super) struct Root {

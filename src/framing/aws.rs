@@ -9,6 +9,8 @@
 //! after it can be found, and the rest of the stream is passed over too. The format is that of
 //! smithy's specification "Amazon Event Stream".
 
+use alloc::vec::Vec;
+
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,7 @@
 //! Base64 in pieces: what a message of an invoke stream wraps a model's document in. RFC 4648, section 4.
 
+use alloc::vec::Vec;
+
 /// Decodes as far as the pieces have come.
 #[derive(Default)]
 pub struct Decoder {

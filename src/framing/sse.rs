@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod tests;
 
+use alloc::vec::Vec;
 use memchr::memchr2;
 
 /// An event's type is cut here.
@@ -97,7 +98,7 @@ impl Framer {
 
     #[inline(always)]
     fn step<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
-        if std::mem::take(&mut self.after_cr) {
+        if core::mem::take(&mut self.after_cr) {
             return if byte == b'\n' { after } else { rest };
         }
         match self.state {

@@ -325,7 +325,7 @@ impl Pass<'_> {
     }
 
     fn end_scalar(&mut self) {
-        let short = std::mem::take(&mut self.scanner.short);
+        let short = core::mem::take(&mut self.scanner.short);
         self.tell(self.scanner.position.node, Value::Scalar(short.as_bytes()));
         self.end_value();
     }

@@ -1,6 +1,9 @@
 //! Paths and what each means to its reader.
 
-use std::ops::Deref;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Deref;
 
 use once_cell::race::OnceBox;
 

@@ -1,6 +1,9 @@
 //! The tree of paths that the scanner walks along.
 
 use super::DEPTH_MAX;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A place in the tree.
 pub(super) type NodeId = u16;

@@ -6,6 +6,7 @@ use super::{Head, Unread};
 use crate::dialect::Seen;
 use crate::framing::aws;
 use crate::json::chars;
+use alloc::boxed::Box;
 
 /// The longest beginning that has to be seen: the lengths of a binary message.
 const SNIFF_BYTES_MAX: usize = aws::PRELUDE_BYTES;
@@ -122,7 +123,7 @@ impl Body {
                 let (media, wants_opening) = (*media, *wants_opening);
                 let rest = start.fill(bytes);
                 if let Some(framing) = start.framing(media) {
-                    let start = std::mem::take(start);
+                    let start = core::mem::take(start);
                     *self = start.into_body(framing, media, wants_opening);
                     self.push(rest);
                 }

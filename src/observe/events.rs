@@ -13,6 +13,7 @@ use super::reader::Reader;
 use crate::dialect::{Delta, Seen, Text};
 use crate::framing::sse::Framer;
 use crate::stencil::{BYTES_MAX, Comparison, Like, Stencil};
+use alloc::vec::Vec;
 
 /// An event that is cut again is kept on only for a piece of at least so many bytes: then each
 /// of its bytes costs a bounded number of comparisons, however small the pieces.
@@ -148,7 +149,7 @@ impl Events {
 
     /// Goes on with an event whose beginning was kept; returns what is left.
     fn resume<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let mut event = std::mem::take(&mut self.kept);
+        let mut event = core::mem::take(&mut self.kept);
         let old = event.len();
         let likely = self.learned.as_ref().map_or(0, |learned| learned.stencil.length());
         for length in [likely.saturating_add(MORE_BYTES), BYTES_MAX] {
@@ -178,7 +179,7 @@ impl Events {
     }
 
     fn read_kept(&mut self) {
-        let mut kept = std::mem::take(&mut self.kept);
+        let mut kept = core::mem::take(&mut self.kept);
         let mut rest = kept.as_slice();
         while !rest.is_empty() {
             rest = self.read(rest);

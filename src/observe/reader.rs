@@ -5,6 +5,7 @@ use super::body::Facts;
 use crate::dialect::{self, COMMON, Dialect, Fold, Seen};
 use crate::framing::{aws, base64, sse};
 use crate::json::{self, End, LazyTable, Scanner, Table, Value, chars};
+use alloc::vec::Vec;
 
 /// Of a document whose dialect is not told yet, this much is kept to look for it. One that does not show
 /// its dialect by then is passed over.
@@ -88,7 +89,7 @@ impl Reader {
 
     /// Tells the dialect from what is held, and reads that.
     fn read_held(&mut self) {
-        let held = std::mem::take(&mut self.held);
+        let held = core::mem::take(&mut self.held);
         match dialect::detect(&held) {
             Some(dialect) => {
                 self.fold.speak(dialect);
@@ -116,7 +117,7 @@ impl Reader {
         };
         self.fold.cut_document();
         self.is_passed_over = false;
-        let document_chars = std::mem::take(&mut self.document_chars);
+        let document_chars = core::mem::take(&mut self.document_chars);
         if is_complete || end == End::Between {
             self.unknown_chars = self.unknown_chars.saturating_add(document_chars);
         }

@@ -3,6 +3,7 @@
 //! Nothing is held back and nothing else changes. Left alone: null, an empty id, and an id that ends with a mark
 //! already, whoever's it is.
 
+use alloc::vec::Vec;
 use memchr::memchr;
 
 use super::{MARK_BYTES, Token, parse_mark};
@@ -145,7 +146,7 @@ impl Document {
             let (read, after) = rest.split_at(length);
             self.scanner.push(self.table, read, &mut self.seen);
             rest = after;
-            let id_bytes = std::mem::take(&mut self.seen.id_bytes);
+            let id_bytes = core::mem::take(&mut self.seen.id_bytes);
             if id_bytes > 0 {
                 let before = part.get(..part.len().saturating_sub(after.len()).saturating_sub(1));
                 self.id_ends(id_bytes, before.unwrap_or_default(), ends);

@@ -1,6 +1,7 @@
 //! Paths of the Responses API: which are about what a version has stored, and the marked ids in them.
 
 use super::{Token, unmarked};
+use alloc::vec::Vec;
 
 /// What a path of the Responses API is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 //! Held back is only what may be a mark's beginning, at a piece's end. The API allows one of
 //! `previous_response_id` and `conversation`, so the first mark that is taken off settles it.
 
-use std::borrow::Cow;
-use std::rc::Rc;
+use alloc::borrow::Cow;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use memchr::memchr;
 
@@ -55,7 +56,7 @@ impl Unmark {
 impl Editor for Unmark {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         self.is_over |= !self.gate.admits(piece);
-        let held = std::mem::take(&mut self.held);
+        let held = core::mem::take(&mut self.held);
         let is_asis = held.is_empty();
         let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
         let mut end = bytes.len().saturating_sub(begun_mark(&bytes));
@@ -67,7 +68,7 @@ impl Editor for Unmark {
             let (read, after) = rest.split_at(length);
             self.scanner.push(&TABLE, read, &mut self.seen);
             rest = after;
-            let id_bytes = std::mem::take(&mut self.seen.id_bytes);
+            let id_bytes = core::mem::take(&mut self.seen.id_bytes);
             if id_bytes > MARK_BYTES {
                 let quote = end.saturating_sub(after.len()).saturating_sub(1);
                 let start = quote.saturating_sub(MARK_BYTES);
@@ -92,7 +93,7 @@ impl Editor for Unmark {
 
     fn finish(&mut self) -> Vec<u8> {
         self.is_over = true;
-        std::mem::take(&mut self.held)
+        core::mem::take(&mut self.held)
     }
 
     fn is_settled(&self) -> bool {

@@ -131,7 +131,7 @@ impl Reader<'_> {
 /// Each place of a set, with the index of the word there.
 fn each(places: Places) -> impl Iterator<Item = (usize, Places)> {
     let mut rest = places;
-    std::iter::from_fn(move || {
+    core::iter::from_fn(move || {
         let place = rest & rest.wrapping_neg();
         rest ^= place;
         (place != 0).then(|| (place.trailing_zeros() as usize, place))

@@ -4,6 +4,7 @@ use super::{BodyNeeded, Request};
 use crate::config::Source;
 use crate::pointer::Fact;
 use crate::{bucket, key};
+use alloc::vec::Vec;
 
 /// Headers in which a caller's credential is, in the order they are tried.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];

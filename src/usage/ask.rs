@@ -3,7 +3,8 @@
 //! Where nothing has to be changed, nothing is. `"stream_options": null` before `"stream": true` cannot be
 //! changed, since whether it is a stream is not known when it passes.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
 
 use memchr::memchr2;
 
@@ -69,7 +70,7 @@ enum Edit {
 impl Editor for Ask {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         self.is_over |= !self.gate.admits(piece);
-        let held = std::mem::take(&mut self.held);
+        let held = core::mem::take(&mut self.held);
         let mut is_asis = held.is_empty();
         let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
         let mut edited = Vec::new();
@@ -123,7 +124,7 @@ impl Editor for Ask {
 
     fn finish(&mut self) -> Vec<u8> {
         self.is_over = true;
-        std::mem::take(&mut self.held)
+        core::mem::take(&mut self.held)
     }
 
     fn is_settled(&self) -> bool {

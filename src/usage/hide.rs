@@ -3,6 +3,7 @@
 //! An event is held back only until its `choices` are seen, and the usual event comes in one piece with
 //! them; comments, which keep a connection alive, are never held back.
 
+use alloc::vec::Vec;
 use memchr::memchr2;
 
 use super::EVENT_BYTES_HELD_MAX;
@@ -87,7 +88,7 @@ impl Editor for Hide {
     }
 
     fn finish(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.held)
+        core::mem::take(&mut self.held)
     }
 
     fn is_settled(&self) -> bool {
@@ -119,7 +120,7 @@ impl Hide {
         let is_comment = self.line.unwrap_or(part.first() == Some(&b':'));
         self.line = (!is_end).then_some(is_comment);
         let fate = if is_blank {
-            let event = std::mem::take(&mut self.event);
+            let event = core::mem::take(&mut self.event);
             if event.reports_usage_alone() { Fate::Drop } else { Fate::Pass }
         } else if self.event.seen.is_ordinary || (is_comment && self.held.is_empty()) {
             Fate::Pass

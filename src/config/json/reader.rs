@@ -2,6 +2,8 @@
 
 use super::super::decimal::Decimal;
 use super::{DEPTH_MAX, Node};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 const TOO_SHORT: &str = "it ends too early";
 const TOO_DEEP: &str = "nested deeper than 64";

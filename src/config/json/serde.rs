@@ -3,6 +3,9 @@
 use super::super::decimal::Decimal;
 use super::{DEPTH_MAX, Node};
 use ::serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use std::fmt;
 
 impl<'de> Deserialize<'de> for Node {

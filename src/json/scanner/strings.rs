@@ -64,7 +64,7 @@ impl Pass<'_> {
             self.text("\u{fffd}".as_bytes());
         }
         // Moved out for the call and back, so that one function ends both kinds of string.
-        let short = std::mem::take(&mut self.scanner.short);
+        let short = core::mem::take(&mut self.scanner.short);
         if self.scanner.role == Role::Key && short.is_cut() {
             self.scanner.position.node = None;
             self.scanner.position.state = State::Colon;

@@ -1,6 +1,7 @@
 //! An event that has been read, looked at once more: where its one text stands, and what in it nobody wants.
 
-use std::ops::Range;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::dialect::Field;
 use crate::json::{End, Scanner, Sink, Table, Value, chars};
