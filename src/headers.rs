@@ -107,7 +107,7 @@ impl HeaderName {
 
 /// `tchar` of RFC 9110, section 5.6.2.
 fn is_token_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
+    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".chars().any(|mark| mark == c)
 }
 
 impl fmt::Display for HeaderName {
