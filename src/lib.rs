@@ -22,20 +22,16 @@ extern crate std;
 
 pub mod bucket;
 pub mod config;
-pub mod dialect;
 pub mod edit;
 pub mod feedback;
 mod filter;
 pub mod headers;
 pub mod key;
-mod label;
 pub mod metrics;
 pub mod moment;
-pub mod observe;
 pub mod opening;
 pub mod pin;
 pub mod pointer;
-pub mod refusal;
 pub mod retry;
 pub mod rewrite;
 pub mod route;
@@ -44,4 +40,4 @@ pub mod steps;
 pub mod turn;
 pub mod usage;
 
-pub use llm_canary_reading::{framing, json, stencil};
+pub use llm_canary_reading::{dialect, framing, json, label, observe, refusal, stencil};

@@ -1,6 +1,11 @@
-//! What every byte of a stream goes through: framing, a scanner of JSON, and a comparison with what came before.
+//! Reads the responses of LLM servers: bytes cut anywhere in, an observation out.
 //!
-//! A package of its own, because it is compiled for speed and all else for size. Pure: bytes in, values out.
+//! ```text
+//! bytes → framing → json → dialect → observe
+//! ```
+//!
+//! A package of its own, because every byte of every stream goes through it: it is compiled for speed, and all else
+//! of the filter for size. Pure: bytes and moments in, values out.
 
 #![cfg_attr(not(test), no_std)]
 // Beside the lints of Cargo.toml; tests may compute as they like.
@@ -9,6 +14,10 @@
 #[macro_use]
 extern crate alloc;
 
+pub mod dialect;
 pub mod framing;
 pub mod json;
+pub mod label;
+pub mod observe;
+pub mod refusal;
 pub mod stencil;

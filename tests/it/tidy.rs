@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Who may import whom. `src/filter/` may import all, and nobody imports it.
+/// Who may import whom, in `src/` and `reading/src/`. `src/filter/` may import all, and nobody imports it.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bucket", &[]),
     ("headers", &[]),
@@ -67,14 +67,15 @@ fn files(below: &str, ends: &str) -> BTreeMap<String, String> {
 /// A module's source without comments and tests.
 fn sources() -> Vec<(String, String, String)> {
     let module = |path: &str| {
-        let below = path.strip_prefix("src/").unwrap();
+        let below = path.trim_start_matches("reading/").strip_prefix("src/").unwrap();
         below.split(['/', '.']).next().unwrap().to_string()
     };
     let code = |text: &str| {
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
         text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
     };
-    let sources = files("src", ".rs").into_iter().filter(|(path, _)| !path.ends_with("/tests.rs"));
+    let all = files("src", ".rs").into_iter().chain(files("reading/src", ".rs"));
+    let sources = all.filter(|(path, _)| !path.ends_with("/tests.rs"));
     sources.map(|(path, text)| (module(&path), path, code(&text))).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Enums whose variants are the values of a metric's label: one list, from which both are made.
 
 /// Declares an enum, the names of its variants in their order, and `as_str`.
+#[macro_export]
 macro_rules! label_values {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal,)+ }) => {
         $(#[$meta])*
@@ -20,4 +21,4 @@ macro_rules! label_values {
     };
 }
 
-pub(crate) use label_values;
+pub use label_values;

@@ -4,7 +4,7 @@
 //! from others, and the few rules in which it differs. The fold over what the paths yield
 //! ([`Fold`]) is the same for all. Nothing here knows about time, framing or configuration.
 //!
-//! A new dialect is one file in `src/dialect/` and one line in [`DIALECTS`]; `docs/dialects.md` shows how.
+//! A new dialect is one file in `reading/src/dialect/` and one line in [`DIALECTS`]; `docs/dialects.md` shows how.
 
 mod anthropic;
 mod arguments;
