@@ -40,4 +40,4 @@ pub mod steps;
 pub mod turn;
 pub mod usage;
 
-pub use llm_canary_reading::{dialect, framing, json, label, observe, refusal, stencil};
+pub use llm_canary_reading::{dialect, fnv, framing, json, label, observe, refusal, stencil};

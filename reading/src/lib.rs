@@ -15,9 +15,11 @@
 extern crate alloc;
 
 pub mod dialect;
+pub mod fnv;
 pub mod framing;
 pub mod json;
 pub mod label;
 pub mod observe;
 pub mod refusal;
 pub mod stencil;
+pub mod word;

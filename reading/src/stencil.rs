@@ -14,15 +14,14 @@ mod tests;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::word::{HIGHS, WORD_BYTES, equal, first_byte};
+
 /// A longer sample is refused, and bytes cut off are not worth keeping from here on.
 pub const BYTES_MAX: usize = 2048;
 /// Values that are known to be unwanted; those behind must be the same.
 pub const FREE_MAX: usize = 32;
 
-const WORD_BYTES: usize = size_of::<u64>();
 const BLOCK_BYTES: usize = 4 * WORD_BYTES;
-const ONES: u64 = u64::from_le_bytes([1; 8]);
-const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// What a hole holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,12 +208,6 @@ fn is_same_block(a: &[u8; BLOCK_BYTES], b: &[u8; BLOCK_BYTES]) -> bool {
     words.fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b))) == 0
 }
 
-/// Where the lowest bit that is set lies.
-#[inline(always)]
-fn first_byte(bits: u64) -> usize {
-    (bits.trailing_zeros() / u8::BITS) as usize
-}
-
 struct TextRun {
     length: usize,
     chars: u64,
@@ -269,13 +262,6 @@ fn plain_run(bytes: &[u8]) -> (usize, u64) {
         length = length.saturating_add(1);
     }
     (length, (length as u64).saturating_sub(u64::from(inner)))
-}
-
-/// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
-#[inline(always)]
-fn equal(word: u64, wanted: u8) -> u64 {
-    let differences = word ^ u64::from_le_bytes([wanted; 8]);
-    differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
 /// Sets the highest bit of the first byte of `word` below 0x20; those after it may be wrong.

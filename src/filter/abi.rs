@@ -1,4 +1,4 @@
-//! The proxy-wasm ABI 0.2.1, as far as the filter uses it; the one file with `unsafe` code.
+//! The proxy-wasm ABI 0.2.1, as far as the filter uses it; beside `platform.rs` the one file with `unsafe` code.
 //!
 //! Why not the SDK: it exports every callback, so that Envoy enters the VM for each of them, and it panics
 //! on any status it does not expect, where a panic cuts every stream of the worker. Here a failed call

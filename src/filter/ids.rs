@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::fnv;
+
 /// The smallest table, and by how much it grows: powers of two.
 const SLOTS_MIN: usize = 256;
 
@@ -50,12 +52,9 @@ impl Ids {
     }
 }
 
-/// FNV-1a, 64 bits: only an operator names metrics, so nobody looks for two names with one hash.
+/// Only an operator names metrics, so nobody looks for two names with one hash.
 pub(super) fn hash(kind: u8, name: &str) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    let bytes = core::iter::once(kind).chain(name.bytes());
-    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+    fnv::hash(core::iter::once(kind).chain(name.bytes()))
 }
 
 #[cfg(test)]

@@ -82,6 +82,14 @@ fn a_client_chooses_nothing_by_our_headers() {
     assert_eq!(id.upstream_header("x-llm-version"), None);
     id.event_stream().chunk(STREAM).complete();
     assert_eq!(envoy.sum("llm_requests_total", ""), 0);
+    // Nor where the host does not hand the head over, so that nothing in it is known.
+    for status in STATUSES {
+        envoy.fail(0, 1, status);
+        let id = envoy.request(&[&[path()], sent].concat());
+        envoy.heal();
+        assert_eq!(id.upstream_header("x-llm-cluster"), None);
+        assert_eq!(id.upstream_header("x-llm-version"), None);
+    }
 }
 
 #[test]

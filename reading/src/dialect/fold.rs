@@ -6,6 +6,7 @@
 use super::block::{Block, Part};
 use super::seen::{CallPiece, CallPlace};
 use super::{Dialect, Field, Finish, Kind, Seen};
+use crate::fnv::hash;
 use crate::json::{self, Value};
 
 /// The place of the one call that the API before tools could make.
@@ -176,7 +177,7 @@ impl Fold {
                 self.open_block().kind = kind;
             }
             _ if word.is_empty() => {}
-            Field::CallId => self.open_call().id_hash = Some(hash(word)),
+            Field::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
             Field::CallStart => self.open_call().place = CallPlace::New,
             Field::Error => self.seen.error = true,
             Field::Blocked => self.block_answer(),
@@ -271,11 +272,4 @@ fn number(word: &[u8]) -> Option<u64> {
         }
     }
     number
-}
-
-/// FNV-1a, 64 bits: ids of one response need telling apart, not guarding against anybody.
-fn hash(bytes: &[u8]) -> u64 {
-    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    bytes.iter().fold(OFFSET, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }

@@ -1,0 +1,39 @@
+//! Eight bytes at a time: which of a word's bytes are of one kind.
+
+/// Bytes of a word.
+pub const WORD_BYTES: usize = size_of::<u64>();
+/// The lowest bit of each byte.
+pub const ONES: u64 = u64::from_le_bytes([1; WORD_BYTES]);
+/// The highest bit of each byte.
+pub const HIGHS: u64 = u64::from_le_bytes([0x80; WORD_BYTES]);
+
+/// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
+#[inline(always)]
+#[must_use]
+pub fn equal(word: u64, wanted: u8) -> u64 {
+    let differences = word ^ u64::from_le_bytes([wanted; WORD_BYTES]);
+    differences.wrapping_sub(ONES) & !differences & HIGHS
+}
+
+/// In which byte the lowest bit that is set lies; behind the last if none is.
+#[inline(always)]
+#[must_use]
+pub fn first_byte(bits: u64) -> usize {
+    (bits.trailing_zeros() / u8::BITS) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{equal, first_byte};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_is_found(word: [u8; 8], wanted: u8, at in 0..9_usize) {
+            let mut word = word;
+            word.iter_mut().skip(at).take(1).for_each(|byte| *byte = wanted);
+            let first = word.iter().position(|&byte| byte == wanted).unwrap_or(word.len());
+            prop_assert_eq!(first_byte(equal(u64::from_le_bytes(word), wanted)), first);
+        }
+    }
+}
