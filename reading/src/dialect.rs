@@ -23,7 +23,7 @@ mod responses;
 mod seen;
 mod words;
 
-pub use delta::{Delta, Text};
+pub use delta::{Checkpoint, Delta, Text};
 pub use fold::Fold;
 pub use seen::{Finish, OPENING_CHARS_MAX, Opening, Seen, Usage, Voice};
 

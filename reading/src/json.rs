@@ -18,6 +18,7 @@ mod table;
 mod tests;
 mod tree;
 
+pub(crate) use runs::text_length;
 pub use scanner::Scanner;
 pub use table::{Field, LazyTable, Table};
 

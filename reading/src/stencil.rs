@@ -4,7 +4,7 @@
 //! other bytes begin with the same but for those, and their text. Everything outside the holes must be the same to the
 //! byte, so a reader that would do the same for each text and whatever stands in the other holes need not read them.
 //! What a hole may hold is so narrow that it ends in the same place for every reader of JSON and of lines: no control
-//! bytes, in the text only escapes of one character, elsewhere none.
+//! bytes, in the text only escapes that are a character each, elsewhere none.
 //!
 //! This is what runs for nearly every byte of a stream, so it goes in words of eight bytes.
 
@@ -14,14 +14,15 @@ mod tests;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::word::{HIGHS, WORD_BYTES, equal, first_byte};
+use crate::word::{HIGHS, WORD_BYTES, equal, first_byte, is_same};
 
 /// A longer sample is refused, and bytes cut off are not worth keeping from here on.
 pub const BYTES_MAX: usize = 2048;
 /// Values that are known to be unwanted; those behind must be the same.
 pub const FREE_MAX: usize = 32;
 
-const BLOCK_BYTES: usize = 4 * WORD_BYTES;
+/// Of a character written as `\uXXXX`.
+const HEX_DIGITS: usize = 4;
 
 /// What a hole holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,20 +84,19 @@ impl Like<'_> {
         (!self.is_escaped).then_some(self.text)
     }
 
-    /// The bytes that its text stands for.
-    pub fn text(&self) -> impl Iterator<Item = u8> {
-        let mut text = self.text.iter();
-        core::iter::from_fn(move || match text.next()? {
-            b'\\' => text.next().map(|escaped| match escaped {
-                b'n' => b'\n',
-                b't' => b'\t',
-                b'r' => b'\r',
-                b'b' => 0x08,
-                b'f' => 0x0c,
-                other => *other,
-            }),
-            byte => Some(*byte),
-        })
+    /// The bytes that its text stands for, piece by piece.
+    pub fn pieces(&self, mut take: impl FnMut(&[u8])) {
+        let mut rest = self.text;
+        while !rest.is_empty() {
+            let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
+            let (plain, behind) = rest.split_at(plain);
+            take(plain);
+            rest = behind.get(1..).unwrap_or_default();
+            if let Escape::Of(char, length) = Escape::read(rest) {
+                take(char.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = rest.get(length..).unwrap_or_default();
+            }
+        }
     }
 }
 
@@ -115,6 +115,7 @@ impl Stencil {
     }
 
     /// Compares what `bytes` begin with.
+    #[inline(always)]
     pub fn compare<'a>(&self, bytes: &'a [u8]) -> Comparison<'a> {
         let (mut at, mut rest) = (0_usize, bytes);
         let mut text: &[u8] = &[];
@@ -175,37 +176,21 @@ impl Stencil {
 /// What follows `known` in `bytes`, or how many bytes both begin with.
 #[inline(always)]
 fn behind<'a>(known: &[u8], bytes: &'a [u8]) -> Result<&'a [u8], usize> {
-    let same = common_length(known, bytes);
-    bytes.get(same..).filter(|_| same == known.len()).ok_or(same)
+    match bytes.split_at_checked(known.len()) {
+        Some((start, behind)) if is_same(known, start) => Ok(behind),
+        _ => Err(common_length(known, bytes)),
+    }
 }
 
 /// Bytes with which both begin.
-#[inline(always)]
+#[cold]
+#[inline(never)]
 fn common_length(a: &[u8], b: &[u8]) -> usize {
-    let mut at = 0_usize;
-    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
-        if !is_same_block(a, b) {
-            break;
-        }
-        at = at.saturating_add(BLOCK_BYTES);
-    }
-    let (a, b) = (a.get(at..).unwrap_or_default(), b.get(at..).unwrap_or_default());
-    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
-        let differences = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
-        if differences != 0 {
-            return at.saturating_add(first_byte(differences));
-        }
-        at = at.saturating_add(WORD_BYTES);
-    }
-    let shorter = a.len().min(b.len());
-    let rest = a.iter().zip(b).skip(shorter.saturating_sub(shorter % WORD_BYTES));
+    let is_same = |(a, b): &(&[u8; WORD_BYTES], &[u8; WORD_BYTES])| a == b;
+    let words = a.as_chunks().0.iter().zip(b.as_chunks().0).take_while(is_same).count();
+    let at = words.saturating_mul(WORD_BYTES);
+    let rest = a.iter().zip(b).skip(at);
     at.saturating_add(rest.take_while(|(a, b)| a == b).count())
-}
-
-#[inline(always)]
-fn is_same_block(a: &[u8; BLOCK_BYTES], b: &[u8; BLOCK_BYTES]) -> bool {
-    let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
-    words.fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b))) == 0
 }
 
 struct TextRun {
@@ -221,18 +206,54 @@ fn text_run(bytes: &[u8]) -> TextRun {
     let mut run = TextRun { length, chars, is_escaped: false };
     while let Some([b'\\', rest @ ..]) = bytes.get(run.length..) {
         run.is_escaped = true;
-        let Some((escaped, rest)) = rest.split_first() else {
-            run.length = bytes.len(); // may go on as an escape
-            break;
-        };
-        if !matches!(escaped, b'n' | b'"' | b'\\' | b't' | b'r' | b'/' | b'b' | b'f') {
-            break; // and the backslash stands where the sample has a quote
+        match Escape::read(rest) {
+            Escape::Of(_, escape_bytes) => {
+                let (length, chars) = plain_run(rest.get(escape_bytes..).unwrap_or_default());
+                run.length = run.length.saturating_add(1).saturating_add(escape_bytes).saturating_add(length);
+                run.chars = run.chars.saturating_add(1).saturating_add(chars);
+            }
+            Escape::Cut => run.length = bytes.len(),
+            Escape::Other => break, // and the backslash stands where the sample has a quote
         }
-        let (length, chars) = plain_run(rest);
-        run.length = run.length.saturating_add(2).saturating_add(length);
-        run.chars = run.chars.saturating_add(1).saturating_add(chars);
     }
     run
+}
+
+/// What follows a backslash.
+enum Escape {
+    /// So many bytes that stand for a character.
+    Of(char, usize),
+    /// The beginning of such.
+    Cut,
+    /// None that is a character, as half a surrogate pair is not.
+    Other,
+}
+
+impl Escape {
+    fn read(bytes: &[u8]) -> Escape {
+        let char = match bytes {
+            [] => return Escape::Cut,
+            [b'u', digits @ ..] => return Escape::unicode(digits),
+            [b'n', ..] => '\n',
+            [b't', ..] => '\t',
+            [b'r', ..] => '\r',
+            [b'b', ..] => '\u{8}',
+            [b'f', ..] => '\u{c}',
+            [char @ (b'"' | b'\\' | b'/'), ..] => char::from(*char),
+            _ => return Escape::Other,
+        };
+        Escape::Of(char, 1)
+    }
+
+    fn unicode(bytes: &[u8]) -> Escape {
+        let digits = bytes.get(..HEX_DIGITS).unwrap_or(bytes);
+        let digit = |code: u32, digit: &u8| Some(code.wrapping_shl(4) | char::from(*digit).to_digit(16)?);
+        match digits.iter().try_fold(0, digit).and_then(char::from_u32) {
+            Some(_) if digits.len() < HEX_DIGITS => Escape::Cut,
+            Some(char) => Escape::Of(char, 1_usize.saturating_add(HEX_DIGITS)),
+            None => Escape::Other,
+        }
+    }
 }
 
 /// Bytes up to the first quote, backslash or control byte; and the characters that begin in them.

@@ -22,12 +22,42 @@ pub fn first_byte(bits: u64) -> usize {
     (bits.trailing_zeros() / u8::BITS) as usize
 }
 
+/// Whether both are the same. In WebAssembly `==` goes byte by byte.
+#[inline(always)]
+#[must_use]
+pub fn is_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    // The last word overlaps the one before.
+    match (a.last_chunk(), b.last_chunk()) {
+        (Some(last_a), Some(last_b)) => {
+            let words = a.as_chunks().0.iter().zip(b.as_chunks().0);
+            u64::from_le_bytes(*last_a) == u64::from_le_bytes(*last_b)
+                && words.fold(0, |all, (a, b)| all | (u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b))) == 0
+        }
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{equal, first_byte};
+    use super::{equal, first_byte, is_same};
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn the_same_is_the_same(a: Vec<u8>, at: prop::sample::Index, byte: u8) {
+            let mut b = a.clone();
+            prop_assert!(is_same(&a, &b));
+            if !b.is_empty() {
+                let at = at.index(b.len());
+                b[at] = byte;
+                prop_assert_eq!(is_same(&a, &b), a == b);
+                prop_assert!(!is_same(&a, &a[1..]));
+            }
+        }
+
         #[test]
         fn the_first_is_found(word: [u8; 8], wanted: u8, at in 0..9_usize) {
             let mut word = word;

@@ -5,9 +5,9 @@
 //! not empty only ever add to counts, and to the opening. A piece of a tool call's arguments is text, too; it goes to
 //! the call that one in its place went to.
 
-use super::Seen;
 use super::arguments::Piece;
-use super::seen::Call;
+use super::seen::RANKS;
+use super::{Seen, Usage, Voice};
 
 /// What such a document does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +32,61 @@ enum Kind {
 
 /// Text as JSON writes it.
 pub trait Text {
-    /// Its bytes, if nothing in it is escaped.
-    fn plain(&self) -> Option<&[u8]>;
-    /// The bytes that it stands for.
-    fn bytes(&self) -> impl Iterator<Item = u8>;
+    /// The bytes that it stands for, piece by piece, no character in two of them.
+    fn pieces(&self, take: impl FnMut(&[u8]));
+}
+
+/// What had been seen at a moment, as far as it tells whether the next document only brings text.
+#[derive(Clone, Copy)]
+pub struct Checkpoint {
+    text_chars: u64,
+    refusal_chars: u64,
+    deltas: u64,
+    call_pieces: u64,
+    opening_bytes: usize,
+    is_opening_open: bool,
+    steady: Steady,
+}
+
+/// What a delta of text leaves as it is.
+#[derive(Clone, Copy, PartialEq)]
+struct Steady {
+    tool_calls: u64,
+    usage: Usage,
+    flags: [bool; 3],
+    /// Once told, a model's name stays.
+    model_bytes: usize,
+    voices: [Voice; RANKS],
+    so_far_chars: u64,
+    parts_begun: u64,
+    ends: u64,
+    /// What is told of a call stays, too, but for its arguments.
+    calls: usize,
+    late_ids: u64,
 }
 
 impl Seen {
-    /// What one document did that brought `text` and turned `before` into this; `None` if it did anything else.
-    pub fn delta_since(&self, before: &Seen, text: &[u8], chars: u64) -> Option<Delta> {
-        let is_one = self.deltas.checked_sub(before.deltas) == Some(1) && chars > 0;
-        if !is_one || !self.is_like(before) || self.refusal_chars != before.refusal_chars {
+    /// What has been seen up to now.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            text_chars: self.text_chars,
+            refusal_chars: self.refusal_chars,
+            deltas: self.deltas,
+            call_pieces: self.call_pieces,
+            opening_bytes: self.opening.as_bytes().len(),
+            is_opening_open: self.opening.is_open(),
+            steady: self.steady(),
+        }
+    }
+
+    /// Whether one delta has come since, and nothing else.
+    pub fn is_delta_since(&self, before: &Checkpoint) -> bool {
+        self.deltas.checked_sub(before.deltas) == Some(1) && self.is_like(before)
+    }
+
+    /// What one document did that brought `text` since `before`; `None` if it did anything else.
+    pub fn delta_since(&self, before: &Checkpoint, text: &[u8], chars: u64) -> Option<Delta> {
+        if chars == 0 || !self.is_delta_since(before) || self.refusal_chars != before.refusal_chars {
             return None;
         }
         let counted = self.text_chars.checked_sub(before.text_chars)?;
@@ -57,9 +101,9 @@ impl Seen {
             }
             _ => return None,
         };
-        let is_opening = match self.opening.as_bytes().strip_prefix(before.opening.as_bytes()) {
-            Some(b"") => before.opening.is_open().then_some(false),
-            Some(more) if more == text => Some(true),
+        let is_opening = match self.opening.as_bytes().get(before.opening_bytes..)? {
+            b"" => before.is_opening_open.then_some(false),
+            more if more == text => Some(true),
             _ => return None,
         };
         Some(Delta { kind, is_opening })
@@ -73,10 +117,10 @@ impl Seen {
             return false; // an empty text is no delta
         }
         if self.opening.is_open() && delta.is_opening != Some(false) {
-            match (delta.is_opening, text.plain()) {
-                (Some(true), Some(text)) => self.opening.extend(text),
-                _ => return false,
+            if delta.is_opening.is_none() {
+                return false;
             }
+            text.pieces(|piece| self.opening.extend(piece));
         }
         self.is_call_finished = match delta.kind {
             Kind::Answer => {
@@ -86,7 +130,7 @@ impl Seen {
             Kind::Aside => false,
             Kind::Arguments(call) => {
                 let Some(call) = self.calls.get_mut(call) else { return false };
-                text.bytes().for_each(|byte| call.arguments.push(byte));
+                text.pieces(|piece| piece.iter().for_each(|&byte| call.arguments.push(byte)));
                 call.arguments.is_complete()
             }
             Kind::UnreadArguments(call) => {
@@ -98,34 +142,45 @@ impl Seen {
     }
 
     /// Whether all is the same but what a delta of text adds to.
-    pub fn is_like(&self, other: &Seen) -> bool {
+    pub fn is_like(&self, before: &Checkpoint) -> bool {
+        self.steady() == before.steady
+    }
+
+    fn steady(&self) -> Steady {
         // Taken apart, so that a new field has to be thought of here.
         let Seen {
             text_chars: _,
             refusal_chars: _,
             deltas: _,
             opening: _,
-            tool_calls,
-            usage,
-            error,
-            blocked,
-            model,
             is_call_finished: _,
             call_pieces: _,
             latest_piece: _,
+            error,
+            blocked,
             done,
+            tool_calls,
+            usage,
+            model,
             voices,
             so_far_chars,
             parts_begun,
-            finishes,
+            ends,
+            finishes: _,
             calls,
+            late_ids,
         } = self;
-        let is_same = |(one, other): (&Call, &Call)| one.is_same(other);
-        [*error, *blocked, *done] == [other.error, other.blocked, other.done]
-            && (tool_calls, so_far_chars, parts_begun)
-                == (&other.tool_calls, &other.so_far_chars, &other.parts_begun)
-            && (usage, voices, finishes) == (&other.usage, &other.voices, &other.finishes)
-            && (model, calls.len()) == (&other.model, other.calls.len())
-            && calls.iter().zip(&other.calls).all(is_same)
+        Steady {
+            tool_calls: *tool_calls,
+            usage: *usage,
+            flags: [*error, *blocked, *done],
+            model_bytes: model.len(),
+            voices: *voices,
+            so_far_chars: *so_far_chars,
+            parts_begun: *parts_begun,
+            ends: *ends,
+            calls: calls.len(),
+            late_ids: *late_ids,
+        }
     }
 }

@@ -92,8 +92,12 @@ pub struct Seen {
     /// Characters of the answer as it was last sent whole.
     pub(super) so_far_chars: u64,
     pub(super) parts_begun: u64,
+    /// Ends of answers.
+    pub(super) ends: u64,
     pub(super) finishes: Finishes,
     pub(super) calls: Vec<Call>,
+    /// Calls whose ids a further piece told.
+    pub(super) late_ids: u64,
 }
 
 /// How an answer begins.
@@ -131,7 +135,7 @@ impl Opening {
     }
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub(super) struct Finishes([Finish; PARTS_MAX]);
 
 impl Default for Finishes {
@@ -147,13 +151,6 @@ pub(super) struct Call {
     index: u64,
     id_hash: Option<u64>,
     pub(super) arguments: Arguments,
-}
-
-impl Call {
-    /// Whether it is the same call, whatever its arguments.
-    pub(super) fn is_same(&self, other: &Call) -> bool {
-        (self.part, self.index, self.id_hash) == (other.part, other.index, other.id_hash)
-    }
 }
 
 /// One tool call, or a piece of one, in one part.
@@ -208,6 +205,7 @@ impl Seen {
     /// An answer has ended, for this reason.
     pub(super) fn end_part(&mut self, part: u64, finish: Finish) {
         self.begin_part(part);
+        self.ends = self.ends.saturating_add(1);
         let slot = usize::try_from(part).ok().and_then(|part| self.finishes.0.get_mut(part));
         if let Some(slot) = slot {
             *slot = finish;
@@ -230,7 +228,10 @@ impl Seen {
         if let Some((place, call)) = known {
             self.call_pieces = self.call_pieces.saturating_add(1);
             self.latest_piece = Some((place, piece.arguments));
-            call.id_hash = call.id_hash.or(id_hash);
+            if call.id_hash.is_none() && id_hash.is_some() {
+                call.id_hash = id_hash;
+                self.late_ids = self.late_ids.saturating_add(1);
+            }
             call.arguments.extend(&piece.arguments);
             self.is_call_finished = call.arguments.is_complete();
             return;

@@ -8,7 +8,7 @@ use crate::word::{WORD_BYTES, equal, first_byte};
 const NEAR_WORDS: usize = 4;
 
 /// Bytes up to the next quote or backslash, or all of them.
-pub(super) fn text_length(bytes: &[u8]) -> usize {
+pub(crate) fn text_length(bytes: &[u8]) -> usize {
     let mut at = 0_usize;
     for chunk in bytes.chunks_exact(WORD_BYTES).take(NEAR_WORDS) {
         let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());

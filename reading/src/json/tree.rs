@@ -1,6 +1,7 @@
 //! The tree of paths that the scanner walks along.
 
 use super::DEPTH_MAX;
+use crate::word::is_same;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -123,7 +124,7 @@ impl Tree {
 
     pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
         let keys = &self.node(node)?.keys;
-        keys.iter().find(|(name, _)| **name == *key).map(|(_, child)| *child)
+        keys.iter().find(|(name, _)| is_same(name, key)).map(|(_, child)| *child)
     }
 
     /// The place of an array's element.

@@ -10,7 +10,7 @@ mod tests;
 
 use super::body::Facts;
 use super::reader::Reader;
-use crate::dialect::{Delta, Seen, Text};
+use crate::dialect::{Checkpoint, Delta, Seen, Text};
 use crate::framing::sse::Framer;
 use crate::stencil::{BYTES_MAX, Comparison, Like, Stencil};
 use alloc::vec::Vec;
@@ -20,22 +20,25 @@ use alloc::vec::Vec;
 const PIECE_BYTES_MIN: usize = 64;
 /// More than the last event, so much is first looked at of one whose beginning was kept.
 const MORE_BYTES: usize = 32;
-/// So many events are tried in a row; from then on ever fewer,
+/// So many deltas are tried in a row; from then on ever fewer,
 const TRIES: u32 = 4;
 /// down to one in so many.
 const REST_MAX: u32 = 32;
+/// Kinds of events that are compared: answers take turns with reasoning, or with calls.
+const LEARNED_MAX: usize = 2;
 
 /// The events of one stream.
 #[derive(Default)]
 pub(super) struct Events {
     framer: Framer,
     reader: Reader,
-    learned: Option<Learned>,
-    /// Events tried since one was like another.
+    /// At most [`LEARNED_MAX`], the latest first.
+    learned: Vec<Learned>,
+    /// Deltas tried since one was like another.
     tries: u32,
     /// Events until the next is tried.
     rest: u32,
-    /// The beginning of an event, at most [`BYTES_MAX`], which is like `learned` so far.
+    /// The beginning of an event, at most [`BYTES_MAX`], which is like a learned one so far.
     kept: Vec<u8>,
     #[cfg(test)]
     reads_all: bool,
@@ -49,19 +52,33 @@ struct Learned {
     delta: Delta,
     /// Where the sample's document ends: behind it an event has said everything.
     document_end: usize,
-    /// What was seen when it came.
-    seen: Seen,
-    /// Nothing but its like has come since that was compared.
+    /// What had been seen when it came.
+    before: Checkpoint,
+    /// Nothing has been read since that was compared.
     is_current: bool,
 }
 
-impl Text for Like<'_> {
-    fn plain(&self) -> Option<&[u8]> {
-        self.plain_text()
+impl Learned {
+    /// Compares what begins here, and lets differ what may. Cut is only what is worth keeping.
+    #[inline(always)]
+    fn compare<'a>(&mut self, bytes: &'a [u8]) -> Comparison<'a> {
+        loop {
+            match self.stencil.compare(bytes) {
+                Comparison::Different(at) if self.stencil.widen(at) => {}
+                Comparison::Cut(at) if !(1..self.document_end).contains(&at) => {
+                    return Comparison::Different(at);
+                }
+                like_or_not @ (Comparison::Like(_) | Comparison::Cut(_) | Comparison::Different(_)) => {
+                    return like_or_not;
+                }
+            }
+        }
     }
+}
 
-    fn bytes(&self) -> impl Iterator<Item = u8> {
-        self.text()
+impl Text for Like<'_> {
+    fn pieces(&self, take: impl FnMut(&[u8])) {
+        self.pieces(take);
     }
 }
 
@@ -88,7 +105,7 @@ impl Events {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let mut rest = if self.kept.is_empty() { bytes } else { self.resume(bytes) };
         while !rest.is_empty() {
-            if self.learned.is_some() && self.framer.is_between() {
+            if !self.learned.is_empty() && self.framer.is_between() {
                 rest = self.skim(rest);
             }
             if !rest.is_empty() {
@@ -117,25 +134,35 @@ impl Events {
         }
     }
 
-    /// Compares what begins here, and counts it if it is like the last event.
+    /// Compares what begins here, and counts it if it is like an event before.
     #[inline]
     fn next(&mut self, bytes: &[u8]) -> Next {
-        let Some(learned) = &mut self.learned else { return Next::Other };
-        let like = loop {
-            match learned.stencil.compare(bytes) {
-                Comparison::Like(like) => break like,
-                Comparison::Cut(at) if (1..learned.document_end).contains(&at) => return Next::Cut,
-                Comparison::Different(at) if learned.stencil.widen(at) => {}
-                Comparison::Cut(_) | Comparison::Different(_) => return Next::Other,
+        let mut next = Next::Other;
+        for place in 0..self.learned.len() {
+            match self.learned.get_mut(place).map(|learned| learned.compare(bytes)) {
+                Some(Comparison::Like(like)) => {
+                    if place > 0 {
+                        self.learned.swap(0, place);
+                    }
+                    return self.count(&like, bytes);
+                }
+                Some(Comparison::Cut(_)) => next = Next::Cut,
+                Some(Comparison::Different(_)) | None => {}
             }
-        };
+        }
+        next
+    }
+
+    /// Counts an event that is like the first learned. `bytes` begin with it.
+    #[inline]
+    fn count(&mut self, like: &Like<'_>, bytes: &[u8]) -> Next {
+        let Some(learned) = self.learned.first_mut() else { return Next::Other };
         let seen = &mut self.reader.fold.seen;
-        if !learned.is_current && !seen.is_like(&learned.seen) {
-            self.learned = None;
-            return Next::Other;
+        if !learned.is_current && !seen.is_like(&learned.before) {
+            return self.relearn(like, bytes);
         }
         learned.is_current = true;
-        if !seen.repeat(learned.delta, &like, like.chars) {
+        if !seen.repeat(learned.delta, like, like.chars) {
             return Next::Other;
         }
         self.reader.events = self.reader.events.saturating_add(1);
@@ -147,11 +174,24 @@ impl Events {
         Next::Counted(like.rest.len())
     }
 
+    /// Reads what is like an event before but comes after other things, to see what it does now.
+    fn relearn(&mut self, like: &Like<'_>, bytes: &[u8]) -> Next {
+        let before = self.reader.seen().checkpoint();
+        let rest = self.read_event(bytes);
+        if let (Some(text), Some(learned)) = (like.plain_text(), self.learned.first_mut()) {
+            match self.reader.seen().delta_since(&before, text, like.chars) {
+                Some(delta) => (learned.delta, learned.before, learned.is_current) = (delta, before, true),
+                None => drop(self.learned.remove(0)),
+            }
+        }
+        Next::Counted(rest.len())
+    }
+
     /// Goes on with an event whose beginning was kept; returns what is left.
     fn resume<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut event = core::mem::take(&mut self.kept);
         let old = event.len();
-        let likely = self.learned.as_ref().map_or(0, |learned| learned.stencil.length());
+        let likely = self.learned.iter().map(|learned| learned.stencil.length()).max().unwrap_or(0);
         for length in [likely.saturating_add(MORE_BYTES), BYTES_MAX] {
             let from = event.len().saturating_sub(old);
             let room = length.saturating_sub(event.len());
@@ -188,22 +228,20 @@ impl Events {
         self.kept = kept;
     }
 
-    /// Reads up to the next event; returns what is left.
+    /// Reads up to the next event, and learns from it; returns what is left.
     fn read<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let before = self.try_next(bytes).then(|| self.reader.seen().clone());
-        let rest = self.framer.push_event(bytes, &mut self.reader);
-        if let Some(learned) = &mut self.learned {
-            learned.is_current = false;
-        }
-        if let Some(before) = before {
-            self.tries = self.tries.saturating_add(1);
-            self.rest = self.tries.saturating_sub(TRIES).min(REST_MAX);
-            if self.framer.is_between() {
-                let event = bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default();
-                self.learned = self.learn(event, before).or(self.learned.take());
-            }
+        let before = self.try_next(bytes).then(|| self.reader.seen().checkpoint());
+        let rest = self.read_event(bytes);
+        if let Some(before) = before.filter(|_| self.framer.is_between()) {
+            self.learn(bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default(), before);
         }
         rest
+    }
+
+    /// Reads up to the next event; returns what is left.
+    fn read_event<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.learned.iter_mut().for_each(|learned| learned.is_current = false);
+        self.framer.push_event(bytes, &mut self.reader)
     }
 
     /// Whether the event that begins here, if one does, is to be learned.
@@ -222,15 +260,24 @@ impl Events {
         is_due
     }
 
-    fn learn(&self, event: &[u8], before: Seen) -> Option<Learned> {
-        let is_delta = self.reader.seen().deltas.checked_sub(before.deltas) == Some(1);
-        if event.len() > BYTES_MAX || !is_delta || !self.reader.seen().is_like(&before) {
-            return None; // most are found out here
+    /// Keeps an event that was read to compare others with, if it only brought text.
+    fn learn(&mut self, event: &[u8], before: Checkpoint) {
+        if event.len() > BYTES_MAX || !self.reader.seen().is_delta_since(&before) {
+            return; // most are found out here
         }
+        self.tries = self.tries.saturating_add(1);
+        self.rest = self.tries.saturating_sub(TRIES).min(REST_MAX);
+        if let Some(learned) = self.learned_from(event, before) {
+            self.learned.truncate(LEARNED_MAX.saturating_sub(1));
+            self.learned.insert(0, learned);
+        }
+    }
+
+    fn learned_from(&self, event: &[u8], before: Checkpoint) -> Option<Learned> {
         let sample = sample::take(event, &self.reader.dialect()?.table)?;
         let text = event.get(sample.text.clone())?;
         let delta = self.reader.seen().delta_since(&before, text, sample.chars)?;
         let stencil = Stencil::new(event, sample.text, sample.free)?;
-        Some(Learned { stencil, delta, document_end: sample.document_end, seen: before, is_current: true })
+        Some(Learned { stencil, delta, document_end: sample.document_end, before, is_current: true })
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::dialect::Field;
-use crate::json::{End, Scanner, Sink, Table, Value, chars};
+use crate::json::{End, Scanner, Sink, Table, Value, chars, text_length};
 use crate::stencil::{FREE_MAX, Hole, Kind};
 
 /// Values of an event that are wanted; one with more is not worth it.
@@ -156,11 +156,10 @@ fn values(document: &[u8], start: usize) -> Vec<Hole> {
 
 /// Up to the quote that ends a string.
 fn string_length(bytes: &[u8]) -> usize {
-    let mut is_escaped = false;
-    let is_end = |&byte: &u8| {
-        let is_end = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        is_end
-    };
-    bytes.iter().position(is_end).unwrap_or(bytes.len())
+    let mut at = text_length(bytes);
+    while bytes.get(at) == Some(&b'\\') {
+        at = at.saturating_add(2);
+        at = at.saturating_add(text_length(bytes.get(at..).unwrap_or_default()));
+    }
+    at.min(bytes.len())
 }

@@ -166,6 +166,42 @@ fn the_arguments_of_a_tool_call_are_compared() {
     }
 }
 
+/// Events that are not text, and one that is of another kind, each between deltas of the first.
+#[test]
+fn kinds_that_take_turns_are_compared() {
+    const EACH: u64 = 12;
+    let delta = |event: &str, at: u64| event.replace('@', "a").replace('#', &at.to_string());
+    let turns = |first: &str, between: &[&str]| {
+        let mut events = vec![HEADS[1].to_string()];
+        for at in 0..EACH {
+            events.push(delta(first, at));
+            events.extend(between.iter().map(|event| delta(event, at)));
+        }
+        check(&events.iter().map(String::as_bytes).collect::<Vec<_>>())
+    };
+    let [answer, reasoning, call] = [EVENTS[1][0], EVENTS[1][3], EVENTS[1][5]];
+    // Two of each are read: the first says that there is such a text at all.
+    assert!(turns(answer, &[reasoning]) >= 2 * (EACH - 3), "{}", turns(answer, &[reasoning]));
+    // A call that begins may change what the next delta does, so that is read once more.
+    assert!(
+        turns(answer, &[call, answer, answer]) >= 2 * (EACH - 3),
+        "{}",
+        turns(answer, &[call, answer, answer])
+    );
+}
+
+#[test]
+fn an_escaped_text_is_compared() {
+    let texts = ["a", "b", "c", "\\n", "\\u4e2d\\u6587", "\\\"", "\\u00e9", "\\ud83e\\udd80"];
+    for dialect in 0..3 {
+        let events = texts.iter().map(|text| EVENTS[dialect][0].replace('@', text).replace('#', "1"));
+        let events: Vec<_> = std::iter::once(HEADS[dialect].to_string()).chain(events).collect();
+        // Two are read to learn from, and the pair.
+        let skimmed = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
+        assert_eq!(skimmed as usize, texts.len() - 3, "{}", HEADS[dialect]);
+    }
+}
+
 #[test]
 fn the_events_of_a_stream_are_compared_wherever_it_is_cut() {
     for dialect in 0..3 {
