@@ -269,6 +269,7 @@ impl Events {
         self.rest = self.tries.saturating_sub(TRIES).min(REST_MAX);
         if let Some(learned) = self.learned_from(event, before) {
             self.learned.truncate(LEARNED_MAX.saturating_sub(1));
+            self.learned.reserve_exact(1); // most streams have one kind, and there are thousands at once
             self.learned.insert(0, learned);
         }
     }
