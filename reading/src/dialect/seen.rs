@@ -61,7 +61,7 @@ pub enum Voice {
 }
 
 /// The facts so far.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Seen {
     /// Unicode scalar values of assistant text, over all answers.
     pub text_chars: u64,
@@ -101,7 +101,7 @@ pub struct Seen {
 }
 
 /// How an answer begins.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Opening {
     text: Vec<u8>,
     chars: u64,
@@ -135,7 +135,6 @@ impl Opening {
     }
 }
 
-#[derive(Clone)]
 pub(super) struct Finishes([Finish; PARTS_MAX]);
 
 impl Default for Finishes {
@@ -145,7 +144,6 @@ impl Default for Finishes {
 }
 
 /// A tool call, known by its place and id.
-#[derive(Clone)]
 pub(super) struct Call {
     part: u64,
     index: u64,

@@ -1,6 +1,6 @@
-//! Server-sent events → facts: those that are nearly the last one are compared with it, all others read.
+//! Server-sent events → facts: those that are nearly one of the last are compared with it, all others read.
 //!
-//! Most events of a stream are, byte for byte, the last one but for their text and a few values that nobody wants. So
+//! Most events of a stream are, byte for byte, one before but for their text and a few values that nobody wants. So
 //! one that did nothing but bring a piece of text becomes a [`Stencil`], and what is like it is counted without
 //! being framed, scanned or folded. It is a short cut only: what is seen is the same without.
 
@@ -119,7 +119,7 @@ impl Events {
         self.reader.finish_events(self.framer.is_inside())
     }
 
-    /// Counts events as long as they are like the last one; returns what is left, nothing if that is kept.
+    /// Counts events as long as they are like one that was learned; returns what is left, nothing if that is kept.
     fn skim<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut rest = bytes;
         loop {
