@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Usage: ./build.sh [--help]
 #
-# Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm. The last line on
+# Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm, by way of indirect/, which makes it
+# compile in half the time in Envoy, and which needs a C compiler to link, as any program in Rust. The last line on
 # stdout is its path, from the repository's root, and its size: `target/llm_canary.wasm N bytes`. The
 # line before it is its SHA-256, as sha256sum writes it. Words go to stderr.
 #
@@ -62,7 +63,8 @@ CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo rustc --lib --release --locked \
 
 # Put in place by a rename, so that an Envoy that starts meanwhile reads a whole file.
 module=target/llm_canary.wasm
-cp "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new"
+wasm_cargo run --quiet --release --locked --package llm-canary-indirect -- \
+  "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new"
 mv "$module.new" "$module"
 sha256sum "$module"
 printf '%s %s bytes\n' "$module" "$(($(wc -c <"$module")))"

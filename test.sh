@@ -70,7 +70,7 @@ section_native() { cargo test --workspace --locked; }
 section_docs() {
   local package
   export RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links"
-  for package in llm-canary llm-canary-reading llm-canary-cli; do
+  for package in llm-canary llm-canary-{reading,cli,indirect}; do
     cargo doc --package "$package" --no-deps --document-private-items --locked
   done
 }

@@ -8,6 +8,7 @@ use crate::word::{WORD_BYTES, equal, first_byte};
 const NEAR_WORDS: usize = 4;
 
 /// Bytes up to the next quote or backslash, or all of them.
+#[inline(always)]
 pub(crate) fn text_length(bytes: &[u8]) -> usize {
     let mut at = 0_usize;
     for chunk in bytes.chunks_exact(WORD_BYTES).take(NEAR_WORDS) {
@@ -18,6 +19,10 @@ pub(crate) fn text_length(bytes: &[u8]) -> usize {
         }
         at = at.saturating_add(WORD_BYTES);
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at.saturating_add(memchr2(b'"', b'\\', rest).unwrap_or(rest.len()))
+    at.saturating_add(far_text_length(bytes.get(at..).unwrap_or_default()))
+}
+
+#[inline(never)]
+fn far_text_length(bytes: &[u8]) -> usize {
+    memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len())
 }

@@ -122,6 +122,7 @@ impl Tree {
         self.nodes.get(usize::from(id))
     }
 
+    #[inline(always)]
     pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
         let keys = &self.node(node)?.keys;
         keys.iter().find(|(name, _)| is_same(name, key)).map(|(_, child)| *child)

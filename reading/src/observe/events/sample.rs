@@ -3,12 +3,16 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use memchr::memchr2_iter;
+
 use crate::dialect::Field;
 use crate::json::{End, Scanner, Sink, Table, Value, chars, text_length};
 use crate::stencil::{FREE_MAX, Hole, Kind};
 
 /// Values of an event that are wanted; one with more is not worth it.
 const WANTED_MAX: usize = 64;
+/// Room for so many is asked for at once: most events have fewer.
+const USUAL_VALUES: usize = 16;
 
 pub(super) struct Sample {
     /// Where its text stands, without the quotes.
@@ -27,7 +31,7 @@ pub(super) fn take(event: &[u8], table: &Table<Field>) -> Option<Sample> {
     event.ends_with(b"\n").then_some(())?;
     let data = data(event)?;
     let document = event.get(data.clone())?;
-    let mut wanted = Wanted { event, ..Wanted::default() };
+    let mut wanted = Wanted { event, ranges: Vec::with_capacity(USUAL_VALUES), ..Wanted::default() };
     let mut scanner = Scanner::default();
     scanner.push(table, document, &mut wanted);
     let is_whole = scanner.end(table, &mut wanted) == End::Between && wanted.documents == 1;
@@ -52,14 +56,14 @@ pub(super) fn take(event: &[u8], table: &Table<Field>) -> Option<Sample> {
 /// Where the data of an event stands, if it is in one line.
 fn data(event: &[u8]) -> Option<Range<usize>> {
     let mut found = None;
-    let mut at = 0_usize;
-    for line in event.split(|&byte| byte == b'\n' || byte == b'\r') {
+    let mut start = 0_usize;
+    for end in memchr2_iter(b'\n', b'\r', event) {
+        let line = event.get(start..end)?;
         if line.starts_with(b"data") {
             let value = line.strip_prefix(b"data:").filter(|_| found.is_none())?;
-            let end = at.saturating_add(line.len());
             found = Some(end.saturating_sub(value.len())..end);
         }
-        at = at.saturating_add(line.len()).saturating_add(1);
+        start = end.saturating_add(1);
     }
     found
 }
@@ -114,7 +118,7 @@ impl Sink<Field> for Wanted<'_> {
 
 /// The strings and whole numbers in a document that are no keys, the first of them. It begins at `start` of an event.
 fn values(document: &[u8], start: usize) -> Vec<Hole> {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(USUAL_VALUES);
     let mut rest = document;
     let offset = |rest: &[u8]| start.saturating_add(document.len().saturating_sub(rest.len()));
     while let Some((&byte, after)) = rest.split_first() {
