@@ -1,13 +1,14 @@
 //! Makes a module's calls indirect, so that Envoy's V8 compiles each function once and not many times.
 //!
-//! In: a module as rustc links it. Out: the same module, but each call of a function that is not tiny goes through the
-//! table. It does the same.
+//! In: a module as rustc links it. Out: the same module, but most calls go through the table. It does the same.
 //!
 //! Envoy runs V8 without Liftoff, its first compiler. Without that V8 does not know which calls are frequent, and copies
 //! the functions that a function calls into it, whichever come first, until they are three times as long as itself;
 //! and again into those. An indirect call it leaves as it is. More than half of the time that the module takes to
-//! compile, and of the code that comes of it, were such copies, nearly all of them of code that seldom runs. Where
-//! a copy is worth it, rustc has made it before.
+//! compile, and of the code that comes of it, were such copies, nearly all of them of code that seldom runs.
+//!
+//! An indirect call is slower, most of all where little else runs in between. So calls stay direct where they are
+//! made for each piece of a response, and where a copy is hardly longer than the call.
 //!
 //! V8's rule is `should_inline` in its `src/wasm/turboshaft-graph-interface.cc`, for the case without Liftoff.
 
@@ -21,12 +22,16 @@ use wasm_encoder::{
     TableSection, TableType,
 };
 use wasmparser::{
-    BinaryReaderError, Element, ElementItems, ElementKind, FunctionBody, Operator, Parser, Payload, Table,
-    TypeRef, Validator,
+    BinaryReaderError, Element, ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser,
+    Payload, Table, TypeRef, Validator,
 };
 
-/// A function of fewer bytes is called directly: its copy is hardly longer than the call.
-pub const TINY_BYTES: usize = 40;
+/// A function of fewer bytes is called directly.
+pub const TINY_BYTES: usize = 56;
+/// The callbacks that run for each piece of a response.
+pub const HOT: [&str; 2] = ["proxy_on_memory_allocate", "proxy_on_response_body"];
+/// What is called from more places is the allocator, a panic, or the like: not even what is hot is to hold copies of it.
+pub const PLACES_MAX: usize = 8;
 
 /// Why a module cannot be rewritten.
 #[derive(Debug)]
@@ -54,7 +59,8 @@ impl From<BinaryReaderError> for Error {
     }
 }
 
-/// The module, with indirect calls of all functions that have at least [`TINY_BYTES`].
+/// The module, with indirect calls of functions of at least [`TINY_BYTES`], but for those that what is [`HOT`] calls from
+/// at most [`PLACES_MAX`] places.
 ///
 /// # Errors
 ///
@@ -62,9 +68,10 @@ impl From<BinaryReaderError> for Error {
 pub fn indirect(module: &[u8]) -> Result<Vec<u8>, Error> {
     Validator::new().validate_all(module)?;
     let mut parts = Parts::of(module)?;
+    let hot = parts.hot()?;
     let mut code = CodeSection::new();
-    for body in std::mem::take(&mut parts.bodies) {
-        code.raw(&parts.rewrite(&body)?);
+    for (body, is_hot) in std::mem::take(&mut parts.bodies).iter().zip(hot) {
+        code.raw(&parts.rewrite(body, is_hot)?);
     }
 
     let mut written = Module::new();
@@ -96,6 +103,10 @@ struct Parts<'m> {
     bodies: Vec<FunctionBody<'m>>,
     /// Bytes of each body.
     sizes: Vec<usize>,
+    /// How many calls there are of each body.
+    places: Vec<usize>,
+    /// The functions that are [`HOT`] themselves.
+    roots: Vec<u32>,
     /// The place in the table of the first function there.
     base: u32,
     /// The functions in the table.
@@ -107,7 +118,7 @@ struct Parts<'m> {
 impl<'m> Parts<'m> {
     fn of(module: &'m [u8]) -> Result<Parts<'m>, Error> {
         let (mut types, mut imported, mut bodies) = (Vec::new(), 0, Vec::new());
-        let (mut tables, mut elements) = (Vec::new(), Vec::new());
+        let (mut tables, mut elements, mut roots) = (Vec::new(), Vec::new(), Vec::new());
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
                 Payload::ImportSection(imports) => {
@@ -125,6 +136,13 @@ impl<'m> Parts<'m> {
                         types.push(kind?);
                     }
                 }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        let export = export?;
+                        let is_hot = export.kind == ExternalKind::Func && HOT.contains(&export.name);
+                        roots.extend(is_hot.then_some(export.index));
+                    }
+                }
                 Payload::TableSection(section) => tables.extend(section),
                 Payload::ElementSection(section) => elements.extend(section),
                 Payload::CodeSectionEntry(body) => bodies.push(body),
@@ -137,12 +155,38 @@ impl<'m> Parts<'m> {
             .filter(|(base, slots)| Some(size) == slot(*base, slots.len()))
             .ok_or(Error::Unlike("what fills its table"))?;
         let sizes = bodies.iter().map(|body| body.as_bytes().len()).collect();
+        let mut places = vec![0_usize; bodies.len()];
+        for body in &bodies {
+            for callee in calls(body)? {
+                let own = own(callee, imported).and_then(|own| places.get_mut(own));
+                own.into_iter().for_each(|places| *places = places.saturating_add(1));
+            }
+        }
         let slot_of = vec![None; types.len()];
-        Ok(Parts { types, imported, bodies, sizes, base, slots, slot_of })
+        Ok(Parts { types, imported, bodies, sizes, places, roots, base, slots, slot_of })
+    }
+
+    /// Which bodies are hot: what is [`HOT`], and what is called there from few places, and there again.
+    fn hot(&self) -> Result<Vec<bool>, Error> {
+        let mut hot = vec![false; self.bodies.len()];
+        let mut found = self.roots.clone();
+        while let Some(function) = found.pop() {
+            let Some(own) = own(function, self.imported) else { continue };
+            if let (Some(is_hot @ false), Some(body)) = (hot.get_mut(own), self.bodies.get(own)) {
+                *is_hot = true;
+                found.extend(calls(body)?.into_iter().filter(|&callee| self.is_called_from_few(callee)));
+            }
+        }
+        Ok(hot)
+    }
+
+    fn is_called_from_few(&self, function: u32) -> bool {
+        let own = own(function, self.imported).and_then(|own| self.places.get(own));
+        own.is_some_and(|&places| places <= PLACES_MAX)
     }
 
     /// The body with its calls indirect.
-    fn rewrite(&mut self, body: &FunctionBody<'_>) -> Result<Vec<u8>, Error> {
+    fn rewrite(&mut self, body: &FunctionBody<'_>, is_hot: bool) -> Result<Vec<u8>, Error> {
         let whole = body.as_bytes();
         let at = |position: u64| usize::try_from(position.saturating_sub(body.range().start));
         let (mut written, mut copied) = (Vec::with_capacity(whole.len()), 0);
@@ -150,6 +194,9 @@ impl<'m> Parts<'m> {
         while !operators.eof() {
             let start = at(operators.original_position()).unwrap_or_default();
             let Operator::Call { function_index } = operators.read()? else { continue };
+            if is_hot && self.is_called_from_few(function_index) {
+                continue;
+            }
             let Some((kind, slot)) = self.indirect(function_index) else { continue };
             written.extend_from_slice(whole.get(copied..start).unwrap_or_default());
             Instruction::I32Const(slot).encode(&mut written);
@@ -163,7 +210,7 @@ impl<'m> Parts<'m> {
     /// The type of a function, and its place in the table; `None` if it is to be called directly.
     fn indirect(&mut self, function: u32) -> Option<(u32, i32)> {
         let index = usize::try_from(function).ok()?;
-        let size = *self.sizes.get(index.checked_sub(self.imported)?)?;
+        let size = *self.sizes.get(own(function, self.imported)?)?;
         if size < TINY_BYTES {
             return None;
         }
@@ -199,6 +246,22 @@ impl<'m> Parts<'m> {
         section.active(None, &base, Elements::Functions(self.slots.as_slice().into()));
         section
     }
+}
+
+/// Which body a function has; `None` if it is imported.
+fn own(function: u32, imported: usize) -> Option<usize> {
+    usize::try_from(function).ok()?.checked_sub(imported)
+}
+
+/// The functions that a body calls directly.
+fn calls(body: &FunctionBody<'_>) -> Result<Vec<u32>, Error> {
+    let mut calls = Vec::new();
+    for operator in body.get_operators_reader()? {
+        if let Operator::Call { function_index } = operator? {
+            calls.push(function_index);
+        }
+    }
+    Ok(calls)
 }
 
 /// The only one there is.

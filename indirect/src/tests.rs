@@ -6,7 +6,7 @@ use wasm_encoder::{
 };
 use wasmparser::{ElementItems, FunctionBody, Operator, Parser, Payload};
 
-use super::{Error, TINY_BYTES, indirect};
+use super::{Error, HOT, PLACES_MAX, TINY_BYTES, indirect};
 
 const IMPORTED: u32 = 2;
 
@@ -14,7 +14,7 @@ const IMPORTED: u32 = 2;
 #[derive(Clone, Debug)]
 enum Step {
     /// Calls one of the functions there are.
-    Call(prop::sample::Index),
+    Call(usize),
     /// Something of this many instructions.
     Work(u8),
     /// Calls what is in the table already.
@@ -23,7 +23,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        any::<prop::sample::Index>().prop_map(Step::Call),
+        (0..99_usize).prop_map(Step::Call),
         (0..30_u8).prop_map(Step::Work),
         Just(Step::CallIndirect),
     ];
@@ -31,7 +31,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Two imports, and a function for each of these; the first `listed` of all are in the table, from place 3 on.
-fn module(bodies: &[Vec<Step>], listed: usize) -> Vec<u8> {
+/// The last is exported under a name.
+fn module(bodies: &[Vec<Step>], listed: usize, name: &str) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);
     types.ty().function([ValType::I32], [ValType::I32]);
@@ -59,7 +60,7 @@ fn module(bodies: &[Vec<Step>], listed: usize) -> Vec<u8> {
         page_size_log2: None,
     });
     let mut exports = ExportSection::new();
-    exports.export("last", ExportKind::Func, count as u32 - 1);
+    exports.export(name, ExportKind::Func, count as u32 - 1);
     let mut elements = ElementSection::new();
     elements.active(None, &ConstExpr::i32_const(3), Elements::Functions(slots.as_slice().into()));
     let mut code = CodeSection::new();
@@ -71,7 +72,7 @@ fn module(bodies: &[Vec<Step>], listed: usize) -> Vec<u8> {
         for step in body {
             match step {
                 Step::Call(callee) => {
-                    let callee = callee.index(count);
+                    let callee = callee % count;
                     if kind(callee) == 1 {
                         add(Instruction::I32Const(7));
                         add(Instruction::Call(callee as u32));
@@ -160,8 +161,9 @@ fn calls_told(body: &FunctionBody<'_>, slots: &[u32], is_rewritten: bool) -> Vec
 
 proptest! {
     #[test]
-    fn it_does_the_same(bodies in prop::collection::vec(steps(), 1..6), listed in 1..6_usize) {
-        let before = module(&bodies, listed);
+    fn it_does_the_same(bodies in prop::collection::vec(steps(), 1..6), listed in 1..6_usize, is_hot: bool) {
+        let name = if is_hot { HOT[0] } else { "proxy_on_log" };
+        let before = module(&bodies, listed, name);
         let after = indirect(&before).unwrap();
         let (before, after) = (take(&before), take(&after));
         prop_assert_eq!(&before.others, &after.others);
@@ -174,7 +176,7 @@ proptest! {
 
     #[test]
     fn only_what_is_tiny_is_called_directly(bodies in prop::collection::vec(steps(), 1..6)) {
-        let before = module(&bodies, 1);
+        let before = module(&bodies, 1, "proxy_on_log");
         let sizes: Vec<_> = take(&before).bodies.iter().map(|body| body.as_bytes().len()).collect();
         let after = indirect(&before).unwrap();
         for body in take(&after).bodies {
@@ -188,13 +190,52 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused_or_rewritten(bytes: Vec<u8>, at: prop::sample::Index, byte: u8) {
+    fn any_bytes_are_refused_or_rewritten(bytes: Vec<u8>, callee: u8, at: prop::sample::Index, byte: u8) {
         prop_assert!(indirect(&bytes).is_err());
-        let mut module = module(&[vec![Step::Work(9)], vec![Step::Call(at)]], 2);
+        let mut module = module(&[vec![Step::Work(9)], vec![Step::Call(callee.into())]], 2, HOT[1]);
         let at = at.index(module.len());
         module[at] = byte;
         let _ = indirect(&module);
     }
+}
+
+/// How many calls of each kind each body makes: direct ones of what is not tiny, and indirect ones.
+fn kinds(module: &[u8]) -> Vec<(usize, usize)> {
+    let count = |body: &FunctionBody<'_>| {
+        let operators: Vec<_> =
+            body.get_operators_reader().unwrap().into_iter().map(Result::unwrap).collect();
+        let direct = operators.iter().filter(|operator| matches!(operator, Operator::Call { .. })).count();
+        let indirect =
+            operators.iter().filter(|operator| matches!(operator, Operator::CallIndirect { .. })).count();
+        (direct, indirect)
+    };
+    take(module).bodies.iter().map(count).collect()
+}
+
+#[test]
+fn what_is_hot_calls_directly_what_few_call() {
+    let call = Step::Call;
+    // Behind the imports: the allocator, a helper, another function, one that calls the allocator often; and last what is exported.
+    let (allocator, helper) = (2, 3);
+    let large = || Step::Work(29);
+    let body = |name: &str, calls: usize| {
+        let bodies = [
+            vec![large()],
+            vec![large(), call(allocator)],
+            vec![large(), call(helper), call(allocator)],
+            std::iter::repeat_with(|| call(allocator)).take(calls).collect(),
+            vec![large(), call(helper), call(allocator)],
+        ];
+        kinds(&indirect(&module(&bodies, 1, name)).unwrap())
+    };
+    // Without anything hot, every call is indirect.
+    let none_is_hot = [(0, 0), (0, 1), (0, 2), (0, PLACES_MAX), (0, 2)];
+    assert_eq!(body("proxy_on_log", PLACES_MAX), none_is_hot);
+    // The callback calls its helper directly, and the allocator as all do.
+    assert_eq!(body(HOT[0], PLACES_MAX), [(0, 0), (0, 1), (0, 2), (0, PLACES_MAX), (1, 1)]);
+    // Called from few places, the allocator is hot, too; and the helper is in any case.
+    let few = PLACES_MAX - 3;
+    assert_eq!(body(HOT[0], few), [(0, 0), (1, 0), (0, 2), (0, few), (2, 0)]);
 }
 
 #[test]

@@ -80,7 +80,17 @@ mod module {
 
     // What compares and copies bytes, which `core` takes for granted.
     #[link(name = "c")]
-    unsafe extern "C" {}
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+
+    /// Called once, before all else. A module without is taken for a command, and the linker then wraps each callback in
+    /// what begins and ends one.
+    #[unsafe(no_mangle)]
+    extern "C" fn _initialize() {
+        // SAFETY: the linker's own function, called once.
+        unsafe { __wasm_call_ctors() };
+    }
 
     /// A static of a VM, which has one thread: the part of `std::thread::LocalKey` that is needed.
     pub(in crate::filter) struct VmLocal<T>(pub(in crate::filter) T);

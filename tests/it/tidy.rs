@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["bucket", "headers", "moment", "pin", "split", "steps"]),
     ("route", &["bucket", "config", "key", "label", "moment", "pin", "pointer", "split"]),
     ("feedback", &["config", "json", "label"]),
-    ("dialect", &["fnv", "json", "label"]),
+    ("dialect", &["fnv", "json", "label", "word"]),
     ("refusal", &[]),
     ("stencil", &["word"]),
     ("observe", &["dialect", "framing", "json", "label", "refusal", "stencil"]),

@@ -43,16 +43,16 @@ pub(super) static COMPLETE: Dialect = Dialect {
 const FINISHES: Words<Finish> = &[("model_context_window_exceeded", Finish::Length)];
 
 const KINDS: Words<Kind> = &[
+    ("content_block_*", Kind::Plain),
+    ("text", Kind::Plain),
     ("message_stop", Kind::Done),
+    ("message_*", Kind::Plain),
+    ("message", Kind::Plain),
+    ("completion", Kind::Plain),
     ("error", Kind::Error),
     ("tool_use", Kind::Call),
     ("thinking", Kind::Reasoning),
     ("redacted_thinking", Kind::Reasoning),
-    ("text", Kind::Plain),
-    ("message", Kind::Plain),
-    ("completion", Kind::Plain),
-    ("message_*", Kind::Plain),
-    ("content_block_*", Kind::Plain),
     // Results of the server's own tools are no text of the model.
     ("*", Kind::Ignored),
 ];

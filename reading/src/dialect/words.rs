@@ -1,8 +1,9 @@
 //! The words that servers have for the same few things.
 
 use super::Finish;
+use crate::word::is_same;
 
-/// Words and what each means. Of two that fit, the first counts; one that ends in `*` fits whatever begins so.
+/// Words and what each means, the frequent first. Of two that fit, the first counts; one that ends in `*` fits whatever begins so.
 pub(super) type Words<T> = &'static [(&'static str, T)];
 
 /// The words for an end that servers share, whichever dialect they speak.
@@ -34,8 +35,13 @@ pub(super) const FINISHES: Words<Finish> = &[
 /// What a word means, in whatever case it is written.
 pub(super) fn meaning<T: Copy>(words: Words<T>, word: &[u8]) -> Option<T> {
     let fits = |known: &str| match known.as_bytes() {
-        [start @ .., b'*'] => word.starts_with(start),
+        [start @ .., b'*'] => word.get(..start.len()).is_some_and(|begin| is_same(begin, start)),
         known => word.eq_ignore_ascii_case(known),
     };
-    words.iter().find(|(known, _)| fits(known)).map(|(_, meaning)| *meaning)
+    for (known, meaning) in words {
+        if fits(known) {
+            return Some(*meaning);
+        }
+    }
+    None
 }

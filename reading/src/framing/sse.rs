@@ -92,6 +92,7 @@ impl Framer {
     }
 
     /// Whether nothing that came bears on what comes: an event begins, or a line that belongs to none.
+    #[inline(always)]
     pub fn is_between(&self) -> bool {
         self.state == State::LineStart && self.data_lines == 0 && self.kind.is_empty() && !self.after_cr
     }
@@ -200,6 +201,7 @@ impl Framer {
         }
     }
 
+    #[inline(always)]
     fn begin_value<'a>(&mut self, line: Line, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         if line == Line::Data {
             if self.data_lines > 0 {

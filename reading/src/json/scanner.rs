@@ -2,6 +2,7 @@
 
 mod strings;
 
+use super::runs::text_length;
 use super::short::Short;
 use super::tree::{self, NodeId, Tree, What};
 use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
@@ -219,6 +220,7 @@ impl Pass<'_> {
     }
 
     /// A value begins with `byte`, the first of `rest`; `position.node` says where it stands.
+    #[inline(always)]
     fn value<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
         let after = rest.get(1..).unwrap_or_default();
         match byte {
@@ -335,7 +337,14 @@ impl Pass<'_> {
         let mut bytes = rest.iter();
         while let Some(byte) = bytes.next() {
             match byte {
-                b'"' => return self.begin_string(Role::Skipped, bytes.as_slice()),
+                b'"' => {
+                    let string = bytes.as_slice();
+                    match string.split_at(text_length(string)) {
+                        // Most come in one piece and without an escape.
+                        (_, [b'"', after @ ..]) => bytes = after.iter(),
+                        _ => return self.begin_string(Role::Skipped, string),
+                    }
+                }
                 b'{' | b'[' => self.scanner.skipping = self.scanner.skipping.saturating_add(1),
                 b'}' | b']' => {
                     self.scanner.skipping = self.scanner.skipping.saturating_sub(1);

@@ -124,8 +124,12 @@ impl Tree {
 
     #[inline(always)]
     pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
-        let keys = &self.node(node)?.keys;
-        keys.iter().find(|(name, _)| is_same(name, key)).map(|(_, child)| *child)
+        for (name, child) in &self.node(node)?.keys {
+            if is_same(name, key) {
+                return Some(*child);
+            }
+        }
+        None
     }
 
     /// The place of an array's element.

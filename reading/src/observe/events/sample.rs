@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use memchr::memchr2_iter;
-
 use crate::dialect::Field;
 use crate::json::{End, Scanner, Sink, Table, Value, chars, text_length};
 use crate::stencil::{FREE_MAX, Hole, Kind};
@@ -56,14 +54,14 @@ pub(super) fn take(event: &[u8], table: &Table<Field>) -> Option<Sample> {
 /// Where the data of an event stands, if it is in one line.
 fn data(event: &[u8]) -> Option<Range<usize>> {
     let mut found = None;
-    let mut start = 0_usize;
-    for end in memchr2_iter(b'\n', b'\r', event) {
-        let line = event.get(start..end)?;
+    let mut at = 0_usize;
+    for line in event.split(|&byte| byte == b'\n' || byte == b'\r') {
         if line.starts_with(b"data") {
             let value = line.strip_prefix(b"data:").filter(|_| found.is_none())?;
+            let end = at.saturating_add(line.len());
             found = Some(end.saturating_sub(value.len())..end);
         }
-        start = end.saturating_add(1);
+        at = at.saturating_add(line.len()).saturating_add(1);
     }
     found
 }
