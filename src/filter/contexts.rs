@@ -14,10 +14,12 @@ impl<T> Contexts<T> {
     }
 
     /// Where a context is, or where it would be.
+    #[inline(always)]
     fn find(&self, id: ContextId) -> Result<usize, usize> {
         self.0.binary_search_by_key(&id, |(id, _)| *id)
     }
 
+    #[inline(always)]
     pub(super) fn get_mut(&mut self, id: ContextId) -> Option<&mut T> {
         let at = self.find(id).ok()?;
         self.0.get_mut(at).map(|(_, context)| &mut **context)
