@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: ./build.sh [--help]
 #
-# Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm, by way of indirect/, which makes it
-# compile in half the time in Envoy, and which needs a C compiler to link, as any program in Rust. The last line on
+# Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm, by way of indirect/, which spares Envoy
+# a third of the time to compile it, and which takes a C compiler to link, as any program in Rust. The last line on
 # stdout is its path, from the repository's root, and its size: `target/llm_canary.wasm N bytes`. The
 # line before it is its SHA-256, as sha256sum writes it. Words go to stderr.
 #

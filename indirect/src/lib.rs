@@ -59,8 +59,8 @@ impl From<BinaryReaderError> for Error {
     }
 }
 
-/// The module, with indirect calls of functions of at least [`TINY_BYTES`], but for those that what is [`HOT`] calls from
-/// at most [`PLACES_MAX`] places.
+/// The module with its calls indirect, but for those of functions below [`TINY_BYTES`], and those that what is [`HOT`]
+/// makes of functions that are called from at most [`PLACES_MAX`] places.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub fn indirect(module: &[u8]) -> Result<Vec<u8>, Error> {
     let hot = parts.hot()?;
     let mut code = CodeSection::new();
     for (body, is_hot) in std::mem::take(&mut parts.bodies).iter().zip(hot) {
-        code.raw(&parts.rewrite(body, is_hot)?);
+        code.raw(&parts.rewrite(module, body, is_hot)?);
     }
 
     let mut written = Module::new();
@@ -186,24 +186,23 @@ impl<'m> Parts<'m> {
     }
 
     /// The body with its calls indirect.
-    fn rewrite(&mut self, body: &FunctionBody<'_>, is_hot: bool) -> Result<Vec<u8>, Error> {
-        let whole = body.as_bytes();
-        let at = |position: u64| usize::try_from(position.saturating_sub(body.range().start));
-        let (mut written, mut copied) = (Vec::with_capacity(whole.len()), 0);
+    fn rewrite(&mut self, module: &[u8], body: &FunctionBody<'_>, is_hot: bool) -> Result<Vec<u8>, Error> {
+        let Range { start: mut copied, end } = body.range();
+        let mut written = Vec::with_capacity(body.as_bytes().len());
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            let start = at(operators.original_position()).unwrap_or_default();
+            let start = operators.original_position();
             let Operator::Call { function_index } = operators.read()? else { continue };
             if is_hot && self.is_called_from_few(function_index) {
                 continue;
             }
             let Some((kind, slot)) = self.indirect(function_index) else { continue };
-            written.extend_from_slice(whole.get(copied..start).unwrap_or_default());
+            written.extend_from_slice(bytes(module, copied..start)?);
             Instruction::I32Const(slot).encode(&mut written);
             Instruction::CallIndirect { type_index: kind, table_index: 0 }.encode(&mut written);
-            copied = at(operators.original_position()).unwrap_or_default();
+            copied = operators.original_position();
         }
-        written.extend_from_slice(whole.get(copied..).unwrap_or_default());
+        written.extend_from_slice(bytes(module, copied..end)?);
         Ok(written)
     }
 
@@ -294,5 +293,7 @@ fn slot(base: u32, count: usize) -> Option<u32> {
 
 fn bytes(module: &[u8], range: Range<u64>) -> Result<&[u8], Error> {
     let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-    range.and_then(|(start, end)| module.get(start..end)).ok_or(Error::Unlike("its sections"))
+    range
+        .and_then(|(start, end)| module.get(start..end))
+        .ok_or(Error::Unlike("what it says of its own length"))
 }
