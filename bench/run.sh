@@ -35,7 +35,7 @@ in_v8() {
     return
   fi
   tools=$(parts_javascript)
-  printf '### Reading in V8, MB/s, every callback included\n\n'
+  printf '### Reading in V8\n\n'
   "$tools/node" bench/v8.mjs target/llm_canary.wasm \
     "openai-chat=$corpus/openai-chat" "anthropic-messages=$corpus/anthropic-messages" \
     "openai-responses=$corpus/openai-responses"
