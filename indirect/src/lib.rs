@@ -64,7 +64,8 @@ impl From<BinaryReaderError> for Error {
 ///
 /// # Errors
 ///
-/// When it is not valid, or does not have one table of a fixed size that one list of functions fills.
+/// When it is not valid, does not have one table of a fixed size that one list of functions fills, or does not export
+/// all that is [`HOT`].
 pub fn indirect(module: &[u8]) -> Result<Vec<u8>, Error> {
     Validator::new().validate_all(module)?;
     let mut parts = Parts::of(module)?;
@@ -148,6 +149,9 @@ impl<'m> Parts<'m> {
                 Payload::CodeSectionEntry(body) => bodies.push(body),
                 _ => {}
             }
+        }
+        if roots.len() < HOT.len() {
+            return Err(Error::Unlike("the callbacks that it exports")); // renamed, all would be slow and nobody know why
         }
         let size = one(tables).and_then(|table| fixed_size(&table)).ok_or(Error::Unlike("its table"))?;
         let (base, slots) = one(elements)

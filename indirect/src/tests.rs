@@ -31,7 +31,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Two imports, and a function for each of these; the first `listed` of all are in the table, from place 3 on.
-/// The last is exported under a name.
+/// The last is exported under a name, and the first import under those that are missing then.
 fn module(bodies: &[Vec<Step>], listed: usize, name: &str) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);
@@ -61,6 +61,9 @@ fn module(bodies: &[Vec<Step>], listed: usize, name: &str) -> Vec<u8> {
     });
     let mut exports = ExportSection::new();
     exports.export(name, ExportKind::Func, count as u32 - 1);
+    for other in HOT.iter().filter(|&&hot| hot != name) {
+        exports.export(other, ExportKind::Func, 0);
+    }
     let mut elements = ElementSection::new();
     elements.active(None, &ConstExpr::i32_const(3), Elements::Functions(slots.as_slice().into()));
     let mut code = CodeSection::new();
@@ -242,4 +245,18 @@ fn what_is_hot_calls_directly_what_few_call() {
 fn a_module_without_a_table_is_refused() {
     let error = indirect(&Module::new().finish()).unwrap_err();
     assert!(matches!(error, Error::Unlike(_)), "{error}");
+}
+
+#[test]
+fn a_module_without_what_is_hot_is_refused() {
+    let whole = module(&[vec![Step::Work(9)]], 1, HOT[0]);
+    assert!(indirect(&whole).is_ok());
+    for hot in HOT {
+        // Another name of the same length.
+        let at = whole.windows(hot.len()).position(|bytes| bytes == hot.as_bytes()).unwrap();
+        let mut renamed = whole.clone();
+        renamed[at] = b'P';
+        let error = indirect(&renamed).unwrap_err();
+        assert!(matches!(error, Error::Unlike(_)), "{error}");
+    }
 }
