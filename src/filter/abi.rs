@@ -158,9 +158,9 @@ extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     room
 }
 
-/// How far into the buffer its first page begins, which is where the host writes. Where a copy begins up to 15 bytes
-/// further into its page than what is copied, AMD's processors take fifteen times as long for one of some kilobytes;
-/// and Envoy's own buffers begin near the beginning of one.
+/// How far into the buffer its first page begins, which is where the host writes. Where a copy of some kilobytes begins 1
+/// to 15 bytes further into its page than what is copied, glibc took fifteen times as long for it on an AMD EPYC. Behind
+/// the beginning of a page, only a source at the very end of its own is so placed.
 fn begin(buffer: *const u8) -> usize {
     buffer.align_offset(PAGE_BYTES)
 }

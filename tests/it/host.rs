@@ -139,6 +139,7 @@ fn hand_over(value: Result<Vec<u8>, u32>, out: *mut *mut u8, out_len: *mut usize
             } else {
                 filter::proxy_on_memory_allocate(value.len())
             };
+            assert!(room.addr().is_multiple_of(4096), "no room that begins a page: {room:p}");
             if !room.is_null() {
                 ptr::copy_nonoverlapping(value.as_ptr(), room, value.len());
             }
