@@ -148,6 +148,7 @@ impl Pass<'_> {
         while let Some((&byte, after)) = rest.split_first() {
             rest = self.step(byte, rest, after);
         }
+        self.flush();
     }
 
     /// Reads a token, or what there is of it. `rest` is `byte` and `after`.
@@ -205,6 +206,7 @@ impl Pass<'_> {
     }
 
     fn broken(&mut self) -> &'static [u8] {
+        self.flush();
         self.scanner.position.state = State::Broken;
         &[]
     }

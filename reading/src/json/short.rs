@@ -25,6 +25,10 @@ impl Short {
         self.cut
     }
 
+    pub(super) fn has_room_for(&self, more: &[u8]) -> bool {
+        more.len() <= SHORT_BYTES_MAX.saturating_sub(self.len)
+    }
+
     pub(super) fn clear(&mut self) {
         self.len = 0;
         self.cut = false;

@@ -84,7 +84,7 @@ fn expect(tree: &Tree, path: &str, found: &mut Found) {
     };
     match tree {
         Tree::String(text) if matches!(field, Some(Want::Long(_))) => push("text", text),
-        Tree::String(text) => push("short", text),
+        Tree::String(text) => push("short", text.get(..SHORT_BYTES_MAX).unwrap_or(text)),
         Tree::Null | Tree::Bool(_) | Tree::Number(_) => push("scalar", &tree.to_string()),
         Tree::Array(items) => {
             push("open", "");
@@ -121,6 +121,7 @@ fn tree() -> impl Strategy<Value = Tree> {
         any::<bool>().prop_map(Tree::from),
         any::<i64>().prop_map(Tree::from),
         "[a-z{}\\[\\]:,\"\\\\/\n\t é漢😀\u{1}]{0,24}".prop_map(Tree::from),
+        "[a\n]{100,300}".prop_map(Tree::from),
     ];
     leaf.prop_recursive(5, 48, 5, move |inner| {
         prop_oneof![
@@ -207,6 +208,26 @@ fn surrogates_pair_or_are_replaced() {
         let (found, _) = scan([json.as_bytes()]);
         assert_eq!(found.lines(), [format!("Long(0) text {text}").trim_end(), "document"], "{json}");
         assert_eq!(scan(json.as_bytes().chunks(1)).0, found, "{json}");
+    }
+}
+
+#[test]
+fn what_came_of_a_text_before_it_broke_or_was_cut_is_told() {
+    for (json, text, end) in [
+        (r#"{"a":"x\ny\q"#, "x\ny", End::Broken),
+        (r#"{"a":"x\ny\u00g"#, "x\ny", End::Broken),
+        (r#"{"a":"x\ny"#, "x\ny", End::Cut),
+        (r#"{"a":"x\ny\"#, "x\ny", End::Cut),
+        (r#"{"a":"x\ny\u00"#, "x\ny", End::Cut),
+        (r#"{"a":""#, "", End::Cut),
+    ] {
+        let found = scan([json.as_bytes()]);
+        assert_eq!(
+            (found.0.lines(), found.1),
+            (vec![format!("Long(0) text {text}").trim_end().into()], end),
+            "{json}"
+        );
+        assert_eq!(scan(json.as_bytes().chunks(1)), found, "{json}");
     }
 }
 

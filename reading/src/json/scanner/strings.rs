@@ -1,6 +1,6 @@
 //! Strings: to their end or the next escape, decoded, whole or piece by piece.
 
-use super::{Pass, Role, State};
+use super::{Pass, Role, State, What};
 use crate::json::runs::text_length;
 use crate::json::{SHORT_BYTES_MAX, Value};
 
@@ -14,18 +14,27 @@ impl Pass<'_> {
         self.string(after)
     }
 
-    /// Inside a string: takes all bytes up to its end or the next escape.
-    pub(super) fn string<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
-        let (run, stop) = rest.split_at(text_length(rest));
-        let Some((&byte, after)) = stop.split_first() else {
+    /// Inside a string: takes all bytes up to its end, or to an escape that takes more than a byte.
+    pub(super) fn string<'a>(&mut self, mut rest: &'a [u8]) -> &'a [u8] {
+        loop {
+            let (run, stop) = rest.split_at(text_length(rest));
+            if let [b'"', after @ ..] = stop {
+                return self.end_run(run, after);
+            }
             self.text(run);
-            return stop;
-        };
-        if byte == b'\\' {
-            self.text(run);
-            self.scanner.position.state = State::Escape;
-            return after;
+            let [b'\\', after @ ..] = stop else { return stop };
+            let Some((decoded, after)) = unescaped(after) else {
+                self.scanner.position.state = State::Escape;
+                return after;
+            };
+            self.text(&[decoded]);
+            rest = after;
         }
+    }
+
+    /// The string ends behind this run of it.
+    #[inline(always)]
+    fn end_run<'a>(&mut self, run: &[u8], after: &'a [u8]) -> &'a [u8] {
         if self.scanner.short.is_empty() && self.scanner.high.is_none() {
             self.end_string(run); // it came in one piece, without an escape
         } else {
@@ -51,11 +60,33 @@ impl Pass<'_> {
         }
         match self.scanner.role {
             Role::Key | Role::Short => self.scanner.short.extend(piece),
-            Role::Text => {
-                let node = self.scanner.position.node;
-                self.tell(node, Value::Text(piece));
-            }
+            // Gathered: to tell each run between two escapes, and each escape, would cost more than to read them.
+            Role::Text if self.scanner.short.has_room_for(piece) => self.scanner.short.extend(piece),
+            Role::Text => self.tell_text(piece),
             Role::Skipped => {}
+        }
+    }
+
+    /// Tells what has been gathered of a text, and this.
+    fn tell_text(&mut self, piece: &[u8]) {
+        let Some(What { place, .. }) = self.what(self.scanner.position.node) else { return };
+        let short = &mut self.scanner.short;
+        if !short.is_empty() {
+            self.sink.value(place, Value::Text(short.as_bytes()));
+            short.clear();
+            if piece.is_empty() {
+                return;
+            }
+        }
+        self.sink.value(place, Value::Text(piece));
+    }
+
+    /// No more bytes are there: of a text, what has been gathered is told, or that it has begun.
+    pub(super) fn flush(&mut self) {
+        let is_inside =
+            matches!(self.scanner.position.state, State::String | State::Escape | State::Unicode(..));
+        if is_inside && self.scanner.role == Role::Text {
+            self.tell_text(b"");
         }
     }
 
@@ -102,22 +133,12 @@ impl Pass<'_> {
 
     pub(super) fn escape<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         self.scanner.position.state = State::String;
-        let decoded = match byte {
-            b'n' => b"\n",
-            b't' => b"\t",
-            b'r' => b"\r",
-            b'b' => b"\x08",
-            b'f' => b"\x0c",
-            b'"' => b"\"",
-            b'\\' => b"\\",
-            b'/' => b"/",
-            b'u' => {
-                self.scanner.position.state = State::Unicode(0, 0);
-                return after;
-            }
-            _ => return self.broken(),
-        };
-        self.text(decoded);
+        if byte == b'u' {
+            self.scanner.position.state = State::Unicode(0, 0);
+            return after;
+        }
+        let Some((decoded, _)) = unescaped(&[byte]) else { return self.broken() };
+        self.text(&[decoded]);
         after
     }
 
@@ -149,4 +170,19 @@ impl Pass<'_> {
         self.text(char.unwrap_or(char::REPLACEMENT_CHARACTER).encode_utf8(&mut utf8).as_bytes());
         after
     }
+}
+
+/// What the byte behind a backslash stands for, and what follows; `None` if it alone stands for nothing.
+fn unescaped(rest: &[u8]) -> Option<(u8, &[u8])> {
+    let (&byte, after) = rest.split_first()?;
+    let decoded = match byte {
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => b'\x08',
+        b'f' => b'\x0c',
+        b'"' | b'\\' | b'/' => byte,
+        _ => return None,
+    };
+    Some((decoded, after))
 }
