@@ -1,8 +1,8 @@
-//! A small buffer for tokens that came in pieces.
+//! A small buffer for tokens that came in pieces, or are put together from them.
 
 use super::SHORT_BYTES_MAX;
 
-/// Up to [`SHORT_BYTES_MAX`] bytes of a token that did not come in one piece.
+/// Up to [`SHORT_BYTES_MAX`] bytes of a token that did not come in one piece, or has escapes.
 pub(super) struct Short {
     bytes: [u8; SHORT_BYTES_MAX],
     len: usize,

@@ -23,12 +23,12 @@ impl Pass<'_> {
             }
             self.text(run);
             let [b'\\', after @ ..] = stop else { return stop };
-            let Some((decoded, after)) = unescaped(after) else {
+            let Some(decoded) = after.first().copied().and_then(unescaped) else {
                 self.scanner.position.state = State::Escape;
                 return after;
             };
             self.text(&[decoded]);
-            rest = after;
+            rest = after.get(1..).unwrap_or_default();
         }
     }
 
@@ -137,7 +137,7 @@ impl Pass<'_> {
             self.scanner.position.state = State::Unicode(0, 0);
             return after;
         }
-        let Some((decoded, _)) = unescaped(&[byte]) else { return self.broken() };
+        let Some(decoded) = unescaped(byte) else { return self.broken() };
         self.text(&[decoded]);
         after
     }
@@ -172,17 +172,15 @@ impl Pass<'_> {
     }
 }
 
-/// What the byte behind a backslash stands for, and what follows; `None` if it alone stands for nothing.
-fn unescaped(rest: &[u8]) -> Option<(u8, &[u8])> {
-    let (&byte, after) = rest.split_first()?;
-    let decoded = match byte {
-        b'n' => b'\n',
-        b't' => b'\t',
-        b'r' => b'\r',
-        b'b' => b'\x08',
-        b'f' => b'\x0c',
-        b'"' | b'\\' | b'/' => byte,
-        _ => return None,
-    };
-    Some((decoded, after))
+/// What the byte behind a backslash stands for; `None` if it alone stands for nothing.
+fn unescaped(byte: u8) -> Option<u8> {
+    match byte {
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(b'\x08'),
+        b'f' => Some(b'\x0c'),
+        b'"' | b'\\' | b'/' => Some(byte),
+        _ => None,
+    }
 }
