@@ -186,6 +186,14 @@ proptest! {
         let (a, b) = text.as_bytes().split_at(cut.index(text.len() + 1));
         prop_assert_eq!(chars(a) + chars(b), text.chars().count() as u64);
     }
+
+    #[test]
+    fn what_begins_no_character_is_not_counted(bytes in prop::collection::vec(any::<u8>(), 0..64), times in 1..128_usize) {
+        let bytes = bytes.repeat(times);
+        let begin = bytes.iter().filter(|&byte| byte & 0xC0 != 0x80).count();
+        prop_assert_eq!(chars(&bytes), begin as u64);
+        prop_assert_eq!(chars(&vec![0x80; bytes.len()]), 0);
+    }
 }
 
 #[test]
