@@ -10,7 +10,7 @@
 //! no JSON end the document as [`End::Broken`]; inside a skipped value only strings and brackets
 //! are told apart. Grammar: RFC 8259.
 
-use crate::word::{ONES, WORD_BYTES};
+use crate::word::ONES;
 
 mod runs;
 mod scanner;
@@ -67,25 +67,14 @@ pub enum End {
 /// The number of Unicode scalar values that begin in `bytes`, which may be cut anywhere.
 pub fn chars(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
-    let later = |words: &[[u8; WORD_BYTES]]| {
-        let add =
-            |sums: u64, word: &[u8; WORD_BYTES]| sums.wrapping_add(later_bytes(u64::from_le_bytes(*word)));
-        sum_of_bytes(words.iter().fold(0, add))
-    };
-    let whole: u64 = words.chunks(u8::MAX.into()).map(later).sum();
+    let later: u64 = words.iter().map(|word| later_bytes(u64::from_le_bytes(*word))).sum();
     let rest = rest.iter().fold(0, |word: u64, &byte| word.wrapping_shl(u8::BITS) | u64::from(byte));
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    length.saturating_sub(whole).saturating_sub(sum_of_bytes(later_bytes(rest)))
+    length.saturating_sub(later).saturating_sub(later_bytes(rest))
 }
 
-/// 1 for each byte of a word that begins no character: of UTF-8, those that are `0b10xxxxxx`.
+/// How many bytes of a word begin no character: of UTF-8, those that are `0b10xxxxxx`.
 fn later_bytes(word: u64) -> u64 {
-    word.wrapping_shr(7) & !word.wrapping_shr(6) & ONES
-}
-
-fn sum_of_bytes(word: u64) -> u64 {
-    const EVENS: u64 = u64::from_le_bytes([0xFF, 0, 0xFF, 0, 0xFF, 0, 0xFF, 0]);
-    const ONES: u64 = u64::from_le_bytes([1, 0, 1, 0, 1, 0, 1, 0]);
-    let pairs = (word & EVENS).wrapping_add(word.wrapping_shr(8) & EVENS);
-    pairs.wrapping_mul(ONES).wrapping_shr(48)
+    let later = word.wrapping_shr(7) & !word.wrapping_shr(6) & ONES;
+    later.count_ones().into()
 }
