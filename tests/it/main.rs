@@ -17,6 +17,7 @@ mod hold;
 mod host;
 mod marks;
 mod memory;
+mod pace;
 mod refusals;
 mod request;
 mod route;
