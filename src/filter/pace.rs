@@ -61,11 +61,9 @@ impl Pace {
         let was_thick = self.is_thick;
         if was_thick {
             self.is_thick = now.saturating_sub(self.now) < LOST_US;
-        } else if self.looks <= 1 {
-            self.began = now;
         } else if self.looks >= LOOKS {
             self.is_thick = now.saturating_sub(self.began) < THICK_US_MAX;
-            self.looks = if self.is_thick { LOOKS } else { 0 };
+            (self.began, self.looks) = (now, if self.is_thick { LOOKS } else { 0 });
         }
         (self.now, self.wall) = (now, None);
         self.spared = if self.is_thick { LOOKS } else { 0 };
@@ -86,7 +84,7 @@ impl Pace {
 
     /// No tick will come.
     pub(super) fn thin(&mut self) {
-        (self.is_thick, self.spared, self.looks) = (false, 0, 0);
+        (self.is_thick, self.spared) = (false, 0);
     }
 
     /// A counter is to be added to. `Some` if that is to be done at once.
@@ -105,130 +103,5 @@ impl Pace {
     /// Takes what waits to be added.
     pub(super) fn sums(&mut self) -> impl Iterator<Item = (u32, u64)> {
         self.sums.drain(..)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    /// A worker whose host ticks as it is asked to.
-    struct Worker {
-        pace: Pace,
-        /// The true time.
-        us: Micros,
-        next_tick_us: Option<Micros>,
-        reads: usize,
-        sums: BTreeMap<u32, u64>,
-    }
-
-    impl Worker {
-        fn new() -> Worker {
-            Worker { pace: Pace::new(), us: 5_000_000, next_tick_us: None, reads: 0, sums: BTreeMap::new() }
-        }
-
-        fn passes(&mut self, us: Micros) {
-            self.us += us;
-            if self.next_tick_us.is_some_and(|tick_us| tick_us <= self.us) {
-                self.pace.tick();
-                self.add_up();
-                self.next_tick_us = self.pace.is_thick().then_some(self.us + 1000);
-            }
-        }
-
-        fn look(&mut self) -> Micros {
-            self.pace.now().unwrap_or_else(|| {
-                self.reads += 1;
-                if self.pace.read(self.us) {
-                    self.next_tick_us = Some(self.us + 1000);
-                }
-                if !self.pace.is_thick() {
-                    self.add_up();
-                }
-                self.us
-            })
-        }
-
-        fn count(&mut self, metric: u32, value: u64) {
-            if let Some(value) = self.pace.add(metric, value) {
-                *self.sums.entry(metric).or_default() += value;
-            }
-        }
-
-        fn add_up(&mut self) {
-            for (metric, sum) in self.pace.sums() {
-                *self.sums.entry(metric).or_default() += sum;
-            }
-        }
-    }
-
-    #[test]
-    fn where_looks_come_thin_each_is_at_the_clock() {
-        let mut worker = Worker::new();
-        for _ in 0..1000 {
-            worker.passes(100);
-            assert_eq!(worker.look(), worker.us);
-        }
-        assert_eq!((worker.reads, worker.next_tick_us), (1000, None));
-    }
-
-    #[test]
-    fn where_looks_come_thick_few_are_and_none_is_late() {
-        let mut worker = Worker::new();
-        for _ in 0..10_000 {
-            worker.passes(10);
-            let late = worker.us - worker.look();
-            assert!(late <= 1000, "{late}");
-        }
-        assert!(worker.reads < 10_000 / 20, "{}", worker.reads);
-        // When they stop, so do the ticks.
-        (0..3).for_each(|_| worker.passes(1000));
-        assert_eq!(worker.next_tick_us, None);
-        assert_eq!(worker.look(), worker.us);
-    }
-
-    #[test]
-    fn a_host_that_forgets_to_tick_is_not_waited_for() {
-        let mut worker = Worker::new();
-        while !worker.pace.is_thick() {
-            worker.look();
-        }
-        worker.count(1, 2);
-        worker.next_tick_us = None;
-        for _ in 0..2 * LOOKS {
-            worker.passes(LOST_US);
-            worker.look();
-        }
-        assert_eq!((worker.look(), worker.sums[&1]), (worker.us, 2));
-    }
-
-    proptest! {
-        #[test]
-        fn all_is_counted_and_time_never_goes_back(
-            steps in prop::collection::vec((0..4, 0..700_u64, 0..400_u32), 0..2000),
-            us in prop::sample::select(vec![1_u64, 20, 700]),
-        ) {
-            let (mut worker, mut last) = (Worker::new(), 0);
-            let mut counted = BTreeMap::<u32, u64>::new();
-            for (what, number, metric) in steps {
-                match what {
-                    0 => worker.passes(number.min(us)),
-                    1 => {
-                        worker.count(metric, number);
-                        *counted.entry(metric).or_default() += number;
-                    }
-                    _ => {
-                        let now = worker.look();
-                        prop_assert!(last <= now && now <= worker.us && worker.us - now <= 1700);
-                        last = now;
-                    }
-                }
-            }
-            worker.pace.thin();
-            worker.add_up();
-            prop_assert_eq!(worker.sums, counted);
-        }
     }
 }

@@ -87,7 +87,6 @@ struct Host {
     /// Whether the body of a request that waits is handed over: `allow_on_headers_stop_iteration`.
     sends_on_bodies: bool,
     tick_period_ms: u32,
-    refuses_ticks: bool,
     /// From this call on, so many fail with this status.
     fault: Option<(usize, usize, u32)>,
 }
@@ -265,21 +264,6 @@ impl Envoy {
     /// The clock is set, as by Envoy when a configuration's ticks stop.
     pub(crate) fn tick_period(&self, period_ms: u32) {
         with(|host| host.tick_period_ms = period_ms);
-    }
-
-    /// How often the filter wants to be called back; 0 for not at all.
-    pub(crate) fn ticks_each_ms(&self) -> u32 {
-        with(|host| host.tick_period_ms)
-    }
-
-    /// The filter is not called back from now on.
-    pub(crate) fn refuse_ticks(&self) {
-        with(|host| host.refuses_ticks = true);
-    }
-
-    /// Its configuration is taken away, and no other comes.
-    pub(crate) fn unload(&self) {
-        filter::proxy_on_delete(self.root);
     }
 
     /// The clock ticks, if the filter asked for it.

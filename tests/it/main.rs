@@ -17,7 +17,6 @@ mod hold;
 mod host;
 mod marks;
 mod memory;
-mod pace;
 mod refusals;
 mod request;
 mod route;

@@ -106,9 +106,6 @@ extern "C" fn proxy_set_effective_context(id: u32) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_tick_period_milliseconds(period: u32) -> u32 {
     status(call(|host| {
-        if host.refuses_ticks {
-            return Err(BAD_ARGUMENT);
-        }
         host.tick_period_ms = period;
         Ok(())
     }))
