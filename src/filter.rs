@@ -17,7 +17,6 @@ mod host;
 mod http;
 mod ids;
 mod intake;
-mod pace;
 mod platform;
 mod root;
 
@@ -29,8 +28,6 @@ use http::Stream;
 use platform::vm_local;
 use root::Root;
 
-use crate::observe::Micros;
-
 /// Envoy's name for a context.
 type ContextId = u32;
 
@@ -39,12 +36,10 @@ struct Vm {
     /// The configurations in use: the one in force, and older ones whose requests have not ended.
     roots: Contexts<Rc<Root>>,
     streams: Contexts<Stream>,
-    /// When it was last looked for streams that wait too long.
-    looked: Micros,
 }
 
 vm_local! {
-    static VM: RefCell<Vm> = RefCell::new(Vm { roots: Contexts::new(), streams: Contexts::new(), looked: 0 });
+    static VM: RefCell<Vm> = RefCell::new(Vm { roots: Contexts::new(), streams: Contexts::new() });
 }
 
 impl Vm {
@@ -59,20 +54,9 @@ impl Vm {
         Vm::with(|vm| vm.streams.get_mut(id).map(callback).unwrap_or_default())
     }
 
-    fn on_tick(&mut self, root: ContextId) {
-        let is_thick = host::on_tick();
-        let now = host::now();
-        if !is_thick {
-            self.tick_slowly(root);
-        } else if now.saturating_sub(self.looked) < intake::TICK_US {
-            return;
-        }
-        self.looked = now;
-        self.let_go(root, now);
-    }
-
     /// Lets go on what has waited too long.
-    fn let_go(&mut self, root: ContextId, now: Micros) {
+    fn on_tick(&mut self, root: ContextId) {
+        let now = host::now();
         for (id, stream) in self.streams.iter_mut() {
             if stream.waits_too_long(now) {
                 host::in_context(id, root, || {
@@ -83,13 +67,6 @@ impl Vm {
         }
     }
 
-    /// Has a root context tick as often as what waits needs it, in a callback of that.
-    fn tick_slowly(&mut self, root: ContextId) {
-        let may_wait = self.roots.get_mut(root).is_some_and(|root| root.may_wait)
-            || self.streams.iter_mut().any(|(_, stream)| stream.waits());
-        host::set_tick_period_ms(if may_wait { intake::TICK_MS } else { 0 });
-    }
-
     fn create_context(&mut self, id: ContextId, parent: ContextId) {
         if let Some(root) = self.roots.get_mut(parent) {
             self.streams.insert(id, Stream::new(Rc::clone(root)));
@@ -97,14 +74,13 @@ impl Vm {
     }
 
     fn configure(&mut self, id: ContextId, text: &[u8]) -> bool {
-        // The old configuration's ticks stop, if this one is good.
-        host::lose_ticks();
         let root = Root::load(text);
         let is_good = root.is_some();
         if let Some(root) = root {
             self.roots.insert(id, Rc::new(root));
         }
         if is_good && self.streams.iter_mut().any(|(_, stream)| stream.waits()) {
+            // The old configuration's ticks have stopped.
             host::set_tick_period_ms(intake::TICK_MS);
         }
         is_good
@@ -112,8 +88,6 @@ impl Vm {
 
     fn delete_context(&mut self, id: ContextId) {
         self.streams.remove(id);
-        if self.roots.remove(id) {
-            host::lose_ticks();
-        }
+        self.roots.remove(id);
     }
 }

@@ -34,11 +34,10 @@ impl<T> Contexts<T> {
         }
     }
 
-    /// Removes a context, if there is one.
-    pub(super) fn remove(&mut self, id: ContextId) -> bool {
-        let found = self.find(id);
-        found.iter().for_each(|&at| drop(self.0.remove(at)));
-        found.is_ok()
+    pub(super) fn remove(&mut self, id: ContextId) {
+        if let Ok(at) = self.find(id) {
+            self.0.remove(at);
+        }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (ContextId, &mut T)> {

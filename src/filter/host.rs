@@ -2,12 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
-use super::abi::{self, Map, increment_metric};
+use super::abi::{self, Map};
 use super::headers::Headers;
 use super::ids::{self, Ids};
-use super::pace::{self, Pace};
 use super::platform::{self, vm_local};
 use crate::moment::UnixMs;
 use crate::observe::Micros;
@@ -15,7 +14,8 @@ use crate::observe::Micros;
 pub(super) use super::platform::random;
 
 pub(super) use super::abi::{
-    Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, header, in_context, log, record_metric, remove_header, replace_buffer, replace_header, resume_request, send_response,
+    Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, header, in_context, increment_metric,
+    log, record_metric, remove_header, replace_buffer, replace_header, resume_request, send_response,
     set_property, set_tick_period_ms,
 };
 
@@ -24,71 +24,14 @@ const FLAGS_CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
 /// Envoy's word for a response that came from the upstream.
 const DETAILS_VIA_UPSTREAM: &[u8] = b"via_upstream";
 
-vm_local! {
-    static PACE: RefCell<Pace> = RefCell::new(Pace::new());
-}
-
-/// Nothing calls back while the pace is looked at; if something did, it would be as if callbacks came thin.
-fn with_pace<T>(call: impl FnOnce(&mut Pace) -> T) -> T {
-    PACE.with(|pace| match pace.try_borrow_mut() {
-        Ok(mut pace) => call(&mut pace),
-        Err(_) => call(&mut Pace::new()),
-    })
-}
-
 /// Microseconds on a clock that never goes back.
 pub(super) fn now() -> Micros {
-    with_pace(|pace| pace.now().unwrap_or_else(|| read_clock(pace)))
-}
-
-#[inline(never)]
-fn read_clock(pace: &mut Pace) -> Micros {
-    let now = platform::monotonic_ns() / 1000;
-    if pace.read(now) && !set_tick_period_ms(pace::TICK_MS) {
-        pace.thin();
-    }
-    if !pace.is_thick() {
-        add_up(pace);
-    }
-    now
+    platform::monotonic_ns() / 1000
 }
 
 /// The time of day.
 pub(super) fn wall_clock() -> UnixMs {
-    with_pace(|pace| {
-        pace.wall_clock(|| UnixMs::try_from(platform::realtime_ns() / 1_000_000).unwrap_or(UnixMs::MAX))
-    })
-}
-
-/// Adds to a counter, with the next tick where callbacks come thick.
-pub(super) fn count(id: u32, value: u64) {
-    if let Some(value) = with_pace(|pace| pace.add(id, value)) {
-        increment_metric(id, i64::try_from(value).unwrap_or(i64::MAX));
-    }
-}
-
-/// The host ticks. Whether callbacks come thick, so that it is to go on.
-pub(super) fn on_tick() -> bool {
-    with_pace(|pace| {
-        pace.tick();
-        add_up(pace);
-        pace.is_thick()
-    })
-}
-
-/// The host may not tick any more.
-pub(super) fn lose_ticks() {
-    with_pace(|pace| {
-        pace.thin();
-        add_up(pace);
-    });
-}
-
-/// Adds what waits to its counters.
-fn add_up(pace: &mut Pace) {
-    for (id, sum) in pace.sums() {
-        increment_metric(id, i64::try_from(sum).unwrap_or(i64::MAX));
-    }
+    UnixMs::try_from(platform::realtime_ns() / 1_000_000).unwrap_or(UnixMs::MAX)
 }
 
 /// Defines a metric, or finds the one of this name. Envoy numbers it anew each time, and keeps every number for as long as the

@@ -25,8 +25,6 @@ use crate::turn::Turn;
 pub(super) const BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
 /// How often requests that wait are looked at.
 pub(super) const TICK_MS: u32 = 500;
-/// The same, in microseconds.
-pub(super) const TICK_US: Micros = 500_000;
 /// How long a request waits for the first of its body, where it is not known whether bodies come.
 const WAIT_US_MAX: Micros = 2_000_000;
 /// The same where they have been seen to come: some clients are slow.

@@ -24,8 +24,6 @@ pub(super) struct Root {
     pub(super) pointers: Pointers,
     /// Whether conversations are told by their openings anywhere.
     pub(super) reads_openings: bool,
-    /// Whether any of its requests may have to wait for its body.
-    pub(super) may_wait: bool,
 }
 
 impl Root {
@@ -68,8 +66,7 @@ impl Root {
         {
             host::record_metric(id, 1);
         }
-        let may_wait = config.rollouts.iter().any(may_wait);
-        if may_wait {
+        if config.rollouts.iter().any(may_wait) {
             host::set_tick_period_ms(intake::TICK_MS);
         }
         let mut keys = config.rollouts.iter().flat_map(|rollout| &rollout.keys);
@@ -79,7 +76,6 @@ impl Root {
             waits: Waits::default(),
             pointers: Pointers::compile(&config.pointers),
             reads_openings: keys.any(|key| key.source == Source::FirstMessage),
-            may_wait,
             config,
         }
     }
@@ -121,9 +117,9 @@ impl Root {
     fn apply(&self, start: usize, update: Update) {
         let Some(id) = self.ids.get(start.saturating_add(update.series)).copied().flatten() else { return };
         match update.kind {
-            Kind::Counter => host::count(id, update.value),
-            Kind::Histogram => _ = host::record_metric(id, update.value),
-        }
+            Kind::Counter => host::increment_metric(id, i64::try_from(update.value).unwrap_or(i64::MAX)),
+            Kind::Histogram => host::record_metric(id, update.value),
+        };
     }
 }
 

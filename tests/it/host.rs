@@ -239,7 +239,6 @@ impl Envoy {
     /// Plays something, which takes at least so many hostcalls, again and again: with each of its calls failing alone, and
     /// together with all after it, in each way a call can fail.
     pub(crate) fn play_with_each_call_failing(&mut self, calls_min: usize, play: impl Fn(&mut Envoy)) {
-        self.settle();
         let before = self.calls();
         play(self);
         let calls = self.calls() - before;
@@ -247,7 +246,6 @@ impl Envoy {
         for status in STATUSES {
             for count in [1, usize::MAX / 2] {
                 for nth in 0..calls {
-                    self.settle();
                     self.fail(nth, count, status);
                     play(self);
                     self.heal();
@@ -273,15 +271,6 @@ impl Envoy {
             callback(Phase::Tick, self.root, || filter::proxy_on_tick(self.root));
         }
         period_ms
-    }
-
-    /// Some milliseconds pass in which nothing comes: as long as the filter wants to be called back so soon.
-    pub(crate) fn settle(&self) {
-        for _ in 0..4 {
-            if with(|host| host.tick_period_ms) == 1 {
-                self.tick();
-            }
-        }
     }
 
     /// A request's head comes in.
@@ -329,7 +318,6 @@ impl Envoy {
 
     /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name.
     pub(crate) fn metrics(&self) -> BTreeMap<String, Vec<u64>> {
-        self.settle(); // what was counted a moment ago may come with the next tick
         let counted = |(name, values): &(String, Vec<u64>)| {
             let (metric, labels) = name.split_once('.').unwrap_or((name, ";.;"));
             let labels = labels.strip_suffix(";.;").unwrap().replace("=.=", "=").replace(";.;", ",");
