@@ -13,7 +13,7 @@ pub const REQUEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub trait Editor {
     /// A piece has come. What is to be sent in its place; `None`: the piece as it is, with nothing held back.
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>>;
-    /// All has come. What was held back of it.
+    /// Nothing may be held back any longer, most likely because all has come. What was.
     fn finish(&mut self) -> Vec<u8>;
     /// Whether nothing is held back and all that is still to come goes on as it is: by how much the body's length
     /// has changed is now certain.

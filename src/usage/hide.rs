@@ -88,6 +88,8 @@ impl Editor for Hide {
     }
 
     fn finish(&mut self) -> Vec<u8> {
+        // If more of the event comes, it follows its beginning.
+        self.event.seen.is_ordinary |= !self.held.is_empty();
         core::mem::take(&mut self.held)
     }
 

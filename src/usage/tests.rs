@@ -218,6 +218,23 @@ fn a_long_event_is_let_go() {
     }
 }
 
+#[test]
+fn of_an_event_that_could_not_wait_nothing_is_lost() {
+    let stream = [TEXT, USAGE, TEXT].map(|event| format!("data: {event}\r\n\r\n")).concat().into_bytes();
+    let begin = format!("data: {TEXT}\r\n\r\n").len();
+    let end = begin + format!("data: {USAGE}\r\n\r\n").len();
+    for cut in 0..=stream.len() {
+        let (mut editor, mut sent) = (Hide::default(), Vec::new());
+        for piece in [&stream[..cut], &stream[cut..]] {
+            sent.extend(editor.push(piece).unwrap_or_else(|| piece.to_vec()));
+            sent.extend(editor.finish());
+        }
+        let is_cut = begin < cut && cut < end - 1;
+        let expected = if is_cut { stream.clone() } else { [&stream[..begin], &stream[end..]].concat() };
+        assert_eq!(sent.escape_ascii().to_string(), expected.escape_ascii().to_string(), "cut at {cut}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_pieces_are_edited_alike_in_any_chunking(

@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from harness import SUPPORTED
 from harness.client import request
-from harness.config import config
+from harness.config import config, rollout
 from harness.upstream import Ending, cut_at_random, stream, whole
 
 SAID = ["Grüße", ", 世界", " 🚀", *(f" and {n}" for n in range(200)), "."]
@@ -129,6 +129,12 @@ def decompressing_envoy(start_envoy, version):
 
 
 @pytest.fixture(scope="module")
+def asking_envoy(start_envoy, version):
+    asking = config(rollout(usage="request", split={"v2": 50}))
+    return start_envoy(asking, version=version, options=["decompressor"])
+
+
+@pytest.fixture(scope="module")
 def recompressing_envoy(start_envoy, version):
     return start_envoy(config(), version=version, options=["decompressor", "compressor"])
 
@@ -241,3 +247,14 @@ async def test_what_compresses_well_comes_through_whole(decompressing_envoy, cli
     assert exchange.complete and len(exchange.body) == len(document) and exchange.body == document
     seen = await decompressing_envoy.counted(1, since=before)
     assert seen.sum("llm_response_chars_total") == len(text)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+async def test_what_is_held_back_goes_on_at_the_end(asking_envoy, client_of, replies, encoding):
+    """Usage is asked for and hidden again, and the stream ends inside an event: decompressed, by trailers."""
+    pieces = [*EVENTS[:4], EVENTS[4][:20]]
+    body = cut_at_random(b"".join(compressed(encoding, pieces)), seed=3)
+    replies["it"] = stream(*body, headers=((b"content-encoding", encoding.encode()),))
+    headers = [(b"x-test-reply", b"it"), (b"content-type", b"application/json")]
+    exchange = await client_of(asking_envoy).send(request(headers=headers, body=b'{"stream":true}'))
+    assert exchange.complete and exchange.body == b"".join(pieces)

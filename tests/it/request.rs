@@ -118,6 +118,15 @@ fn usage_is_asked_for_counted_and_hidden() {
     assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete"), 3);
 }
 
+/// As Envoy's decompressor does it: an empty piece, then trailers.
+#[test]
+fn what_is_held_back_goes_on_before_trailers() {
+    let mut envoy = Envoy::with(CONFIG);
+    let id = request(&mut envoy, &[]).post([STREAMED]).event_stream();
+    id.chunk(EVENTS[0]).chunk(b"data: {\"id\":").chunk(b"").trailers().end();
+    assert_eq!(id.client_body(), [EVENTS[0], b"data: {\"id\":"].concat());
+}
+
 /// Over HTTP/2 the last bytes may come with the end.
 #[test]
 fn the_end_may_come_with_the_last_bytes() {
