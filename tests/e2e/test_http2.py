@@ -167,3 +167,17 @@ async def test_a_client_gives_up_its_upload(envoys, server):
     connection.close()
     assert seen.by("llm_requests_total", "llm_outcome") == {"client_abort": len(streams)}
     assert not any(request.is_complete for request in server.requests)
+
+
+async def test_of_an_event_that_trailers_cut_only_itself_may_be_missing(start_envoy, server, envoys):
+    """Where usage is asked for and hidden again: before trailers nobody tells that no more of the body comes."""
+    asking = config(rollout(usage="request"))
+    version, ports = envoys[0].version, {"llm-v1": server.port, "llm-v2": server.port}
+    envoy = start_envoy(asking, edit=http2_upstream, version=version, ports=ports)
+    server.answer = Answer((*CHAT[:3], CHAT[3][:20]), trailers=GRPC)
+    connection = await Connection.open(envoy.port)
+    _, exchange = connection.start([*KEY, (b"content-type", b"application/json")], body=b'{"stream":true}')
+    await exchange.ended()
+    connection.close()
+    assert exchange.is_complete and exchange.trailers
+    assert bytes(exchange.body) == b"".join(CHAT[:3])

@@ -1,6 +1,7 @@
 //! A small buffer for tokens that came in pieces, or are put together from them.
 
 use super::SHORT_BYTES_MAX;
+use crate::word::WORD_BYTES;
 
 /// Up to [`SHORT_BYTES_MAX`] bytes of a token that did not come in one piece, or has escapes.
 pub(super) struct Short {
@@ -42,6 +43,21 @@ impl Short {
         }
         self.len = end;
         self.cut |= fits < more.len();
+    }
+
+    /// Takes a run and a byte behind it, if there is room for a word more than both.
+    #[inline(always)]
+    pub(super) fn gather(&mut self, run: &[u8], byte: u8) -> bool {
+        let Some((_, room)) = self.bytes.split_at_mut_checked(self.len) else { return false };
+        // In whole words: most runs are a few, and a call that copies costs more.
+        let (slots, _) = room.as_chunks_mut();
+        let (words, rest) = run.as_chunks::<WORD_BYTES>();
+        let Some((slots, last)) = slots.split_at_mut_checked(words.len()) else { return false };
+        let Some(last) = last.first_mut() else { return false };
+        slots.iter_mut().zip(words).for_each(|(slot, word)| *slot = *word);
+        last.iter_mut().zip(rest.iter().chain([&byte])).for_each(|(slot, byte)| *slot = *byte);
+        self.len = self.len.saturating_add(run.len()).saturating_add(1);
+        true
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

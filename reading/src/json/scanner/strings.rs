@@ -21,14 +21,29 @@ impl Pass<'_> {
             if let [b'"', after @ ..] = stop {
                 return self.end_run(run, after);
             }
+            if let [b'\\', byte, after @ ..] = stop
+                && let Some(decoded) = unescaped(*byte)
+            {
+                self.run_and_byte(run, decoded);
+                rest = after;
+                continue;
+            }
             self.text(run);
             let [b'\\', after @ ..] = stop else { return stop };
-            let Some(decoded) = after.first().copied().and_then(unescaped) else {
-                self.scanner.position.state = State::Escape;
-                return after;
-            };
-            self.text(&[decoded]);
-            rest = after.get(1..).unwrap_or_default();
+            self.scanner.position.state = State::Escape;
+            return after;
+        }
+    }
+
+    /// A run of the string and the byte that an escape behind it stands for.
+    #[inline(always)]
+    fn run_and_byte(&mut self, run: &[u8], byte: u8) {
+        if self.scanner.role == Role::Skipped {
+            return;
+        }
+        if self.scanner.high.is_some() || !self.scanner.short.gather(run, byte) {
+            self.text(run);
+            self.text(&[byte]);
         }
     }
 
