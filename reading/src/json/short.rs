@@ -45,7 +45,7 @@ impl Short {
         self.cut |= fits < more.len();
     }
 
-    /// Takes a run and a byte behind it, if there is room for a word more than both.
+    /// Takes a run and a byte behind it, if there is room for both in whole words.
     #[inline(always)]
     pub(super) fn gather(&mut self, run: &[u8], byte: u8) -> bool {
         let Some((_, room)) = self.bytes.split_at_mut_checked(self.len) else { return false };
