@@ -5,6 +5,7 @@
 # leaves what build.sh needs in the variables below, and says on stderr what it does.
 # Needs scripts/lib.sh.
 
+_wasm_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 WASM_TARGET=wasm32-wasip1
 WASM_CARGO=cargo # the command to call
 WASM_ENVIRONMENT=() # the environment it needs, as NAME=VALUE
@@ -55,7 +56,8 @@ _wasm_debian() {
     return 1
   }
   packages=$(_wasm_debian_packages) || { debian_refresh && packages=$(_wasm_debian_packages); } || {
-    say "wasm toolchain: Debian's packages rustc-web, cargo-web, rust-web-src, wasi-libc and lld are not to be had here"
+    say "wasm toolchain: Debian's packages rustc-web $(_wasm_rust_version) or later, cargo-web, rust-web-src, wasi-libc and lld" \
+      "are not to be had here"
     return 1
   }
   folder="$(cache_dir)/rust/debian-$(printf '%s\n' "$packages" | sha256sum | cut -c1-16)"
@@ -67,6 +69,8 @@ _wasm_debian() {
 # even where they are.
 _wasm_debian_packages() {
   local lld library name version names
+  # The lists of packages may be older than the compiler.
+  dpkg --compare-versions "$(debian_version rustc-web)" ge "$(_wasm_rust_version)" || return 1
   lld=$(debian_apt_cache search --names-only '^lld-[0-9]+$' | cut -d' ' -f1 | sort -V | tail -n 1)
   library=$(debian_apt_cache depends libstd-rust-web-dev 2>/dev/null |
     sed -n 's/.*Depends: \(libstd-rust-web-[0-9].*\)/\1/p')
@@ -81,13 +85,15 @@ _wasm_debian_packages() {
 }
 
 _wasm_use_debian() {
-  local usr=$1
+  local usr=$1 libraries
+  # Some packages keep their libraries in /lib.
+  libraries="$usr/lib/$(_wasm_multiarch):${usr%/usr}/lib/$(_wasm_multiarch)"
   WASM_CARGO="$usr/bin/cargo"
   WASM_ENVIRONMENT=(
     "PATH=$usr/bin:$PATH"
     "RUSTC=$usr/bin/rustc"
     "RUSTDOC=$usr/bin/rustdoc"
-    "LD_LIBRARY_PATH=$usr/lib/$(_wasm_multiarch)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    "LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     "CARGO_TARGET_WASM32_WASIP1_LINKER=$usr/bin/wasm-ld"
   )
 }
@@ -125,6 +131,9 @@ _wasm_build_std() {
     -exec cp {} "$libraries/" \; &&
     cp "$usr"/lib/wasm32-wasi/{libc.a,crt1-command.o,crt1-reactor.o} "$libraries/self-contained/"
 }
+
+# The oldest Rust that can build the repository.
+_wasm_rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$_wasm_root/Cargo.toml"; }
 
 _wasm_commit() { sed -n 's/^commit-hash: //p'; }
 
