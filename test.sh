@@ -57,6 +57,8 @@ section_supply() {
   fi
   for manifest in {.,fuzz,bench}/Cargo.toml; do
     [[ -e $manifest ]] || continue
+    # Those of other systems, too, which no build here has needed.
+    cargo fetch --quiet --locked --manifest-path "$manifest"
     "$deny" --offline --locked --workspace --manifest-path "$manifest" --config deny.toml check "${what[@]}"
   done
 }
