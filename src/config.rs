@@ -2,19 +2,19 @@
 //!
 //! Nothing after [`Config::parse`] checks anything again: header names are header names, the baseline
 //! exists, the split is laid out in ranges. What this version does not know is refused, never ignored.
-//! [`json`] reads the text, `reader` walks it and keeps the path; the other modules hold what is allowed.
+//! [`json`] reads the text, `validator` walks it and keeps the path; the other modules hold what is allowed.
 
 mod decimal;
 mod errors;
 mod feedback;
 pub mod json;
 mod pin;
-mod reader;
 mod requests;
 mod rewrite;
 mod rules;
 mod sources;
 mod steps;
+mod validator;
 mod versions;
 mod words;
 
@@ -221,7 +221,7 @@ pub struct KeySource {
     /// Where to look.
     pub source: Source,
     /// What the key identifies.
-    pub kind: Kind,
+    pub kind: KeyKind,
 }
 
 /// Where to look for a key.
@@ -243,7 +243,7 @@ pub enum Source {
 
 /// What a key identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum KeyKind {
     /// A conversation, which began at some time and ends.
     Conversation,
     /// A user, who lives for years.

@@ -170,20 +170,20 @@ pub fn refusal_list_name() -> String {
 }
 
 /// Where the block of each (rollout, version, compare) begins.
-pub struct Blocks {
-    /// Blocks before each rollout's own.
+pub struct SeriesLayout {
+    /// SeriesLayout before each rollout's own.
     rollouts: Vec<usize>,
 }
 
-impl Blocks {
+impl SeriesLayout {
     /// Counts the blocks of a configuration.
-    pub fn new(config: &Config) -> Blocks {
+    pub fn new(config: &Config) -> SeriesLayout {
         let rollouts = config.rollouts.iter().scan(0_usize, |before, rollout| {
             let here = *before;
             *before = here.saturating_add(rollout.versions.len().saturating_mul(2));
             Some(here)
         });
-        Blocks { rollouts: rollouts.collect() }
+        SeriesLayout { rollouts: rollouts.collect() }
     }
 
     /// The first series of the decision's block, as a position in [`names`].

@@ -2,24 +2,24 @@
 //!
 //! A version's [`Token`] is the value of the pin cookie and the pin header. OpenAI's Responses API is continued by
 //! ids, which only the version that made them can resolve; so ids that leave get the token as a mark at their
-//! end, `resp_abc` becomes `resp_abc-llm-1a2b3c4d`, and lose it when they come back: in responses by [`Mark`], in
-//! requests' bodies by [`Unmark`], in their paths by [`unmark_path`]. At the end, because there it can be
+//! end, `resp_abc` becomes `resp_abc-llm-1a2b3c4d`, and lose it when they come back: in responses by [`TagIds`], in
+//! requests' bodies by [`UntagIds`], in their paths by [`untag_path`]. At the end, because there it can be
 //! written as the id's closing quote passes, with nothing held back.
 //!
 //! Whether a token is that of a version is the caller's to say: an id with another's is left as it is, since it may
 //! be somebody's own.
 
-mod mark;
 mod path;
+mod tag;
 #[cfg(test)]
 mod tests;
-mod unmark;
+mod untag;
 
 use core::fmt;
 
-pub use mark::{Body, Mark};
-pub use path::{Endpoint, unmark_path};
-pub use unmark::Unmark;
+pub use path::{Endpoint, untag_path};
+pub use tag::{Body, TagIds};
+pub use untag::UntagIds;
 
 use crate::bucket;
 
@@ -28,7 +28,7 @@ const INFIX: &[u8] = b"-llm-";
 /// Hex digits of a token.
 const DIGITS: usize = 8;
 /// By so much a mark makes an id longer.
-pub const MARK_BYTES: usize = INFIX.len() + DIGITS;
+pub const TAG_BYTES: usize = INFIX.len() + DIGITS;
 
 /// A version's name for clients: the same on every Envoy, and without meaning to anyone else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,10 +68,10 @@ impl fmt::Display for Token {
 /// The id without its mark, and the token in that. `None`: it has no mark.
 #[must_use]
 pub fn unmarked(id: &[u8]) -> Option<(&[u8], Token)> {
-    let (id, mark) = id.split_at_checked(id.len().checked_sub(MARK_BYTES)?)?;
-    Some((id, parse_mark(mark)?)).filter(|(id, _)| !id.is_empty())
+    let (id, mark) = id.split_at_checked(id.len().checked_sub(TAG_BYTES)?)?;
+    Some((id, parse_tag(mark)?)).filter(|(id, _)| !id.is_empty())
 }
 
-fn parse_mark(mark: &[u8]) -> Option<Token> {
+fn parse_tag(mark: &[u8]) -> Option<Token> {
     Token::parse(mark.strip_prefix(INFIX)?)
 }

@@ -63,19 +63,19 @@ enum State {
 }
 
 #[derive(Clone, Copy)]
-struct Field;
+struct ModelField;
 
-impl json::Field for Field {
+impl json::Field for ModelField {
     /// Of a text, the scanner tells the beginning.
     fn is_text(self) -> bool {
         true
     }
 }
 
-static TABLE: LazyTable<Field> = LazyTable::new(|| Table::compile(&[("model", Field)]));
+static TABLE: LazyTable<ModelField> = LazyTable::new(|| Table::compile(&[("model", ModelField)]));
 
 #[derive(Default)]
-struct Seen {
+struct ModelFacts {
     /// The first model, and whether it is a string.
     model: Option<bool>,
     is_whole: bool,
@@ -142,7 +142,7 @@ enum Found {
 
 /// Reads on up to each quote, because one of them may open the name.
 fn look(scanner: &mut Scanner, piece: &[u8]) -> Found {
-    let mut seen = Seen::default();
+    let mut seen = ModelFacts::default();
     let mut rest = piece;
     while !rest.is_empty() {
         let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote.saturating_add(1));
@@ -176,8 +176,8 @@ fn leave_out(bytes: &[u8], mut is_escaped: bool) -> Result<&[u8], bool> {
     Err(is_escaped)
 }
 
-impl Sink<Field> for Seen {
-    fn value(&mut self, _: Field, value: Value<'_>) {
+impl Sink<ModelField> for ModelFacts {
+    fn value(&mut self, _: ModelField, value: Value<'_>) {
         self.model.get_or_insert(matches!(value, Value::Text(_)));
     }
 

@@ -15,11 +15,11 @@ mod pinned;
 mod place;
 
 use crate::bucket;
-use crate::config::{Config, Keyless, Kind, Rollout};
+use crate::config::{Config, KeyKind, Keyless, Rollout};
 use crate::label::label_values;
-use crate::moment::{self, UnixMs};
 use crate::pointer::Fact;
 use crate::split::{Range, Split};
+use crate::timestamp::{self, UnixMs};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -40,8 +40,8 @@ pub trait Request {
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>>;
     /// The value in its body at one of [`Config::pointers`].
     fn body(&self, pointer: usize) -> Fact<'_>;
-    /// What [`crate::opening`] makes of its body.
-    fn opening(&self) -> Fact<'_>;
+    /// What [`crate::fingerprint`] makes of its body.
+    fn fingerprint(&self) -> Fact<'_>;
 }
 
 /// More of the request's body has to be read before its version can be told.
@@ -311,13 +311,13 @@ fn began(
     request: &impl Request,
 ) -> Result<Option<UnixMs>, BodyNeeded> {
     if let Some(source) = &rollout.started_at
-        && let Some(began) = value(request, source)?.as_deref().and_then(moment::parse)
+        && let Some(began) = value(request, source)?.as_deref().and_then(timestamp::parse)
     {
         return Ok(Some(began));
     }
     // A user's id tells when the user came, years ago perhaps.
-    let is_conversation = rollout.keys.get(source).is_some_and(|key| key.kind == Kind::Conversation);
-    Ok(if is_conversation { moment::of_id(key) } else { None })
+    let is_conversation = rollout.keys.get(source).is_some_and(|key| key.kind == KeyKind::Conversation);
+    Ok(if is_conversation { timestamp::of_id(key) } else { None })
 }
 
 /// The first override that holds, and the version it names.

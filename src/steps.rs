@@ -4,8 +4,8 @@
 //! a bucket changed hands lately. Nothing else says anything about shares, so every Envoy with the same
 //! steps and a clock answers the same, about the past as about what is planned.
 
-use crate::moment::UnixMs;
 use crate::split::{Share, Split};
+use crate::timestamp::UnixMs;
 use alloc::vec::Vec;
 
 /// A split for each stretch of time, the first of which has no beginning.

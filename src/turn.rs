@@ -18,7 +18,7 @@ use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 pub const BODY_BYTES_READ_MAX: u64 = 8 * 1024 * 1024;
 
 #[derive(Clone, Copy)]
-enum Field {
+enum TurnField {
     /// What was said so far.
     History,
     /// Who said one part of it.
@@ -29,26 +29,26 @@ enum Field {
     Continues,
 }
 
-impl json::Field for Field {
+impl json::Field for TurnField {
     fn is_text(self) -> bool {
         false
     }
 }
 
-const PATHS: &[(&str, Field)] = &[
-    ("messages[]", Field::History),
-    ("messages[].role", Field::Role),
-    ("input", Field::History),
-    ("input[].role", Field::Role),
-    ("input[].type", Field::Type),
-    ("previous_response_id", Field::Continues),
-    ("conversation", Field::Continues),
-    ("previous_interaction_id", Field::Continues),
-    ("contents", Field::History),
-    ("contents[].role", Field::Role),
-    ("message", Field::History),
-    ("chat_history[].role", Field::Role),
-    ("conversation_id", Field::Continues),
+const PATHS: &[(&str, TurnField)] = &[
+    ("messages[]", TurnField::History),
+    ("messages[].role", TurnField::Role),
+    ("input", TurnField::History),
+    ("input[].role", TurnField::Role),
+    ("input[].type", TurnField::Type),
+    ("previous_response_id", TurnField::Continues),
+    ("conversation", TurnField::Continues),
+    ("previous_interaction_id", TurnField::Continues),
+    ("contents", TurnField::History),
+    ("contents[].role", TurnField::Role),
+    ("message", TurnField::History),
+    ("chat_history[].role", TurnField::Role),
+    ("conversation_id", TurnField::Continues),
 ];
 
 /// The roles of those whose words are no answer of the model's.
@@ -56,20 +56,20 @@ const OTHER_ROLES: [&[u8]; 5] = [b"user", b"system", b"developer", b"", b"human"
 /// Items of the Responses API that are no answer of the model's and follow none.
 const OPENING_ITEMS: [&[u8]; 4] = [b"message", b"input_text", b"input_image", b"input_file"];
 
-static TABLE: LazyTable<Field> = LazyTable::new(|| Table::compile(PATHS));
+static TABLE: LazyTable<TurnField> = LazyTable::new(|| Table::compile(PATHS));
 
 /// Reads one request's body.
 #[derive(Default)]
 pub struct Turn {
     scanner: Scanner,
-    seen: Seen,
+    seen: TurnFacts,
     read_bytes: u64,
     /// Whether the body is a JSON object; `None` until its first byte.
     is_object: Option<bool>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct TurnFacts {
     has_history: bool,
     has_answer: bool,
     is_whole: bool,
@@ -101,19 +101,19 @@ impl Turn {
     }
 }
 
-impl Sink<Field> for Seen {
-    fn value(&mut self, field: Field, value: Value<'_>) {
+impl Sink<TurnField> for TurnFacts {
+    fn value(&mut self, field: TurnField, value: Value<'_>) {
         match (field, value) {
             _ if self.is_whole => {} // what follows the document is none of it
             (_, Value::Close | Value::Scalar(b"null")) => {}
-            (Field::History, _) => self.has_history = true,
-            (Field::Role, Value::Short(role)) => {
+            (TurnField::History, _) => self.has_history = true,
+            (TurnField::Role, Value::Short(role)) => {
                 self.has_answer |= !OTHER_ROLES.iter().any(|other| role.eq_ignore_ascii_case(other));
             }
-            (Field::Type, Value::Short(kind)) => self.has_answer |= !OPENING_ITEMS.contains(&kind),
-            (Field::Role | Field::Type, _) => {}
-            (Field::Continues, Value::Short(b"")) => {}
-            (Field::Continues, _) => self.has_answer = true,
+            (TurnField::Type, Value::Short(kind)) => self.has_answer |= !OPENING_ITEMS.contains(&kind),
+            (TurnField::Role | TurnField::Type, _) => {}
+            (TurnField::Continues, Value::Short(b"")) => {}
+            (TurnField::Continues, _) => self.has_answer = true,
         }
     }
 

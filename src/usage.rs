@@ -2,19 +2,19 @@
 //!
 //! OpenAI's chat completions and completions report a stream's tokens only where the request says
 //! `"stream_options": {"include_usage": true}`, in one chunk more, without choices, before `[DONE]`.
-//! [`Ask`] adds that to a request, [`Hide`] takes that chunk out of the response. Both edit bytes as they
+//! [`InjectUsage`] adds that to a request, [`StripUsage`] takes that chunk out of the response. Both edit bytes as they
 //! pass, cut anywhere, and keep no more of them than the piece that may be edited.
 //!
 //! Left alone: `"usage": null`, which OpenAI then adds to all other chunks, and which reads like its absence; and
 //! usage that comes with choices, because many servers send it unasked.
 
-mod ask;
-mod hide;
+mod inject;
+mod strip;
 #[cfg(test)]
 mod tests;
 
-pub use ask::Ask;
-pub use hide::Hide;
+pub use inject::InjectUsage;
+pub use strip::StripUsage;
 
 /// Held back of a request at most: white space and `false`.
 pub const REQUEST_BYTES_HELD_MAX: usize = 16;

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use llm_canary::config::Config;
-use llm_canary::moment::UnixMs;
 use llm_canary::pointer::Fact;
 use llm_canary::route;
+use llm_canary::timestamp::UnixMs;
 
 use crate::best_of;
 
@@ -124,7 +124,7 @@ impl route::Request for Request {
         Fact::Absent
     }
 
-    fn opening(&self) -> Fact<'_> {
+    fn fingerprint(&self) -> Fact<'_> {
         Fact::Absent
     }
 }

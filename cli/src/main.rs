@@ -20,7 +20,7 @@ mod stop;
 mod warnings;
 
 use clap::{Parser, Subcommand};
-use llm_canary::moment::UnixMs;
+use llm_canary::timestamp::UnixMs;
 use std::io;
 use std::process::ExitCode;
 use std::time::SystemTime;

@@ -2,7 +2,7 @@
 //!
 //! In: RFC 3339, `now`, `+10m`; `30s`, `1h30m`. Out: milliseconds since 1970. The present is an argument.
 
-use llm_canary::moment::{UnixMs, parse_rfc3339};
+use llm_canary::timestamp::{UnixMs, parse_rfc3339};
 use std::time::Duration;
 
 /// Units of a length of time, in milliseconds; the longer names first, because `m` begins `ms`.

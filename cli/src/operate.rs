@@ -14,7 +14,7 @@ use crate::{FINE, Failure, INPUT_ERROR, edit, now, source, warnings};
 use admin::{Envoy, State};
 use llm_canary::config::json::Node;
 use llm_canary::config::{Config, Error, Errors};
-use llm_canary::moment::{UnixMs, rfc3339};
+use llm_canary::timestamp::{UnixMs, rfc3339};
 use serde::Serialize;
 use std::io::Write;
 use std::time::{Duration, Instant};

@@ -3,8 +3,8 @@
 use crate::operate::{self, Change, Found, Options};
 use crate::{Failure, moment};
 use llm_canary::bucket::PARTS;
-use llm_canary::moment::rfc3339;
 use llm_canary::split::percent;
+use llm_canary::timestamp::rfc3339;
 use std::time::Duration;
 
 /// Give a version all new conversations; later, with --finish, make it the baseline.

@@ -3,8 +3,8 @@
 use crate::Failure;
 use crate::edit::plan::parse_percent;
 use crate::operate::{self, Change, Found, Options};
-use llm_canary::moment::UnixMs;
 use llm_canary::split::percent;
+use llm_canary::timestamp::UnixMs;
 
 /// Give a version a share of the conversations that begin from now on, or by a plan.
 ///

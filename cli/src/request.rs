@@ -1,7 +1,7 @@
 //! A request put together from options, to be routed as the filter would.
 
 use llm_canary::config::{Config, HostPattern, MODEL_POINTER, Match, Source};
-use llm_canary::opening::Opening;
+use llm_canary::fingerprint::Fingerprint;
 use llm_canary::pointer::{Fact, Pointers, Values};
 use llm_canary::route::Request;
 
@@ -43,7 +43,7 @@ impl Given {
         let mut values = Values::new(&pointers);
         values.push(&pointers, bytes);
         values.finish(&pointers);
-        let mut opening = Opening::default();
+        let mut opening = Fingerprint::default();
         opening.push(bytes);
         opening.finish();
         let found = |fact: Fact<'_>| if let Fact::Found(value) = fact { Some(value.to_vec()) } else { None };
@@ -132,7 +132,7 @@ impl Request for Given {
         value.map_or(Fact::Absent, |(_, value)| Fact::Found(value))
     }
 
-    fn opening(&self) -> Fact<'_> {
+    fn fingerprint(&self) -> Fact<'_> {
         self.opening.as_deref().map_or(Fact::Absent, Fact::Found)
     }
 }

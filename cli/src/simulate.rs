@@ -4,8 +4,8 @@ mod table;
 
 use crate::{FINE, Failure, INPUT_ERROR, moment, now, source};
 use llm_canary::bucket;
-use llm_canary::config::{Kind, Rollout};
-use llm_canary::moment::{UnixMs, of_id, rfc3339};
+use llm_canary::config::{KeyKind, Rollout};
+use llm_canary::timestamp::{UnixMs, of_id, rfc3339};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -167,7 +167,7 @@ impl<'a> Counts<'a> {
         let stretch = (vec![0; rollout.versions.len()], 0, 0);
         Self {
             rollout,
-            reads_time: rollout.keys.iter().any(|key| key.kind == Kind::Conversation),
+            reads_time: rollout.keys.iter().any(|key| key.kind == KeyKind::Conversation),
             keys: 0,
             timed: 0,
             stretches: vec![stretch; rollout.steps.count() + 1],

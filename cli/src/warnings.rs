@@ -1,9 +1,9 @@
 //! What a configuration may say but probably does not mean.
 
 use llm_canary::config::json::Node;
-use llm_canary::config::{Config, Error, HostPattern, KeySource, Kind, Match, Rollout, Source};
-use llm_canary::moment::UnixMs;
+use llm_canary::config::{Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout, Source};
 use llm_canary::split::percent;
+use llm_canary::timestamp::UnixMs;
 
 /// Parts of a name that make a key a user's wherever they are in it.
 const USER_WORDS: [&str; 3] = ["user", "account", "email"];
@@ -99,7 +99,7 @@ fn looks_like_a_user(config: &Config, key: &KeySource) -> bool {
     };
     let name = name.to_ascii_lowercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
-    key.kind == Kind::Conversation
+    key.kind == KeyKind::Conversation
         && (USER_WORDS.iter().any(|word| name.contains(word))
             || words.any(|word| USER_WHOLE_WORDS.contains(&word)))
 }

@@ -1,8 +1,8 @@
 //! What a configuration may say of feedback.
 
 use super::json::Node;
-use super::reader::{Empty, Reader};
 use super::requests::path;
+use super::validator::{Empty, Validator};
 use super::words::quoted;
 use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
 use alloc::borrow::ToOwned;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 const RATING: &str = "rating";
 const RATINGS: [&str; 3] = ["up", "down", "escalation"];
 
-pub(super) fn feedback(r: &mut Reader<'_>, node: &Node) -> Option<Feedback> {
+pub(super) fn feedback(r: &mut Validator<'_>, node: &Node) -> Option<Feedback> {
     let object = r.object(node, &["path", "rating", "up", "down", "escalation", "respond"])?;
     let path = r
         .required(object, "path", "write the path that feedback is sent to, such as \"/v1/feedback\"")
@@ -36,7 +36,7 @@ pub(super) fn feedback(r: &mut Reader<'_>, node: &Node) -> Option<Feedback> {
 
 /// The values of one rating. `known` are those of the ratings before.
 fn values<'n>(
-    r: &mut Reader<'_>,
+    r: &mut Validator<'_>,
     node: &'n Node,
     name: &'n str,
     known: &mut Vec<(&'n str, &'n str)>,

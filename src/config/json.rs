@@ -4,7 +4,7 @@
 //! them. Written here, because a parser for every type would be a tenth of the module, and the module is
 //! compiled by each Envoy that loads it.
 
-mod reader;
+mod parser;
 #[cfg(not(target_family = "wasm"))]
 mod serde;
 #[cfg(test)]
@@ -122,7 +122,7 @@ pub fn parse(text: &[u8]) -> Result<Node, Errors> {
     if text.trim_ascii().is_empty() {
         return Err(Errors::one("", "is empty; write at least {\"rollouts\": []}"));
     }
-    reader::read(text).map_err(|(problem, at)| {
+    parser::read(text).map_err(|(problem, at)| {
         let before = text.get(..at).unwrap_or(text);
         let line = before.split(|&b| b == b'\n');
         let (lines, column) =

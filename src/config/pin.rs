@@ -1,12 +1,12 @@
 //! What a configuration may say of pins.
 
 use super::json::Node;
-use super::reader::Reader;
 use super::sources::{cookie_name, free_header};
+use super::validator::Validator;
 use super::{PIN_AGE_S, PIN_AGE_S_MAX, Pin, PinCookie};
 use crate::headers::HeaderName;
 
-pub(super) fn pin(r: &mut Reader<'_>, node: &Node) -> Option<Pin> {
+pub(super) fn pin(r: &mut Validator<'_>, node: &Node) -> Option<Pin> {
     let object = r.object(node, &["cookie", "header", "response_id", "max_age_s"])?;
     let cookie = object.get("cookie").map(|node| cookie_name(r, node));
     let header = object.get("header").map(|node| {
@@ -29,12 +29,12 @@ pub(super) fn pin(r: &mut Reader<'_>, node: &Node) -> Option<Pin> {
 }
 
 /// A header the filter sets beside its own.
-pub(super) fn output_header(r: &mut Reader<'_>, node: &Node, text: &str) -> Option<HeaderName> {
+pub(super) fn output_header(r: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
     let remedy = "is set by the filter already; use another header";
     free_header(r, node, text, HeaderName::for_output(text), remedy)
 }
 
-fn age_s(r: &mut Reader<'_>, node: &Node) -> Option<u32> {
+fn age_s(r: &mut Validator<'_>, node: &Node) -> Option<u32> {
     let age = r.number(node)?;
     let (age_s, is_whole) = age.in_units(0);
     let age_s = u32::try_from(age_s).ok().filter(|age_s| (1..=PIN_AGE_S_MAX).contains(age_s));

@@ -1,8 +1,8 @@
 //! What a configuration may say of a request: what it matches, and what it may ask for.
 
 use super::json::Node;
-use super::reader::{Empty, Reader};
 use super::sources::{checked_input_header, input_header};
+use super::validator::{Empty, Validator};
 use super::versions::version_index;
 use super::words::quoted;
 use super::{
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 /// Groups of digits of an IPv6 address.
 const IPV6_GROUPS: usize = 8;
 
-pub(super) fn matcher(r: &mut Reader<'_>, node: &Node) -> Option<Match> {
+pub(super) fn matcher(r: &mut Validator<'_>, node: &Node) -> Option<Match> {
     let object = r.object(node, &["hosts", "path_prefix", "headers", "models"])?;
     let hosts = object
         .get("hosts")
@@ -31,7 +31,7 @@ pub(super) fn matcher(r: &mut Reader<'_>, node: &Node) -> Option<Match> {
         .and_then(|node| {
             r.filled_list(node, MODELS_MAX, "name a model, or leave the field out to match every body")
         })
-        .and_then(|items| r.each(items, Reader::filled_text));
+        .and_then(|items| r.each(items, Validator::filled_text));
     Some(Match {
         hosts: hosts.unwrap_or_default(),
         path_prefix,
@@ -40,7 +40,7 @@ pub(super) fn matcher(r: &mut Reader<'_>, node: &Node) -> Option<Match> {
     })
 }
 
-fn host(r: &mut Reader<'_>, node: &Node) -> Option<HostPattern> {
+fn host(r: &mut Validator<'_>, node: &Node) -> Option<HostPattern> {
     let written = r.text(node, Empty::Refused)?;
     let host = written.to_ascii_lowercase();
     let is_name = |name: &str| {
@@ -84,7 +84,7 @@ fn is_ipv6(host: &str) -> bool {
 }
 
 /// A path or the beginning of one.
-pub(super) fn path(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+pub(super) fn path(r: &mut Validator<'_>, node: &Node) -> Option<String> {
     let prefix = r.text(node, Empty::Refused)?;
     let remedy = if !prefix.starts_with('/') {
         "start it with '/'"
@@ -101,9 +101,9 @@ pub(super) fn path(r: &mut Reader<'_>, node: &Node) -> Option<String> {
 
 /// Headers, each once, with their values. `check` says what their names may be.
 pub(super) fn headers(
-    r: &mut Reader<'_>,
+    r: &mut Validator<'_>,
     node: &Node,
-    check: fn(&mut Reader<'_>, &Node, &str) -> Option<HeaderName>,
+    check: fn(&mut Validator<'_>, &Node, &str) -> Option<HeaderName>,
 ) -> Option<Vec<(HeaderName, String)>> {
     let members = r.members(node)?;
     r.is_within(node, members.len(), HEADERS_MAX, "headers")?;
@@ -125,7 +125,7 @@ fn is_control(c: char) -> bool {
 }
 
 /// A value that a header can have.
-fn header_value(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+fn header_value(r: &mut Validator<'_>, node: &Node) -> Option<String> {
     let value = r.text(node, Empty::Refused)?;
     if value.trim_ascii() != value || value.contains(is_control) {
         let value = quoted(value);
@@ -136,12 +136,12 @@ fn header_value(r: &mut Reader<'_>, node: &Node) -> Option<String> {
     Some(value.to_owned())
 }
 
-pub(super) fn overrides(r: &mut Reader<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {
+pub(super) fn overrides(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {
     let items = r.list(node, OVERRIDES_MAX)?;
     r.each(items, |r, node| override_(r, node, names))
 }
 
-fn override_(r: &mut Reader<'_>, node: &Node, names: &[&str]) -> Option<Override> {
+fn override_(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Override> {
     let object = r.object(node, &["header", "values", "version"])?;
     let header = r
         .required(object, "header", "write the header that asks for a version, such as \"x-llm-cohort\"")

@@ -3,13 +3,13 @@
 use super::Rewrite;
 use super::json::Node;
 use super::pin::output_header;
-use super::reader::{Empty, Reader};
 use super::requests::{headers, path};
+use super::validator::{Empty, Validator};
 use super::words::quoted;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-pub(super) fn rewrite(r: &mut Reader<'_>, node: &Node) -> Option<Rewrite> {
+pub(super) fn rewrite(r: &mut Validator<'_>, node: &Node) -> Option<Rewrite> {
     let object = r.object(node, &["host", "path_prefix", "model", "headers"])?;
     Some(Rewrite {
         host: object.get("host").and_then(|node| host(r, node)),
@@ -20,7 +20,7 @@ pub(super) fn rewrite(r: &mut Reader<'_>, node: &Node) -> Option<Rewrite> {
 }
 
 /// A host, perhaps with a port, as it is sent.
-fn host(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+fn host(r: &mut Validator<'_>, node: &Node) -> Option<String> {
     let host = r.text(node, Empty::Refused)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
     if !host.bytes().all(allowed) {
@@ -32,7 +32,7 @@ fn host(r: &mut Reader<'_>, node: &Node) -> Option<String> {
     Some(host.to_owned())
 }
 
-fn path_prefix(r: &mut Reader<'_>, node: &Node) -> Option<(String, String)> {
+fn path_prefix(r: &mut Validator<'_>, node: &Node) -> Option<(String, String)> {
     let object = r.object(node, &["from", "to"])?;
     let mut part = |name, what| r.required(object, name, what).and_then(|node| path(r, node));
     let from = part("from", "write what the path starts with, such as \"/v2/models/chat/\"");

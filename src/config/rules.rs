@@ -2,7 +2,7 @@
 
 use super::errors::Errors;
 use super::json::Node;
-use super::reader::{Empty, Reader};
+use super::validator::{Empty, Validator};
 use super::words::quoted;
 use super::{
     Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, pin, requests,
@@ -16,15 +16,15 @@ const CLUSTER_HEADER: &str = "x-llm-cluster";
 const VERSION_HEADER: &str = "x-llm-version";
 
 pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
-    let mut reader = Reader::new(tree);
-    let config = read_config(&mut reader, tree);
+    let mut validator = Validator::new(tree);
+    let config = read_config(&mut validator, tree);
     match config {
-        Some(config) if reader.is_right_since(0) => Ok(config),
-        _ => Err(reader.errors),
+        Some(config) if validator.is_right_since(0) => Ok(config),
+        _ => Err(validator.errors),
     }
 }
 
-fn read_config(r: &mut Reader<'_>, root: &Node) -> Option<Config> {
+fn read_config(r: &mut Validator<'_>, root: &Node) -> Option<Config> {
     let known = ["cluster_header", "version_header", "version_on_response", "rollouts"];
     let object = r.object(root, &known)?;
     let cluster_header = output_header(r, object, "cluster_header", CLUSTER_HEADER);
@@ -48,13 +48,13 @@ fn read_config(r: &mut Reader<'_>, root: &Node) -> Option<Config> {
     })
 }
 
-fn output_header(r: &mut Reader<'_>, object: &Node, name: &str, default: &str) -> Option<HeaderName> {
+fn output_header(r: &mut Validator<'_>, object: &Node, name: &str, default: &str) -> Option<HeaderName> {
     let Some(node) = object.get(name) else { return HeaderName::for_output(default).ok() };
     let text = r.string(node)?;
     pin::output_header(r, node, text)
 }
 
-fn rollouts(r: &mut Reader<'_>, items: &[Node]) -> Vec<Rollout> {
+fn rollouts(r: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
     let mut names: Vec<&str> = Vec::new();
     let mut rollouts: Vec<Rollout> = Vec::new();
     for node in items {
@@ -76,7 +76,7 @@ fn rollouts(r: &mut Reader<'_>, items: &[Node]) -> Vec<Rollout> {
 }
 
 /// Tokens are hashes, so two versions may have the same; then a pin would name both.
-fn same_tokens(r: &mut Reader<'_>, items: &[Node], rollouts: &[Rollout]) {
+fn same_tokens(r: &mut Validator<'_>, items: &[Node], rollouts: &[Rollout]) {
     // Their places are known only where all have been read.
     if items.len() != rollouts.len() {
         return;
@@ -99,7 +99,7 @@ fn same_tokens(r: &mut Reader<'_>, items: &[Node], rollouts: &[Rollout]) {
     }
 }
 
-fn rollout(r: &mut Reader<'_>, node: &Node) -> Option<Rollout> {
+fn rollout(r: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
     let known = [
         "name",
         "match",
@@ -178,7 +178,7 @@ fn rollout(r: &mut Reader<'_>, node: &Node) -> Option<Rollout> {
     })
 }
 
-fn rollout_name<'a>(r: &mut Reader<'_>, node: &'a Node) -> Option<&'a str> {
+fn rollout_name<'a>(r: &mut Validator<'_>, node: &'a Node) -> Option<&'a str> {
     let name = r.string(node)?;
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(allowed) {

@@ -1,10 +1,10 @@
 //! Where a configuration may look for something in a request: a key, or when a conversation began.
 
 use super::json::Node;
-use super::reader::{Empty, Reader, pointer_keys};
+use super::validator::{Empty, Validator, pointer_keys};
 use super::words::{listed, quoted};
 use super::{
-    DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, KEYS_MAX, KeySource, Kind,
+    DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, KEYS_MAX, KeyKind, KeySource,
     METADATA_DEPTH_MAX, Source,
 };
 use crate::headers::{HeaderName, HeaderNameError};
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 const PLACES: [&str; 5] = ["header", "cookie", "query", "body", "metadata"];
 const FIRST_MESSAGE: &str = "first_message";
 
-pub(super) fn default_keys(r: &mut Reader<'_>) -> Vec<KeySource> {
+pub(super) fn default_keys(r: &mut Validator<'_>) -> Vec<KeySource> {
     let header = |name: &str| HeaderName::new(name).ok().map(Source::Header);
     let mut body = |pointer: &str| pointer_keys(pointer).map(|keys| Source::Body(r.pointer_index(keys)));
     let mut conversations: Vec<Option<Source>> = DEFAULT_KEYS.into_iter().map(header).collect();
@@ -24,34 +24,34 @@ pub(super) fn default_keys(r: &mut Reader<'_>) -> Vec<KeySource> {
     let mut users: Vec<Option<Source>> = DEFAULT_USER_BODY_KEYS.into_iter().map(&mut body).collect();
     users.push(header(DEFAULT_USER_KEY));
     let of_kind = |kind| move |source| KeySource { source, kind };
-    let conversations = conversations.into_iter().flatten().map(of_kind(Kind::Conversation));
-    conversations.chain(users.into_iter().flatten().map(of_kind(Kind::User))).collect()
+    let conversations = conversations.into_iter().flatten().map(of_kind(KeyKind::Conversation));
+    conversations.chain(users.into_iter().flatten().map(of_kind(KeyKind::User))).collect()
 }
 
-pub(super) fn keys(r: &mut Reader<'_>, node: &Node) -> Option<Vec<KeySource>> {
+pub(super) fn keys(r: &mut Validator<'_>, node: &Node) -> Option<Vec<KeySource>> {
     let remedy = "name at least one place, or leave the field out for the usual headers";
     let items = r.filled_list(node, KEYS_MAX, remedy)?;
     r.each(items, key)
 }
 
-fn key(r: &mut Reader<'_>, node: &Node) -> Option<KeySource> {
+fn key(r: &mut Validator<'_>, node: &Node) -> Option<KeySource> {
     let [header, cookie, query, body, metadata] = PLACES;
     let object = r.object(node, &[header, cookie, query, body, metadata, FIRST_MESSAGE, "kind"])?;
     let is_user = object.get("kind").map_or(Some(false), |node| r.is_second(node, "conversation", "user"));
     let places = [header, cookie, query, body, metadata, FIRST_MESSAGE];
     let source = source(r, object, &places, "x-conversation-id");
-    let kind = if is_user? { Kind::User } else { Kind::Conversation };
+    let kind = if is_user? { KeyKind::User } else { KeyKind::Conversation };
     Some(KeySource { source: source?, kind })
 }
 
 /// Where a request says when its conversation began.
-pub(super) fn started_at(r: &mut Reader<'_>, node: &Node) -> Option<Source> {
+pub(super) fn started_at(r: &mut Validator<'_>, node: &Node) -> Option<Source> {
     let object = r.object(node, &PLACES)?;
     source(r, object, &PLACES, "x-conversation-started-at")
 }
 
 /// The one place that an object names.
-fn source(r: &mut Reader<'_>, object: &Node, places: &[&str], example: &str) -> Option<Source> {
+fn source(r: &mut Validator<'_>, object: &Node, places: &[&str], example: &str) -> Option<Source> {
     let given: Vec<&str> = places.iter().copied().filter(|name| object.get(name).is_some()).collect();
     let [name] = given.as_slice() else {
         if given.is_empty() {
@@ -73,7 +73,7 @@ fn source(r: &mut Reader<'_>, object: &Node, places: &[&str], example: &str) -> 
     }
 }
 
-fn first_message(r: &mut Reader<'_>, node: &Node) -> Option<Source> {
+fn first_message(r: &mut Validator<'_>, node: &Node) -> Option<Source> {
     let is_wanted = r.bool(node)?;
     if !is_wanted {
         let remedy = "write true, or remove the item";
@@ -83,19 +83,19 @@ fn first_message(r: &mut Reader<'_>, node: &Node) -> Option<Source> {
 }
 
 /// A header the filter reads from the request.
-pub(super) fn input_header(r: &mut Reader<'_>, node: &Node) -> Option<HeaderName> {
+pub(super) fn input_header(r: &mut Validator<'_>, node: &Node) -> Option<HeaderName> {
     let text = r.string(node)?;
     checked_input_header(r, node, text)
 }
 
-pub(super) fn checked_input_header(r: &mut Reader<'_>, node: &Node, text: &str) -> Option<HeaderName> {
+pub(super) fn checked_input_header(r: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
     let remedy = "is set by the filter, which removes a client's own value first; use another header";
     free_header(r, node, text, HeaderName::new(text), remedy)
 }
 
 /// A header's name, unless it is none, or one of the filter's own.
 pub(super) fn free_header(
-    r: &mut Reader<'_>,
+    r: &mut Validator<'_>,
     node: &Node,
     text: &str,
     name: Result<HeaderName, HeaderNameError>,
@@ -109,7 +109,7 @@ pub(super) fn free_header(
     None
 }
 
-pub(super) fn cookie_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+pub(super) fn cookie_name(r: &mut Validator<'_>, node: &Node) -> Option<String> {
     let name = r.text(node, Empty::Refused)?;
     // Character by character here too: searching a text for any character is two kilobytes of code.
     let is_separator = |c: char| "()<>@,;:\\\"/[]?={}".chars().any(|separator| separator == c);
@@ -121,7 +121,7 @@ pub(super) fn cookie_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn metadata_path(r: &mut Reader<'_>, node: &Node) -> Option<Vec<String>> {
+fn metadata_path(r: &mut Validator<'_>, node: &Node) -> Option<Vec<String>> {
     let path = r.text(node, Empty::Refused)?;
     let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
     if parts.len() < 2 || parts.len() > METADATA_DEPTH_MAX || parts.iter().any(String::is_empty) {

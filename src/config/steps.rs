@@ -2,13 +2,13 @@
 
 use super::STEPS_MAX;
 use super::json::Node;
-use super::reader::Reader;
+use super::validator::Validator;
 use super::versions::find_version;
 use super::words::{plain, quoted};
 use crate::bucket::PARTS;
-use crate::moment::{UnixMs, parse_rfc3339};
 use crate::split::{Share, Split, percent};
 use crate::steps::Steps;
+use crate::timestamp::{UnixMs, parse_rfc3339};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -18,7 +18,7 @@ const PERCENT_PLACES: u32 = 4;
 
 /// A rollout's `steps`, or its `split`, or neither.
 pub(super) fn steps(
-    r: &mut Reader<'_>,
+    r: &mut Validator<'_>,
     rollout: &Node,
     names: &[&str],
     baseline: Option<usize>,
@@ -41,7 +41,7 @@ pub(super) fn steps(
 }
 
 fn step(
-    r: &mut Reader<'_>,
+    r: &mut Validator<'_>,
     node: &Node,
     names: &[&str],
     baseline: Option<usize>,
@@ -58,7 +58,7 @@ fn step(
 }
 
 /// The moment of a step, which comes after that of the one before.
-fn moment(r: &mut Reader<'_>, node: &Node, last: &mut Option<UnixMs>) -> Option<UnixMs> {
+fn moment(r: &mut Validator<'_>, node: &Node, last: &mut Option<UnixMs>) -> Option<UnixMs> {
     let text = r.string(node)?;
     let Some(at) = parse_rfc3339(text) else {
         let remedy = "write one such as \"2026-11-23T09:00:00Z\" (RFC 3339)";
@@ -74,7 +74,7 @@ fn moment(r: &mut Reader<'_>, node: &Node, last: &mut Option<UnixMs>) -> Option<
 }
 
 /// What each version is given; the baseline gets the rest.
-fn shares(r: &mut Reader<'_>, node: &Node, names: &[&str], baseline: Option<usize>) -> Option<Vec<Share>> {
+fn shares(r: &mut Validator<'_>, node: &Node, names: &[&str], baseline: Option<usize>) -> Option<Vec<Share>> {
     let members = r.members(node)?;
     let mut shares: Vec<Share> = Vec::new();
     let mut sum: u32 = 0;
@@ -109,7 +109,7 @@ fn shares(r: &mut Reader<'_>, node: &Node, names: &[&str], baseline: Option<usiz
 }
 
 /// A percentage as parts per million, exactly.
-fn parts(r: &mut Reader<'_>, node: &Node) -> Option<u32> {
+fn parts(r: &mut Validator<'_>, node: &Node) -> Option<u32> {
     let percent = r.number(node)?;
     let (parts, is_exact) = percent.in_units(PERCENT_PLACES);
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);

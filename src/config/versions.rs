@@ -1,7 +1,7 @@
 //! What a configuration may say of versions.
 
 use super::json::Node;
-use super::reader::{Empty, Reader};
+use super::validator::{Empty, Validator};
 use super::words::{listed, nearest, quoted};
 use super::{NAME_CHARS_MAX, VERSIONS_MAX, Version, rewrite};
 use crate::pin::Token;
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 /// Words after which a dot makes Envoy's or Istio's own tag rules cut a label's value to pieces.
 const LABEL_WORDS: [&str; 4] = ["cache", "component", "tag", "wasm_filter"];
 
-pub(super) fn versions(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -> Option<Vec<Version>> {
+pub(super) fn versions(r: &mut Validator<'_>, node: &Node, rollout: Option<&str>) -> Option<Vec<Version>> {
     let items = r.filled_list(node, VERSIONS_MAX, "a rollout needs at least its baseline")?;
     let mut names: Vec<&str> = Vec::new();
     r.each(items, |r, node| {
@@ -23,7 +23,7 @@ pub(super) fn versions(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -
 
 /// Notes a name that another has already.
 pub(super) fn first_of_its_name<'n>(
-    r: &mut Reader<'_>,
+    r: &mut Validator<'_>,
     node: &'n Node,
     names: &mut Vec<&'n str>,
     what: &str,
@@ -37,7 +37,7 @@ pub(super) fn first_of_its_name<'n>(
     names.push(name);
 }
 
-fn version(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -> Option<Version> {
+fn version(r: &mut Validator<'_>, node: &Node, rollout: Option<&str>) -> Option<Version> {
     let object = r.object(node, &["name", "cluster", "stopped", "rewrite"])?;
     let name = r
         .required(object, "name", "write a short name such as \"v1\"; it is a label of every metric")
@@ -55,7 +55,7 @@ fn version(r: &mut Reader<'_>, node: &Node, rollout: Option<&str>) -> Option<Ver
     Some(Version { cluster: cluster?, stopped, token: Token::of(rollout?, &name), name, rewrite })
 }
 
-fn version_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+fn version_name(r: &mut Validator<'_>, node: &Node) -> Option<String> {
     let name = r.string(node)?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(allowed) {
@@ -83,7 +83,7 @@ fn version_name(r: &mut Reader<'_>, node: &Node) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn cluster(r: &mut Reader<'_>, node: &Node) -> Option<String> {
+fn cluster(r: &mut Validator<'_>, node: &Node) -> Option<String> {
     let cluster = r.text(node, Empty::Refused)?;
     if !cluster.bytes().all(|b| b.is_ascii_graphic()) {
         let cluster = quoted(cluster);
@@ -101,12 +101,12 @@ pub(super) fn version_names(rollout: &Node) -> Vec<&str> {
 }
 
 /// The version a field names.
-pub(super) fn version_index(r: &mut Reader<'_>, node: &Node, names: &[&str]) -> Option<usize> {
+pub(super) fn version_index(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<usize> {
     let name = r.string(node)?;
     find_version(r, node, name, names)
 }
 
-pub(super) fn find_version(r: &mut Reader<'_>, node: &Node, name: &str, names: &[&str]) -> Option<usize> {
+pub(super) fn find_version(r: &mut Validator<'_>, node: &Node, name: &str, names: &[&str]) -> Option<usize> {
     let found = names.iter().position(|known| *known == name && !known.is_empty());
     // Where no version has a name, that is the error; what names one need not say so again.
     let named: Vec<&str> = names.iter().copied().filter(|known| !known.is_empty()).collect();

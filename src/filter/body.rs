@@ -10,10 +10,10 @@ use super::intake;
 use crate::config::{Rollout, Usage, Version};
 use crate::edit::{Chain, Editor};
 use crate::observe::Micros;
-use crate::pin::{Endpoint, Unmark};
+use crate::pin::{Endpoint, UntagIds};
 use crate::rewrite::{Model, ModelName};
 use crate::turn::Turn;
-use crate::usage::Ask;
+use crate::usage::InjectUsage;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -22,7 +22,7 @@ const EDIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 const CONTENT_LENGTH: &str = "content-length";
 
 /// What may be done to a request's body, in this order.
-type Edits = Chain<Option<Unmark>, Chain<Option<Model>, Option<Ask>>>;
+type Edits = Chain<Option<UntagIds>, Chain<Option<Model>, Option<InjectUsage>>>;
 
 pub(super) struct RequestBody {
     turn: Turn,
@@ -151,8 +151,8 @@ impl RequestBody {
     }
 
     /// Whether usage was asked for in the client's place.
-    pub(super) fn has_asked(&self) -> bool {
-        self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(Ask::has_asked)
+    pub(super) fn is_injected(&self) -> bool {
+        self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(InjectUsage::is_injected)
     }
 
     pub(super) fn is_first_turn(&self) -> bool {
@@ -168,11 +168,11 @@ fn edits(rollout: &Rollout, version: &Version, headers: &Headers) -> Edits {
     if (model.is_some() || unmarks || asks) && intake::is_readable(headers) {
         let path = headers.get(":path").unwrap_or_default();
         if unmarks && Endpoint::of(path).is_some() {
-            edits.0 = Some(Unmark::new(rollout.versions.iter().map(|version| version.token).collect()));
+            edits.0 = Some(UntagIds::new(rollout.versions.iter().map(|version| version.token).collect()));
         }
         edits.1.0 = model.map(|model| Model::new(ModelName::new(model)));
         if asks && is_completion(headers, path) {
-            edits.1.1 = Some(Ask::default());
+            edits.1.1 = Some(InjectUsage::default());
         }
     }
     edits

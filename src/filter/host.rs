@@ -8,8 +8,8 @@ use super::abi::{self, Map};
 use super::headers::Headers;
 use super::ids::{self, Ids};
 use super::platform::{self, vm_local};
-use crate::moment::UnixMs;
 use crate::observe::Micros;
+use crate::timestamp::UnixMs;
 
 pub(super) use super::platform::random;
 

@@ -15,13 +15,13 @@ use super::root::Root;
 use crate::config::{Pin, Rollout, Version};
 use crate::edit::Editor;
 use crate::key;
-use crate::moment::UnixMs;
 use crate::observe::{End, Head, Micros, Observer};
-use crate::pin::{self, Endpoint, Mark, Token};
+use crate::pin::{self, Endpoint, TagIds, Token};
 use crate::retry;
 use crate::rewrite;
 use crate::route::{self, BodyNeeded, Decision};
-use crate::usage::Hide;
+use crate::timestamp::UnixMs;
+use crate::usage::StripUsage;
 
 const CONTENT_LENGTH: &str = "content-length";
 
@@ -302,16 +302,16 @@ impl Stream {
             let (_, version) = self.routed_to(&routed.decision)?;
             let body = if is_event_stream(head) { pin::Body::Stream } else { pin::Body::Whole };
             host::remove_header(Map::Response, CONTENT_LENGTH);
-            return Some(Box::new(Mark::new(body, version.token)));
+            return Some(Box::new(TagIds::new(body, version.token)));
         }
         let has_length = headers.get(CONTENT_LENGTH).is_some();
-        if !has_length && self.hides_usage(head) { Some(Box::new(Hide::default())) } else { None }
+        if !has_length && self.hides_usage(head) { Some(Box::new(StripUsage::default())) } else { None }
     }
 
     /// Whether usage has to be taken out of the response that begins: it was asked for in the client's place,
     /// and is in a stream that may get shorter.
     fn hides_usage(&self, head: Head<'_>) -> bool {
-        self.body.as_ref().is_some_and(|body| body.has_asked()) && is_event_stream(head)
+        self.body.as_ref().is_some_and(|body| body.is_injected()) && is_event_stream(head)
     }
 
     /// Tells the client which version answered.
@@ -382,7 +382,7 @@ fn rewrite_head(rollout: &Rollout, version: &Version, headers: &Headers) {
     if rollout.pin.response_id || rewrite.path_prefix.is_some() {
         let path = headers.get(":path").unwrap_or_default();
         let is_known = |token| rollout.version_of(token).is_some();
-        let unmarked = if rollout.pin.response_id { pin::unmark_path(path, is_known) } else { None };
+        let unmarked = if rollout.pin.response_id { pin::untag_path(path, is_known) } else { None };
         let unmarked = unmarked.map(|(path, _)| path);
         let prefix = rewrite.path_prefix.as_ref();
         let rewritten = prefix.and_then(|(from, to)| {

@@ -12,11 +12,11 @@ use core::cell::Cell;
 use super::headers::Headers;
 use super::host::{self, Action, Buffer, Level};
 use super::root::Root;
-use crate::moment::UnixMs;
+use crate::fingerprint::Fingerprint;
 use crate::observe::Micros;
-use crate::opening::Opening;
 use crate::pointer::{Fact, Values};
 use crate::route;
+use crate::timestamp::UnixMs;
 use crate::turn::Turn;
 
 /// Read of a body that waits, which is below Envoy's own limit: 1 MiB if not told otherwise. Past that it answers 413
@@ -77,7 +77,7 @@ pub(super) struct Intake {
     pub(super) requested: Micros,
     pub(super) now: UnixMs,
     values: Values,
-    opening: Option<Opening>,
+    opening: Option<Fingerprint>,
     reach: Reach,
     /// What it shows of its turn, where it cannot be read once more.
     turn: Turn,
@@ -99,7 +99,7 @@ enum Reach {
 
 impl Intake {
     pub(super) fn new(root: &Root, headers: &Headers, requested: Micros, now: UnixMs) -> Intake {
-        let opening = root.reads_openings.then(Opening::default);
+        let opening = root.reads_fingerprints.then(Fingerprint::default);
         let reach = match root.may_edit(headers.get(":path")) {
             false => Reach::Piece,
             true if is_too_long(headers) => Reach::AllTooLong,
@@ -227,11 +227,11 @@ impl route::Request for Request<'_> {
         }
     }
 
-    fn opening(&self) -> Fact<'_> {
+    fn fingerprint(&self) -> Fact<'_> {
         match self.body {
             Body::Unread => Fact::Unknown,
             Body::Absent => Fact::Absent,
-            Body::Read(intake) => intake.opening.as_ref().map_or(Fact::Absent, Opening::get),
+            Body::Read(intake) => intake.opening.as_ref().map_or(Fact::Absent, Fingerprint::get),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::intake::{self, Waits};
 use crate::config::json;
 use crate::config::{Config, Rollout, Source, Usage};
 use crate::feedback::Rating;
-use crate::metrics::{self, Blocks, Kind, Update};
+use crate::metrics::{self, Kind, SeriesLayout, Update};
 use crate::observe::Observation;
 use crate::pointer::Pointers;
 use crate::route::Decision;
@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 /// A configuration and the ids of its metrics.
 pub(super) struct Root {
     pub(super) config: Config,
-    blocks: Blocks,
+    blocks: SeriesLayout,
     /// Envoy's ids of [`metrics::names`]; `None` where it refused one.
     ids: Vec<Option<u32>>,
     /// Whether Envoy sends on the bodies of requests that wait.
@@ -23,7 +23,7 @@ pub(super) struct Root {
     /// Where values are looked for in bodies.
     pub(super) pointers: Pointers,
     /// Whether conversations are told by their openings anywhere.
-    pub(super) reads_openings: bool,
+    pub(super) reads_fingerprints: bool,
 }
 
 impl Root {
@@ -71,11 +71,11 @@ impl Root {
         }
         let mut keys = config.rollouts.iter().flat_map(|rollout| &rollout.keys);
         Root {
-            blocks: Blocks::new(&config),
+            blocks: SeriesLayout::new(&config),
             ids,
             waits: Waits::default(),
             pointers: Pointers::compile(&config.pointers),
-            reads_openings: keys.any(|key| key.source == Source::FirstMessage),
+            reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
             config,
         }
     }

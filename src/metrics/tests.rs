@@ -14,7 +14,7 @@ fn config() -> Config {
 
 fn series(decision: &Decision, update: &Update) -> String {
     let names: Vec<_> = names(&config()).collect();
-    names[Blocks::new(&config()).start(decision) + update.series].1.clone()
+    names[SeriesLayout::new(&config()).start(decision) + update.series].1.clone()
 }
 
 fn decision(rollout: usize, version: usize, compare: bool) -> Decision {

@@ -38,7 +38,7 @@ const SEGMENTS_MAX: usize = 3;
 /// The path with the ids of responses and conversations in it unmarked, and the token of the first. The query
 /// stays as it is. `None`: there is none whose token `is_known`.
 #[must_use]
-pub fn unmark_path(path: &[u8], is_known: impl Fn(Token) -> bool) -> Option<(Vec<u8>, Token)> {
+pub fn untag_path(path: &[u8], is_known: impl Fn(Token) -> bool) -> Option<(Vec<u8>, Token)> {
     let whole = without_query(path);
     let mut sent = Vec::with_capacity(path.len());
     let mut first = None;

@@ -44,15 +44,15 @@ fn edit_in_every_cut<E: Editor>(new: impl Fn() -> E, body: &str) -> String {
 }
 
 fn mark_whole(body: &str) -> String {
-    edit_in_every_cut(|| Mark::new(Body::Whole, token()), body)
+    edit_in_every_cut(|| TagIds::new(Body::Whole, token()), body)
 }
 
 fn mark_stream(body: &str) -> String {
-    edit_in_every_cut(|| Mark::new(Body::Stream, token()), body)
+    edit_in_every_cut(|| TagIds::new(Body::Stream, token()), body)
 }
 
-fn unmark() -> Unmark {
-    Unmark::new(Rc::new([token()]))
+fn unmark() -> UntagIds {
+    UntagIds::new(Rc::new([token()]))
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn ids_in_paths_are_unmarked() {
         ("", None),
     ] {
         let expected = expected.map(|path| (path.as_bytes().to_vec(), token()));
-        assert_eq!(unmark_path(path.as_bytes(), is_known), expected, "{path}");
-        assert_eq!(unmark_path(path.as_bytes(), |_| false), None, "{path}");
+        assert_eq!(untag_path(path.as_bytes(), is_known), expected, "{path}");
+        assert_eq!(untag_path(path.as_bytes(), |_| false), None, "{path}");
     }
 }
 
@@ -226,7 +226,7 @@ fn ids_of_a_stream_are_marked_in_every_event_and_nothing_else_changes() {
 #[test]
 fn a_response_is_never_held_back() {
     for (body, text) in [(Body::Whole, WHOLE[0].replace('#', "")), (Body::Stream, STREAM.replace('#', ""))] {
-        let mut mark = Mark::new(body, token());
+        let mut mark = TagIds::new(body, token());
         for byte in text.as_bytes() {
             let sent = mark.push(&[*byte]);
             assert!(sent.is_none_or(|sent| sent.ends_with(&[*byte])));
@@ -262,7 +262,7 @@ fn the_id_a_request_continues_is_unmarked_and_nothing_else_changes() {
         let marked = pattern.replace('#', MARK);
         assert_eq!(edit_in_every_cut(unmark, &marked), pattern.replace('#', ""));
         // Without the token not one byte changes.
-        assert_eq!(edit_in_every_cut(|| Unmark::new(Rc::new([])), &marked), marked);
+        assert_eq!(edit_in_every_cut(|| UntagIds::new(Rc::new([])), &marked), marked);
         let mut editor = unmark();
         editor.push(marked.as_bytes());
         assert_eq!(editor.token(), pattern.contains('#').then_some(token()), "{marked}");
@@ -280,7 +280,7 @@ fn a_request_is_settled_with_its_first_mark_or_its_end() {
         for (index, byte) in body.bytes().enumerate() {
             assert_eq!(editor.is_settled(), index >= at, "{body} at {index}");
             editor.push(&[byte]);
-            assert!(editor.held.len() <= MARK_BYTES);
+            assert!(editor.held.len() <= TAG_BYTES);
         }
         assert!(editor.is_settled());
     }
@@ -294,8 +294,8 @@ fn a_request_is_settled_with_its_first_mark_or_its_end() {
 #[test]
 fn a_piece_that_does_not_change_is_not_copied() {
     assert_eq!(unmark().push(br#"{"previous_response_id":"resp_1"}"#), None);
-    assert_eq!(Mark::new(Body::Whole, token()).push(br#"{"object":"response"}"#), None);
-    assert_eq!(Mark::new(Body::Stream, token()).push(b"data: {\"id\":\"x\"}\n\n"), None);
+    assert_eq!(TagIds::new(Body::Whole, token()).push(br#"{"object":"response"}"#), None);
+    assert_eq!(TagIds::new(Body::Stream, token()).push(b"data: {\"id\":\"x\"}\n\n"), None);
 }
 
 /// Puts the mark on the string there, as serde_json sees the document.
@@ -370,7 +370,7 @@ proptest! {
                 Body::Whole => text.clone(),
                 Body::Stream => text.lines().map(|line| format!("data: {line}\n")).collect::<String>() + "\n",
             };
-            let marked = edit(Mark::new(body, token()), sent.as_bytes().chunks(size));
+            let marked = edit(TagIds::new(body, token()), sent.as_bytes().chunks(size));
             let read: String = match body {
                 Body::Whole => marked.clone(),
                 Body::Stream => marked.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line)).collect(),
@@ -387,7 +387,7 @@ proptest! {
     fn what_was_marked_comes_back_as_it_was(id in "[a-zA-Z0-9_=é\"\\\\-]{1,200}", key in 0..3_usize, size in 1..40_usize) {
         prop_assume!(unmarked(id.as_bytes()).is_none());
         let body = [json!({"previous_response_id": id}), json!({"conversation": id}), json!({"conversation": {"id": id}})][key].to_string();
-        let marked = edit(Mark::new(Body::Whole, token()), body.as_bytes().chunks(size));
+        let marked = edit(TagIds::new(Body::Whole, token()), body.as_bytes().chunks(size));
         prop_assert_ne!(&marked, &body);
         prop_assert_eq!(edit(unmark(), marked.as_bytes().chunks(size)), body);
     }
@@ -422,22 +422,22 @@ proptest! {
         let body = pieces.concat();
         let body = body.as_bytes();
         for kind in [Body::Whole, Body::Stream] {
-            prop_assert_eq!(edit(Mark::new(kind, token()), body.chunks(size)), edit(Mark::new(kind, token()), [body]));
+            prop_assert_eq!(edit(TagIds::new(kind, token()), body.chunks(size)), edit(TagIds::new(kind, token()), [body]));
         }
         prop_assert_eq!(edit(unmark(), body.chunks(size)), edit(unmark(), [body]));
-        prop_assert_eq!(edit(Unmark::new(Rc::new([])), body.chunks(size)).into_bytes(), body);
+        prop_assert_eq!(edit(UntagIds::new(Rc::new([])), body.chunks(size)).into_bytes(), body);
     }
 
     #[test]
     fn any_bytes_are_only_added_to(body in any::<Vec<u8>>(), path in any::<Vec<u8>>()) {
         for kind in [Body::Whole, Body::Stream] {
-            prop_assert_eq!(Mark::new(kind, token()).push(&body), None);
+            prop_assert_eq!(TagIds::new(kind, token()).push(&body), None);
         }
         let mut editor = unmark();
         let mut sent = editor.push(&body).unwrap_or_else(|| body.clone());
         sent.extend(editor.finish());
         prop_assert_eq!(sent, body);
         let _ = Endpoint::of(&path);
-        prop_assert_eq!(unmark_path(&path, is_known), None);
+        prop_assert_eq!(untag_path(&path, is_known), None);
     }
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::edit::Chain;
-use crate::pin::{Body, Mark, Token, Unmark};
-use crate::usage::Ask;
+use crate::pin::{Body, TagIds, Token, UntagIds};
+use crate::usage::InjectUsage;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
@@ -132,7 +132,7 @@ fn paths_begin_otherwise() {
 /// A request that a chain of all edits of requests has something to do with.
 fn chain(name: &str, token: Token) -> impl Editor {
     let model = Some(Model::new(ModelName::new(name)));
-    Chain(Some(Unmark::new([token].into())), Chain(model, Some(Ask::default())))
+    Chain(Some(UntagIds::new([token].into())), Chain(model, Some(InjectUsage::default())))
 }
 
 proptest! {
@@ -157,7 +157,7 @@ proptest! {
         // In either order.
         let (first, last) = if is_first { (head, tail) } else { (tail, head) };
         let body = format!("{},{}", first.strip_suffix('}').unwrap(), last.strip_prefix('{').unwrap());
-        let mark = Mark::new(Body::Whole, token);
+        let mark = TagIds::new(Body::Whole, token);
         let marked = edit(mark, [body.as_bytes()]);
         let edited = edit(chain(&name, token), marked.chunks(size));
         let mut expected: Json = serde_json::from_str(&body).unwrap();

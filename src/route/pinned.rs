@@ -53,7 +53,7 @@ pub(super) fn version(
 /// The token in the path of a request for a stored response or conversation.
 pub(super) fn by_path(rollout: &Rollout, request: &impl Request) -> Option<Token> {
     let is_known = |token| rollout.version_of(token).is_some();
-    pin::unmark_path(request.header(":path")?, is_known).map(|(_, token)| token)
+    pin::untag_path(request.header(":path")?, is_known).map(|(_, token)| token)
 }
 
 /// The token of the stored response or conversation that a body continues.

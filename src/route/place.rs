@@ -23,7 +23,7 @@ pub(super) fn value(request: &impl Request, source: &Source) -> Result<Option<Ve
         Source::Body(pointer) => body(request, *pointer)?,
         Source::FirstMessage => {
             let credential = || CREDENTIAL_HEADERS.into_iter().find_map(|name| request.header(name));
-            return Ok(known(request.opening())?.map(|opening| opening_key(opening, credential())));
+            return Ok(known(request.fingerprint())?.map(|opening| fingerprint_key(opening, credential())));
         }
     };
     Ok(value.filter(|value| !value.is_empty()).map(<[u8]>::to_vec))
@@ -35,7 +35,7 @@ pub(super) fn body(request: &impl Request, pointer: usize) -> Result<Option<&[u8
 }
 
 /// The key of a conversation that has no id: the hashes of its opening and of its caller's credential, in hexadecimal.
-fn opening_key(opening: &[u8], credential: Option<&[u8]>) -> Vec<u8> {
+fn fingerprint_key(opening: &[u8], credential: Option<&[u8]>) -> Vec<u8> {
     let credential = bucket::credential(credential.unwrap_or_default()).to_be_bytes();
     let digit = |nibble: u8| if nibble < 10 { b'0' | nibble } else { nibble.wrapping_add(b'a' - 10) };
     let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 0x0f)];

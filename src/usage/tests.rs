@@ -14,14 +14,14 @@ fn sent<'a>(
 }
 
 fn ask<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, bool) {
-    let mut ask = Ask::default();
+    let mut ask = InjectUsage::default();
     let mut all = sent(pieces, |piece| ask.push(piece));
     all.extend(ask.finish());
-    (String::from_utf8(all).unwrap(), ask.has_asked())
+    (String::from_utf8(all).unwrap(), ask.is_injected())
 }
 
 fn hide<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut hide = Hide::default();
+    let mut hide = StripUsage::default();
     let mut all = sent(pieces, |piece| {
         let sent = hide.push(piece);
         assert!(hide.held.len() <= EVENT_BYTES_HELD_MAX);
@@ -101,12 +101,12 @@ fn usage_is_asked_for_where_it_was_not_and_nothing_else_changes() {
 fn a_piece_that_does_not_change_is_not_copied() {
     for (body, expected) in REQUESTS {
         assert_eq!(
-            Ask::default().push(body.as_bytes()).is_some(),
+            InjectUsage::default().push(body.as_bytes()).is_some(),
             expected.is_some() || body.contains(": nul"),
             "{body}"
         );
     }
-    let mut hide = Hide::default();
+    let mut hide = StripUsage::default();
     for event in
         ["data: {\"id\":\"a\",\"choices\":[{\"index\":0}]}\n\n", ": ping", "\n\n", "data: [DONE]\n\n"]
     {
@@ -117,7 +117,7 @@ fn a_piece_that_does_not_change_is_not_copied() {
 #[test]
 fn a_request_is_settled_when_nothing_can_change_any_more() {
     for (body, _) in REQUESTS.iter().filter(|(body, _)| body.ends_with('}')) {
-        let mut ask = Ask::default();
+        let mut ask = InjectUsage::default();
         let (last, most) = body.as_bytes().split_last().unwrap();
         ask.push(most);
         let is_object = body.starts_with('{');
@@ -129,13 +129,13 @@ fn a_request_is_settled_when_nothing_can_change_any_more() {
 
 #[test]
 fn a_request_past_the_limit_goes_on_as_it_came() {
-    let mut ask = Ask::default();
+    let mut ask = InjectUsage::default();
     let piece = format!("{{\"stream\":true,\"x\":\"{}", "x".repeat(1 << 20));
     for _ in 0..9 {
         assert_eq!(ask.push(piece.as_bytes()), None);
     }
     assert_eq!(ask.push(b"\"}"), None);
-    assert!(!ask.has_asked());
+    assert!(!ask.is_injected());
 }
 
 const TEXT: &str = r#"{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"usage \"choices\":[] é"}}],"usage":null}"#;
@@ -195,7 +195,7 @@ fn the_usage_goes_and_every_other_byte_stays_in_every_cut() {
 
 #[test]
 fn an_event_is_held_only_until_it_is_told() {
-    let mut hide = Hide::default();
+    let mut hide = StripUsage::default();
     assert_eq!(hide.push(b"data: {\"id\":\"a\",\"cho"), Some(Vec::new()));
     assert_eq!(hide.push(b"ices\":[{"), Some(b"data: {\"id\":\"a\",\"choices\":[{".to_vec()));
     assert_eq!(hide.push(b"\"index\":0}"), None);
@@ -224,7 +224,7 @@ fn of_an_event_that_could_not_wait_nothing_is_lost() {
     let begin = format!("data: {TEXT}\r\n\r\n").len();
     let end = begin + format!("data: {USAGE}\r\n\r\n").len();
     for cut in 0..=stream.len() {
-        let (mut editor, mut sent) = (Hide::default(), Vec::new());
+        let (mut editor, mut sent) = (StripUsage::default(), Vec::new());
         for piece in [&stream[..cut], &stream[cut..]] {
             sent.extend(editor.push(piece).unwrap_or_else(|| piece.to_vec()));
             sent.extend(editor.finish());

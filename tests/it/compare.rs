@@ -1,7 +1,7 @@
 //! What `llm_compare` is for, by the filter's own counters: identical versions in the middle of a ramp.
 
 use crate::host::Envoy;
-use llm_canary::moment::{UnixMs, rfc3339};
+use llm_canary::timestamp::{UnixMs, rfc3339};
 
 const HOUR_MS: UnixMs = 3_600_000;
 const CONVERSATIONS: u64 = 12_000;

@@ -10,10 +10,10 @@
     reason = "a failure fails the test"
 )]
 
-use llm_canary::config::{self, Config, HostPattern, Keyless, Kind, Source};
-use llm_canary::moment::rfc3339;
+use llm_canary::config::{self, Config, HostPattern, KeyKind, Keyless, Source};
 use llm_canary::pin::Token;
 use llm_canary::split::Range;
+use llm_canary::timestamp::rfc3339;
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,10 @@ fn everything_is_read() {
     );
     assert_eq!(sources[3], &Source::Metadata(metadata));
     let kinds: Vec<_> = chat.keys.iter().map(|key| key.kind).collect();
-    assert_eq!(kinds[..4], [Kind::Conversation, Kind::Conversation, Kind::Conversation, Kind::User]);
+    assert_eq!(
+        kinds[..4],
+        [KeyKind::Conversation, KeyKind::Conversation, KeyKind::Conversation, KeyKind::User]
+    );
     let Source::Body(pointer) = sources[4] else { panic!("{:?}", sources[4]) };
     assert_eq!(config.pointers[*pointer], ["metadata", "a/b~c", "0"]);
     assert_eq!(config.pointers[config::MODEL_POINTER], ["model"]);
@@ -147,7 +150,7 @@ fn the_defaults() {
     assert_eq!(rollout.salt, b"chat");
     assert_eq!(rollout.matcher, config::Match::default());
     assert_eq!(rollout.keys.len(), 15);
-    let is_user: Vec<usize> = (0..15).filter(|&k| rollout.keys[k].kind == Kind::User).collect();
+    let is_user: Vec<usize> = (0..15).filter(|&k| rollout.keys[k].kind == KeyKind::User).collect();
     assert_eq!(is_user, [12, 13, 14], "who looks for users looks for conversations first");
     let bodies = rollout.keys.iter().filter_map(|key| {
         if let Source::Body(pointer) = key.source { Some(config.pointers[pointer].join("/")) } else { None }

@@ -7,9 +7,9 @@
 
 use llm_canary::bucket::{PARTS, bucket};
 use llm_canary::config::Config;
-use llm_canary::moment::{UnixMs, rfc3339};
 use llm_canary::pointer::Fact;
 use llm_canary::route::{self, Decision, Reason, Request};
+use llm_canary::timestamp::{UnixMs, rfc3339};
 
 const HOUR_MS: UnixMs = 60 * 60 * 1000;
 const DAY_MS: UnixMs = 24 * HOUR_MS;
@@ -106,7 +106,7 @@ impl Request for Conversation {
     fn body(&self, _: usize) -> Fact<'_> {
         Fact::Absent
     }
-    fn opening(&self) -> Fact<'_> {
+    fn fingerprint(&self) -> Fact<'_> {
         Fact::Absent
     }
 }
@@ -299,7 +299,7 @@ fn each_step_moves_its_difference_of_the_line_and_of_the_keys() {
 fn a_users_id_tells_no_time() {
     let mut config = ramp();
     let mut dice = Dice(5);
-    config.rollouts[0].keys[0].kind = llm_canary::config::Kind::User;
+    config.rollouts[0].keys[0].kind = llm_canary::config::KeyKind::User;
     let years = 3 * 365 * DAY_MS;
     for step in 0..RAMP_PERCENT.len() {
         let now = RAMP + HOUR_MS * step as UnixMs + 1;

@@ -2,13 +2,13 @@
 
 use llm_canary::edit::Editor;
 use llm_canary::framing::sse;
-use llm_canary::pin::{Body, Mark, Token};
+use llm_canary::pin::{Body, TagIds, Token};
 use serde_json::Value as Json;
 
 use crate::corpus;
 
 fn marked<'a>(body: Body, token: Token, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut mark = Mark::new(body, token);
+    let mut mark = TagIds::new(body, token);
     let mut all = Vec::new();
     for piece in pieces {
         match mark.push(piece) {

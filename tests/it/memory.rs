@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use llm_canary::edit::Editor;
 use llm_canary::observe::{End, Head, Observer};
-use llm_canary::pin::{Body, Mark, Token, Unmark};
+use llm_canary::pin::{Body, TagIds, Token, UntagIds};
 use llm_canary::rewrite::{Model, ModelName};
 
 use crate::corpus;
@@ -124,9 +124,9 @@ const EDIT_BYTES_MAX: isize = 1024;
 fn an_edit_keeps_little_whatever_is_sent() {
     let token = Token::of("chat", "v1");
     let editors: [fn(Token) -> Box<dyn Editor>; 4] = [
-        |token| Box::new(Mark::new(Body::Whole, token)),
-        |token| Box::new(Mark::new(Body::Stream, token)),
-        |token| Box::new(Unmark::new([token].into())),
+        |token| Box::new(TagIds::new(Body::Whole, token)),
+        |token| Box::new(TagIds::new(Body::Stream, token)),
+        |token| Box::new(UntagIds::new([token].into())),
         |_| Box::new(Model::new(ModelName::new("m"))),
     ];
     let pieces = ["x", "[", "{\"response\":", "-llm-", "\"", "\\", "\n", "\"response_id\":\"x\",", "data: "];

@@ -4,9 +4,9 @@
 
 use llm_canary::bucket::{PARTS, bucket, shard};
 use llm_canary::config::Config;
-use llm_canary::moment::UnixMs;
 use llm_canary::pointer::Fact;
 use llm_canary::route::{self, Choice, Decision, Explanation, Mismatch, Reason, Request, mismatch};
+use llm_canary::timestamp::UnixMs;
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ impl Request for Fake {
         self.reads.borrow_mut().push(format!("body {pointer}"));
         self.body.get(&pointer).map_or(Fact::Absent, |value| Fact::Found(value))
     }
-    fn opening(&self) -> Fact<'_> {
+    fn fingerprint(&self) -> Fact<'_> {
         Fact::Absent
     }
 }

@@ -6,8 +6,8 @@
 
 use llm_canary::bucket::PARTS;
 use llm_canary::config::json::Node;
-use llm_canary::moment::{UnixMs, parse_rfc3339};
 use llm_canary::split::percent;
+use llm_canary::timestamp::{UnixMs, parse_rfc3339};
 
 /// Shares in parts per million, in the order they are written.
 pub(crate) type Shares = Vec<(String, u32)>;

@@ -8,8 +8,8 @@ use super::splice::Splice;
 use super::tree::{
     Kind, Layout, Member, Style, Syntax, Tree, begins_line, indent_of, line_end, line_start, newline,
 };
-use llm_canary::moment::rfc3339;
 use llm_canary::split::percent;
+use llm_canary::timestamp::rfc3339;
 
 /// Words that YAML 1.1 reads as something else than text; `kubectl` is among its readers.
 const YAML_WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"];

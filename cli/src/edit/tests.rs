@@ -1,7 +1,7 @@
 use super::edit;
 use super::plan::{Plan, Step};
 use crate::source;
-use llm_canary::moment::rfc3339;
+use llm_canary::timestamp::rfc3339;
 use proptest::prelude::*;
 
 /// 2026-11-23T09:00:00Z

@@ -2,10 +2,10 @@
 
 use crate::request::Given;
 use crate::warnings::{place, places};
-use llm_canary::config::{Config, HostPattern, Kind, Match, Rollout, Version};
-use llm_canary::moment::{UnixMs, rfc3339};
+use llm_canary::config::{Config, HostPattern, KeyKind, Match, Rollout, Version};
 use llm_canary::route::{self, Choice, Explanation, Feedback, Mismatch, PinKind, Reason};
 use llm_canary::split::percent;
+use llm_canary::timestamp::{UnixMs, rfc3339};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -322,10 +322,10 @@ fn pin(rollout: &Rollout, kind: PinKind) -> String {
     }
 }
 
-fn kind(kind: Kind) -> &'static str {
+fn kind(kind: KeyKind) -> &'static str {
     match kind {
-        Kind::Conversation => "conversation",
-        Kind::User => "user",
+        KeyKind::Conversation => "conversation",
+        KeyKind::User => "user",
     }
 }
 

@@ -7,7 +7,7 @@ use llm_canary::config::json::{self, Node};
 use llm_canary::config::{
     Config, ERRORS_MAX, KEYS_MAX, OVERRIDES_MAX, ROLLOUTS_MAX, Rollout, STEPS_MAX, Source, VERSIONS_MAX,
 };
-use llm_canary::metrics::{self, Blocks};
+use llm_canary::metrics::{self, SeriesLayout};
 use llm_canary::pointer::Fact;
 use llm_canary::route;
 
@@ -96,7 +96,7 @@ fn is_whole(config: &Config) {
                 let version = &rollout.versions[decision.version];
                 assert!(!version.stopped);
                 let size = metrics::names(config).count();
-                assert!(Blocks::new(config).start(&decision) + metrics::BLOCK_SERIES <= size);
+                assert!(SeriesLayout::new(config).start(&decision) + metrics::BLOCK_SERIES <= size);
             }
             let _ = route::feedback(config, &request, now);
         }
@@ -159,7 +159,7 @@ impl route::Request for Request {
         Fact::Absent
     }
 
-    fn opening(&self) -> Fact<'_> {
+    fn fingerprint(&self) -> Fact<'_> {
         Fact::Absent
     }
 }

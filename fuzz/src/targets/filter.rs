@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use llm_canary::edit::{Chain, Editor};
-use llm_canary::pin::{self, Endpoint, Mark, Token, Unmark};
+use llm_canary::pin::{self, Endpoint, TagIds, Token, UntagIds};
 use llm_canary::rewrite::{Model, ModelName};
-use llm_canary::usage::{Ask, Hide};
+use llm_canary::usage::{InjectUsage, StripUsage};
 
 use super::clock::Clock;
 use super::input::Input;
@@ -474,7 +474,7 @@ impl Stream {
         }
         if self.is_answered && (self.setting.marks || self.setting.asks) {
             let sent = self.id.client_body();
-            let is_hidden = self.setting.asks && sent == whole(&mut Hide::default(), &self.answered);
+            let is_hidden = self.setting.asks && sent == whole(&mut StripUsage::default(), &self.answered);
             let is_expected = match self.marked_response() {
                 Some(marked) if self.is_routed() => sent == marked,
                 _ => sent == self.answered || is_hidden,
@@ -490,13 +490,13 @@ impl Stream {
         }
         let path = self.path.as_bytes();
         let unmark = (self.setting.marks && Endpoint::of(path).is_some())
-            .then(|| Unmark::new(["v1", "v2"].map(|version| Token::of("chat", version)).into()));
+            .then(|| UntagIds::new(["v1", "v2"].map(|version| Token::of("chat", version)).into()));
         let version = self.id.filter_state("llm_version").unwrap();
         let model = self.setting.models[usize::from(version == "v2")];
         let model = model.map(|model| Model::new(ModelName::new(model)));
         let is_completion = self.path.split('?').next().unwrap().ends_with("/completions");
         let asks = self.setting.asks && is_completion && self.kind == "application/json";
-        let mut edits = Chain(unmark, Chain(model, asks.then(Ask::default)));
+        let mut edits = Chain(unmark, Chain(model, asks.then(InjectUsage::default)));
         whole(&mut edits, &self.posted)
     }
 
@@ -509,7 +509,7 @@ impl Stream {
         let is_stream = self.response_type == "text/event-stream";
         let kind = if is_stream { pin::Body::Stream } else { pin::Body::Whole };
         let token = Token::of("chat", &self.id.filter_state("llm_version")?);
-        Some(whole(&mut Mark::new(kind, token), &self.answered))
+        Some(whole(&mut TagIds::new(kind, token), &self.answered))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use llm_canary::bucket::{self, Murmur3, PARTS, SHARDS};
 use llm_canary::headers::HeaderName;
-use llm_canary::pin::{Endpoint, MARK_BYTES, Token, unmark_path, unmarked};
-use llm_canary::{key, moment, refusal, retry, rewrite};
+use llm_canary::pin::{Endpoint, TAG_BYTES, Token, unmarked, untag_path};
+use llm_canary::{key, refusal, retry, rewrite, timestamp};
 
 use super::input::Input;
 
@@ -46,10 +46,10 @@ fn reads_anything(name: &[u8], text: &[u8]) {
     if let Some((id, token)) = unmarked(text) {
         assert_eq!([id, b"-llm-", token.to_string().as_bytes()].concat(), text);
     }
-    if let Some((path, _)) = unmark_path(text, |_| true) {
+    if let Some((path, _)) = untag_path(text, |_| true) {
         let taken_off = text.len() - path.len();
-        assert!(taken_off > 0 && taken_off.is_multiple_of(MARK_BYTES));
-        assert!(unmark_path(text, |_| false).is_none());
+        assert!(taken_off > 0 && taken_off.is_multiple_of(TAG_BYTES));
+        assert!(untag_path(text, |_| false).is_none());
     }
     if let Some(path) = rewrite::path_prefix(text, name, b"/to") {
         assert_eq!(path.strip_prefix(b"/to"), text.strip_prefix(name));
@@ -79,18 +79,18 @@ fn reads_cookies_and_queries_back(name: &[u8], value: &[u8]) {
 }
 
 fn reads_moments_back(text: &[u8], random: u128) {
-    if let Some(ms) = moment::parse(text) {
+    if let Some(ms) = timestamp::parse(text) {
         assert!(ms <= 999_999_999_999_999);
         if ms <= LAST_MS {
-            assert_eq!(moment::parse_rfc3339(&moment::rfc3339(ms)), Some(ms));
+            assert_eq!(timestamp::parse_rfc3339(&timestamp::rfc3339(ms)), Some(ms));
         }
-        assert_eq!(moment::parse(ms.to_string().as_bytes()), Some(ms));
+        assert_eq!(timestamp::parse(ms.to_string().as_bytes()), Some(ms));
     }
     let ms = random as u64;
-    let _ = moment::rfc3339(ms);
+    let _ = timestamp::rfc3339(ms);
     let ms = ms % (LAST_MS + 1);
-    assert_eq!(moment::parse(moment::rfc3339(ms).as_bytes()), Some(ms));
-    if let Some(ms) = moment::of_id(text) {
+    assert_eq!(timestamp::parse(timestamp::rfc3339(ms).as_bytes()), Some(ms));
+    if let Some(ms) = timestamp::of_id(text) {
         assert!(ms < 1 << 48);
     }
 }
@@ -102,18 +102,18 @@ fn reads_ids_back(random: u128) {
         (0..26).rev().map(|digit| char::from(BASE32[(id >> (digit * 5)) as usize & 31])).collect()
     };
     let ulid = base32(random);
-    assert_eq!(moment::of_id(ulid.as_bytes()), Some(ms));
-    assert_eq!(moment::of_id(ulid.to_uppercase().as_bytes()), Some(ms));
+    assert_eq!(timestamp::of_id(ulid.as_bytes()), Some(ms));
+    assert_eq!(timestamp::of_id(ulid.to_uppercase().as_bytes()), Some(ms));
     let v7 = random & !(0xF << 76) & !(0b11 << 62) | 7 << 76 | 0b10 << 62;
-    assert_eq!(moment::of_id(format!("conv_{}", base32(v7)).as_bytes()), Some(ms));
+    assert_eq!(timestamp::of_id(format!("conv_{}", base32(v7)).as_bytes()), Some(ms));
     let hex = format!("{v7:032x}");
     let uuid = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
     for id in [hex, uuid.clone(), uuid.to_uppercase(), format!("urn:uuid:{uuid}")] {
-        assert_eq!(moment::of_id(id.as_bytes()), Some(ms), "{id}");
+        assert_eq!(timestamp::of_id(id.as_bytes()), Some(ms), "{id}");
     }
     // Of version 4, nothing.
     let v4 = format!("{:032x}", v7 & !(0xF << 76) | 4 << 76);
-    assert_eq!(moment::of_id(v4.as_bytes()), None);
+    assert_eq!(timestamp::of_id(v4.as_bytes()), None);
 }
 
 fn reads_marks_back(id: &[u8], number: u32) {
@@ -128,8 +128,8 @@ fn reads_marks_back(id: &[u8], number: u32) {
     assert_eq!(unmarked(&marked), Some((&id[..], token)));
     for (before, after) in [("/v1/responses/", "?x=-llm-00000000"), ("/x/conversations/", "/items/a-llm-0")] {
         let path = |id: &[u8]| [before.as_bytes(), id, after.as_bytes()].concat();
-        assert_eq!(unmark_path(&path(&marked), |known| known == token), Some((path(&id), token)));
-        assert_eq!(unmark_path(&path(&marked), |known| known != token), None);
+        assert_eq!(untag_path(&path(&marked), |known| known == token), Some((path(&id), token)));
+        assert_eq!(untag_path(&path(&marked), |known| known != token), None);
     }
 }
 

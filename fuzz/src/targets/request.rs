@@ -7,12 +7,12 @@ use llm_canary::config::json::{self, Node};
 use llm_canary::config::{Config, Feedback};
 use llm_canary::edit::{Chain, Editor};
 use llm_canary::feedback;
-use llm_canary::opening::Opening;
-use llm_canary::pin::{self, Mark, Token, Unmark};
+use llm_canary::fingerprint::Fingerprint;
+use llm_canary::pin::{self, TagIds, Token, UntagIds};
 use llm_canary::pointer::{Fact, Pointers, VALUE_BYTES_MAX, Values};
 use llm_canary::rewrite::{Model, ModelName};
 use llm_canary::turn::Turn;
-use llm_canary::usage::{Ask, Hide};
+use llm_canary::usage::{InjectUsage, StripUsage};
 
 use super::input::{Cuts, Input};
 
@@ -41,9 +41,12 @@ pub(crate) fn request(bytes: &[u8]) {
     names_the_model(body, &cuts, tree.as_ref());
     unmarks(body, &cuts);
     marks(body, &cuts, tree.as_ref());
-    edited(body, &cuts, Hide::default);
+    edited(body, &cuts, StripUsage::default);
     edited(body, &cuts, || {
-        Chain(Unmark::new([known()].into()), Chain(Model::new(ModelName::new(MODEL)), Ask::default()))
+        Chain(
+            UntagIds::new([known()].into()),
+            Chain(Model::new(ModelName::new(MODEL)), InjectUsage::default()),
+        )
     });
 }
 
@@ -124,7 +127,7 @@ fn reads_alike(body: &[u8], cuts: &Cuts) {
     };
     assert_eq!(turn(&mut cuts.pieces(body)), turn(&mut std::iter::once(body)));
     let opening = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut opening = Opening::default();
+        let mut opening = Fingerprint::default();
         pieces.for_each(|piece| opening.push(piece));
         opening.finish();
         format!("{:?}", opening.get())
@@ -146,7 +149,7 @@ fn reads_alike(body: &[u8], cuts: &Cuts) {
 
 /// Of what is no JSON object, not a byte changes. Of one, usage is asked for where it streams, and no other member changes.
 fn asks_for_usage(body: &[u8], cuts: &Cuts, tree: Option<&Node>) {
-    let sent = edited(body, cuts, Ask::default);
+    let sent = edited(body, cuts, InjectUsage::default);
     if body.trim_ascii_start().first() != Some(&b'{') {
         assert!(sent == body);
     }
@@ -190,16 +193,16 @@ fn names_the_model(body: &[u8], cuts: &Cuts, tree: Option<&Node>) {
 
 /// At most one mark is taken out, and nothing else.
 fn unmarks(body: &[u8], cuts: &Cuts) {
-    let sent = edited(body, cuts, || Unmark::new([known()].into()));
+    let sent = edited(body, cuts, || UntagIds::new([known()].into()));
     if sent.len() == body.len() {
         assert!(sent == body);
         return;
     }
-    assert_eq!(sent.len() + pin::MARK_BYTES, body.len());
+    assert_eq!(sent.len() + pin::TAG_BYTES, body.len());
     let mark = [b"-llm-", KNOWN].concat();
     let at = sent.iter().zip(body).position(|(sent, byte)| sent != byte).unwrap_or(sent.len());
     // The first byte that differs lies in the mark, or behind as many of it as equal what follows it.
-    let from = at.saturating_sub(pin::MARK_BYTES);
+    let from = at.saturating_sub(pin::TAG_BYTES);
     let is_mark = |start: usize| {
         body[start..].starts_with(&mark) && [&body[..start], &body[start + mark.len()..]].concat() == sent
     };
@@ -210,7 +213,7 @@ fn unmarks(body: &[u8], cuts: &Cuts) {
 fn marks(body: &[u8], cuts: &Cuts, tree: Option<&Node>) {
     let mark = [b"-llm-", KNOWN].concat();
     for kind in [pin::Body::Whole, pin::Body::Stream] {
-        let sent = edited(body, cuts, || Mark::new(kind, known()));
+        let sent = edited(body, cuts, || TagIds::new(kind, known()));
         if body.windows(mark.len()).any(|window| window == mark) {
             continue;
         }

@@ -10,7 +10,7 @@ use std::fmt;
 
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Reader { depth: 0 }.deserialize(deserializer)
+        NodeSeed { depth: 0 }.deserialize(deserializer)
     }
 }
 
@@ -19,11 +19,11 @@ fn number(text: &str) -> Node {
 }
 
 #[derive(Clone, Copy)]
-struct Reader {
+struct NodeSeed {
     depth: usize,
 }
 
-impl Reader {
+impl NodeSeed {
     fn inner<E: Error>(self) -> Result<Self, E> {
         if self.depth < DEPTH_MAX {
             Ok(Self { depth: self.depth.saturating_add(1) })
@@ -33,14 +33,14 @@ impl Reader {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader {
+impl<'de> DeserializeSeed<'de> for NodeSeed {
     type Value = Node;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for NodeSeed {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

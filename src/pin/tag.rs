@@ -6,27 +6,27 @@
 use alloc::vec::Vec;
 use memchr::memchr;
 
-use super::{MARK_BYTES, Token, parse_mark};
+use super::{TAG_BYTES, Token, parse_tag};
 use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
 use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 /// An id of a response or a conversation.
 #[derive(Clone, Copy)]
-pub(super) struct Id;
+pub(super) struct IdField;
 
-impl json::Field for Id {
+impl json::Field for IdField {
     fn is_text(self) -> bool {
         false
     }
 }
 
-static WHOLE: LazyTable<Id> = LazyTable::new(|| {
+static WHOLE: LazyTable<IdField> = LazyTable::new(|| {
     let paths = ["id", "previous_response_id", "conversation", "conversation.id"];
-    Table::compile(&paths.map(|path| (path, Id)))
+    Table::compile(&paths.map(|path| (path, IdField)))
 });
 
-static EVENT: LazyTable<Id> = LazyTable::new(|| {
+static EVENT: LazyTable<IdField> = LazyTable::new(|| {
     let paths = [
         "response.id",
         "response.previous_response_id",
@@ -34,7 +34,7 @@ static EVENT: LazyTable<Id> = LazyTable::new(|| {
         "response.conversation.id",
         "response_id",
     ];
-    Table::compile(&paths.map(|path| (path, Id)))
+    Table::compile(&paths.map(|path| (path, IdField)))
 });
 
 /// How a response comes.
@@ -47,7 +47,7 @@ pub enum Body {
 }
 
 /// Edits one response of the Responses API.
-pub struct Mark {
+pub struct TagIds {
     mark: Vec<u8>,
     /// Of an event stream.
     framer: Option<Framer>,
@@ -57,8 +57,8 @@ pub struct Mark {
 /// The document that the body stands in.
 struct Document {
     scanner: Scanner,
-    table: &'static Table<Id>,
-    seen: Seen,
+    table: &'static Table<IdField>,
+    seen: IdSink,
     /// Its last bytes, as many as a mark has; before them may stand those of the document before.
     tail: Vec<u8>,
     has_begun: bool,
@@ -67,33 +67,33 @@ struct Document {
 }
 
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct IdSink {
     /// The length of the id that ends here, if one does; cut at [`json::SHORT_BYTES_MAX`].
     pub(super) id_bytes: usize,
     pub(super) is_whole: bool,
 }
 
-impl Mark {
+impl TagIds {
     /// For one response of the version that has this token.
     #[must_use]
-    pub fn new(body: Body, token: Token) -> Mark {
-        let (framer, table): (_, &'static Table<Id>) = match body {
+    pub fn new(body: Body, token: Token) -> TagIds {
+        let (framer, table): (_, &'static Table<IdField>) = match body {
             Body::Whole => (None, &WHOLE),
             Body::Stream => (Some(Framer::default()), &EVENT),
         };
         let document = Document {
             scanner: Scanner::default(),
             table,
-            seen: Seen::default(),
-            tail: Vec::with_capacity(MARK_BYTES),
+            seen: IdSink::default(),
+            tail: Vec::with_capacity(TAG_BYTES),
             has_begun: false,
             is_over: false,
         };
-        Mark { mark: format!("-llm-{token}").into_bytes(), framer, document }
+        TagIds { mark: format!("-llm-{token}").into_bytes(), framer, document }
     }
 }
 
-impl Editor for Mark {
+impl Editor for TagIds {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         let mut ends = Ends { piece, found: Vec::new() };
         match &mut self.framer {
@@ -103,7 +103,7 @@ impl Editor for Mark {
         if ends.found.is_empty() {
             return None;
         }
-        let more = ends.found.len().saturating_mul(MARK_BYTES);
+        let more = ends.found.len().saturating_mul(TAG_BYTES);
         let mut marked = Vec::with_capacity(piece.len().saturating_add(more));
         let mut sent = 0;
         for end in ends.found {
@@ -160,7 +160,7 @@ impl Document {
     fn id_ends(&mut self, id_bytes: usize, before: &[u8], ends: &mut Ends<'_>) {
         let mut tail = self.tail.clone();
         keep_tail(&mut tail, before);
-        let is_marked = id_bytes > MARK_BYTES && parse_mark(&tail).is_some();
+        let is_marked = id_bytes > TAG_BYTES && parse_tag(&tail).is_some();
         if !is_marked {
             // The addresses tell where in the piece the part lies.
             let start = before.as_ptr().addr().saturating_sub(ends.piece.as_ptr().addr());
@@ -171,8 +171,8 @@ impl Document {
 
 /// Keeps the last bytes of what has come, `more` behind what was kept.
 fn keep_tail(tail: &mut Vec<u8>, more: &[u8]) {
-    let more = more.get(more.len().saturating_sub(MARK_BYTES)..).unwrap_or(more);
-    let surplus = tail.len().saturating_add(more.len()).saturating_sub(MARK_BYTES);
+    let more = more.get(more.len().saturating_sub(TAG_BYTES)..).unwrap_or(more);
+    let surplus = tail.len().saturating_add(more.len()).saturating_sub(TAG_BYTES);
     tail.drain(..surplus.min(tail.len()));
     tail.extend_from_slice(more);
 }
@@ -191,7 +191,7 @@ impl sse::Sink for Event<'_, '_> {
     fn dispatch(&mut self, _kind: &[u8]) {
         let document = &mut *self.document;
         document.scanner.end(document.table, &mut document.seen);
-        document.seen = Seen::default();
+        document.seen = IdSink::default();
         document.has_begun = false;
         document.is_over = false;
     }
@@ -199,8 +199,8 @@ impl sse::Sink for Event<'_, '_> {
     fn error_line(&mut self) {}
 }
 
-impl Sink<Id> for Seen {
-    fn value(&mut self, _: Id, value: Value<'_>) {
+impl Sink<IdField> for IdSink {
+    fn value(&mut self, _: IdField, value: Value<'_>) {
         if let Value::Short(id) = value {
             self.id_bytes = id.len();
         }

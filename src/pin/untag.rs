@@ -9,37 +9,37 @@ use alloc::vec::Vec;
 
 use memchr::memchr;
 
-use super::mark::{Id, Seen};
-use super::{INFIX, MARK_BYTES, Token, parse_mark};
+use super::tag::{IdField, IdSink};
+use super::{INFIX, TAG_BYTES, Token, parse_tag};
 use crate::edit::{Editor, Gate};
 use crate::json::{LazyTable, Scanner, Table};
 
-static TABLE: LazyTable<Id> = LazyTable::new(|| {
+static TABLE: LazyTable<IdField> = LazyTable::new(|| {
     let paths = ["previous_response_id", "conversation", "conversation.id"];
-    Table::compile(&paths.map(|path| (path, Id)))
+    Table::compile(&paths.map(|path| (path, IdField)))
 });
 
 /// Edits one request's body.
-pub struct Unmark {
+pub struct UntagIds {
     known: Rc<[Token]>,
     gate: Gate,
     scanner: Scanner,
-    seen: Seen,
+    seen: IdSink,
     /// The last bytes, which may begin a mark.
     pub(super) held: Vec<u8>,
     token: Option<Token>,
     is_over: bool,
 }
 
-impl Unmark {
+impl UntagIds {
     /// Takes marks off that have one of these tokens.
     #[must_use]
-    pub fn new(known: Rc<[Token]>) -> Unmark {
-        Unmark {
+    pub fn new(known: Rc<[Token]>) -> UntagIds {
+        UntagIds {
             known,
             gate: Gate::default(),
             scanner: Scanner::default(),
-            seen: Seen::default(),
+            seen: IdSink::default(),
             held: Vec::new(),
             token: None,
             is_over: false,
@@ -53,13 +53,13 @@ impl Unmark {
     }
 }
 
-impl Editor for Unmark {
+impl Editor for UntagIds {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         self.is_over |= !self.gate.admits(piece);
         let held = core::mem::take(&mut self.held);
         let is_asis = held.is_empty();
         let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
-        let mut end = bytes.len().saturating_sub(begun_mark(&bytes));
+        let mut end = bytes.len().saturating_sub(begun_tag(&bytes));
         let mut rest = bytes.get(..end).unwrap_or_default();
         let mut id_end = None;
         // Up to each quote, because one of them may end an id.
@@ -69,10 +69,10 @@ impl Editor for Unmark {
             self.scanner.push(&TABLE, read, &mut self.seen);
             rest = after;
             let id_bytes = core::mem::take(&mut self.seen.id_bytes);
-            if id_bytes > MARK_BYTES {
+            if id_bytes > TAG_BYTES {
                 let quote = end.saturating_sub(after.len()).saturating_sub(1);
-                let start = quote.saturating_sub(MARK_BYTES);
-                let token = bytes.get(start..quote).and_then(parse_mark);
+                let start = quote.saturating_sub(TAG_BYTES);
+                let token = bytes.get(start..quote).and_then(parse_tag);
                 self.token = token.filter(|token| self.known.contains(token));
                 id_end = self.token.map(|_| start);
             }
@@ -87,7 +87,7 @@ impl Editor for Unmark {
         }
         let sent = bytes.get(..end).unwrap_or_default();
         let Some(id_end) = id_end else { return Some(sent.to_vec()) };
-        let after = sent.get(id_end.saturating_add(MARK_BYTES)..).unwrap_or_default();
+        let after = sent.get(id_end.saturating_add(TAG_BYTES)..).unwrap_or_default();
         Some([sent.get(..id_end).unwrap_or_default(), after].concat())
     }
 
@@ -102,7 +102,7 @@ impl Editor for Unmark {
 }
 
 /// How many of the last bytes may begin a mark, or be one.
-fn begun_mark(bytes: &[u8]) -> usize {
+fn begun_tag(bytes: &[u8]) -> usize {
     let may_begin = |&length: &usize| {
         let last = bytes.len().checked_sub(length).and_then(|start| bytes.get(start..));
         last.is_some_and(|last| {
@@ -110,5 +110,5 @@ fn begun_mark(bytes: &[u8]) -> usize {
             INFIX.starts_with(infix) && digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         })
     };
-    (1..=MARK_BYTES).rev().find(may_begin).unwrap_or(0)
+    (1..=TAG_BYTES).rev().find(may_begin).unwrap_or(0)
 }

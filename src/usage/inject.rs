@@ -13,32 +13,32 @@ use crate::edit::{Editor, Gate};
 use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
-enum Field {
+enum OptionsField {
     Stream,
     Options,
     Include,
 }
 
-impl json::Field for Field {
+impl json::Field for OptionsField {
     fn is_text(self) -> bool {
         false
     }
 }
 
-static TABLE: LazyTable<Field> = LazyTable::new(|| {
+static TABLE: LazyTable<OptionsField> = LazyTable::new(|| {
     Table::compile(&[
-        ("stream", Field::Stream),
-        ("stream_options", Field::Options),
-        ("stream_options.include_usage", Field::Include),
+        ("stream", OptionsField::Stream),
+        ("stream_options", OptionsField::Options),
+        ("stream_options.include_usage", OptionsField::Include),
     ])
 });
 
 /// Edits one request's body.
 #[derive(Default)]
-pub struct Ask {
+pub struct InjectUsage {
     gate: Gate,
     scanner: Scanner,
-    seen: Seen,
+    seen: StreamOptions,
     /// The last bytes, which may be a value to change.
     held: Vec<u8>,
     /// The last byte was a colon, so that a value begins.
@@ -49,7 +49,7 @@ pub struct Ask {
 }
 
 #[derive(Default)]
-struct Seen {
+struct StreamOptions {
     is_stream: Option<bool>,
     has_options: bool,
     has_include: bool,
@@ -67,7 +67,7 @@ enum Edit {
     Add(&'static str),
 }
 
-impl Editor for Ask {
+impl Editor for InjectUsage {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         self.is_over |= !self.gate.admits(piece);
         let held = core::mem::take(&mut self.held);
@@ -132,10 +132,10 @@ impl Editor for Ask {
     }
 }
 
-impl Ask {
+impl InjectUsage {
     /// Whether the request is for a stream, and usage was asked for in the client's place.
     #[must_use]
-    pub fn has_asked(&self) -> bool {
+    pub fn is_injected(&self) -> bool {
         self.seen.is_whole && self.seen.is_changed && self.seen.is_stream == Some(true)
     }
 
@@ -152,29 +152,29 @@ fn may_change(part: &[u8]) -> bool {
     part.len() <= REQUEST_BYTES_HELD_MAX && (b"false".starts_with(value) || b"null".starts_with(value))
 }
 
-impl Sink<Field> for Seen {
-    fn value(&mut self, field: Field, value: Value<'_>) {
+impl Sink<OptionsField> for StreamOptions {
+    fn value(&mut self, field: OptionsField, value: Value<'_>) {
         match (field, value) {
-            (Field::Stream, Value::Scalar(is_stream)) => self.is_stream = Some(is_stream == b"true"),
-            (Field::Include, Value::Scalar(include)) => {
+            (OptionsField::Stream, Value::Scalar(is_stream)) => self.is_stream = Some(is_stream == b"true"),
+            (OptionsField::Include, Value::Scalar(include)) => {
                 self.has_include = true;
                 if matches!(include, b"false" | b"null") {
                     self.edit = Some(Edit::Replace(include.len(), "true"));
                 }
             }
-            (Field::Options, Value::Close) => {
+            (OptionsField::Options, Value::Close) => {
                 if !self.has_include && self.is_stream != Some(false) {
                     self.edit = Some(Edit::Add(r#""include_usage":true"#));
                 }
             }
-            (Field::Options, value) => {
+            (OptionsField::Options, value) => {
                 self.has_options = true;
                 if value == Value::Scalar(b"null") && self.is_stream == Some(true) {
                     self.edit = Some(Edit::Replace(b"null".len(), r#"{"include_usage":true}"#));
                 }
             }
-            (Field::Stream, _) => {}
-            (Field::Include, _) => self.has_include = true,
+            (OptionsField::Stream, _) => {}
+            (OptionsField::Include, _) => self.has_include = true,
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) enum Empty {
 }
 
 /// Collects the errors of a walk, and the places in request bodies that it meets.
-pub(super) struct Reader<'t> {
+pub(super) struct Validator<'t> {
     root: &'t Node,
     pub(super) errors: Errors,
     pointers: Vec<Vec<String>>,
@@ -33,7 +33,7 @@ pub(super) struct Reader<'t> {
     pub(super) removed: Vec<HeaderName>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Validator<'t> {
     pub(super) fn new(root: &'t Node) -> Self {
         let pointers = POINTERS.into_iter().filter_map(pointer_keys).collect();
         Self { root, errors: Errors::default(), pointers, removed: Vec::new() }

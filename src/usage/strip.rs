@@ -12,25 +12,29 @@ use crate::framing::sse::{self, Framer};
 use crate::json::{self, End, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
-enum Field {
+enum ChunkField {
     Choices,
     Choice,
     Usage,
 }
 
-impl json::Field for Field {
+impl json::Field for ChunkField {
     fn is_text(self) -> bool {
         false
     }
 }
 
-static TABLE: LazyTable<Field> = LazyTable::new(|| {
-    Table::compile(&[("choices", Field::Choices), ("choices[]", Field::Choice), ("usage", Field::Usage)])
+static TABLE: LazyTable<ChunkField> = LazyTable::new(|| {
+    Table::compile(&[
+        ("choices", ChunkField::Choices),
+        ("choices[]", ChunkField::Choice),
+        ("usage", ChunkField::Usage),
+    ])
 });
 
 /// Edits one event stream.
 #[derive(Default)]
-pub struct Hide {
+pub struct StripUsage {
     framer: Framer,
     event: Event,
     /// What has come of an event that may have to go.
@@ -53,18 +57,18 @@ enum Fate {
 struct Event {
     scanner: Scanner,
     has_data: bool,
-    seen: Seen,
+    seen: ChunkFacts,
 }
 
 #[derive(Default)]
-struct Seen {
+struct ChunkFacts {
     has_empty_choices: bool,
     has_usage: bool,
     /// It is none that reports usage alone.
     is_ordinary: bool,
 }
 
-impl Editor for Hide {
+impl Editor for StripUsage {
     fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
         let mut is_asis = self.held.is_empty();
         let mut sent = Vec::with_capacity(piece.len().saturating_add(self.held.len()));
@@ -98,7 +102,7 @@ impl Editor for Hide {
     }
 }
 
-impl Hide {
+impl StripUsage {
     /// A line with its end, or as much of it as has come. A line feed after a carriage return that ended
     /// the last piece stands alone.
     fn part_length(&self, rest: &[u8]) -> usize {
@@ -164,13 +168,13 @@ impl sse::Sink for Event {
     }
 }
 
-impl Sink<Field> for Seen {
-    fn value(&mut self, field: Field, value: Value<'_>) {
+impl Sink<ChunkField> for ChunkFacts {
+    fn value(&mut self, field: ChunkField, value: Value<'_>) {
         match (field, value) {
-            (Field::Choices, Value::Open) => self.has_empty_choices = true,
-            (Field::Choices, Value::Close) => {}
-            (Field::Choices, _) | (Field::Choice, _) => self.is_ordinary = true,
-            (Field::Usage, value) => self.has_usage = value == Value::Open,
+            (ChunkField::Choices, Value::Open) => self.has_empty_choices = true,
+            (ChunkField::Choices, Value::Close) => {}
+            (ChunkField::Choices, _) | (ChunkField::Choice, _) => self.is_ordinary = true,
+            (ChunkField::Usage, value) => self.has_usage = value == Value::Open,
         }
     }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Tree, json};
 
 fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Option<Digest> {
-    let mut opening = Opening::default();
+    let mut opening = Fingerprint::default();
     for chunk in chunks {
         let before = opening.wants_more();
         assert_eq!(before, opening.get() == Fact::Unknown);
@@ -322,7 +322,7 @@ fn answered_when_nothing_later_can_change_it() {
         ("  [", true, None),
     ] {
         for cut in 0..=body.len() {
-            let mut opening = Opening::default();
+            let mut opening = Fingerprint::default();
             opening.push(&body.as_bytes()[..cut]);
             assert!(cut == body.len() || opening.wants_more(), "{body} decided at {cut}");
             opening.push(&body.as_bytes()[cut..]);
@@ -486,5 +486,5 @@ proptest! {
 #[test]
 fn every_path_is_in_the_table_and_little_is_kept() {
     assert!(TABLE.is_complete());
-    assert!(size_of::<Opening>() < 1024, "{} bytes", size_of::<Opening>());
+    assert!(size_of::<Fingerprint>() < 1024, "{} bytes", size_of::<Fingerprint>());
 }

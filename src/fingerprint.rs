@@ -30,10 +30,10 @@ mod tests;
 use crate::bucket::Murmur3;
 use crate::json::{Scanner, Sink, Value};
 use crate::pointer::Fact;
-use paths::{Field, Place, TABLE};
+use paths::{MessageField, Place, TABLE};
 
 /// Bytes of an opening's hash.
-pub const OPENING_BYTES: usize = 8;
+pub const FINGERPRINT_BYTES: usize = 8;
 
 /// Others than those of buckets and shards, which must not depend on this.
 const SEEDS: [u32; 2] = [3, 4];
@@ -46,13 +46,13 @@ const DATUM_END: &[u8] = &[0xFF];
 const SYSTEM_ROLES: [&[u8]; 2] = [b"system", b"developer"];
 const USER_ROLES: [&[u8]; 2] = [b"user", b"human"];
 
-type Digest = [u8; OPENING_BYTES];
+type Digest = [u8; FINGERPRINT_BYTES];
 
 /// Reads one request's body.
 #[derive(Default)]
-pub struct Opening {
+pub struct Fingerprint {
     scanner: Scanner,
-    seen: Seen,
+    seen: OpeningFacts,
     /// Whether the body's first byte was seen.
     has_begun: bool,
     answer: Answer,
@@ -66,7 +66,7 @@ enum Answer {
     Found(Digest),
 }
 
-impl Opening {
+impl Fingerprint {
     /// A piece of the body has come.
     pub fn push(&mut self, bytes: &[u8]) {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -100,7 +100,7 @@ impl Opening {
         matches!(self.answer, Answer::Unknown)
     }
 
-    /// The opening's hash, of [`OPENING_BYTES`]. Absent where the body is no JSON object, is broken, ended before the
+    /// The opening's hash, of [`FINGERPRINT_BYTES`]. Absent where the body is no JSON object, is broken, ended before the
     /// answer was certain, or has no user message with content.
     #[must_use]
     pub fn get(&self) -> Fact<'_> {
@@ -157,7 +157,7 @@ enum Role {
 }
 
 #[derive(Default)]
-struct Seen {
+struct OpeningFacts {
     /// What is being read: a message's content, or a system text.
     content: Content,
     /// Of the message being read.
@@ -174,7 +174,7 @@ struct Seen {
     is_whole: bool,
 }
 
-impl Seen {
+impl OpeningFacts {
     /// Whether nothing that may follow can change the opening. System messages after the first user message do
     /// not count, and those before it leave no place to another system text.
     fn is_decided(&self) -> bool {
@@ -220,28 +220,30 @@ impl Seen {
     }
 }
 
-impl Sink<Field> for Seen {
-    fn value(&mut self, field: Field, value: Value<'_>) {
+impl Sink<MessageField> for OpeningFacts {
+    fn value(&mut self, field: MessageField, value: Value<'_>) {
         if self.is_whole {
             return; // another document
         }
         match (field, value) {
-            (Field::Whole(_), Value::Open) => {
+            (MessageField::Whole(_), Value::Open) => {
                 self.content = Content::default();
                 self.role = None;
             }
-            (Field::Whole(place) | Field::Text(place), Value::Text(piece)) if self.is_wanted(place) => {
+            (MessageField::Whole(place) | MessageField::Text(place), Value::Text(piece))
+                if self.is_wanted(place) =>
+            {
                 self.content.push(piece);
             }
-            (Field::Datum(place), Value::Text(piece)) if self.is_wanted(place) => {
+            (MessageField::Datum(place), Value::Text(piece)) if self.is_wanted(place) => {
                 self.is_datum |= !piece.is_empty();
                 self.content.push(piece);
             }
-            (Field::Datum(_), Value::Close) if core::mem::take(&mut self.is_datum) => {
+            (MessageField::Datum(_), Value::Close) if core::mem::take(&mut self.is_datum) => {
                 self.content.push(DATUM_END);
             }
-            (Field::Whole(place), Value::Close) => self.end(place),
-            (Field::Role, Value::Short(role)) => {
+            (MessageField::Whole(place), Value::Close) => self.end(place),
+            (MessageField::Role, Value::Short(role)) => {
                 let is_one_of =
                     |roles: [&[u8]; 2]| roles.iter().any(|other| role.eq_ignore_ascii_case(other));
                 self.role = Some(match () {
@@ -250,7 +252,10 @@ impl Sink<Field> for Seen {
                     () => Role::Other,
                 });
             }
-            (Field::Whole(_) | Field::Text(_) | Field::Datum(_) | Field::Role, _) => {}
+            (
+                MessageField::Whole(_) | MessageField::Text(_) | MessageField::Datum(_) | MessageField::Role,
+                _,
+            ) => {}
         }
     }
 

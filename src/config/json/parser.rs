@@ -14,18 +14,18 @@ type Read<T> = Result<T, &'static str>;
 /// Reads one document, or tells what is wrong and before how many bytes that is.
 pub(super) fn read(bytes: &[u8]) -> Result<Node, (&'static str, usize)> {
     let text = str::from_utf8(bytes).map_err(|error| ("not UTF-8", error.valid_up_to()))?;
-    let mut reader = Reader { rest: text, depth: 0 };
-    let read = reader.document();
-    read.map_err(|problem| (problem, text.len().saturating_sub(reader.rest.len())))
+    let mut parser = Parser { rest: text, depth: 0 };
+    let read = parser.document();
+    read.map_err(|problem| (problem, text.len().saturating_sub(parser.rest.len())))
 }
 
 /// What is left of a text. What is wrong is at its beginning.
-struct Reader<'a> {
+struct Parser<'a> {
     rest: &'a str,
     depth: usize,
 }
 
-impl Reader<'_> {
+impl Parser<'_> {
     fn document(&mut self) -> Read<Node> {
         let node = self.value()?;
         self.skip_space();
