@@ -1,7 +1,7 @@
 //! llm-canary: canary releases for LLM serving, as an Envoy filter.
 //!
-//! Two flows, each read left to right; every module but [`filter`] is pure: bytes and
-//! values in, values out, with time and randomness as arguments.
+//! Two flows, each read left to right. Most modules are pure: bytes and values in, values out, with time and randomness as
+//! arguments. [`filter`] is what happens at each callback of a proxy, for any proxy; `proxy_wasm` is Envoy's WebAssembly VM.
 //!
 //! ```text
 //! request    config → key → bucket → split → route → header edits
@@ -10,7 +10,7 @@
 //!
 //! ARCHITECTURE.md says who may import whom, and `tests/it/tidy.rs` holds it to that.
 
-// The module does without std: see src/filter/platform.rs.
+// The module does without std: see src/proxy_wasm/runtime.rs.
 #![cfg_attr(not(test), no_std)]
 // Beside the lints of Cargo.toml; tests may compute as they like.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
@@ -24,13 +24,14 @@ pub mod bucket;
 pub mod config;
 pub mod edit;
 pub mod feedback;
-mod filter;
+pub mod filter;
 pub mod fingerprint;
 pub mod headers;
 pub mod key;
 pub mod metrics;
 pub mod pin;
 pub mod pointer;
+mod proxy_wasm;
 pub mod retry;
 pub mod rewrite;
 pub mod route;

@@ -1,9 +1,8 @@
 //! The catalogue of metrics, and what each decision and observation adds to them.
 //!
-//! Pure: it yields names to define, and updates to make; the filter hands both to Envoy. All metrics
-//! are defined when a configuration is loaded, one block for each (rollout, version, compare), so
-//! nothing that a client sends can become part of a name. Names carry their labels in the form that
-//! the stats tags of `envoy/envoy.yaml` take apart: `metric.label=.=value;.;label=.=value;.;`.
+//! In: a configuration, decisions, observations. Out: the series to define, and updates of them. The host knows how a
+//! series is called in its proxy. All series are defined when a configuration is loaded, one block for each
+//! (rollout, version, compare), so nothing that a client sends can become part of a name or a label.
 
 #[cfg(test)]
 mod tests;
@@ -14,16 +13,29 @@ use crate::feedback::Rating;
 use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
 use crate::refusal;
 use crate::route::{Decision, Reason};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// What a metric does with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Adds it up.
     Counter,
+    /// Keeps the last one.
+    Gauge,
     /// Sorts it into buckets.
     Histogram,
+}
+
+/// One time series: a metric with a value for each of its labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series<'a> {
+    /// What it does with a value.
+    pub kind: MetricKind,
+    /// The metric's name in Prometheus.
+    pub name: &'a str,
+    /// Names and values of its labels.
+    pub labels: &'a [(&'a str, &'a str)],
 }
 
 /// One metric of the catalogue, before its labels.
@@ -31,7 +43,7 @@ pub struct Spec {
     /// Its name in Prometheus.
     pub name: &'static str,
     /// What it does with a value.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The label beside rollout, version and compare, and its values.
     pub label: Option<(&'static str, &'static [&'static str])>,
 }
@@ -46,7 +58,7 @@ macro_rules! catalogue {
         /// All metrics, in the order of [`Metric`].
         pub const CATALOGUE: &[Spec] = &[$(Spec {
             name: $name,
-            kind: Kind::$kind,
+            kind: MetricKind::$kind,
             label: catalogue!(@label $($label, $values)?),
         }),*];
 
@@ -108,89 +120,90 @@ const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
 pub const BLOCK_SERIES: usize = offset(CATALOGUE.len());
 
 /// The block's series before the metric at `index` of the catalogue.
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
 const fn offset(index: usize) -> usize {
-    let (mut at, mut series) = (0, 0_usize);
-    while at < index && at < CATALOGUE.len() {
-        #[expect(clippy::indexing_slicing, reason = "bounded by the loop, and evaluated at compile time")]
-        let values = match CATALOGUE[at].label {
+    let (mut at, mut series) = (0, 0);
+    while at < index {
+        series += match CATALOGUE[at].label {
             Some((_, values)) => values.len(),
             None => 1,
         };
-        series = series.saturating_add(values);
-        at = at.saturating_add(1);
+        at += 1;
     }
     series
 }
 
-/// Series before each metric's own, for the hot path.
+/// Series before each metric's own, computed once for the hot path.
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
 const OFFSETS: [usize; CATALOGUE.len()] = {
     let mut offsets = [0; CATALOGUE.len()];
     let mut at = 0;
     while at < CATALOGUE.len() {
-        #[expect(clippy::indexing_slicing, reason = "bounded by the loop, and evaluated at compile time")]
-        {
-            offsets[at] = offset(at);
-        }
-        at = at.saturating_add(1);
+        offsets[at] = offset(at);
+        at += 1;
     }
     offsets
 };
 
-/// The names of all series of a configuration, block by block: for each rollout, for each of its
-/// versions, first those that may not be compared, then those that may.
-pub fn names(config: &Config) -> impl Iterator<Item = (Kind, String)> {
-    let blocks = config.rollouts.iter().flat_map(|rollout| {
-        let versions = rollout.versions.iter();
-        versions.flat_map(move |version| ["no", "yes"].map(|compare| (&rollout.name, &version.name, compare)))
+/// Shows `define` all series of a configuration, block by block: for each rollout, for each of its versions, first the
+/// series of responses that may not be compared, then of those that may.
+pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
+    let versions = config.rollouts.iter().flat_map(|rollout| {
+        rollout.versions.iter().map(|version| (rollout.name.as_str(), version.name.as_str()))
     });
-    blocks.flat_map(|(rollout, version, compare)| {
-        let labels =
-            format!("llm_rollout=.={rollout};.;llm_version=.={version};.;llm_compare=.={compare};.;");
-        CATALOGUE.iter().flat_map(move |spec| {
-            let labels = labels.clone();
-            let (label, values) = spec.label.unwrap_or(("", &[""]));
-            values.iter().map(move |value| {
-                let name = match label {
-                    "" => format!("{}.{labels}", spec.name),
-                    _ => format!("{}.{labels}{label}=.={value};.;", spec.name),
-                };
-                (spec.kind, name)
-            })
-        })
-    })
+    for (rollout, version) in versions {
+        for compare in ["no", "yes"] {
+            let block = [("llm_rollout", rollout), ("llm_version", version), ("llm_compare", compare)];
+            for Spec { name, kind, label } in CATALOGUE {
+                match label {
+                    None => define(&Series { kind: *kind, name, labels: &block }),
+                    Some((label, values)) => values.iter().for_each(|value| {
+                        let [rollout, version, compare] = block;
+                        let labels = [rollout, version, compare, (label, value)];
+                        define(&Series { kind: *kind, name, labels: &labels });
+                    }),
+                }
+            }
+        }
+    }
 }
 
 /// The name of a gauge that tells which configuration is in force: [`crate::config::json::Node::hash`] of it.
 pub const CONFIG_HASH: &str = "llm_config_hash";
 
-/// The name of a gauge, always 1, whose label tells the list of phrases by which refusals are told. Figures are
-/// comparable only where it is equal.
-pub fn refusal_list_name() -> String {
-    format!("llm_refusal_list_info.llm_refusal_list=.={};.;", refusal::list_hash())
+/// The name and the label of a gauge, always 1. The label tells which list of phrases detects refusals: counts of
+/// refusals are comparable only where it is equal.
+pub fn refusal_list() -> (&'static str, (&'static str, String)) {
+    ("llm_refusal_list_info", ("llm_refusal_list", refusal::list_hash().to_string()))
 }
 
-/// Where the block of each (rollout, version, compare) begins.
+/// Where each series is in the order of [`for_each_series`].
 pub struct SeriesLayout {
-    /// SeriesLayout before each rollout's own.
-    rollouts: Vec<usize>,
+    /// Blocks before each rollout's own.
+    blocks_before: Vec<usize>,
 }
 
 impl SeriesLayout {
-    /// Counts the blocks of a configuration.
+    /// Lays out the series of a configuration.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most ROLLOUTS_MAX * VERSIONS_MAX * 2 blocks")]
     pub fn new(config: &Config) -> SeriesLayout {
-        let rollouts = config.rollouts.iter().scan(0_usize, |before, rollout| {
-            let here = *before;
-            *before = here.saturating_add(rollout.versions.len().saturating_mul(2));
-            Some(here)
+        let blocks_before = config.rollouts.iter().scan(0, |blocks, rollout| {
+            let before = *blocks;
+            *blocks += rollout.versions.len() * 2;
+            Some(before)
         });
-        SeriesLayout { rollouts: rollouts.collect() }
+        SeriesLayout { blocks_before: blocks_before.collect() }
     }
 
-    /// The first series of the decision's block, as a position in [`names`].
-    pub fn start(&self, decision: &Decision) -> usize {
-        let before = self.rollouts.get(decision.rollout).copied().unwrap_or(0);
-        let here = decision.version.saturating_mul(2).saturating_add(usize::from(decision.compare));
-        before.saturating_add(here).saturating_mul(BLOCK_SERIES)
+    /// The position of a series of the decision's block.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a decision's indices are those of a configuration, see new"
+    )]
+    pub fn position(&self, decision: &Decision, offset: usize) -> usize {
+        let before = self.blocks_before.get(decision.rollout).copied().unwrap_or(0);
+        let block = before + decision.version * 2 + usize::from(decision.compare);
+        block * BLOCK_SERIES + offset
     }
 }
 
@@ -198,9 +211,9 @@ impl SeriesLayout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Update {
     /// Position in the block.
-    pub series: usize,
+    pub offset: usize,
     /// Whether the value is added or recorded.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The value.
     pub value: u64,
 }
@@ -243,7 +256,7 @@ pub fn observed(
 ) {
     let mut put = |metric, label, value: u64| {
         let update = update(metric, label, value);
-        if value > 0 || update.kind == Kind::Histogram {
+        if value > 0 || update.kind == MetricKind::Histogram {
             emit(update);
         }
     };
@@ -319,11 +332,15 @@ fn names_another(config: &Config, decision: &Decision, observation: &Observation
     named.is_some_and(|named| named != decision.version)
 }
 
-fn update(metric: Metric, label: usize, value: u64) -> Update {
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a label's value is one of its metric's, so within the block"
+)]
+fn update(metric: Metric, label_value: usize, value: u64) -> Update {
     let index = metric as usize;
-    let kind = CATALOGUE.get(index).map_or(Kind::Counter, |spec| spec.kind);
-    let series = OFFSETS.get(index).copied().unwrap_or(0).saturating_add(label);
-    Update { series, kind, value }
+    let kind = CATALOGUE.get(index).map_or(MetricKind::Counter, |spec| spec.kind);
+    let offset = OFFSETS.get(index).copied().unwrap_or(0) + label_value;
+    Update { offset, kind, value }
 }
 
 /// The outcomes that speak against a version. A client that goes away does not.

@@ -1,22 +1,41 @@
 //! A head, read in one call.
 //!
-//! Reading one header costs the host nearly as much as reading all of them, because it asks the VM for room each time.
+//! Reading one header costs Envoy's VM nearly as much as reading all of them. So a head is copied once, in the form in
+//! which proxy-wasm hands it over, and looked up without being parsed further.
 
 use alloc::vec::Vec;
 
 /// The headers of a request or a response, pseudo headers included.
 #[derive(Default)]
-pub(super) struct Headers {
-    /// As the ABI writes them: how many there are, the lengths of each one's name and value, then each
-    /// one's name and value, with a NUL behind either.
-    bytes: Vec<u8>,
+pub struct Headers {
+    /// The number of headers; the lengths of each one's name and value; each one's name and value, with a NUL behind
+    /// either. Numbers are 32 bits long, little endian.
+    map: Vec<u8>,
 }
 
 const WORD_BYTES: usize = size_of::<u32>();
 
 impl Headers {
-    pub(super) fn new(bytes: Vec<u8>) -> Headers {
-        Headers { bytes }
+    /// A map as proxy-wasm serialises it; empty if the host did not hand it over.
+    #[must_use]
+    pub fn from_map(map: Vec<u8>) -> Headers {
+        Headers { map }
+    }
+
+    /// A map of these names, which are in lower case, and values.
+    #[must_use]
+    pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Headers {
+        let word = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+        let mut map = word(pairs.clone().count()).to_vec();
+        for (name, value) in pairs.clone() {
+            map.extend(word(name.len()));
+            map.extend(word(value.len()));
+        }
+        for text in pairs.flat_map(|(name, value)| [name, value]) {
+            map.extend_from_slice(text);
+            map.push(0);
+        }
+        Headers { map }
     }
 
     /// The value of the first header of this name, which is in lower case.
@@ -26,12 +45,25 @@ impl Headers {
 
     /// Whether there may be a header of this name: there is one, or the host did not tell.
     pub(super) fn may_hold(&self, name: &str) -> bool {
-        self.bytes.is_empty() || self.get(name).is_some()
+        self.map.is_empty() || self.get(name).is_some()
+    }
+
+    /// Whether a request with this head can have a body that the filter reads.
+    pub(super) fn announce_readable_body(&self) -> bool {
+        // The body of an upgrade comes after its answer, and a client of gRPC may await an answer first.
+        matches!(self.get(":method"), Some(b"POST" | b"PUT" | b"PATCH"))
+            && self.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
+            && !self.get("content-type").is_some_and(|kind| is_media_type(kind, b"application/grpc"))
+    }
+
+    /// Whether the `content-length` is above so many bytes.
+    pub(super) fn tell_more_than(&self, bytes: usize) -> bool {
+        self.get("content-length").and_then(content_length).is_some_and(|length| length > bytes)
     }
 
     /// The names and the values, as far as the bytes make sense.
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let (count, rest) = self.bytes.split_first_chunk().unwrap_or((&[0; WORD_BYTES], &[]));
+        let (count, rest) = self.map.split_first_chunk().unwrap_or((&[0; WORD_BYTES], &[]));
         let lengths_bytes = word(count).saturating_mul(2).saturating_mul(WORD_BYTES);
         let (lengths, mut rest) = rest.split_at_checked(lengths_bytes).unwrap_or_default();
         lengths.as_chunks::<{ 2 * WORD_BYTES }>().0.iter().map_while(move |lengths| {
@@ -39,6 +71,16 @@ impl Headers {
             Some((text(&mut rest, word(name))?, text(&mut rest, word(value.first_chunk()?))?))
         })
     }
+}
+
+/// The number of bytes in a `content-length`.
+pub(super) fn content_length(value: &[u8]) -> Option<usize> {
+    str::from_utf8(value).ok().and_then(|length| length.trim().parse().ok())
+}
+
+/// Whether a `content-type` begins with these bytes, in whatever case.
+pub(super) fn is_media_type(content_type: &[u8], start: &[u8]) -> bool {
+    content_type.get(..start.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(start))
 }
 
 fn word(bytes: &[u8; WORD_BYTES]) -> usize {
@@ -57,19 +99,15 @@ mod tests {
     use super::Headers;
     use proptest::prelude::*;
 
-    fn written(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
-        let length = |bytes: &Vec<u8>| u32::try_from(bytes.len()).unwrap().to_le_bytes();
-        let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
-        bytes.extend(pairs.iter().flat_map(|(name, value)| [length(name), length(value)].concat()));
-        bytes.extend(pairs.iter().flat_map(|(name, value)| [name.as_slice(), b"\0", value, b"\0"].concat()));
-        bytes
+    fn written(pairs: &[(Vec<u8>, Vec<u8>)]) -> Headers {
+        Headers::from_pairs(pairs.iter().map(|(name, value)| (name.as_slice(), value.as_slice())))
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_found(pairs in prop::collection::vec(("[a-c]{0,2}", any::<Vec<u8>>()), 0..8)) {
             let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect();
-            let headers = Headers::new(written(&pairs));
+            let headers = written(&pairs);
             for name in ["", "a", "ab", "c", "d"] {
                 let first = pairs.iter().find(|(header, _)| header == name.as_bytes());
                 prop_assert_eq!(headers.get(name), first.map(|(_, value)| value.as_slice()));
@@ -78,11 +116,10 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read(bytes in any::<Vec<u8>>(), cut in 0..64_usize) {
-            let _ = Headers::new(bytes).get("a");
-            let mut whole = written(&[(b"b".to_vec(), b"1".to_vec()), (b"a".to_vec(), b"2".to_vec())]);
-            whole.truncate(cut);
-            let found = Headers::new(whole.clone()).get("a").map(<[u8]>::to_vec);
-            prop_assert!(found.is_none() || cut >= 28, "{cut}: {:?}", whole);
+            let _ = Headers::from_map(bytes).get("a");
+            let mut headers = written(&[(b"b".to_vec(), b"1".to_vec()), (b"a".to_vec(), b"2".to_vec())]);
+            headers.map.truncate(cut);
+            prop_assert!(headers.get("a").is_none() || cut >= 28, "{cut}: {:?}", headers.map);
         }
     }
 }

@@ -1,101 +1,122 @@
-//! What the filter asks of Envoy, in its own terms.
+//! What the filter needs of the proxy that it runs in.
+//!
+//! The filter knows a proxy by this trait alone. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM; the tests
+//! implement it with a proxy in memory. Every call may fail, and a failed call is a `None` or a `false`, never a panic:
+//! the traffic goes on without what the call would have done.
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::Cell;
 
-use super::abi::{self, Map};
 use super::headers::Headers;
-use super::ids::{self, Ids};
-use super::platform::{self, vm_local};
+use crate::metrics::Series;
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
 
-pub(super) use super::platform::random;
-
-pub(super) use super::abi::{
-    Action, Buffer, Level, MetricKind, add_header, buffer, buffer_from, header, in_context, increment_metric,
-    log, record_metric, remove_header, replace_buffer, replace_header, resume_request, send_response,
-    set_property, set_tick_period_ms,
-};
-
-/// Envoy's flags for a client that went away: its connection (`DC`), or its one stream of HTTP/2 (`DR`).
-const FLAGS_CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
-/// Envoy's word for a response that came from the upstream.
-const DETAILS_VIA_UPSTREAM: &[u8] = b"via_upstream";
-
-/// Microseconds on a clock that never goes back.
-pub(super) fn now() -> Micros {
-    platform::monotonic_ns() / 1000
+/// One head of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
 }
 
-/// The time of day.
-pub(super) fn wall_clock() -> UnixMs {
-    UnixMs::try_from(platform::realtime_ns() / 1_000_000).unwrap_or(UnixMs::MAX)
+/// One body of an exchange, as far as it can be read in the running callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
 }
 
-/// Defines a metric, or finds the one of this name. Envoy numbers it anew each time, and keeps every number for as long as the
-/// VM lives, which is longer than a configuration: so each is asked for once.
-pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
-    vm_local! {
-        /// By the hash of a metric's kind and name.
-        static DEFINED: Cell<Ids> = Cell::new(Ids::new());
-    }
-    let hash = ids::hash(kind as u8, name);
-    let mut defined = DEFINED.take();
-    let mut id = defined.get(hash);
-    if id.is_none() {
-        id = abi::define_metric(kind, name);
-        id.into_iter().for_each(|id| defined.insert(hash, id));
-    }
-    DEFINED.set(defined);
-    id
+/// What becomes of a request after a callback. Responses always go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// It goes on.
+    #[default]
+    Continue,
+    /// It waits, and all that has come of its body stays readable and editable.
+    Pause,
+    /// It waits, and each piece of its body is readable once. The proxy may hold more of it than under [`Action::Pause`].
+    PauseUnbuffered,
 }
 
-/// Read of a buffer at a time: a VM's memory never shrinks, and behind a decompressor a piece has no limit.
-const SLICE_BYTES_MAX: usize = 64 * 1024;
-
-/// Lends a buffer from `start` up to `end` to `take`, slice by slice, as long as it wants more. Whether the host
-/// handed over all that was wanted.
-pub(super) fn slices(
-    buffer: Buffer,
-    mut start: usize,
-    end: usize,
-    mut take: impl FnMut(&[u8]) -> bool,
-) -> bool {
-    while start < end {
-        let length = end.saturating_sub(start).min(SLICE_BYTES_MAX);
-        match buffer_from(buffer, start, length, &mut take) {
-            None => return false,
-            Some(false) => return true,
-            Some(true) => start = start.saturating_add(length),
-        }
-    }
-    true
+/// How important a line of the proxy's log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Something normal happened.
+    Info,
+    /// Something works less well than it could.
+    Warn,
+    /// Something is wrong, and an operator has to mend it.
+    Error,
 }
 
-/// A value of dynamic metadata: the namespace of the filter that set it, then the keys below it.
-pub(super) fn metadata(path: &[String]) -> Option<Vec<u8>> {
-    let mut property = b"metadata\0filter_metadata".to_vec();
-    for part in path {
-        property.push(0);
-        property.extend_from_slice(part.as_bytes());
-    }
-    abi::property(&property, <[u8]>::to_vec)
+/// Whether the body of a request that waits after its head is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It always is.
+    Certain,
+    /// It depends on a setting of the proxy that a filter cannot read. So a request waits for a limited time: the host
+    /// looks every so often at [`super::Stream::waits_too_long`].
+    Uncertain,
 }
 
-/// Whether the client went away before the response was complete. Known when the request has ended.
-pub(super) fn is_client_gone() -> bool {
-    let flags = abi::property(b"response\0flags", |bytes| bytes.try_into().map_or(0, u64::from_le_bytes));
-    flags.unwrap_or(0) & FLAGS_CLIENT_GONE != 0
-}
+/// A proxy, seen from one exchange, or from a configuration that is being loaded. It is a handle: copies mean the same
+/// exchange.
+pub trait Host: Copy {
+    /// A series that was defined, to add to or to record in.
+    type SeriesId;
 
-/// Whether Envoy answered in the upstream's place. Known when the request has ended.
-pub(super) fn is_local_reply() -> bool {
-    abi::property(b"response\0code_details", |details| details != DETAILS_VIA_UPSTREAM).unwrap_or(false)
-}
+    /// Whether the body of a request that waits is handed over.
+    const DELIVERY: Delivery;
+    /// Bytes of a body that a request may wait for. It is below the proxy's own limit, past which the proxy answers the
+    /// request itself.
+    const BUFFERED_BYTES_MAX: usize;
 
-/// The head that can be read now; without any header if the host does not hand it over.
-pub(super) fn headers(map: Map) -> Headers {
-    Headers::new(abi::headers(map).unwrap_or_default())
+    /// Reads a whole head; one without any header if the proxy does not hand it over.
+    fn headers(self, head: Head) -> Headers;
+    /// Reads one header, and lends its value to `take`. `None`: there is none, or it cannot be read.
+    fn header<T>(self, head: Head, name: &str, take: impl FnOnce(&[u8]) -> T) -> Option<T>;
+    /// Sets a header to one value, which need not be text.
+    fn replace_header(self, head: Head, name: &str, value: &[u8]) -> bool;
+    /// Adds a header beside others of its name.
+    fn add_header(self, head: Head, name: &str, value: &str) -> bool;
+    /// Removes all headers of a name.
+    fn remove_header(self, head: Head, name: &str) -> bool;
+
+    /// Lends a body from byte `start` up to `end` to `take`, slice by slice, as long as `take` returns true. Returns
+    /// false if the proxy did not hand over all that was wanted.
+    fn read_body(self, body: Body, start: usize, end: usize, take: impl FnMut(&[u8]) -> bool) -> bool;
+    /// Puts `bytes` in the place of the first `len` bytes of a body.
+    fn replace_body(self, body: Body, len: usize, bytes: &[u8]) -> bool;
+
+    /// Answers the request in the upstream's place. `details` is what the access log shows as the reason.
+    fn send_local_reply(self, status: u32, details: &str, body: &str) -> bool;
+    /// A value of dynamic metadata: the namespace of the filter that set it, then the keys below it.
+    fn metadata(self, path: &[String]) -> Option<Vec<u8>>;
+    /// Sets filter state, which the access log can print.
+    fn set_filter_state(self, key: &str, value: &str) -> bool;
+    /// Envoy's response flags. Known when the exchange has ended.
+    fn response_flags(self) -> u64;
+    /// Reads Envoy's response code details. Known when the exchange has ended.
+    fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T>;
+
+    /// Microseconds on a clock that never goes back.
+    fn now(self) -> Micros;
+    /// The time of day.
+    fn wall_clock(self) -> UnixMs;
+    /// A random number.
+    fn random(self) -> u32;
+
+    /// Defines a series, or finds the one of this name and these labels. Called while a configuration is loaded.
+    fn define_series(self, series: &Series<'_>) -> Option<Self::SeriesId>;
+    /// Adds to a counter.
+    fn add(self, series: &Self::SeriesId, value: u64);
+    /// Sets a gauge, or records a value in a histogram.
+    fn record(self, series: &Self::SeriesId, value: u64);
+
+    /// Writes a line to the proxy's log.
+    fn log(self, level: Level, line: &str);
 }

@@ -1,6 +1,6 @@
 //! Contexts by the ids that Envoy gives them.
 
-use super::ContextId;
+use super::abi::ContextId;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 

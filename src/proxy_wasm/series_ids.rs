@@ -1,4 +1,4 @@
-//! The ids of metrics by the hashes of their names.
+//! Envoy's numbers of series, by the hashes of their names.
 
 use alloc::vec::Vec;
 
@@ -9,14 +9,14 @@ const SLOTS_MIN: usize = 256;
 
 /// A hash table with open addresses. Its keys are hashes already, and nothing is taken out.
 #[derive(Default)]
-pub(super) struct Ids {
+pub(super) struct SeriesIds {
     slots: Vec<Option<(u64, u32)>>,
     count: usize,
 }
 
-impl Ids {
-    pub(super) const fn new() -> Ids {
-        Ids { slots: Vec::new(), count: 0 }
+impl SeriesIds {
+    pub(super) const fn new() -> SeriesIds {
+        SeriesIds { slots: Vec::new(), count: 0 }
     }
 
     pub(super) fn get(&self, hash: u64) -> Option<u32> {
@@ -59,11 +59,11 @@ pub(super) fn hash(kind: u8, name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ids, hash};
+    use super::{SeriesIds, hash};
 
     #[test]
     fn finds_each_of_many_and_no_other() {
-        let mut ids = Ids::new();
+        let mut ids = SeriesIds::new();
         assert_eq!(ids.get(hash(0, "a")), None);
         let names =
             |range: std::ops::Range<u32>| range.map(|n| (n, hash(1, &format!("llm_requests_total.{n}"))));

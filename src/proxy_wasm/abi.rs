@@ -1,44 +1,32 @@
-//! The proxy-wasm ABI 0.2.1, as far as the filter uses it; beside `platform.rs` the one file with `unsafe` code.
+//! The calls of proxy-wasm ABI 0.2.1 and of WASI that the filter makes, as safe functions.
 //!
-//! Why not the SDK: it exports every callback, so that Envoy enters the VM for each of them, and it panics
-//! on any status it does not expect, where a panic cuts every stream of the worker. Here a failed call
-//! is a `None` or a `false`, and only the callbacks below are exported.
+//! In and out: slices, numbers, `None` or `false` for a call that failed. Knows nothing of what the calls are for. The
+//! ABI: <https://github.com/proxy-wasm/spec>. The SDK for Rust panics on a status that it does not expect, and a panic
+//! cuts every stream of the worker.
 
-#![expect(unsafe_code, reason = "the host speaks in pointers")]
+#![expect(unsafe_code, reason = "the ABI passes pointers")]
 
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::{ptr, slice};
 
-use super::platform::vm_local;
-use super::{ContextId, Vm};
+use super::vm_local::vm_local;
 
-/// Of memory, to a processor.
+/// Envoy's name for a context: a configuration or a request.
+pub(super) type ContextId = u32;
+
+/// The size of a page of memory.
 const PAGE_BYTES: usize = 4096;
 /// Received buffers up to this size are kept for the next call; larger ones are freed after use.
 const RECEIVED_BYTES_KEPT_MAX: usize = 64 * 1024 + PAGE_BYTES;
 /// The host's answer when a call succeeded.
 const OK: u32 = 0;
-/// What a callback on a response answers to let it go on.
-const CONTINUE: u32 = 0;
-/// The host's word for a request, among the streams that can be resumed.
+/// What `proxy_continue_stream` calls a request.
 const REQUEST_STREAM: u32 = 0;
-/// No status of gRPC.
+/// The local reply is not gRPC's.
 const NO_GRPC_STATUS: i32 = -1;
-/// A map of no headers, as the ABI writes maps.
+/// A map without headers, as the ABI serialises maps.
 const NO_HEADERS: [u8; 4] = [0; 4];
-
-/// What becomes of a request after a callback.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Action {
-    #[default]
-    Continue = 0,
-    /// It waits. After its head, the body comes only where Envoy was told `allow_on_headers_stop_iteration`.
-    Pause = 1,
-    /// Its body waits, and is shown piece by piece: a piece that was shown is out of reach. Past its buffer limit
-    /// Envoy reads no further, where for [`Action::Pause`] it answers 413 before a callback could let the body go.
-    PausePassing = 2,
-}
 
 /// A map of headers.
 #[derive(Clone, Copy)]
@@ -47,7 +35,7 @@ pub(super) enum Map {
     Response = 2,
 }
 
-/// A buffer of the host's.
+/// A buffer of the host.
 #[derive(Clone, Copy)]
 pub(super) enum Buffer {
     RequestBody = 0,
@@ -55,20 +43,29 @@ pub(super) enum Buffer {
     PluginConfiguration = 7,
 }
 
-/// How loud a message in Envoy's log is.
+/// The level of a line in Envoy's log.
 #[derive(Clone, Copy)]
-pub(super) enum Level {
+pub(super) enum LogLevel {
     Info = 2,
     Warn = 3,
     Error = 4,
 }
 
-/// What a metric does with a value.
+/// The type of a metric.
 #[derive(Clone, Copy)]
-pub(super) enum MetricKind {
+pub(super) enum MetricType {
     Counter = 0,
     Gauge = 1,
     Histogram = 2,
+}
+
+/// A clock of WASI.
+#[derive(Clone, Copy)]
+pub(super) enum Clock {
+    /// Since 1970.
+    Realtime = 0,
+    /// Never goes back.
+    Monotonic = 1,
 }
 
 mod imports {
@@ -141,10 +138,16 @@ mod imports {
         pub(super) fn proxy_increment_metric(id: u32, offset: i64) -> u32;
         pub(super) fn proxy_record_metric(id: u32, value: u64) -> u32;
     }
+
+    #[cfg_attr(target_arch = "wasm32", link(wasm_import_module = "wasi_snapshot_preview1"))]
+    unsafe extern "C" {
+        pub(super) fn clock_time_get(clock: u32, precision_ns: u64, time_ns: *mut u64) -> u32;
+        pub(super) fn random_get(buffer: *mut u8, len: usize) -> u32;
+    }
 }
 
 vm_local! {
-    /// Where the host puts what it hands over. Kept, so that a call does not allocate.
+    /// Where the host writes what it hands over. Kept, so that a call does not allocate.
     static RECEIVED: Cell<Vec<u8>> = Cell::new(Vec::new());
 }
 
@@ -158,14 +161,14 @@ extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     room
 }
 
-/// How far into the buffer its first page begins, which is where the host writes. Where a copy of some kilobytes begins 1
-/// to 15 bytes further into its page than what is copied, glibc took fifteen times as long for it on an AMD EPYC. Behind
-/// the beginning of a page, only a source at the very end of its own is so placed.
+/// The offset of the first whole page in the buffer; the host writes there. On an AMD EPYC, glibc takes fifteen times as
+/// long to copy some kilobytes if the target begins 1 to 15 bytes further into its page than the source. A target at the
+/// beginning of a page avoids that for nearly every source.
 fn begin(buffer: *const u8) -> usize {
     buffer.align_offset(PAGE_BYTES)
 }
 
-/// Makes a call that hands something over, and lends it to `take`. `None` if the call fails.
+/// Makes a call that hands bytes over, and lends them to `take`. `None` if the call fails.
 fn receive<T>(
     call: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
     take: impl FnOnce(&[u8]) -> T,
@@ -182,7 +185,7 @@ fn receive<T>(
     let begin = begin(buffer.as_ptr());
     if !ptr::eq(out, buffer.as_ptr().wrapping_add(begin)) || begin.saturating_add(out_len) > buffer.capacity()
     {
-        return None; // not what was asked for: a host that breaks the ABI
+        return None; // the host broke the ABI: this is not the room that it was given
     }
     // SAFETY: the bytes are in the buffer's own allocation, within its capacity; the host has written all of them
     // before the call returned, and nothing else does while `buffer` is here.
@@ -193,13 +196,8 @@ fn receive<T>(
     Some(taken)
 }
 
-/// Reads up to `max` bytes of a buffer.
-pub(super) fn buffer<T>(buffer: Buffer, max: usize, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
-    buffer_from(buffer, 0, max, take)
-}
-
 /// Reads up to `max` bytes of a buffer from `start` on.
-pub(super) fn buffer_from<T>(
+pub(super) fn buffer<T>(
     buffer: Buffer,
     start: usize,
     max: usize,
@@ -218,7 +216,7 @@ pub(super) fn replace_buffer(buffer: Buffer, len: usize, bytes: &[u8]) -> bool {
     OK == unsafe { imports::proxy_set_buffer_bytes(buffer as u32, 0, len, bytes.as_ptr(), bytes.len()) }
 }
 
-/// Answers the request in the upstream's place. The host does so after the callback.
+/// Answers the request in the upstream's place. The host sends the answer after the callback.
 pub(super) fn send_response(status: u32, details: &str, body: &str) -> bool {
     // SAFETY: all pointers are valid for reading while the call lasts; the host copies what they point at.
     OK == unsafe {
@@ -245,13 +243,13 @@ pub(super) fn in_context(id: ContextId, caller: ContextId, call: impl FnOnce()) 
     }
 }
 
-/// Lets the request that waits go on.
+/// Lets the request of the effective context go on.
 pub(super) fn resume_request() -> bool {
     // SAFETY: no pointers.
     OK == unsafe { imports::proxy_continue_stream(REQUEST_STREAM) }
 }
 
-/// Has the host call `proxy_on_tick` so often.
+/// Has the host call `proxy_on_tick` at this interval; 0 ends that.
 pub(super) fn set_tick_period_ms(period_ms: u32) -> bool {
     // SAFETY: no pointers.
     OK == unsafe { imports::proxy_set_tick_period_milliseconds(period_ms) }
@@ -266,7 +264,7 @@ pub(super) fn header<T>(map: Map, name: &str, take: impl FnOnce(&[u8]) -> T) -> 
     receive(call, take)
 }
 
-/// Reads all headers of a map, as [`super::headers::Headers`] understands them.
+/// Reads all headers of a map, serialised.
 pub(super) fn headers(map: Map) -> Option<Vec<u8>> {
     // SAFETY: `out` and `out_len` are valid for writing while the call lasts.
     let call = |out, out_len| unsafe { imports::proxy_get_header_map_pairs(map as u32, out, out_len) };
@@ -283,8 +281,7 @@ pub(super) fn add_header(map: Map, name: &str, value: &str) -> bool {
 }
 
 /// Sets a header to one value, which need not be text.
-pub(super) fn replace_header(map: Map, name: &str, value: impl AsRef<[u8]>) -> bool {
-    let value = value.as_ref();
+pub(super) fn replace_header(map: Map, name: &str, value: &[u8]) -> bool {
     let (name, name_len) = (name.as_ptr(), name.len());
     // SAFETY: name and value are valid for reading while the call lasts; the host copies them.
     OK == unsafe {
@@ -314,7 +311,7 @@ pub(super) fn set_property(path: &str, value: &str) -> bool {
 }
 
 /// Defines a metric, or finds the one of this name.
-pub(super) fn define_metric(kind: MetricKind, name: &str) -> Option<u32> {
+pub(super) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
     let mut id = 0;
     // SAFETY: `name` is valid for reading and `id` for writing while the call lasts.
     let status = unsafe { imports::proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) };
@@ -334,69 +331,25 @@ pub(super) fn record_metric(id: u32, value: u64) -> bool {
 }
 
 /// Writes to Envoy's log.
-pub(super) fn log(level: Level, text: &str) {
+pub(super) fn log(level: LogLevel, text: &str) {
     // SAFETY: `text` is valid for reading while the call lasts.
     unsafe { imports::proxy_log(level as u32, text.as_ptr(), text.len()) };
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn proxy_abi_version_0_2_1() {}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_context_create(id: ContextId, parent: ContextId) {
-    Vm::with(|vm| vm.create_context(id, parent));
+/// Nanoseconds on a clock; 0 if the call fails.
+pub(super) fn clock_ns(clock: Clock) -> u64 {
+    /// How precise the time shall be.
+    const PRECISION_NS: u64 = 1;
+    let mut time_ns = 0;
+    // SAFETY: `time_ns` is valid for writing while the call lasts. A call that fails leaves it as it is.
+    unsafe { imports::clock_time_get(clock as u32, PRECISION_NS, &mut time_ns) };
+    time_ns
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_configure(id: ContextId, size: usize) -> u32 {
-    let configure = |text: &[u8]| Vm::with(|vm| vm.configure(id, text));
-    u32::from(buffer(Buffer::PluginConfiguration, size, configure).unwrap_or(false))
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(id: ContextId, _headers: usize, is_end: u32) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_request_headers(is_end != 0)) as u32
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_body(id: ContextId, size: usize, is_end: u32) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_request_body(size, is_end != 0)) as u32
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_trailers(id: ContextId, _trailers: usize) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_request_trailers()) as u32
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(id: ContextId, _headers: usize, is_end: u32) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_response_headers(is_end != 0));
-    CONTINUE
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_body(id: ContextId, size: usize, is_end: u32) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_response_body(size, is_end != 0));
-    CONTINUE
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_trailers(id: ContextId, _trailers: usize) -> u32 {
-    Vm::with_stream(id, |stream| stream.on_response_trailers());
-    CONTINUE
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_tick(id: ContextId) {
-    Vm::with(|vm| vm.on_tick(id));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_log(id: ContextId) {
-    Vm::with_stream(id, |stream| stream.on_log());
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_delete(id: ContextId) {
-    Vm::with(|vm| vm.delete_context(id));
+/// A random number; 0 if the call fails.
+pub(super) fn random() -> u32 {
+    let mut bytes = [0; 4];
+    // SAFETY: `bytes` is valid for writing while the call lasts. A call that fails leaves them as they are.
+    unsafe { imports::random_get(bytes.as_mut_ptr(), bytes.len()) };
+    u32::from_le_bytes(bytes)
 }

@@ -1,0 +1,132 @@
+//! A loaded configuration, with its series defined in the host.
+
+use alloc::vec::Vec;
+
+use super::host::{Host, Level};
+use crate::config::json;
+use crate::config::{Config, Rollout, Source, Usage};
+use crate::feedback::Rating;
+use crate::metrics::{self, MetricKind, SeriesLayout, Update};
+use crate::observe::Observation;
+use crate::pointer::Pointers;
+use crate::route::Decision;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Envoy hands a `google.protobuf.Struct` over as protobuf.
+const NOT_JSON_HINT: &str = "the configuration must be a JSON object; \
+    in Envoy's own configuration give it as a google.protobuf.StringValue that holds the JSON";
+
+/// A configuration and its series in the host. It does not change, so all workers may share one.
+pub struct LoadedConfig<H: Host> {
+    pub(super) config: Config,
+    /// The places in bodies where values are looked for.
+    pub(super) pointers: Pointers,
+    /// Whether any rollout tells conversations by their fingerprints.
+    pub(super) reads_fingerprints: bool,
+    /// Whether any request may have to wait for its body.
+    pub(super) may_wait: bool,
+    layout: SeriesLayout,
+    /// In the order of [`metrics::for_each_series`]; `None` where the host refused one.
+    series: Vec<Option<H::SeriesId>>,
+}
+
+impl<H: Host> LoadedConfig<H> {
+    /// Loads a configuration from the plugin's JSON. A wrong one is refused, with every error in the host's log.
+    pub fn load(host: H, text: &[u8]) -> Option<LoadedConfig<H>> {
+        let tree = json::parse(text);
+        match tree.and_then(|tree| Ok((Config::from_json(&tree)?, tree.hash()))) {
+            Ok((config, hash)) => {
+                let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
+                host.log(Level::Info, &format!("version {VERSION}, rollouts: {}", names.join(", ")));
+                set_gauge(host, metrics::CONFIG_HASH, &[], u64::from(hash));
+                Some(LoadedConfig::new(host, config))
+            }
+            Err(errors) => {
+                for error in errors.iter() {
+                    host.log(Level::Error, &format!("configuration refused: {error}"));
+                }
+                if !text.trim_ascii_start().starts_with(b"{") {
+                    host.log(Level::Error, NOT_JSON_HINT);
+                }
+                None
+            }
+        }
+    }
+
+    fn new(host: H, config: Config) -> LoadedConfig<H> {
+        let mut series = Vec::new();
+        metrics::for_each_series(&config, |defined| series.push(host.define_series(defined)));
+        if config.rollouts.iter().any(|rollout| rollout.refusal_phrases) {
+            let (name, label) = metrics::refusal_list();
+            set_gauge(host, name, &[(label.0, &label.1)], 1);
+        }
+        let mut keys = config.rollouts.iter().flat_map(|rollout| &rollout.keys);
+        LoadedConfig {
+            layout: SeriesLayout::new(&config),
+            series,
+            pointers: Pointers::compile(&config.pointers),
+            reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
+            may_wait: config.rollouts.iter().any(may_wait),
+            config,
+        }
+    }
+
+    pub(super) fn count_decision(&self, host: H, decision: &Decision) {
+        metrics::decided(decision, |update| self.apply(host, decision, update));
+    }
+
+    pub(super) fn count_retry(&self, host: H, decision: &Decision) {
+        self.apply(host, decision, metrics::retried());
+    }
+
+    pub(super) fn count_rating(&self, host: H, decision: &Decision, rating: Rating) {
+        self.apply(host, decision, metrics::rated(rating));
+    }
+
+    pub(super) fn count_first_turn(&self, host: H, decision: &Decision, observation: &Observation) {
+        metrics::first_turn(observation, |update| self.apply(host, decision, update));
+    }
+
+    pub(super) fn count_observation(&self, host: H, decision: &Decision, observation: &Observation) {
+        metrics::observed(&self.config, decision, observation, |update| self.apply(host, decision, update));
+    }
+
+    fn apply(&self, host: H, decision: &Decision, update: Update) {
+        let Some(Some(series)) = self.series.get(self.layout.position(decision, update.offset)) else {
+            return;
+        };
+        match update.kind {
+            MetricKind::Counter => host.add(series, update.value),
+            MetricKind::Gauge | MetricKind::Histogram => host.record(series, update.value),
+        }
+    }
+
+    /// Whether the body of a request with this path may be edited on its way to a version, or answered by the filter.
+    pub(super) fn may_edit(&self, path: Option<&[u8]>) -> bool {
+        let path = path.and_then(|path| path.split(|&b| b == b'?').next());
+        self.config.rollouts.iter().any(|rollout| {
+            rollout.pin.response_id
+                || rollout.usage == Usage::Request
+                || rollout.versions.iter().any(|version| version.rewrite.model.is_some())
+                || rollout.feedback.as_ref().is_some_and(|feedback| Some(feedback.path.as_bytes()) == path)
+        })
+    }
+}
+
+fn set_gauge<H: Host>(host: H, name: &str, labels: &[(&str, &str)], value: u64) {
+    let gauge = metrics::Series { kind: MetricKind::Gauge, name, labels };
+    if let Some(gauge) = host.define_series(&gauge) {
+        host.record(&gauge, value);
+    }
+}
+
+/// Whether any request of a rollout may have to wait for its body.
+fn may_wait(rollout: &Rollout) -> bool {
+    let is_in_body = |source: &Source| matches!(source, Source::Body(_) | Source::FirstMessage);
+    rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond)
+        || !rollout.matcher.models.is_empty()
+        || rollout.pin.response_id
+        || rollout.keys.iter().any(|key| is_in_body(&key.source))
+        || rollout.started_at.as_ref().is_some_and(is_in_body)
+        || rollout.versions.iter().any(|version| version.rewrite.model.is_some())
+}

@@ -1,0 +1,192 @@
+//! The body of a request on its way to a version. It is read for the request's turn, and edited where the version or the
+//! configuration wants it edited.
+//!
+//! It passes without waiting, with one exception: where an edit changes a length that the head tells, the request waits
+//! until the edit is done, as long as that is within its limits. Where it cannot wait, `content-length` is removed.
+
+use super::edit::{Edited, edit};
+use super::headers::{self, Headers};
+use super::host::{Action, Body, Head, Host};
+use crate::config::{Rollout, Usage, Version};
+use crate::edit::{Chain, Editor};
+use crate::observe::Micros;
+use crate::pin::{Endpoint, UntagIds};
+use crate::rewrite::{Model, ModelName};
+use crate::turn::Turn;
+use crate::usage::InjectUsage;
+use alloc::string::ToString;
+
+const CONTENT_LENGTH: &str = "content-length";
+
+/// The edits of a request's body, in this order.
+type Edits = Chain<Option<UntagIds>, Chain<Option<Model>, Option<InjectUsage>>>;
+
+/// The body of one request whose version is known.
+pub(super) struct RequestBody {
+    turn: Turn,
+    edits: Option<Edits>,
+    held: Option<Held>,
+}
+
+/// A body that waits until its edits are done.
+struct Held {
+    since: Micros,
+    edited: Edited,
+    is_too_long: bool,
+}
+
+impl RequestBody {
+    /// The request's version is known. Its body follows, or has come in part where the request `waits` already.
+    pub(super) fn new<H: Host>(
+        host: H,
+        rollout: &Rollout,
+        version: &Version,
+        headers: &Headers,
+        now: Micros,
+        may_wait: bool,
+        waits: bool,
+    ) -> RequestBody {
+        let edits = edits(rollout, version, headers);
+        let injects_usage = edits.1.1.is_some();
+        let is_edited = injects_usage || edits.0.is_some() || edits.1.0.is_some();
+        let has_length = is_edited && headers.get(CONTENT_LENGTH).is_some();
+        // Whether usage has to be injected is known only at the body's end, and no request waits for that long.
+        let is_too_long = is_edited && headers.tell_more_than(H::BUFFERED_BYTES_MAX);
+        let holds = waits || (has_length && !is_too_long && !injects_usage && may_wait);
+        if is_edited && !holds {
+            host.remove_header(Head::Request, CONTENT_LENGTH);
+        }
+        let held = Held { since: now, edited: Edited::default(), is_too_long };
+        RequestBody { turn: Turn::default(), edits: is_edited.then_some(edits), held: holds.then_some(held) }
+    }
+
+    /// Whether the request waits for more of its body.
+    pub(super) fn waits(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Since when the request waits for the first piece of its body.
+    pub(super) fn waits_since(&self) -> Option<Micros> {
+        self.held.as_ref().filter(|held| held.edited.read_bytes == 0).map(|held| held.since)
+    }
+
+    /// How many bytes have been read while the request waits; 0 where it does not wait.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.edited.read_bytes)
+    }
+
+    /// The request goes on, though its body has not come.
+    pub(super) fn give_up_waiting(&mut self, host: impl Host) {
+        if self.held.take().is_some() && self.edits.is_some() {
+            host.remove_header(Head::Request, CONTENT_LENGTH);
+        }
+    }
+
+    /// Of the body, `size` bytes are readable: all since the head while the request waits, the last piece while it
+    /// passes.
+    pub(super) fn push<H: Host>(&mut self, host: H, size: usize, is_end: bool) -> Action {
+        if let Some(held) = self.held.take() {
+            return self.push_held(host, held, size, is_end);
+        }
+        match self.edits.take() {
+            Some(edits) => {
+                self.edits = edit(host, Body::Request, edits, size, is_end, |bytes| self.turn.push(bytes));
+            }
+            None if self.turn.wants_more() => {
+                host.read_body(Body::Request, 0, size, |bytes| {
+                    self.turn.push(bytes);
+                    self.turn.wants_more()
+                });
+            }
+            None => {}
+        }
+        Action::Continue
+    }
+
+    fn push_held<H: Host>(&mut self, host: H, mut held: Held, size: usize, is_end: bool) -> Action {
+        let (turn, edits) = (&mut self.turn, &mut self.edits);
+        let is_read = host.read_body(Body::Request, held.edited.read_bytes, size, |bytes| {
+            turn.push(bytes);
+            let Some(edits) = edits else { return turn.wants_more() };
+            held.edited.push(bytes, edits.push(bytes));
+            true
+        });
+        let Some(mut edits) = self.edits.take() else { return Action::Continue };
+        if !is_read {
+            // What the host does not hand over goes on as it came.
+            return Action::Continue;
+        }
+        if !is_end && !edits.is_settled() && size <= H::BUFFERED_BYTES_MAX && !held.is_too_long {
+            self.edits = Some(edits);
+            self.held = Some(held);
+            return Action::Pause;
+        }
+        if is_end {
+            held.edited.append(edits.finish());
+        }
+        if !held.edited.put(host, Body::Request) {
+            return Action::Continue;
+        }
+        if !is_end && !edits.is_settled() {
+            host.remove_header(Head::Request, CONTENT_LENGTH);
+        } else if held.edited.bytes.len() != size {
+            adjust_content_length(host, size, held.edited.bytes.len());
+        }
+        self.edits = Some(edits);
+        Action::Continue
+    }
+
+    /// What has come of the body goes on as it is, and showed this turn.
+    pub(super) fn continue_from(&mut self, turn: Turn) {
+        self.turn = turn;
+        self.held = None;
+    }
+
+    /// Whether the filter asked for usage in the client's place.
+    pub(super) fn has_injected_usage(&self) -> bool {
+        self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(InjectUsage::is_injected)
+    }
+
+    pub(super) fn is_first_turn(&self) -> bool {
+        self.turn.is_first()
+    }
+}
+
+/// The edits of the body of a request with this head.
+fn edits(rollout: &Rollout, version: &Version, headers: &Headers) -> Edits {
+    let mut edits = Chain(None, Chain(None, None));
+    let model = version.rewrite.model.as_deref();
+    let (untags, injects_usage) = (rollout.pin.response_id, rollout.usage == Usage::Request);
+    if (model.is_some() || untags || injects_usage) && headers.announce_readable_body() {
+        let path = headers.get(":path").unwrap_or_default();
+        if untags && Endpoint::of(path).is_some() {
+            edits.0 = Some(UntagIds::new(rollout.versions.iter().map(|version| version.token).collect()));
+        }
+        edits.1.0 = model.map(|model| Model::new(ModelName::new(model)));
+        if injects_usage && is_completion(headers, path) {
+            edits.1.1 = Some(InjectUsage::default());
+        }
+    }
+    edits
+}
+
+/// A part of the body that was `old_bytes` long is `new_bytes` long now.
+fn adjust_content_length(host: impl Host, old_bytes: usize, new_bytes: usize) {
+    match host.header(Head::Request, CONTENT_LENGTH, headers::content_length) {
+        None => {} // the head tells none
+        Some(None) => {
+            host.remove_header(Head::Request, CONTENT_LENGTH);
+        }
+        Some(Some(length)) => {
+            let length = length.saturating_sub(old_bytes).saturating_add(new_bytes);
+            host.replace_header(Head::Request, CONTENT_LENGTH, length.to_string().as_bytes());
+        }
+    }
+}
+
+/// Whether a request whose body the filter reads asks for a completion, in JSON.
+fn is_completion(headers: &Headers, path: &[u8]) -> bool {
+    path.split(|&b| b == b'?').next().is_some_and(|path| path.ends_with(b"/completions"))
+        && headers.get(":method") == Some(b"POST")
+        && headers.get("content-type").is_some_and(|kind| headers::is_media_type(kind, b"application/json"))
+}

@@ -1,0 +1,317 @@
+//! One request and its response.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::mem;
+
+use super::buffered::BufferedRequest;
+use super::feedback::{self, FeedbackRequest};
+use super::headers::Headers;
+use super::host::{Action, Head, Host};
+use super::request::{BodyFacts, Request};
+use super::request_body::RequestBody;
+use super::response::{Response, Routed, mark_response};
+use super::worker::Worker;
+use crate::config::{Rollout, Version};
+use crate::key;
+use crate::observe::Micros;
+use crate::pin::{self, Endpoint, Token};
+use crate::retry;
+use crate::rewrite;
+use crate::route::{self, BodyNeeded};
+use crate::timestamp::UnixMs;
+
+/// A request on its way, under the configuration in force when it came.
+pub struct Stream<H: Host> {
+    worker: Rc<Worker<H>>,
+    phase: Phase,
+    /// What its body showed; `None` where it has none, or no rollout matches it.
+    body: Option<Box<RequestBody>>,
+    /// When it gave up waiting for its body, until the first piece of that comes.
+    gave_up: Option<Micros>,
+}
+
+/// How far the request is.
+enum Phase {
+    /// Its head has not come, or no rollout matches it, or it has ended.
+    Idle,
+    /// It waits, because its body tells its version.
+    Waiting(Box<BufferedRequest>),
+    /// It has a version; the response's head has not come.
+    Routed(Routed),
+    /// The response passes.
+    Responding(Box<Response>),
+    /// It is not a request to a version, but a user's feedback on one.
+    Feedback(Box<FeedbackRequest>),
+}
+
+impl<H: Host> Stream<H> {
+    /// A request is about to come.
+    #[must_use]
+    pub fn new(worker: Rc<Worker<H>>) -> Stream<H> {
+        Stream { worker, phase: Phase::Idle, body: None, gave_up: None }
+    }
+
+    /// The request's head has come. `is_end`: it has no body.
+    pub fn on_request_headers(&mut self, host: H, is_end: bool) -> Action {
+        let (requested, now) = (host.now(), host.wall_clock());
+        let headers = &host.headers(Head::Request);
+        let body = if is_end { BodyFacts::Absent } else { BodyFacts::Unread };
+        self.route(Request { host, headers, body }, requested, now, is_end).unwrap_or_else(|BodyNeeded| {
+            if self.worker.delivery.may_wait() && headers.announce_readable_body() {
+                let buffered = BufferedRequest::new(&self.worker.loaded, headers, requested, now);
+                self.phase = Phase::Waiting(Box::new(buffered));
+                return Action::Pause;
+            }
+            let request = Request { host, headers, body: BodyFacts::Absent };
+            self.route(request, requested, now, is_end).unwrap_or_default()
+        })
+    }
+
+    /// Finds the request's version, and sends the request there.
+    fn route(
+        &mut self,
+        request: Request<'_, H>,
+        requested: Micros,
+        now: UnixMs,
+        is_end: bool,
+    ) -> Result<Action, BodyNeeded> {
+        let worker = Rc::clone(&self.worker);
+        let Request { host, headers, .. } = request;
+        let config = &worker.loaded.config;
+        if let Some(about) = route::feedback(config, &request, now)? {
+            return Ok(self.on_feedback(host, about, requested, is_end));
+        }
+        let decision = route::decide(config, &request, now, || host.random())?;
+        let chosen = decision.and_then(|decision| {
+            let rollout = config.rollouts.get(decision.rollout)?;
+            Some((decision, rollout, rollout.versions.get(decision.version)?))
+        });
+        let Some((decision, rollout, version)) = chosen else {
+            // What a client sends in these must not choose a cluster anywhere.
+            for name in [config.cluster_header.as_str(), config.version_header.as_str()] {
+                if headers.may_hold(name) {
+                    host.remove_header(Head::Request, name);
+                }
+            }
+            return Ok(Action::Continue);
+        };
+        let waits = matches!(request.body, BodyFacts::Read(_));
+        let may_wait = worker.delivery.may_wait();
+        let needs_cookie = rollout.pin.cookie.as_ref().is_some_and(|cookie| {
+            let token = |cookies: &[u8]| {
+                key::cookie(cookies, cookie.name.as_bytes()).and_then(Token::parse) == Some(version.token)
+            };
+            !headers.get("cookie").is_some_and(token)
+        });
+        let carries_stored_id =
+            rollout.pin.response_id && headers.get(":path").and_then(Endpoint::of) == Some(Endpoint::Stored);
+        if !is_end {
+            let body = RequestBody::new(host, rollout, version, headers, requested, may_wait, waits);
+            self.body = Some(Box::new(body));
+        }
+        self.send_to(host, version);
+        rewrite_head(host, rollout, version, headers);
+        if headers.may_hold("accept-encoding") {
+            // A compressed body cannot be read.
+            host.replace_header(Head::Request, "accept-encoding", b"identity");
+        }
+        host.set_filter_state("llm_reason", decision.reason.as_str());
+        worker.loaded.count_decision(host, &decision);
+        if retry::is_retry(|name| headers.get(name)) {
+            worker.loaded.count_retry(host, &decision);
+        }
+        self.phase = Phase::Routed(Routed { decision, requested, needs_cookie, carries_stored_id });
+        let waits_on = self.body.as_ref().is_some_and(|body| body.waits());
+        Ok(if waits_on { Action::Pause } else { Action::Continue })
+    }
+
+    fn on_feedback(&mut self, host: H, about: route::Feedback, now: Micros, is_end: bool) -> Action {
+        let version = feedback::rollout(&self.worker.loaded, &about).and_then(|rollout| {
+            let version = match about {
+                route::Feedback::On(decision) => decision.version,
+                route::Feedback::OnNone { .. } => rollout.baseline,
+            };
+            rollout.versions.get(version)
+        });
+        if let Some(version) = version {
+            self.send_to(host, version);
+        }
+        let Some((request, action)) = FeedbackRequest::new(host, &self.worker, about, now, is_end) else {
+            return Action::Continue;
+        };
+        self.phase = Phase::Feedback(Box::new(request));
+        action
+    }
+
+    /// Names the version, and the cluster that serves it.
+    fn send_to(&self, host: H, version: &Version) {
+        let config = &self.worker.loaded.config;
+        host.replace_header(Head::Request, config.cluster_header.as_str(), version.cluster.as_bytes());
+        host.replace_header(Head::Request, config.version_header.as_str(), version.name.as_bytes());
+        host.set_filter_state("llm_version", &version.name);
+    }
+
+    /// A piece of the request's body has come, or its end. `size`: how many bytes of the body are readable.
+    pub fn on_request_body(&mut self, host: H, size: usize, is_end: bool) -> Action {
+        if let Some(gave_up) = self.gave_up.take() {
+            self.worker.delivery.has_arrived_after(host, host.now().saturating_sub(gave_up));
+        }
+        if matches!(self.phase, Phase::Waiting(_)) {
+            self.worker.delivery.has_arrived();
+            let Phase::Waiting(mut buffered) = mem::replace(&mut self.phase, Phase::Idle) else {
+                return Action::Continue;
+            };
+            buffered.push(host, &self.worker.loaded, size, is_end);
+            let (requested, now) = (buffered.requested, buffered.now);
+            let headers = &host.headers(Head::Request);
+            let request = Request { host, headers, body: BodyFacts::Read(&buffered) };
+            if let Err(BodyNeeded) = self.route(request, requested, now, false) {
+                let action = buffered.pause();
+                self.phase = Phase::Waiting(buffered);
+                return action;
+            }
+            if let Some(turn) = buffered.turn() {
+                if let Some(body) = &mut self.body {
+                    body.continue_from(turn);
+                }
+                return Action::Continue;
+            }
+            // All that has come of the body is still readable. It is read again below, for its turn and its edits.
+        }
+        match &mut self.phase {
+            Phase::Feedback(request) if request.is_answered() => Action::Pause,
+            Phase::Feedback(request) => request.push(host, &self.worker, size, is_end),
+            Phase::Idle | Phase::Waiting(_) | Phase::Routed(_) | Phase::Responding(_) => {
+                self.body.as_mut().map_or(Action::Continue, |body| body.push(host, size, is_end))
+            }
+        }
+    }
+
+    /// The request's trailers have come. They end its body, which has been read up to them where it waits.
+    pub fn on_request_trailers(&mut self, host: H) -> Action {
+        let read_bytes = match &self.phase {
+            Phase::Waiting(buffered) => buffered.window_read_bytes(),
+            Phase::Feedback(request) => request.held_bytes(),
+            Phase::Idle | Phase::Routed(_) | Phase::Responding(_) => {
+                self.body.as_ref().map_or(0, |body| body.held_bytes())
+            }
+        };
+        self.on_request_body(host, read_bytes, true)
+    }
+
+    /// Since when the request waits for the first piece of its body, or for more of it.
+    fn waits_since(&self) -> Option<Micros> {
+        match &self.phase {
+            Phase::Waiting(buffered) => buffered.waits_since(),
+            Phase::Feedback(request) => request.waits_since(),
+            Phase::Idle | Phase::Routed(_) | Phase::Responding(_) => {
+                self.body.as_ref().and_then(|body| body.waits_since())
+            }
+        }
+    }
+
+    /// Whether the request waits for a body of which nothing has come.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.waits_since().is_some()
+    }
+
+    /// Whether it has waited too long. The host then calls [`Stream::give_up_waiting`] and lets the request go on.
+    #[must_use]
+    pub fn waits_too_long(&self, now: Micros) -> bool {
+        self.waits_since()
+            .is_some_and(|since| now.saturating_sub(since) >= self.worker.delivery.wait_us_max())
+    }
+
+    /// The request goes on without its body.
+    pub fn give_up_waiting(&mut self, host: H, now: Micros) {
+        self.gave_up = Some(now);
+        if matches!(self.phase, Phase::Waiting(_))
+            && let Phase::Waiting(mut buffered) = mem::replace(&mut self.phase, Phase::Idle)
+        {
+            buffered.finish(&self.worker.loaded);
+            let headers = &host.headers(Head::Request);
+            let request = Request { host, headers, body: BodyFacts::Read(&buffered) };
+            // The answer may be to wait for edits; the request gives up that as well, below.
+            let _ = self.route(request, buffered.requested, buffered.now, false);
+            if let (Some(body), Some(turn)) = (&mut self.body, buffered.turn()) {
+                body.continue_from(turn);
+            }
+        }
+        if let Phase::Feedback(request) = &mut self.phase {
+            request.give_up_waiting();
+        } else if let Some(body) = &mut self.body {
+            body.give_up_waiting(host);
+        }
+    }
+
+    /// The response's head has come. `is_end`: it has no body.
+    pub fn on_response_headers(&mut self, host: H, is_end: bool) {
+        let config = &self.worker.loaded.config;
+        match &self.phase {
+            Phase::Routed(routed) => {
+                let strips_usage = self.body.as_ref().is_some_and(|body| body.has_injected_usage());
+                let response = Response::begin(host, config, *routed, strips_usage, is_end);
+                self.phase = Phase::Responding(Box::new(response));
+            }
+            Phase::Feedback(request) => {
+                request.decision().into_iter().for_each(|decision| mark_response(host, config, &decision));
+            }
+            Phase::Idle | Phase::Waiting(_) | Phase::Responding(_) => {}
+        }
+    }
+
+    /// A piece of the response's body has come, or its end. `size`: how many bytes of it are readable.
+    pub fn on_response_body(&mut self, host: H, size: usize, is_end: bool) {
+        if let Phase::Responding(response) = &mut self.phase {
+            response.push(host, size, is_end);
+        }
+    }
+
+    /// The response's trailers have come.
+    pub fn on_response_trailers(&mut self, host: H) {
+        if let Phase::Responding(response) = &mut self.phase {
+            response.end(host);
+        }
+    }
+
+    /// The request has ended, in whatever way. Envoy makes this callback once for each request.
+    pub fn on_log(&mut self, host: H) {
+        let (decision, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Idle | Phase::Waiting(_) | Phase::Feedback(_) => return,
+            Phase::Routed(routed) => (routed.decision, routed.finish(host)),
+            Phase::Responding(response) => (response.decision(), response.finish(host)),
+        };
+        let loaded = &self.worker.loaded;
+        loaded.count_observation(host, &decision, &observation);
+        if self.body.as_ref().is_some_and(|body| body.is_first_turn()) {
+            loaded.count_first_turn(host, &decision, &observation);
+        }
+    }
+}
+
+/// Changes the head of a request as its version wants it.
+fn rewrite_head(host: impl Host, rollout: &Rollout, version: &Version, headers: &Headers) {
+    let rewrite = &version.rewrite;
+    if rollout.pin.response_id || rewrite.path_prefix.is_some() {
+        let path = headers.get(":path").unwrap_or_default();
+        let is_known = |token| rollout.version_of(token).is_some();
+        let untagged = if rollout.pin.response_id { pin::untag_path(path, is_known) } else { None };
+        let untagged = untagged.map(|(path, _)| path);
+        let prefix = rewrite.path_prefix.as_ref();
+        let rewritten = prefix.and_then(|(from, to)| {
+            let path = untagged.as_deref().unwrap_or(path);
+            rewrite::path_prefix(path, from.as_bytes(), to.as_bytes())
+        });
+        if let Some(path) = rewritten.or(untagged) {
+            host.replace_header(Head::Request, ":path", &path);
+        }
+    }
+    if let Some(authority) = &rewrite.host {
+        host.replace_header(Head::Request, ":authority", authority.as_bytes());
+    }
+    for (name, value) in &rewrite.headers {
+        host.replace_header(Head::Request, name.as_str(), value.as_bytes());
+    }
+}

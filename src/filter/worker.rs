@@ -1,0 +1,27 @@
+//! A configuration in force on one worker thread.
+
+use alloc::sync::Arc;
+
+use super::delivery::BodyDelivery;
+use super::host::Host;
+use super::loaded::LoadedConfig;
+
+/// A loaded configuration, which workers may share, and what this worker has learned under it.
+pub struct Worker<H: Host> {
+    pub(super) loaded: Arc<LoadedConfig<H>>,
+    pub(super) delivery: BodyDelivery,
+}
+
+impl<H: Host> Worker<H> {
+    /// Puts a configuration in force on this worker.
+    #[must_use]
+    pub fn new(loaded: Arc<LoadedConfig<H>>) -> Worker<H> {
+        Worker { loaded, delivery: BodyDelivery::new(H::DELIVERY) }
+    }
+
+    /// Whether any request may have to wait for its body.
+    #[must_use]
+    pub fn may_wait(&self) -> bool {
+        self.loaded.may_wait
+    }
+}

@@ -1,0 +1,196 @@
+//! Envoy's VM as a host of the filter.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use super::abi::{self, Buffer, Clock, LogLevel, Map, MetricType};
+use super::series_ids::{self, SeriesIds};
+use super::vm_local::vm_local;
+use crate::filter::{Body, Delivery, Head, Headers, Host, Level};
+use crate::metrics::{MetricKind, Series};
+use crate::observe::Micros;
+use crate::timestamp::UnixMs;
+
+/// Bytes of a body that are read at a time. A VM's memory never shrinks, and behind a decompressor a piece has no limit.
+const SLICE_BYTES_MAX: usize = 64 * 1024;
+
+/// The VM that the module runs in. Which exchange a call is about follows from the callback that runs.
+#[derive(Clone, Copy)]
+pub(super) struct EnvoyVm;
+
+impl From<Head> for Map {
+    fn from(head: Head) -> Map {
+        match head {
+            Head::Request => Map::Request,
+            Head::Response => Map::Response,
+        }
+    }
+}
+
+impl From<Body> for Buffer {
+    fn from(body: Body) -> Buffer {
+        match body {
+            Body::Request => Buffer::RequestBody,
+            Body::Response => Buffer::ResponseBody,
+        }
+    }
+}
+
+impl Host for EnvoyVm {
+    type SeriesId = u32;
+
+    /// A body is handed over to a request that waits only under `allow_on_headers_stop_iteration`.
+    const DELIVERY: Delivery = Delivery::Uncertain;
+    /// Envoy's own limit is 1 MiB, if not told otherwise. Past that it answers 413, even where the last piece goes from
+    /// far below the limit to far above it, as pieces of up to 1 MiB do.
+    const BUFFERED_BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
+
+    fn headers(self, head: Head) -> Headers {
+        Headers::from_map(abi::headers(head.into()).unwrap_or_default())
+    }
+
+    fn header<T>(self, head: Head, name: &str, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        abi::header(head.into(), name, take)
+    }
+
+    fn replace_header(self, head: Head, name: &str, value: &[u8]) -> bool {
+        abi::replace_header(head.into(), name, value)
+    }
+
+    fn add_header(self, head: Head, name: &str, value: &str) -> bool {
+        abi::add_header(head.into(), name, value)
+    }
+
+    fn remove_header(self, head: Head, name: &str) -> bool {
+        abi::remove_header(head.into(), name)
+    }
+
+    fn read_body(
+        self,
+        body: Body,
+        mut start: usize,
+        end: usize,
+        mut take: impl FnMut(&[u8]) -> bool,
+    ) -> bool {
+        while start < end {
+            let length = end.saturating_sub(start).min(SLICE_BYTES_MAX);
+            match abi::buffer(body.into(), start, length, &mut take) {
+                None => return false,
+                Some(false) => return true,
+                Some(true) => start = start.saturating_add(length),
+            }
+        }
+        true
+    }
+
+    fn replace_body(self, body: Body, len: usize, bytes: &[u8]) -> bool {
+        abi::replace_buffer(body.into(), len, bytes)
+    }
+
+    fn send_local_reply(self, status: u32, details: &str, body: &str) -> bool {
+        abi::send_response(status, details, body)
+    }
+
+    fn metadata(self, path: &[String]) -> Option<Vec<u8>> {
+        let mut property = b"metadata\0filter_metadata".to_vec();
+        for part in path {
+            property.push(0);
+            property.extend_from_slice(part.as_bytes());
+        }
+        abi::property(&property, <[u8]>::to_vec)
+    }
+
+    fn set_filter_state(self, key: &str, value: &str) -> bool {
+        abi::set_property(key, value)
+    }
+
+    fn response_flags(self) -> u64 {
+        let flags = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        abi::property(b"response\0flags", flags).unwrap_or(0)
+    }
+
+    fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        abi::property(b"response\0code_details", take)
+    }
+
+    fn now(self) -> Micros {
+        abi::clock_ns(Clock::Monotonic) / 1000
+    }
+
+    fn wall_clock(self) -> UnixMs {
+        UnixMs::try_from(abi::clock_ns(Clock::Realtime) / 1_000_000).unwrap_or(UnixMs::MAX)
+    }
+
+    fn random(self) -> u32 {
+        abi::random()
+    }
+
+    /// Envoy gives a metric a new number each time it is defined, and keeps all of them for as long as the VM lives,
+    /// which is longer than a configuration. So each is defined once in a VM.
+    fn define_series(self, series: &Series<'_>) -> Option<u32> {
+        vm_local! {
+            /// By the hash of a metric's type and name.
+            static DEFINED: Cell<SeriesIds> = Cell::new(SeriesIds::new());
+        }
+        let kind = match series.kind {
+            MetricKind::Counter => MetricType::Counter,
+            MetricKind::Gauge => MetricType::Gauge,
+            MetricKind::Histogram => MetricType::Histogram,
+        };
+        let name = encoded_name(series);
+        let hash = series_ids::hash(kind as u8, &name);
+        let mut defined = DEFINED.take();
+        let mut id = defined.get(hash);
+        if id.is_none() {
+            id = abi::define_metric(kind, &name);
+            id.into_iter().for_each(|id| defined.insert(hash, id));
+        }
+        DEFINED.set(defined);
+        id
+    }
+
+    fn add(self, series: &u32, value: u64) {
+        abi::increment_metric(*series, i64::try_from(value).unwrap_or(i64::MAX));
+    }
+
+    fn record(self, series: &u32, value: u64) {
+        abi::record_metric(*series, value);
+    }
+
+    fn log(self, level: Level, line: &str) {
+        let level = match level {
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        abi::log(level, line);
+    }
+}
+
+/// The name of a series in Envoy, where a metric has no labels: `metric.label=.=value;.;label=.=value;.;`. The stats tags
+/// of `envoy/envoy.yaml` take it apart again.
+fn encoded_name(series: &Series<'_>) -> String {
+    let mut name = String::from(series.name);
+    name.push_str(if series.labels.is_empty() { "" } else { "." });
+    for part in series.labels.iter().flat_map(|(label, value)| [*label, "=.=", *value, ";.;"]) {
+        name.push_str(part);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded_name;
+    use crate::metrics::{MetricKind, Series};
+
+    #[test]
+    fn a_name_carries_its_labels() {
+        let name = |labels| encoded_name(&Series { kind: MetricKind::Counter, name: "llm_x", labels });
+        assert_eq!(name(&[]), "llm_x");
+        assert_eq!(
+            name(&[("llm_version", "v1.2"), ("llm_b", "2")]),
+            "llm_x.llm_version=.=v1.2;.;llm_b=.=2;.;"
+        );
+    }
+}

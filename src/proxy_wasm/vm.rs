@@ -1,0 +1,82 @@
+//! What lives as long as the VM: a context for each configuration and for each request.
+//!
+//! Envoy gives each worker thread a VM of its own, creates a root context for each configuration it loads and a context
+//! for each request, and calls back from a single thread, never into a callback that is running.
+
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use core::cell::RefCell;
+
+use super::abi::{self, ContextId};
+use super::contexts::Contexts;
+use super::host::EnvoyVm;
+use super::vm_local::vm_local;
+use crate::filter::{Host, LoadedConfig};
+
+type Stream = crate::filter::Stream<EnvoyVm>;
+type Worker = crate::filter::Worker<EnvoyVm>;
+
+/// How often requests that wait are looked at, in milliseconds.
+const TICK_MS: u32 = 500;
+
+pub(super) struct Vm {
+    /// The configuration in force, and older ones whose requests have not ended.
+    workers: Contexts<Rc<Worker>>,
+    streams: Contexts<Stream>,
+}
+
+vm_local! {
+    static VM: RefCell<Vm> = RefCell::new(Vm { workers: Contexts::new(), streams: Contexts::new() });
+}
+
+impl Vm {
+    /// Runs `callback` on the VM. If Envoy called back into a running callback, which it does not, the inner callback
+    /// would change nothing and answer with the default.
+    pub(super) fn with<T: Default>(callback: impl FnOnce(&mut Vm) -> T) -> T {
+        VM.with(|vm| vm.try_borrow_mut().map(|mut vm| callback(&mut vm)).unwrap_or_default())
+    }
+
+    /// Runs `callback` on a request's context, if it has one.
+    pub(super) fn with_stream<T: Default>(
+        id: ContextId,
+        callback: impl FnOnce(&mut Stream, EnvoyVm) -> T,
+    ) -> T {
+        Vm::with(|vm| vm.streams.get_mut(id).map(|stream| callback(stream, EnvoyVm)).unwrap_or_default())
+    }
+
+    /// Lets requests go on that have waited too long.
+    pub(super) fn on_tick(&mut self, root: ContextId) {
+        let now = EnvoyVm.now();
+        for (id, stream) in self.streams.iter_mut() {
+            if stream.waits_too_long(now) {
+                abi::in_context(id, root, || {
+                    stream.give_up_waiting(EnvoyVm, now);
+                    abi::resume_request();
+                });
+            }
+        }
+    }
+
+    pub(super) fn create_context(&mut self, id: ContextId, parent: ContextId) {
+        if let Some(worker) = self.workers.get_mut(parent) {
+            self.streams.insert(id, Stream::new(Rc::clone(worker)));
+        }
+    }
+
+    /// Loads a configuration. Returns false if it is refused.
+    pub(super) fn configure(&mut self, id: ContextId, text: &[u8]) -> bool {
+        let Some(loaded) = LoadedConfig::load(EnvoyVm, text) else { return false };
+        let worker = Worker::new(Arc::new(loaded));
+        // Envoy has ended the ticks of the old configuration, whose requests may still wait.
+        if worker.may_wait() || self.streams.iter_mut().any(|(_, stream)| stream.waits()) {
+            abi::set_tick_period_ms(TICK_MS);
+        }
+        self.workers.insert(id, Rc::new(worker));
+        true
+    }
+
+    pub(super) fn delete_context(&mut self, id: ContextId) {
+        self.streams.remove(id);
+        self.workers.remove(id);
+    }
+}
