@@ -16,7 +16,7 @@ const KNOWN_WAIT_US_MAX: Micros = 10_000_000;
 /// A body that comes so soon after its request went on had been there while the request waited.
 const AT_ONCE_US: Micros = 20_000;
 const NO_BODIES: &str = "requests go on without waiting for their bodies from now on, because none came: keys, models and \
-    marks in bodies are not read. Set allow_on_headers_stop_iteration on the plugin (Envoy 1.35 or later), or use \
+    tags of ids in bodies are not read. Set allow_on_headers_stop_iteration on the plugin (Envoy 1.35 or later), or use \
     keys in headers, cookies, queries or metadata";
 
 /// What is known of the bodies of requests that wait.

@@ -12,9 +12,18 @@ fn config() -> Config {
     Config::parse(CONFIG).unwrap()
 }
 
+/// All series: `metric{label=value,…}`.
+fn all_series() -> Vec<String> {
+    let mut all = Vec::new();
+    for_each_series(&config(), |series| {
+        let labels: Vec<_> = series.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+        all.push(format!("{}{{{}}}", series.name, labels.join(",")));
+    });
+    all
+}
+
 fn series(decision: &Decision, update: &Update) -> String {
-    let names: Vec<_> = names(&config()).collect();
-    names[SeriesLayout::new(&config()).start(decision) + update.series].1.clone()
+    all_series()[SeriesLayout::new(&config()).position(decision, update.offset)].clone()
 }
 
 fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
@@ -22,24 +31,19 @@ fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
 }
 
 #[test]
-fn names_are_unique_and_of_the_form_that_the_tags_take_apart() {
-    let names: Vec<_> = names(&config()).map(|(_, name)| name).collect();
-    assert_eq!(names.len(), 3 * 2 * BLOCK_SERIES);
-    assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
-    for name in names {
-        let (metric, labels) = name.split_once('.').unwrap();
-        assert!(
-            metric.starts_with("llm_") && metric.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
-            "{name}"
-        );
-        let labels: Vec<_> =
-            labels.strip_suffix(";.;").unwrap().split(";.;").map(|l| l.split_once("=.=").unwrap()).collect();
-        assert_eq!(
-            labels.iter().take(3).map(|l| l.0).collect::<Vec<_>>(),
-            ["llm_rollout", "llm_version", "llm_compare"]
-        );
-        assert!(labels.iter().all(|(label, value)| label.starts_with("llm_") && !value.is_empty()), "{name}");
-    }
+fn series_are_unique_and_named_as_prometheus_wants() {
+    let all = all_series();
+    assert_eq!(all.len(), 3 * 2 * BLOCK_SERIES);
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+    for_each_series(&config(), |Series { name, labels, .. }| {
+        let is_name = |name: &str| {
+            name.starts_with("llm_") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        };
+        assert!(is_name(name), "{name}");
+        let first = labels.iter().take(3).map(|(label, _)| *label).collect::<Vec<_>>();
+        assert_eq!(first, ["llm_rollout", "llm_version", "llm_compare"]);
+        assert!(labels.iter().all(|(label, value)| is_name(label) && !value.is_empty()), "{name} {labels:?}");
+    });
 }
 
 #[test]
@@ -58,20 +62,20 @@ fn each_label_value_is_its_enums() {
 
 #[test]
 fn a_decision_hits_its_series() {
-    for (rollout, version, compare, name) in [
-        (0, 0, false, "llm_rollout=.=chat;.;llm_version=.=v1;.;llm_compare=.=no;.;"),
-        (0, 1, true, "llm_rollout=.=chat;.;llm_version=.=v2;.;llm_compare=.=yes;.;"),
-        (1, 0, true, "llm_rollout=.=code;.;llm_version=.=v1.2;.;llm_compare=.=yes;.;"),
+    for (rollout, version, compare, labels) in [
+        (0, 0, false, "llm_rollout=chat,llm_version=v1,llm_compare=no"),
+        (0, 1, true, "llm_rollout=chat,llm_version=v2,llm_compare=yes"),
+        (1, 0, true, "llm_rollout=code,llm_version=v1.2,llm_compare=yes"),
     ] {
         let decision = decision(rollout, version, compare);
-        let expected = format!("llm_decisions_total.{name}llm_reason=.=split;.;");
+        let expected = format!("llm_decisions_total{{{labels},llm_reason=split}}");
         let mut found = Vec::new();
         decided(&decision, |update| found.push(series(&decision, &update)));
         assert_eq!(found, std::slice::from_ref(&expected));
         let unheld = Decision { is_unheld: true, ..decision };
         found.clear();
         decided(&unheld, |update| found.push(series(&unheld, &update)));
-        assert_eq!(found, [expected, format!("llm_unheld_total.{name}")]);
+        assert_eq!(found, [expected, format!("llm_unheld_total{{{labels}}}")]);
     }
 }
 
@@ -79,10 +83,10 @@ fn a_decision_hits_its_series() {
 fn what_the_request_says_hits_its_series() {
     let decision = decision(0, 1, true);
     let name =
-        |update: Update| series(&decision, &update).split_once('.').map(|(metric, _)| metric.to_owned());
+        |update: Update| series(&decision, &update).split_once('{').map(|(metric, _)| metric.to_owned());
     assert_eq!(name(retried()).unwrap(), "llm_retries_total");
     let rated = series(&decision, &rated(Rating::Down));
-    assert!(rated.starts_with("llm_feedback_total.") && rated.ends_with("llm_feedback=.=down;.;"), "{rated}");
+    assert!(rated.starts_with("llm_feedback_total{") && rated.ends_with("llm_feedback=down}"), "{rated}");
     let first_turn = |status, body: &str| {
         let head = Head { status, content_type: b"application/json", content_encoding: b"" };
         let mut observer = Observer::new(head, 0, 0);
@@ -108,30 +112,30 @@ fn an_observation_hits_its_series_and_no_others() {
     let mut found = Vec::new();
     observed(&config(), &decision, &observation, |update| {
         let name = series(&decision, &update);
-        let (metric, labels) = name.split_once('.').unwrap();
-        let label = labels.split(";.;").nth(3).unwrap().to_string();
+        let (metric, labels) = name.split_once('{').unwrap();
+        let label = labels.trim_end_matches('}').split(',').nth(3).unwrap_or_default();
         found.push(format!("{metric} {label} {}", update.value));
     });
     found.sort();
     let expected = "\
-llm_finish_total llm_finish=.=stop 1
+llm_finish_total llm_finish=stop 1
 llm_input_tokens  9
 llm_output_tokens  7
 llm_output_tokens_per_second  350
 llm_output_tokens_squared_total  49
 llm_request_duration_ms  20
-llm_requests_total llm_outcome=.=complete 1
+llm_requests_total llm_outcome=complete 1
 llm_response_chars  13
 llm_response_chars_squared_total  169
 llm_response_chars_total  13
-llm_shard_requests_total llm_shard=.=15 1
+llm_shard_requests_total llm_shard=15 1
 llm_time_per_output_token_us  0
 llm_time_to_first_byte_ms  2
 llm_time_to_first_token_ms  12
 llm_time_to_first_token_ms_squared_total  144
 llm_time_to_first_token_ms_total  12
-llm_tokens_total llm_token=.=input 9
-llm_tokens_total llm_token=.=output 7
+llm_tokens_total llm_token=input 9
+llm_tokens_total llm_token=output 7
 llm_version_mismatch_total  1";
     assert_eq!(found.join("\n"), expected);
 }

@@ -1,6 +1,6 @@
 //! What `llm_compare` is for, by the filter's own counters: identical versions in the middle of a ramp.
 
-use crate::host::Envoy;
+use crate::host::{Envoy, START_S};
 use llm_canary::timestamp::{UnixMs, rfc3339};
 
 const HOUR_MS: UnixMs = 3_600_000;
@@ -23,10 +23,8 @@ fn mean(envoy: &Envoy, label: &str) -> f64 {
 
 /// Answers grow longer with a conversation's age. A ramp gives the canary the younger ones.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the filter reads the real calendar")]
 fn versions_are_alike_where_they_may_be_compared_and_nowhere_else() {
-    let now = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
-    let now = UnixMs::try_from(now.unwrap_or_default().as_millis()).unwrap_or_default();
+    let now: UnixMs = START_S * 1000;
     let step = |hours: u64, percent: u32| {
         format!(r#"{{"at": "{}", "percent": {{"v2": {percent}}}}}"#, rfc3339(now - hours * HOUR_MS))
     };

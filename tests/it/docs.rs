@@ -1,6 +1,6 @@
 //! `docs/metrics.md` is made from the catalogue; `UPDATE_EXPECT=1` writes it anew.
 
-use llm_canary::metrics::{CATALOGUE, HELP, Kind};
+use llm_canary::metrics::{CATALOGUE, HELP, MetricKind};
 
 const HEAD: &str = "\
 # Metrics
@@ -19,7 +19,7 @@ This page is made from `src/metrics.rs`.
 ";
 
 fn page() -> String {
-    let rows = |kind: Kind| {
+    let rows = |kind: MetricKind| {
         let specs = CATALOGUE.iter().zip(HELP).filter(move |(spec, _)| spec.kind == kind);
         specs.map(|(spec, help)| {
             let label = spec.label.map(|(label, values)| match (values.first(), values.last()) {
@@ -32,7 +32,11 @@ fn page() -> String {
     let table = |kind| {
         format!("| metric | further label | what |\n|---|---|---|\n{}", rows(kind).collect::<String>())
     };
-    format!("{HEAD}## Counters\n\n{}\n## Histograms\n\n{}", table(Kind::Counter), table(Kind::Histogram))
+    format!(
+        "{HEAD}## Counters\n\n{}\n## Histograms\n\n{}",
+        table(MetricKind::Counter),
+        table(MetricKind::Histogram)
+    )
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The whole filter on the fake host.
 
-use crate::host::{Cut, Envoy, STATUSES};
+use crate::host::{Cut, Envoy, STATUSES, on_each_host};
 
 const CONFIG: &str = r#"{"rollouts":[{
     "name": "chat", "match": {"path_prefix": "/v1/"}, "salt": "s",
@@ -32,151 +32,163 @@ fn versions(envoy: &mut Envoy, keys: impl IntoIterator<Item = String>) -> Vec<Ve
 
 #[test]
 fn a_conversation_is_routed_marked_and_counted() {
-    let mut envoy = Envoy::with(CONFIG);
-    let id = envoy.request(&[path(), ("x-llm-cohort", b"staff"), ("accept-encoding", b"gzip, br")]);
-    assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v2");
-    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
-    assert_eq!(id.upstream_header("accept-encoding").unwrap(), b"identity");
-    assert_eq!(id.filter_state("llm_version").unwrap(), "v2");
-    assert_eq!(id.filter_state("llm_reason").unwrap(), "override");
-    let id = id.event_stream();
-    assert_eq!(id.client_header("x-llm-version").unwrap(), b"v2");
-    id.chunk(STREAM).complete();
-    let labels = "llm_rollout=chat,llm_version=v2,llm_compare=no";
-    let metrics = envoy.metrics();
-    assert_eq!(metrics[&format!("llm_decisions_total{{{labels},llm_reason=override}}")], [1]);
-    assert_eq!(metrics[&format!("llm_requests_total{{{labels},llm_outcome=complete}}")], [1]);
-    assert_eq!(metrics[&format!("llm_finish_total{{{labels},llm_finish=stop}}")], [1]);
-    assert_eq!(metrics[&format!("llm_response_chars_total{{{labels}}}")], [STREAM_CHARS]);
-    assert_eq!(
-        metrics[&format!("llm_response_chars_squared_total{{{labels}}}")],
-        [STREAM_CHARS * STREAM_CHARS]
-    );
-    assert_eq!(metrics[&format!("llm_tokens_total{{{labels},llm_token=output}}")], [7]);
-    assert_eq!(metrics[&format!("llm_time_to_first_token_ms{{{labels}}}")].len(), 1);
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let id = envoy.request(&[path(), ("x-llm-cohort", b"staff"), ("accept-encoding", b"gzip, br")]);
+        assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v2");
+        assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+        assert_eq!(id.upstream_header("accept-encoding").unwrap(), b"identity");
+        assert_eq!(id.filter_state("llm_version").unwrap(), "v2");
+        assert_eq!(id.filter_state("llm_reason").unwrap(), "override");
+        let id = id.event_stream();
+        assert_eq!(id.client_header("x-llm-version").unwrap(), b"v2");
+        id.chunk(STREAM).complete();
+        let labels = "llm_rollout=chat,llm_version=v2,llm_compare=no";
+        let metrics = envoy.metrics();
+        assert_eq!(metrics[&format!("llm_decisions_total{{{labels},llm_reason=override}}")], [1]);
+        assert_eq!(metrics[&format!("llm_requests_total{{{labels},llm_outcome=complete}}")], [1]);
+        assert_eq!(metrics[&format!("llm_finish_total{{{labels},llm_finish=stop}}")], [1]);
+        assert_eq!(metrics[&format!("llm_response_chars_total{{{labels}}}")], [STREAM_CHARS]);
+        assert_eq!(
+            metrics[&format!("llm_response_chars_squared_total{{{labels}}}")],
+            [STREAM_CHARS * STREAM_CHARS]
+        );
+        assert_eq!(metrics[&format!("llm_tokens_total{{{labels},llm_token=output}}")], [7]);
+        assert_eq!(metrics[&format!("llm_time_to_first_token_ms{{{labels}}}")].len(), 1);
+    });
 }
 
 #[test]
 fn only_a_drawn_version_may_be_compared() {
-    let mut envoy = Envoy::with(CONFIG);
-    for i in 0..40 {
-        envoy.request(&[path(), ("x-conversation-id", format!("c{i}").as_bytes())]);
-    }
-    envoy.request(&[path()]);
-    assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes"), 40);
-    assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes,llm_reason=split"), 40);
-    assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v1,llm_compare=no,llm_reason=keyless"), 1);
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        for i in 0..40 {
+            envoy.request(&[path(), ("x-conversation-id", format!("c{i}").as_bytes())]);
+        }
+        envoy.request(&[path()]);
+        assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes"), 40);
+        assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes,llm_reason=split"), 40);
+        assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v1,llm_compare=no,llm_reason=keyless"), 1);
+    });
 }
 
 #[test]
 fn a_client_chooses_nothing_by_our_headers() {
-    let mut envoy = Envoy::with(CONFIG);
-    let sent: &[(&str, &[u8])] =
-        &[("x-llm-cluster", b"evil"), ("x-llm-version", b"v2"), ("x-llm-version", b"\xff")];
-    let id = envoy.request(&[&[path()], sent].concat());
-    assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v1");
-    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v1");
-    // Also where no rollout matches: nothing of it may choose a cluster in another route.
-    let id = envoy.request(&[&[(":path", &b"/health"[..])], sent].concat());
-    assert_eq!(id.upstream_header("x-llm-cluster"), None);
-    assert_eq!(id.upstream_header("x-llm-version"), None);
-    id.event_stream().chunk(STREAM).complete();
-    assert_eq!(envoy.sum("llm_requests_total", ""), 0);
-    // Nor where the host does not hand the head over, so that nothing in it is known.
-    for status in STATUSES {
-        envoy.fail(0, 1, status);
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let sent: &[(&str, &[u8])] =
+            &[("x-llm-cluster", b"evil"), ("x-llm-version", b"v2"), ("x-llm-version", b"\xff")];
         let id = envoy.request(&[&[path()], sent].concat());
-        envoy.heal();
+        assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v1");
+        assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v1");
+        // Also where no rollout matches: nothing of it may choose a cluster in another route.
+        let id = envoy.request(&[&[(":path", &b"/health"[..])], sent].concat());
         assert_eq!(id.upstream_header("x-llm-cluster"), None);
         assert_eq!(id.upstream_header("x-llm-version"), None);
-    }
+        id.event_stream().chunk(STREAM).complete();
+        assert_eq!(envoy.sum("llm_requests_total", ""), 0);
+        // Nor where the host does not hand the head over, so that nothing in it is known.
+        for status in STATUSES {
+            envoy.fail(0, 1, status);
+            let id = envoy.request(&[&[path()], sent].concat());
+            envoy.heal();
+            assert_eq!(id.upstream_header("x-llm-cluster"), None);
+            assert_eq!(id.upstream_header("x-llm-version"), None);
+        }
+    });
 }
 
 #[test]
 fn any_bytes_are_a_key_and_never_a_name() {
-    let mut envoy = Envoy::with(CONFIG);
-    let names = envoy.names();
-    for byte in 0..=255_u8 {
-        let key = [b'k', byte, 0xff, b';', b'='];
-        let headers: [(&str, &[u8]); 4] =
-            [path(), ("x-conversation-id", &key), ("cookie", &key), ("x-llm-cohort", &key)];
-        let (first, second) = (envoy.request(&headers), envoy.request(&headers));
-        assert_eq!(first.upstream_header("x-llm-version"), second.upstream_header("x-llm-version"));
-        first
-            .respond("200", &[("content-type", &key), ("content-encoding", b"")], false)
-            .chunk(&key)
-            .complete();
-    }
-    assert_eq!(envoy.names(), names);
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let names = envoy.names();
+        for byte in 0..=255_u8 {
+            let key = [b'k', byte, 0xff, b';', b'='];
+            let headers: [(&str, &[u8]); 4] =
+                [path(), ("x-conversation-id", &key), ("cookie", &key), ("x-llm-cohort", &key)];
+            let (first, second) = (envoy.request(&headers), envoy.request(&headers));
+            assert_eq!(first.upstream_header("x-llm-version"), second.upstream_header("x-llm-version"));
+            first
+                .respond("200", &[("content-type", &key), ("content-encoding", b"")], false)
+                .chunk(&key)
+                .complete();
+        }
+        assert_eq!(envoy.names(), names);
+    });
 }
 
 #[test]
 fn a_key_may_come_from_an_earlier_filter() {
-    let mut envoy = Envoy::with(CONFIG);
-    let metadata: &[&str] = &["envoy.filters.http.jwt_authn", "payload", "sub"];
-    for i in 0..50 {
-        let key = format!("user-{i}");
-        let id = envoy.request_with(&[path()], &[(metadata, key.as_bytes())]);
-        let by_metadata = id.upstream_header("x-llm-version").unwrap();
-        assert_eq!([by_metadata], versions(&mut envoy, [key])[..]);
-    }
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let metadata: &[&str] = &["envoy.filters.http.jwt_authn", "payload", "sub"];
+        for i in 0..50 {
+            let key = format!("user-{i}");
+            let id = envoy.request_with(&[path()], &[(metadata, key.as_bytes())]);
+            let by_metadata = id.upstream_header("x-llm-version").unwrap();
+            assert_eq!([by_metadata], versions(&mut envoy, [key])[..]);
+        }
+    });
 }
 
 #[test]
 fn each_ending_is_counted_once_under_its_name() {
-    let half = &STREAM[..STREAM.len() / 2];
-    type Play = fn(&mut Envoy, &[u8]);
-    let cases: &[(&str, Play)] = &[
-        ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).complete()),
-        ("complete", |e, _| {
-            // Cut after its last needed event: nothing is lost.
-            e.request(&[path()]).event_stream().chunk(STREAM).cut(Cut::Client);
-        }),
-        ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).trailers().end()),
-        ("truncated", |e, half| e.request(&[path()]).event_stream().chunk(half).complete()),
-        ("truncated", |e, _| e.request(&[path()]).event_stream().complete()),
-        ("client_abort", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Client)),
-        ("client_abort", |e, _| e.request(&[path()]).cut(Cut::Client)),
-        ("client_abort", |e, half| {
-            e.request(&[path()]).event_stream().chunk(half).cut(Cut::ClientStream);
-        }),
-        ("client_abort_after_tool_call", |e, half| {
-            e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL).cut(Cut::Client)
-        }),
-        ("client_abort", |e, half| {
-            let id = e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL);
-            id.chunk(b"data: {\"choices\":[{\"delta\":{\"content\":\"so\"}}]}\n\n").cut(Cut::Client);
-        }),
-        ("upstream_reset", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Upstream)),
-        ("upstream_reset", |e, _| e.request(&[path()]).cut(Cut::Upstream)),
-        ("stream_error", |e, half| {
-            let id = e.request(&[path()]).event_stream().chunk(half);
-            id.chunk(b"\n\ndata: {\"error\":{\"message\":\"out of memory\"}}\n\n").complete();
-        }),
-        ("http_error", |e, _| {
-            let id = e.request(&[path()]).respond("503", &[("content-type", b"application/json")], false);
-            id.chunk(b"{\"error\":{\"message\":\"busy\"}}").complete();
-        }),
-        ("http_error", |e, _| e.request(&[path()]).respond("404", &[], true).end()),
-        ("local_reply", |e, _| {
-            e.request(&[path()]).respond_locally("503").chunk(b"no healthy upstream").complete()
-        }),
-    ];
-    for (number, (outcome, play)) in cases.iter().enumerate() {
-        std::thread::scope(|scope| {
-            // A thread is a VM.
-            scope.spawn(|| {
-                let mut envoy = Envoy::with(CONFIG);
-                play(&mut envoy, half);
-                let outcomes = envoy.sum("llm_requests_total", &format!("llm_outcome={outcome}}}"));
-                assert_eq!(
-                    (outcomes, envoy.sum("llm_requests_total", "")),
-                    (1, 1),
-                    "case {number}: {outcome}"
-                );
+    on_each_host(|| {
+        let half = &STREAM[..STREAM.len() / 2];
+        type Play = fn(&mut Envoy, &[u8]);
+        let cases: &[(&str, Play)] = &[
+            ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).complete()),
+            ("complete", |e, _| {
+                // Cut after its last needed event: nothing is lost.
+                e.request(&[path()]).event_stream().chunk(STREAM).cut(Cut::Client);
+            }),
+            ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).trailers().end()),
+            ("truncated", |e, half| e.request(&[path()]).event_stream().chunk(half).complete()),
+            ("truncated", |e, _| e.request(&[path()]).event_stream().complete()),
+            ("client_abort", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Client)),
+            ("client_abort", |e, _| e.request(&[path()]).cut(Cut::Client)),
+            ("client_abort", |e, half| {
+                e.request(&[path()]).event_stream().chunk(half).cut(Cut::ClientStream);
+            }),
+            ("client_abort_after_tool_call", |e, half| {
+                e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL).cut(Cut::Client)
+            }),
+            ("client_abort", |e, half| {
+                let id = e.request(&[path()]).event_stream().chunk(half).chunk(TOOL_CALL);
+                id.chunk(b"data: {\"choices\":[{\"delta\":{\"content\":\"so\"}}]}\n\n").cut(Cut::Client);
+            }),
+            ("upstream_reset", |e, half| e.request(&[path()]).event_stream().chunk(half).cut(Cut::Upstream)),
+            ("upstream_reset", |e, _| e.request(&[path()]).cut(Cut::Upstream)),
+            ("stream_error", |e, half| {
+                let id = e.request(&[path()]).event_stream().chunk(half);
+                id.chunk(b"\n\ndata: {\"error\":{\"message\":\"out of memory\"}}\n\n").complete();
+            }),
+            ("http_error", |e, _| {
+                let id = e.request(&[path()]).respond("503", &[("content-type", b"application/json")], false);
+                id.chunk(b"{\"error\":{\"message\":\"busy\"}}").complete();
+            }),
+            ("http_error", |e, _| e.request(&[path()]).respond("404", &[], true).end()),
+            ("local_reply", |e, _| {
+                e.request(&[path()]).respond_locally("503").chunk(b"no healthy upstream").complete()
+            }),
+        ];
+        for (number, (outcome, play)) in cases.iter().enumerate() {
+            std::thread::scope(|scope| {
+                // A thread is a VM.
+                scope.spawn(|| {
+                    let mut envoy = Envoy::with(CONFIG);
+                    play(&mut envoy, half);
+                    let outcomes = envoy.sum("llm_requests_total", &format!("llm_outcome={outcome}}}"));
+                    assert_eq!(
+                        (outcomes, envoy.sum("llm_requests_total", "")),
+                        (1, 1),
+                        "case {number}: {outcome}"
+                    );
+                });
             });
-        });
-    }
+        }
+    });
 }
 
 /// Envoy keeps an entry for each time, in a table that outlives the configuration.
@@ -196,147 +208,165 @@ fn a_metric_is_defined_once_however_often_the_configuration_changes() {
 /// Where a call's arguments come apart from it they are its own all the same, and not those of a server's own tool.
 #[test]
 fn a_client_that_goes_away_after_a_tool_call_is_told_in_every_dialect() {
-    const MESSAGES: &str = concat!(
-        "event: content_block_start\n",
-        "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"input\":{}}}\n\n",
-        "event: content_block_delta\n",
-        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":\"}}\n\n",
-        "event: content_block_delta\n",
-        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"1}\"}}\n\n",
-    );
-    const RESPONSES: &str = concat!(
-        "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"id\":\"fc_1\",\"type\":\"function_call\",\"arguments\":\"\"}}\n\n",
-        "data: {\"type\":\"response.function_call_arguments.delta\",\"item_id\":\"fc_1\",\"delta\":\"{}\"}\n\n",
-        "data: {\"type\":\"response.function_call_arguments.done\",\"item_id\":\"fc_1\",\"arguments\":\"{}\"}\n\n",
-    );
-    let cases = [
-        ("messages", MESSAGES, "\"tool_use\"", "\"server_tool_use\""),
-        ("responses", RESPONSES, "\"function_call\"", "\"mcp_call\""),
-    ];
-    for (dialect, called, tool, of_server) in cases {
-        let is_told = |body: &str| {
-            let mut envoy = Envoy::with(CONFIG);
-            let told = "llm_outcome=client_abort_after_tool_call}";
-            let before = envoy.sum("llm_requests_total", told);
-            envoy.request(&[path()]).event_stream().chunk(body.as_bytes()).cut(Cut::Client);
-            envoy.sum("llm_requests_total", told) - before == 1
-        };
-        assert!(is_told(called), "{dialect}");
-        assert!(!is_told(called.trim_end().rsplit_once("\n\n").unwrap().0), "{dialect}, cut");
-        assert!(!is_told(&called.replace(tool, of_server)), "{dialect}, a tool of the server's");
-    }
+    on_each_host(|| {
+        const MESSAGES: &str = concat!(
+            "event: content_block_start\n",
+            "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"input\":{}}}\n\n",
+            "event: content_block_delta\n",
+            "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":\"}}\n\n",
+            "event: content_block_delta\n",
+            "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"1}\"}}\n\n",
+        );
+        const RESPONSES: &str = concat!(
+            "data: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"id\":\"fc_1\",\"type\":\"function_call\",\"arguments\":\"\"}}\n\n",
+            "data: {\"type\":\"response.function_call_arguments.delta\",\"item_id\":\"fc_1\",\"delta\":\"{}\"}\n\n",
+            "data: {\"type\":\"response.function_call_arguments.done\",\"item_id\":\"fc_1\",\"arguments\":\"{}\"}\n\n",
+        );
+        let cases = [
+            ("messages", MESSAGES, "\"tool_use\"", "\"server_tool_use\""),
+            ("responses", RESPONSES, "\"function_call\"", "\"mcp_call\""),
+        ];
+        for (dialect, called, tool, of_server) in cases {
+            let is_told = |body: &str| {
+                let mut envoy = Envoy::with(CONFIG);
+                let told = "llm_outcome=client_abort_after_tool_call}";
+                let before = envoy.sum("llm_requests_total", told);
+                envoy.request(&[path()]).event_stream().chunk(body.as_bytes()).cut(Cut::Client);
+                envoy.sum("llm_requests_total", told) - before == 1
+            };
+            assert!(is_told(called), "{dialect}");
+            assert!(!is_told(called.trim_end().rsplit_once("\n\n").unwrap().0), "{dialect}, cut");
+            assert!(!is_told(&called.replace(tool, of_server)), "{dialect}, a tool of the server's");
+        }
+    });
 }
 
 #[test]
 fn a_cut_stream_counts_the_length_seen_so_far() {
-    for cut in 0..STREAM.len() {
-        let mut envoy = Envoy::with(CONFIG);
-        let before = envoy.sum("llm_response_chars_total", "");
-        envoy.request(&[path()]).event_stream().chunk(&STREAM[..cut]).cut(Cut::Upstream);
-        let chars = envoy.sum("llm_response_chars_total", "") - before;
-        assert!(chars <= STREAM_CHARS, "cut at {cut}: {chars}");
-        if cut > STREAM.len() - 200 {
-            assert_eq!(chars, STREAM_CHARS, "cut at {cut}");
+    on_each_host(|| {
+        for cut in 0..STREAM.len() {
+            let mut envoy = Envoy::with(CONFIG);
+            let before = envoy.sum("llm_response_chars_total", "");
+            envoy.request(&[path()]).event_stream().chunk(&STREAM[..cut]).cut(Cut::Upstream);
+            let chars = envoy.sum("llm_response_chars_total", "") - before;
+            assert!(chars <= STREAM_CHARS, "cut at {cut}: {chars}");
+            if cut > STREAM.len() - 200 {
+                assert_eq!(chars, STREAM_CHARS, "cut at {cut}");
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn streams_interleave() {
-    let mut envoy = Envoy::with(CONFIG);
-    let ids: Vec<_> = (0..20).map(|_| envoy.request(&[path()]).event_stream()).collect();
-    for chunk in STREAM.chunks(7) {
-        for id in &ids {
-            id.chunk(chunk);
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let ids: Vec<_> = (0..20).map(|_| envoy.request(&[path()]).event_stream()).collect();
+        for chunk in STREAM.chunks(7) {
+            for id in &ids {
+                id.chunk(chunk);
+            }
         }
-    }
-    ids.into_iter().for_each(|id| id.complete());
-    assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete"), 20);
-    assert_eq!(envoy.sum("llm_response_chars_total", ""), 20 * STREAM_CHARS);
+        ids.into_iter().for_each(|id| id.complete());
+        assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete"), 20);
+        assert_eq!(envoy.sum("llm_response_chars_total", ""), 20 * STREAM_CHARS);
+    });
 }
 
 #[test]
 fn a_new_configuration_takes_over_and_streams_in_flight_keep_the_old() {
-    let mut envoy = Envoy::with(CONFIG);
-    let old = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
-    assert!(envoy.configure(CONFIG.replace("llm-v2\"", "llm-v2\", \"stopped\": true").as_bytes()));
-    let new = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
-    assert_eq!(new.upstream_header("x-llm-version").unwrap(), b"v1");
-    assert_eq!(new.filter_state("llm_reason").unwrap(), "stopped");
-    let old = old.event_stream();
-    assert_eq!(old.client_header("x-llm-version").unwrap(), b"v2");
-    old.chunk(STREAM).complete();
-    assert_eq!(envoy.sum("llm_requests_total", "llm_version=v2,llm_compare=no,llm_outcome=complete"), 1);
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let old = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+        assert!(envoy.configure(CONFIG.replace("llm-v2\"", "llm-v2\", \"stopped\": true").as_bytes()));
+        let new = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+        assert_eq!(new.upstream_header("x-llm-version").unwrap(), b"v1");
+        assert_eq!(new.filter_state("llm_reason").unwrap(), "stopped");
+        let old = old.event_stream();
+        assert_eq!(old.client_header("x-llm-version").unwrap(), b"v2");
+        old.chunk(STREAM).complete();
+        assert_eq!(envoy.sum("llm_requests_total", "llm_version=v2,llm_compare=no,llm_outcome=complete"), 1);
+    });
 }
 
 #[test]
 fn a_bad_configuration_is_refused_with_every_error_and_the_old_one_stays() {
-    let mut envoy = Envoy::with(CONFIG);
-    let bad = CONFIG.replace("\"v2\": 50", "\"v2\": 101, \"v9\": 1").replace("\"salt\"", "\"slat\"");
-    assert!(!envoy.configure(bad.as_bytes()));
-    let logs = envoy.logs().join("\n");
-    for part in ["rollouts[0].split", "v9", "slat", "salt"] {
-        assert!(logs.contains(part), "{part} in {logs}");
-    }
-    let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
-    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
-    for bytes in [&b""[..], b"\n\x0f\n\x03ver\x12\x08", b"null", b"\xff"] {
-        assert!(!envoy.configure(bytes));
-    }
-    assert!(envoy.logs().join("\n").contains("google.protobuf.StringValue"));
+    on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let bad = CONFIG.replace("\"v2\": 50", "\"v2\": 101, \"v9\": 1").replace("\"salt\"", "\"slat\"");
+        assert!(!envoy.configure(bad.as_bytes()));
+        let logs = envoy.logs().join("\n");
+        for part in ["rollouts[0].split", "v9", "slat", "salt"] {
+            assert!(logs.contains(part), "{part} in {logs}");
+        }
+        let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+        assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+        for bytes in [&b""[..], b"\n\x0f\n\x03ver\x12\x08", b"null", b"\xff"] {
+            assert!(!envoy.configure(bytes));
+        }
+        assert!(envoy.logs().join("\n").contains("google.protobuf.StringValue"));
+    });
 }
 
 #[test]
 fn whatever_the_host_refuses_the_traffic_goes_on() {
-    let play = |envoy: &mut Envoy| {
-        let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
-        id.event_stream().chunk(&STREAM[..50]).chunk(&STREAM[50..]).complete();
-        let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
-        id.respond("503", &[], false).complete();
-        envoy.request(&[(":path", b"/other")]).respond("200", &[], true).end();
-        envoy.request(&[path()]).event_stream().cut(Cut::Client);
-    };
-    let mut envoy = Envoy::with(CONFIG);
-    envoy.play_with_each_call_failing(50, play);
-    // And in the end it works as before.
-    let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
-    assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+    on_each_host(|| {
+        let play = |envoy: &mut Envoy| {
+            let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
+            id.event_stream().chunk(&STREAM[..50]).chunk(&STREAM[50..]).complete();
+            let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
+            id.respond("503", &[], false).complete();
+            envoy.request(&[(":path", b"/other")]).respond("200", &[], true).end();
+            envoy.request(&[path()]).event_stream().cut(Cut::Client);
+        };
+        let mut envoy = Envoy::with(CONFIG);
+        envoy.play_with_each_call_failing(50, play);
+        // And in the end it works as before.
+        let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
+        assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
+    });
 }
 
 #[test]
 fn a_configuration_survives_failing_calls() {
-    for nth in 0..40 {
-        for status in STATUSES {
-            let mut envoy = Envoy::new();
-            envoy.fail(nth, 1, status);
-            envoy.configure(CONFIG.as_bytes());
-            envoy.heal();
-            assert!(envoy.configure(CONFIG.as_bytes()));
+    on_each_host(|| {
+        for nth in 0..40 {
+            for status in STATUSES {
+                let mut envoy = Envoy::new();
+                envoy.fail(nth, 1, status);
+                envoy.configure(CONFIG.as_bytes());
+                envoy.heal();
+                assert!(envoy.configure(CONFIG.as_bytes()));
+            }
         }
-    }
+    });
 }
 
 #[test]
 fn an_answer_that_opens_like_a_refusal_counts_where_that_is_wanted() {
-    let refusal =
-        String::from_utf8_lossy(STREAM).replace("Grüße", "I\u{2019}m sorry, but I can\u{2019}t help");
-    let refusal = refusal.replace(", \\\"Wörl", " with that").into_bytes();
-    for (setting, expected) in [("true", 1), ("false", 0)] {
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let config = CONFIG.replace("\"salt\"", &format!("\"refusal_phrases\": {setting}, \"salt\""));
-                let mut envoy = Envoy::with(&config);
-                envoy
-                    .request(&[path()])
-                    .event_stream()
-                    .chunk(&refusal[..300])
-                    .chunk(&refusal[300..])
-                    .complete();
-                envoy.request(&[path()]).event_stream().chunk(STREAM).complete();
-                assert_eq!(envoy.sum("llm_refusals_total", "llm_refusal=phrase"), expected);
-                let is_named = envoy.metrics().keys().any(|name| name.starts_with("llm_refusal_list_info{"));
-                assert_eq!(is_named, expected == 1);
+    on_each_host(|| {
+        let refusal =
+            String::from_utf8_lossy(STREAM).replace("Grüße", "I\u{2019}m sorry, but I can\u{2019}t help");
+        let refusal = refusal.replace(", \\\"Wörl", " with that").into_bytes();
+        for (setting, expected) in [("true", 1), ("false", 0)] {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let config =
+                        CONFIG.replace("\"salt\"", &format!("\"refusal_phrases\": {setting}, \"salt\""));
+                    let mut envoy = Envoy::with(&config);
+                    envoy
+                        .request(&[path()])
+                        .event_stream()
+                        .chunk(&refusal[..300])
+                        .chunk(&refusal[300..])
+                        .complete();
+                    envoy.request(&[path()]).event_stream().chunk(STREAM).complete();
+                    assert_eq!(envoy.sum("llm_refusals_total", "llm_refusal=phrase"), expected);
+                    let is_named =
+                        envoy.metrics().keys().any(|name| name.starts_with("llm_refusal_list_info{"));
+                    assert_eq!(is_named, expected == 1);
+                });
             });
-        });
-    }
+        }
+    });
 }

@@ -1,33 +1,51 @@
-//! A fake Envoy: the host's side of the ABI, keeping state like the real one, so that a test can
-//! assert on what a client, an upstream and Prometheus would see.
+//! A fake proxy, which keeps state like a real one, so that a test can assert on what a client, an upstream and
+//! Prometheus would see.
 //!
-//! It lives in thread locals, as does the filter, so each test has a VM of its own. What it grants and
-//! refuses in which callback follows what real Envoy does. A panic in a callback aborts the whole test
-//! run, as it would end a worker's VM.
+//! The filter meets it as two hosts. `host/envoy_vm.rs` is Envoy's side of the proxy-wasm ABI, so the filter runs by way of
+//! `src/proxy_wasm/`. `host/fake_host.rs` implements `filter::Host` itself. It lives in thread locals, as does the filter
+//! in a VM, so each test has a proxy of its own. What it grants and refuses in which callback follows what real Envoy
+//! does. A panic in a callback of the VM aborts the whole test run, as it would end a worker's VM. Its clocks stand still
+//! until a test moves them.
 
-#![expect(unsafe_code, reason = "the host's side of an ABI of pointers")]
+#![expect(unsafe_code, reason = "Envoy's side of an ABI of pointers")]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::ptr;
+use std::time::Duration;
 
-#[path = "host/calls.rs"]
-mod calls;
+use llm_canary::filter::Action;
 
-mod filter {
-    unsafe extern "C" {
-        pub(super) fn proxy_on_memory_allocate(size: usize) -> *mut u8;
-        pub(super) safe fn proxy_on_context_create(id: u32, parent: u32);
-        pub(super) safe fn proxy_on_configure(id: u32, size: usize) -> u32;
-        pub(super) safe fn proxy_on_request_headers(id: u32, headers: usize, is_end: u32) -> u32;
-        pub(super) safe fn proxy_on_request_body(id: u32, size: usize, is_end: u32) -> u32;
-        pub(super) safe fn proxy_on_request_trailers(id: u32, trailers: usize) -> u32;
-        pub(super) safe fn proxy_on_tick(id: u32);
-        pub(super) safe fn proxy_on_response_headers(id: u32, headers: usize, is_end: u32) -> u32;
-        pub(super) safe fn proxy_on_response_body(id: u32, size: usize, is_end: u32) -> u32;
-        pub(super) safe fn proxy_on_response_trailers(id: u32, trailers: usize) -> u32;
-        pub(super) safe fn proxy_on_log(id: u32);
-        pub(super) safe fn proxy_on_delete(id: u32);
+#[path = "host/envoy_vm.rs"]
+mod envoy_vm;
+#[path = "host/fake_host.rs"]
+mod fake_host;
+
+/// How the filter is called, and calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// By the proxy-wasm ABI.
+    EnvoyVm,
+    /// By `filter::Host`. The bodies of requests that wait always come.
+    FakeHost,
+}
+
+thread_local! {
+    static FRONT: Cell<Front> = const { Cell::new(Front::EnvoyVm) };
+}
+
+impl Front {
+    /// From here on the filter is called in this way, in this thread.
+    pub(crate) fn choose(self) {
+        FRONT.set(self);
+    }
+}
+
+/// Runs a test on each host.
+pub(crate) fn on_each_host(test: impl Fn()) {
+    for front in [Front::FakeHost, Front::EnvoyVm] {
+        front.choose();
+        PROXY.take();
+        test();
     }
 }
 
@@ -73,14 +91,13 @@ struct Exchange {
     filter_state: BTreeMap<String, String>,
 }
 
-#[derive(Default)]
-struct Host {
+struct Proxy {
     phase: Phase,
     current: u32,
     configuration: Vec<u8>,
     exchanges: HashMap<u32, Exchange>,
     metrics: Vec<(String, Vec<u64>)>,
-    metric_ids: HashMap<String, usize>,
+    series_ids: HashMap<String, usize>,
     definitions: usize,
     logs: Vec<String>,
     calls: usize,
@@ -89,79 +106,185 @@ struct Host {
     tick_period_ms: u32,
     /// From this call on, so many fail with this status.
     fault: Option<(usize, usize, u32)>,
+    /// On the clock that never goes back.
+    monotonic: Duration,
+    /// Since 1970.
+    realtime: Duration,
+    random: u64,
+}
+
+/// The time of day at which a proxy starts, in seconds since 1970: 2026-11-23T12:00:00Z.
+pub(crate) const START_S: u64 = 1_795_435_200;
+
+impl Default for Proxy {
+    fn default() -> Proxy {
+        Proxy {
+            phase: Phase::default(),
+            current: 0,
+            configuration: Vec::new(),
+            exchanges: HashMap::new(),
+            metrics: Vec::new(),
+            series_ids: HashMap::new(),
+            definitions: 0,
+            logs: Vec::new(),
+            calls: 0,
+            sends_on_bodies: false,
+            tick_period_ms: 0,
+            fault: None,
+            monotonic: Duration::from_secs(1_000),
+            realtime: Duration::from_secs(START_S),
+            random: 1,
+        }
+    }
 }
 
 thread_local! {
-    static HOST: RefCell<Host> = RefCell::default();
+    static PROXY: RefCell<Proxy> = RefCell::default();
 }
 
-fn with<T>(f: impl FnOnce(&mut Host) -> T) -> T {
-    HOST.with(|host| f(&mut host.borrow_mut()))
+fn with<T>(f: impl FnOnce(&mut Proxy) -> T) -> T {
+    PROXY.with(|proxy| f(&mut proxy.borrow_mut()))
 }
 
 /// Counts a call; `Err` if it is one that is to fail.
-fn call<T>(f: impl FnOnce(&mut Host) -> Result<T, u32>) -> Result<T, u32> {
-    with(|host| {
-        let number = host.calls;
-        host.calls += 1;
-        match host.fault {
+fn call<T>(f: impl FnOnce(&mut Proxy) -> Answer<T>) -> Answer<T> {
+    with(|proxy| {
+        let number = proxy.calls;
+        proxy.calls += 1;
+        match proxy.fault {
             Some((first, count, status)) if (first..first + count).contains(&number) => Err(status),
-            _ => f(host),
+            _ => f(proxy),
         }
     })
 }
 
-impl Host {
-    fn headers(&mut self, map: u32) -> Result<&mut Headers, u32> {
-        let exchange = self.exchanges.get_mut(&self.current).ok_or(BAD_ARGUMENT)?;
-        match (map, self.phase) {
-            (0, Phase::RequestHeaders | Phase::Log) => Ok(&mut exchange.request),
+/// A head or a body of an exchange.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Request,
+    Response,
+}
+
+type Answer<T> = Result<T, u32>;
+
+/// The calls that a host makes, as Envoy answers them in the running callback.
+impl Proxy {
+    fn exchange(&mut self) -> Answer<&mut Exchange> {
+        self.exchanges.get_mut(&self.current).ok_or(BAD_ARGUMENT)
+    }
+
+    fn headers(&mut self, side: Side) -> Answer<&mut Headers> {
+        let phase = self.phase;
+        let exchange = self.exchange()?;
+        match (side, phase) {
+            (Side::Request, Phase::RequestHeaders | Phase::Log) => Ok(&mut exchange.request),
             // While its head is held back, it can be read and changed from every callback.
-            (0, _) if exchange.is_paused => Ok(&mut exchange.request),
-            (2, Phase::ResponseHeaders | Phase::Log) => Ok(&mut exchange.response),
+            (Side::Request, _) if exchange.is_paused => Ok(&mut exchange.request),
+            (Side::Response, Phase::ResponseHeaders | Phase::Log) => Ok(&mut exchange.response),
             _ => Err(BAD_ARGUMENT),
         }
     }
 
-    fn writable(&mut self, map: u32) -> Result<&mut Headers, u32> {
-        if self.phase == Phase::Log { Err(BAD_ARGUMENT) } else { self.headers(map) }
+    fn header(&mut self, side: Side, name: &str) -> Answer<Vec<u8>> {
+        let headers = self.headers(side)?;
+        headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()).ok_or(NOT_FOUND)
+    }
+
+    fn writable(&mut self, side: Side) -> Answer<&mut Headers> {
+        if self.phase == Phase::Log { Err(BAD_ARGUMENT) } else { self.headers(side) }
+    }
+
+    fn add_header(&mut self, side: Side, name: &str, value: Vec<u8>) -> Answer<()> {
+        self.writable(side)?.push((name.into(), value));
+        Ok(())
+    }
+
+    fn replace_header(&mut self, side: Side, name: &str, value: Vec<u8>) -> Answer<()> {
+        let headers = self.writable(side)?;
+        headers.retain(|(n, _)| n != name);
+        headers.push((name.into(), value));
+        Ok(())
+    }
+
+    fn remove_header(&mut self, side: Side, name: &str) -> Answer<()> {
+        self.writable(side)?.retain(|(n, _)| n != name);
+        Ok(())
+    }
+
+    fn body(&mut self, side: Side) -> Answer<&mut Vec<u8>> {
+        let phase = self.phase;
+        let exchange = self.exchange()?;
+        match (side, phase) {
+            (Side::Request, Phase::RequestBody) => Ok(&mut exchange.request_chunk),
+            (Side::Response, Phase::ResponseBody) => Ok(&mut exchange.chunk),
+            _ => Err(BAD_ARGUMENT),
+        }
+    }
+
+    fn replace_body(&mut self, side: Side, len: usize, bytes: Vec<u8>) -> Answer<()> {
+        let body = self.body(side)?;
+        body.splice(0..len.min(body.len()), bytes);
+        Ok(())
+    }
+
+    fn send_local_reply(&mut self, status: u32, details: Vec<u8>, body: String) -> Answer<()> {
+        let exchange = self.exchange()?;
+        exchange.details = details;
+        exchange.local_reply = Some((status, body));
+        Ok(())
+    }
+
+    fn set_filter_state(&mut self, key: String, value: String) -> Answer<()> {
+        self.exchange()?.filter_state.insert(key, value);
+        Ok(())
+    }
+
+    /// Defines a series: `metric{label=value,…}`.
+    fn define_series(&mut self, name: String) -> Answer<usize> {
+        assert_eq!(self.phase, Phase::Configure, "metrics are defined at configuration: {name}");
+        self.definitions += 1;
+        let next = self.metrics.len();
+        let id = *self.series_ids.entry(name).or_insert_with_key(|name| {
+            self.metrics.push((name.clone(), Vec::new()));
+            next
+        });
+        Ok(id)
+    }
+
+    fn record(&mut self, id: usize, value: u64) -> Answer<()> {
+        self.metrics.get_mut(id).ok_or(BAD_ARGUMENT)?.1.push(value);
+        Ok(())
+    }
+
+    fn random(&mut self) -> u32 {
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.random >> 32) as u32
     }
 }
 
-/// What the filter is handed lies in its own memory, as in a VM.
-fn hand_over(value: Result<Vec<u8>, u32>, out: *mut *mut u8, out_len: *mut usize) -> u32 {
-    match value {
-        Err(status) => status,
-        // SAFETY: the filter allocates `len` bytes and passes valid places for the answer.
-        Ok(value) => unsafe {
-            let room = if value.is_empty() {
-                ptr::null_mut()
-            } else {
-                filter::proxy_on_memory_allocate(value.len())
-            };
-            assert!(room.addr().is_multiple_of(4096), "no room that begins a page: {room:p}");
-            if !room.is_null() {
-                ptr::copy_nonoverlapping(value.as_ptr(), room, value.len());
-            }
-            *out = room;
-            *out_len = value.len();
-            OK
-        },
+/// What a proxy calls the filter with.
+#[derive(Clone, Copy)]
+enum Callback {
+    ContextCreate { parent: u32 },
+    Configure { size: usize },
+    RequestHeaders { is_end: bool },
+    RequestBody { size: usize, is_end: bool },
+    RequestTrailers,
+    ResponseHeaders { is_end: bool },
+    ResponseBody { size: usize, is_end: bool },
+    ResponseTrailers,
+    Tick,
+    Log,
+    Delete,
+}
+
+/// Calls the filter; its answer as the ABI has it.
+fn filter(id: u32, callback: Callback) -> u32 {
+    match FRONT.get() {
+        Front::EnvoyVm => envoy_vm::call(id, callback),
+        Front::FakeHost => fake_host::call(id, callback),
     }
-}
-
-/// SAFETY: callers pass a pointer and length that the filter handed over.
-unsafe fn bytes(data: *const u8, len: usize) -> Vec<u8> {
-    unsafe { std::slice::from_raw_parts(data, len) }.to_vec()
-}
-
-/// SAFETY: as for [`bytes`].
-unsafe fn text(data: *const u8, len: usize) -> String {
-    String::from_utf8(unsafe { bytes(data, len) }).unwrap()
-}
-
-fn status(result: Result<(), u32>) -> u32 {
-    result.err().unwrap_or(OK)
 }
 
 /// How an exchange ends without a last byte.
@@ -181,10 +304,11 @@ pub(crate) struct Envoy {
     next: u32,
 }
 
-fn callback<T>(phase: Phase, id: u32, f: impl FnOnce() -> T) -> T {
-    with(|host| (host.phase, host.current) = (phase, id));
-    let answer = f();
-    with(|host| host.phase = Phase::Outside);
+/// Calls the filter in a phase of an exchange, which tells what the filter may do.
+fn callback(phase: Phase, id: u32, callback: Callback) -> u32 {
+    with(|proxy| (proxy.phase, proxy.current) = (phase, id));
+    let answer = filter(id, callback);
+    with(|proxy| proxy.phase = Phase::Outside);
     answer
 }
 
@@ -204,36 +328,36 @@ impl Envoy {
     pub(crate) fn configure(&mut self, configuration: &[u8]) -> bool {
         let root = self.next;
         self.next += 1;
-        with(|host| host.configuration = configuration.to_vec());
-        filter::proxy_on_context_create(root, 0);
+        with(|proxy| proxy.configuration = configuration.to_vec());
+        filter(root, Callback::ContextCreate { parent: 0 });
         let size = configuration.len();
-        let is_good = callback(Phase::Configure, root, || filter::proxy_on_configure(root, size)) != 0;
+        let is_good = callback(Phase::Configure, root, Callback::Configure { size }) != 0;
         let old = if is_good { std::mem::replace(&mut self.root, root) } else { root };
-        filter::proxy_on_delete(old);
+        filter(old, Callback::Delete);
         is_good
     }
 
     /// How often the filter has defined a metric.
     pub(crate) fn definitions(&self) -> usize {
-        with(|host| host.definitions)
+        with(|proxy| proxy.definitions)
     }
 
     pub(crate) fn logs(&self) -> Vec<String> {
-        with(|host| host.logs.clone())
+        with(|proxy| proxy.logs.clone())
     }
 
     /// Hostcalls made so far.
     pub(crate) fn calls(&self) -> usize {
-        with(|host| host.calls)
+        with(|proxy| proxy.calls)
     }
 
     /// The hostcall that comes after `after` others, and `count - 1` after it, fail.
     pub(crate) fn fail(&self, after: usize, count: usize, status: u32) {
-        with(|host| host.fault = Some((host.calls + after, count, status)));
+        with(|proxy| proxy.fault = Some((proxy.calls + after, count, status)));
     }
 
     pub(crate) fn heal(&self) {
-        with(|host| host.fault = None);
+        with(|proxy| proxy.fault = None);
     }
 
     /// Plays something, which takes at least so many hostcalls, again and again: with each of its calls failing alone, and
@@ -256,19 +380,27 @@ impl Envoy {
 
     /// The body of a request that waits is handed over, as where Envoy was told so.
     pub(crate) fn send_on_bodies(&self) {
-        with(|host| host.sends_on_bodies = true);
+        with(|proxy| proxy.sends_on_bodies = true);
     }
 
     /// The clock is set, as by Envoy when a configuration's ticks stop.
     pub(crate) fn tick_period(&self, period_ms: u32) {
-        with(|host| host.tick_period_ms = period_ms);
+        with(|proxy| proxy.tick_period_ms = period_ms);
     }
 
-    /// The clock ticks, if the filter asked for it.
+    /// Both clocks move on.
+    pub(crate) fn advance(&self, by: Duration) {
+        with(|proxy| {
+            proxy.monotonic += by;
+            proxy.realtime += by;
+        });
+    }
+
+    /// Envoy's clock ticks, if the filter asked for it.
     pub(crate) fn tick(&self) -> u32 {
-        let period_ms = with(|host| host.tick_period_ms);
+        let period_ms = with(|proxy| proxy.tick_period_ms);
         if period_ms > 0 {
-            callback(Phase::Tick, self.root, || filter::proxy_on_tick(self.root));
+            callback(Phase::Tick, self.root, Callback::Tick);
         }
         period_ms
     }
@@ -297,33 +429,29 @@ impl Envoy {
             metadata: metadata.iter().map(|(keys, value)| (path(keys), value.to_vec())).collect(),
             ..Exchange::default()
         };
-        with(|host| host.exchanges.insert(id, exchange));
-        filter::proxy_on_context_create(id, self.root);
-        let count = headers.len();
-        let call = || filter::proxy_on_request_headers(id, count, is_end.into());
-        let action = callback(Phase::RequestHeaders, id, call);
-        with(|host| host.exchanges.get_mut(&id).unwrap().is_paused = action != 0);
+        with(|proxy| proxy.exchanges.insert(id, exchange));
+        filter(id, Callback::ContextCreate { parent: self.root });
+        let action = callback(Phase::RequestHeaders, id, Callback::RequestHeaders { is_end });
+        with(|proxy| proxy.exchanges.get_mut(&id).unwrap().is_paused = action != 0);
         Id(id)
     }
 
     /// It stops, and all is gone but the names of metrics, which would only be defined anew.
     pub(crate) fn stop(self) {
-        filter::proxy_on_delete(self.root);
-        with(|host| {
-            let Host { mut metrics, metric_ids, .. } = std::mem::take(host);
+        filter(self.root, Callback::Delete);
+        with(|proxy| {
+            let Proxy { mut metrics, series_ids, .. } = std::mem::take(proxy);
             metrics.iter_mut().for_each(|(_, values)| values.clear());
-            *host = Host { metrics, metric_ids, ..Host::default() };
+            *proxy = Proxy { metrics, series_ids, ..Proxy::default() };
         });
     }
 
     /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name.
     pub(crate) fn metrics(&self) -> BTreeMap<String, Vec<u64>> {
         let counted = |(name, values): &(String, Vec<u64>)| {
-            let (metric, labels) = name.split_once('.').unwrap_or((name, ";.;"));
-            let labels = labels.strip_suffix(";.;").unwrap().replace("=.=", "=").replace(";.;", ",");
-            (!values.is_empty()).then(|| (format!("{metric}{{{labels}}}"), values.clone()))
+            (!values.is_empty()).then(|| (name.clone(), values.clone()))
         };
-        with(|host| host.metrics.iter().filter_map(counted).collect())
+        with(|proxy| proxy.metrics.iter().filter_map(counted).collect())
     }
 
     /// The sum over all series of a metric whose labels include `label`.
@@ -335,7 +463,7 @@ impl Envoy {
 
     /// The names of all series that are defined.
     pub(crate) fn names(&self) -> Vec<String> {
-        with(|host| host.metrics.iter().map(|(name, _)| name.clone()).collect())
+        with(|proxy| proxy.metrics.iter().map(|(name, _)| name.clone()).collect())
     }
 }
 
@@ -346,27 +474,29 @@ pub(crate) struct Id(u32);
 impl Id {
     /// The request's headers as the upstream would see them.
     pub(crate) fn upstream_header(self, name: &str) -> Option<Vec<u8>> {
-        with(|host| host.exchanges[&self.0].request.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()))
+        with(|proxy| proxy.exchanges[&self.0].request.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()))
     }
 
     /// A response header as the client would see it.
     pub(crate) fn client_header(self, name: &str) -> Option<Vec<u8>> {
-        with(|host| host.exchanges[&self.0].response.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone()))
+        with(|proxy| {
+            proxy.exchanges[&self.0].response.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone())
+        })
     }
 
     /// All response headers of a name.
     pub(crate) fn client_headers(self, name: &str) -> Vec<Vec<u8>> {
         let is_it = |(n, _): &&(String, Vec<u8>)| n == name;
-        with(|host| host.exchanges[&self.0].response.iter().filter(is_it).map(|(_, v)| v.clone()).collect())
+        with(|proxy| proxy.exchanges[&self.0].response.iter().filter(is_it).map(|(_, v)| v.clone()).collect())
     }
 
     pub(crate) fn filter_state(self, name: &str) -> Option<String> {
-        with(|host| host.exchanges[&self.0].filter_state.get(name).cloned())
+        with(|proxy| proxy.exchanges[&self.0].filter_state.get(name).cloned())
     }
 
     /// All of its filter state, which the access log may show.
     pub(crate) fn filter_states(self) -> BTreeMap<String, String> {
-        with(|host| host.exchanges[&self.0].filter_state.clone())
+        with(|proxy| proxy.exchanges[&self.0].filter_state.clone())
     }
 
     /// Pieces of the request's body come in, and its end.
@@ -378,15 +508,14 @@ impl Id {
 
     /// The request's trailers come in, behind what came of its body.
     pub(crate) fn post_trailers(self) -> Id {
-        let call = || filter::proxy_on_request_trailers(self.0, 1);
-        let action = callback(Phase::RequestBody, self.0, call);
+        let action = callback(Phase::RequestBody, self.0, Callback::RequestTrailers);
         self.went_on(action);
         self
     }
 
     fn went_on(self, action: u32) {
-        with(|host| {
-            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+        with(|proxy| {
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.is_paused = action != 0;
             if action != 1 {
                 exchange.request_kept.append(&mut exchange.request_chunk);
@@ -398,50 +527,48 @@ impl Id {
     }
 
     pub(crate) fn post_piece(self, piece: &[u8], is_end: bool) {
-        let size = with(|host| {
-            let sends_on = host.sends_on_bodies;
-            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+        let size = with(|proxy| {
+            let sends_on = proxy.sends_on_bodies;
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.request_chunk.extend_from_slice(piece);
-            let is_shown = exchange.local_reply.is_none() && (sends_on || !exchange.is_paused);
+            let comes = sends_on || FRONT.get() == Front::FakeHost;
+            let is_shown = exchange.local_reply.is_none() && (comes || !exchange.is_paused);
             is_shown.then_some(exchange.request_chunk.len())
         });
         let Some(size) = size else { return };
-        let call = || filter::proxy_on_request_body(self.0, size, is_end.into());
-        let action = callback(Phase::RequestBody, self.0, call);
+        let action = callback(Phase::RequestBody, self.0, Callback::RequestBody { size, is_end });
         self.went_on(action);
     }
 
     /// Whether the request waits.
     pub(crate) fn is_paused(self) -> bool {
-        with(|host| host.exchanges[&self.0].is_paused)
+        with(|proxy| proxy.exchanges[&self.0].is_paused)
     }
 
     /// The request's body as the upstream would see it.
     pub(crate) fn upstream_body(self) -> Vec<u8> {
-        with(|host| host.exchanges[&self.0].sent_upstream.clone())
+        with(|proxy| proxy.exchanges[&self.0].sent_upstream.clone())
     }
 
     /// The response's body as the client would see it.
     pub(crate) fn client_body(self) -> Vec<u8> {
-        with(|host| host.exchanges[&self.0].sent_to_client.clone())
+        with(|proxy| proxy.exchanges[&self.0].sent_to_client.clone())
     }
 
     /// The filter's own answer.
     pub(crate) fn local_reply(self) -> Option<(u32, String)> {
-        with(|host| host.exchanges[&self.0].local_reply.clone())
+        with(|proxy| proxy.exchanges[&self.0].local_reply.clone())
     }
 
     /// The response's head comes back.
     pub(crate) fn respond(self, status: &str, headers: &[(&str, &[u8])], is_end: bool) -> Id {
-        with(|host| {
-            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+        with(|proxy| {
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.details = b"via_upstream".to_vec();
             exchange.response = vec![(":status".into(), status.into())];
             exchange.response.extend(headers.iter().map(|(name, value)| (name.to_string(), value.to_vec())));
         });
-        let action = callback(Phase::ResponseHeaders, self.0, || {
-            filter::proxy_on_response_headers(self.0, 0, is_end.into())
-        });
+        let action = callback(Phase::ResponseHeaders, self.0, Callback::ResponseHeaders { is_end });
         assert_eq!(action, 0, "the response must go on");
         self
     }
@@ -449,7 +576,7 @@ impl Id {
     /// The response is Envoy's own.
     pub(crate) fn respond_locally(self, status: &str) -> Id {
         let id = self.respond(status, &[("content-type", b"text/plain")], false);
-        with(|host| host.exchanges.get_mut(&self.0).unwrap().details = b"cluster_not_found".to_vec());
+        with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().details = b"cluster_not_found".to_vec());
         id
     }
 
@@ -462,22 +589,19 @@ impl Id {
     }
 
     pub(crate) fn body(self, chunk: &[u8], is_end: bool) -> Id {
-        with(|host| host.exchanges.get_mut(&self.0).unwrap().chunk = chunk.to_vec());
+        with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().chunk = chunk.to_vec());
         let size = chunk.len();
-        let call = || filter::proxy_on_response_body(self.0, size, is_end.into());
-        assert_eq!(callback(Phase::ResponseBody, self.0, call), 0, "the body must go on");
-        with(|host| {
-            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+        let action = callback(Phase::ResponseBody, self.0, Callback::ResponseBody { size, is_end });
+        assert_eq!(action, 0, "the body must go on");
+        with(|proxy| {
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.sent_to_client.append(&mut exchange.chunk);
         });
         self
     }
 
     pub(crate) fn trailers(self) -> Id {
-        assert_eq!(
-            callback(Phase::ResponseBody, self.0, || filter::proxy_on_response_trailers(self.0, 1)),
-            0
-        );
+        assert_eq!(callback(Phase::ResponseBody, self.0, Callback::ResponseTrailers), 0);
         self
     }
 
@@ -487,8 +611,8 @@ impl Id {
     }
 
     pub(crate) fn cut(self, by: Cut) {
-        with(|host| {
-            let exchange = host.exchanges.get_mut(&self.0).unwrap();
+        with(|proxy| {
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             (exchange.flags, exchange.details) = match by {
                 Cut::Client => (0x4000, b"downstream_remote_disconnect".to_vec()),
                 Cut::ClientStream => (0x1000_0000, b"http2.remote_reset".to_vec()),
@@ -502,17 +626,17 @@ impl Id {
 
     /// The last callbacks, in Envoy's order.
     pub(crate) fn end(self) {
-        callback(Phase::Log, self.0, || filter::proxy_on_log(self.0));
-        filter::proxy_on_delete(self.0);
+        callback(Phase::Log, self.0, Callback::Log);
+        filter(self.0, Callback::Delete);
     }
     /// Calls back for it, as no host does once it has ended; how many calls the filter makes then.
     pub(crate) fn haunt(self) -> usize {
-        let before = with(|host| host.calls);
-        filter::proxy_on_request_headers(self.0, 0, 0);
-        filter::proxy_on_request_body(self.0, 1, 1);
-        filter::proxy_on_response_headers(self.0, 0, 0);
-        filter::proxy_on_response_body(self.0, 1, 1);
-        filter::proxy_on_log(self.0);
-        with(|host| host.calls) - before
+        let before = with(|proxy| proxy.calls);
+        filter(self.0, Callback::RequestHeaders { is_end: false });
+        filter(self.0, Callback::RequestBody { size: 1, is_end: true });
+        filter(self.0, Callback::ResponseHeaders { is_end: false });
+        filter(self.0, Callback::ResponseBody { size: 1, is_end: true });
+        filter(self.0, Callback::Log);
+        with(|proxy| proxy.calls) - before
     }
 }

@@ -20,6 +20,7 @@ mod memory;
 mod refusals;
 mod request;
 mod route;
+mod scenarios;
 mod security;
 mod streams;
 mod tidy;

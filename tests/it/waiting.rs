@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure fails the test")]
 
-use crate::host::{Cut, Envoy, Id};
+use crate::host::{Cut, Envoy, Id, on_each_host};
 use llm_canary::pin::Token;
+use std::time::Duration;
 
 /// A rollout of two versions with whatever else is given.
 fn config(fields: &str) -> String {
@@ -46,85 +47,91 @@ fn version(id: Id) -> String {
 
 #[test]
 fn a_key_in_the_body_is_waited_for_and_the_body_goes_on_whole() {
-    let mut envoy = waiting(BODY_KEY);
-    for cut in 0..=BODY.len() {
-        let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())]));
-        assert!(id.is_paused() && version(id).is_empty());
-        let id = id.post([&BODY[..cut], &BODY[cut..]]);
-        assert_eq!((version(id).as_str(), id.upstream_body().as_slice()), ("v2", BODY), "{cut}");
-        assert_eq!(id.filter_state("llm_reason").unwrap(), "split");
-        id.respond("200", &[], true).end();
-    }
-    assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v2"), BODY.len() as u64 + 1);
-    assert_eq!(envoy.sum("llm_first_turn_requests_total", ""), BODY.len() as u64 + 1);
-    // It goes on as soon as it is known.
-    let id = envoy.request(&head(&[]));
-    id.post_piece(br#"{"id":"a","messages":["#, false);
-    assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
-    id.post_piece(b"]}", true);
-    assert_eq!(id.upstream_body(), br#"{"id":"a","messages":[]}"#);
+    on_each_host(|| {
+        let mut envoy = waiting(BODY_KEY);
+        for cut in 0..=BODY.len() {
+            let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())]));
+            assert!(id.is_paused() && version(id).is_empty());
+            let id = id.post([&BODY[..cut], &BODY[cut..]]);
+            assert_eq!((version(id).as_str(), id.upstream_body().as_slice()), ("v2", BODY), "{cut}");
+            assert_eq!(id.filter_state("llm_reason").unwrap(), "split");
+            id.respond("200", &[], true).end();
+        }
+        assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v2"), BODY.len() as u64 + 1);
+        assert_eq!(envoy.sum("llm_first_turn_requests_total", ""), BODY.len() as u64 + 1);
+        // It goes on as soon as it is known.
+        let id = envoy.request(&head(&[]));
+        id.post_piece(br#"{"id":"a","messages":["#, false);
+        assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
+        id.post_piece(b"]}", true);
+        assert_eq!(id.upstream_body(), br#"{"id":"a","messages":[]}"#);
+    });
 }
 
 #[test]
 fn what_the_head_tells_is_not_waited_for() {
-    let keys = r#""key": [{"header": "x-id"}, {"body": "/id"}], "pin": {"cookie": "pin"},
+    on_each_host(|| {
+        let keys = r#""key": [{"header": "x-id"}, {"body": "/id"}], "pin": {"cookie": "pin"},
                   "overrides": [{"header": "x-o", "values": ["1"], "version": "v2"}]"#;
-    let mut envoy = waiting(keys);
-    let pinned = format!("pin={}", Token::of("chat", "v2"));
-    for (name, value, expected) in [
-        ("x-id", V1_KEY.as_bytes(), "v1"),
-        ("x-id", V2_KEY.as_bytes(), "v2"),
-        ("x-o", b"1", "v2"),
-        ("cookie", pinned.as_bytes(), "v2"),
-    ] {
-        let id = envoy.request(&head(&[(name, value)]));
-        assert_eq!((id.is_paused(), version(id).as_str()), (false, expected), "{name}");
-    }
-    // Nor is a body that tells nothing, or is none.
-    for other in [
-        [(":method", &b"GET"[..])],
-        [("content-encoding", b"gzip")],
-        [("content-type", b"application/grpc+proto")],
-    ] {
-        let id = envoy.request(&head(&other));
-        assert_eq!((id.is_paused(), version(id).as_str()), (false, "v1"), "{other:?}");
-    }
-    assert_eq!(version(envoy.get(&head(&[]))), "v1");
+        let mut envoy = waiting(keys);
+        let pinned = format!("pin={}", Token::of("chat", "v2"));
+        for (name, value, expected) in [
+            ("x-id", V1_KEY.as_bytes(), "v1"),
+            ("x-id", V2_KEY.as_bytes(), "v2"),
+            ("x-o", b"1", "v2"),
+            ("cookie", pinned.as_bytes(), "v2"),
+        ] {
+            let id = envoy.request(&head(&[(name, value)]));
+            assert_eq!((id.is_paused(), version(id).as_str()), (false, expected), "{name}");
+        }
+        // Nor is a body that tells nothing, or is none.
+        for other in [
+            [(":method", &b"GET"[..])],
+            [("content-encoding", b"gzip")],
+            [("content-type", b"application/grpc+proto")],
+        ] {
+            let id = envoy.request(&head(&other));
+            assert_eq!((id.is_paused(), version(id).as_str()), (false, "v1"), "{other:?}");
+        }
+        assert_eq!(version(envoy.get(&head(&[]))), "v1");
+    });
 }
 
 #[test]
 fn a_body_without_the_key_falls_through_to_the_next() {
-    let mut envoy = waiting(BODY_KEY);
-    let long = format!(r#"{{"messages":"{}","id":"{V1_KEY}"}}"#, "x".repeat(1 << 20));
-    let early = format!(r#"{{"id":"{V1_KEY}","messages":"{}"}}"#, "x".repeat(5 << 20));
-    for (body, expected) in [
-        (&b""[..], "v2"),
-        (b"id=b", "v2"),
-        (br#"{"id":{"a":"b"}}"#, "v2"),
-        (br#"{"id":null}"#, "v2"),
-        (br#"{"id":""}"#, "v2"),
-        (br#"["id"]"#, "v2"),
-        (br#"{"messages":[]"#, "v2"),
-        (br#"{"id":"b"}"#, "v1"),
-        (br#"{"id" : "\u0062"}"#, "v1"),
-        (long.as_bytes(), "v2"),
-        (early.as_bytes(), "v1"),
-    ] {
-        for size in [1000, 1 << 20] {
-            let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())])).post(body.chunks(size));
-            assert_eq!(version(id), expected, "{}", body[..body.len().min(40)].escape_ascii());
-            assert!(id.upstream_body() == body);
+    on_each_host(|| {
+        let mut envoy = waiting(BODY_KEY);
+        let long = format!(r#"{{"messages":"{}","id":"{V1_KEY}"}}"#, "x".repeat(1 << 20));
+        let early = format!(r#"{{"id":"{V1_KEY}","messages":"{}"}}"#, "x".repeat(5 << 20));
+        for (body, expected) in [
+            (&b""[..], "v2"),
+            (b"id=b", "v2"),
+            (br#"{"id":{"a":"b"}}"#, "v2"),
+            (br#"{"id":null}"#, "v2"),
+            (br#"{"id":""}"#, "v2"),
+            (br#"["id"]"#, "v2"),
+            (br#"{"messages":[]"#, "v2"),
+            (br#"{"id":"b"}"#, "v1"),
+            (br#"{"id" : "\u0062"}"#, "v1"),
+            (long.as_bytes(), "v2"),
+            (early.as_bytes(), "v1"),
+        ] {
+            for size in [1000, 1 << 20] {
+                let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())])).post(body.chunks(size));
+                assert_eq!(version(id), expected, "{}", body[..body.len().min(40)].escape_ascii());
+                assert!(id.upstream_body() == body);
+            }
         }
-    }
-    // Trailers are an end too.
-    let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
-    id.post_piece(br#"{"messages":[]"#, false);
-    assert!(id.is_paused());
-    let id = id.post_trailers();
-    assert_eq!((version(id).as_str(), id.upstream_body().as_slice()), ("v2", &br#"{"messages":[]"#[..]));
-    // Who goes away while it waits leaves nothing.
-    envoy.request(&head(&[])).cut(Cut::Client);
-    assert_eq!(envoy.sum("llm_requests_total", ""), 0);
+        // Trailers are an end too.
+        let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
+        id.post_piece(br#"{"messages":[]"#, false);
+        assert!(id.is_paused());
+        let id = id.post_trailers();
+        assert_eq!((version(id).as_str(), id.upstream_body().as_slice()), ("v2", &br#"{"messages":[]"#[..]));
+        // Who goes away while it waits leaves nothing.
+        envoy.request(&head(&[])).cut(Cut::Client);
+        assert_eq!(envoy.sum("llm_requests_total", ""), 0);
+    });
 }
 
 #[test]
@@ -133,7 +140,7 @@ fn where_no_bodies_come_requests_go_on_by_what_is_known() {
     let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
     id.post_piece(br#"{"id":"b"}"#, true);
     assert!(id.is_paused());
-    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    envoy.advance(Duration::from_millis(2_100));
     assert!(envoy.tick() > 0);
     assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
     id.post_piece(b"", true);
@@ -149,137 +156,150 @@ fn a_new_configuration_that_waits_for_nothing_lets_go_on_what_the_old_one_had_wa
     let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
     envoy.tick_period(0);
     assert!(envoy.configure(config(r#""key": [{"header": "x-id"}]"#).as_bytes()));
-    std::thread::sleep(std::time::Duration::from_millis(2_100));
+    envoy.advance(Duration::from_millis(2_100));
     assert!(envoy.tick() > 0);
     assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
 }
 
 #[test]
 fn rollouts_are_told_apart_by_the_model() {
-    let rollout = |name: &str, models: &str| {
-        format!(
-            r#"{{"name": "{name}", "match": {{"models": [{models}]}}, "baseline": "{name}", "key": [{{"header": "x-id"}}],
+    on_each_host(|| {
+        let rollout = |name: &str, models: &str| {
+            format!(
+                r#"{{"name": "{name}", "match": {{"models": [{models}]}}, "baseline": "{name}", "key": [{{"header": "x-id"}}],
                  "versions": [{{"name": "{name}", "cluster": "llm-{name}"}}]}}"#
-        )
-    };
-    let rollouts = [rollout("small", r#""s", "s-1""#), rollout("large", r#""l""#)].join(",");
-    let mut envoy = Envoy::with(&format!(r#"{{"rollouts":[{rollouts}]}}"#));
-    envoy.send_on_bodies();
-    for (body, expected) in [
-        (&br#"{"model":"s"}"#[..], "small"),
-        (br#"{"messages":[{"model":"s"}],"model":"l"}"#, "large"),
-        (br#"{"model":"other"}"#, ""),
-        (br#"{"model":1}"#, ""),
-        (br"{}", ""),
-        (b"x", ""),
-    ] {
-        let id = envoy.request(&head(&[("x-llm-cluster", b"mine")])).post(body.chunks(5));
-        assert_eq!(version(id), expected, "{}", body.escape_ascii());
-        assert_eq!(id.upstream_body(), body);
-    }
-    assert_eq!(version(envoy.get(&head(&[]))), "");
+            )
+        };
+        let rollouts = [rollout("small", r#""s", "s-1""#), rollout("large", r#""l""#)].join(",");
+        let mut envoy = Envoy::with(&format!(r#"{{"rollouts":[{rollouts}]}}"#));
+        envoy.send_on_bodies();
+        for (body, expected) in [
+            (&br#"{"model":"s"}"#[..], "small"),
+            (br#"{"messages":[{"model":"s"}],"model":"l"}"#, "large"),
+            (br#"{"model":"other"}"#, ""),
+            (br#"{"model":1}"#, ""),
+            (br"{}", ""),
+            (b"x", ""),
+        ] {
+            let id = envoy.request(&head(&[("x-llm-cluster", b"mine")])).post(body.chunks(5));
+            assert_eq!(version(id), expected, "{}", body.escape_ascii());
+            assert_eq!(id.upstream_body(), body);
+        }
+        assert_eq!(version(envoy.get(&head(&[]))), "");
+    });
 }
 
 #[test]
 fn a_pin_holds_whatever_the_split_says() {
-    let pin = r#""key": [{"header": "x-id"}], "pin": {"cookie": "llm_pin", "header": "x-llm-pin", "max_age_s": 60}"#;
-    let mut envoy = waiting(pin);
-    let token = |version| Token::of("chat", version).to_string();
-    let answered = |id: Id| {
-        let id = id.respond("200", &[("set-cookie", b"other=1")], true);
-        let cookies: Vec<String> =
-            id.client_headers("set-cookie").into_iter().map(|c| String::from_utf8(c).unwrap()).collect();
-        (id.client_headers("x-llm-pin"), cookies[1..].join(" "))
-    };
-    let first = envoy.get(&head(&[("x-id", V2_KEY.as_bytes())]));
-    let cookie = format!("llm_pin={}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax", token("v2"));
-    assert_eq!(answered(first), (vec![token("v2").into_bytes()], cookie));
-    // Whichever comes back holds, and a cookie that is there is not given again.
-    let drained = config(pin).replace(r#""v2": 50"#, r#""v2": 0"#);
-    assert!(envoy.configure(drained.as_bytes()));
-    let cookies = format!("a=b; llm_pin={}", token("v2"));
-    let id = envoy.get(&head(&[("x-id", V2_KEY.as_bytes()), ("cookie", cookies.as_bytes())]));
-    assert_eq!((version(id).as_str(), id.filter_state("llm_reason").unwrap().as_str()), ("v2", "pin"));
-    assert_eq!(answered(id).1, "");
-    let id = envoy.get(&head(&[("x-llm-pin", token("v2").as_bytes())]));
-    assert_eq!(version(id), "v2");
-    assert!(!answered(id).1.is_empty());
-    // What names nothing, or a version that is stopped, counts as absent; the new pin is the baseline's.
-    for pin in [
-        "",
-        "v2",
-        "00000000",
-        &token("v2")[1..],
-        &token("v2").to_uppercase(),
-        &Token::of("x", "v2").to_string(),
-    ] {
-        let id = envoy.get(&head(&[("x-llm-pin", pin.as_bytes())]));
-        assert_eq!(version(id), "v1", "{pin}");
-    }
-    let stopped = drained.replace(r#""llm-v2" "#, r#""llm-v2", "stopped": true"#);
-    assert!(envoy.configure(stopped.as_bytes()));
-    let id = envoy.get(&head(&[("x-id", V2_KEY.as_bytes()), ("cookie", cookies.as_bytes())]));
-    assert_eq!(version(id), "v1");
-    assert!(answered(id).1.starts_with(&format!("llm_pin={};", token("v1"))));
-    assert_eq!(envoy.sum("llm_decisions_total", "llm_reason=pin"), 2);
+    on_each_host(|| {
+        let pin = r#""key": [{"header": "x-id"}], "pin": {"cookie": "llm_pin", "header": "x-llm-pin", "max_age_s": 60}"#;
+        let mut envoy = waiting(pin);
+        let token = |version| Token::of("chat", version).to_string();
+        let answered = |id: Id| {
+            let id = id.respond("200", &[("set-cookie", b"other=1")], true);
+            let cookies: Vec<String> =
+                id.client_headers("set-cookie").into_iter().map(|c| String::from_utf8(c).unwrap()).collect();
+            (id.client_headers("x-llm-pin"), cookies[1..].join(" "))
+        };
+        let first = envoy.get(&head(&[("x-id", V2_KEY.as_bytes())]));
+        let cookie = format!("llm_pin={}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax", token("v2"));
+        assert_eq!(answered(first), (vec![token("v2").into_bytes()], cookie));
+        // Whichever comes back holds, and a cookie that is there is not given again.
+        let drained = config(pin).replace(r#""v2": 50"#, r#""v2": 0"#);
+        assert!(envoy.configure(drained.as_bytes()));
+        let cookies = format!("a=b; llm_pin={}", token("v2"));
+        let id = envoy.get(&head(&[("x-id", V2_KEY.as_bytes()), ("cookie", cookies.as_bytes())]));
+        assert_eq!((version(id).as_str(), id.filter_state("llm_reason").unwrap().as_str()), ("v2", "pin"));
+        assert_eq!(answered(id).1, "");
+        let id = envoy.get(&head(&[("x-llm-pin", token("v2").as_bytes())]));
+        assert_eq!(version(id), "v2");
+        assert!(!answered(id).1.is_empty());
+        // What names nothing, or a version that is stopped, counts as absent; the new pin is the baseline's.
+        for pin in [
+            "",
+            "v2",
+            "00000000",
+            &token("v2")[1..],
+            &token("v2").to_uppercase(),
+            &Token::of("x", "v2").to_string(),
+        ] {
+            let id = envoy.get(&head(&[("x-llm-pin", pin.as_bytes())]));
+            assert_eq!(version(id), "v1", "{pin}");
+        }
+        let stopped = drained.replace(r#""llm-v2" "#, r#""llm-v2", "stopped": true"#);
+        assert!(envoy.configure(stopped.as_bytes()));
+        let id = envoy.get(&head(&[("x-id", V2_KEY.as_bytes()), ("cookie", cookies.as_bytes())]));
+        assert_eq!(version(id), "v1");
+        assert!(answered(id).1.starts_with(&format!("llm_pin={};", token("v1"))));
+        assert_eq!(envoy.sum("llm_decisions_total", "llm_reason=pin"), 2);
+    });
 }
 
 const RESPONSES: &str = r#""key": [{"header": "x-id"}], "pin": {"response_id": true}"#;
 
 #[test]
 fn stored_responses_are_found_where_they_are_stored() {
-    let mut envoy = waiting(RESPONSES);
-    let path = (":path", &b"/v1/responses"[..]);
-    let id = envoy.request(&head(&[path, ("x-id", V2_KEY.as_bytes())]));
-    id.post_piece(br#"{"input":"hi"}"#, true);
-    let body =
+    on_each_host(|| {
+        let mut envoy = waiting(RESPONSES);
+        let path = (":path", &b"/v1/responses"[..]);
+        let id = envoy.request(&head(&[path, ("x-id", V2_KEY.as_bytes())]));
+        id.post_piece(br#"{"input":"hi"}"#, true);
+        let body =
         br#"{"id":"resp_1","object":"response","conversation":{"id":"conv_1"},"previous_response_id":null}"#;
-    let id = id.respond("200", &[("content-type", b"application/json"), ("content-length", b"91")], false);
-    let id = id.body(&body[..9], false).body(&body[9..], true);
-    let marked = |id: &str| format!("{id}-llm-{}", Token::of("chat", "v2"));
-    let expected = String::from_utf8_lossy(body)
-        .replace("resp_1", &marked("resp_1"))
-        .replace("conv_1", &marked("conv_1"));
-    assert_eq!(String::from_utf8(id.client_body()).unwrap(), expected);
-    assert_eq!(id.client_header("content-length"), None);
-    id.end();
+        let id =
+            id.respond("200", &[("content-type", b"application/json"), ("content-length", b"91")], false);
+        let id = id.body(&body[..9], false).body(&body[9..], true);
+        let marked = |id: &str| format!("{id}-llm-{}", Token::of("chat", "v2"));
+        let expected = String::from_utf8_lossy(body)
+            .replace("resp_1", &marked("resp_1"))
+            .replace("conv_1", &marked("conv_1"));
+        assert_eq!(String::from_utf8(id.client_body()).unwrap(), expected);
+        assert_eq!(id.client_header("content-length"), None);
+        id.end();
 
-    let stream = b"event: response.created\ndata: {\"response\":{\"id\":\"resp_2\"}}\n\n";
-    let id = envoy.request(&head(&[path, ("x-id", V2_KEY.as_bytes())])).post([&b"{}"[..]]).event_stream();
-    let id = id.chunk(&stream[..50]).chunk(&stream[50..]);
-    let expected = String::from_utf8_lossy(stream).replace("resp_2", &marked("resp_2"));
-    assert_eq!(String::from_utf8(id.client_body()).unwrap(), expected);
-    id.complete();
+        let stream = b"event: response.created\ndata: {\"response\":{\"id\":\"resp_2\"}}\n\n";
+        let id = envoy.request(&head(&[path, ("x-id", V2_KEY.as_bytes())])).post([&b"{}"[..]]).event_stream();
+        let id = id.chunk(&stream[..50]).chunk(&stream[50..]);
+        let expected = String::from_utf8_lossy(stream).replace("resp_2", &marked("resp_2"));
+        assert_eq!(String::from_utf8(id.client_body()).unwrap(), expected);
+        id.complete();
 
-    // The next turn finds it, by any of its ids, and whatever the key says; its server sees its own ids.
-    for (name, sent) in [
-        ("previous_response_id", format!(r#"{{"previous_response_id":"{}","input":"x"}}"#, marked("resp_1"))),
-        ("conversation", format!(r#"{{"input":"x","conversation":"{}"}}"#, marked("conv_1"))),
-        ("conversation.id", format!(r#"{{"input":"x","conversation":{{"id":"{}"}}}}"#, marked("conv_1"))),
-    ] {
-        let length = sent.len().to_string();
-        let headers = [path, ("x-id", V1_KEY.as_bytes()), ("content-length", length.as_bytes())];
-        for size in [1, 7, 1000] {
-            let id = envoy.request(&head(&headers)).post(sent.as_bytes().chunks(size));
-            assert_eq!(version(id), "v2", "{name}");
-            let expected = sent.replace(&marked(""), "");
-            assert_eq!(String::from_utf8(id.upstream_body()).unwrap(), expected);
-            let length =
-                id.upstream_header("content-length").map(|length| String::from_utf8(length).unwrap());
-            assert!(length.is_none_or(|length| length == expected.len().to_string()), "{name} {size}");
+        // The next turn finds it, by any of its ids, and whatever the key says; its server sees its own ids.
+        for (name, sent) in [
+            (
+                "previous_response_id",
+                format!(r#"{{"previous_response_id":"{}","input":"x"}}"#, marked("resp_1")),
+            ),
+            ("conversation", format!(r#"{{"input":"x","conversation":"{}"}}"#, marked("conv_1"))),
+            ("conversation.id", format!(r#"{{"input":"x","conversation":{{"id":"{}"}}}}"#, marked("conv_1"))),
+        ] {
+            let length = sent.len().to_string();
+            let headers = [path, ("x-id", V1_KEY.as_bytes()), ("content-length", length.as_bytes())];
+            for size in [1, 7, 1000] {
+                let id = envoy.request(&head(&headers)).post(sent.as_bytes().chunks(size));
+                assert_eq!(version(id), "v2", "{name}");
+                let expected = sent.replace(&marked(""), "");
+                assert_eq!(String::from_utf8(id.upstream_body()).unwrap(), expected);
+                let length =
+                    id.upstream_header("content-length").map(|length| String::from_utf8(length).unwrap());
+                assert!(length.is_none_or(|length| length == expected.len().to_string()), "{name} {size}");
+            }
         }
-    }
-    let id = envoy.get(&head(&[(":path", format!("/v1/responses/{}?a=b", marked("resp_1")).as_bytes())]));
-    assert_eq!(version(id), "v2");
-    assert_eq!(id.upstream_header(":path").unwrap(), b"/v1/responses/resp_1?a=b");
-    // Somebody else's mark is left alone, and other APIs are.
-    let other = b"/v1/responses/resp_1-llm-00000000";
-    let id = envoy.get(&head(&[(":path", other)]));
-    assert_eq!((version(id).as_str(), id.upstream_header(":path").unwrap().as_slice()), ("v1", &other[..]));
-    let chat = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())]));
-    assert!(!chat.is_paused());
-    let chat = chat.post([&b"{}"[..]]).respond("200", &[("content-type", b"application/json")], false);
-    assert_eq!(chat.body(br#"{"id":"resp_1"}"#, true).client_body(), br#"{"id":"resp_1"}"#);
+        let id = envoy.get(&head(&[(":path", format!("/v1/responses/{}?a=b", marked("resp_1")).as_bytes())]));
+        assert_eq!(version(id), "v2");
+        assert_eq!(id.upstream_header(":path").unwrap(), b"/v1/responses/resp_1?a=b");
+        // Somebody else's mark is left alone, and other APIs are.
+        let other = b"/v1/responses/resp_1-llm-00000000";
+        let id = envoy.get(&head(&[(":path", other)]));
+        assert_eq!(
+            (version(id).as_str(), id.upstream_header(":path").unwrap().as_slice()),
+            ("v1", &other[..])
+        );
+        let chat = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())]));
+        assert!(!chat.is_paused());
+        let chat = chat.post([&b"{}"[..]]).respond("200", &[("content-type", b"application/json")], false);
+        assert_eq!(chat.body(br#"{"id":"resp_1"}"#, true).client_body(), br#"{"id":"resp_1"}"#);
+    });
 }
 
 const REWRITE: &str = r#", "rewrite": {"host": "v2.example.com", "path_prefix": {"from": "/v1/", "to": "/v1/v2/"},
@@ -287,91 +307,98 @@ const REWRITE: &str = r#", "rewrite": {"host": "v2.example.com", "path_prefix": 
 
 #[test]
 fn a_request_is_rewritten_for_its_version() {
-    let mut envoy = Envoy::with(&config_of(r#""key": [{"header": "x-id"}]"#, REWRITE));
-    envoy.send_on_bodies();
-    let key = ("x-id", V2_KEY.as_bytes());
-    let body = br#"{"model":"chat","messages":[]}"#;
-    let expected = br#"{"model":"chat-2","messages":[]}"#;
-    for cut in 0..=body.len() {
-        let length = body.len().to_string();
-        let id = envoy.request(&head(&[key, ("content-length", length.as_bytes()), (":authority", b"llm")]));
-        let id = id.post([&body[..cut], &body[cut..]]);
-        assert_eq!(id.upstream_body(), expected, "{cut}");
-        assert_eq!(id.upstream_header("content-length").unwrap(), expected.len().to_string().as_bytes());
-        for (name, value) in
-            [(":path", "/v1/v2/chat/completions"), (":authority", "v2.example.com"), ("x-canary", "1")]
-        {
-            assert_eq!(id.upstream_header(name).unwrap(), value.as_bytes());
+    on_each_host(|| {
+        let mut envoy = Envoy::with(&config_of(r#""key": [{"header": "x-id"}]"#, REWRITE));
+        envoy.send_on_bodies();
+        let key = ("x-id", V2_KEY.as_bytes());
+        let body = br#"{"model":"chat","messages":[]}"#;
+        let expected = br#"{"model":"chat-2","messages":[]}"#;
+        for cut in 0..=body.len() {
+            let length = body.len().to_string();
+            let id =
+                envoy.request(&head(&[key, ("content-length", length.as_bytes()), (":authority", b"llm")]));
+            let id = id.post([&body[..cut], &body[cut..]]);
+            assert_eq!(id.upstream_body(), expected, "{cut}");
+            assert_eq!(id.upstream_header("content-length").unwrap(), expected.len().to_string().as_bytes());
+            for (name, value) in
+                [(":path", "/v1/v2/chat/completions"), (":authority", "v2.example.com"), ("x-canary", "1")]
+            {
+                assert_eq!(id.upstream_header(name).unwrap(), value.as_bytes());
+            }
         }
-    }
-    // Without a length nothing waits; and the rest of a long body does not.
-    let id = envoy.request(&head(&[key]));
-    assert!(!id.is_paused());
-    assert_eq!(id.post(body.chunks(3)).upstream_body(), expected);
-    let id = envoy.request(&head(&[key, ("content-length", b"1000")]));
-    id.post_piece(&body[..20], false);
-    assert!(!id.is_paused());
-    assert_eq!(id.upstream_header("content-length").unwrap(), b"1002");
-    // Nothing to rewrite, or nothing that can be read.
-    for body in [&b"x"[..], b"{}", br#"{"model":1}"#] {
-        let id = envoy.request(&head(&[key, ("content-length", b"3")])).post([body]);
-        assert_eq!(
-            (id.upstream_body().as_slice(), id.upstream_header("content-length").unwrap()),
-            (body, b"3".to_vec())
-        );
-    }
-    let id = envoy.request(&head(&[key, ("content-encoding", b"gzip")])).post([&body[..]]);
-    assert_eq!(id.upstream_body(), body);
-    let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())])).post([&body[..]]);
-    assert_eq!((id.upstream_body().as_slice(), id.upstream_header("x-canary")), (&body[..], None));
+        // Without a length nothing waits; and the rest of a long body does not.
+        let id = envoy.request(&head(&[key]));
+        assert!(!id.is_paused());
+        assert_eq!(id.post(body.chunks(3)).upstream_body(), expected);
+        let id = envoy.request(&head(&[key, ("content-length", b"1000")]));
+        id.post_piece(&body[..20], false);
+        assert!(!id.is_paused());
+        assert_eq!(id.upstream_header("content-length").unwrap(), b"1002");
+        // Nothing to rewrite, or nothing that can be read.
+        for body in [&b"x"[..], b"{}", br#"{"model":1}"#] {
+            let id = envoy.request(&head(&[key, ("content-length", b"3")])).post([body]);
+            assert_eq!(
+                (id.upstream_body().as_slice(), id.upstream_header("content-length").unwrap()),
+                (body, b"3".to_vec())
+            );
+        }
+        let id = envoy.request(&head(&[key, ("content-encoding", b"gzip")])).post([&body[..]]);
+        assert_eq!(id.upstream_body(), body);
+        let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())])).post([&body[..]]);
+        assert_eq!((id.upstream_body().as_slice(), id.upstream_header("x-canary")), (&body[..], None));
+    });
 }
 
 #[test]
 fn feedback_may_name_its_conversation_in_its_body() {
-    let fields =
-        format!(r#"{BODY_KEY}, "keyless": "random", "feedback": {{"path": "/feedback", "up": ["up"]}}"#);
-    let mut envoy = waiting(&fields);
-    let path = (":path", &b"/feedback"[..]);
-    let id = envoy.request(&head(&[path])).post([&br#"{"rating":"up","#[..], br#""id":"a"}"#]);
-    assert_eq!(id.local_reply().unwrap().0, 204);
-    assert_eq!(envoy.sum("llm_feedback_total", "llm_version=v2"), 1);
-    let id = envoy.request(&head(&[path])).post([&br#"{"rating":"up"}"#[..]]);
-    assert_eq!(id.local_reply().unwrap().0, 400);
-    let passed_on = config(&fields.replace(r#"["up"]}"#, r#"["up"], "respond": false}"#));
-    assert!(envoy.configure(passed_on.as_bytes()));
-    let body = br#"{"rating":"up","id":"a"}"#;
-    let id = envoy.request(&head(&[path])).post(body.chunks(4));
-    assert_eq!((id.upstream_body().as_slice(), version(id).as_str()), (&body[..], "v2"));
-    assert_eq!(envoy.sum("llm_feedback_total", "llm_version=v2"), 2);
+    on_each_host(|| {
+        let fields =
+            format!(r#"{BODY_KEY}, "keyless": "random", "feedback": {{"path": "/feedback", "up": ["up"]}}"#);
+        let mut envoy = waiting(&fields);
+        let path = (":path", &b"/feedback"[..]);
+        let id = envoy.request(&head(&[path])).post([&br#"{"rating":"up","#[..], br#""id":"a"}"#]);
+        assert_eq!(id.local_reply().unwrap().0, 204);
+        assert_eq!(envoy.sum("llm_feedback_total", "llm_version=v2"), 1);
+        let id = envoy.request(&head(&[path])).post([&br#"{"rating":"up"}"#[..]]);
+        assert_eq!(id.local_reply().unwrap().0, 400);
+        let passed_on = config(&fields.replace(r#"["up"]}"#, r#"["up"], "respond": false}"#));
+        assert!(envoy.configure(passed_on.as_bytes()));
+        let body = br#"{"rating":"up","id":"a"}"#;
+        let id = envoy.request(&head(&[path])).post(body.chunks(4));
+        assert_eq!((id.upstream_body().as_slice(), version(id).as_str()), (&body[..], "v2"));
+        assert_eq!(envoy.sum("llm_feedback_total", "llm_version=v2"), 2);
+    });
 }
 
 #[test]
 fn whatever_the_host_refuses_nothing_is_lost() {
-    let body = br#"{"model":"chat","id":"a","previous_response_id":"resp_1-llm-12345678"}"#;
-    let edited = br#"{"model":"chat-2","id":"a","previous_response_id":"resp_1-llm-12345678"}"#;
-    let fields = format!(r#"{BODY_KEY}, "pin": {{"response_id": true, "cookie": "p", "header": "x-p"}}"#);
-    let mut envoy = Envoy::with(&config_of(&fields, REWRITE));
-    envoy.send_on_bodies();
-    let play = |envoy: &mut Envoy| {
-        let length = body.len().to_string();
-        let headers = [(":path", &b"/v1/responses"[..]), ("content-length", length.as_bytes())];
-        let id = envoy.request(&head(&headers)).post([&body[..15], &body[15..]]);
-        envoy.tick();
-        let sent = id.upstream_body();
-        assert!(!id.is_paused() && (sent == body || sent == edited), "{}", sent.escape_ascii());
-        let told = id.upstream_header("content-length").map(|told| String::from_utf8(told).unwrap());
-        let id = id.respond("200", &[("content-type", b"application/json")], false);
-        let answer = id.body(br#"{"id":"r"}"#, true).client_body();
-        assert!(
-            answer.starts_with(br#"{"id":"r"#) && answer.ends_with(br#""}"#),
-            "{}",
-            answer.escape_ascii()
-        );
-        id.end();
-        (sent.len(), told)
-    };
-    assert_eq!(play(&mut envoy), (edited.len(), Some(edited.len().to_string())));
-    envoy.play_with_each_call_failing(30, |envoy| {
-        play(envoy);
+    on_each_host(|| {
+        let body = br#"{"model":"chat","id":"a","previous_response_id":"resp_1-llm-12345678"}"#;
+        let edited = br#"{"model":"chat-2","id":"a","previous_response_id":"resp_1-llm-12345678"}"#;
+        let fields = format!(r#"{BODY_KEY}, "pin": {{"response_id": true, "cookie": "p", "header": "x-p"}}"#);
+        let mut envoy = Envoy::with(&config_of(&fields, REWRITE));
+        envoy.send_on_bodies();
+        let play = |envoy: &mut Envoy| {
+            let length = body.len().to_string();
+            let headers = [(":path", &b"/v1/responses"[..]), ("content-length", length.as_bytes())];
+            let id = envoy.request(&head(&headers)).post([&body[..15], &body[15..]]);
+            envoy.tick();
+            let sent = id.upstream_body();
+            assert!(!id.is_paused() && (sent == body || sent == edited), "{}", sent.escape_ascii());
+            let told = id.upstream_header("content-length").map(|told| String::from_utf8(told).unwrap());
+            let id = id.respond("200", &[("content-type", b"application/json")], false);
+            let answer = id.body(br#"{"id":"r"}"#, true).client_body();
+            assert!(
+                answer.starts_with(br#"{"id":"r"#) && answer.ends_with(br#""}"#),
+                "{}",
+                answer.escape_ascii()
+            );
+            id.end();
+            (sent.len(), told)
+        };
+        assert_eq!(play(&mut envoy), (edited.len(), Some(edited.len().to_string())));
+        envoy.play_with_each_call_failing(30, |envoy| {
+            play(envoy);
+        });
     });
 }

@@ -87,7 +87,7 @@ fn is_whole(config: &Config) {
     config.rollouts.iter().for_each(|rollout| is_whole_rollout(config, rollout));
     let names: HashSet<_> = config.rollouts.iter().map(|rollout| &rollout.name).collect();
     assert_eq!(names.len(), config.rollouts.len());
-    have_series(config);
+    let series = count_series(config);
     for now in [0, 1_700_000_000_000, u64::MAX] {
         for request in [Request(b"/v1/chat/completions"), Request(b"")] {
             let decided = route::decide(config, &request, now, || u32::MAX).unwrap();
@@ -95,8 +95,8 @@ fn is_whole(config: &Config) {
                 let rollout = &config.rollouts[decision.rollout];
                 let version = &rollout.versions[decision.version];
                 assert!(!version.stopped);
-                let size = metrics::names(config).count();
-                assert!(SeriesLayout::new(config).start(&decision) + metrics::BLOCK_SERIES <= size);
+                let last = SeriesLayout::new(config).position(&decision, metrics::BLOCK_SERIES - 1);
+                assert!(last < series);
             }
             let _ = route::feedback(config, &request, now);
         }
@@ -133,14 +133,17 @@ fn is_whole_rollout(config: &Config, rollout: &Rollout) {
     }
 }
 
-/// Each name is one metric, and nothing in it can be taken for a label or its end.
-fn have_series(config: &Config) {
+/// How many series there are. Each is defined once, and nothing in a label's value ends it.
+fn count_series(config: &Config) -> usize {
     let mut seen = HashSet::new();
-    for (_, name) in metrics::names(config) {
-        let plain = name.replace("=.=", "").replace(";.;", "");
-        assert!(!plain.contains(|c: char| c.is_control() || c == ';' || c == '='), "{name}");
-        assert!(seen.insert(name));
-    }
+    metrics::for_each_series(config, |series| {
+        let labels = series.labels.iter().map(|(name, value)| {
+            assert!(!value.contains(|c: char| c.is_control() || c == ';' || c == '='), "{series:?}");
+            format!("{name}={value}")
+        });
+        assert!(seen.insert((series.name.to_owned(), labels.collect::<Vec<_>>())), "{series:?}");
+    });
+    seen.len()
 }
 
 /// One of which nothing is known but its path.

@@ -10,9 +10,8 @@ use llm_canary::pin::{self, Endpoint, TagIds, Token, UntagIds};
 use llm_canary::rewrite::{Model, ModelName};
 use llm_canary::usage::{InjectUsage, StripUsage};
 
-use super::clock::Clock;
 use super::input::Input;
-use crate::host::{Cut, Envoy, Id, STATUSES};
+use crate::host::{Cut, Envoy, Front, Id, STATUSES};
 
 const PLAIN: &str = r#"{"rollouts": [{"name": "chat", "match": {"path_prefix": "/v1/"}, "baseline": "v1",
     "key": [{"header": "x-conversation-id"}, {"cookie": "c"}, {"query": "q"}, {"metadata": "ns/key"}],
@@ -160,7 +159,6 @@ struct Stream {
 
 struct Run<'b> {
     input: Input<'b>,
-    clock: Clock,
     envoy: Envoy,
     setting: Setting,
     streams: Vec<Stream>,
@@ -170,15 +168,19 @@ struct Run<'b> {
     begun: u64,
 }
 
-/// What happens, as choices.
+/// What happens, as choices. The last byte chooses the host.
 pub(crate) fn filter(bytes: &[u8]) {
     let mut input = Input(bytes);
-    let clock = Clock::set(Duration::from_secs(1_000));
+    Front::choose(if bytes.last().is_some_and(|byte| byte % 2 == 0) {
+        Front::EnvoyVm
+    } else {
+        Front::FakeHost
+    });
     let mut envoy = Envoy::new();
     let setting = input.pick(&SETTINGS[..7]);
     assert!(envoy.configure(setting.text.as_bytes()), "{:?}", envoy.logs());
     let streams = Vec::new();
-    let mut run = Run { input, clock, envoy, setting, streams, has_failed: false, routed: 0, begun: 0 };
+    let mut run = Run { input, envoy, setting, streams, has_failed: false, routed: 0, begun: 0 };
     for _ in 0..STEPS_MAX {
         if run.input.is_empty() {
             break;
@@ -197,7 +199,7 @@ impl Run<'_> {
             6 => self.respond(),
             7..=9 => self.answer(),
             10 => self.end(),
-            11 => self.clock.advance(Duration::from_millis(u64::from(self.input.u16()))),
+            11 => self.envoy.advance(Duration::from_millis(u64::from(self.input.u16()))),
             12 => self.tick(),
             // Seldom, because it takes as long as a hundred other steps.
             13 if self.input.below(4) == 0 => self.configure(),
@@ -394,13 +396,13 @@ impl Run<'_> {
     /// All requests end, and everything adds up.
     fn wind_up(mut self) {
         self.envoy.heal();
-        self.clock.advance(Duration::from_secs(11));
+        self.envoy.advance(Duration::from_secs(11));
         self.tick();
         for mut stream in std::mem::take(&mut self.streams) {
             if !stream.is_posted {
                 stream.post(b"", true);
             }
-            self.clock.advance(Duration::from_secs(11));
+            self.envoy.advance(Duration::from_secs(11));
             self.envoy.tick();
             stream.go_on();
             let waits = stream.id.is_paused() && stream.id.local_reply().is_none();

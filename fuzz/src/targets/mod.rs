@@ -3,7 +3,6 @@
 //! This folder is compiled twice: by the fuzzers, and by the tests that replay seeds and regressions. Both have
 //! the fake Envoy as `crate::host`.
 
-mod clock;
 mod config;
 mod filter;
 mod input;
