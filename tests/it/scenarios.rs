@@ -157,7 +157,9 @@ fn compare_client(id: Id, response: &Response, expected: &Client, what: &str) {
 
 /// The filter's own answer. Envoy shows it to the filter's callbacks of a response, as any other.
 fn compare_local_reply(id: Id, expected: &Client, what: &str) {
-    let (status, body) = id.local_reply().unwrap_or_else(|| panic!("{what}: no answer"));
+    let reply = id.local_reply();
+    assert!(reply.is_some(), "{what}: no answer");
+    let (status, body) = reply.unwrap();
     id.respond_locally(&status.to_string());
     compare_headers(&expected.headers, |name| id.client_header(name), what);
     assert_eq!(expected.status.map(u32::from), Some(status), "{what}: {body}");
