@@ -18,7 +18,7 @@ mod stream;
 mod worker;
 
 pub use headers::Headers;
-pub use host::{Action, Body, Delivery, Head, Host, Level};
+pub use host::{Action, Body, Delivery, Head, Host};
 pub use loaded::LoadedConfig;
 pub use stream::Stream;
 pub use worker::Worker;

@@ -7,6 +7,7 @@ mod abi;
 mod callbacks;
 mod contexts;
 mod host;
+mod logger;
 #[cfg(target_family = "wasm")]
 mod runtime;
 mod series_ids;

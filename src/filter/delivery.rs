@@ -6,7 +6,7 @@
 
 use core::cell::Cell;
 
-use super::host::{Delivery, Host, Level};
+use super::host::Delivery;
 use crate::observe::Micros;
 
 /// How long a request waits for the first piece of its body, while it is not known whether bodies come.
@@ -53,10 +53,10 @@ impl BodyDelivery {
     }
 
     /// The first piece of a body has come so long after its request gave up waiting.
-    pub(super) fn has_arrived_after(&self, host: impl Host, delay_us: Micros) {
+    pub(super) fn has_arrived_after(&self, delay_us: Micros) {
         if delay_us <= AT_ONCE_US && self.0.get() == State::Unknown {
             self.0.set(State::NeverArrives);
-            host.log(Level::Warn, NO_BODIES);
+            log::warn!("{NO_BODIES}");
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The filter knows a proxy by this trait alone. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM; the tests
 //! implement it with a proxy in memory. Every call may fail, and a failed call is a `None` or a `false`, never a panic:
-//! the traffic goes on without what the call would have done.
+//! the traffic goes on without what the call would have done. The log is not part of it: the filter writes through the
+//! crate `log`, and a host installs the logger.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -40,17 +41,6 @@ pub enum Action {
     Pause,
     /// It waits, and each piece of its body is readable once. The proxy may hold more of it than under [`Action::Pause`].
     PauseUnbuffered,
-}
-
-/// How important a line of the proxy's log is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something normal happened.
-    Info,
-    /// Something works less well than it could.
-    Warn,
-    /// Something is wrong, and an operator has to mend it.
-    Error,
 }
 
 /// Whether the body of a request that waits after its head is handed over.
@@ -116,7 +106,4 @@ pub trait Host: Copy {
     fn add(self, series: &Self::SeriesId, value: u64);
     /// Sets a gauge, or records a value in a histogram.
     fn record(self, series: &Self::SeriesId, value: u64);
-
-    /// Writes a line to the proxy's log.
-    fn log(self, level: Level, line: &str);
 }

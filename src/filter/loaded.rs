@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::host::{Host, Level};
+use super::host::Host;
 use crate::config::json;
 use crate::config::{Config, Rollout, Source, Usage};
 use crate::feedback::Rating;
@@ -31,22 +31,22 @@ pub struct LoadedConfig<H: Host> {
 }
 
 impl<H: Host> LoadedConfig<H> {
-    /// Loads a configuration from the plugin's JSON. A wrong one is refused, with every error in the host's log.
+    /// Loads a configuration from the plugin's JSON. A wrong one is refused, with every error in the log.
     pub fn load(host: H, text: &[u8]) -> Option<LoadedConfig<H>> {
         let tree = json::parse(text);
         match tree.and_then(|tree| Ok((Config::from_json(&tree)?, tree.hash()))) {
             Ok((config, hash)) => {
                 let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
-                host.log(Level::Info, &format!("version {VERSION}, rollouts: {}", names.join(", ")));
+                log::info!("version {VERSION}, rollouts: {}", names.join(", "));
                 set_gauge(host, metrics::CONFIG_HASH, &[], u64::from(hash));
                 Some(LoadedConfig::new(host, config))
             }
             Err(errors) => {
                 for error in errors.iter() {
-                    host.log(Level::Error, &format!("configuration refused: {error}"));
+                    log::error!("configuration refused: {error}");
                 }
                 if !text.trim_ascii_start().starts_with(b"{") {
-                    host.log(Level::Error, NOT_JSON_HINT);
+                    log::error!("{NOT_JSON_HINT}");
                 }
                 None
             }

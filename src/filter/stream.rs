@@ -155,7 +155,7 @@ impl<H: Host> Stream<H> {
     /// A piece of the request's body has come, or its end. `size`: how many bytes of the body are readable.
     pub fn on_request_body(&mut self, host: H, size: usize, is_end: bool) -> Action {
         if let Some(gave_up) = self.gave_up.take() {
-            self.worker.delivery.has_arrived_after(host, host.now().saturating_sub(gave_up));
+            self.worker.delivery.has_arrived_after(host.now().saturating_sub(gave_up));
         }
         if matches!(self.phase, Phase::Waiting(_)) {
             self.worker.delivery.has_arrived();

@@ -4,10 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use super::abi::{self, Buffer, Clock, LogLevel, Map, MetricType};
+use super::abi::{self, Buffer, Clock, Map, MetricType};
 use super::series_ids::{self, SeriesIds};
 use super::vm_local::vm_local;
-use crate::filter::{Body, Delivery, Head, Headers, Host, Level};
+use crate::filter::{Body, Delivery, Head, Headers, Host};
 use crate::metrics::{MetricKind, Series};
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
@@ -156,15 +156,6 @@ impl Host for EnvoyVm {
 
     fn record(self, series: &u32, value: u64) {
         abi::record_metric(*series, value);
-    }
-
-    fn log(self, level: Level, line: &str) {
-        let level = match level {
-            Level::Info => LogLevel::Info,
-            Level::Warn => LogLevel::Warn,
-            Level::Error => LogLevel::Error,
-        };
-        abi::log(level, line);
     }
 }
 

@@ -10,6 +10,7 @@ use core::cell::RefCell;
 use super::abi::{self, ContextId};
 use super::contexts::Contexts;
 use super::host::EnvoyVm;
+use super::logger;
 use super::vm_local::vm_local;
 use crate::filter::{Host, LoadedConfig};
 
@@ -65,6 +66,7 @@ impl Vm {
 
     /// Loads a configuration. Returns false if it is refused.
     pub(super) fn configure(&mut self, id: ContextId, text: &[u8]) -> bool {
+        logger::install();
         let Some(loaded) = LoadedConfig::load(EnvoyVm, text) else { return false };
         let worker = Worker::new(Arc::new(loaded));
         // Envoy has ended the ticks of the old configuration, whose requests may still wait.

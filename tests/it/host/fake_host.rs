@@ -1,7 +1,7 @@
 //! A host of the filter, without an ABI between.
 
 use super::*;
-use llm_canary::filter::{self, Body, Delivery, Head, Host, Level};
+use llm_canary::filter::{self, Body, Delivery, Head, Host};
 use llm_canary::metrics::Series;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -25,6 +25,10 @@ pub(super) fn call(id: u32, callback: Callback) -> u32 {
             STREAMS.with_borrow_mut(|streams| streams.extend(stream.map(|stream| (id, stream))));
         }
         Callback::Configure { .. } => {
+            // Where the logger of Envoy's VM is installed already, its lines come to the same proxy.
+            if log::set_logger(&ProxyLog).is_ok() {
+                log::set_max_level(log::LevelFilter::Info);
+            }
             let text = super::call(|proxy| Ok(proxy.configuration.clone()));
             let loaded = text.ok().and_then(|text| filter::LoadedConfig::load(FakeHost, &text));
             let Some(loaded) = loaded else { return 0 };
@@ -172,11 +176,21 @@ impl Host for FakeHost {
     fn record(self, series: &usize, value: u64) {
         let _ = super::call(|proxy| proxy.record(*series, value));
     }
+}
 
-    fn log(self, _level: Level, line: &str) {
+struct ProxyLog;
+
+impl log::Log for ProxyLog {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
         let _ = super::call(|proxy| {
-            proxy.logs.push(line.into());
+            proxy.logs.push(record.args().to_string());
             Ok(())
         });
     }
+
+    fn flush(&self) {}
 }
