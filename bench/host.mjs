@@ -1,4 +1,4 @@
-// Envoy's side of proxy-wasm, for one module in V8: what bench/v8.mjs and bench/growth.mjs measure through.
+// Envoy's side of proxy-wasm, for one module in V8: what the other *.mjs here measure through.
 import { setFlagsFromString } from 'node:v8';
 
 // As Envoy sets it: everything is compiled at once, and by the optimising compiler.
@@ -17,7 +17,7 @@ const CONFIGURATION = JSON.stringify({
 
 export const bytes = (text) => new TextEncoder().encode(text);
 
-const headers = (pairs) => new Map(Object.entries(pairs).map(([name, value]) => [name, bytes(value)]));
+export const headers = (pairs) => new Map(Object.entries(pairs).map(([name, value]) => [name, bytes(value)]));
 
 /** A map as the ABI has it: a count, the lengths, then names and values, each with a zero behind it. */
 const known = new WeakMap();
@@ -50,9 +50,11 @@ export class Host {
   octets = new Uint8Array();
   lastId = ROOT;
 
-  constructor(module) {
-    const env = new Proxy({}, { get: (_, name) => this[name]?.bind(this) ?? (() => OK) });
-    const wasi = new Proxy({}, { get: (_, name) => this[name]?.bind(this) ?? (() => NOT_SUPPORTED) });
+  /** `watch` gets each function that the module may call, and returns what is called in its place. */
+  constructor(module, watch = (call) => call) {
+    const functions = (status) =>
+      new Proxy({}, { get: (_, name) => watch(this[name]?.bind(this) ?? (() => status)) });
+    const [env, wasi] = [functions(OK), functions(NOT_SUPPORTED)];
     this.vm = new WebAssembly.Instance(module, { env, wasi_snapshot_preview1: wasi }).exports;
     this.vm._initialize?.();
     this.vm.proxy_on_context_create(ROOT, 0);

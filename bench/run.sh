@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Usage: bench/run.sh [--help] [--envoy | --growth [native|v8|crowds|envoy]...]
+# Usage: bench/run.sh [--help] [--envoy | --growth [native|v8|crowds|envoy]...
+#                     | --against OLD.wasm [OPTION...] | --compare [OPTION...] NAME=MODULE.wasm... [VARIANT...]]
 #
 # How fast the filter reads and decides, in tables on stdout: natively against the usual crates, and the built
 # module in V8, Envoy's engine. Figures of one run can be compared with each other, not with another run's.
@@ -8,6 +9,10 @@
 #   --growth   instead what it costs as work grows: measures anew all that bench/figures holds, or the parts named
 #              (natively, in V8, many streams in Envoy, and what --envoy prints), and writes docs/cost.svg and the
 #              tables of docs/cost.md; status 1 if a cost grows faster than the work; some 5 minutes
+#   --against  instead the built module against an older one, named `before`: in real Envoy the CPU on three workloads
+#              and at start; the size; and how often the host is called for a request. Some 4 minutes
+#   --compare  the same of any modules, each against the first, and of variants that the Envoy bench knows. A minute
+#              more for each. OPTION is one of bench/against.py's, such as --generations 2
 #
 #   BENCH_CORPUS=/path   folder of recorded streams   (default: ../shared/corpus beside the repository)
 #   ENVOY_BENCH=/path    folder of the Envoy bench    (default: ../shared/bench beside the repository)
@@ -65,9 +70,9 @@ envoy_bench() {
   done
 }
 
-# in_envoy COMMAND [ARGUMENT...]: of bench/envoy.py; its tables or points on stdout.
+# in_envoy SCRIPT [ARGUMENT...]: one of bench/, which gets the bench's folder first; its tables or points on stdout.
 in_envoy() {
-  local copy envoy
+  local copy envoy script=$1
   if [[ ! -x $envoy_bench/bench.py ]]; then
     say "Envoy: skipped, no bench at $envoy_bench"
     return "$EXIT_SKIPPED"
@@ -76,7 +81,20 @@ in_envoy() {
   copy="$(cache_dir)/envoy-bench"
   with_lock envoy-bench envoy_bench "$copy"
   rm -rf "$copy/results" # it would report those of earlier runs too
-  ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm python3 bench/envoy.py "$copy" "$@"
+  ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm python3 "bench/$script" "$copy" "${@:2}"
+}
+
+# compare [OPTION...] NAME=MODULE.wasm... [VARIANT...]: as bench/against.py takes them.
+compare() {
+  local argument modules=() tools
+  for argument; do
+    if [[ $argument == *=*.wasm ]]; then modules+=("$argument"); fi
+  done
+  tools=$(parts_javascript)
+  printf '### Without a clock\n\n'
+  "$tools/node" bench/calls.mjs "${modules[@]}"
+  printf '\n'
+  in_envoy against.py "$@"
 }
 
 # measure FILE COMMAND...: what it prints becomes bench/figures/FILE, headed by what it was measured on. What
@@ -102,6 +120,16 @@ measure() {
 
 case ${1:-} in
   "" | --envoy) ;;
+  --against)
+    if [[ ! -e ${2:-} ]]; then
+      say "error: --against takes a module that is there, by its path from the repository's root"
+      exit 2
+    fi
+    ;;
+  --compare)
+    compare "${@:2}"
+    exit
+    ;;
   --growth)
     for part in "${@:2}"; do
       if [[ ! $part =~ ^(native|v8|crowds|envoy)$ ]]; then
@@ -121,13 +149,17 @@ case ${1:-} in
 esac
 
 ./build.sh >&2
+if [[ ${1:-} == --against ]]; then
+  compare "${@:3}" "before=$2" ours=target/llm_canary.wasm
+  exit
+fi
 cargo build --release --locked --manifest-path bench/Cargo.toml
 case ${1:-} in
   "")
     bench/target/release/llm-canary-bench "$corpus"
     in_v8
     ;;
-  --envoy) in_envoy run "${envoy_arguments[@]}" ;;
+  --envoy) in_envoy envoy.py run "${envoy_arguments[@]}" ;;
   --growth)
     parts=("${@:2}")
     ((${#parts[@]})) || parts=(native v8 crowds envoy)
@@ -135,8 +167,8 @@ case ${1:-} in
       case $part in
         native) measure native.tsv bench/target/release/llm-canary-bench --growth ;;
         v8) measure v8.tsv growth_in_v8 ;;
-        crowds) measure crowds.tsv in_envoy growth ;;
-        envoy) measure envoy.md in_envoy run "${envoy_arguments[@]}" ;;
+        crowds) measure crowds.tsv in_envoy envoy.py growth ;;
+        envoy) measure envoy.md in_envoy envoy.py run "${envoy_arguments[@]}" ;;
       esac
     done
     python3 bench/cost.py
