@@ -145,6 +145,9 @@ const OFFSETS: [usize; CATALOGUE.len()] = {
     offsets
 };
 
+/// The labels that every metric of the catalogue has, before its own.
+pub const BLOCK_LABELS: [&str; 3] = ["llm_rollout", "llm_version", "llm_compare"];
+
 /// Shows `define` all series of a configuration, block by block: for each rollout, for each of its versions, first the
 /// series of responses that may not be compared, then of those that may.
 pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
@@ -153,7 +156,8 @@ pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
     });
     for (rollout, version) in versions {
         for compare in ["no", "yes"] {
-            let block = [("llm_rollout", rollout), ("llm_version", version), ("llm_compare", compare)];
+            let [for_rollout, for_version, for_compare] = BLOCK_LABELS;
+            let block = [(for_rollout, rollout), (for_version, version), (for_compare, compare)];
             for Spec { name, kind, label } in CATALOGUE {
                 match label {
                     None => define(&Series { kind: *kind, name, labels: &block }),

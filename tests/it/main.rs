@@ -15,6 +15,7 @@ mod filter;
 mod fuzz;
 mod hold;
 mod host;
+mod labels;
 mod marks;
 mod memory;
 mod refusals;
