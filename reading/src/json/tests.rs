@@ -61,7 +61,7 @@ impl Sink<Want> for Found {
     }
 }
 
-fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, End) {
+fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, DocumentEnd) {
     let mut scanner = Scanner::default();
     let table = Table::compile(PATHS);
     let mut found = Found::default();
@@ -157,7 +157,7 @@ proptest! {
         }
         let mut expected = Found::default();
         expect_documents(&tree, &mut expected);
-        let expected = (expected, End::Between);
+        let expected = (expected, DocumentEnd::Between);
         let json = json.as_bytes();
         prop_assert_eq!(&scan([json]), &expected);
         prop_assert_eq!(&scan(json.chunks(1)), &expected);
@@ -166,7 +166,7 @@ proptest! {
         }
         if matches!(tree, Tree::Object(_) | Tree::Array(_)) {
             for cut in 1..json.len() {
-                prop_assert_eq!(scan([&json[..cut]]).1, End::Cut, "a prefix of {} bytes", cut);
+                prop_assert_eq!(scan([&json[..cut]]).1, DocumentEnd::Cut, "a prefix of {} bytes", cut);
             }
         }
     }
@@ -200,7 +200,7 @@ proptest! {
 fn documents_may_follow_each_other() {
     let (found, end) = scan([&b"{\"b\":1}{\"b\":2}\n [ ] 3 \"x\"{\"b\":4"[..]]);
     let expected = ["Brief(1) scalar 1", "document", "Brief(1) scalar 2", "document", "document", "document"];
-    assert_eq!((found.lines(), end), (expected.map(String::from).to_vec(), End::Cut));
+    assert_eq!((found.lines(), end), (expected.map(String::from).to_vec(), DocumentEnd::Cut));
 }
 
 #[test]
@@ -222,12 +222,12 @@ fn surrogates_pair_or_are_replaced() {
 #[test]
 fn what_came_of_a_text_before_it_broke_or_was_cut_is_told() {
     for (json, text, end) in [
-        (r#"{"a":"x\ny\q"#, "x\ny", End::Broken),
-        (r#"{"a":"x\ny\u00g"#, "x\ny", End::Broken),
-        (r#"{"a":"x\ny"#, "x\ny", End::Cut),
-        (r#"{"a":"x\ny\"#, "x\ny", End::Cut),
-        (r#"{"a":"x\ny\u00"#, "x\ny", End::Cut),
-        (r#"{"a":""#, "", End::Cut),
+        (r#"{"a":"x\ny\q"#, "x\ny", DocumentEnd::Broken),
+        (r#"{"a":"x\ny\u00g"#, "x\ny", DocumentEnd::Broken),
+        (r#"{"a":"x\ny"#, "x\ny", DocumentEnd::Cut),
+        (r#"{"a":"x\ny\"#, "x\ny", DocumentEnd::Cut),
+        (r#"{"a":"x\ny\u00"#, "x\ny", DocumentEnd::Cut),
+        (r#"{"a":""#, "", DocumentEnd::Cut),
     ] {
         let found = scan([json.as_bytes()]);
         assert_eq!(
@@ -247,7 +247,7 @@ fn a_long_key_or_short_value_is_cut_alike_however_it_comes() {
     let (found, end) = scan([json.as_bytes()]);
     assert_eq!(
         (found.lines(), end),
-        (vec![format!("Brief(1) short {short}"), "document".into()], End::Between)
+        (vec![format!("Brief(1) short {short}"), "document".into()], DocumentEnd::Between)
     );
     assert_eq!(scan(json.as_bytes().chunks(1)).0, found);
 }
@@ -258,7 +258,7 @@ fn deep_nesting_costs_nothing() {
     let (found, end) = scan(json.as_bytes().chunks(999));
     assert_eq!(
         (found.lines(), end),
-        (vec!["Brief(1) scalar 7".to_string(), "document".into()], End::Between)
+        (vec!["Brief(1) scalar 7".to_string(), "document".into()], DocumentEnd::Between)
     );
     assert!(size_of::<Scanner>() < 512, "{} bytes", size_of::<Scanner>());
 }

@@ -57,7 +57,7 @@ fn what_is_no_answer_yields_its_length_or_why_not() {
     assert_eq!(length("application/json", r#"{"text":"é""#), (Some(0), Outcome::Truncated));
     assert_eq!(length("text/event-stream", "data: é1\n\ndata: 2\n\n"), (Some(3), Outcome::Complete));
     assert_eq!(length("", ""), (Some(0), Outcome::Complete));
-    let unread = |content_type: &str, encoding: &str| {
+    let unparsed = |content_type: &str, encoding: &str| {
         let head = Head {
             status: 200,
             content_type: content_type.as_bytes(),
@@ -66,11 +66,11 @@ fn what_is_no_answer_yields_its_length_or_why_not() {
         let mut observer = Observer::new(head, 0, 0);
         observer.push(0, CHAT.as_bytes());
         let seen = observer.finish(End::Complete, 0);
-        (seen.unread, seen.text_chars, seen.outcome)
+        (seen.unparsed, seen.text_chars, seen.outcome)
     };
-    assert_eq!(unread("text/event-stream", "gzip"), (Some(Unread::Encoding), None, Outcome::Complete));
-    assert_eq!(unread("image/png", ""), (Some(Unread::Type), None, Outcome::Complete));
-    assert_eq!(unread("text/event-stream", "identity"), (None, Some(6), Outcome::Complete));
+    assert_eq!(unparsed("text/event-stream", "gzip"), (Some(Unparsed::Encoding), None, Outcome::Complete));
+    assert_eq!(unparsed("image/png", ""), (Some(Unparsed::Type), None, Outcome::Complete));
+    assert_eq!(unparsed("text/event-stream", "identity"), (None, Some(6), Outcome::Complete));
 }
 
 #[test]

@@ -6,29 +6,29 @@ use crate::observe::body::Body;
 use proptest::prelude::*;
 
 /// One stream in pieces, a microsecond apart; and how many of its events were not read.
-fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, reads_all: bool) -> (Observation, u64) {
+fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, parses_all: bool) -> (Observation, u64) {
     let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
     let mut observer = Observer::new(head, 0, 0);
     observer.detect_refusal_phrases();
-    let events = Events { reads_all, ..Events::default() };
+    let events = Events { parses_all, ..Events::default() };
     observer.body = Body::Events(Box::new(events));
-    observer.body.want_opening();
+    observer.body.keep_answer_prefix();
     for (at, piece) in (0..).zip(pieces) {
         observer.push(at, piece);
     }
     let Body::Events(events) = &observer.body else { panic!() };
-    let skimmed = events.skimmed;
+    let matched = events.matched_events;
     // Of an aborted stream it counts, too, whether a tool call was complete.
-    (observer.finish(End::ClientAbort, 1_000_000), skimmed)
+    (observer.finish(End::ClientAbort, 1_000_000), matched)
 }
 
 fn check(pieces: &[&[u8]]) -> u64 {
-    let (seen, skimmed) = observe(pieces.iter().copied(), false);
+    let (seen, matched) = observe(pieces.iter().copied(), false);
     let (mut expected, _) = observe(pieces.iter().copied(), true);
     // A delta counts when its event is whole, though its last brackets may come a piece later than its text.
     expected.timing = seen.timing;
     assert_eq!(seen, expected, "{}", String::from_utf8_lossy(&pieces.concat()));
-    skimmed
+    matched
 }
 
 const HEADS: [&str; 3] = [
@@ -160,8 +160,8 @@ fn the_arguments_of_a_tool_call_are_compared() {
         for count in 0..=pieces.len() {
             let events = pieces.iter().take(count).map(|text| piece.replace('@', text).replace('#', "7"));
             let events: Vec<_> = [head.to_string(), begin.to_string()].into_iter().chain(events).collect();
-            let skimmed = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
-            assert!(skimmed as usize + 1 >= count, "{skimmed} of {count}: {begin}");
+            let matched = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
+            assert!(matched as usize + 1 >= count, "{matched} of {count}: {begin}");
         }
     }
 }
@@ -197,8 +197,8 @@ fn an_escaped_text_is_compared() {
         let events = texts.iter().map(|text| EVENTS[dialect][0].replace('@', text).replace('#', "1"));
         let events: Vec<_> = std::iter::once(HEADS[dialect].to_string()).chain(events).collect();
         // Two are read to learn from, and the pair.
-        let skimmed = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
-        assert_eq!(skimmed as usize, texts.len() - 3, "{}", HEADS[dialect]);
+        let matched = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
+        assert_eq!(matched as usize, texts.len() - 3, "{}", HEADS[dialect]);
     }
 }
 
@@ -208,7 +208,7 @@ fn the_events_of_a_stream_are_compared_wherever_it_is_cut() {
         let events = uniform(dialect, 30);
         let each: Vec<_> = events.iter().map(String::as_bytes).collect();
         assert!(check(&each) > 20, "an event a piece");
-        let timing = |reads_all| observe(each.iter().copied(), reads_all).0.timing;
+        let timing = |parses_all| observe(each.iter().copied(), parses_all).0.timing;
         assert_eq!(timing(false), timing(true));
         let whole = events.concat().into_bytes();
         assert!(check(&[&whole]) > 20, "all in one piece");
