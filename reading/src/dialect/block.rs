@@ -200,7 +200,8 @@ impl ResponseFacts {
         let rank = facts.text_presence.iter().position(|&presence| presence == TextPresence::NonEmpty);
         let mut text_chars = rank.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
         if let Some(cumulative_chars) = block.cumulative_chars {
-            text_chars += cumulative_chars.saturating_sub(facts.cumulative_chars); // a server may send less than before
+            // Saturates: a server may send less than before.
+            text_chars += cumulative_chars.saturating_sub(facts.cumulative_chars);
             facts.cumulative_chars = cumulative_chars.max(facts.cumulative_chars);
         }
         facts.text_chars += text_chars;

@@ -79,7 +79,7 @@ pub struct Scanner {
     /// The beginning of the current token, if that did not come in one piece without escapes.
     token: TokenBuffer,
     /// The first half of a surrogate pair, of which the second must follow.
-    high: Option<u16>,
+    high_surrogate: Option<u16>,
 }
 
 impl Scanner {

@@ -36,7 +36,7 @@ pub(super) struct Events {
     documents: DocumentReader,
     /// At most [`TEMPLATES_MAX`], the latest first.
     templates: Vec<KnownEvent>,
-    /// Templates made, minus events that matched one. Not below 0.
+    /// Templates made, minus events that matched one. Saturates.
     vain_templates: u32,
     /// Events to skip until one may become a template.
     events_to_skip: u32,
@@ -54,15 +54,15 @@ struct KnownEvent {
     delta: Delta,
     /// Where the JSON document ends in the template's event.
     document_end: usize,
-    /// The facts before the event whose effect `delta` is.
+    /// The facts before the event that `delta` was taken from.
     before: Checkpoint,
-    /// Nothing has been parsed since an event matched, so the facts in `before` still hold.
+    /// No other event has been parsed since, so `before` still holds but for the counts.
     is_current: bool,
 }
 
 impl KnownEvent {
-    /// Compares the beginning of `bytes`, and makes wildcards of values that differ. An incomplete event is only
-    /// reported as such if its document has begun and is incomplete.
+    /// Compares the beginning of `bytes`, and makes wildcards of values that differ. An incomplete event is reported as
+    /// such only if its first byte matches and its document is incomplete; no other is worth keeping.
     #[inline(always)]
     fn compare<'a>(&mut self, bytes: &'a [u8]) -> Comparison<'a> {
         loop {
@@ -198,7 +198,7 @@ impl Events {
     /// Continues with an event whose beginning was kept. Returns the bytes after it.
     #[expect(
         clippy::arithmetic_side_effects,
-        reason = "lengths of parts of `event`, which is at most TEMPLATE_BYTES_MAX long, or begins with all that was kept"
+        reason = "`old` is at most the length of `event`, and no event ends in what was kept, which was incomplete"
     )]
     fn resume<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut event = core::mem::take(&mut self.pending);
@@ -214,7 +214,7 @@ impl Events {
                 Next::Counted(left) => {
                     event.clear();
                     self.pending = event;
-                    return bytes.get(taken.saturating_sub(left)..).unwrap_or_default();
+                    return bytes.get(taken - left..).unwrap_or_default();
                 }
                 Next::Incomplete if taken < bytes.len() => {}
                 Next::Incomplete if taken >= PIECE_BYTES_MIN && event.len() < TEMPLATE_BYTES_MAX => {

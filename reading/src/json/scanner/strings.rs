@@ -8,7 +8,7 @@ impl Pass<'_> {
     #[inline(always)]
     pub(super) fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
         self.scanner.role = role;
-        self.scanner.high = None;
+        self.scanner.high_surrogate = None;
         self.scanner.token.clear();
         self.scanner.position.state = ScannerState::String;
         self.string(after)
@@ -41,7 +41,7 @@ impl Pass<'_> {
         if self.scanner.role == Role::Skipped {
             return;
         }
-        if self.scanner.high.is_some() || !self.scanner.token.append(run, byte) {
+        if self.scanner.high_surrogate.is_some() || !self.scanner.token.append(run, byte) {
             self.text(run);
             self.text(&[byte]);
         }
@@ -50,7 +50,7 @@ impl Pass<'_> {
     /// The last part of the string. It has no escapes.
     #[inline(always)]
     fn end_run<'a>(&mut self, run: &[u8], after: &'a [u8]) -> &'a [u8] {
-        if self.scanner.token.is_empty() && self.scanner.high.is_none() {
+        if self.scanner.token.is_empty() && self.scanner.high_surrogate.is_none() {
             self.end_string(run); // it is the whole string
         } else {
             self.text(run);
@@ -69,8 +69,8 @@ impl Pass<'_> {
 
     /// A decoded part of the string.
     fn text(&mut self, piece: &[u8]) {
-        if self.scanner.high.is_some() && !piece.is_empty() {
-            self.scanner.high = None;
+        if self.scanner.high_surrogate.is_some() && !piece.is_empty() {
+            self.scanner.high_surrogate = None;
             self.text("\u{fffd}".as_bytes());
         }
         match self.scanner.role {
@@ -109,7 +109,7 @@ impl Pass<'_> {
     }
 
     fn end_buffered_string(&mut self) {
-        if self.scanner.high.take().is_some() {
+        if self.scanner.high_surrogate.take().is_some() {
             self.text("\u{fffd}".as_bytes());
         }
         // Taken out, because `end_string` needs all of `self`.
@@ -174,16 +174,16 @@ impl Pass<'_> {
             return after;
         }
         self.scanner.position.state = ScannerState::String;
-        let char = match (self.scanner.high, code) {
+        let char = match (self.scanner.high_surrogate, code) {
             (Some(high), 0xDC00..=0xDFFF) => {
-                self.scanner.high = None;
+                self.scanner.high_surrogate = None;
                 char::decode_utf16([high, code]).next().and_then(Result::ok)
             }
             (_, 0xD800..=0xDBFF) => {
-                if self.scanner.high.take().is_some() {
+                if self.scanner.high_surrogate.take().is_some() {
                     self.text("\u{fffd}".as_bytes());
                 }
-                self.scanner.high = Some(code);
+                self.scanner.high_surrogate = Some(code);
                 return after;
             }
             _ => char::from_u32(u32::from(code)),
