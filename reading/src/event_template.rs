@@ -1,10 +1,10 @@
 //! Recognises events that are like an earlier one, by comparing bytes instead of parsing them.
 //!
-//! In: an earlier event, where its text is, and where values are that nobody wants. Out: whether other bytes begin
-//! with an event that differs only there, and its text. The text, and values that were seen to change, are
-//! wildcards; every other byte must be equal. So whoever would do the same for every content of the wildcards need
-//! not parse such an event. A wildcard matches so little that it ends at the same byte for every parser of JSON and
-//! of lines: no control bytes, and escapes in the text only, each of which is one character.
+//! In: an earlier event, where its text is, and where values are that the caller does not use. Out: whether other bytes
+//! begin with an event that differs only there, and its text. The text, and unused values that were seen to change, are
+//! wildcards; every other byte must be equal. So a caller that does the same for every content of the wildcards need
+//! not parse such an event. A wildcard matches so little that it ends at the same byte for every parser of JSON and of
+//! lines: no control bytes, and escapes in the text only, where each escape is one character.
 //!
 //! Nearly every byte of a stream is read here and nowhere else, so this compares eight bytes at a time.
 
@@ -29,9 +29,9 @@ const HEX_DIGITS: usize = 4;
 pub enum WildcardKind {
     /// The text: a string that is wanted. Its content is given to the caller. Each template has one.
     Text,
-    /// A string that nobody wants, without escapes.
+    /// An unused string without escapes.
     String,
-    /// An unsigned integer that nobody wants.
+    /// An unused unsigned integer.
     Number,
     /// Any number of spaces between two tokens. Some servers pad events so, to hide the length of the text.
     Spaces,

@@ -1,4 +1,4 @@
-//! FNV-1a, 64 bits: a hash to compare texts by. It does not resist texts that were chosen to have the same hash.
+//! FNV-1a, 64 bits: bytes in, a hash out. It does not resist texts that were chosen to have the same hash.
 //!
 //! Specification: draft-eastlake-fnv.
 

@@ -1,9 +1,9 @@
 //! Observes one response: its headers, body and times in, an [`Observation`] out.
 //!
-//! The framing is detected from the content type and the first bytes, the dialect from the first documents. Nothing
-//! of a body is kept except the first document, up to [`DETECT_BYTES_MAX`], until its dialect is detected; and the
-//! beginning of an event, up to [`event_template::TEMPLATE_BYTES_MAX`](crate::event_template::TEMPLATE_BYTES_MAX).
-//! This has no clock and does not know the request.
+//! The framing is detected from the content type and the first bytes, the dialect from the first documents. Whatever is
+//! sent, little of a body is kept: a document until its dialect is detected, up to [`DETECT_BYTES_MAX`]; a binary
+//! message, or the beginning of an event; two events as templates; the first characters of the answer; and short
+//! values. This has no clock and does not know the request.
 
 mod body;
 mod documents;
@@ -13,7 +13,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-use body::Body;
+use body::ResponseBody;
 pub use documents::DETECT_BYTES_MAX;
 pub use observation::{End, Head, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
@@ -25,7 +25,7 @@ const _: () = assert!(crate::dialect::ANSWER_PREFIX_CHARS_MAX == refusal::PREFIX
 
 /// Observes one response while it passes.
 pub struct Observer {
-    body: Body,
+    body: ResponseBody,
     is_http_error: bool,
     requested: Micros,
     timing: Timing,
@@ -35,7 +35,7 @@ impl Observer {
     /// The headers of the response have come. `requested` is the time of the request.
     pub fn new(head: Head<'_>, requested: Micros, now: Micros) -> Observer {
         Observer {
-            body: Body::new(head),
+            body: ResponseBody::new(head),
             is_http_error: head.status >= 400,
             requested,
             timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
@@ -49,7 +49,7 @@ impl Observer {
 
     /// For a request to which no response came.
     pub fn without_response(requested: Micros) -> Observer {
-        Observer { body: Body::Absent, is_http_error: false, requested, timing: Timing::default() }
+        Observer { body: ResponseBody::Absent, is_http_error: false, requested, timing: Timing::default() }
     }
 
     /// The next piece of the body has come. It may begin and end anywhere.

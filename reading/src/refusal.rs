@@ -1,4 +1,4 @@
-//! Whether an answer begins like a refusal: its first characters in, yes or no out.
+//! Detects refusals by how an answer begins: its first characters in, yes or no out.
 //!
 //! A refusal has a typical order: something polite or an explanation, who, an inability, and a verb of helping,
 //! making or telling ("I'm sorry, but | I | can't | help"). The phrases are in `phrases.rs`, in a small language

@@ -1,4 +1,4 @@
-//! Eight bytes at a time, as one 64-bit word.
+//! Compares eight bytes at a time, as one 64-bit word.
 
 /// Bytes in a word.
 pub const WORD_BYTES: usize = size_of::<u64>();

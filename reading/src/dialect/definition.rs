@@ -1,7 +1,6 @@
 //! What a dialect is made of: the meanings of its paths and of its words.
 //!
-//! In: nothing; these are types that tables are written in. The tables are in the files beside this one, and
-//! [`super::DIALECTS`] lists them.
+//! These are the types that tables of dialects are written in. The tables are in the files beside this one.
 
 use super::facts::{Finish, ResponseFacts};
 use super::vocabulary::{self, Vocabulary};
@@ -125,7 +124,7 @@ pub struct Dialect {
     /// Its types of blocks and documents. Any other is [`BlockKind::Plain`].
     pub(super) types: Vocabulary<BlockKind>,
     /// Whether the response is complete, so that nothing is lost if the stream breaks now. `None` if only the end
-    /// of the stream tells.
+    /// of the stream shows it.
     pub is_finished: fn(&ResponseFacts) -> Option<bool>,
 }
 

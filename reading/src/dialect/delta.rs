@@ -63,7 +63,7 @@ struct StableFacts {
     tool_calls: u64,
     usage: Usage,
     flags: [bool; 3],
-    /// The model's name is set once, so its length tells whether it has been set.
+    /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
     text_presence: [TextPresence; RANKS],
     cumulative_chars: u64,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// Choices of one response of which it is known whether each has ended. Further choices are counted, but a response
 /// is complete without their ends.
 const CHOICES_MAX: usize = 64;
-/// Tool calls of one response that are told apart.
+/// Tool calls of one response that are distinguished.
 pub(super) const CALLS_MAX: usize = 256;
 /// Ranks of [`super::Meaning::Text`].
 pub(super) const RANKS: usize = 3;

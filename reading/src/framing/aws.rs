@@ -76,7 +76,7 @@ impl Framer {
         }
     }
 
-    /// Whether the stream stands inside a message.
+    /// Whether a message has begun and is not complete.
     pub fn is_inside(&self) -> bool {
         !self.pending.is_empty() || self.skip > 0
     }

@@ -1,4 +1,4 @@
-//! Base64, in any pieces: text in, bytes out. Bedrock's invoke streams carry the model's documents so.
+//! Base64: text in any pieces in, bytes out. Bedrock's invoke streams have the model's documents in base64.
 //!
 //! Specification: RFC 4648, section 4.
 

@@ -7,7 +7,7 @@ mod strings;
 
 use super::runs::text_length;
 use super::token_buffer::TokenBuffer;
-use super::tree::{self, NodeId, Target, Tree};
+use super::tree::{self, NodeId, PathTree, WantedPath};
 use super::{DEPTH_MAX, DocumentEnd, Field, SHORT_BYTES_MAX, Sink, Table, Value};
 
 /// What the next byte may be.
@@ -33,7 +33,7 @@ enum ScannerState {
 
 /// What the current string is used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Role {
+enum StringRole {
     Key,
     Text,
     Short,
@@ -71,7 +71,7 @@ impl Default for Position {
 #[derive(Default)]
 pub struct Scanner {
     position: Position,
-    role: Role,
+    role: StringRole,
     /// Arrays that are open around the documents. Saturates: a server can send more than this can count.
     root_arrays: u32,
     /// Depth inside a skipped value, 0 outside. Saturates: a server can send more brackets than this can count.
@@ -150,7 +150,7 @@ impl<F: Field, S: Sink<F>> IndexedSink for FieldSink<'_, F, S> {
 /// A scanner with a table and a sink, while one piece is read.
 struct Pass<'p> {
     scanner: &'p mut Scanner,
-    tree: &'p Tree,
+    tree: &'p PathTree,
     sink: &'p mut dyn IndexedSink,
 }
 
@@ -177,7 +177,9 @@ impl Pass<'_> {
             ScannerState::Value => self.value(byte, rest),
             ScannerState::ValueOrEnd if byte == b']' => self.close(after),
             ScannerState::ValueOrEnd => self.value(byte, rest),
-            ScannerState::Key | ScannerState::KeyOrEnd if byte == b'"' => self.begin_string(Role::Key, after),
+            ScannerState::Key | ScannerState::KeyOrEnd if byte == b'"' => {
+                self.begin_string(StringRole::Key, after)
+            }
             ScannerState::KeyOrEnd if byte == b'}' => self.close(after),
             ScannerState::Colon if byte == b':' => {
                 self.scanner.position.state = ScannerState::Value;
@@ -204,14 +206,14 @@ impl Pass<'_> {
 
     /// The path that ends at a node, if one does.
     #[inline(always)]
-    fn target(&self, node: Option<NodeId>) -> Option<Target> {
-        node.and_then(|node| self.tree.target(node))
+    fn wanted(&self, node: Option<NodeId>) -> Option<WantedPath> {
+        node.and_then(|node| self.tree.wanted(node))
     }
 
     /// Gives a value to the sink, if its path is wanted.
     #[inline(always)]
     fn emit(&mut self, node: Option<NodeId>, value: Value<'_>) {
-        if let Some(Target { index, .. }) = self.target(node) {
+        if let Some(WantedPath { index, .. }) = self.wanted(node) {
             self.sink.value(index, value);
         }
     }
@@ -238,10 +240,10 @@ impl Pass<'_> {
         let after = rest.get(1..).unwrap_or_default();
         match byte {
             b'"' => {
-                let role = match self.target(self.scanner.position.node) {
-                    Some(target) if target.is_text => Role::Text,
-                    Some(_) => Role::Short,
-                    None => Role::Skipped,
+                let role = match self.wanted(self.scanner.position.node) {
+                    Some(wanted) if wanted.is_text => StringRole::Text,
+                    Some(_) => StringRole::Short,
+                    None => StringRole::Skipped,
                 };
                 self.begin_string(role, after)
             }
@@ -308,7 +310,7 @@ impl Pass<'_> {
                 after
             }
             (b',', Some(_)) => match after.split_first() {
-                Some((b'"', key)) => self.begin_string(Role::Key, key),
+                Some((b'"', key)) => self.begin_string(StringRole::Key, key),
                 _ => {
                     self.scanner.position.state = ScannerState::Key;
                     after
@@ -358,7 +360,7 @@ impl Pass<'_> {
                     match string.split_at(text_length(string)) {
                         // Most strings are here to their end, and have no escapes.
                         (_, [b'"', after @ ..]) => bytes = after.iter(),
-                        _ => return self.begin_string(Role::Skipped, string),
+                        _ => return self.begin_string(StringRole::Skipped, string),
                     }
                 }
                 b'{' | b'[' => self.scanner.skipping = self.scanner.skipping.saturating_add(1),

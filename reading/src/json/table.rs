@@ -7,7 +7,7 @@ use core::ops::Deref;
 
 use once_cell::race::OnceBox;
 
-use super::tree::{Target, Tree};
+use super::tree::{PathTree, WantedPath};
 use super::{DEPTH_MAX, SHORT_BYTES_MAX};
 
 /// What a path means to a reader.
@@ -26,8 +26,8 @@ pub trait Field: Copy {
 /// A path is written as keys joined by `.`, with `[]` for each array: `choices[].delta.content`.
 pub struct Table<F> {
     /// The paths. This does not depend on `F`, so the scanner is compiled only once.
-    pub(super) tree: Tree,
-    /// What each path means, by [`Target::index`].
+    pub(super) tree: PathTree,
+    /// What each path means, by [`WantedPath::index`].
     pub(super) fields: Vec<F>,
     is_complete: bool,
 }
@@ -55,7 +55,7 @@ impl<F> Deref for LazyTable<F> {
 
 impl<F: Field> Table<F> {
     fn empty() -> Table<F> {
-        Table { tree: Tree::default(), fields: Vec::new(), is_complete: true }
+        Table { tree: PathTree::default(), fields: Vec::new(), is_complete: true }
     }
 
     /// Compiles paths. If a path is given twice, the first meaning counts. A path deeper than [`DEPTH_MAX`] is left
@@ -63,8 +63,8 @@ impl<F: Field> Table<F> {
     pub fn compile(paths: &[(&'static str, F)]) -> Table<F> {
         let mut table = Table::empty();
         for &(path, field) in paths {
-            let target = table.target(field);
-            table.is_complete &= table.tree.add_path(path, target);
+            let wanted = table.wanted(field);
+            table.is_complete &= table.tree.add_path(path, wanted);
         }
         table
     }
@@ -83,8 +83,8 @@ impl<F: Field> Table<F> {
     /// cut to that.
     pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k str>, field: F) -> Table<F> {
         let mut table = Table::empty();
-        let target = table.target(field);
-        table.tree.add_keys(&mut keys.into_iter().take(DEPTH_MAX), target);
+        let wanted = table.wanted(field);
+        table.tree.add_keys(&mut keys.into_iter().take(DEPTH_MAX), wanted);
         table
     }
 
@@ -98,15 +98,15 @@ impl<F: Field> Table<F> {
                 table.is_complete = false;
                 continue;
             }
-            let target = table.target(field);
-            table.tree.add_pointer(keys, target);
+            let wanted = table.wanted(field);
+            table.tree.add_pointer(keys, wanted);
         }
         table
     }
 
-    fn target(&mut self, field: F) -> Target {
+    fn wanted(&mut self, field: F) -> WantedPath {
         let index = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
         self.fields.push(field);
-        Target { index, is_text: field.is_text(), wants_text_end: field.wants_text_end() }
+        WantedPath { index, is_text: field.is_text(), wants_text_end: field.wants_text_end() }
     }
 }

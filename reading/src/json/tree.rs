@@ -13,7 +13,7 @@ pub(super) const ROOT: NodeId = 0;
 
 /// A wanted path ends at a node: what the scanner needs to know about it.
 #[derive(Clone, Copy)]
-pub(super) struct Target {
+pub(super) struct WantedPath {
     /// Index of what it means in the table's fields.
     pub(super) index: u16,
     /// See [`Field::is_text`](super::Field::is_text).
@@ -23,8 +23,8 @@ pub(super) struct Target {
 }
 
 #[derive(Default)]
-struct Node {
-    target: Option<Target>,
+struct PathNode {
+    wanted: Option<WantedPath>,
     keys: Vec<(Box<[u8]>, NodeId)>,
     /// The node of an array's elements.
     element: Option<NodeId>,
@@ -32,20 +32,20 @@ struct Node {
     numbered: Vec<(u32, NodeId)>,
 }
 
-pub(super) struct Tree {
-    nodes: Vec<Node>,
+pub(super) struct PathTree {
+    nodes: Vec<PathNode>,
 }
 
-impl Default for Tree {
-    fn default() -> Tree {
-        Tree { nodes: vec![Node::default()] }
+impl Default for PathTree {
+    fn default() -> PathTree {
+        PathTree { nodes: vec![PathNode::default()] }
     }
 }
 
-impl Tree {
+impl PathTree {
     /// Adds a path of keys joined by `.`, with `[]` for each array. False, and nothing done, if it is deeper than
     /// [`DEPTH_MAX`].
-    pub(super) fn add_path(&mut self, path: &str, target: Target) -> bool {
+    pub(super) fn add_path(&mut self, path: &str, wanted: WantedPath) -> bool {
         let path = path.as_bytes();
         if depth(path) > DEPTH_MAX {
             return false;
@@ -58,25 +58,25 @@ impl Tree {
                 at = self.element_or_new(at);
             }
         }
-        self.set_target(at, target);
+        self.set_wanted(at, wanted);
         true
     }
 
     /// Adds a path of keys, which may have any characters.
-    pub(super) fn add_keys(&mut self, keys: &mut dyn Iterator<Item = &str>, target: Target) {
+    pub(super) fn add_keys(&mut self, keys: &mut dyn Iterator<Item = &str>, wanted: WantedPath) {
         let at = keys.fold(ROOT, |at, key| self.child_or_new(at, key.as_bytes()));
-        self.set_target(at, target);
+        self.set_wanted(at, wanted);
     }
 
     /// Adds the keys of a JSON pointer, which may also be indices.
-    pub(super) fn add_pointer(&mut self, keys: &[String], target: Target) {
+    pub(super) fn add_pointer(&mut self, keys: &[String], wanted: WantedPath) {
         let at = keys.iter().fold(ROOT, |at, key| self.step_or_new(at, key));
-        self.set_target(at, target);
+        self.set_wanted(at, wanted);
     }
 
-    fn set_target(&mut self, at: NodeId, target: Target) {
+    fn set_wanted(&mut self, at: NodeId, wanted: WantedPath) {
         if let Some(node) = self.nodes.get_mut(usize::from(at)) {
-            node.target.get_or_insert(target);
+            node.wanted.get_or_insert(wanted);
         }
     }
 
@@ -94,7 +94,7 @@ impl Tree {
 
     fn add(&mut self) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
-        self.nodes.push(Node::default());
+        self.nodes.push(PathNode::default());
         id
     }
 
@@ -120,7 +120,7 @@ impl Tree {
         element
     }
 
-    fn node(&self, id: NodeId) -> Option<&Node> {
+    fn node(&self, id: NodeId) -> Option<&PathNode> {
         self.nodes.get(usize::from(id))
     }
 
@@ -141,8 +141,8 @@ impl Tree {
         own.map(|(_, child)| *child).or(node.element)
     }
 
-    pub(super) fn target(&self, node: NodeId) -> Option<Target> {
-        self.node(node)?.target
+    pub(super) fn wanted(&self, node: NodeId) -> Option<WantedPath> {
+        self.node(node)?.wanted
     }
 
     /// Whether the tree has paths below this node, if the node is an array, or else an object.

@@ -17,7 +17,7 @@ const BOM: &[u8] = b"\xEF\xBB\xBF";
 const EVENT_STREAM_STARTS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:", b"error:", b":"];
 
 /// A body, by its framing.
-pub(super) enum Body {
+pub(super) enum ResponseBody {
     /// Too little has come to detect the framing.
     Unknown { start: Start, media: MediaType, keeps_answer_prefix: bool },
     /// Server-sent events.
@@ -61,20 +61,20 @@ enum Framing {
     Text,
 }
 
-impl Body {
-    pub(super) fn new(head: Head<'_>) -> Body {
+impl ResponseBody {
+    pub(super) fn new(head: Head<'_>) -> ResponseBody {
         if head.status < 200 {
-            return Body::Unparsed(Unparsed::Type); // the protocol is switched, and no HTTP body follows
+            return ResponseBody::Unparsed(Unparsed::Type); // the protocol is switched, and no HTTP body follows
         }
         let encoding = head.content_encoding.trim_ascii();
         if !(encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")) {
-            return Body::Unparsed(Unparsed::Encoding);
+            return ResponseBody::Unparsed(Unparsed::Encoding);
         }
         match MediaType::of(head.content_type) {
-            MediaType::Binary => Body::Unparsed(Unparsed::Type),
-            MediaType::AwsEventStream => Body::Messages(aws::Framer::default(), Box::default()),
+            MediaType::Binary => ResponseBody::Unparsed(Unparsed::Type),
+            MediaType::AwsEventStream => ResponseBody::Messages(aws::Framer::default(), Box::default()),
             media @ (MediaType::EventStream | MediaType::Lines | MediaType::OtherText) => {
-                Body::Unknown { start: Start::default(), media, keeps_answer_prefix: false }
+                ResponseBody::Unknown { start: Start::default(), media, keeps_answer_prefix: false }
             }
         }
     }
@@ -82,21 +82,23 @@ impl Body {
     /// Keeps the first characters of the answer. To be called before the first byte.
     pub(super) fn keep_answer_prefix(&mut self) {
         match self {
-            Body::Unknown { keeps_answer_prefix, .. } => *keeps_answer_prefix = true,
-            Body::Events(events) => events.keep_answer_prefix(),
-            Body::Messages(_, documents) | Body::Json { documents, .. } => documents.keep_answer_prefix(),
-            Body::Text { .. } | Body::Unparsed(_) | Body::Absent => {}
+            ResponseBody::Unknown { keeps_answer_prefix, .. } => *keeps_answer_prefix = true,
+            ResponseBody::Events(events) => events.keep_answer_prefix(),
+            ResponseBody::Messages(_, documents) | ResponseBody::Json { documents, .. } => {
+                documents.keep_answer_prefix()
+            }
+            ResponseBody::Text { .. } | ResponseBody::Unparsed(_) | ResponseBody::Absent => {}
         }
     }
 
     /// Deltas so far, if this is a stream.
     pub(super) fn streamed_deltas(&self) -> u64 {
         match self {
-            Body::Events(events) => events.facts().deltas,
-            Body::Messages(_, documents) => documents.facts().deltas,
-            Body::Json { documents, is_stream: true } => documents.facts().deltas,
-            Body::Json { .. } | Body::Unknown { .. } | Body::Text { .. } => 0,
-            Body::Unparsed(_) | Body::Absent => 0,
+            ResponseBody::Events(events) => events.facts().deltas,
+            ResponseBody::Messages(_, documents) => documents.facts().deltas,
+            ResponseBody::Json { documents, is_stream: true } => documents.facts().deltas,
+            ResponseBody::Json { .. } | ResponseBody::Unknown { .. } | ResponseBody::Text { .. } => 0,
+            ResponseBody::Unparsed(_) | ResponseBody::Absent => 0,
         }
     }
 
@@ -104,12 +106,12 @@ impl Body {
     #[expect(clippy::arithmetic_side_effects, reason = "a count of bytes of the body")]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match self {
-            Body::Events(events) => events.push(bytes),
-            Body::Messages(framer, documents) => framer.push(bytes, &mut **documents),
-            Body::Json { documents, .. } => documents.push(bytes),
-            Body::Text { chars: count } => *count += chars(bytes),
-            Body::Unparsed(_) | Body::Absent => {}
-            Body::Unknown { start, media, keeps_answer_prefix } => {
+            ResponseBody::Events(events) => events.push(bytes),
+            ResponseBody::Messages(framer, documents) => framer.push(bytes, &mut **documents),
+            ResponseBody::Json { documents, .. } => documents.push(bytes),
+            ResponseBody::Text { chars: count } => *count += chars(bytes),
+            ResponseBody::Unparsed(_) | ResponseBody::Absent => {}
+            ResponseBody::Unknown { start, media, keeps_answer_prefix } => {
                 let (media, keeps_answer_prefix) = (*media, *keeps_answer_prefix);
                 let rest = start.fill(bytes);
                 if let Some(framing) = start.framing(media) {
@@ -124,16 +126,18 @@ impl Body {
     /// The body has ended.
     pub(super) fn finish(self) -> BodySummary {
         match self {
-            Body::Events(events) => events.finish(),
-            Body::Messages(framer, documents) => documents.finish_messages(framer.is_inside()),
-            Body::Json { documents, is_stream } => documents.finish_documents(is_stream),
-            Body::Text { chars } => BodySummary { text_chars: Some(chars), ..BodySummary::default() },
-            Body::Absent => BodySummary::default(),
-            Body::Unparsed(unparsed) => BodySummary { unparsed: Some(unparsed), ..BodySummary::default() },
-            Body::Unknown { start, media: media @ MediaType::EventStream, .. } => {
+            ResponseBody::Events(events) => events.finish(),
+            ResponseBody::Messages(framer, documents) => documents.finish_messages(framer.is_inside()),
+            ResponseBody::Json { documents, is_stream } => documents.finish_documents(is_stream),
+            ResponseBody::Text { chars } => BodySummary { text_chars: Some(chars), ..BodySummary::default() },
+            ResponseBody::Absent => BodySummary::default(),
+            ResponseBody::Unparsed(unparsed) => {
+                BodySummary { unparsed: Some(unparsed), ..BodySummary::default() }
+            }
+            ResponseBody::Unknown { start, media: media @ MediaType::EventStream, .. } => {
                 start.into_body(Framing::Events, media, false).finish()
             }
-            Body::Unknown { .. } => BodySummary { text_chars: Some(0), ..BodySummary::default() },
+            ResponseBody::Unknown { .. } => BodySummary { text_chars: Some(0), ..BodySummary::default() },
         }
     }
 }
@@ -182,17 +186,17 @@ impl Start {
         }
     }
 
-    fn into_body(self, framing: Framing, media: MediaType, keeps_answer_prefix: bool) -> Body {
+    fn into_body(self, framing: Framing, media: MediaType, keeps_answer_prefix: bool) -> ResponseBody {
         let bytes = self.as_bytes();
         let (mut body, bytes) = match framing {
-            Framing::Events => (Body::Events(Box::default()), bytes),
-            Framing::Messages => (Body::Messages(aws::Framer::default(), Box::default()), bytes),
+            Framing::Events => (ResponseBody::Events(Box::default()), bytes),
+            Framing::Messages => (ResponseBody::Messages(aws::Framer::default(), Box::default()), bytes),
             Framing::Json => {
                 let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
                 let is_stream = media == MediaType::Lines || bytes.starts_with(b"[");
-                (Body::Json { documents: Box::default(), is_stream }, bytes)
+                (ResponseBody::Json { documents: Box::default(), is_stream }, bytes)
             }
-            Framing::Text => (Body::Text { chars: self.spaces }, bytes),
+            Framing::Text => (ResponseBody::Text { chars: self.spaces }, bytes),
         };
         if keeps_answer_prefix {
             body.keep_answer_prefix();

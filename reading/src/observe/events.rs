@@ -1,6 +1,6 @@
 //! Server-sent events in any pieces in, a [`BodySummary`] out.
 //!
-//! Most events of a stream are equal to an earlier one, except for their text and a few values that nobody wants.
+//! Most events of a stream are equal to an earlier one, except for their text and a few unused values.
 //! So an event that only added text becomes an [`EventTemplate`], and events that match it are counted without
 //! being framed, scanned and folded. This only saves time: the facts are the same as if each event was parsed (a
 //! test compares both).
@@ -61,8 +61,8 @@ struct KnownEvent {
 }
 
 impl KnownEvent {
-    /// Compares the beginning of `bytes`, and makes wildcards of values that differ. An incomplete event is reported as
-    /// such only if its first byte matches and its document is incomplete; no other is worth keeping.
+    /// Compares the beginning of `bytes`, and makes wildcards of values that differ. An incomplete event is
+    /// reported as such only if its first byte matches and its document is incomplete; no other is worth keeping.
     #[inline(always)]
     fn compare<'a>(&mut self, bytes: &'a [u8]) -> Comparison<'a> {
         loop {

@@ -1,4 +1,4 @@
-//! What an observer is told of a response beside its body, and what it reports in the end.
+//! The types of an observer: what it gets about a response besides its body, and what it reports in the end.
 
 use alloc::vec::Vec;
 

@@ -11,6 +11,6 @@ pub(super) struct BodySummary {
     pub(super) text_chars: Option<u64>,
     pub(super) events: Option<u64>,
     pub(super) unparsed: Option<Unparsed>,
-    /// Whether the response was complete. `None` if only the end of the stream tells.
+    /// Whether the response was complete. `None` if only the end of the stream shows it.
     pub(super) is_finished: Option<bool>,
 }

@@ -1,5 +1,5 @@
-//! Patterns over words. A pattern maps a set of positions in the words to the set of positions after what it matches,
-//! so there is no backtracking.
+//! Patterns over words. A pattern maps a set of positions in the words to the set of positions after what it
+//! matches, so there is no backtracking.
 //! ```text
 //! word        this word                    a?     a or nothing; at the beginning of a phrase only NAME?
 //! stem-       a word that begins with this a*     a, any number of times

@@ -1,12 +1,12 @@
 //! Strings: decoded, and reported in one piece or in several.
 
-use super::{Pass, Role, ScannerState, Target};
+use super::{Pass, ScannerState, StringRole, WantedPath};
 use crate::json::runs::text_length;
 use crate::json::{SHORT_BYTES_MAX, Value};
 
 impl Pass<'_> {
     #[inline(always)]
-    pub(super) fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
+    pub(super) fn begin_string<'a>(&mut self, role: StringRole, after: &'a [u8]) -> &'a [u8] {
         self.scanner.role = role;
         self.scanner.high_surrogate = None;
         self.scanner.token.clear();
@@ -38,7 +38,7 @@ impl Pass<'_> {
     /// A part of the string without escapes, and the byte that the escape after it stands for.
     #[inline(always)]
     fn run_and_byte(&mut self, run: &[u8], byte: u8) {
-        if self.scanner.role == Role::Skipped {
+        if self.scanner.role == StringRole::Skipped {
             return;
         }
         if self.scanner.high_surrogate.is_some() || !self.scanner.token.append(run, byte) {
@@ -74,17 +74,17 @@ impl Pass<'_> {
             self.text("\u{fffd}".as_bytes());
         }
         match self.scanner.role {
-            Role::Key | Role::Short => self.scanner.token.extend(piece),
+            StringRole::Key | StringRole::Short => self.scanner.token.extend(piece),
             // Buffered: a call of the sink for each escape would cost more than reading the text.
-            Role::Text if self.scanner.token.has_room_for(piece) => self.scanner.token.extend(piece),
-            Role::Text => self.emit_text(piece),
-            Role::Skipped => {}
+            StringRole::Text if self.scanner.token.has_room_for(piece) => self.scanner.token.extend(piece),
+            StringRole::Text => self.emit_text(piece),
+            StringRole::Skipped => {}
         }
     }
 
     /// Gives the buffered part of a text to the sink, then `piece`.
     fn emit_text(&mut self, piece: &[u8]) {
-        let Some(Target { index, .. }) = self.target(self.scanner.position.node) else { return };
+        let Some(WantedPath { index, .. }) = self.wanted(self.scanner.position.node) else { return };
         let token = &mut self.scanner.token;
         if !token.is_empty() {
             self.sink.value(index, Value::Text(token.as_bytes()));
@@ -103,7 +103,7 @@ impl Pass<'_> {
             self.scanner.position.state,
             ScannerState::String | ScannerState::Escape | ScannerState::Unicode(..)
         );
-        if is_inside && self.scanner.role == Role::Text {
+        if is_inside && self.scanner.role == StringRole::Text {
             self.emit_text(b"");
         }
     }
@@ -114,7 +114,7 @@ impl Pass<'_> {
         }
         // Taken out, because `end_string` needs all of `self`.
         let token = core::mem::take(&mut self.scanner.token);
-        if self.scanner.role == Role::Key && token.is_cut() {
+        if self.scanner.role == StringRole::Key && token.is_cut() {
             self.scanner.position.node = None;
             self.scanner.position.state = ScannerState::Colon;
         } else {
@@ -127,25 +127,27 @@ impl Pass<'_> {
     #[inline(always)]
     fn end_string(&mut self, last: &[u8]) {
         match self.scanner.role {
-            Role::Key => {
+            StringRole::Key => {
                 self.scanner.position.node = self.frame().and_then(|frame| self.tree.child(frame.node, last));
                 self.scanner.position.state = ScannerState::Colon;
             }
-            Role::Text => {
+            StringRole::Text => {
                 let node = self.scanner.position.node;
                 self.emit(node, Value::Text(last));
-                if self.target(node).is_some_and(|target| target.wants_text_end) {
+                if self.wanted(node).is_some_and(|wanted| wanted.wants_text_end) {
                     self.emit(node, Value::Close);
                 }
                 self.end_value();
             }
-            Role::Short => {
+            StringRole::Short => {
                 let cut = last.get(..SHORT_BYTES_MAX).unwrap_or(last);
                 self.emit(self.scanner.position.node, Value::Short(cut));
                 self.end_value();
             }
-            Role::Skipped if self.scanner.skipping > 0 => self.scanner.position.state = ScannerState::Skip,
-            Role::Skipped => self.end_value(),
+            StringRole::Skipped if self.scanner.skipping > 0 => {
+                self.scanner.position.state = ScannerState::Skip
+            }
+            StringRole::Skipped => self.end_value(),
         }
     }
 

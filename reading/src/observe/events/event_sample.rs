@@ -1,4 +1,4 @@
-//! Where the text of an event is, and where its values are that nobody wants.
+//! Where the text of an event is, and where its unused values are.
 //!
 //! In: an event that was parsed, and the table of its dialect. Out: what an event template is made of, or nothing
 //! if the event is not simple enough for one.
@@ -23,7 +23,7 @@ pub(super) struct EventSample {
     pub(super) chars: u64,
     /// Where its JSON document ends.
     pub(super) document_end: usize,
-    /// Values that nobody wants, in order.
+    /// Unused values, in order.
     pub(super) candidates: Vec<Wildcard>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{End, Head, Observation, Observer};
 use super::*;
-use crate::observe::body::Body;
+use crate::observe::body::ResponseBody;
 use proptest::prelude::*;
 
 /// Observes a stream that comes in pieces, a microsecond apart. Returns also how many events were not parsed.
@@ -11,12 +11,12 @@ fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, parses_all: bool) -> 
     let mut observer = Observer::new(head, 0, 0);
     observer.detect_refusal_phrases();
     let events = Events { parses_all, ..Events::default() };
-    observer.body = Body::Events(Box::new(events));
+    observer.body = ResponseBody::Events(Box::new(events));
     observer.body.keep_answer_prefix();
     for (at, piece) in (0..).zip(pieces) {
         observer.push(at, piece);
     }
-    let Body::Events(events) = &observer.body else { panic!() };
+    let ResponseBody::Events(events) = &observer.body else { panic!() };
     let matched = events.matched_events;
     // After an abort, the outcome also shows whether a tool call was complete.
     (observer.finish(End::ClientAbort, 1_000_000), matched)
@@ -38,7 +38,7 @@ const HEADS: [&str; 3] = [
     "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"model\":\"m\",\"status\":\"in_progress\"}}\n\n",
 ];
 
-/// Events of each dialect. `#` stands for a number, `@` for a text and `?` for a value that nobody wants. Frequent
+/// Events of each dialect. `#` stands for a number, `@` for a text and `?` for an unused value. Frequent
 /// events are listed more than once.
 const EVENTS: [&[&str]; 3] = [
     &[
