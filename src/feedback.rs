@@ -4,7 +4,7 @@
 //! of several there the last counts. Nothing else of the body is looked at, nothing is kept.
 
 use crate::config::Feedback;
-use crate::json::{self, End, Scanner, Sink, Table, Value};
+use crate::json::{self, DocumentEnd, Scanner, Sink, Table, Value};
 use crate::label::label_values;
 use alloc::string::String;
 
@@ -108,7 +108,7 @@ impl Body {
         }
         let mut sink = Found { config, found: &mut self.found, documents: &mut self.documents };
         let end = self.scanner.end(&self.table, &mut sink);
-        if end != End::Between || self.documents == 0 { Err(Problem::NotJson) } else { self.found }
+        if end != DocumentEnd::Between || self.documents == 0 { Err(Problem::NotJson) } else { self.found }
     }
 }
 

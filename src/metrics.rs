@@ -10,7 +10,7 @@ mod tests;
 use crate::bucket::SHARDS;
 use crate::config::Config;
 use crate::feedback::Rating;
-use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
+use crate::observe::{Finish, Observation, Outcome, Refusal, Unparsed};
 use crate::refusal;
 use crate::route::{Decision, Reason};
 use alloc::string::{String, ToString};
@@ -111,7 +111,7 @@ const FINISHES: &[&str] = Finish::NAMES;
 const REFUSALS: &[&str] = Refusal::NAMES;
 const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
 const RATINGS: &[&str] = Rating::NAMES;
-const UNREADS: &[&str] = Unread::NAMES;
+const UNREADS: &[&str] = Unparsed::NAMES;
 const SHARD_NAMES: &[&str] =
     &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
 const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
@@ -281,8 +281,8 @@ pub fn observed(
     let is_usage_missing =
         outcome == Outcome::Complete && observation.dialect.is_some() && usage.output.is_none();
     put(Metric::UsageMissing, 0, u64::from(is_usage_missing));
-    if let Some(unread) = observation.unread {
-        put(Metric::Unread, unread as usize, 1);
+    if let Some(unparsed) = observation.unparsed {
+        put(Metric::Unread, unparsed as usize, 1);
     }
     put(Metric::VersionMismatches, 0, u64::from(names_another(config, decision, observation)));
     if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {

@@ -53,7 +53,7 @@ fn each_label_value_is_its_enums() {
         (Metric::Requests, Outcome::NAMES),
         (Metric::Finishes, Finish::NAMES),
         (Metric::Refusals, Refusal::NAMES),
-        (Metric::Unread, Unread::NAMES),
+        (Metric::Unread, Unparsed::NAMES),
         (Metric::Feedback, Rating::NAMES),
     ] {
         assert_eq!(CATALOGUE[metric as usize].label.unwrap().1, values);

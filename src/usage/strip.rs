@@ -9,7 +9,7 @@ use memchr::memchr2;
 use super::EVENT_BYTES_HELD_MAX;
 use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
-use crate::json::{self, End, LazyTable, Scanner, Sink, Table, Value};
+use crate::json::{self, DocumentEnd, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
 enum ChunkField {
@@ -143,7 +143,7 @@ impl StripUsage {
 
 impl Event {
     fn reports_usage_alone(mut self) -> bool {
-        let is_document = self.scanner.end(&TABLE, &mut self.seen) == End::Between;
+        let is_document = self.scanner.end(&TABLE, &mut self.seen) == DocumentEnd::Between;
         let seen = self.seen;
         is_document && !seen.is_ordinary && seen.has_empty_choices && seen.has_usage
     }

@@ -1,62 +1,70 @@
-//! A small buffer for tokens that came in pieces, or are put together from them.
+//! A buffer for a token that comes in several pieces or has escapes.
 
 use super::SHORT_BYTES_MAX;
 use crate::word::WORD_BYTES;
 
-/// Up to [`SHORT_BYTES_MAX`] bytes of a token that did not come in one piece, or has escapes.
-pub(super) struct Short {
+/// The first [`SHORT_BYTES_MAX`] bytes of a token.
+pub(super) struct TokenBuffer {
     bytes: [u8; SHORT_BYTES_MAX],
     len: usize,
-    /// More came than fits.
-    cut: bool,
+    /// The token is longer than the buffer.
+    is_cut: bool,
 }
 
-impl Default for Short {
-    fn default() -> Short {
-        Short { bytes: [0; SHORT_BYTES_MAX], len: 0, cut: false }
+impl Default for TokenBuffer {
+    fn default() -> TokenBuffer {
+        TokenBuffer { bytes: [0; SHORT_BYTES_MAX], len: 0, is_cut: false }
     }
 }
 
-impl Short {
+impl TokenBuffer {
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     pub(super) fn is_cut(&self) -> bool {
-        self.cut
+        self.is_cut
     }
 
     pub(super) fn has_room_for(&self, more: &[u8]) -> bool {
-        more.len() <= SHORT_BYTES_MAX.saturating_sub(self.len)
+        more.len() <= self.room()
+    }
+
+    #[expect(clippy::arithmetic_side_effects, reason = "`len` is at most SHORT_BYTES_MAX")]
+    fn room(&self) -> usize {
+        SHORT_BYTES_MAX - self.len
     }
 
     pub(super) fn clear(&mut self) {
         self.len = 0;
-        self.cut = false;
+        self.is_cut = false;
     }
 
+    /// Appends as much of `more` as there is room for.
+    #[expect(clippy::arithmetic_side_effects, reason = "`fits` is at most the room left")]
     pub(super) fn extend(&mut self, more: &[u8]) {
-        let fits = more.len().min(SHORT_BYTES_MAX.saturating_sub(self.len));
-        let end = self.len.saturating_add(fits);
+        let fits = more.len().min(self.room());
+        let end = self.len + fits;
         if let (Some(slots), Some(more)) = (self.bytes.get_mut(self.len..end), more.get(..fits)) {
             slots.copy_from_slice(more);
         }
         self.len = end;
-        self.cut |= fits < more.len();
+        self.is_cut |= fits < more.len();
     }
 
-    /// Takes a run and a byte behind it, if there is room for both in whole words.
+    /// Appends `run` and `byte`. False, and nothing done, if there is no room for them rounded up to whole words.
     #[inline(always)]
-    pub(super) fn gather(&mut self, run: &[u8], byte: u8) -> bool {
+    #[expect(clippy::arithmetic_side_effects, reason = "both fit into the buffer")]
+    pub(super) fn append(&mut self, run: &[u8], byte: u8) -> bool {
         let Some((_, room)) = self.bytes.split_at_mut_checked(self.len) else { return false };
-        // In whole words: most runs are a few, and a call that copies costs more.
+        // Copied in words: most runs are a few words long, and a call of memcpy costs more.
         let (slots, _) = room.as_chunks_mut();
         let (words, rest) = run.as_chunks::<WORD_BYTES>();
         let Some((slots, last)) = slots.split_at_mut_checked(words.len()) else { return false };
         let Some(last) = last.first_mut() else { return false };
         slots.iter_mut().zip(words).for_each(|(slot, word)| *slot = *word);
         last.iter_mut().zip(rest.iter().chain([&byte])).for_each(|(slot, byte)| *slot = *byte);
-        self.len = self.len.saturating_add(run.len()).saturating_add(1);
+        self.len += run.len() + 1;
         true
     }
 

@@ -1,13 +1,14 @@
-//! The words that servers have for the same few things.
+//! The words of servers: their finish reasons and types, and what each means.
 
-use super::Finish;
+use super::facts::Finish;
 use crate::word::is_same;
 
-/// Words and what each means, the frequent first. Of two that fit, the first counts; one that ends in `*` fits whatever begins so.
-pub(super) type Words<T> = &'static [(&'static str, T)];
+/// Words and what each means, frequent words first. The first entry that matches counts. An entry that ends in `*`
+/// matches every word that begins with the rest of it.
+pub(super) type Vocabulary<T> = &'static [(&'static str, T)];
 
-/// The words for an end that servers share, whichever dialect they speak.
-pub(super) const FINISHES: Words<Finish> = &[
+/// Finish reasons that mean the same in all dialects.
+pub(super) const FINISH_REASONS: Vocabulary<Finish> = &[
     ("", Finish::None),
     ("stop", Finish::Stop),
     ("eos", Finish::Stop),
@@ -32,14 +33,14 @@ pub(super) const FINISHES: Words<Finish> = &[
     ("error", Finish::Error),
 ];
 
-/// What a word means, in whatever case it is written.
-pub(super) fn meaning<T: Copy>(words: Words<T>, word: &[u8]) -> Option<T> {
-    let fits = |known: &str| match known.as_bytes() {
+/// What a word means. Upper and lower case are the same, but not in entries that end in `*`.
+pub(super) fn lookup<T: Copy>(vocabulary: Vocabulary<T>, word: &[u8]) -> Option<T> {
+    let matches = |entry: &str| match entry.as_bytes() {
         [start @ .., b'*'] => word.get(..start.len()).is_some_and(|begin| is_same(begin, start)),
-        known => word.eq_ignore_ascii_case(known),
+        entry => word.eq_ignore_ascii_case(entry),
     };
-    for (known, meaning) in words {
-        if fits(known) {
+    for (entry, meaning) in vocabulary {
+        if matches(entry) {
             return Some(*meaning);
         }
     }
