@@ -7,7 +7,10 @@
 mod decimal;
 mod errors;
 mod feedback;
+mod headers;
 pub mod json;
+mod names;
+mod paths;
 mod pin;
 mod requests;
 mod rewrite;

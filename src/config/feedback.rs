@@ -1,7 +1,7 @@
 //! What a configuration may say of feedback.
 
 use super::json::Node;
-use super::requests::path;
+use super::paths::path;
 use super::validator::{Empty, Validator};
 use super::words::quoted;
 use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};

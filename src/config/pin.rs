@@ -1,10 +1,9 @@
 //! What a configuration may say of pins.
 
+use super::headers::{cookie_name, output_header};
 use super::json::Node;
-use super::sources::{cookie_name, free_header};
 use super::validator::Validator;
 use super::{PIN_AGE_S, PIN_AGE_S_MAX, Pin, PinCookie};
-use crate::headers::HeaderName;
 
 pub(super) fn pin(r: &mut Validator<'_>, node: &Node) -> Option<Pin> {
     let object = r.object(node, &["cookie", "header", "response_id", "max_age_s"])?;
@@ -26,12 +25,6 @@ pub(super) fn pin(r: &mut Validator<'_>, node: &Node) -> Option<Pin> {
     let max_age_s = max_age_s?;
     let cookie = cookie.flatten().map(|name| PinCookie { name, max_age_s });
     Some(Pin { cookie, header: header.flatten(), response_id: response_id? })
-}
-
-/// A header the filter sets beside its own.
-pub(super) fn output_header(r: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
-    let remedy = "is set by the filter already; use another header";
-    free_header(r, node, text, HeaderName::for_output(text), remedy)
 }
 
 fn age_s(r: &mut Validator<'_>, node: &Node) -> Option<u32> {

@@ -1,16 +1,13 @@
 //! What a configuration may say of a request: what it matches, and what it may ask for.
 
+use super::headers::{checked_input_header, header_value, headers, input_header};
 use super::json::Node;
-use super::sources::{checked_input_header, input_header};
+use super::names::version_index;
+use super::paths::path;
 use super::validator::{Empty, Validator};
-use super::versions::version_index;
 use super::words::quoted;
-use super::{
-    HEADERS_MAX, HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override,
-};
-use crate::headers::HeaderName;
+use super::{HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override};
 use alloc::borrow::ToOwned;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Groups of digits of an IPv6 address.
@@ -81,59 +78,6 @@ fn is_ipv6(host: &str) -> bool {
             groups(before).zip(after).is_some_and(|(a, b)| a.saturating_add(b) < IPV6_GROUPS)
         }
     }
-}
-
-/// A path or the beginning of one.
-pub(super) fn path(r: &mut Validator<'_>, node: &Node) -> Option<String> {
-    let prefix = r.text(node, Empty::Refused)?;
-    let remedy = if !prefix.starts_with('/') {
-        "start it with '/'"
-    } else if prefix.contains(['?', '#']) {
-        "it is compared with the path alone; end it before the query"
-    } else if !prefix.bytes().all(|b| b.is_ascii_graphic()) {
-        "write it as it is sent, with %XX for anything but ASCII"
-    } else {
-        return Some(prefix.to_owned());
-    };
-    r.error(node, format_args!("{} can never match; {remedy}", quoted(prefix)));
-    None
-}
-
-/// Headers, each once, with their values. `check` says what their names may be.
-pub(super) fn headers(
-    r: &mut Validator<'_>,
-    node: &Node,
-    check: fn(&mut Validator<'_>, &Node, &str) -> Option<HeaderName>,
-) -> Option<Vec<(HeaderName, String)>> {
-    let members = r.members(node)?;
-    r.is_within(node, members.len(), HEADERS_MAX, "headers")?;
-    let mut headers = Vec::new();
-    for (i, (name, node)) in members.iter().enumerate() {
-        // The same spelling twice has been noted already.
-        let mut earlier = members.iter().take(i).map(|(earlier, _)| earlier);
-        if let Some(other) = earlier.find(|other| *other != name && other.eq_ignore_ascii_case(name)) {
-            r.error(node, format_args!("is the same header as {}; keep one", quoted(other)));
-        }
-        let header = check(r, node, name);
-        headers.extend(header.zip(header_value(r, node)));
-    }
-    Some(headers)
-}
-
-fn is_control(c: char) -> bool {
-    c < ' ' || ('\x7f'..'\u{a0}').contains(&c)
-}
-
-/// A value that a header can have.
-fn header_value(r: &mut Validator<'_>, node: &Node) -> Option<String> {
-    let value = r.text(node, Empty::Refused)?;
-    if value.trim_ascii() != value || value.contains(is_control) {
-        let value = quoted(value);
-        let remedy = "these have no spaces around them and no control characters";
-        r.error(node, format_args!("{value} is no header's value; {remedy}"));
-        return None;
-    }
-    Some(value.to_owned())
 }
 
 pub(super) fn overrides(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {

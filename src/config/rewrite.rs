@@ -1,9 +1,9 @@
 //! What a configuration may say of how requests are changed for a version.
 
 use super::Rewrite;
+use super::headers::{headers, output_header};
 use super::json::Node;
-use super::pin::output_header;
-use super::requests::{headers, path};
+use super::paths::path;
 use super::validator::{Empty, Validator};
 use super::words::quoted;
 use alloc::borrow::ToOwned;

@@ -5,8 +5,8 @@ use super::json::Node;
 use super::validator::{Empty, Validator};
 use super::words::quoted;
 use super::{
-    Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, pin, requests,
-    sources, steps, versions,
+    Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, headers, names,
+    pin, requests, sources, steps, versions,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -51,14 +51,14 @@ fn read_config(r: &mut Validator<'_>, root: &Node) -> Option<Config> {
 fn output_header(r: &mut Validator<'_>, object: &Node, name: &str, default: &str) -> Option<HeaderName> {
     let Some(node) = object.get(name) else { return HeaderName::for_output(default).ok() };
     let text = r.string(node)?;
-    pin::output_header(r, node, text)
+    headers::output_header(r, node, text)
 }
 
 fn rollouts(r: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
     let mut names: Vec<&str> = Vec::new();
     let mut rollouts: Vec<Rollout> = Vec::new();
     for node in items {
-        versions::first_of_its_name(r, node, &mut names, "rollout");
+        names::first_of_its_name(r, node, &mut names, "rollout");
         let read = rollout(r, node);
         if let Some(earlier) = read.as_ref().and_then(|read| feedback::shadowing(&rollouts, read))
             && let Some(path) = node.get("feedback").and_then(|feedback| feedback.get("path"))
@@ -137,10 +137,10 @@ fn rollout(r: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         .required(object, "versions", "write a list such as [{\"name\": \"v1\", \"cluster\": \"llm-v1\"}]")
         .and_then(|node| versions::versions(r, node, name));
     // What names a version is checked against the names that were written, right or wrong: one error each.
-    let names = versions::version_names(object);
+    let names = names::version_names(object);
     let baseline = r
         .required(object, "baseline", "write the name of the version that gets what no other is given")
-        .and_then(|node| versions::version_index(r, node, &names));
+        .and_then(|node| names::version_index(r, node, &names));
     if let Some((baseline, versions)) = baseline.zip(versions.as_ref())
         && let Some(version) = versions.get(baseline).filter(|version| version.stopped)
     {

@@ -1,5 +1,6 @@
 //! Where a configuration may look for something in a request: a key, or when a conversation began.
 
+use super::headers::{cookie_name, input_header};
 use super::json::Node;
 use super::validator::{Empty, Validator, pointer_keys};
 use super::words::{listed, quoted};
@@ -7,7 +8,7 @@ use super::{
     DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, KEYS_MAX, KeyKind, KeySource,
     METADATA_DEPTH_MAX, Source,
 };
-use crate::headers::{HeaderName, HeaderNameError};
+use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -80,45 +81,6 @@ fn first_message(r: &mut Validator<'_>, node: &Node) -> Option<Source> {
         r.error(node, format_args!("is false, so this item names no place; {remedy}"));
     }
     is_wanted.then_some(Source::FirstMessage)
-}
-
-/// A header the filter reads from the request.
-pub(super) fn input_header(r: &mut Validator<'_>, node: &Node) -> Option<HeaderName> {
-    let text = r.string(node)?;
-    checked_input_header(r, node, text)
-}
-
-pub(super) fn checked_input_header(r: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
-    let remedy = "is set by the filter, which removes a client's own value first; use another header";
-    free_header(r, node, text, HeaderName::new(text), remedy)
-}
-
-/// A header's name, unless it is none, or one of the filter's own.
-pub(super) fn free_header(
-    r: &mut Validator<'_>,
-    node: &Node,
-    text: &str,
-    name: Result<HeaderName, HeaderNameError>,
-    remedy: &str,
-) -> Option<HeaderName> {
-    match name {
-        Ok(name) if !r.removed.contains(&name) => return Some(name),
-        Ok(_) => r.error(node, format_args!("{} {remedy}", quoted(text))),
-        Err(error) => r.error(node, format_args!("{} {error}", quoted(text))),
-    }
-    None
-}
-
-pub(super) fn cookie_name(r: &mut Validator<'_>, node: &Node) -> Option<String> {
-    let name = r.text(node, Empty::Refused)?;
-    // Character by character here too: searching a text for any character is two kilobytes of code.
-    let is_separator = |c: char| "()<>@,;:\\\"/[]?={}".chars().any(|separator| separator == c);
-    if let Some(c) = name.chars().find(|&c| !c.is_ascii_graphic() || is_separator(c)) {
-        let c = c.escape_default();
-        r.error(node, format_args!("{} is not a cookie name because of '{c}'", quoted(name)));
-        return None;
-    }
-    Some(name.to_owned())
 }
 
 fn metadata_path(r: &mut Validator<'_>, node: &Node) -> Option<Vec<String>> {

@@ -2,8 +2,8 @@
 
 use super::STEPS_MAX;
 use super::json::Node;
+use super::names::find_version;
 use super::validator::Validator;
-use super::versions::find_version;
 use super::words::{plain, quoted};
 use crate::bucket::PARTS;
 use crate::split::{Share, Split, percent};
