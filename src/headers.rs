@@ -137,7 +137,7 @@ impl fmt::Display for HeaderNameError {
                 c.escape_default()
             ),
             Self::Reserved => f.write_str(
-                "has a meaning of its own in HTTP or Envoy and cannot be set; use a name such as x-llm-version",
+                "has a special meaning in HTTP or Envoy and cannot be set; use a name such as x-llm-version",
             ),
         }
     }

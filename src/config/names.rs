@@ -1,54 +1,50 @@
-//! Names of rollouts and versions: that each is given once, and the version that a name means.
+//! Checks names of rollouts and versions, and finds the version that a name means.
 
 use super::VERSIONS_MAX;
 use super::json::Node;
+use super::messages::{listed, nearest, quoted};
 use super::validator::Validator;
-use super::words::{listed, nearest, quoted};
 use alloc::vec::Vec;
 
-/// Notes a name that another has already.
-pub(super) fn first_of_its_name<'n>(
-    r: &mut Validator<'_>,
-    node: &'n Node,
-    names: &mut Vec<&'n str>,
-    what: &str,
-) {
+/// An error if another one has the same name. `names` has the names before.
+pub(super) fn unique_name<'n>(v: &mut Validator<'_>, node: &'n Node, names: &mut Vec<&'n str>, what: &str) {
     let Some(field) = node.get("name") else { return };
     let Some(name) = field.as_str() else { return };
     if names.contains(&name) {
         let name = quoted(name);
-        r.error(field, format_args!("{name} names an earlier {what} too; give each its own"));
+        v.error(field, format_args!("{name} is the name of an earlier {what}; give each its own name"));
     }
     names.push(name);
 }
 
-/// The names in `versions` as they were written; empty where there is none.
+/// The names in `versions` as written; an empty one if a version has no name.
 pub(super) fn version_names(rollout: &Node) -> Vec<&str> {
     let versions = rollout.get("versions").map(Node::items).unwrap_or_default();
     let name = |version| Node::get(version, "name").and_then(Node::as_str).unwrap_or_default();
     versions.iter().take(VERSIONS_MAX).map(name).collect()
 }
 
-/// The version a field names.
-pub(super) fn version_index(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<usize> {
-    let name = r.string(node)?;
-    find_version(r, node, name, names)
+/// The version that a field names, as an index into `names`.
+pub(super) fn version_index(v: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<usize> {
+    let name = v.string(node)?;
+    find_version(v, node, name, names)
 }
 
-pub(super) fn find_version(r: &mut Validator<'_>, node: &Node, name: &str, names: &[&str]) -> Option<usize> {
+/// The version with a name, as an index into `names`.
+pub(super) fn find_version(v: &mut Validator<'_>, node: &Node, name: &str, names: &[&str]) -> Option<usize> {
     let found = names.iter().position(|known| *known == name && !known.is_empty());
-    // Where no version has a name, that is the error; what names one need not say so again.
+    // If no version has a name, that is the error. It is not repeated for each field that names a version.
     let named: Vec<&str> = names.iter().copied().filter(|known| !known.is_empty()).collect();
     if found.is_none() && !named.is_empty() {
         let name_quoted = quoted(name);
         match nearest(name, &named) {
             Some(nearest) => {
                 let nearest = quoted(nearest);
-                r.error(node, format_args!("there is no version {name_quoted}; did you mean {nearest}?"));
+                v.error(node, format_args!("there is no version {name_quoted}; did you mean {nearest}?"));
             }
             None => {
                 let known = listed(&named);
-                r.error(node, format_args!("there is no version {name_quoted}; the versions are {known}"));
+                v.error(node, format_args!("there is no version {name_quoted}; the versions are {known}"));
             }
         }
     }

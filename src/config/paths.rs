@@ -1,23 +1,23 @@
-//! Paths in a configuration.
+//! Checks paths.
 
 use super::json::Node;
+use super::messages::quoted;
 use super::validator::{Empty, Validator};
-use super::words::quoted;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-/// A path or the beginning of one.
-pub(super) fn path(r: &mut Validator<'_>, node: &Node) -> Option<String> {
-    let prefix = r.text(node, Empty::Refused)?;
+/// A path or a prefix of paths.
+pub(super) fn path(v: &mut Validator<'_>, node: &Node) -> Option<String> {
+    let prefix = v.text(node, Empty::Refused)?;
     let remedy = if !prefix.starts_with('/') {
         "start it with '/'"
     } else if prefix.contains(['?', '#']) {
-        "it is compared with the path alone; end it before the query"
+        "it is compared with the path without the query; leave out the query"
     } else if !prefix.bytes().all(|b| b.is_ascii_graphic()) {
-        "write it as it is sent, with %XX for anything but ASCII"
+        "write it as clients send it, with %XX for all but ASCII"
     } else {
         return Some(prefix.to_owned());
     };
-    r.error(node, format_args!("{} can never match; {remedy}", quoted(prefix)));
+    v.error(node, format_args!("{} can never match; {remedy}", quoted(prefix)));
     None
 }
