@@ -130,7 +130,9 @@ impl fmt::Display for HeaderNameError {
                 write!(f, "is too long for a header name; use at most {HEADER_NAME_BYTES_MAX} characters")
             }
             Self::Pseudo => f.write_str("is a pseudo header; match hosts and paths with \"match\""),
-            Self::Host => f.write_str("cannot be read as a header; match it with \"match\": {\"hosts\": [...]}"),
+            Self::Host => {
+                f.write_str("cannot be read as a header; match it with \"match\": {\"hosts\": [...]}")
+            }
             Self::Character(c) => write!(
                 f,
                 "is not a header name because of '{}'; use letters, digits and '-', such as x-conversation-id",

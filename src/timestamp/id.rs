@@ -69,7 +69,6 @@ fn hex(byte: u8) -> Option<u128> {
 }
 
 /// A number from digits of `BITS` bits each; together at most 128 bits.
-#[expect(clippy::arithmetic_side_effects, reason = "BITS is below 128")]
 fn number<'d, const BITS: u32>(
     mut digits: impl Iterator<Item = &'d u8>,
     digit: impl Fn(u8) -> Option<u128>,

@@ -185,7 +185,7 @@ fn a_conversation_with_a_start_time_never_changes_its_version() {
     let config = ramp();
     for ids in [Ids::Uuid7, Ids::Ulid, Ids::TypeId, Ids::StartedAt] {
         // For each share: the conversations that began under it, and those of them on the canary.
-        let mut begun: Vec<(u32, usize, usize)> = Vec::new();
+        let mut counts: Vec<(u32, usize, usize)> = Vec::new();
         for (conversation, turns) in conversations(ids, CONVERSATIONS, 1) {
             let first = decide(&config, &conversation, turns[0]);
             for now in turns {
@@ -208,15 +208,15 @@ fn a_conversation_with_a_start_time_never_changes_its_version() {
             }
             // The ramp has 25 % twice; both are counted together.
             let share = share(conversation.started_at);
-            let at = begun.iter().position(|(other, ..)| *other == share).unwrap_or_else(|| {
-                begun.push((share, 0, 0));
-                begun.len() - 1
+            let at = counts.iter().position(|(other, ..)| *other == share).unwrap_or_else(|| {
+                counts.push((share, 0, 0));
+                counts.len() - 1
             });
-            begun[at].1 += 1;
-            begun[at].2 += first.version;
+            counts[at].1 += 1;
+            counts[at].2 += first.version;
         }
-        assert_eq!(begun.len(), 6, "0 %, and five shares of the ramp");
-        for (share, all, canary) in begun {
+        assert_eq!(counts.len(), 6, "0 %, and five shares of the ramp");
+        for (share, all, canary) in counts {
             assert!(all > 10_000, "{all}");
             assert_share(canary, all, share, &format!("{ids:?}"));
         }
