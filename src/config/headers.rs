@@ -12,23 +12,23 @@ use alloc::vec::Vec;
 /// The name of a header that the filter reads from requests.
 pub(super) fn input_header(v: &mut Validator<'_>, node: &Node) -> Option<HeaderName> {
     let text = v.string(node)?;
-    checked_input_header(v, node, text)
+    input_header_name(v, node, text)
 }
 
-/// Like [`input_header`], where the name is the key of an object.
-pub(super) fn checked_input_header(v: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
+/// Like [`input_header`], for a name that is not the text of `node`, such as the key of an object.
+pub(super) fn input_header_name(v: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
     let remedy = "is set by the filter, which removes a client's own value first; use another header";
     free_header(v, node, text, HeaderName::new(text), remedy)
 }
 
 /// The name of a header that the filter sets, besides its own.
-pub(super) fn output_header(v: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
+pub(super) fn output_header_name(v: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
     let remedy = "is set by the filter already; use another header";
     free_header(v, node, text, HeaderName::for_output(text), remedy)
 }
 
 /// A valid header name, unless the filter sets this header itself.
-pub(super) fn free_header(
+fn free_header(
     v: &mut Validator<'_>,
     node: &Node,
     text: &str,

@@ -6,7 +6,7 @@ use super::messages::{listed, nearest, quoted};
 use super::validator::Validator;
 use alloc::vec::Vec;
 
-/// An error if another one has the same name. `names` has the names before.
+/// Notes an error if an earlier one has the same name. `names` collects the names.
 pub(super) fn unique_name<'n>(v: &mut Validator<'_>, node: &'n Node, names: &mut Vec<&'n str>, what: &str) {
     let Some(field) = node.get("name") else { return };
     let Some(name) = field.as_str() else { return };
@@ -17,7 +17,7 @@ pub(super) fn unique_name<'n>(v: &mut Validator<'_>, node: &'n Node, names: &mut
     names.push(name);
 }
 
-/// The names in `versions` as written; an empty one if a version has no name.
+/// The names in `versions` as written; an empty text for a version without a name.
 pub(super) fn version_names(rollout: &Node) -> Vec<&str> {
     let versions = rollout.get("versions").map(Node::items).unwrap_or_default();
     let name = |version| Node::get(version, "name").and_then(Node::as_str).unwrap_or_default();

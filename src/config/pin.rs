@@ -1,6 +1,6 @@
 //! Checks `pin`.
 
-use super::headers::{cookie_name, output_header};
+use super::headers::{cookie_name, output_header_name};
 use super::json::Node;
 use super::validator::Validator;
 use super::{PIN_AGE_S, PIN_AGE_S_MAX, Pin, PinCookie};
@@ -10,7 +10,7 @@ pub(super) fn pin(v: &mut Validator<'_>, node: &Node) -> Option<Pin> {
     let cookie = object.get("cookie").map(|node| cookie_name(v, node));
     let header = object.get("header").map(|node| {
         let text = v.string(node)?;
-        output_header(v, node, text)
+        output_header_name(v, node, text)
     });
     let response_id = object.get("response_id").map_or(Some(false), |node| v.bool(node));
     let max_age_s = object.get("max_age_s").map_or(Some(PIN_AGE_S), |node| age_s(v, node));

@@ -1,6 +1,6 @@
 //! Checks conditions on requests: `match` and `overrides`.
 
-use super::headers::{checked_input_header, header_value, headers, input_header};
+use super::headers::{header_value, headers, input_header, input_header_name};
 use super::json::Node;
 use super::messages::quoted;
 use super::names::version_index;
@@ -22,7 +22,7 @@ pub(super) fn matcher(v: &mut Validator<'_>, node: &Node) -> Option<Match> {
         })
         .and_then(|items| v.each(items, host));
     let path_prefix = object.get("path_prefix").and_then(|node| path(v, node));
-    let headers = object.get("headers").and_then(|node| headers(v, node, checked_input_header));
+    let headers = object.get("headers").and_then(|node| headers(v, node, input_header_name));
     let models = object
         .get("models")
         .and_then(|node| {

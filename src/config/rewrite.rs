@@ -1,7 +1,7 @@
 //! Checks `rewrite` of a version.
 
 use super::Rewrite;
-use super::headers::{headers, output_header};
+use super::headers::{headers, output_header_name};
 use super::json::Node;
 use super::messages::quoted;
 use super::paths::path;
@@ -15,7 +15,10 @@ pub(super) fn rewrite(v: &mut Validator<'_>, node: &Node) -> Option<Rewrite> {
         host: object.get("host").and_then(|node| host(v, node)),
         path_prefix: object.get("path_prefix").and_then(|node| path_prefix(v, node)),
         model: object.get("model").and_then(|node| v.filled_text(node)),
-        headers: object.get("headers").and_then(|node| headers(v, node, output_header)).unwrap_or_default(),
+        headers: object
+            .get("headers")
+            .and_then(|node| headers(v, node, output_header_name))
+            .unwrap_or_default(),
     })
 }
 

@@ -53,7 +53,7 @@ fn read_config(v: &mut Validator<'_>, root: &Node) -> Option<Config> {
 fn output_header(v: &mut Validator<'_>, object: &Node, name: &str, default: &str) -> Option<HeaderName> {
     let Some(node) = object.get(name) else { return HeaderName::for_output(default).ok() };
     let text = v.string(node)?;
-    headers::output_header(v, node, text)
+    headers::output_header_name(v, node, text)
 }
 
 fn rollouts(v: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
