@@ -1,17 +1,17 @@
-//! The words of errors: names and quotes that are safe to print, and what was probably meant.
+//! Parts of error messages: paths, quotes that are safe to print, lists of names, and suggestions for misspelled names.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-/// Longest piece of a configuration repeated in an error.
+/// Maximum length of a quote.
 const QUOTE_CHARS_MAX: usize = 60;
-/// Names longer than this are not taken for a misspelling of anything.
+/// Maximum length of a name that can be a misspelling.
 const MISSPELLED_BYTES_MAX: usize = 64;
-/// A field is taken for a misspelling of another up to this many edits apart.
+/// Maximum number of edits between a misspelling and the right name.
 const MISSPELLED_EDITS_MAX: usize = 2;
 
-/// Adds an object's member to its path.
+/// Appends a member to the path of its object.
 pub(super) fn push_member(path: &mut String, name: &str) {
     let is_plain = (1..=QUOTE_CHARS_MAX).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
@@ -24,17 +24,17 @@ pub(super) fn push_member(path: &mut String, name: &str) {
     }
 }
 
-/// A piece of the configuration in quotes, safe to print and not too long.
+/// A text of the configuration in quotes, escaped and not too long.
 pub(super) fn quoted(text: &str) -> Quoted<'_> {
     Quoted { text, mark: "\"" }
 }
 
-/// The same without quotes.
+/// Like [`quoted`], without quotes.
 pub(super) fn plain(text: &str) -> Quoted<'_> {
     Quoted { text, mark: "" }
 }
 
-/// What these two give.
+/// Displays a text as [`quoted`] and [`plain`] say.
 #[derive(Clone, Copy)]
 pub(super) struct Quoted<'a> {
     text: &'a str,
@@ -53,7 +53,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Whether a character could be taken for the end of a quote, or does something else than be seen.
+/// Whether a character looks like the end of a quote, is invisible, or controls the terminal.
 fn is_unsafe(c: char) -> bool {
     matches!(
         c,
@@ -69,11 +69,12 @@ fn is_unsafe(c: char) -> bool {
     )
 }
 
-/// `a, b and c`, each as it is written in JSON.
+/// `"a", "b" and "c"`.
+#[expect(clippy::arithmetic_side_effects, reason = "an index within the list")]
 pub(super) fn listed(names: &[&str]) -> String {
     let mut list = String::from(if names.is_empty() { "none" } else { "" });
     for (i, name) in names.iter().enumerate() {
-        let is_last = i.saturating_add(1) == names.len();
+        let is_last = i + 1 == names.len();
         let between = if i == 0 {
             ""
         } else if is_last {
@@ -87,16 +88,17 @@ pub(super) fn listed(names: &[&str]) -> String {
     list
 }
 
-/// The name that was probably meant.
+/// The known name that was probably meant.
 pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let (edits, nearest) = known.iter().map(|known| (edits(name, known), *known)).min_by_key(|(n, _)| *n)?;
-    // Two edits turn any two-letter name into any other.
+    // With two edits any name of two letters becomes any other one.
     let few = edits <= MISSPELLED_EDITS_MAX && edits < name.chars().count().min(nearest.len());
     few.then_some(nearest)
 }
 
-/// Levenshtein's distance in bytes, without regard to case; the same letters in another order are one edit. Very
-/// long names are not compared.
+/// The Levenshtein distance in bytes. Case does not matter. The same letters in another order count as one edit. Long
+/// names are not compared.
+#[expect(clippy::arithmetic_side_effects, reason = "names have at most MISSPELLED_BYTES_MAX")]
 fn edits(a: &str, b: &str) -> usize {
     if a.len().max(b.len()) > MISSPELLED_BYTES_MAX {
         return usize::MAX;
@@ -109,11 +111,11 @@ fn edits(a: &str, b: &str) -> usize {
     }
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.iter().enumerate() {
-        let mut left = i.saturating_add(1);
+        let mut left = i + 1;
         let mut diagonal = core::mem::replace(row.first_mut().unwrap_or(&mut 0), left);
         for (above, y) in row.iter_mut().skip(1).zip(b) {
-            let replaced = diagonal.saturating_add(usize::from(x != y));
-            left = replaced.min(above.saturating_add(1)).min(left.saturating_add(1));
+            let replaced = diagonal + usize::from(x != y);
+            left = replaced.min(*above + 1).min(left + 1);
             diagonal = core::mem::replace(above, left);
         }
     }

@@ -1,4 +1,4 @@
-//! Ids of recorded responses: marked, every one of them, and nothing else; and the same when the marks are taken out.
+//! Ids of recorded responses: every one is tagged, and nothing else changes.
 
 use llm_canary::edit::Editor;
 use llm_canary::framing::sse;
@@ -7,20 +7,20 @@ use serde_json::Value as Json;
 
 use crate::corpus;
 
-fn marked<'a>(body: Body, token: Token, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut mark = TagIds::new(body, token);
+fn tagged<'a>(body: Body, token: Token, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut editor = TagIds::new(body, token);
     let mut all = Vec::new();
     for piece in pieces {
-        match mark.push(piece) {
+        match editor.push(piece) {
             Some(edited) => all.extend(edited),
             None => all.extend_from_slice(piece),
         }
     }
-    assert_eq!(mark.finish(), b"");
+    assert_eq!(editor.finish(), b"");
     all
 }
 
-/// The data of each event, and of one that the stream's end cuts off.
+/// The data of each event, and of the event that the end of the stream cuts off.
 #[derive(Default)]
 struct Events(Vec<Vec<u8>>, Vec<u8>);
 
@@ -46,8 +46,8 @@ fn documents(body: Body, bytes: &[u8]) -> Vec<Option<Json>> {
     all.map(|data| serde_json::from_slice(&data).ok().filter(Json::is_object)).collect()
 }
 
-/// The documents with their ids marked, as serde_json sees them; and how many were.
-fn with_marks(documents: &mut [Option<Json>], body: Body, mark: &str) -> usize {
+/// Tags the ids of parsed documents, and returns how many there are.
+fn tag_documents(documents: &mut [Option<Json>], body: Body, tag: &str) -> usize {
     let paths: &[&str] = match body {
         Body::Whole => &["/id", "/previous_response_id", "/conversation", "/conversation/id"],
         Body::Stream => &[
@@ -62,7 +62,7 @@ fn with_marks(documents: &mut [Option<Json>], body: Body, mark: &str) -> usize {
     for document in documents.iter_mut().flatten() {
         for path in paths {
             if let Some(Json::String(id)) = document.pointer_mut(path).filter(|id| *id != "") {
-                id.push_str(mark);
+                id.push_str(tag);
                 count += 1;
             }
         }
@@ -70,28 +70,28 @@ fn with_marks(documents: &mut [Option<Json>], body: Body, mark: &str) -> usize {
     count
 }
 
-/// Marks a recording in several chunkings; how many ids were marked.
+/// Tags a recording in several chunkings, and returns how many ids it has.
 fn check(name: &str, body: Body, bytes: &[u8]) -> usize {
     let token = Token::of("chat", "v2");
-    let mark = format!("-llm-{token}");
-    let all = marked(body, token, [bytes]);
+    let tag = format!("-llm-{token}");
+    let all = tagged(body, token, [bytes]);
     for size in [1, 7, 61, 1460] {
-        assert_eq!(marked(body, token, bytes.chunks(size)), all, "{name} in chunks of {size}");
+        assert_eq!(tagged(body, token, bytes.chunks(size)), all, "{name} in chunks of {size}");
     }
     let mut expected = documents(body, bytes);
-    let count = with_marks(&mut expected, body, &mark);
+    let count = tag_documents(&mut expected, body, &tag);
     assert_eq!(documents(body, &all), expected, "{name}");
-    // The marks are the only bytes that came, and without them nothing differs.
-    assert_eq!(all.len(), bytes.len() + count * mark.len(), "{name}");
-    assert!(without(&all, mark.as_bytes()) == bytes, "{name}");
+    // Without the tags no byte differs.
+    assert_eq!(all.len(), bytes.len() + count * tag.len(), "{name}");
+    assert!(without(&all, tag.as_bytes()) == bytes, "{name}");
     count
 }
 
-fn without(bytes: &[u8], mark: &[u8]) -> Vec<u8> {
+fn without(bytes: &[u8], tag: &[u8]) -> Vec<u8> {
     let mut left = Vec::new();
     let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
-        rest = rest.strip_prefix(mark).unwrap_or_else(|| {
+        rest = rest.strip_prefix(tag).unwrap_or_else(|| {
             left.push(byte);
             after
         });
@@ -100,7 +100,7 @@ fn without(bytes: &[u8], mark: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn every_id_of_the_recorded_responses_is_marked_and_no_other_byte_changes() {
+fn every_id_of_the_recorded_responses_is_tagged_and_no_other_byte_changes() {
     let Some(corpus) = corpus::corpus() else { return };
     let (mut files, mut ids) = (0, 0);
     for row in corpus::rows(&corpus).iter().filter(|row| row["dialect"] == "openai-responses") {
@@ -109,12 +109,12 @@ fn every_id_of_the_recorded_responses_is_marked_and_no_other_byte_changes() {
         ids += check(&row["file"], body, &bytes);
         files += 1;
     }
-    eprintln!("{ids} ids marked in {files} recordings");
+    eprintln!("{ids} ids tagged in {files} recordings");
     assert!(files > 150 && ids > 250, "{ids} ids in {files} recordings");
 }
 
 #[test]
-fn every_id_of_the_streams_here_is_marked_and_other_dialects_have_none() {
+fn every_id_of_the_streams_here_is_tagged_and_other_dialects_have_none() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/streams");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! What stands at the places where a configuration looks.
+//! Values of a request at the sources that a configuration names.
 
 use super::{BodyNeeded, Request};
 use crate::config::Source;
@@ -6,10 +6,11 @@ use crate::pointer::Fact;
 use crate::{bucket, key};
 use alloc::vec::Vec;
 
-/// Headers in which a caller's credential is, in the order they are tried.
+/// Headers that may contain a caller's credential; the first that is there counts.
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// What is at a place, unless it is empty.
+/// The value at a source, unless it is empty.
 pub(super) fn value(request: &impl Request, source: &Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
     let value = match source {
         Source::Header(name) => request.header(name.as_str()).and_then(key::value),
@@ -23,7 +24,8 @@ pub(super) fn value(request: &impl Request, source: &Source) -> Result<Option<Ve
         Source::Body(pointer) => body(request, *pointer)?,
         Source::FirstMessage => {
             let credential = || CREDENTIAL_HEADERS.into_iter().find_map(|name| request.header(name));
-            return Ok(known(request.fingerprint())?.map(|opening| fingerprint_key(opening, credential())));
+            let fingerprint = known(request.fingerprint())?;
+            return Ok(fingerprint.map(|fingerprint| fingerprint_key(fingerprint, credential())));
         }
     };
     Ok(value.filter(|value| !value.is_empty()).map(<[u8]>::to_vec))
@@ -34,15 +36,18 @@ pub(super) fn body(request: &impl Request, pointer: usize) -> Result<Option<&[u8
     known(request.body(pointer))
 }
 
-/// The key of a conversation that has no id: the hashes of its opening and of its caller's credential, in hexadecimal.
-fn fingerprint_key(opening: &[u8], credential: Option<&[u8]>) -> Vec<u8> {
+/// The key of a conversation without an id: its fingerprint and the hash of the caller's credential, in hexadecimal.
+fn fingerprint_key(fingerprint: &[u8], credential: Option<&[u8]>) -> Vec<u8> {
     let credential = bucket::credential(credential.unwrap_or_default()).to_be_bytes();
-    let digit = |nibble: u8| if nibble < 10 { b'0' | nibble } else { nibble.wrapping_add(b'a' - 10) };
+    let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
     let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 0x0f)];
-    opening.iter().chain(&credential).flat_map(digits).collect()
+    fingerprint.iter().chain(&credential).flat_map(digits).collect()
 }
 
-/// A value of the body, or that it has to be read first.
+/// The value of a fact.
+///
+/// # Errors
+/// It is not known yet.
 fn known(fact: Fact<'_>) -> Result<Option<&[u8]>, BodyNeeded> {
     match fact {
         Fact::Found(value) => Ok(Some(value)),
