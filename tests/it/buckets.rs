@@ -1,8 +1,10 @@
-//! The mapping from key to bucket is frozen: an independent murmur3 has written `tests/data/buckets.csv`.
+//! The mapping from key to bucket is frozen: an independent murmur3 has written `tests/data/buckets.csv`. The hash is also
+//! compared with the crate `murmur3`, which the module does without.
 
 #![expect(clippy::unwrap_used, reason = "a failure fails the test")]
 
-use llm_canary::bucket::{bucket, shard};
+use llm_canary::bucket::{Murmur3, bucket, shard};
+use proptest::prelude::*;
 
 fn bytes(hex: &str) -> Vec<u8> {
     hex.as_bytes()
@@ -28,4 +30,13 @@ fn every_key_has_the_bucket_of_an_independent_murmur3() {
         lengths_mod_4.iter().all(|&n| n > 100),
         "every length of a last block is covered: {lengths_mod_4:?}"
     );
+}
+
+proptest! {
+    #[test]
+    fn the_hash_is_that_of_the_crate_murmur3(bytes: Vec<u8>, seed: u32, size in 1..9_usize) {
+        let mut hash = Murmur3::new(seed);
+        bytes.chunks(size).for_each(|chunk| hash.push(chunk));
+        prop_assert_eq!(hash.finish(), murmur3::murmur3_32(&mut bytes.as_slice(), seed).unwrap());
+    }
 }
