@@ -9,13 +9,13 @@
 #   native    cargo test: the pure modules, and the whole filter on a fake host
 #   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
 #   docs      cargo doc, warnings denied
-#   scripts   build.sh, scripts/parts.sh and demo.sh, which is run, stopped and interrupted
+#   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   e2e       the module in real Envoy, oldest and newest supported
 #   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
-# Everything a section needs it fetches once into the cache (see scripts/parts.sh). What cannot
+# Everything a section needs it fetches once into the cache (see scripts/dependencies.sh). What cannot
 # be had on this machine is skipped, and the summary says so; with CI=true that is a failure.
 # The last line on stdout counts sections: `N passed, N failed, N skipped`. Exit code 1 if one
 # failed, 2 for a section that does not exist.
@@ -23,8 +23,8 @@ set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$root" || exit 1
-# shellcheck source=scripts/parts.sh
-source scripts/parts.sh
+# shellcheck source=scripts/dependencies.sh
+source scripts/dependencies.sh
 
 sections=(format lints supply native fuzz docs scripts envoy istio e2e servers)
 
@@ -33,7 +33,7 @@ section_format() {
   cargo fmt --all --check
   cargo fmt --manifest-path fuzz/Cargo.toml --check
   cargo fmt --manifest-path bench/Cargo.toml --check
-  python=$(parts_python)
+  python=$(dependency_python)
   shellcheck=$(dirname "$python")/shellcheck
   mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
   "$shellcheck" --external-sources "${scripts[@]}"
@@ -49,7 +49,7 @@ section_lints() {
 # The advisories are on GitHub: where that cannot be reached, the rest is checked all the same.
 section_supply() {
   local deny manifest what=(licenses sources bans)
-  deny=$(parts_cargo_deny)
+  deny=$(dependency_cargo_deny)
   if timeout 60 "$deny" fetch db 2>/dev/null; then
     what+=(advisories)
   else
@@ -102,7 +102,7 @@ section_servers() {
 # Slow tests are named, and every skipped one with its reason.
 with_pytest() {
   local python
-  python=$(parts_python)
+  python=$(dependency_python)
   "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$1"
 }
 

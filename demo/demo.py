@@ -46,7 +46,7 @@ def parse_arguments() -> argparse.Namespace:
         description="Builds the filter, starts two versions of a model server, Envoy and Prometheus, sends conversations, shows a table "
         "per version, then stops the canary and measures how long that took. Everything it starts ends with it.",
         epilog="Ports are the shipped ones where these are free (Envoy 10000, its admin page 9901, model servers 8001 and 8002, Prometheus "
-        "9090), else any free ones. ENVOY_PATH and PROMETHEUS_PATH name programs of your own; see scripts/parts.sh.",
+        "9090), else any free ones. ENVOY_PATH and PROMETHEUS_PATH name programs of your own; see scripts/dependencies.sh.",
     )
     option = parser.add_argument
     option("--seconds", type=int, default=SECONDS_DEFAULT, help="how long to send until the canary is stopped (default: %(default)s)")
@@ -70,12 +70,12 @@ class Programs:
     models: dict[str, Command]  # by version, without the port
 
 
-async def part(processes: Processes, name: str, *arguments: str) -> Path:
-    status, stdout = await processes.run([REPOSITORY / "scripts" / "parts.sh", name, *arguments], REPOSITORY)
+async def dependency(processes: Processes, name: str, *arguments: str) -> Path:
+    status, stdout = await processes.run([REPOSITORY / "scripts" / "dependencies.sh", name, *arguments], REPOSITORY)
     if status == EXIT_SKIPPED:
         raise CannotBeHad(f"the demo needs {name}; see above")
     if status != 0:
-        raise DemoError(f"scripts/parts.sh {name} failed with status {status}; see above")
+        raise DemoError(f"scripts/dependencies.sh {name} failed with status {status}; see above")
     return Path(stdout.strip())
 
 
@@ -86,16 +86,16 @@ async def prepare(processes: Processes, screen: Screen, llm: bool) -> Programs:
     if status != 0:
         raise DemoError(f"build.sh failed with status {status}; see above")
     screen.say(f"  {stdout.splitlines()[-1]}")
-    envoy = await part(processes, "envoy", ENVOY_VERSION)
+    envoy = await dependency(processes, "envoy", ENVOY_VERSION)
     try:
-        prometheus = await part(processes, "prometheus")
+        prometheus = await dependency(processes, "prometheus")
     except CannotBeHad:
         prometheus = None
         screen.say("  without Prometheus: the table is read from Envoy's admin page instead")
     here = REPOSITORY / "demo"
     server: Command = [sys.executable, here / "model_server.py"]
     if llm:
-        server = [await part(processes, "llama"), here / "llama_server.py", "--model", await part(processes, "llama_model")]
+        server = [await dependency(processes, "llama"), here / "llama_server.py", "--model", await dependency(processes, "llama_model")]
     return Programs(envoy, prometheus, {version: [*server, "--version", version] for version in VERSIONS})
 
 

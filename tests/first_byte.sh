@@ -8,8 +8,8 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=scripts/parts.sh
-source "$root/scripts/parts.sh"
+# shellcheck source=scripts/dependencies.sh
+source "$root/scripts/dependencies.sh"
 
 case ${1:-} in
   -h | --help)
@@ -20,6 +20,6 @@ esac
 
 cd "$root"
 ./build.sh >&2
-python=$(parts_python)
-envoy=$(parts_envoy "$ENVOY_NEWEST")
+python=$(dependency_python)
+envoy=$(dependency_envoy "$ENVOY_NEWEST")
 exec "$python" tests/soak/first_byte.py --envoy "$envoy" "$@"

@@ -28,7 +28,7 @@ def free_port():
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_hot_restart(part, module, servers, replies, tmp_path, version):
+async def test_hot_restart(dependency, module, servers, replies, tmp_path, version):
     port, base_id = free_port(), str(1_000 + os.getpid() % 30_000)
 
     def on_port(bootstrap):
@@ -37,7 +37,7 @@ async def test_hot_restart(part, module, servers, replies, tmp_path, version):
     def envoy(epoch):
         times = ("--drain-time-s", str(DRAIN_S), "--parent-shutdown-time-s", str(PARENT_SHUTDOWN_S))
         return Envoy(
-            part("envoy", version),
+            dependency("envoy", version),
             tmp_path / f"epoch-{epoch}",
             config(rollout(split={"v2": 50})),
             {f"llm-{name}": server.port for name, server in servers.items()},

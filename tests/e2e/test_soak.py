@@ -7,8 +7,8 @@ from harness import NEWEST, REPOSITORY
 MINUTES = 0.2
 
 
-def test_a_short_soak(module, part):
-    part("envoy", NEWEST)
+def test_a_short_soak(module, dependency):
+    dependency("envoy", NEWEST)
     command = [REPOSITORY / "tests" / "soak.sh", "--minutes", str(MINUTES), "--clients", "16"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout)

@@ -10,16 +10,16 @@ from model_server import ModelServer
 
 MODULE = REPOSITORY / "target" / "llm_canary.wasm"
 
-EXIT_SKIPPED = 77  # of scripts/parts.sh: not to be had on this machine
+EXIT_SKIPPED = 77  # of scripts/dependencies.sh: not to be had on this machine
 
 
-def part(*arguments):
-    """The path that scripts/parts.sh prints. What cannot be had is skipped loudly, and fatal with CI=true."""
-    found = subprocess.run([REPOSITORY / "scripts" / "parts.sh", *arguments], stdout=subprocess.PIPE, text=True)
+def dependency(*arguments):
+    """The path that scripts/dependencies.sh prints. What cannot be had is skipped loudly, and fatal with CI=true."""
+    found = subprocess.run([REPOSITORY / "scripts" / "dependencies.sh", *arguments], stdout=subprocess.PIPE, text=True)
     if found.returncode == EXIT_SKIPPED and os.environ.get("CI") != "true":
         pytest.skip(f"SKIPPED, NOT TESTED: {' '.join(arguments)} cannot be had here")
     if found.returncode != 0:
-        pytest.fail(f"scripts/parts.sh {' '.join(arguments)} failed with status {found.returncode}")
+        pytest.fail(f"scripts/dependencies.sh {' '.join(arguments)} failed with status {found.returncode}")
     return found.stdout.strip()
 
 
@@ -31,17 +31,17 @@ def repository():
 @pytest.fixture(scope="session", params=["1.36.2", "1.40.0"])
 def envoy(request):
     """Path of the oldest and of the newest supported Envoy."""
-    return part("envoy", request.param)
+    return dependency("envoy", request.param)
 
 
 @pytest.fixture(scope="session")
 def newest_envoy():
-    return part("envoy", "1.40.0")
+    return dependency("envoy", "1.40.0")
 
 
 @pytest.fixture(scope="session")
 def prometheus_folder():
-    return Path(part("prometheus"))
+    return Path(dependency("prometheus"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 import crd
 from manifests import CRDS, ROOT, unavailable
 
-SKIPPED = 77  # scripts/parts.sh: cannot be had on this machine
+SKIPPED = 77  # scripts/dependencies.sh: cannot be had on this machine
 MODULE = ROOT / "target" / "llm_canary.wasm"
 
 
@@ -35,7 +35,7 @@ def envoy():
     """The path of an Envoy."""
     if named := os.environ.get("ENVOY_PATH"):
         return named
-    found = subprocess.run([ROOT / "scripts" / "parts.sh", "envoy"], capture_output=True, text=True)
+    found = subprocess.run([ROOT / "scripts" / "dependencies.sh", "envoy"], capture_output=True, text=True)
     if found.returncode == SKIPPED:
         unavailable(f"no Envoy: {found.stderr.strip()}")
     assert found.returncode == 0, found.stderr

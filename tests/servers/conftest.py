@@ -36,7 +36,7 @@ def start_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def start_llama(part, start_server, tmp_path_factory):
+def start_llama(dependency, start_server, tmp_path_factory):
     """llama.cpp's server with a tiny random model, by the name of its version."""
     model = tmp_path_factory.mktemp("model") / "tiny.gguf"
     subprocess.run([sys.executable, HERE / "tiny_model.py", model], check=True)
@@ -44,7 +44,7 @@ def start_llama(part, start_server, tmp_path_factory):
 
     def start(version):
         port = free_port()
-        command = [part("llama"), program, "--port", port, "--version", version, "--model", model]
+        command = [dependency("llama"), program, "--port", port, "--version", version, "--model", model]
         return start_server(f"llama-{version}", command, port, "/health")
 
     return start
@@ -67,12 +67,12 @@ def asks(api, stream, count, tools=False, usage=True):
     ]
 
 
-def python(part, base_url, asks):
+def python(dependency, base_url, asks):
     return sdk_python.run(base_url, asks)
 
 
-def javascript(part, base_url, asks):
-    folder = Path(part("javascript"))
+def javascript(dependency, base_url, asks):
+    folder = Path(dependency("javascript"))
     said = subprocess.run(
         [folder / "node", folder / "sdk.mjs"],
         input=json.dumps({"base_url": base_url, "asks": asks}),
@@ -85,9 +85,9 @@ def javascript(part, base_url, asks):
 
 
 @pytest.fixture(params=[python, javascript], ids=lambda client: client.__name__)
-def ask_all(request, part):
+def ask_all(request, dependency):
     """The official clients of one language: asks one after the other, and returns the views of the answers."""
-    return lambda envoy, asks, path="": request.param(part, f"http://127.0.0.1:{envoy.port}{path}", asks)
+    return lambda envoy, asks, path="": request.param(dependency, f"http://127.0.0.1:{envoy.port}{path}", asks)
 
 
 def one_request_per_connection(bootstrap):
@@ -98,10 +98,10 @@ def one_request_per_connection(bootstrap):
 
 
 @pytest.fixture(scope="module")
-def start_triton(part, start_server, tmp_path_factory):
+def start_triton(dependency, start_server, tmp_path_factory):
     """Triton's server with the models of a folder."""
     def start(models):
-        python = part("triton")
+        python = dependency("triton")
         paths = "import sysconfig as s; print(s.get_path('purelib'), s.get_config_var('LIBDIR'), sep='\\n')"
         said = subprocess.run([python, "-c", paths], stdout=subprocess.PIPE, text=True, check=True)
         site, libraries = map(Path, said.stdout.splitlines())

@@ -21,7 +21,7 @@ EXAMPLE = REPOSITORY / "envoy" / "examples" / "kserve.json"
 
 
 @pytest.fixture(scope="module")
-def servers(part, start_server, start_llama):
+def servers(dependency, start_server, start_llama):
     """Each serves what it calls `tiny` and `echo`, and what only it has: `llm-v1` and `rank-v1`, or `-v2`."""
     llama = start_llama("v1")
     upstream = f"http://127.0.0.1:{llama.port}"
@@ -29,7 +29,7 @@ def servers(part, start_server, start_llama):
     started = {}
     for version in ("v1", "v2"):
         port = free_port()
-        command = [part("kserve"), program, "--http_port", port, "--upstream", upstream]
+        command = [dependency("kserve"), program, "--http_port", port, "--upstream", upstream]
         command += ["--chat", "tiny", "--chat", f"llm-{version}", "--echo", "echo", "--echo", f"rank-{version}"]
         started[version] = start_server(f"kserve-{version}", command, port, "/v2/health/ready")
     for server in (llama, *started.values()):

@@ -368,8 +368,8 @@ async def test_fifty_at_once(envoy, sdk, configured):
     assert seen.by("llm_requests_total", "llm_outcome") == {"complete": AT_ONCE * TURNS}
 
 
-async def test_the_javascript_client(envoy, configured, part):
-    folder = Path(part("javascript"))
+async def test_the_javascript_client(envoy, configured, dependency):
+    folder = Path(dependency("javascript"))
     command = [folder / "node", folder / "stored.mjs", f"http://127.0.0.1:{envoy.port}/v1"]
     client = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 

@@ -11,7 +11,7 @@ from .client import Client
 from .envoy import MODULE, Envoy
 from .loop import LoopThread
 
-EXIT_SKIPPED = 77  # of scripts/parts.sh: not to be had on this machine
+EXIT_SKIPPED = 77  # of scripts/dependencies.sh: not to be had on this machine
 
 _LOOP = LoopThread()
 
@@ -37,19 +37,19 @@ def pytest_sessionfinish():
 
 
 @pytest.fixture(scope="session")
-def part():
-    """Path of a part of scripts/parts.sh, installed on first use. The test is skipped where it cannot be had."""
+def dependency():
+    """The path that scripts/dependencies.sh prints. It is fetched on first use; where it cannot be had, the test is skipped."""
     paths = {}
 
     def path(*arguments):
         if arguments not in paths:
-            command = [REPOSITORY / "scripts" / "parts.sh", *arguments]
+            command = [REPOSITORY / "scripts" / "dependencies.sh", *arguments]
             found = subprocess.run(command, stdout=subprocess.PIPE, text=True)
             if found.returncode not in (0, EXIT_SKIPPED):
-                pytest.fail(f"scripts/parts.sh {' '.join(arguments)} failed with status {found.returncode}")
+                pytest.fail(f"scripts/dependencies.sh {' '.join(arguments)} failed with status {found.returncode}")
             paths[arguments] = found.stdout.strip()
         if not paths[arguments]:
-            unavailable(f"the part {' '.join(arguments)} cannot be had here")
+            unavailable(f"{' '.join(arguments)} cannot be had here")
         return paths[arguments]
 
     return path
@@ -71,13 +71,13 @@ _RUNNING = []
 
 
 @pytest.fixture(scope="module")
-def start_envoy(part, module, servers, tmp_path_factory):
+def start_envoy(dependency, module, servers, tmp_path_factory):
     """Starts an Envoy in front of both model servers; stopped when the module's tests are over."""
     mine = []
 
     def start(configuration, version=NEWEST, ports=None, **options):
         where = {f"llm-{name}": server.port for name, server in servers.items()} | (ports or {})
-        envoy = Envoy(part("envoy", version), tmp_path_factory.mktemp("envoy") / "run", configuration, where, **options)
+        envoy = Envoy(dependency("envoy", version), tmp_path_factory.mktemp("envoy") / "run", configuration, where, **options)
         envoy.version = version
         envoy.start()
         mine.append(envoy)
