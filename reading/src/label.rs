@@ -12,6 +12,9 @@ macro_rules! label_values {
             /// The label's values, in the order of the variants.
             pub const NAMES: &'static [&'static str] = &[$($value),+];
 
+            /// The variants, in their order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// The label's value.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! `docs/metrics.md` is made from the catalogue; `UPDATE_EXPECT=1` writes it anew.
 
-use llm_canary::metrics::{CATALOGUE, HELP, Kind};
+use llm_canary::metrics::{CATALOGUE, HELP, Kind, is_failure};
+use llm_canary::observe::Outcome;
 
 const HEAD: &str = "\
 # Metrics
@@ -32,7 +33,17 @@ fn page() -> String {
     let table = |kind| {
         format!("| metric | further label | what |\n|---|---|---|\n{}", rows(kind).collect::<String>())
     };
-    format!("{HEAD}## Counters\n\n{}\n## Histograms\n\n{}", table(Kind::Counter), table(Kind::Histogram))
+    let failures: Vec<String> = Outcome::ALL
+        .iter()
+        .filter(|outcome| is_failure(**outcome))
+        .map(|outcome| format!("`{}`", outcome.as_str()))
+        .collect();
+    format!(
+        "{HEAD}A failure is a request with one of these outcomes: {}.\n\n## Counters\n\n{}\n## Histograms\n\n{}",
+        failures.join(", "),
+        table(Kind::Counter),
+        table(Kind::Histogram)
+    )
 }
 
 #[test]
