@@ -3,8 +3,8 @@
 #
 # Drives a real Envoy with the built filter for half an hour: recorded responses of every dialect from two model
 # servers in pieces, many clients with conversations of several turns, clients that hang up, servers that break off,
-# ramps by the operator's tool, reloads, and configurations that are refused. It says how it goes every minute, and at
-# the end whether
+# ramps by the operator's tool, reloads, and configurations that are refused. It reports its progress every minute, and
+# at the end whether
 #
 #   * every counter of the filter, and the count of every histogram that clients can count, equals their sums;
 #   * every byte came through, and no request failed but those that were made to;
@@ -29,5 +29,5 @@ cd "$root"
 cargo build --quiet --locked --package llm-canary-cli
 python=$(dependency_python)
 envoy=$(dependency_envoy "$ENVOY_NEWEST")
-# In its place, so that a signal to this script reaches the one that stops Envoy.
-exec "$python" tests/soak/soak.py --envoy "$envoy" "$@"
+# exec, so that a signal to this script reaches the process that stops Envoy.
+exec "$python" -m tests.soak.soak --envoy "$envoy" "$@"

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+from tests.harness import REPOSITORY
 
 SECONDS_MAX = 300  # the first run builds and fetches
 STOP_S_MAX = 15

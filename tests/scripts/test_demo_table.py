@@ -2,7 +2,7 @@
 
 import sys
 
-from conftest import REPOSITORY
+from tests.harness import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "demo"))
 

@@ -1,17 +1,18 @@
-"""scripts/dependencies.sh: what it prints, and how it says that something cannot be had."""
+"""scripts/dependencies.sh: what it prints, and how it reports what cannot be had."""
 
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+
+from tests.harness import REPOSITORY
 
 EXIT_SKIPPED = 77
 
 
-def dependency(*arguments, **environment):
-    """Runs it with ENVOY_PATH and PROMETHEUS_PATH unset unless given, and CI off."""
+def dependency(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script. ENVOY_PATH, PROMETHEUS_PATH and CI are unset unless given."""
     return subprocess.run(
         [REPOSITORY / "scripts" / "dependencies.sh", *arguments],
         env=os.environ | {"CI": "", "ENVOY_PATH": "", "PROMETHEUS_PATH": ""} | environment,
@@ -20,13 +21,13 @@ def dependency(*arguments, **environment):
     )
 
 
-def program(path, words):
+def program(path: Path, words: str) -> Path:
     path.write_text(f"#!/bin/sh\necho '{words}'\n")
     path.chmod(0o755)
     return path
 
 
-def test_prints_one_path_and_nothing_else():
+def test_prints_one_path_and_nothing_else() -> None:
     found = dependency("envoy", "1.40.0")
     if found.returncode == EXIT_SKIPPED:
         pytest.skip("NOT TESTED: Envoy cannot be had here")
@@ -35,7 +36,7 @@ def test_prints_one_path_and_nothing_else():
     assert "/1.40.0/" in said
 
 
-def test_takes_the_envoy_it_is_given_and_says_so_where_the_version_differs(tmp_path):
+def test_takes_the_envoy_it_is_given_and_says_so_where_the_version_differs(tmp_path: Path) -> None:
     mine = program(tmp_path / "my envoy", "envoy  version: 0/1.39.0/Clean/RELEASE/BoringSSL")
     found = dependency("envoy", "1.40.0", ENVOY_PATH=str(mine))
     assert (found.returncode, found.stdout) == (0, f"{mine}\n")
@@ -43,13 +44,13 @@ def test_takes_the_envoy_it_is_given_and_says_so_where_the_version_differs(tmp_p
     assert dependency("envoy", "1.39.0", ENVOY_PATH=str(mine)).stderr == ""
 
 
-def test_refuses_an_envoy_that_is_no_program(tmp_path):
+def test_refuses_an_envoy_that_is_no_program(tmp_path: Path) -> None:
     found = dependency("envoy", ENVOY_PATH=str(tmp_path))
     assert (found.returncode, found.stdout) == (1, "")
     assert "is not a program" in found.stderr
 
 
-def test_takes_the_prometheus_it_is_given(tmp_path):
+def test_takes_the_prometheus_it_is_given(tmp_path: Path) -> None:
     folder = tmp_path / "my prometheus"
     folder.mkdir()
     program(folder / "prometheus", "")
@@ -60,7 +61,7 @@ def test_takes_the_prometheus_it_is_given(tmp_path):
         assert dependency("prometheus", PROMETHEUS_PATH=str(given)).stdout == f"{folder}\n"
 
 
-def test_what_cannot_be_had_is_skipped_here_and_fatal_in_ci():
+def test_what_cannot_be_had_is_skipped_here_and_fatal_in_ci() -> None:
     here = dependency("envoy", "0.0.1")
     assert (here.returncode, here.stdout) == (EXIT_SKIPPED, "")
     assert "Envoy 0.0.1 cannot be had" in here.stderr and "set ENVOY_PATH" in here.stderr
@@ -69,7 +70,7 @@ def test_what_cannot_be_had_is_skipped_here_and_fatal_in_ci():
     assert "fatal" in in_ci.stderr
 
 
-def test_a_download_that_is_not_the_pinned_file_is_refused(tmp_path):
+def test_a_download_that_is_not_the_pinned_file_is_refused(tmp_path: Path) -> None:
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     for name in ("dependencies.sh", "lib.sh"):
@@ -79,15 +80,17 @@ def test_a_download_that_is_not_the_pinned_file_is_refused(tmp_path):
     environment = os.environ | {"LLM_CANARY_CACHE": str(tmp_path / "cache"), "CI": "", "ENVOY_PATH": ""}
     if os.uname().machine != "x86_64":
         pytest.skip("the sum exchanged here is that of the x86_64 package")
-    found = subprocess.run([scripts / "dependencies.sh", "envoy", "1.40.0"], env=environment, capture_output=True, text=True)
+    found = subprocess.run(
+        [scripts / "dependencies.sh", "envoy", "1.40.0"], env=environment, capture_output=True, text=True
+    )
     if "SHA-256" not in found.stderr:
         pytest.skip(f"NOT TESTED: nothing could be downloaded: {found.stderr[-200:]}")
     assert found.returncode == EXIT_SKIPPED and found.stdout == ""
     assert not list((tmp_path / "cache").rglob("bin/envoy")) and not list((tmp_path / "cache" / "envoy").rglob("envoy"))
 
 
-def test_everything_is_fetched_on_a_bare_debian(tmp_path, ci_only):
-    """An empty cache in a folder with a space, apt without package lists, a python3 without ensurepip."""
+def test_everything_is_fetched_on_a_bare_debian(tmp_path: Path, ci_only: None) -> None:
+    """With an empty cache in a folder with a space, apt without package lists, and a python3 without ensurepip."""
     (tmp_path / "apt.conf").write_text(f'Dir::State::lists "{tmp_path}/no lists";\n')
     python = tmp_path / "bin" / "python3"
     python.parent.mkdir()
