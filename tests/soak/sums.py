@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from pylib.failures import FAILURES
 from pylib.prometheus import Snapshot
 
 # Metric, version, label.
@@ -28,7 +29,6 @@ COUNTED_HISTOGRAMS = (
     "llm_output_tokens_count",
     "llm_input_tokens_count",
 )
-FAILURES = {"http_error", "stream_error", "truncated", "upstream_reset", "local_reply"}
 TOKENS = {
     "input": "input_tokens",
     "cached_input": "cached_input_tokens",
