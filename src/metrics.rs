@@ -347,8 +347,10 @@ fn update(metric: Metric, label_value: usize, value: u64) -> Update {
     Update { offset, kind, value }
 }
 
-/// The outcomes that speak against a version. A client that goes away does not.
-fn is_failure(outcome: Outcome) -> bool {
+/// Whether an outcome speaks against a version. A client that goes away does not. `docs/metrics.md` lists the outcomes that
+/// do, and the tests hold rules, alerts, dashboard and demo to that list.
+#[must_use]
+pub fn is_failure(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Complete | Outcome::ClientAbort | Outcome::ClientAbortAfterToolCall => false,
         Outcome::HttpError | Outcome::StreamError | Outcome::Truncated => true,

@@ -12,6 +12,9 @@ macro_rules! label_values {
             /// All values of the label, in the order of the variants.
             pub const NAMES: &'static [&'static str] = &[$($value),+];
 
+            /// The variants, in their order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// The value of the label.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

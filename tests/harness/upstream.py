@@ -1,8 +1,9 @@
-"""Model servers on raw sockets. A test writes down what a server says, byte by byte and pause by pause, and how it
+"""Model servers on raw sockets. A test writes down what a server sends, byte by byte and pause by pause, and how it
 ends; the server writes down what it was asked.
 
-A request names its reply in the header `x-test-reply`; without one it gets a short, whole chat completion. An iterator
-of replies says another one each time."""
+A request names its reply in the header `x-test-reply`. Without one it gets a short, whole chat completion. An iterator
+of replies gives another one each time.
+"""
 
 import asyncio
 import itertools
@@ -14,6 +15,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
+
+from pylib.http1 import Header
 
 _REPLY_HEADER = re.compile(rb"\r\nx-test-reply: ([^\r]*)\r\n")
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
@@ -35,28 +39,32 @@ class Framing(Enum):
 
 
 class Ending(Enum):
-    """A step that breaks the response off; without one a response ends as HTTP says it should."""
+    """A step that breaks the response off. Without one, a response ends as HTTP says it should."""
 
     RESET = "RST"
     FIN = "FIN"
 
 
+Step = bytes | float | asyncio.Event | Ending
+
+
 @dataclass(frozen=True)
 class Reply:
-    """What a server says. `steps` are played in order: bytes are written at once, a float is a pause in seconds, an
-    asyncio.Event holds the response until the test sets it, an Ending breaks it off."""
+    """What a server sends. `steps` are played in order: bytes are written at once, a float is a pause in seconds, an
+    asyncio.Event holds the response until the test sets it, an Ending breaks it off.
+    """
 
-    steps: tuple = (DEFAULT_BODY,)
+    steps: tuple[Step, ...] = (DEFAULT_BODY,)
     status: int = 200
     content_type: str | None = "application/json"
-    headers: tuple = ()
+    headers: tuple[Header, ...] = ()
     framing: Framing = Framing.CHUNKED
 
     @property
-    def body(self):
+    def body(self) -> bytes:
         return b"".join(step for step in self.steps if isinstance(step, bytes))
 
-    def head(self):
+    def head(self) -> bytes:
         if self.framing is Framing.RAW:
             return b""
         lines = [b"HTTP/1.1 %d Scripted" % self.status]
@@ -70,21 +78,25 @@ class Reply:
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def whole(body, **fields):
+# By name. Each is a Reply, or an iterator that says another one each time.
+Replies = dict[str, Any]
+
+
+def whole(body: bytes, **fields: Any) -> Reply:
     return Reply(steps=(body,), framing=Framing.LENGTH, **fields)
 
 
-def stream(*steps, **fields):
+def stream(*steps: Step, **fields: Any) -> Reply:
     return Reply(steps=steps, content_type="text/event-stream", **fields)
 
 
-def events(body):
-    """A stream's bytes cut after each event, as servers write them."""
+def events(body: bytes) -> tuple[bytes, ...]:
+    """The stream's bytes, cut after each event, as servers write them."""
     return tuple(re.findall(rb".+?(?:\r?\n\r?\n|\Z)", body, re.DOTALL))
 
 
-def cut_at_random(body, seed, pieces_max=40):
-    """The same bytes in pieces that know nothing of events, JSON or UTF-8."""
+def cut_at_random(body: bytes, seed: float, pieces_max: int = 40) -> tuple[bytes, ...]:
+    """The same bytes, cut anywhere: within events, JSON or characters."""
     dice = random.Random(seed)
     cuts = (
         sorted(dice.sample(range(1, len(body)), min(len(body) - 1, dice.randint(1, pieces_max))))
@@ -94,7 +106,7 @@ def cut_at_random(body, seed, pieces_max=40):
     return tuple(body[start:end] for start, end in itertools.pairwise([0, *cuts, len(body)]))
 
 
-def cut_into_bytes(body):
+def cut_into_bytes(body: bytes) -> tuple[bytes, ...]:
     return tuple(body[at : at + 1] for at in range(len(body)))
 
 
@@ -108,10 +120,10 @@ class Received:
     at: float = field(default_factory=time.monotonic)
 
     @property
-    def target(self):
+    def target(self) -> bytes:
         return self.head.split(b" ", 2)[1]
 
-    def header(self, name):
+    def header(self, name: bytes) -> list[bytes]:
         """Every value of a header, in order."""
         found = []
         for line in self.head.split(b"\r\n")[1:]:
@@ -124,36 +136,37 @@ class Received:
 class ModelServer:
     """One version of a model. `replies` is shared by all versions, `received` is its own."""
 
-    def __init__(self, version, replies):
+    def __init__(self, version: str, replies: Replies) -> None:
         self.version = version
         self.replies = replies
-        self.received = []
+        self.received: list[Received] = []
 
-    async def start(self):
+    async def start(self) -> "ModelServer":
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def stop(self):
+    async def stop(self) -> None:
         self._server.close()
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, server):
+    def __init__(self, server: ModelServer) -> None:
         self._server = server
         self._input = bytearray()
-        self._playing = None
+        self._playing: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def connection_lost(self, error):
+    def connection_lost(self, error: Exception | None) -> None:
         if self._playing is not None:
             self._playing.cancel()
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         self._input += data
         received = self._take_request()
         if received is None:
@@ -168,13 +181,13 @@ class _Connection(asyncio.Protocol):
         else:
             self._playing = asyncio.get_running_loop().create_task(self._play(reply))
 
-    def _take_request(self):
+    def _take_request(self) -> Received | None:
         head_end = self._input.find(b"\r\n\r\n")
         if head_end < 0:
             return None
         head = bytes(self._input[: head_end + 2])
         if _CHUNKED.search(head):
-            body, request_end = bytearray(), head_end + 4
+            chunks, request_end = bytearray(), head_end + 4
             while True:
                 size_end = self._input.find(b"\r\n", request_end)
                 if size_end < 0:
@@ -183,9 +196,9 @@ class _Connection(asyncio.Protocol):
                 chunk_start, request_end = size_end + 2, size_end + 2 + size + 2
                 if len(self._input) < request_end:
                     return None
-                body += self._input[chunk_start : chunk_start + size]
+                chunks += self._input[chunk_start : chunk_start + size]
                 if not size:
-                    body = bytes(body)
+                    body = bytes(chunks)
                     break
         else:
             length = _CONTENT_LENGTH.search(head)
@@ -196,7 +209,7 @@ class _Connection(asyncio.Protocol):
         del self._input[:request_end]
         return Received(self._server.version, head, body)
 
-    async def _play(self, reply):
+    async def _play(self, reply: Reply) -> None:
         chunked = reply.framing is Framing.CHUNKED
         self._transport.write(reply.head())
         for step in reply.steps:

@@ -1,10 +1,15 @@
-"""An HTTP/2 client on raw sockets: one request at a time, its body in the pieces a test gives, with trailers or without.
+"""An HTTP/2 client on raw sockets. It sends one request at a time, its body in the pieces that a test gives, with or
+without trailers.
 
-Headers go out as literals, which every decoder knows. Of a response's head it reads the status alone."""
+Headers are sent as literals, which every decoder knows. Of a response's head, only the status is read.
+"""
 
 import asyncio
 import struct
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+
+from pylib.http1 import Header
 
 RESPONSE_S_MAX = 30
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -22,8 +27,14 @@ class Http2Error(Exception):
     pass
 
 
-async def post(port, headers, pieces, trailers=(), target=b"/v1/chat/completions"):
-    """(status, body) of the answer. A piece that is a number is a pause in seconds."""
+async def post(
+    port: int,
+    headers: Iterable[Header],
+    pieces: Iterable[bytes | float],
+    trailers: Iterable[Header] = (),
+    target: bytes = b"/v1/chat/completions",
+) -> tuple[int | None, bytes]:
+    """Returns (status, body) of the answer. A piece that is a number is a pause in seconds."""
     client = _Client(*await asyncio.open_connection("127.0.0.1", port))
     try:
         return await asyncio.wait_for(client.post(headers, pieces, trailers, target), RESPONSE_S_MAX)
@@ -33,7 +44,7 @@ async def post(port, headers, pieces, trailers=(), target=b"/v1/chat/completions
 
 @dataclass
 class Exchange:
-    """What came of a response so far; its trailers as they were coded."""
+    """What has come of a response. Trailers are kept as they were encoded."""
 
     status: int | None = None
     body: bytearray = field(default_factory=bytearray)
@@ -42,33 +53,45 @@ class Exchange:
     is_reset: bool = False
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
-    async def until(self, condition):
+    async def until(self, condition: Callable[["Exchange"], object]) -> None:
         async with asyncio.timeout(RESPONSE_S_MAX):
             while not condition(self):
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def ended(self):
+    async def ended(self) -> "Exchange":
         await self.until(lambda exchange: exchange.is_complete or exchange.is_reset)
         return self
 
 
 class Connection:
-    """Many small requests at once on one connection. Windows are large on either side: nothing waits for them."""
+    """Many small requests at once on one connection. Flow-control windows are large on either side, so nothing waits
+    for them.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._exchanges: dict[int, Exchange] = {}
+        self._reading: asyncio.Task[None]
 
     @classmethod
-    async def open(cls, port):
-        self = cls()
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
-        self._exchanges = {}
+    async def open(cls, port: int) -> "Connection":
+        self = cls(*await asyncio.open_connection("127.0.0.1", port))
         settings = struct.pack(">HI", _INITIAL_WINDOW_SIZE, (1 << 31) - 1)
         self._writer.write(PREFACE + frame(SETTINGS, 0, 0, settings))
         self._writer.write(frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", (1 << 31) - 65_536)))
         self._reading = asyncio.create_task(self._read())
         return self
 
-    def start(self, headers, body=b"{}", trailers=(), target=b"/v1/chat/completions", is_whole=True):
-        """(stream, exchange) of a request, which may be left without its end."""
+    def start(
+        self,
+        headers: Iterable[Header],
+        body: bytes = b"{}",
+        trailers: Iterable[Header] = (),
+        target: bytes = b"/v1/chat/completions",
+        is_whole: bool = True,
+    ) -> tuple[int, Exchange]:
+        """Begins a request, and ends it unless told not to. Returns (stream, exchange)."""
         stream = 2 * len(self._exchanges) + 1
         self._exchanges[stream] = Exchange()
         head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"llm.example.com"), (b":path", target)]
@@ -79,14 +102,14 @@ class Connection:
             self._writer.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, block(trailers)))
         return stream, self._exchanges[stream]
 
-    def cancel(self, stream):
+    def cancel(self, stream: int) -> None:
         self._writer.write(frame(RESET, 0, stream, struct.pack(">I", _CANCEL)))
 
-    def close(self):
+    def close(self) -> None:
         self._reading.cancel()
         self._writer.close()
 
-    async def _read(self):
+    async def _read(self) -> None:
         try:
             while True:
                 head = await self._reader.readexactly(9)
@@ -104,7 +127,7 @@ class Connection:
                 exchange._changed.set()
 
     @staticmethod
-    def _take(exchange, kind, flags, payload):
+    def _take(exchange: Exchange, kind: int, flags: int, payload: bytes) -> None:
         if kind == HEADERS and exchange.status is None:
             exchange.status = _STATUS.get(payload[0], 0)
         elif kind == HEADERS:
@@ -118,18 +141,20 @@ class Connection:
 
 
 class _Client:
-    def __init__(self, reader, writer):
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._windows = {0: 65_535, STREAM: 65_535}
         self._window_grew = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
         writer.write(PREFACE + frame(SETTINGS, 0, 0, b""))
 
-    def close(self):
+    def close(self) -> None:
         self._reading.cancel()
         self._writer.close()
 
-    async def post(self, headers, pieces, trailers, target):
+    async def post(
+        self, headers: Iterable[Header], pieces: Iterable[bytes | float], trailers: Iterable[Header], target: bytes
+    ) -> tuple[int | None, bytes]:
         head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"llm.example.com"), (b":path", target)]
         self._write(HEADERS, END_HEADERS, block([*head, (b"content-type", b"application/json"), *headers]))
         sending = asyncio.create_task(self._send(pieces, trailers))
@@ -138,7 +163,7 @@ class _Client:
         finally:
             sending.cancel()
 
-    async def _send(self, pieces, trailers):
+    async def _send(self, pieces: Iterable[bytes | float], trailers: Iterable[Header]) -> None:
         for piece in pieces:
             if not isinstance(piece, bytes):
                 await asyncio.sleep(piece)
@@ -150,7 +175,7 @@ class _Client:
         else:
             self._write(DATA, END_STREAM, b"")
 
-    async def _send_data(self, data):
+    async def _send_data(self, data: bytes) -> None:
         while min(self._windows.values()) < len(data):
             self._window_grew.clear()
             await self._window_grew.wait()
@@ -159,10 +184,10 @@ class _Client:
         self._write(DATA, 0, data)
         await self._writer.drain()
 
-    def _write(self, kind, flags, payload):
+    def _write(self, kind: int, flags: int, payload: bytes) -> None:
         self._writer.write(frame(kind, flags, STREAM, payload))
 
-    async def _read(self):
+    async def _read(self) -> tuple[int | None, bytes]:
         status, body = None, bytearray()
         while True:
             head = await self._reader.readexactly(9)
@@ -186,20 +211,20 @@ class _Client:
             if kind in (HEADERS, DATA) and flags & END_STREAM:
                 return status, bytes(body)
 
-    def _grow(self, stream, by):
+    def _grow(self, stream: int, by: int) -> None:
         self._windows[stream] = self._windows.get(stream, 0) + by
         self._window_grew.set()
 
 
-def frame(kind, flags, stream, payload):
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def block(headers):
+def block(headers: Iterable[Header]) -> bytes:
     """Literal fields without indexing, names and values as they are (RFC 7541, 6.2.2)."""
     return b"".join(b"\0" + _string(name) + _string(value) for name, value in headers)
 
 
-def _string(text):
+def _string(text: bytes) -> bytes:
     assert len(text) < 127, "longer ones need more than one byte of length"
     return bytes([len(text)]) + text

@@ -1,20 +1,35 @@
-"""A model server that speaks HTTP/2 with prior knowledge. It takes no header of a request to heart: the test says what the
-next ones are told, with or without trailers, and how they end."""
+"""A model server that speaks HTTP/2 with prior knowledge. It ignores the headers of requests: the test sets what the
+next requests are answered, with or without trailers, and how the answer ends.
+"""
 
 import asyncio
 import struct
 from dataclasses import dataclass, field
 from enum import Enum
 
-from .http2 import ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, RESET, SETTINGS, WINDOW_UPDATE
-from .http2 import block, frame
+from pylib.http1 import Header
+from tests.harness.http2 import (
+    ACK,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    PING,
+    PREFACE,
+    RESET,
+    SETTINGS,
+    WINDOW_UPDATE,
+    block,
+    frame,
+)
 
 _WINDOW_BYTES = (1 << 31) - 1 - 65_535
 _ERROR_CODE = 2  # INTERNAL_ERROR
 
 
 class Break(Enum):
-    """A step that ends the response before its time."""
+    """A step that breaks the response off."""
 
     STREAM = "RST_STREAM"
     GOAWAY = "GOAWAY, and the connection closed"
@@ -23,18 +38,19 @@ class Break(Enum):
 
 @dataclass
 class Answer:
-    """`steps` are bytes, each a DATA frame, pauses in seconds, events to wait for, and a Break. Without trailers the last
-    frame of data ends the stream, or an empty one does where `ends_empty`. A `head` of None is none."""
+    """`steps` are bytes, each a DATA frame; pauses in seconds; events to wait for; and a Break. Without trailers, the
+    last frame of data ends the stream, or an empty frame where `ends_empty`. Where `head` is None, no head is sent.
+    """
 
-    steps: tuple
-    head: tuple | None = ((b":status", b"200"), (b"content-type", b"text/event-stream"))
-    trailers: tuple = ()
+    steps: tuple[bytes | float | asyncio.Event | Break, ...]
+    head: tuple[Header, ...] | None = ((b":status", b"200"), (b"content-type", b"text/event-stream"))
+    trailers: tuple[Header, ...] = ()
     ends_empty: bool = False
 
 
 @dataclass
 class Request:
-    """What came of one, but for its headers' names and values."""
+    """What has come of a request, without its headers."""
 
     body: bytearray = field(default_factory=bytearray)
     has_trailers: bool = False
@@ -43,19 +59,19 @@ class Request:
 
 
 class Http2Server:
-    def __init__(self):
-        self.answer = None
-        self.requests = []
+    def __init__(self) -> None:
+        self.answer = Answer(())
+        self.requests: list[Request] = []
 
-    async def start(self):
+    async def start(self) -> "Http2Server":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def stop(self):
+    async def stop(self) -> None:
         self._server.close()
 
-    async def _serve(self, reader, writer):
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         streams, playing = {}, {}
         try:
             await reader.readexactly(len(PREFACE))
@@ -89,7 +105,7 @@ class Http2Server:
                 task.cancel()
             writer.close()
 
-    async def _play(self, writer, stream, answer):
+    async def _play(self, writer: asyncio.StreamWriter, stream: int, answer: Answer) -> None:
         if answer.head is not None:
             writer.write(frame(HEADERS, END_HEADERS, stream, block(answer.head)))
         last = len(answer.steps) - 1
@@ -112,7 +128,7 @@ class Http2Server:
                 case Break.CONNECTION:
                     writer.close()
                     return
-                case _:
+                case float() | int():
                     await asyncio.sleep(step)
         if answer.trailers:
             writer.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, block(answer.trailers)))

@@ -1,16 +1,20 @@
-"""The recorded responses, and what their index says the statistics must be.
+"""Recorded responses, and what their index says the statistics must be.
 
-They stand beside the checkout (or where LLM_CANARY_CORPUS says) and are never copied into it."""
+The large corpus stands beside the checkout, or where LLM_CANARY_CORPUS says. Where it is missing, a small one of our
+own in the repository takes its place. Both have the same format: INDEX.tsv beside folders of responses.
+"""
 
 import csv
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import REPOSITORY
+from tests.harness import REPOSITORY
 
-FOLDER = Path(os.environ.get("LLM_CANARY_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
+BESIDE, OWN = REPOSITORY.parent / "shared" / "corpus", REPOSITORY / "tests" / "data" / "corpus"
+INDEX = "INDEX.tsv"
 DIALECTS = ("openai-chat", "openai-completions")
 # The index says `tool` and `filter` where the metric's label is longer.
 FINISHES = {
@@ -25,6 +29,17 @@ FINISHES = {
 FINISH_ORDER = ["stop", "tool_calls", "other", "length", "content_filter", "error"]
 
 
+def folder() -> Path:
+    """The corpus to test with."""
+    if named := os.environ.get("LLM_CANARY_CORPUS"):
+        return Path(named)
+    return BESIDE if (BESIDE / INDEX).exists() else OWN
+
+
+def is_there() -> bool:
+    return (folder() / INDEX).exists()
+
+
 @dataclass(frozen=True)
 class Recording:
     file: str
@@ -32,18 +47,18 @@ class Recording:
     is_stream: bool
     status: int
     content_type: str | None
-    facts: dict
+    facts: dict[str, str]
 
     @property
-    def body(self):
-        return (FOLDER / self.file).read_bytes()
+    def body(self) -> bytes:
+        return (folder() / self.file).read_bytes()
 
     @property
-    def key(self):
+    def key(self) -> bytes:
         return self.file.encode()
 
     @property
-    def outcome(self):
+    def outcome(self) -> str:
         if self.status >= 400:
             return "http_error"
         if self.facts["error"] == "y":
@@ -53,20 +68,20 @@ class Recording:
         return "complete"
 
     @property
-    def finish(self):
+    def finish(self) -> str:
         ends = [FINISHES[end] for end in self.facts["finish_norm"].split("|") if end]
         return max(ends, key=FINISH_ORDER.index, default="none")
 
     @property
-    def is_refused(self):
+    def is_refused(self) -> bool:
         """The index knows refusals in words only; one by the content filter counts here too."""
         return self.facts["refusal"] == "y" or self.finish == "content_filter"
 
-    def number(self, fact):
+    def number(self, fact: str) -> int:
         return int(self.facts[fact] or 0)
 
     @property
-    def is_remarkable(self):
+    def is_remarkable(self) -> bool:
         """Whether it is of a kind of which there are few: those are all taken."""
         facts = self.facts
         return (
@@ -79,9 +94,9 @@ class Recording:
         )
 
 
-def recordings(dialects=DIALECTS):
+def recordings(dialects: Sequence[str] | None = DIALECTS) -> list[Recording]:
     """Every recording of these dialects, or of all if that is None, in the order of the index."""
-    with open(FOLDER / "INDEX.tsv", newline="") as index:
+    with open(folder() / INDEX, newline="") as index:
         rows = [row for row in csv.DictReader(index, delimiter="\t") if not dialects or row["dialect"] in dialects]
     return [
         Recording(
@@ -97,9 +112,11 @@ def recordings(dialects=DIALECTS):
     ]
 
 
-def selection(count):
-    """All that are remarkable, then evenly spaced ones of the rest, half of them streams."""
+def selection(count: int) -> list[Recording]:
+    """All that are remarkable, then evenly spaced ones of the rest, half of them streams. All, if there are no more."""
     everything = recordings()
+    if len(everything) <= count:
+        return everything
     chosen = [recording for recording in everything if recording.is_remarkable]
     rest = [recording for recording in everything if not recording.is_remarkable]
     for is_stream in (True, False):
@@ -113,7 +130,7 @@ def selection(count):
 class Expected:
     """The sums that a set of recordings must leave behind."""
 
-    def __init__(self, chosen):
+    def __init__(self, chosen: list[Recording]) -> None:
         self.outcomes = Counter(recording.outcome for recording in chosen)
         self.finishes = Counter(recording.finish for recording in chosen)
         self.chars = sum(recording.number("text_chars") for recording in chosen)

@@ -7,20 +7,20 @@ from pathlib import Path
 _RESERVED_BYTES_MIN = 1 << 32
 
 
-def forget_peak(pid):
-    """Lets the peak begin anew at what is resident now."""
+def forget_peak(pid: int) -> None:
+    """Makes the peak begin anew at what is resident now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
-def resident_bytes(pid):
+def resident_bytes(pid: int) -> int:
     return _status_bytes(pid, "VmRSS")
 
 
-def resident_bytes_peak(pid):
+def resident_bytes_peak(pid: int) -> int:
     return _status_bytes(pid, "VmHWM")
 
 
-def _status_bytes(pid, name):
+def _status_bytes(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         field, _, value = line.partition(":")
         if field == name:
@@ -28,8 +28,8 @@ def _status_bytes(pid, name):
     raise RuntimeError(f"process {pid} shows no {name}")
 
 
-def vm_bytes(pid):
-    """Size of each VM's memory: what is open at the start of a reservation."""
+def vm_bytes(pid: int) -> list[int]:
+    """The size of each VM's memory: what is accessible at the start of a reservation."""
     sizes, opened = [], None
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         addresses, permissions = line.split()[:2]
