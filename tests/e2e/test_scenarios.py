@@ -1,5 +1,6 @@
-"""The table of scenarios through real Envoy. tests/it/scenarios.rs runs the same table on the fake hosts, and says what its
-fields mean.
+"""The table of scenarios through real Envoy.
+
+tests/it/scenarios.rs runs the same table on the fake hosts, and documents its fields.
 """
 
 import asyncio
