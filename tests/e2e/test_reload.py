@@ -101,7 +101,7 @@ async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, 
     file.write_text(bad if isinstance(bad, str) else json.dumps(bad))
     check = llm_canary("check", "--json", file)
     assert check.returncode == 2
-    errors = [(error["path"], error["message"]) for place in json.loads(check.stdout) for error in place["errors"]]
+    errors = [(error["path"], error["message"]) for error in json.loads(check.stdout)["errors"]]
     assert {path for path, _ in errors} == paths
     for path, message in errors:
         error = f"{path}: {message}" if path else message.removeprefix(f"{file}: ")

@@ -1,6 +1,6 @@
 use super::edit;
-use super::plan::{Plan, Step};
-use crate::source;
+use super::schedule::{Schedule, Step};
+use crate::plugin;
 use llm_canary::timestamp::rfc3339;
 use proptest::prelude::*;
 
@@ -8,18 +8,18 @@ use proptest::prelude::*;
 const NINE: u64 = 1_795_424_400_000;
 const MINUTE: u64 = 60_000;
 
-type Change = fn(&Plan) -> Plan;
+type Change = fn(&Schedule) -> Schedule;
 
-const RAMP: Change = |plan| plan.with_share("v2", &[(NINE, 50_000)]);
-const STOP: Change = |plan| plan.with_share("v2", &[(NINE, 0)]).with_stopped("v2", true);
-const FINISH: Change = |plan| plan.finished("v2", NINE);
+const RAMP: Change = |schedule| schedule.with_share("v2", &[(NINE, 50_000)]);
+const STOP: Change = |schedule| schedule.with_share("v2", &[(NINE, 0)]).with_stopped("v2", true);
+const FINISH: Change = |schedule| schedule.finished("v2", NINE);
 
 fn run(text: &str, change: Change) -> Result<String, String> {
-    let plugins = source::parse("", text.as_bytes()).expect(text);
+    let plugins = plugin::parse("", text.as_bytes()).expect(text);
     let plugin = plugins.first().expect("a configuration");
     let tree = plugin.tree.as_ref().expect("it can be read");
-    let plan = Plan::read(&tree.get("rollouts").expect("rollouts").items()[0]);
-    edit(text, plugin, 0, &plan, &change(&plan))
+    let schedule = Schedule::read(&tree.get("rollouts").expect("rollouts").items()[0]);
+    edit(text, plugin, 0, &schedule, &change(&schedule))
 }
 
 #[track_caller]
@@ -215,7 +215,7 @@ fn blocks_of_yaml() {
         RAMP,
         &format!("{plugin}\n  - {{at: \"2026-11-23T09:00:00Z\", percent: {{v2: 5, \"1.0\": 3}}}}"),
     );
-    check(&plugin, |plan| plan.with_stopped("1.0", false), &plugin.replace("true", "false"));
+    check(&plugin, |schedule| schedule.with_stopped("1.0", false), &plugin.replace("true", "false"));
     let finished = run(&plugin, FINISH).unwrap();
     assert!(
         finished.contains("baseline: 'v2'")
@@ -278,19 +278,19 @@ fn only_the_plans_that_change_are_written_anew() {
     // All that was planned for v2 goes; what was planned for v3 stays.
     check(
         &planned,
-        |plan| plan.with_share("v2", &[(NINE, 0)]),
+        |schedule| schedule.with_share("v2", &[(NINE, 0)]),
         &text(&[past.clone(), step("09:00", "v2: 0"), step("10:00", "v2: 0, v3: 1") + " # both"]),
     );
     check(
         &planned,
-        |plan| plan.with_share("v2", &[(NINE, 10_000), (NINE + 45 * MINUTE, 20_000)]),
+        |schedule| schedule.with_share("v2", &[(NINE, 10_000), (NINE + 45 * MINUTE, 20_000)]),
         &text(&[past.clone(), step("09:45", "v2: 2"), step("10:00", "v2: 2, v3: 1") + " # both"]),
     );
     // Nothing before what is planned, and nothing planned any more.
     let only_planned = text(&[soon.clone(), later.clone()]);
     check(
         &only_planned,
-        |plan| plan.with_share("v3", &[(NINE, 30_000)]),
+        |schedule| schedule.with_share("v3", &[(NINE, 30_000)]),
         &text(&[
             step("09:00", "v3: 3"),
             step("09:30", "v2: 5, v3: 3"),
@@ -298,19 +298,23 @@ fn only_the_plans_that_change_are_written_anew() {
         ]),
     );
     let two = text(&[past.clone(), soon]);
-    check(&two, |plan| plan.with_share("v2", &[(NINE, 10_000)]), &text(std::slice::from_ref(&past)));
+    check(&two, |schedule| schedule.with_share("v2", &[(NINE, 10_000)]), &text(std::slice::from_ref(&past)));
     let before = text(&[step("09:30", "v3: 5") + " # soon"]);
     check(
         &before,
-        |plan| plan.with_share("v2", &[(NINE + 45 * MINUTE, 10_000)]),
+        |schedule| schedule.with_share("v2", &[(NINE + 45 * MINUTE, 10_000)]),
         &text(&[step("09:30", "v3: 5") + " # soon", step("09:45", "v2: 1, v3: 5")]),
     );
     // A pure insertion leaves its neighbours alone.
     let apart = text(&[past.clone(), step("10:00", "v2: 25") + " # later"]);
-    check(&apart, |plan| plan.with_share("v2", &[(NINE, 10_000), (NINE + 60 * MINUTE, 250_000)]), &apart);
     check(
         &apart,
-        |plan| plan.with_share("v2", &[(NINE, 20_000), (NINE + 60 * MINUTE, 250_000)]),
+        |schedule| schedule.with_share("v2", &[(NINE, 10_000), (NINE + 60 * MINUTE, 250_000)]),
+        &apart,
+    );
+    check(
+        &apart,
+        |schedule| schedule.with_share("v2", &[(NINE, 20_000), (NINE + 60 * MINUTE, 250_000)]),
         &text(&[past, step("09:00", "v2: 2"), step("10:00", "v2: 25") + " # later"]),
     );
 }
@@ -324,14 +328,14 @@ fn what_cannot_be_edited_is_left_alone() {
         )
     };
     let json = r#"{"rollouts": [{"baseline": "v1", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
-    assert!(words(&value(&format!(">\n      {json}"))).contains("not edited here"));
-    assert!(words(&value(&format!("|2\n         {json}"))).contains("not edited here"));
+    assert!(words(&value(&format!(">\n      {json}"))).contains("cannot edit"));
+    assert!(words(&value(&format!("|2\n         {json}"))).contains("cannot edit"));
     let folded = json.replace("}, {", "},\n        {").replace('\'', "''");
-    assert!(words(&value(&format!("'{folded}'"))).contains("not edited here"));
+    assert!(words(&value(&format!("'{folded}'"))).contains("cannot edit"));
     let alias = "rollouts:\n- baseline: v1\n  versions: &versions\n  - name: v1\n  - name: v2\n  steps: []\n  split: *versions\n";
     assert!(run(&alias.replace("  split: *versions\n", ""), RAMP).is_ok());
     let twice = "x: &x\n  baseline: v1\n  versions:\n  - name: v1\n  - name: v2\nrollouts: [*x, *x]\n";
-    assert!(words(twice).contains("not edited here"), "one text is two rollouts");
+    assert!(words(twice).contains("cannot edit"), "one text is two rollouts");
 }
 
 /// What was there before a change.
@@ -344,7 +348,7 @@ enum Before {
 
 /// One thing an operator does: to v2 or v3, at a minute, with a share.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     Ramp(bool, u64, u32),
     Plan(bool, u64, u32),
     Stop(bool, u64),
@@ -365,29 +369,29 @@ fn before() -> impl Strategy<Value = Before> {
     ]
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn action() -> impl Strategy<Value = Action> {
     let (minute, share) = (1..200_u64, 0..=50_u32);
     prop_oneof![
-        (any::<bool>(), minute.clone(), share.clone()).prop_map(|(v, at, share)| Deed::Ramp(v, at, share)),
-        (any::<bool>(), minute.clone(), share).prop_map(|(v, at, share)| Deed::Plan(v, at, share)),
-        (any::<bool>(), minute.clone()).prop_map(|(v, at)| Deed::Stop(v, at)),
-        any::<bool>().prop_map(Deed::Resume),
-        (any::<bool>(), minute).prop_map(|(v, at)| Deed::Promote(v, at)),
+        (any::<bool>(), minute.clone(), share.clone()).prop_map(|(v, at, share)| Action::Ramp(v, at, share)),
+        (any::<bool>(), minute.clone(), share).prop_map(|(v, at, share)| Action::Plan(v, at, share)),
+        (any::<bool>(), minute.clone()).prop_map(|(v, at)| Action::Stop(v, at)),
+        any::<bool>().prop_map(Action::Resume),
+        (any::<bool>(), minute).prop_map(|(v, at)| Action::Promote(v, at)),
     ]
 }
 
-fn done(deed: &Deed, plan: &Plan) -> Plan {
+fn done(action: &Action, schedule: &Schedule) -> Schedule {
     let name = |second: &bool| if *second { "v2" } else { "1.0" };
-    match deed {
-        Deed::Ramp(v, at, share) => plan.with_share(name(v), &[(at * MINUTE, share * 10_000)]),
-        Deed::Plan(v, at, share) => {
+    match action {
+        Action::Ramp(v, at, share) => schedule.with_share(name(v), &[(at * MINUTE, share * 10_000)]),
+        Action::Plan(v, at, share) => {
             let shares =
                 [(at * MINUTE, share * 10_000), ((at + 7) * MINUTE, 10_000), ((at + 50) * MINUTE, 0)];
-            plan.with_share(name(v), &shares)
+            schedule.with_share(name(v), &shares)
         }
-        Deed::Stop(v, at) => plan.with_share(name(v), &[(at * MINUTE, 0)]).with_stopped(name(v), true),
-        Deed::Resume(v) => plan.with_stopped(name(v), false),
-        Deed::Promote(v, at) => plan.promoted(name(v), at * MINUTE),
+        Action::Stop(v, at) => schedule.with_share(name(v), &[(at * MINUTE, 0)]).with_stopped(name(v), true),
+        Action::Resume(v) => schedule.with_stopped(name(v), false),
+        Action::Promote(v, at) => schedule.promoted(name(v), at * MINUTE),
     }
 }
 
@@ -480,25 +484,25 @@ proptest! {
     /// Each change is found in the text as it was meant, whatever way it is written, one after another;
     /// `edit` itself refuses to give a text that reads otherwise.
     #[test]
-    fn a_change_is_what_is_read_again(before in before(), deeds in prop::collection::vec(deed(), 1..5)) {
+    fn a_change_is_what_is_read_again(before in before(), actions in prop::collection::vec(action(), 1..5)) {
         for mut text in ways(&before) {
-            for deed in &deeds {
-                let plugins = source::parse("", text.as_bytes()).unwrap();
+            for action in &actions {
+                let plugins = plugin::parse("", text.as_bytes()).unwrap();
                 let plugin = plugins.first().expect(&text);
                 let rollouts = plugin.tree.as_ref().unwrap().get("rollouts").unwrap();
-                let old = Plan::read(&rollouts.items()[1]);
-                let new = done(deed, &old);
+                let old = Schedule::read(&rollouts.items()[1]);
+                let new = done(action, &old);
                 let changed = edit(&text, plugin, 1, &old, &new);
-                let changed = changed.map_err(|words| format!("{words}: {deed:?}\n{text}")).unwrap();
+                let changed = changed.map_err(|words| format!("{words}: {action:?}\n{text}")).unwrap();
                 // Where nothing is replaced, no comment is lost.
-                if new.steps.starts_with(&old.steps) && old.written == new.written {
+                if new.steps.starts_with(&old.steps) && old.form == new.form {
                     let comments = |text: &str| -> Vec<String> {
                         text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()
                     };
-                    prop_assert_eq!(comments(&text), comments(&changed), "{:?}\n{}\n{}", deed, text, changed);
+                    prop_assert_eq!(comments(&text), comments(&changed), "{:?}\n{}\n{}", action, text, changed);
                 }
-                let moments: Vec<u64> = new.steps.iter().map(|Step { at, .. }| *at).collect();
-                prop_assert!(moments.is_sorted_by(|a, b| a < b), "{moments:?}");
+                let times: Vec<u64> = new.steps.iter().map(|Step { at, .. }| *at).collect();
+                prop_assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
                 text = changed;
             }
         }
