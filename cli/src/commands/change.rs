@@ -221,13 +221,10 @@ pub(super) fn run(
         clock.elapsed()
     };
     let written_at_ms = clock.now() - millis(clock.elapsed() - written_at);
-    if !options.json {
-        world.print(&summary)?;
-    }
+    // From here on the change is written, so the exit code says whether the Envoys run it, not whether this was printed.
+    let mut printed = if options.json { Ok(()) } else { world.print(&summary) };
     report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
-        News::Done(status) if !options.json => {
-            let _ = world.print(&status.to_string());
-        }
+        News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
         News::Done(_) => {}
         News::Waiting(open, seconds) => {
             world.say(&format!("waiting for {}, {seconds} s so far", open.join(", ")));
@@ -240,7 +237,10 @@ pub(super) fn run(
     }
     require_all_running(&report)?;
     if options.json {
-        world.print_json(&report)?;
+        printed = world.print_json(&report);
+    }
+    if let Err(error) = printed {
+        world.say(&format!("warning: {}", Error::from(error)));
     }
     if let [_, _, ..] = report.envoys.as_slice() {
         let slowest = report.envoys.iter().filter_map(|envoy| envoy.after_ms).fold(0.0, f64::max);
