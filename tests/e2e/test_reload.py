@@ -104,7 +104,7 @@ async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, 
     errors = [(error["path"], error["message"]) for error in json.loads(check.stdout)["errors"]]
     assert {path for path, _ in errors} == paths
     for path, message in errors:
-        error = f"{path}: {message}" if path else message.removeprefix(f"{file}: ")
+        error = f"{path}: {message}" if path else message
         assert f": {error}\n" in said, f"Envoy's log does not say what `check` says:\n{said}"
 
     reloads = envoy.discovery("config_reload")

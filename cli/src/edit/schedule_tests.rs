@@ -84,7 +84,7 @@ fn a_promotion_gives_everything() {
     let before = schedule(&[(1, &[("v2", 25), ("v3", 5)]), (20, &[("v2", 50), ("v3", 5)])]);
     let v2 = before.promoted("v2", 9_000);
     assert_eq!(v2.steps, schedule(&[(1, &[("v2", 25), ("v3", 5)]), (9, &[("v2", 100), ("v3", 0)])]).steps);
-    assert_eq!(v2.promoted("v2", 10_000), v2, "once is enough");
+    assert_eq!(v2.promoted("v2", 10_000), v2, "a second promotion changes nothing");
     let v1 = before.promoted("v1", 9_000);
     assert_eq!(v1.steps, schedule(&[(1, &[("v2", 25), ("v3", 5)]), (9, &[("v2", 0), ("v3", 0)])]).steps);
     assert_eq!((v2.full_since("v2", 8_999), v2.full_since("v2", 9_000)), (None, Some(9_000)));
@@ -93,7 +93,7 @@ fn a_promotion_gives_everything() {
         (1_000_000, 700_000, 1_000_000)
     );
     let again = v2.with_share("v2", &[(12_000, 500_000), (15_000, 1_000_000)]);
-    assert_eq!(again.full_since("v2", 20_000), Some(15_000), "a break begins it anew");
+    assert_eq!(again.full_since("v2", 20_000), Some(15_000), "a break starts the time again");
     let finished = v2.finished("v2", 30_000);
     assert_eq!((finished.baseline.as_str(), &finished.steps), ("v2", &schedule(&[(30, &[("v1", 0)])]).steps));
     assert_eq!(finished.parts_at("v2", 30_000), 1_000_000);
@@ -113,7 +113,7 @@ fn a_rollout_is_read() {
         (StepsForm::Split, &vec![Step { at: 0, shares: vec![("v2".into(), 125_000)] }])
     );
     assert!(split.is_stopped("v2") && !split.is_stopped("v1"));
-    assert_eq!(read(r#""split": {"v2": 0}"#).steps, [], "nothing has to be held");
+    assert_eq!(read(r#""split": {"v2": 0}"#).steps, [], "a split that gives nothing is no step");
     assert_eq!(read(r#""salt": """#).form, StepsForm::Absent);
     let steps = read(r#""steps": [{"at": "1970-01-01T00:00:05+00:00", "percent": {"v2": 0.0001}}]"#);
     assert_eq!(

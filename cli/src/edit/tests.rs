@@ -64,7 +64,7 @@ fn json_with_a_split() {
 
 #[test]
 fn json_with_steps() {
-    // The design's own layout: the first step stands behind the bracket.
+    // The first step follows the bracket, in the same line.
     let head = "{\"rollouts\": [{\n\t\"baseline\": \"v1\", \"versions\": [{\"name\": \"v1\"},\n\t\t{\"name\": \"v2\"}],\n";
     let first = "\t\"steps\": [ {\"at\": \"2026-11-23T08:00:00Z\", \"percent\": {\"v2\": 1}}";
     check(
@@ -74,7 +74,7 @@ fn json_with_steps() {
             "{head}{first},\n\t           {{\"at\": \"2026-11-23T09:00:00Z\", \"percent\": {{\"v2\": 5}}}} ]\n}}]}}"
         ),
     );
-    // One line each, with Windows' line breaks, and a version that is stopped.
+    // One step a line, with line breaks of Windows, and a version that is stopped.
     let text = "{\"rollouts\": [{\"baseline\": \"v1\", \"versions\": [\r\n  {\"name\": \"v1\"},\r\n  {\r\n    \"name\": \"v2\"\r\n  }],\r\n\
         \"steps\": [\r\n  {\"at\": \"2026-11-23T08:00:00Z\", \"percent\": {\"v2\": 1}}\r\n]}]}\r\n";
     check(
@@ -141,7 +141,7 @@ fn json_in_a_quoted_text() {
             {{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": {value}}}}}}}}}]}}"#
         )
     };
-    // Emoji as JSON writes it in ASCII: two escapes for one character.
+    // An emoji in ASCII: two escapes for one character.
     let ascii = |json: &str| discovery(&double(json).replace('😀', "\\ud83d\\ude00"));
     check(&ascii(json), RAMP, &ascii(&expect));
     let yaml = |value: &str| format!("%YAML 1.2\n---\n{}", discovery(value));
@@ -206,7 +206,7 @@ fn blocks_of_yaml() {
             "        steps:\n          - {at: \"2026-11-23T09:00:00Z\", percent: {v1: 0}}   # one percent\n",
         ),
     );
-    // Dashes in the column of their key, the file's last line without its end.
+    // Dashes in the column of their key, and no line break at the end of the file.
     let text = "rollouts:\n- baseline: 'v1'\n  versions:\n  - name: v1\n  - name: v2\n  - {name: 1.0, stopped: true}\n  steps:\n  \
         - at: \"2026-11-23T08:00:00Z\"\n    percent:\n      v2: 1\n      \"1.0\": 3   # three";
     let plugin = text.replace("1.0, stopped", "\"1.0\", stopped");
@@ -231,7 +231,7 @@ fn blocks_of_yaml() {
 }
 
 #[test]
-fn documents_without_anything_are_passed_over() {
+fn empty_documents_are_ignored() {
     let plugin = "rollouts:\n- baseline: v1\n  versions:\n  - name: v1\n  - name: v2\n";
     let changed = "  steps:\n  - {at: \"2026-11-23T09:00:00Z\", percent: {v2: 5}}\n";
     for (before, after) in [
@@ -263,7 +263,7 @@ fn brackets_in_yaml_keep_their_comments() {
 }
 
 #[test]
-fn only_the_plans_that_change_are_written_anew() {
+fn only_steps_that_change_are_replaced() {
     let step =
         |time: &str, shares: &str| format!("    - {{at: \"2026-11-23T{time}:00Z\", percent: {{{shares}}}}}");
     let text = |steps: &[String]| {
@@ -320,7 +320,7 @@ fn only_the_plans_that_change_are_written_anew() {
 }
 
 #[test]
-fn what_cannot_be_edited_is_left_alone() {
+fn notations_that_cannot_be_edited_are_refused() {
     let words = |text: &str| run(text, RAMP).expect_err(text);
     let value = |value: &str| {
         format!(
@@ -338,7 +338,7 @@ fn what_cannot_be_edited_is_left_alone() {
     assert!(words(twice).contains("cannot edit"), "one text is two rollouts");
 }
 
-/// What was there before a change.
+/// The shares before a change.
 #[derive(Clone, Debug)]
 enum Before {
     Nothing,
@@ -346,7 +346,7 @@ enum Before {
     Steps(Vec<(u64, u32, u32)>),
 }
 
-/// One thing an operator does: to v2 or v3, at a minute, with a share.
+/// What an operator does to a version: `true` is v2, `false` is 1.0. Times are minutes, shares percent.
 #[derive(Clone, Debug)]
 enum Action {
     Ramp(bool, u64, u32),
@@ -395,8 +395,8 @@ fn done(action: &Action, schedule: &Schedule) -> Schedule {
     }
 }
 
-/// The same configuration in every way of writing that an operator may meet.
-fn ways(before: &Before) -> Vec<String> {
+/// The same configuration in every notation.
+fn notations(before: &Before) -> Vec<String> {
     let percent = |v2: u32, v3: u32| format!(r#"{{"v2": {v2}, "1.0": {v3}}}"#);
     let member = match before {
         Before::Nothing => String::new(),
@@ -431,7 +431,7 @@ fn ways(before: &Before) -> Vec<String> {
     };
     let block: String = four.lines().map(|line| format!("\n      {line}")).collect();
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
-    let mut ways = vec![
+    let mut notations = vec![
         json,
         compact.clone(),
         four.clone() + "\n",
@@ -447,11 +447,11 @@ fn ways(before: &Before) -> Vec<String> {
             "kind: List # all\nitems:\n- kind: WasmPlugin\n  spec:\n    pluginConfig: {compact} # flow\n"
         ),
     ];
-    ways.extend(["", "  "].map(|dash| block_yaml(&value, dash)));
-    ways
+    notations.extend(["", "  "].map(|dash| block_yaml(&value, dash)));
+    notations
 }
 
-/// YAML with a comment behind every line, and dashes so far behind their key.
+/// YAML with a comment at the end of every line; `dash` indents the items of a list.
 fn block_yaml(value: &serde_json::Value, dash: &str) -> String {
     fn write(value: &serde_json::Value, indent: &str, dash: &str, out: &mut String) {
         match value {
@@ -481,11 +481,11 @@ fn block_yaml(value: &serde_json::Value, dash: &str) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Each change is found in the text as it was meant, whatever way it is written, one after another;
-    /// `edit` itself refuses to give a text that reads otherwise.
+    /// In every notation, each of several changes gives the text that it should: `edit` itself refuses a text that reads
+    /// differently.
     #[test]
-    fn a_change_is_what_is_read_again(before in before(), actions in prop::collection::vec(action(), 1..5)) {
-        for mut text in ways(&before) {
+    fn a_changed_text_reads_as_the_changed_schedule(before in before(), actions in prop::collection::vec(action(), 1..5)) {
+        for mut text in notations(&before) {
             for action in &actions {
                 let plugins = plugin::parse("", text.as_bytes()).unwrap();
                 let plugin = plugins.first().expect(&text);
@@ -494,7 +494,7 @@ proptest! {
                 let new = done(action, &old);
                 let changed = edit(&text, plugin, 1, &old, &new);
                 let changed = changed.map_err(|words| format!("{words}: {action:?}\n{text}")).unwrap();
-                // Where nothing is replaced, no comment is lost.
+                // If steps are only added, no comment is lost.
                 if new.steps.starts_with(&old.steps) && old.form == new.form {
                     let comments = |text: &str| -> Vec<String> {
                         text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()

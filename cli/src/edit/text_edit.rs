@@ -1,4 +1,4 @@
-//! Reoffsets ranges of a text, also of a text that is embedded in another.
+//! Replaces ranges of a text, also of a text that is embedded in another.
 //!
 //! In: a text, and edits of it. Out: the edited text. JSON in a scalar of a YAML document is an [`EmbeddedText`]: its
 //! edits are translated to edits of the outer text.
@@ -6,7 +6,7 @@
 use super::spanned::{Content, Quoting, SpannedNode, line_end, line_start, newline};
 use std::ops::Range;
 
-/// A range of bytes, and the text that reoffsets it.
+/// A range of bytes, and the text that replaces it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TextEdit {
     pub(super) range: Range<usize>,

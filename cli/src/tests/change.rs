@@ -52,18 +52,15 @@ fn a_ramp_keeps_every_running_conversation() {
     assert_eq!(steps(&world)[0].0, EPOCH);
     let text = world.read("chat.json");
     let (start, end) = (CHAT.find("      \"split\"").unwrap(), CHAT.find("\n    }\n").unwrap());
-    assert!(
-        text.starts_with(&CHAT[..start]) && text.ends_with(&CHAT[end..]),
-        "only the split is written anew"
-    );
+    assert!(text.starts_with(&CHAT[..start]) && text.ends_with(&CHAT[end..]), "only the split is replaced");
 
-    // Whenever a conversation began before the step, its bucket has the version it had by the split.
+    // A conversation that began before the step keeps the version that the split gave it.
     let (old, new) = (Config::parse(CHAT.as_bytes()).unwrap(), Config::parse(text.as_bytes()).unwrap());
     let (old, new) = (&old.rollouts[0].steps, &new.rollouts[0].steps);
     let step = new.steps()[1].at;
     for bucket in (0..1_000_000).step_by(997) {
-        for begun in [0, 1, step - 1] {
-            assert_eq!(new.at(begun).version(bucket), old.at(begun).version(bucket), "{bucket} {begun}");
+        for start in [0, 1, step - 1] {
+            assert_eq!(new.at(start).version(bucket), old.at(start).version(bucket), "{bucket} {start}");
         }
     }
     assert_eq!(new.at(step).parts(1), 250_000);
@@ -71,7 +68,7 @@ fn a_ramp_keeps_every_running_conversation() {
 }
 
 #[test]
-fn other_versions_keep_what_they_have() {
+fn other_versions_keep_their_shares() {
     let world = world();
     world.fine(&["ramp", "chat.json", "v3", "0.5%", "--at", "+1m"]);
     world.fine(&["ramp", "chat.json", "v2", "20", "--at", "+2m"]);
@@ -100,14 +97,14 @@ fn a_plan_is_followed_and_replaced() {
         [r#"{"v2":10}"#, r#"{"v2":20}"#, r#"{"v2":0}"#, r#"{"v2":0,"v3":1}"#],
         "the other version's plan stays"
     );
-    for (plan, words) in [
+    for (plan, message) in [
         ("5,5%", "is not later than the share before it"),
         ("5@+2h,6@+1h", "is not later than the share before it"),
         ("5@1999-01-01T00:00:00Z", "is in the past; conversations that began since then would move"),
         ("5@soon", "is not a time; write now"),
         ("five", "is not a percentage"),
     ] {
-        world.refused(&["ramp", "chat.json", "v2", "--plan", plan], words);
+        world.refused(&["ramp", "chat.json", "v2", "--plan", plan], message);
     }
     world.refused(&["ramp", "chat.json", "v2"], "<PERCENT>");
     world.refused(&["ramp", "chat.json", "v2", "101"], "is not a percentage; write a number from 0 to 100");
@@ -121,7 +118,7 @@ fn stop_is_one_write() {
     assert_eq!(shares(&world), [r#"{"v2":10}"#, r#"{"v2":0}"#]);
     let stopped = json(&world.read("chat.json"))["rollouts"][0]["versions"][1]["stopped"].clone();
     assert_eq!(stopped, true);
-    // Once is enough.
+    // A second stop changes nothing.
     let before = world.read("chat.json");
     let ran = world.fine(&["stop", "chat.json", "v2"]);
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("chat: nothing to do: v2 is stopped already\n", ""));
@@ -134,7 +131,7 @@ fn stop_is_one_write() {
 }
 
 #[test]
-fn the_baseline_is_not_taken_away() {
+fn the_baseline_cannot_be_stopped() {
     let world = world();
     world.refused(
         &["stop", "chat.json", "v1"],
@@ -190,10 +187,10 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn names_that_are_not_there() {
+fn unknown_names_and_files_are_refused() {
     let world = world();
     world.refused(&["stop", "chat.json", "V2"], "rollout chat has no version \"V2\"; did you mean v2?");
-    world.refused(&["stop", "chat.json", "green"], "There are v1, v2, v3".replace("There", "there").as_str());
+    world.refused(&["stop", "chat.json", "green"], "there are v1, v2, v3");
     world.refused(
         &["stop", "chat.json", "v2", "--rollout", "caht"],
         "has no rollout \"caht\"; did you mean chat?",
