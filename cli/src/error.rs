@@ -1,7 +1,7 @@
 //! Why a command did not do what it was asked: words for a person, JSON for a script, and an exit code.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::fmt;
 use std::io;
 
@@ -122,8 +122,10 @@ impl Error {
 
 /// The fields of an error in JSON.
 pub(crate) fn json_fields(error: &str, problems: &[Problem], exit_code: u8) -> Map<String, Value> {
-    let problem = |problem: &Problem| serde_json::json!({"place": problem.place, "path": problem.path, "message": problem.message});
-    let errors: Vec<Value> = problems.iter().map(problem).collect();
+    let errors: Vec<Value> = problems
+        .iter()
+        .map(|problem| json!({"place": problem.place, "path": problem.path, "message": problem.message}))
+        .collect();
     [("error", error.into()), ("errors", errors.into()), ("exit_code", exit_code.into())]
         .into_iter()
         .map(|(name, value): (_, Value)| (name.to_owned(), value))

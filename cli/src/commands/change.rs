@@ -18,6 +18,7 @@ use llm_canary::config::{Config, Error as ConfigError};
 use llm_canary::timestamp::{UnixMs, rfc3339};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -85,7 +86,7 @@ struct ChangeReport<'a> {
     /// When the shares take effect; `null`: at once.
     from: Option<String>,
     steps: Vec<StepReport>,
-    stopped: Vec<&'a str>,
+    stopped: Vec<String>,
     config_hash: u32,
     warnings: Vec<String>,
     envoys: Vec<EnvoyStatus>,
@@ -177,8 +178,7 @@ pub(super) fn run(
         }
     }
     let is_stopped = |(name, stopped): &'_ (String, bool)| stopped.then(|| name.clone());
-    let stopped: Vec<String> = change.schedule.versions.iter().filter_map(is_stopped).collect();
-    let mut report = ChangeReport {
+    let report = ChangeReport {
         place: &plugin.place,
         rollout: name,
         baseline: &change.schedule.baseline,
@@ -186,7 +186,7 @@ pub(super) fn run(
         written: changed && !options.dry_run,
         from: change.at.filter(|_| changed).map(rfc3339),
         steps: change.schedule.steps.iter().map(step_report).collect(),
-        stopped: stopped.iter().map(String::as_str).collect(),
+        stopped: change.schedule.versions.iter().filter_map(is_stopped).collect(),
         config_hash: tree.hash(),
         warnings,
         envoys: Vec::new(),
@@ -201,28 +201,44 @@ pub(super) fn run(
         if changed {
             target.dry_run(&new_text, &plugin.path)?;
         }
-        if options.json {
-            world.print_json(&report)?;
-        } else {
-            world.print(&summary)?;
-        }
-        return Ok(());
+        return Ok(print(options, world, &summary, &report)?);
     }
-
-    let clock = world.clock;
-    let envoys = Envoys::before_change(world.admin, clock, &options.admins);
+    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins);
     let written_at = if changed {
-        let write = target.write(&new_text, &plugin.path, clock)?;
+        let write = target.write(&new_text, &plugin.path, world.clock)?;
         if let Some(warning) = write.warning {
             world.say(&format!("warning: {warning}"));
         }
         write.at
     } else {
-        clock.elapsed()
+        world.clock.elapsed()
     };
-    let written_at_ms = clock.now() - millis(clock.elapsed() - written_at);
-    // From here on the change is written, so the exit code says whether the Envoys run it, not whether this was printed.
-    let mut printed = if options.json { Ok(()) } else { world.print(&summary) };
+    wait(options, world, &envoys, written_at, &summary, report, change.at.filter(|_| changed))
+}
+
+/// Prints the result of a change: a sentence, or the report as JSON.
+fn print(
+    options: &ChangeOptions,
+    world: &mut World<'_>,
+    summary: &str,
+    report: &ChangeReport<'_>,
+) -> io::Result<()> {
+    if options.json { world.print_json(report) } else { world.print(summary) }
+}
+
+/// Waits until every Envoy runs the change, and prints the result. The change is written, so the exit code says whether
+/// the Envoys run it, and not whether this could be printed.
+fn wait(
+    options: &ChangeOptions,
+    world: &mut World<'_>,
+    envoys: &Envoys<'_>,
+    written_at: Duration,
+    summary: &str,
+    mut report: ChangeReport<'_>,
+    step_at: Option<UnixMs>,
+) -> Result<(), Error> {
+    let written_at_ms = world.clock.now() - millis(world.clock.elapsed() - written_at);
+    let mut printed = if options.json { Ok(()) } else { world.print(summary) };
     report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
         News::Done(_) => {}
@@ -230,7 +246,7 @@ pub(super) fn run(
             world.say(&format!("waiting for {}, {seconds} s so far", open.join(", ")));
         }
     });
-    if let (true, Some(at)) = (changed, change.at) {
+    if let Some(at) = step_at {
         for warning in report.envoys.iter().filter_map(|envoy| late_warning(envoy, written_at_ms, at)) {
             world.say(&format!("warning: {warning}"));
         }
@@ -239,8 +255,9 @@ pub(super) fn run(
     if options.json {
         printed = world.print_json(&report);
     }
-    if let Err(error) = printed {
-        world.say(&format!("warning: {}", Error::from(error)));
+    match printed.map_err(Error::from) {
+        Err(error) if !error.is_closed_output() => world.say(&format!("warning: {error}")),
+        _ => {}
     }
     if let [_, _, ..] = report.envoys.as_slice() {
         let slowest = report.envoys.iter().filter_map(|envoy| envoy.after_ms).fold(0.0, f64::max);
@@ -250,7 +267,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// The rollout that is meant, with its configuration and its index there.
+/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
 fn select_rollout<'a>(
     name: &str,
     plugins: &'a [PluginConfig],
@@ -342,7 +359,7 @@ fn require_all_running(report: &ChangeReport<'_>) -> Result<(), Error> {
         let why = envoy.why.as_deref().unwrap_or_default();
         Problem::new(&envoy.admin, "", &format!("{state}: {why}"))
     };
-    let report = serde_json::to_value(report).map_err(std::io::Error::from)?;
+    let report = serde_json::to_value(report).map_err(io::Error::from)?;
     Err(Error::NotRunning {
         message: format!("{} of {all} Envoys run it; {consequence}", all - behind.len()),
         problems: behind.iter().map(problem).collect(),
