@@ -1,103 +1,109 @@
-//! Changes a rollout in the text an operator keeps it in, and nothing else of that text.
+//! Changes a rollout in the text that holds it, and nothing else in that text.
 //!
-//! In: the text, where the configuration stands in it, the plan before and after. Out: the changed text. It is read
-//! again before anyone gets it: it must give the new plan, and otherwise just what it gave before.
+//! In: the text, the place of the configuration in it, the schedule before and after. Out: the changed text. The result
+//! is read again: it must give the new schedule, and apart from that the same configuration as before.
 
-pub(crate) mod plan;
-mod rewrite;
-mod splice;
-mod tree;
+pub(crate) mod schedule;
+mod spanned;
+mod text_edit;
+mod writer;
 
-use crate::source::{self, Part, Plugin};
+use crate::plugin::{self, PathSegment, PluginConfig};
 use llm_canary::config::json::Node;
-use plan::Plan;
-use rewrite::Writer;
-use splice::{Embedded, apply};
-use tree::{Syntax, Tree};
+use schedule::Schedule;
+use spanned::{SpannedNode, Syntax};
+use text_edit::{EmbeddedText, TextEdit, apply};
+use writer::RolloutWriter;
 
-/// The text with one rollout of one of its configurations changed.
+/// The text after a change of one rollout in one of its configurations.
 ///
 /// # Errors
-/// In words, where the text is written in a way that is not edited.
+/// A sentence without its subject, if the text uses a notation that cannot be edited.
 pub(crate) fn edit(
     text: &str,
-    plugin: &Plugin,
+    plugin: &PluginConfig,
     rollout: usize,
-    old: &Plan,
-    new: &Plan,
+    old: &Schedule,
+    new: &Schedule,
 ) -> Result<String, String> {
     let by_hand = || {
-        "is written in a way that is not edited here, such as an alias or a folded text; write the configuration as JSON \
+        "uses a notation that this tool cannot edit, such as an alias or a folded text; write the configuration as JSON \
          in a block \"value: |\", or as plain YAML, or change it by hand"
             .to_owned()
     };
     let changed = changed(text, plugin, rollout, old, new).ok_or_else(by_hand)?;
-    is_meant(text, &changed, plugin, rollout, new).then_some(changed).ok_or_else(by_hand)
+    reads_as(text, &changed, plugin, rollout, new).then_some(changed).ok_or_else(by_hand)
 }
 
-fn changed(text: &str, plugin: &Plugin, rollout: usize, old: &Plan, new: &Plan) -> Option<String> {
-    let (syntax, documents) = if source::is_json(text.as_bytes()) {
-        (Syntax::Json, vec![tree::json(text)?])
+fn changed(
+    text: &str,
+    plugin: &PluginConfig,
+    rollout: usize,
+    old: &Schedule,
+    new: &Schedule,
+) -> Option<String> {
+    let (syntax, documents) = if plugin::is_json(text.as_bytes()) {
+        (Syntax::Json, vec![spanned::json(text)?])
     } else {
-        (Syntax::Yaml, tree::yaml(text)?)
+        (Syntax::Yaml, spanned::yaml(text)?)
     };
     let configuration = walk(documents.get(plugin.document)?, &plugin.path)?;
     if !plugin.is_text {
-        let splices = splices(text, syntax, configuration, rollout, old, new)?;
-        return apply(text, splices);
+        let edits = edits(text, syntax, configuration, rollout, old, new)?;
+        return apply(text, edits);
     }
-    let embedded = Embedded::new(text, configuration)?;
-    let inner = tree::json(&embedded.text)?;
-    let splices = splices(&embedded.text, Syntax::Json, &inner, rollout, old, new)?;
-    apply(text, splices.iter().map(|splice| embedded.outward(splice)).collect::<Option<_>>()?)
+    let embedded = EmbeddedText::new(text, configuration)?;
+    let inner = spanned::json(&embedded.text)?;
+    let edits = edits(&embedded.text, Syntax::Json, &inner, rollout, old, new)?;
+    apply(text, edits.iter().map(|edit| embedded.to_outer(edit)).collect::<Option<_>>()?)
 }
 
-fn splices(
+fn edits(
     text: &str,
     syntax: Syntax,
-    configuration: &Tree,
+    configuration: &SpannedNode,
     rollout: usize,
-    old: &Plan,
-    new: &Plan,
-) -> Option<Vec<splice::Splice>> {
+    old: &Schedule,
+    new: &Schedule,
+) -> Option<Vec<TextEdit>> {
     let rollout = configuration.get("rollouts")?.items().get(rollout)?;
-    Writer { text, syntax }.splices(rollout, old, new)
+    RolloutWriter { text, syntax }.edits(rollout, old, new)
 }
 
-fn walk<'a>(tree: &'a Tree, path: &[Part]) -> Option<&'a Tree> {
-    path.iter().try_fold(tree, |tree, part| match part {
-        Part::Member(name) => tree.get(name),
-        Part::Item(index) => tree.items().get(*index),
+fn walk<'a>(tree: &'a SpannedNode, path: &[PathSegment]) -> Option<&'a SpannedNode> {
+    path.iter().try_fold(tree, |node, segment| match segment {
+        PathSegment::Member(name) => node.get(name),
+        PathSegment::Item(index) => node.items().get(*index),
     })
 }
 
-/// Whether a changed text gives the new plan, and is the same otherwise.
-fn is_meant(text: &str, changed: &str, plugin: &Plugin, rollout: usize, new: &Plan) -> bool {
-    let read = |text: &str| source::parse("", text.as_bytes()).unwrap_or_default();
+/// Whether a changed text gives the new schedule, and apart from that the same configurations.
+fn reads_as(text: &str, changed: &str, plugin: &PluginConfig, rollout: usize, new: &Schedule) -> bool {
+    let read = |text: &str| plugin::parse("", text.as_bytes()).unwrap_or_default();
     let (before, after) = (read(text), read(changed));
     before.len() == after.len()
         && before.iter().zip(&after).all(|(before, after)| match (&before.tree, &after.tree) {
             (Ok(a), Ok(b)) if before.document == plugin.document && before.path == plugin.path => {
-                is_changed_so(a, b, rollout, new)
+                differs_by(a, b, rollout, new)
             }
             (a, b) => a == b,
         })
 }
 
-fn is_changed_so(before: &Node, after: &Node, rollout: usize, new: &Plan) -> bool {
+fn differs_by(before: &Node, after: &Node, rollout: usize, new: &Schedule) -> bool {
     let split = |configuration: &Node| {
         let mut rest = configuration.clone();
         let Some(Node::List(rollouts)) = member_mut(&mut rest, "rollouts") else { return None };
         let inner = rollouts.get_mut(rollout)?;
-        let plan = Plan::read(inner);
+        let schedule = Schedule::read(inner);
         if let Some(Node::List(versions)) = member_mut(inner, "versions") {
             versions.iter_mut().for_each(|version| remove(version, &["stopped"]));
         }
         remove(inner, &["baseline", "split", "steps"]);
-        Some((plan, rest))
+        Some((schedule, rest))
     };
     let (before, after) = (split(before), split(after));
-    before.zip(after).is_some_and(|((_, before), (plan, after))| plan == *new && before == after)
+    before.zip(after).is_some_and(|((_, before), (schedule, after))| schedule == *new && before == after)
 }
 
 fn member_mut<'a>(node: &'a mut Node, name: &str) -> Option<&'a mut Node> {

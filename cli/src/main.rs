@@ -1,32 +1,37 @@
 //! The operator's tool.
 //!
-//! One file a subcommand; [`source`] finds the plugin's configuration in whatever file it is kept in, [`edit`]
-//! changes it there, and [`operate`] is what the commands that change it have in common.
-//! Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error.
+//! [`commands`] read the world through [`io`], call pure code, and print through [`io`]. Everything else is pure: bytes and
+//! values in, values out, with time as an argument. Imports lead from `commands` to `io` and the pure parts, and from `io`
+//! to the pure parts. Data goes to stdout, words to stderr.
 
-mod check;
-mod drain;
+mod commands;
+mod describe;
 mod edit;
-mod explain;
-mod moment;
-mod operate;
-mod promote;
-mod ramp;
-mod replay;
+mod envoy;
+mod error;
+mod io;
+mod plugin;
+mod recording;
 mod request;
-mod simulate;
-mod source;
-mod stop;
+mod route_report;
+mod simulation;
+mod suggest;
+mod time_args;
 mod warnings;
 
-use clap::{Parser, Subcommand};
-use llm_canary::timestamp::UnixMs;
-use std::io;
+use clap::Parser;
+use commands::Command;
+use error::{Error, INPUT_ERROR, Problem, json_fields};
+use io::World;
+use io::admin::HttpAdmin;
+use io::clock::SystemClock;
+use io::files::FileSystem;
+use io::kubectl::KubectlProgram;
+use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
-/// Canary releases for LLM serving: what a configuration says, where a conversation goes, what a response
-/// shows, and changes of who gets what.
+/// Canary releases for LLM serving: check a configuration, explain where a conversation goes, change who gets
+/// what, and read what a response shows.
 #[derive(Parser)]
 #[command(
     name = "llm-canary",
@@ -38,70 +43,74 @@ use std::time::SystemTime;
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
   llm-canary stop envoy/ecds/llm-canary.yaml v2
 
-Data goes to stdout, words to stderr. Exit code 0: fine; 2: usage or input error."
+Data goes to stdout, words to stderr. With --json, errors go to stdout too:
+  {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}
+
+Exit codes: 0 fine; 2 usage or input error, and nothing was changed; 4 the file says what was asked, and not every Envoy
+runs it (yet)."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    Check(check::Args),
-    Explain(Box<explain::Args>),
-    Replay(replay::Args),
-    Simulate(simulate::Args),
-    Ramp(ramp::Args),
-    Drain(drain::Args),
-    Stop(stop::Args),
-    Promote(promote::Args),
-}
-
-/// Why a command could not do its work, in words that name the way out.
-struct Failure(String);
-
-impl Failure {
-    fn new(words: impl Into<String>) -> Self {
-        Self(words.into())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        // Whoever read our output has read enough; the usual `| head` is not an error.
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            std::process::exit(0);
-        }
-        Self(format!("cannot write the output: {error}"))
-    }
-}
-
-/// The time of day, in Unix milliseconds.
-#[expect(clippy::disallowed_methods, reason = "a tool's one clock")]
-fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
-}
-
-const FINE: u8 = 0;
-const INPUT_ERROR: u8 = 2;
-
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Check(args) => check::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Replay(args) => replay::run(&args),
-        Command::Simulate(args) => simulate::run(&args),
-        Command::Ramp(args) => ramp::run(&args),
-        Command::Drain(args) => drain::run(&args),
-        Command::Stop(args) => stop::run(&args),
-        Command::Promote(args) => promote::run(&args),
+    let clock = SystemClock::start();
+    let mut world = World {
+        clock: &clock,
+        files: &FileSystem,
+        admin: &HttpAdmin::new(),
+        kubectl: &KubectlProgram,
+        random: io::random,
+        out: &mut std::io::stdout(),
+        err: &mut std::io::stderr(),
     };
-    match done {
-        Ok(code) => ExitCode::from(code),
-        Err(Failure(words)) => {
-            eprintln!("error: {words}");
-            ExitCode::from(INPUT_ERROR)
-        }
+    ExitCode::from(run(std::env::args_os().collect(), &mut world))
+}
+
+/// Runs the tool with these arguments, the first of which is its name; returns the exit code.
+fn run(arguments: Vec<OsString>, world: &mut World<'_>) -> u8 {
+    let asks_for_json = arguments.iter().any(|argument| argument == "--json");
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error, asks_for_json, world),
+    };
+    match cli.command.run(world) {
+        Ok(()) => 0,
+        Err(error) if error.is_closed_output() => 0,
+        Err(error) => report_error(&error, cli.command.is_json(), world),
     }
 }
+
+fn report_error(error: &Error, is_json: bool, world: &mut World<'_>) -> u8 {
+    for line in error.lines() {
+        world.say(&line);
+    }
+    if is_json {
+        // The exit code says the same where the output cannot be written.
+        let _ = world.print_json(&error.to_json());
+    }
+    error.exit_code()
+}
+
+/// Prints clap's error about the arguments, or the help that was asked for.
+fn report_usage(error: &clap::Error, is_json: bool, world: &mut World<'_>) -> u8 {
+    if !error.use_stderr() {
+        // Printed by clap, which uses colours on a terminal.
+        let _ = error.print();
+        return 0;
+    }
+    let text = error.render().to_string();
+    world.say(text.trim_end());
+    if is_json {
+        // The first paragraph is the error, the others are hints.
+        let paragraph = text.split("\n\n").next().unwrap_or_default();
+        let words: Vec<&str> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+        let message = words.join(" ");
+        let _ = world.print_json(&json_fields(&message, &[Problem::new("", "", &message)], INPUT_ERROR));
+    }
+    INPUT_ERROR
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,27 @@
-//! A request put together from options, to be routed as the filter would.
+//! A request made from the command line's options. The filter's own code routes it.
 
 use llm_canary::config::{Config, HostPattern, MODEL_POINTER, Match, Source};
 use llm_canary::fingerprint::Fingerprint;
 use llm_canary::pointer::{Fact, Pointers, Values};
 use llm_canary::route::Request;
 
-/// What the filter would see of a request.
+/// The parts of a request that the filter looks at.
 #[derive(Clone, Default)]
-pub(crate) struct Given {
+pub(crate) struct SampleRequest {
     headers: Vec<(String, Vec<u8>)>,
     metadata: Vec<(String, Vec<u8>)>,
-    /// What its body has at each of the configuration's pointers.
+    /// The values in the body, each with the index of its pointer in the configuration.
     body: Vec<(usize, Vec<u8>)>,
-    opening: Option<Vec<u8>>,
+    fingerprint: Option<Vec<u8>>,
 }
 
-impl Given {
-    /// Adds a header; of several of one name the filter sees the first.
+impl SampleRequest {
+    /// Adds a header. Of several with one name the filter sees the first.
     pub(crate) fn add_header(&mut self, name: &str, value: &[u8]) {
         self.headers.push((name.to_ascii_lowercase(), value.to_vec()));
     }
 
-    /// Adds a cookie to the one header Envoy makes of all of them.
+    /// Adds a cookie to the cookie header. Envoy joins several cookie headers to one.
     pub(crate) fn add_cookie(&mut self, pair: &[u8]) {
         match self.headers.iter_mut().find(|(name, _)| name == "cookie") {
             Some((_, value)) => {
@@ -37,22 +37,22 @@ impl Given {
         self.metadata.push((path.to_owned(), value.to_vec()));
     }
 
-    /// Reads the body as the filter would.
+    /// Reads a body as the filter does.
     pub(crate) fn set_body(&mut self, config: &Config, bytes: &[u8]) {
         let pointers = Pointers::compile(&config.pointers);
         let mut values = Values::new(&pointers);
         values.push(&pointers, bytes);
         values.finish(&pointers);
-        let mut opening = Fingerprint::default();
-        opening.push(bytes);
-        opening.finish();
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.push(bytes);
+        fingerprint.finish();
         let found = |fact: Fact<'_>| if let Fact::Found(value) = fact { Some(value.to_vec()) } else { None };
         self.body = (0..config.pointers.len()).filter_map(|at| Some((at, found(values.get(at))?))).collect();
-        self.opening = found(opening.get());
+        self.fingerprint = found(fingerprint.get());
     }
 
-    /// Adds what a match asks for and is not given yet; returns it in words.
-    pub(crate) fn satisfy(&mut self, matcher: &Match) -> Vec<String> {
+    /// Adds what a match requires and the request does not have; returns descriptions of what was added.
+    pub(crate) fn fill_match(&mut self, matcher: &Match) -> Vec<String> {
         let host = matcher.hosts.first().map(|host| match host {
             HostPattern::Exact(host) => host.clone(),
             HostPattern::Below(parent) => format!("any{parent}"),
@@ -87,8 +87,13 @@ impl Given {
             Source::Query(name) => {
                 let path = self.header(":path").unwrap_or(b"/");
                 let path = path.split(|&b| b == b'?').next().unwrap_or_default();
-                let query =
-                    [b"?", escaped(name.as_bytes()).as_bytes(), b"=", escaped(key).as_bytes()].concat();
+                let query = [
+                    b"?",
+                    percent_encoded(name.as_bytes()).as_bytes(),
+                    b"=",
+                    percent_encoded(key).as_bytes(),
+                ]
+                .concat();
                 self.set_header(":path", [path, &query].concat());
             }
             Source::Metadata(path) => {
@@ -100,7 +105,7 @@ impl Given {
                 self.body.retain(|(at, _)| at != pointer);
                 self.body.push((*pointer, key.to_vec()));
             }
-            // A key cannot be made into a message; `explain` puts none here.
+            // No message can be made that has a given hash. `explain` refuses it before.
             Source::FirstMessage => {}
         }
     }
@@ -113,11 +118,11 @@ impl Given {
     }
 }
 
-fn escaped(bytes: &[u8]) -> String {
+fn percent_encoded(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-impl Request for Given {
+impl Request for SampleRequest {
     fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
     }
@@ -133,6 +138,6 @@ impl Request for Given {
     }
 
     fn fingerprint(&self) -> Fact<'_> {
-        self.opening.as_deref().map_or(Fact::Absent, Fact::Found)
+        self.fingerprint.as_deref().map_or(Fact::Absent, Fact::Found)
     }
 }

@@ -1,18 +1,19 @@
-//! What a configuration may say but probably does not mean.
+//! Doubtful parts of a valid configuration.
 
+use crate::describe;
 use llm_canary::config::json::Node;
 use llm_canary::config::{Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout, Source};
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
 
-/// Parts of a name that make a key a user's wherever they are in it.
+/// A key with one of these anywhere in its name looks like a user's.
 const USER_WORDS: [&str; 3] = ["user", "account", "email"];
-/// The same of words that are also parts of others, such as uuid and subscription.
+/// A key with one of these as a whole word looks like a user's. They are also parts of other words, such as uuid.
 const USER_WHOLE_WORDS: [&str; 2] = ["uid", "sub"];
 
-/// Everything doubtful in a configuration that was read from this tree.
-pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
-    let written = tree.get("rollouts").map(Node::items).unwrap_or_default();
+/// Every warning about a configuration; `tree` is what it was read from.
+pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
+    let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
     let mut warnings = Vec::new();
     for (i, rollout) in config.rollouts.iter().enumerate() {
         let mut warn = |path: &str, message: String| {
@@ -22,7 +23,7 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
         let mut earlier = config.rollouts.iter().take(i);
         if let Some(first) = earlier.find(|earlier| covers(&earlier.matcher, &rollout.matcher)) {
             let message = format!(
-                "no request can reach \"{}\": \"{}\" comes first and matches all it matches; put \"{}\" first",
+                "no request can reach \"{}\": \"{}\" comes first and matches every request that it matches; put \"{}\" first",
                 rollout.name, first.name, rollout.name
             );
             warn(".match", message);
@@ -30,11 +31,11 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
         for (k, key) in rollout.keys.iter().enumerate().filter(|(_, key)| looks_like_a_user(config, key)) {
             let message = format!(
                 "{} looks like a user's key, which lives for years; write \"kind\": \"user\" beside it",
-                place(config, &key.source)
+                describe::key_source(config, &key.source)
             );
             warn(&format!(".key[{k}]"), message);
         }
-        let has_split = written
+        let has_split = trees
             .get(i)
             .is_some_and(|rollout| ["split", "steps"].iter().any(|name| rollout.get(name).is_some()));
         if !has_split && rollout.versions.len() > 1 {
@@ -43,9 +44,9 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
         }
         for taken in 1..=rollout.steps.count() {
             let step = taken - 1;
-            // The first may repeat that the baseline has everything, to say since when.
+            // The first step may give everything to the baseline: it records a time.
             if step > 0 && rollout.steps.split(step) == rollout.steps.split(taken) {
-                let message = "gives every version what it has already; remove it, or change a percentage";
+                let message = "changes nothing, because every version has these shares already; remove it, or change a percentage";
                 warn(&format!(".steps[{step}]"), message.to_owned());
             }
         }
@@ -60,28 +61,6 @@ pub(crate) fn of(config: &Config, tree: &Node) -> Vec<Error> {
         }
     }
     warnings
-}
-
-/// Where something is looked for, in words.
-pub(crate) fn place(config: &Config, source: &Source) -> String {
-    match source {
-        Source::Header(name) => format!("header {name}"),
-        Source::Cookie(name) => format!("cookie {name}"),
-        Source::Query(name) => format!("query parameter {name}"),
-        Source::Metadata(path) => format!("metadata {}", path.join("/")),
-        Source::Body(pointer) => {
-            let parts = config.pointers.get(*pointer).map(Vec::as_slice).unwrap_or_default();
-            let escaped = |part: &String| format!("/{}", part.replace('~', "~0").replace('/', "~1"));
-            format!("body {}", parts.iter().map(escaped).collect::<String>())
-        }
-        Source::FirstMessage => "the conversation's opening".to_owned(),
-    }
-}
-
-/// Every place a rollout looks for a key in, in words.
-pub(crate) fn places(config: &Config, rollout: &Rollout) -> String {
-    let places: Vec<String> = rollout.keys.iter().map(|key| place(config, &key.source)).collect();
-    places.join(", ")
 }
 
 fn name(rollout: &Rollout, version: usize) -> &str {
@@ -104,11 +83,11 @@ fn looks_like_a_user(config: &Config, key: &KeySource) -> bool {
             || words.any(|word| USER_WHOLE_WORDS.contains(&word)))
 }
 
-/// Whether every request of `later` is one of `earlier` too.
+/// Whether `earlier` matches every request that `later` matches.
 fn covers(earlier: &Match, later: &Match) -> bool {
     let host_is_covered = |host: &HostPattern| {
         earlier.hosts.iter().any(|wide| match (wide, host) {
-            // `.a.b` covers `x.a.b`, `.x.a.b` and itself; `a.b` does not end with it.
+            // `.a.b` covers `x.a.b`, `.x.a.b` and itself, but not `a.b`.
             (HostPattern::Below(parent), HostPattern::Exact(host) | HostPattern::Below(host)) => {
                 host.ends_with(parent.as_str())
             }

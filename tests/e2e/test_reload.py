@@ -110,10 +110,10 @@ async def test_a_bad_configuration_changes_nothing(
     file.write_text(bad if isinstance(bad, str) else json.dumps(bad))
     check = llm_canary("check", "--json", file)
     assert check.returncode == 2
-    errors = [(error["path"], error["message"]) for place in json.loads(check.stdout) for error in place["errors"]]
+    errors = [(error["path"], error["message"]) for error in json.loads(check.stdout)["errors"]]
     assert {path for path, _ in errors} == paths
     for path, message in errors:
-        error = f"{path}: {message}" if path else message.removeprefix(f"{file}: ")
+        error = f"{path}: {message}" if path else message
         assert f": {error}\n" in said, f"Envoy's log does not say what `check` says:\n{said}"
 
     reloads = envoy.discovery("config_reload")

@@ -1,6 +1,6 @@
 use super::edit;
-use super::plan::{Plan, Step};
-use crate::source;
+use super::schedule::{Schedule, Step};
+use crate::plugin;
 use llm_canary::timestamp::rfc3339;
 use proptest::prelude::*;
 
@@ -8,18 +8,18 @@ use proptest::prelude::*;
 const NINE: u64 = 1_795_424_400_000;
 const MINUTE: u64 = 60_000;
 
-type Change = fn(&Plan) -> Plan;
+type Change = fn(&Schedule) -> Schedule;
 
-const RAMP: Change = |plan| plan.with_share("v2", &[(NINE, 50_000)]);
-const STOP: Change = |plan| plan.with_share("v2", &[(NINE, 0)]).with_stopped("v2", true);
-const FINISH: Change = |plan| plan.finished("v2", NINE);
+const RAMP: Change = |schedule| schedule.with_share("v2", &[(NINE, 50_000)]);
+const STOP: Change = |schedule| schedule.with_share("v2", &[(NINE, 0)]).with_stopped("v2", true);
+const FINISH: Change = |schedule| schedule.finished("v2", NINE);
 
 fn run(text: &str, change: Change) -> Result<String, String> {
-    let plugins = source::parse("", text.as_bytes()).expect(text);
+    let plugins = plugin::parse("", text.as_bytes()).expect(text);
     let plugin = plugins.first().expect("a configuration");
     let tree = plugin.tree.as_ref().expect("it can be read");
-    let plan = Plan::read(&tree.get("rollouts").expect("rollouts").items()[0]);
-    edit(text, plugin, 0, &plan, &change(&plan))
+    let schedule = Schedule::read(&tree.get("rollouts").expect("rollouts").items()[0]);
+    edit(text, plugin, 0, &schedule, &change(&schedule))
 }
 
 #[track_caller]
@@ -64,7 +64,7 @@ fn json_with_a_split() {
 
 #[test]
 fn json_with_steps() {
-    // The design's own layout: the first step stands behind the bracket.
+    // The first step follows the bracket, in the same line.
     let head = "{\"rollouts\": [{\n\t\"baseline\": \"v1\", \"versions\": [{\"name\": \"v1\"},\n\t\t{\"name\": \"v2\"}],\n";
     let first = "\t\"steps\": [ {\"at\": \"2026-11-23T08:00:00Z\", \"percent\": {\"v2\": 1}}";
     check(
@@ -74,7 +74,7 @@ fn json_with_steps() {
             "{head}{first},\n\t           {{\"at\": \"2026-11-23T09:00:00Z\", \"percent\": {{\"v2\": 5}}}} ]\n}}]}}"
         ),
     );
-    // One line each, with Windows' line breaks, and a version that is stopped.
+    // One step a line, with line breaks of Windows, and a version that is stopped.
     let text = "{\"rollouts\": [{\"baseline\": \"v1\", \"versions\": [\r\n  {\"name\": \"v1\"},\r\n  {\r\n    \"name\": \"v2\"\r\n  }],\r\n\
         \"steps\": [\r\n  {\"at\": \"2026-11-23T08:00:00Z\", \"percent\": {\"v2\": 1}}\r\n]}]}\r\n";
     check(
@@ -141,7 +141,7 @@ fn json_in_a_quoted_text() {
             {{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": {value}}}}}}}}}]}}"#
         )
     };
-    // Emoji as JSON writes it in ASCII: two escapes for one character.
+    // An emoji in ASCII: two escapes for one character.
     let ascii = |json: &str| discovery(&double(json).replace('😀', "\\ud83d\\ude00"));
     check(&ascii(json), RAMP, &ascii(&expect));
     let yaml = |value: &str| format!("%YAML 1.2\n---\n{}", discovery(value));
@@ -206,7 +206,7 @@ fn blocks_of_yaml() {
             "        steps:\n          - {at: \"2026-11-23T09:00:00Z\", percent: {v1: 0}}   # one percent\n",
         ),
     );
-    // Dashes in the column of their key, the file's last line without its end.
+    // Dashes in the column of their key, and no line break at the end of the file.
     let text = "rollouts:\n- baseline: 'v1'\n  versions:\n  - name: v1\n  - name: v2\n  - {name: 1.0, stopped: true}\n  steps:\n  \
         - at: \"2026-11-23T08:00:00Z\"\n    percent:\n      v2: 1\n      \"1.0\": 3   # three";
     let plugin = text.replace("1.0, stopped", "\"1.0\", stopped");
@@ -215,7 +215,7 @@ fn blocks_of_yaml() {
         RAMP,
         &format!("{plugin}\n  - {{at: \"2026-11-23T09:00:00Z\", percent: {{v2: 5, \"1.0\": 3}}}}"),
     );
-    check(&plugin, |plan| plan.with_stopped("1.0", false), &plugin.replace("true", "false"));
+    check(&plugin, |schedule| schedule.with_stopped("1.0", false), &plugin.replace("true", "false"));
     let finished = run(&plugin, FINISH).unwrap();
     assert!(
         finished.contains("baseline: 'v2'")
@@ -231,7 +231,7 @@ fn blocks_of_yaml() {
 }
 
 #[test]
-fn documents_without_anything_are_passed_over() {
+fn empty_documents_are_ignored() {
     let plugin = "rollouts:\n- baseline: v1\n  versions:\n  - name: v1\n  - name: v2\n";
     let changed = "  steps:\n  - {at: \"2026-11-23T09:00:00Z\", percent: {v2: 5}}\n";
     for (before, after) in [
@@ -263,7 +263,7 @@ fn brackets_in_yaml_keep_their_comments() {
 }
 
 #[test]
-fn only_the_plans_that_change_are_written_anew() {
+fn only_steps_that_change_are_replaced() {
     let step =
         |time: &str, shares: &str| format!("    - {{at: \"2026-11-23T{time}:00Z\", percent: {{{shares}}}}}");
     let text = |steps: &[String]| {
@@ -278,19 +278,19 @@ fn only_the_plans_that_change_are_written_anew() {
     // All that was planned for v2 goes; what was planned for v3 stays.
     check(
         &planned,
-        |plan| plan.with_share("v2", &[(NINE, 0)]),
+        |schedule| schedule.with_share("v2", &[(NINE, 0)]),
         &text(&[past.clone(), step("09:00", "v2: 0"), step("10:00", "v2: 0, v3: 1") + " # both"]),
     );
     check(
         &planned,
-        |plan| plan.with_share("v2", &[(NINE, 10_000), (NINE + 45 * MINUTE, 20_000)]),
+        |schedule| schedule.with_share("v2", &[(NINE, 10_000), (NINE + 45 * MINUTE, 20_000)]),
         &text(&[past.clone(), step("09:45", "v2: 2"), step("10:00", "v2: 2, v3: 1") + " # both"]),
     );
     // Nothing before what is planned, and nothing planned any more.
     let only_planned = text(&[soon.clone(), later.clone()]);
     check(
         &only_planned,
-        |plan| plan.with_share("v3", &[(NINE, 30_000)]),
+        |schedule| schedule.with_share("v3", &[(NINE, 30_000)]),
         &text(&[
             step("09:00", "v3: 3"),
             step("09:30", "v2: 5, v3: 3"),
@@ -298,25 +298,29 @@ fn only_the_plans_that_change_are_written_anew() {
         ]),
     );
     let two = text(&[past.clone(), soon]);
-    check(&two, |plan| plan.with_share("v2", &[(NINE, 10_000)]), &text(std::slice::from_ref(&past)));
+    check(&two, |schedule| schedule.with_share("v2", &[(NINE, 10_000)]), &text(std::slice::from_ref(&past)));
     let before = text(&[step("09:30", "v3: 5") + " # soon"]);
     check(
         &before,
-        |plan| plan.with_share("v2", &[(NINE + 45 * MINUTE, 10_000)]),
+        |schedule| schedule.with_share("v2", &[(NINE + 45 * MINUTE, 10_000)]),
         &text(&[step("09:30", "v3: 5") + " # soon", step("09:45", "v2: 1, v3: 5")]),
     );
     // A pure insertion leaves its neighbours alone.
     let apart = text(&[past.clone(), step("10:00", "v2: 25") + " # later"]);
-    check(&apart, |plan| plan.with_share("v2", &[(NINE, 10_000), (NINE + 60 * MINUTE, 250_000)]), &apart);
     check(
         &apart,
-        |plan| plan.with_share("v2", &[(NINE, 20_000), (NINE + 60 * MINUTE, 250_000)]),
+        |schedule| schedule.with_share("v2", &[(NINE, 10_000), (NINE + 60 * MINUTE, 250_000)]),
+        &apart,
+    );
+    check(
+        &apart,
+        |schedule| schedule.with_share("v2", &[(NINE, 20_000), (NINE + 60 * MINUTE, 250_000)]),
         &text(&[past, step("09:00", "v2: 2"), step("10:00", "v2: 25") + " # later"]),
     );
 }
 
 #[test]
-fn what_cannot_be_edited_is_left_alone() {
+fn notations_that_cannot_be_edited_are_refused() {
     let words = |text: &str| run(text, RAMP).expect_err(text);
     let value = |value: &str| {
         format!(
@@ -324,17 +328,17 @@ fn what_cannot_be_edited_is_left_alone() {
         )
     };
     let json = r#"{"rollouts": [{"baseline": "v1", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
-    assert!(words(&value(&format!(">\n      {json}"))).contains("not edited here"));
-    assert!(words(&value(&format!("|2\n         {json}"))).contains("not edited here"));
+    assert!(words(&value(&format!(">\n      {json}"))).contains("cannot edit"));
+    assert!(words(&value(&format!("|2\n         {json}"))).contains("cannot edit"));
     let folded = json.replace("}, {", "},\n        {").replace('\'', "''");
-    assert!(words(&value(&format!("'{folded}'"))).contains("not edited here"));
+    assert!(words(&value(&format!("'{folded}'"))).contains("cannot edit"));
     let alias = "rollouts:\n- baseline: v1\n  versions: &versions\n  - name: v1\n  - name: v2\n  steps: []\n  split: *versions\n";
     assert!(run(&alias.replace("  split: *versions\n", ""), RAMP).is_ok());
     let twice = "x: &x\n  baseline: v1\n  versions:\n  - name: v1\n  - name: v2\nrollouts: [*x, *x]\n";
-    assert!(words(twice).contains("not edited here"), "one text is two rollouts");
+    assert!(words(twice).contains("cannot edit"), "one text is two rollouts");
 }
 
-/// What was there before a change.
+/// The shares before a change.
 #[derive(Clone, Debug)]
 enum Before {
     Nothing,
@@ -342,9 +346,9 @@ enum Before {
     Steps(Vec<(u64, u32, u32)>),
 }
 
-/// One thing an operator does: to v2 or v3, at a minute, with a share.
+/// What an operator does to a version: `true` is v2, `false` is 1.0. Times are minutes, shares percent.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     Ramp(bool, u64, u32),
     Plan(bool, u64, u32),
     Stop(bool, u64),
@@ -365,34 +369,34 @@ fn before() -> impl Strategy<Value = Before> {
     ]
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn action() -> impl Strategy<Value = Action> {
     let (minute, share) = (1..200_u64, 0..=50_u32);
     prop_oneof![
-        (any::<bool>(), minute.clone(), share.clone()).prop_map(|(v, at, share)| Deed::Ramp(v, at, share)),
-        (any::<bool>(), minute.clone(), share).prop_map(|(v, at, share)| Deed::Plan(v, at, share)),
-        (any::<bool>(), minute.clone()).prop_map(|(v, at)| Deed::Stop(v, at)),
-        any::<bool>().prop_map(Deed::Resume),
-        (any::<bool>(), minute).prop_map(|(v, at)| Deed::Promote(v, at)),
+        (any::<bool>(), minute.clone(), share.clone()).prop_map(|(v, at, share)| Action::Ramp(v, at, share)),
+        (any::<bool>(), minute.clone(), share).prop_map(|(v, at, share)| Action::Plan(v, at, share)),
+        (any::<bool>(), minute.clone()).prop_map(|(v, at)| Action::Stop(v, at)),
+        any::<bool>().prop_map(Action::Resume),
+        (any::<bool>(), minute).prop_map(|(v, at)| Action::Promote(v, at)),
     ]
 }
 
-fn done(deed: &Deed, plan: &Plan) -> Plan {
+fn done(action: &Action, schedule: &Schedule) -> Schedule {
     let name = |second: &bool| if *second { "v2" } else { "1.0" };
-    match deed {
-        Deed::Ramp(v, at, share) => plan.with_share(name(v), &[(at * MINUTE, share * 10_000)]),
-        Deed::Plan(v, at, share) => {
+    match action {
+        Action::Ramp(v, at, share) => schedule.with_share(name(v), &[(at * MINUTE, share * 10_000)]),
+        Action::Plan(v, at, share) => {
             let shares =
                 [(at * MINUTE, share * 10_000), ((at + 7) * MINUTE, 10_000), ((at + 50) * MINUTE, 0)];
-            plan.with_share(name(v), &shares)
+            schedule.with_share(name(v), &shares)
         }
-        Deed::Stop(v, at) => plan.with_share(name(v), &[(at * MINUTE, 0)]).with_stopped(name(v), true),
-        Deed::Resume(v) => plan.with_stopped(name(v), false),
-        Deed::Promote(v, at) => plan.promoted(name(v), at * MINUTE),
+        Action::Stop(v, at) => schedule.with_share(name(v), &[(at * MINUTE, 0)]).with_stopped(name(v), true),
+        Action::Resume(v) => schedule.with_stopped(name(v), false),
+        Action::Promote(v, at) => schedule.promoted(name(v), at * MINUTE),
     }
 }
 
-/// The same configuration in every way of writing that an operator may meet.
-fn ways(before: &Before) -> Vec<String> {
+/// The same configuration in every notation.
+fn notations(before: &Before) -> Vec<String> {
     let percent = |v2: u32, v3: u32| format!(r#"{{"v2": {v2}, "1.0": {v3}}}"#);
     let member = match before {
         Before::Nothing => String::new(),
@@ -427,7 +431,7 @@ fn ways(before: &Before) -> Vec<String> {
     };
     let block: String = four.lines().map(|line| format!("\n      {line}")).collect();
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
-    let mut ways = vec![
+    let mut notations = vec![
         json,
         compact.clone(),
         four.clone() + "\n",
@@ -443,11 +447,11 @@ fn ways(before: &Before) -> Vec<String> {
             "kind: List # all\nitems:\n- kind: WasmPlugin\n  spec:\n    pluginConfig: {compact} # flow\n"
         ),
     ];
-    ways.extend(["", "  "].map(|dash| block_yaml(&value, dash)));
-    ways
+    notations.extend(["", "  "].map(|dash| block_yaml(&value, dash)));
+    notations
 }
 
-/// YAML with a comment behind every line, and dashes so far behind their key.
+/// YAML with a comment at the end of every line; `dash` indents the items of a list.
 fn block_yaml(value: &serde_json::Value, dash: &str) -> String {
     fn write(value: &serde_json::Value, indent: &str, dash: &str, out: &mut String) {
         match value {
@@ -477,28 +481,28 @@ fn block_yaml(value: &serde_json::Value, dash: &str) -> String {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Each change is found in the text as it was meant, whatever way it is written, one after another;
-    /// `edit` itself refuses to give a text that reads otherwise.
+    /// In every notation, each of several changes gives the text that it should: `edit` itself refuses a text that reads
+    /// differently.
     #[test]
-    fn a_change_is_what_is_read_again(before in before(), deeds in prop::collection::vec(deed(), 1..5)) {
-        for mut text in ways(&before) {
-            for deed in &deeds {
-                let plugins = source::parse("", text.as_bytes()).unwrap();
+    fn a_changed_text_reads_as_the_changed_schedule(before in before(), actions in prop::collection::vec(action(), 1..5)) {
+        for mut text in notations(&before) {
+            for action in &actions {
+                let plugins = plugin::parse("", text.as_bytes()).unwrap();
                 let plugin = plugins.first().expect(&text);
                 let rollouts = plugin.tree.as_ref().unwrap().get("rollouts").unwrap();
-                let old = Plan::read(&rollouts.items()[1]);
-                let new = done(deed, &old);
+                let old = Schedule::read(&rollouts.items()[1]);
+                let new = done(action, &old);
                 let changed = edit(&text, plugin, 1, &old, &new);
-                let changed = changed.map_err(|words| format!("{words}: {deed:?}\n{text}")).unwrap();
-                // Where nothing is replaced, no comment is lost.
-                if new.steps.starts_with(&old.steps) && old.written == new.written {
+                let changed = changed.map_err(|words| format!("{words}: {action:?}\n{text}")).unwrap();
+                // If steps are only added, no comment is lost.
+                if new.steps.starts_with(&old.steps) && old.form == new.form {
                     let comments = |text: &str| -> Vec<String> {
                         text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()
                     };
-                    prop_assert_eq!(comments(&text), comments(&changed), "{:?}\n{}\n{}", deed, text, changed);
+                    prop_assert_eq!(comments(&text), comments(&changed), "{:?}\n{}\n{}", action, text, changed);
                 }
-                let moments: Vec<u64> = new.steps.iter().map(|Step { at, .. }| *at).collect();
-                prop_assert!(moments.is_sorted_by(|a, b| a < b), "{moments:?}");
+                let times: Vec<u64> = new.steps.iter().map(|Step { at, .. }| *at).collect();
+                prop_assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
                 text = changed;
             }
         }

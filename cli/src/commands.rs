@@ -1,0 +1,65 @@
+//! The commands: one file each, with its options and a `run` that reads the world, calls pure code and prints.
+//!
+//! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
+//! here, a variant of [`Command`] and a line in each `match` below.
+//!
+//! `status`, `analyze`, `plan`, `policy`, `run`, `approve`, `serve` and `report` will be such files. Envoys' admin pages and
+//! Prometheus will be their sources, below `io`; the sums and verdicts from these are pure, in a package of their own.
+//! `run` will write through [`change`].
+
+mod change;
+mod check;
+mod drain;
+mod explain;
+mod input;
+mod promote;
+mod ramp;
+mod replay;
+mod simulate;
+mod stop;
+
+use crate::error::Error;
+use crate::io::World;
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    Check(check::Args),
+    Explain(Box<explain::Args>),
+    Replay(replay::Args),
+    Simulate(simulate::Args),
+    Ramp(ramp::Args),
+    Drain(drain::Args),
+    Stop(stop::Args),
+    Promote(promote::Args),
+}
+
+impl Command {
+    /// # Errors
+    /// The command did not do what it was asked.
+    pub(crate) fn run(&self, world: &mut World<'_>) -> Result<(), Error> {
+        match self {
+            Self::Check(args) => check::run(args, world),
+            Self::Explain(args) => explain::run(args, world),
+            Self::Replay(args) => replay::run(args, world),
+            Self::Simulate(args) => simulate::run(args, world),
+            Self::Ramp(args) => ramp::run(args, world),
+            Self::Drain(args) => drain::run(args, world),
+            Self::Stop(args) => stop::run(args, world),
+            Self::Promote(args) => promote::run(args, world),
+        }
+    }
+
+    /// Whether the output is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Check(args) => args.json,
+            Self::Explain(args) => args.json,
+            Self::Replay(args) => args.json,
+            Self::Simulate(args) => args.json,
+            Self::Ramp(args) => args.options.json,
+            Self::Drain(args) => args.options.json,
+            Self::Stop(args) => args.options.json,
+            Self::Promote(args) => args.options.json,
+        }
+    }
+}

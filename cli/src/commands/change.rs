@@ -1,0 +1,368 @@
+//! What the commands that change a rollout have in common: read, change, show, check, write, wait.
+//!
+//! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
+
+use crate::edit::schedule::{Schedule, Step, describe_shares};
+use crate::envoy::{EnvoyStatus, UpdateState};
+use crate::error::{Error, Problem};
+use crate::io::World;
+use crate::io::admin::{Envoys, News};
+use crate::io::kubectl::LiveResource;
+use crate::io::target::Target;
+use crate::plugin::{self, PluginConfig};
+use crate::suggest::suggest;
+use crate::time_args::{self, format_duration, millis, next_full_second};
+use crate::{edit, warnings};
+use llm_canary::config::json::Node;
+use llm_canary::config::{Config, Error as ConfigError};
+use llm_canary::timestamp::{UnixMs, rfc3339};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// The exit codes, for the help of each command that changes a rollout.
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do, and every Envoy named with --admin runs it; 2 refused, and nothing was
+changed; 4 FILE says what was asked, and not every Envoy runs it (yet).";
+
+/// The options of every command that changes a rollout.
+#[derive(clap::Args)]
+pub(super) struct ChangeOptions {
+    /// The file that Envoy or kubectl reads; with --kubectl a live resource, such as wasmplugin/llm-canary
+    #[arg(value_name = "FILE")]
+    target: String,
+    /// The rollout to change, if the file has several
+    #[arg(long, value_name = "NAME")]
+    rollout: Option<String>,
+    /// Show the change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Wait until the Envoy with this admin address runs the change; repeat for each Envoy
+    #[arg(long = "admin", value_name = "URL")]
+    admins: Vec<String>,
+    /// How long to wait for the Envoys
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration)]
+    timeout: Duration,
+    /// Change a live WasmPlugin, TrafficExtension or EnvoyFilter with kubectl
+    #[arg(long)]
+    kubectl: bool,
+    /// The namespace of the resource
+    #[arg(long, short, requires = "kubectl", value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// The context in kubectl's configuration
+    #[arg(long, requires = "kubectl", value_name = "CONTEXT")]
+    context: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A rollout before its change.
+pub(super) struct CurrentRollout<'a> {
+    pub(super) schedule: &'a Schedule,
+    name: &'a str,
+    pub(super) now: UnixMs,
+    /// When a change takes effect if the operator gives no time.
+    default_start: UnixMs,
+}
+
+/// What a command makes of a rollout.
+pub(super) struct Change {
+    pub(super) schedule: Schedule,
+    /// What the change does, as a sentence without the rollout's name.
+    pub(super) summary: String,
+    /// When the shares take effect; `None`: at once, for every conversation.
+    pub(super) at: Option<UnixMs>,
+}
+
+#[derive(Serialize)]
+struct ChangeReport<'a> {
+    place: &'a str,
+    rollout: &'a str,
+    baseline: &'a str,
+    changed: bool,
+    written: bool,
+    /// When the shares take effect; `null`: at once.
+    from: Option<String>,
+    steps: Vec<StepReport>,
+    stopped: Vec<String>,
+    config_hash: u32,
+    warnings: Vec<String>,
+    envoys: Vec<EnvoyStatus>,
+}
+
+#[derive(Serialize)]
+struct StepReport {
+    at: String,
+    percent: Map<String, Value>,
+}
+
+impl ChangeOptions {
+    /// The file or the resource, as the operator named it.
+    pub(super) fn target(&self) -> &str {
+        &self.target
+    }
+}
+
+impl CurrentRollout<'_> {
+    /// Refuses the name of an unknown version.
+    pub(super) fn require_version(&self, name: &str) -> Result<(), Error> {
+        let names: Vec<&str> = self.schedule.versions.iter().map(|(name, _)| name.as_str()).collect();
+        if names.contains(&name) {
+            return Ok(());
+        }
+        let suggestion = suggest(name, &names);
+        Err(Error::refused(format!("rollout {} has no version {name:?}; {suggestion}", self.name)))
+    }
+
+    /// The time that `--at` or a step of `--plan` gives, or the default. A past time is refused: conversations have
+    /// begun since then under the old shares.
+    pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
+        let Some(text) = at else { return Ok(self.default_start) };
+        let at = time_args::parse_time(text, self.now)
+            .map_err(|message| Error::refused(format!("--at {message}")))?;
+        if at < self.now {
+            return Err(Error::refused(format!(
+                "--at {text} is in the past; conversations that began since then would move. Write now, or +10m"
+            )));
+        }
+        Ok(at)
+    }
+
+    /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`].
+    pub(super) fn describe_start(&self, at: UnixMs) -> String {
+        format!("from {} (in {})", rfc3339(at), format_duration(at - self.now))
+    }
+}
+
+/// Carries out a change.
+pub(super) fn run(
+    options: &ChangeOptions,
+    world: &mut World<'_>,
+    change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
+) -> Result<(), Error> {
+    let target: Box<dyn Target + '_> = if options.kubectl {
+        let (namespace, context) = (options.namespace.as_deref(), options.context.as_deref());
+        Box::new(LiveResource::get(world.kubectl, &options.target, namespace, context)?)
+    } else {
+        world.files.lock(Path::new(&options.target))?
+    };
+    if let Some(note) = target.note() {
+        world.say(&format!("note: {note}"));
+    }
+    let text = target.text();
+    let plugins = plugin::parse(target.name(), text.as_bytes())?;
+    let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
+    let old = Schedule::read(rollout);
+    let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
+    let now = world.clock.now();
+    let default_start = next_full_second(now + target.lead_ms());
+    let change = change(&CurrentRollout { schedule: &old, name, now, default_start })?;
+    let changed = change.schedule != old;
+    let new_text = if changed {
+        edit::edit(text, plugin, index, &old, &change.schedule)
+            .map_err(|message| Error::problem(&plugin.place, message))?
+    } else {
+        text.to_owned()
+    };
+    let (tree, warnings) = validate(target.name(), plugin, &new_text)?;
+    for warning in &warnings {
+        world.say(&format!("warning: {warning}"));
+    }
+    if changed {
+        world.say(diff(target.name(), text, &new_text).trim_end_matches('\n'));
+        for step in old.dropped_in(&change.schedule, now) {
+            let shares = describe_shares(&step.shares);
+            world.say(&format!("note: no longer planned: {shares} from {}", rfc3339(step.at)));
+        }
+    }
+    let is_stopped = |(name, stopped): &'_ (String, bool)| stopped.then(|| name.clone());
+    let report = ChangeReport {
+        place: &plugin.place,
+        rollout: name,
+        baseline: &change.schedule.baseline,
+        changed,
+        written: changed && !options.dry_run,
+        from: change.at.filter(|_| changed).map(rfc3339),
+        steps: change.schedule.steps.iter().map(step_report).collect(),
+        stopped: change.schedule.versions.iter().filter_map(is_stopped).collect(),
+        config_hash: tree.hash(),
+        warnings,
+        envoys: Vec::new(),
+    };
+    let prefix = match (changed, options.dry_run) {
+        (true, true) => "not done, because of --dry-run: ",
+        (true, false) => "",
+        (false, _) => "nothing to do: ",
+    };
+    let summary = format!("{name}: {prefix}{}", change.summary);
+    if options.dry_run {
+        if changed {
+            target.dry_run(&new_text, &plugin.path)?;
+        }
+        return Ok(print(options, world, &summary, &report)?);
+    }
+    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins);
+    let written_at = if changed {
+        let write = target.write(&new_text, &plugin.path, world.clock)?;
+        if let Some(warning) = write.warning {
+            world.say(&format!("warning: {warning}"));
+        }
+        write.at
+    } else {
+        world.clock.elapsed()
+    };
+    wait(options, world, &envoys, written_at, &summary, report, change.at.filter(|_| changed))
+}
+
+/// Prints the result of a change: a sentence, or the report as JSON.
+fn print(
+    options: &ChangeOptions,
+    world: &mut World<'_>,
+    summary: &str,
+    report: &ChangeReport<'_>,
+) -> io::Result<()> {
+    if options.json { world.print_json(report) } else { world.print(summary) }
+}
+
+/// Waits until every Envoy runs the change, and prints the result. The change is written, so the exit code says whether
+/// the Envoys run it, and not whether this could be printed.
+fn wait(
+    options: &ChangeOptions,
+    world: &mut World<'_>,
+    envoys: &Envoys<'_>,
+    written_at: Duration,
+    summary: &str,
+    mut report: ChangeReport<'_>,
+    step_at: Option<UnixMs>,
+) -> Result<(), Error> {
+    let written_at_ms = world.clock.now() - millis(world.clock.elapsed() - written_at);
+    let mut printed = if options.json { Ok(()) } else { world.print(summary) };
+    report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
+        News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
+        News::Done(_) => {}
+        News::Waiting(open, seconds) => {
+            world.say(&format!("waiting for {}, {seconds} s so far", open.join(", ")));
+        }
+    });
+    if let Some(at) = step_at {
+        for warning in report.envoys.iter().filter_map(|envoy| late_warning(envoy, written_at_ms, at)) {
+            world.say(&format!("warning: {warning}"));
+        }
+    }
+    require_all_running(&report)?;
+    if options.json {
+        printed = world.print_json(&report);
+    }
+    match printed.map_err(Error::from) {
+        Err(error) if !error.is_closed_output() => world.say(&format!("warning: {error}")),
+        _ => {}
+    }
+    if let [_, _, ..] = report.envoys.as_slice() {
+        let slowest = report.envoys.iter().filter_map(|envoy| envoy.after_ms).fold(0.0, f64::max);
+        let count = report.envoys.len();
+        world.say(&format!("all {count} Envoys run it; the slowest took {slowest:.0} ms"));
+    }
+    Ok(())
+}
+
+/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
+fn select_rollout<'a>(
+    name: &str,
+    plugins: &'a [PluginConfig],
+    wanted: Option<&str>,
+) -> Result<(&'a PluginConfig, usize, &'a Node), Error> {
+    if plugins.is_empty() {
+        return Err(plugin::none_found(name));
+    }
+    let mut rollouts = Vec::new();
+    for plugin in plugins {
+        let (_, tree) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
+        let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
+        rollouts.extend(trees.iter().enumerate().map(|(index, rollout)| (plugin, index, rollout)));
+    }
+    let name_of = |rollout: &'a Node| rollout.get("name").and_then(Node::as_str).unwrap_or_default();
+    let names: Vec<&str> = rollouts.iter().map(|(_, _, rollout)| name_of(rollout)).collect();
+    let matching: Vec<_> = rollouts
+        .iter()
+        .filter(|(_, _, rollout)| wanted.is_none_or(|wanted| name_of(rollout) == wanted))
+        .collect();
+    match (matching.as_slice(), wanted) {
+        ([one], _) => Ok(**one),
+        ([], Some(wanted)) => {
+            Err(Error::refused(format!("{name} has no rollout {wanted:?}; {}", suggest(wanted, &names))))
+        }
+        ([], None) => Err(Error::refused(format!("{name} has no rollouts"))),
+        (_, None) => Err(Error::refused(format!(
+            "{name} has the rollouts {}; say which with --rollout",
+            names.join(", ")
+        ))),
+        (_, Some(wanted)) => Err(Error::refused(format!(
+            "{name} has several rollouts {wanted:?}; give a file with one of them"
+        ))),
+    }
+}
+
+/// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
+/// before.
+fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
+    let plugins = plugin::parse(name, new_text.as_bytes())?;
+    let is_same = |other: &&PluginConfig| other.document == plugin.document && other.path == plugin.path;
+    let tree = plugins.iter().find(is_same).and_then(|plugin| plugin.tree.clone().ok());
+    let tree =
+        tree.ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
+    let config =
+        Config::from_json(&tree).map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
+    let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
+    let new = warnings::find(&config, &tree).into_iter().filter(|warning| !old.contains(warning));
+    let text =
+        |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
+    Ok((tree, new.map(text).collect()))
+}
+
+/// The change as a unified diff.
+fn diff(name: &str, old: &str, new: &str) -> String {
+    let diff = similar::TextDiff::from_lines(old, new);
+    diff.unified_diff().context_radius(3).header(name, &format!("{name} (changed)")).to_string()
+}
+
+fn step_report(step: &Step) -> StepReport {
+    let percent = |parts: &u32| Value::from(f64::from(*parts) / 10_000.0);
+    let shares = step.shares.iter().map(|(name, parts)| (name.clone(), percent(parts)));
+    StepReport { at: rfc3339(step.at), percent: shares.collect() }
+}
+
+/// A warning if an Envoy ran a step later than the step took effect: a conversation that began there in between began
+/// under the old shares.
+fn late_warning(envoy: &EnvoyStatus, written_at_ms: UnixMs, step_at: UnixMs) -> Option<String> {
+    let ran_at = written_at_ms + envoy.after_ms?.ceil() as UnixMs;
+    let late = ran_at.checked_sub(step_at).filter(|late| *late > 0)?;
+    Some(format!(
+        "{} ran the step {} after it took effect; a conversation that began there in between may change its version once. \
+         Leave more time with --at",
+        envoy.admin,
+        format_duration(late)
+    ))
+}
+
+fn require_all_running(report: &ChangeReport<'_>) -> Result<(), Error> {
+    let behind: Vec<&EnvoyStatus> =
+        report.envoys.iter().filter(|envoy| envoy.state != UpdateState::Runs).collect();
+    if behind.is_empty() {
+        return Ok(());
+    }
+    let all = report.envoys.len();
+    let consequence = if report.written { "the change stays written" } else { "nothing had to be changed" };
+    let problem = |envoy: &&EnvoyStatus| {
+        let state = if envoy.state == UpdateState::Refused { "refused it" } else { "does not run it" };
+        let why = envoy.why.as_deref().unwrap_or_default();
+        Problem::new(&envoy.admin, "", &format!("{state}: {why}"))
+    };
+    let report = serde_json::to_value(report).map_err(io::Error::from)?;
+    Err(Error::NotRunning {
+        message: format!("{} of {all} Envoys run it; {consequence}", all - behind.len()),
+        problems: behind.iter().map(problem).collect(),
+        report: report.as_object().cloned().unwrap_or_default(),
+    })
+}

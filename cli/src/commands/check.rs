@@ -1,0 +1,151 @@
+//! `llm-canary check`: every error of a configuration, before Envoy reads it.
+
+use super::input::read_file;
+use crate::error::{Error, Problem};
+use crate::io::World;
+use crate::plugin::{self, ACCEPTED_FILES, PluginConfig};
+use crate::warnings;
+use llm_canary::config::{self, Config, Rollout};
+use llm_canary::split::percent;
+use llm_canary::timestamp::UnixMs;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+/// Report every error and every doubtful part of configurations, with its path and what to write instead.
+///
+/// Reads the plugin's own JSON or YAML, Envoy's discovery files and bootstraps, and Istio's WasmPlugin,
+/// TrafficExtension and EnvoyFilter, also several documents in a file. Prints a line for each valid rollout.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  llm-canary check envoy/ecds/llm-canary.yaml
+  llm-canary check --json istio/*.yaml | jq 'objects | .errors[]'
+
+With --json it prints a list of configurations with place, rollouts and warnings. If a configuration has errors, it prints
+an object: error, errors (place, path, message), exit_code, and the list as configurations.
+
+Exit codes: 0 every configuration is valid, though there may be warnings; 2 at least one is not.")]
+pub(crate) struct Args {
+    /// Files that hold a configuration
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What one configuration says.
+#[derive(Serialize)]
+struct PluginReport {
+    place: String,
+    rollouts: Vec<RolloutReport>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct RolloutReport {
+    name: String,
+    baseline: String,
+    versions: Vec<VersionReport>,
+}
+
+#[derive(Serialize)]
+struct VersionReport {
+    name: String,
+    cluster: String,
+    percent: f64,
+    stopped: bool,
+}
+
+pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    let now = world.clock.now();
+    let mut reports = Vec::new();
+    for file in &args.files {
+        let name = file.display().to_string();
+        match read_file(world, file).and_then(|bytes| plugin::parse(&name, &bytes)) {
+            Ok(plugins) if plugins.is_empty() => {
+                world.say(&format!("note: {name}: holds no llm-canary configuration"));
+            }
+            Ok(plugins) => reports.extend(plugins.iter().map(|plugin| report(plugin, now))),
+            Err(error) => reports.push(PluginReport {
+                place: name,
+                rollouts: Vec::new(),
+                errors: error.problems(),
+                warnings: Vec::new(),
+            }),
+        }
+    }
+    if reports.is_empty() {
+        return Err(Error::refused(format!("there is nothing to check; {ACCEPTED_FILES}")));
+    }
+    for warning in reports.iter().flat_map(|report| &report.warnings) {
+        world.say(&format!("warning: {warning}"));
+    }
+    let problems: Vec<Problem> = reports.iter().flat_map(|report| report.errors.clone()).collect();
+    if args.json && problems.is_empty() {
+        world.print_json(&reports)?;
+    } else if !args.json {
+        print(&reports, world)?;
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let reports = serde_json::to_value(&reports).map_err(std::io::Error::from)?;
+    let report: Map<String, Value> = [("configurations".to_owned(), reports)].into_iter().collect();
+    Err(Error::Invalid { problems, report })
+}
+
+fn report(plugin: &PluginConfig, now: UnixMs) -> PluginReport {
+    let (rollouts, errors, warnings) = match plugin.config() {
+        Ok((config, tree)) => (rollouts(&config, now), Vec::new(), warnings::find(&config, tree)),
+        Err(errors) => (Vec::new(), plugin.problems(&errors), Vec::new()),
+    };
+    let warning = |warning: &config::Error| Problem::new(&plugin.place, &warning.path, &warning.message);
+    PluginReport {
+        place: plugin.place.clone(),
+        rollouts,
+        errors,
+        warnings: warnings.iter().map(warning).collect(),
+    }
+}
+
+fn rollouts(config: &Config, now: UnixMs) -> Vec<RolloutReport> {
+    let versions = |rollout: &Rollout| {
+        let split = rollout.steps.at(now);
+        let version = |(index, version): (usize, &config::Version)| VersionReport {
+            name: version.name.clone(),
+            cluster: version.cluster.clone(),
+            percent: f64::from(split.parts(index)) / 10_000.0,
+            stopped: version.stopped,
+        };
+        rollout.versions.iter().enumerate().map(version).collect()
+    };
+    let rollout = |rollout: &Rollout| RolloutReport {
+        name: rollout.name.clone(),
+        baseline: rollout.versions.get(rollout.baseline).map(|v| v.name.clone()).unwrap_or_default(),
+        versions: versions(rollout),
+    };
+    config.rollouts.iter().map(rollout).collect()
+}
+
+fn print(reports: &[PluginReport], world: &mut World<'_>) -> Result<(), Error> {
+    for report in reports {
+        if report.errors.is_empty() && report.rollouts.is_empty() {
+            world.print(&format!("{}: no rollouts; nothing is routed", report.place))?;
+        }
+        for rollout in &report.rollouts {
+            let versions: Vec<String> =
+                rollout.versions.iter().map(|version| describe(version, &rollout.baseline)).collect();
+            world.print(&format!("{}: {}: {}", report.place, rollout.name, versions.join(", ")))?;
+        }
+    }
+    Ok(())
+}
+
+fn describe(version: &VersionReport, baseline: &str) -> String {
+    let parts = (version.percent * 10_000.0).round() as u32;
+    let stopped = if version.stopped { ", stopped" } else { "" };
+    let role = if version.name == baseline { ", baseline" } else { "" };
+    format!("{} {} % (cluster {}{role}{stopped})", version.name, percent(parts), version.cluster)
+}

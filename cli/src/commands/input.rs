@@ -1,0 +1,61 @@
+//! Reads the inputs that commands have in common: configurations, bodies, and keys a line.
+
+use crate::error::Error;
+use crate::io::World;
+use crate::plugin;
+use llm_canary::config::Config;
+use std::io::{self, BufRead, Read};
+use std::path::Path;
+
+/// The largest input that is read as a whole. The largest valid configuration is far smaller.
+const INPUT_BYTES_MAX: u64 = 64 << 20;
+/// The longest line of a file of keys; a longer one counts as several.
+const KEY_BYTES_MAX: u64 = 64 << 10;
+
+/// A file as a whole, up to a number of bytes; `-` is standard input.
+pub(super) fn read(world: &World<'_>, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    world.files.open(path)?.take(bytes_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A file with configurations.
+pub(super) fn read_file(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error> {
+    let problem = |error: io::Error| Error::problem(&path.display().to_string(), error.to_string());
+    read(world, path, INPUT_BYTES_MAX).map_err(problem)
+}
+
+/// The only configuration of a file.
+pub(super) fn read_config(world: &World<'_>, path: &Path) -> Result<Config, Error> {
+    plugin::parse_one(&path.display().to_string(), &read_file(world, path)?)
+}
+
+/// Keys, one a line, with or without the last line break.
+pub(super) struct Keys {
+    lines: Box<dyn BufRead>,
+    line: Vec<u8>,
+    /// `--keys` and the file, for messages.
+    name: String,
+}
+
+impl Keys {
+    pub(super) fn open(world: &World<'_>, path: &Path) -> Result<Self, Error> {
+        let name = format!("--keys {}", path.display());
+        let lines = world.files.open(path).map_err(|error| cannot_read(&name, &error))?;
+        Ok(Self { lines, line: Vec::new(), name })
+    }
+
+    /// The next key, which may be empty.
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Error> {
+        self.line.clear();
+        let mut lines = Read::take(&mut self.lines, KEY_BYTES_MAX);
+        let bytes =
+            lines.read_until(b'\n', &mut self.line).map_err(|error| cannot_read(&self.name, &error))?;
+        let key = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        Ok((bytes > 0).then(|| key.strip_suffix(b"\r").unwrap_or(key)))
+    }
+}
+
+fn cannot_read(name: &str, error: &io::Error) -> Error {
+    Error::refused(format!("{name}: {error}"))
+}

@@ -1,0 +1,103 @@
+//! `llm-canary ramp`: a new share for a version, or several planned ones.
+
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES};
+use crate::edit::schedule::parse_percent;
+use crate::error::Error;
+use crate::io::World;
+use llm_canary::split::percent;
+use llm_canary::timestamp::UnixMs;
+
+/// Give a version a share of the conversations that begin from now on, or several shares by a plan.
+///
+/// A ramp adds a step to the rollout. The shares of other versions stay. Conversations that are pinned, or whose id
+/// contains their start time, keep their version; of all others only the difference moves. The step takes effect two
+/// seconds later (fifteen with --kubectl), so that every Envoy knows it in time. Later steps of the version are replaced,
+/// and listed.
+#[derive(clap::Args)]
+#[command(after_help = format!("Examples:
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 1
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 25 --at +2h
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 --plan 1%,5%@+30m,25%@+2h,100%@2026-11-24T09:00:00Z
+  llm-canary ramp --kubectl wasmplugin/llm-canary -n istio-ingress v2 5
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --dry-run
+
+The difference is shown on stderr before anything is written. A \"split\" in the file becomes a step that has always been
+in force, so that no running conversation moves.
+
+{EXIT_CODES}"))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(super) options: ChangeOptions,
+    /// The version to ramp
+    version: String,
+    /// Its share in percent, as fine as 0.0001
+    #[arg(required_unless_present = "plan", value_parser = parse_percent)]
+    percent: Option<u32>,
+    /// When it takes effect: now, +10m, or RFC 3339
+    #[arg(long, value_name = "TIME", conflicts_with = "plan")]
+    at: Option<String>,
+    /// Several shares, each with the time it takes effect
+    #[arg(long, value_name = "PERCENT[@TIME],...", conflicts_with = "percent")]
+    plan: Option<String>,
+    /// Start the version again if it is stopped
+    #[arg(long)]
+    resume: bool,
+}
+
+pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    change::run(&args.options, world, |current| {
+        let version = args.version.as_str();
+        current.require_version(version)?;
+        if version == current.schedule.baseline {
+            return Err(Error::refused(format!(
+                "{version} is the baseline, and gets what the other versions leave; ramp another version, or promote \
+                 {version} to give it everything"
+            )));
+        }
+        let shares = match (&args.plan, args.percent) {
+            (Some(plan), _) => parse_plan(current, plan)?,
+            (None, percent) => vec![(current.start_time(args.at.as_deref())?, percent.unwrap_or_default())],
+        };
+        let gives_any = shares.iter().any(|(_, parts)| *parts > 0);
+        if current.schedule.is_stopped(version) && gives_any && !args.resume {
+            return Err(Error::refused(format!(
+                "{version} is stopped, so it would get nothing; add --resume to start it again"
+            )));
+        }
+        let (at, _) = shares.first().copied().unwrap_or_default();
+        let mut schedule = current.schedule.with_share(version, &shares);
+        if args.resume {
+            schedule = schedule.with_stopped(version, false);
+        }
+        let before = percent(current.schedule.parts_before(version, at));
+        let summary = if schedule == *current.schedule {
+            format!("{version} has {before} % already")
+        } else {
+            let share = |(at, parts): &(UnixMs, u32)| {
+                format!("{} % {}", percent(*parts), current.describe_start(*at))
+            };
+            let shares: Vec<String> = shares.iter().map(share).collect();
+            format!("{version} has {before} %, gets {}", shares.join(", "))
+        };
+        Ok(Change { schedule, summary, at: Some(at) })
+    })
+}
+
+/// Reads `1%,5%@+30m,25%@+2h`.
+fn parse_plan(current: &CurrentRollout<'_>, plan: &str) -> Result<Vec<(UnixMs, u32)>, Error> {
+    let mut shares: Vec<(UnixMs, u32)> = Vec::new();
+    for item in plan.split(',') {
+        let (share, at) = item.split_once('@').map_or((item, None), |(share, at)| (share, Some(at.trim())));
+        let parts =
+            parse_percent(share.trim()).map_err(|message| Error::refused(format!("--plan {message}")))?;
+        let at = current.start_time(at)?;
+        if shares.last().is_some_and(|(last, _)| *last >= at) {
+            return Err(Error::refused(format!(
+                "--plan {plan}: {item:?} is not later than the share before it; write a time after each, such as 5%@+30m"
+            )));
+        }
+        shares.push((at, parts));
+    }
+    Ok(shares)
+}

@@ -1,0 +1,74 @@
+//! `llm-canary replay`: what the filter would count for a recorded response.
+
+use super::input;
+use crate::error::Error;
+use crate::io::World;
+use crate::recording::{self, Chunking};
+use llm_canary::observe::Head;
+use serde_json::Value;
+use std::io;
+use std::path::PathBuf;
+
+/// Read a recorded response with the filter's own code, and print what it observes.
+///
+/// The recording is the body of a response as it came over the wire, decompressed. To record one:
+/// curl -sN URL -d @request.json > answer.sse
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  llm-canary replay answer.sse
+  llm-canary replay --chunks 1 --json answer.sse
+  curl -sN localhost:8001/v1/chat/completions -d @request.json | llm-canary replay -
+
+What the response does not say is null in JSON, and a dash otherwise.
+
+Exit codes: 0 read, 2 usage error, or the recording cannot be opened.")]
+pub(crate) struct Args {
+    /// The recorded body; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The response's content-type; without it, the first bytes of the body decide
+    #[arg(long, default_value = "", value_name = "TYPE")]
+    content_type: String,
+    /// The response's content-encoding
+    #[arg(long, default_value = "", value_name = "ENCODING")]
+    content_encoding: String,
+    /// The response's status
+    #[arg(long, default_value_t = 200, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..=599))]
+    status: u16,
+    /// Cut the body into chunks: whole, a number of bytes each, or random:SEED; the result is always the same
+    #[arg(long, default_value = "whole", value_name = "whole|N|random:SEED")]
+    chunks: Chunking,
+    /// Also detect refusals by the phrases that open an answer
+    #[arg(long)]
+    refusal_phrases: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    let body = input::read(world, &args.file, u64::MAX).map_err(|error| {
+        Error::problem(&args.file.display().to_string(), format!("cannot read the recording: {error}"))
+    })?;
+    let head = Head {
+        status: args.status,
+        content_type: args.content_type.as_bytes(),
+        content_encoding: args.content_encoding.as_bytes(),
+    };
+    let report = recording::observe(head, &body, args.chunks, args.refusal_phrases);
+    if args.json {
+        let line = serde_json::to_string(&report).map_err(io::Error::from)?;
+        world.print(&line)?;
+        return Ok(());
+    }
+    let fields = serde_json::to_value(&report).map_err(io::Error::from)?;
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::Null => "-".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        world.print(&format!("{name:<20} {value}"))?;
+    }
+    Ok(())
+}

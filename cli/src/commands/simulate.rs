@@ -1,0 +1,96 @@
+//! `llm-canary simulate`: what each step gives each version, and how many conversations it moves.
+
+use super::input::{Keys, read_config};
+use crate::error::Error;
+use crate::io::World;
+use crate::simulation::{KeyCounts, Simulation, synthetic_key, table};
+use crate::time_args;
+use llm_canary::config::Rollout;
+use std::path::PathBuf;
+
+/// The most synthetic keys. The shares of ten million are exact to a thousandth of a percentage point.
+const COUNT_MAX: u64 = 10_000_000;
+
+/// Show what each step of a rollout gives each version, and how many conversations it moves.
+///
+/// The keys are synthetic and the same in each run, or come from a file of real ones. The filter's own code finds their
+/// buckets. A step moves a conversation when its bucket gets another version, unless the conversation is pinned or
+/// its id contains its start time (UUIDv7, ULID, TypeID).
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  llm-canary simulate envoy/ecds/llm-canary.yaml
+  llm-canary simulate envoy/ecds/llm-canary.yaml --keys ids.txt
+  kubectl logs gateway | grep -o 'conv_[a-z0-9]*' | sort -u | llm-canary simulate config.json --keys -
+  llm-canary ramp config.json v2 50 --at +1h && llm-canary simulate config.json
+
+The row marked > is in force.
+
+Exit codes: 0 simulated, 2 usage or input error.")]
+pub(crate) struct Args {
+    /// A file with one llm-canary configuration, in any format that `check` reads
+    #[arg(value_name = "FILE")]
+    config: PathBuf,
+    /// Simulate only this rollout
+    #[arg(long, value_name = "NAME")]
+    rollout: Option<String>,
+    /// Real keys, one a line; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "seed"])]
+    keys: Option<PathBuf>,
+    /// How many synthetic keys to use
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
+    count: u64,
+    /// The seed of the synthetic keys
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Mark the row in force at this time: now, +10m, or RFC 3339
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    at: String,
+    /// Print JSON: a list of rollouts, each with its steps
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    let at = time_args::parse_time(&args.at, world.clock.now())
+        .map_err(|message| Error::refused(format!("--at {message}")))?;
+    let config = read_config(world, &args.config)?;
+    let is_wanted = |rollout: &&Rollout| args.rollout.as_ref().is_none_or(|name| *name == rollout.name);
+    let mut counts: Vec<KeyCounts<'_>> =
+        config.rollouts.iter().filter(is_wanted).map(KeyCounts::new).collect();
+    if counts.is_empty() {
+        let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
+        let names = if names.is_empty() { "no rollouts".to_owned() } else { names.join(", ") };
+        let file = args.config.display();
+        return Err(Error::refused(match &args.rollout {
+            Some(name) => format!("--rollout {name:?} is not in {file}, which has {names}"),
+            None => format!("{file} has {names}"),
+        }));
+    }
+    if let Some(file) = &args.keys {
+        let mut keys = Keys::open(world, file)?;
+        while let Some(key) = keys.next()? {
+            if !key.is_empty() {
+                counts.iter_mut().for_each(|counts| counts.add(key));
+            }
+        }
+        if counts.iter().any(KeyCounts::is_empty) {
+            let message = format!("--keys {}: has no keys; write one a line", file.display());
+            return Err(Error::refused(message));
+        }
+    } else {
+        for number in 0..args.count {
+            let key = synthetic_key(args.seed, number);
+            counts.iter_mut().for_each(|counts| counts.add(key.as_bytes()));
+        }
+    }
+    let simulations: Vec<Simulation<'_>> = counts.iter().map(|counts| counts.simulation(at)).collect();
+    if args.json {
+        world.print_json(&simulations)?;
+    } else {
+        let kind = if args.keys.is_some() { "real" } else { "synthetic" };
+        let tables: Vec<String> =
+            simulations.iter().map(|simulation| table::text(simulation, kind)).collect();
+        world.print(&tables.join("\n\n"))?;
+    }
+    Ok(())
+}

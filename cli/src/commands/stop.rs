@@ -1,0 +1,47 @@
+//! `llm-canary stop`: the rollback.
+
+use super::change::{self, Change, ChangeOptions, EXIT_CODES};
+use crate::error::Error;
+use crate::io::World;
+
+/// Stop a version at once, whatever pins, overrides or start times say.
+///
+/// Its conversations go to the baseline with their next request. Answers that are being streamed finish. The same write
+/// gives the version a step of 0 %, so that starting it again does not bring back its old share: ramp it with --resume
+/// when it is fixed. Steps that were planned for it are dropped, and listed.
+#[derive(clap::Args)]
+#[command(after_help = format!("Examples:
+  llm-canary stop envoy/ecds/llm-canary.yaml v2
+  llm-canary stop envoy/ecds/llm-canary.yaml v2 --admin http://envoy-1:9901 --admin http://envoy-2:9901
+  llm-canary stop --kubectl wasmplugin/llm-canary -n istio-ingress v2
+
+{EXIT_CODES}"))]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(super) options: ChangeOptions,
+    /// The version to stop
+    version: String,
+}
+
+pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    change::run(&args.options, world, |current| {
+        let version = args.version.as_str();
+        current.require_version(version)?;
+        let baseline = &current.schedule.baseline;
+        if version == baseline {
+            return Err(Error::refused(format!(
+                "{version} is the baseline, and cannot be stopped. Make another version the baseline first: \
+                 llm-canary promote {} VERSION, and then again with --finish --held 0s",
+                args.options.target()
+            )));
+        }
+        let at = current.start_time(Some("now"))?;
+        let schedule = current.schedule.with_share(version, &[(at, 0)]).with_stopped(version, true);
+        let summary = if schedule == *current.schedule {
+            format!("{version} is stopped already")
+        } else {
+            format!("{version} is stopped; {baseline} serves its conversations")
+        };
+        Ok(Change { schedule, summary, at: None })
+    })
+}

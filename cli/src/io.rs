@@ -1,0 +1,63 @@
+//! The world outside of the program: everything that a command reads from it or does to it.
+//!
+//! A command gets a [`World`] and touches nothing else. Tests give it one with a clock that never waits, files in
+//! memory and Envoys that answer at once. Nothing here decides anything about a rollout.
+//!
+//! Prometheus, a server for the live page and notifications will be further files here.
+
+pub(crate) mod admin;
+pub(crate) mod clock;
+pub(crate) mod files;
+pub(crate) mod kubectl;
+pub(crate) mod target;
+
+use admin::Admin;
+use clock::Clock;
+use files::Files;
+use kubectl::Kubectl;
+use serde::Serialize;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+
+/// What a command may use of the world.
+pub(crate) struct World<'a> {
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) files: &'a dyn Files,
+    pub(crate) admin: &'a dyn Admin,
+    pub(crate) kubectl: &'a dyn Kubectl,
+    /// 32 random bits.
+    pub(crate) random: fn() -> u32,
+    /// Standard output, for data.
+    pub(crate) out: &'a mut dyn Write,
+    /// Standard error, for words.
+    pub(crate) err: &'a mut dyn Write,
+}
+
+impl World<'_> {
+    /// Writes a line of data.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn print(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{line}")
+    }
+
+    /// Writes a value as indented JSON.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn print_json(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *self.out, value)?;
+        writeln!(self.out)
+    }
+
+    /// Writes a line for people. One that cannot be written is lost, because there is nowhere to say so.
+    pub(crate) fn say(&mut self, line: &str) {
+        let _ = writeln!(self.err, "{line}");
+    }
+}
+
+/// 32 random bits, from the seed of the standard library's hash maps.
+pub(crate) fn random() -> u32 {
+    (RandomState::new().hash_one(0) >> 32) as u32
+}

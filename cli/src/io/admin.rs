@@ -1,0 +1,162 @@
+//! Envoys' admin pages, and waiting until every Envoy runs a configuration.
+//!
+//! All Envoys are asked at once, each by a thread of its own, until they export the configuration's hash or count
+//! that they refused an update.
+
+use super::clock::Clock;
+use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use ureq::Agent;
+
+/// The time between two requests to one Envoy.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The timeout of the requests before a change, which must not wait for a slow Envoy.
+const BEFORE_TIMEOUT: Duration = Duration::from_millis(50);
+/// The timeout of a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time between two lines about Envoys that are still waited for.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest response that is read; the page has a few lines.
+const RESPONSE_BYTES_MAX: u64 = 4 << 20;
+
+/// Reads admin pages; threads may share it.
+pub(crate) trait Admin: Sync {
+    /// The text of a page, or why there is none.
+    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<String, String>;
+}
+
+/// Reads admin pages over HTTP.
+pub(crate) struct HttpAdmin {
+    agent: Agent,
+}
+
+/// What is said while Envoys are waited for.
+pub(crate) enum News<'a> {
+    /// One Envoy is done.
+    Done(&'a EnvoyStatus),
+    /// These are not, after so many seconds.
+    Waiting(Vec<&'a str>, u64),
+}
+
+/// The Envoys that must run a configuration.
+pub(crate) struct Envoys<'a> {
+    admin: &'a dyn Admin,
+    clock: &'a dyn Clock,
+    addresses: &'a [String],
+    /// How many updates each had refused before the change; `None` if it did not answer.
+    refused_before: Vec<Option<u64>>,
+}
+
+impl HttpAdmin {
+    pub(crate) fn new() -> Self {
+        // An admin page is near, never behind the proxy that the environment names.
+        Self { agent: Agent::config_builder().proxy(None).max_redirects(0).build().into() }
+    }
+}
+
+impl Admin for HttpAdmin {
+    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<String, String> {
+        let url = format!("{}{path}", admin.trim_end_matches('/'));
+        let url = if url.contains("://") { url } else { format!("http://{url}") };
+        let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
+        let mut response = request.call().map_err(|error| format!("it does not answer: {error}"))?;
+        let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX).read_to_string();
+        body.map_err(|error| format!("its answer cannot be read: {error}"))
+    }
+}
+
+impl<'a> Envoys<'a> {
+    /// Asks every Envoy for its counters before a change.
+    pub(crate) fn before_change(admin: &'a dyn Admin, clock: &'a dyn Clock, addresses: &'a [String]) -> Self {
+        let refused_before = thread::scope(|scope| {
+            let requests: Vec<_> = addresses
+                .iter()
+                .map(|address| {
+                    scope.spawn(|| stats(admin, address, BEFORE_TIMEOUT).ok().map(|stats| stats.refused))
+                })
+                .collect();
+            requests.into_iter().map(|request| request.join().unwrap_or_default()).collect()
+        });
+        Self { admin, clock, addresses, refused_before }
+    }
+
+    /// Waits until every Envoy runs the configuration with this hash, refuses it, or the timeout is over. Times are
+    /// counted from `since`, on [`Clock::elapsed`].
+    pub(crate) fn wait(
+        &self,
+        hash: u32,
+        since: Duration,
+        timeout: Duration,
+        mut on_news: impl FnMut(News<'_>),
+    ) -> Vec<EnvoyStatus> {
+        let (sender, receiver) = mpsc::channel();
+        thread::scope(|scope| {
+            for (index, (address, refused)) in self.addresses.iter().zip(&self.refused_before).enumerate() {
+                let sender = sender.clone();
+                scope.spawn(move || {
+                    let status = self.follow(address, *refused, hash, since, timeout);
+                    // The receiver lives until the last sender is gone.
+                    let _ = sender.send((index, status));
+                });
+            }
+            drop(sender);
+            let mut done: Vec<(usize, EnvoyStatus)> = Vec::new();
+            loop {
+                match receiver.recv_timeout(PROGRESS_INTERVAL) {
+                    Ok((index, status)) => {
+                        on_news(News::Done(&status));
+                        done.push((index, status));
+                    }
+                    Err(mpsc::RecvTimeoutError::Timeout) => {
+                        let is_open = |index: usize| !done.iter().any(|(done, _)| *done == index);
+                        let open = self.addresses.iter().enumerate().filter(|(index, _)| is_open(*index));
+                        let open = open.map(|(_, address)| address.as_str()).collect();
+                        on_news(News::Waiting(open, (self.clock.elapsed() - since).as_secs()));
+                    }
+                    Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                }
+            }
+            done.sort_by_key(|(index, _)| *index);
+            done.into_iter().map(|(_, status)| status).collect()
+        })
+    }
+
+    /// Asks one Envoy again and again.
+    fn follow(
+        &self,
+        address: &str,
+        refused_before: Option<u64>,
+        hash: u32,
+        since: Duration,
+        timeout: Duration,
+    ) -> EnvoyStatus {
+        let request_timeout = REQUEST_TIMEOUT.min(timeout.max(POLL_INTERVAL));
+        let mut refused_before = refused_before;
+        loop {
+            let why = match stats(self.admin, address, request_timeout) {
+                Ok(stats) => {
+                    // The first answer counts as the one before the change if there was none then.
+                    let refused_before = *refused_before.get_or_insert(stats.refused);
+                    match stats.progress(hash, refused_before) {
+                        Progress::Runs => {
+                            return EnvoyStatus::runs(address, self.clock.elapsed() - since);
+                        }
+                        Progress::Refused => return EnvoyStatus::refused(address),
+                        Progress::Waiting(why) => why,
+                    }
+                }
+                Err(why) => why,
+            };
+            if self.clock.elapsed() - since >= timeout {
+                return EnvoyStatus::timed_out(address, why);
+            }
+            self.clock.sleep(POLL_INTERVAL);
+        }
+    }
+}
+
+fn stats(admin: &dyn Admin, address: &str, timeout: Duration) -> Result<AdminStats, String> {
+    admin.get(address, STATS_PATH, timeout).map(|text| AdminStats::parse(&text))
+}

@@ -1,0 +1,246 @@
+//! Files: read as a stream, or replaced as a whole.
+//!
+//! A new text is written to a temporary file in the same folder, synced, and renamed into place, which is what Envoy
+//! watches for. A lock keeps two runs of this tool apart. Changes by other programs are found by a comparison just before
+//! the rename.
+
+use super::clock::Clock;
+use super::target::{Target, Write as Written};
+use crate::error::Error;
+use crate::plugin::PathSegment;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+/// The largest file that is changed; far more than Envoy reads.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+/// How often another run may replace the file between its opening and its lock.
+const REOPENS_MAX: usize = 100;
+/// Envoy reads a renamed file within milliseconds, on a busy machine within tenths of a second.
+const LEAD_MS: u64 = 2_000;
+
+/// Opens files.
+pub(crate) trait Files {
+    /// Opens a file for reading; `-` is standard input.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>>;
+    /// Reads a file that will be changed, and locks it.
+    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error>;
+}
+
+/// The machine's files.
+pub(crate) struct FileSystem;
+
+/// A file that was read, and is locked until it is dropped.
+pub(crate) struct LockedFile {
+    name: String,
+    text: String,
+    /// The file itself, where the name is a link.
+    path: PathBuf,
+    file: File,
+    note: Option<String>,
+}
+
+impl Files for FileSystem {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+        if path == Path::new("-") {
+            return Ok(Box::new(io::stdin().lock()));
+        }
+        Ok(Box::new(BufReader::new(File::open(path)?)))
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error> {
+        Ok(Box::new(LockedFile::new(path)?))
+    }
+}
+
+impl LockedFile {
+    fn new(given: &Path) -> Result<Self, Error> {
+        let name = given.display().to_string();
+        let problem = |error: io::Error| Error::problem(&name, error.to_string());
+        let path = fs::canonicalize(given).map_err(problem)?;
+        if is_mounted(&path) {
+            return Err(Error::problem(
+                &name,
+                "is part of a mounted ConfigMap, which Kubernetes writes; nothing was changed. Change the \
+                 file the ConfigMap is made of, and then: kubectl create configmap NAME --from-file=FILE \
+                 --dry-run=client -o yaml | kubectl apply -f -",
+            ));
+        }
+        let is_link = fs::symlink_metadata(given).is_ok_and(|meta| meta.is_symlink());
+        let note = is_link.then(|| {
+            format!(
+                "{name} is a link to {}, which is replaced; Envoy must watch that file's folder",
+                path.display()
+            )
+        });
+        let file = locked(&path).map_err(problem)?;
+        let mut bytes = Vec::new();
+        (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(problem)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(Error::problem(&name, format!("is larger than {FILE_BYTES_MAX} bytes")));
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|error| Error::problem(&name, format!("is not UTF-8: {}", error.utf8_error())))?;
+        Ok(Self { name, text, path, file, note })
+    }
+
+    /// Replaces the file; returns the time of the rename.
+    fn replace(&self, text: &str, folder: &Path, clock: &dyn Clock) -> io::Result<Duration> {
+        let file_name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        // It is removed when it is dropped before the rename.
+        let mut temporary =
+            tempfile::Builder::new().prefix(&format!(".{file_name}.")).suffix(".tmp").tempfile_in(folder)?;
+        temporary.write_all(text.as_bytes())?;
+        let (new, old) = (temporary.as_file().metadata()?, self.file.metadata()?);
+        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+            fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()))?;
+        }
+        temporary.as_file().set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        temporary.as_file().sync_all()?;
+        if fs::read(&self.path)? != self.text.as_bytes() {
+            return Err(io::Error::other("somebody else changed it meanwhile; run the command again"));
+        }
+        temporary.persist(&self.path)?;
+        Ok(clock.elapsed())
+    }
+}
+
+impl Target for LockedFile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn lead_ms(&self) -> u64 {
+        LEAD_MS
+    }
+
+    fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    fn dry_run(&self, _: &str, _: &[PathSegment]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn write(&self, text: &str, _: &[PathSegment], clock: &dyn Clock) -> Result<Written, Error> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        let at = self.replace(text, folder, clock).map_err(|error| {
+            Error::problem(&self.name, format!("cannot be replaced: {error}; nothing was changed"))
+        })?;
+        // The rename is done. Only a power cut can undo it.
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        let warning =
+            synced.err().map(|error| format!("{}: its folder cannot be synced: {error}", self.name));
+        Ok(Written { at, warning })
+    }
+}
+
+/// Whether a path leads through a mounted ConfigMap: file -> ..data/file, ..data -> ..2026_11_23_09_00_00.1/
+fn is_mounted(path: &Path) -> bool {
+    path.components().any(|part| match part {
+        Component::Normal(part) => part.as_encoded_bytes().starts_with(b".."),
+        _ => false,
+    })
+}
+
+/// Opens and locks a file. A file that was replaced while this waited for the lock is opened again.
+fn locked(path: &Path) -> io::Result<File> {
+    for _ in 0..REOPENS_MAX {
+        let file = File::open(path)?;
+        match file.lock() {
+            Ok(()) => {}
+            // Not every file system has locks. The comparison before the rename remains.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
+            Err(error) => return Err(error),
+        }
+        let (held, there) = (file.metadata()?, fs::metadata(path)?);
+        if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
+            return Ok(file);
+        }
+    }
+    Err(io::Error::other("is replaced again and again by other programs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LockedFile, Target};
+    use crate::error::Error;
+    use crate::io::clock::SystemClock;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
+
+    fn open(path: &Path) -> LockedFile {
+        LockedFile::new(path).unwrap()
+    }
+
+    fn write(file: &LockedFile, text: &str) -> Result<(), Error> {
+        file.write(text, &[], &SystemClock::start()).map(drop)
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("a.yaml"), folder.path().join("link.yaml"));
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&path, &link).unwrap();
+        let file = open(&link);
+        assert!(file.note().unwrap().contains("link.yaml is a link to "));
+        write(&file, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "a link stays one");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_change_of_somebody_else_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.yaml");
+        fs::write(&path, "old").unwrap();
+        let file = open(&path);
+        fs::write(&path, "theirs").unwrap();
+        let error = write(&file, "new").unwrap_err().to_string();
+        assert!(error.contains("somebody else changed it"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn two_runs_wait_for_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.yaml");
+        fs::write(&path, "0").unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        let file = open(&path);
+                        let next = file.text.parse::<u32>().unwrap() + 1;
+                        write(&file, &next.to_string()).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_to_string(&path).unwrap(), "40", "no run was lost");
+    }
+
+    #[test]
+    fn a_mounted_config_map_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("..2026_11_23")).unwrap();
+        fs::write(at("..2026_11_23/a.yaml"), "old").unwrap();
+        symlink("..2026_11_23", at("..data")).unwrap();
+        symlink("..data/a.yaml", at("a.yaml")).unwrap();
+        let error = LockedFile::new(&at("a.yaml")).err().unwrap().to_string();
+        assert!(error.contains("mounted ConfigMap") && error.contains("kubectl create configmap"), "{error}");
+    }
+}

@@ -1,0 +1,32 @@
+//! The place that holds a rollout: a file, or a live resource.
+
+use super::clock::Clock;
+use crate::error::Error;
+use crate::plugin::PathSegment;
+use std::time::Duration;
+
+/// A place that was read and can be written.
+pub(crate) trait Target {
+    /// The file or the resource, as the operator named it.
+    fn name(&self) -> &str;
+    /// The text that was read.
+    fn text(&self) -> &str;
+    /// How long before they take effect steps are written, in milliseconds. Every Envoy must know a step when the
+    /// first conversation begins under it.
+    fn lead_ms(&self) -> u64;
+    /// What the operator should know about this place.
+    fn note(&self) -> Option<&str> {
+        None
+    }
+    /// Checks a change without making it, if the place can do that.
+    fn dry_run(&self, text: &str, path: &[PathSegment]) -> Result<(), Error>;
+    /// Writes the text; `path` leads to the configuration in it. Only the text that was read is replaced.
+    fn write(&self, text: &str, path: &[PathSegment], clock: &dyn Clock) -> Result<Write, Error>;
+}
+
+/// A write that succeeded.
+pub(crate) struct Write {
+    /// When others could read it, on [`Clock::elapsed`].
+    pub(crate) at: Duration,
+    pub(crate) warning: Option<String>,
+}

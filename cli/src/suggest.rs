@@ -1,0 +1,32 @@
+//! What to write instead of an unknown name.
+
+use similar::TextDiff;
+
+/// The least similarity, from 0 to 1, at which a name counts as a misspelling of another.
+const SIMILARITY_MIN: f32 = 0.5;
+
+/// A sentence with the most similar name, or with all names.
+pub(crate) fn suggest(name: &str, known: &[&str]) -> String {
+    let name = name.to_lowercase();
+    let similarity = |known: &&&str| TextDiff::from_chars(name.as_str(), &known.to_lowercase()).ratio();
+    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    match nearest.filter(|nearest| similarity(nearest) >= SIMILARITY_MIN) {
+        Some(nearest) if known.len() > 1 => format!("did you mean {nearest}? There are {}", known.join(", ")),
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None if known.is_empty() => "there are none".to_owned(),
+        None => format!("there are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::suggest;
+
+    #[test]
+    fn names_are_suggested() {
+        assert_eq!(suggest("V2", &["v1", "v2"]), "did you mean v2? There are v1, v2");
+        assert_eq!(suggest("caht", &["chat"]), "did you mean chat?");
+        assert_eq!(suggest("green", &["v1", "v2"]), "there are v1, v2");
+        assert_eq!(suggest("chat", &[]), "there are none");
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands in a world of their own: a clock that never waits, files in memory, Envoys that answer at once.
+//!
+//! `tests/` runs a few commands as users do, through the binary.
+
+mod change;
+mod errors;
+mod explain;
+mod help;
+mod simulate;
+mod wait;
+mod world;

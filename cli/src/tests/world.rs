@@ -1,0 +1,246 @@
+//! A world in memory.
+
+use crate::error::Error;
+use crate::io::World;
+use crate::io::admin::Admin;
+use crate::io::clock::Clock;
+use crate::io::files::Files;
+use crate::io::kubectl::Kubectl;
+use crate::io::target::{Target, Write};
+use crate::plugin::PathSegment;
+use llm_canary::config::json::{self, Node};
+use llm_canary::timestamp::{UnixMs, parse_rfc3339};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Cursor};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+thread_local! {
+    /// How long this thread has slept. Each has its own time, so that what one waits for does not depend on others.
+    static SLEPT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub(super) struct Ran {
+    pub(super) code: u8,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+/// A world that stays the same between runs.
+pub(super) struct FakeWorld {
+    clock: FakeClock,
+    files: FakeFiles,
+    admin: FakeAdmin,
+}
+
+/// A clock that only sleeping moves, and the test.
+struct FakeClock {
+    now: Mutex<UnixMs>,
+}
+
+type Texts = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+
+struct FakeFiles {
+    texts: Texts,
+}
+
+struct FakeTarget {
+    name: String,
+    text: String,
+    texts: Texts,
+}
+
+/// How an Envoy takes a change of `chat.json`.
+#[derive(Clone, Copy)]
+pub(super) enum Takes {
+    /// It runs the change this long after it was first asked about it.
+    After(Duration),
+    /// It counts a refusal.
+    Nothing,
+    /// It does not answer.
+    Silence,
+}
+
+struct FakeAdmin {
+    texts: Texts,
+    envoys: BTreeMap<String, FakeEnvoy>,
+}
+
+struct FakeEnvoy {
+    takes: Takes,
+    /// The hash of what it runs, and when it was first asked after a change.
+    state: Mutex<(u32, Option<Duration>)>,
+}
+
+struct NoKubectl;
+
+impl FakeWorld {
+    /// A world at this time, with these files.
+    pub(super) fn new(now: &str, files: &[(&str, &str)]) -> Self {
+        let texts = Texts::default();
+        let world = Self {
+            clock: FakeClock { now: Mutex::new(parse_rfc3339(now).unwrap()) },
+            files: FakeFiles { texts: Arc::clone(&texts) },
+            admin: FakeAdmin { texts, envoys: BTreeMap::new() },
+        };
+        for (name, text) in files {
+            world.write(name, text);
+        }
+        world
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        self.files.texts.lock().unwrap().insert(name.to_owned(), text.as_bytes().to_vec());
+    }
+
+    pub(super) fn read(&self, name: &str) -> String {
+        String::from_utf8(self.files.texts.lock().unwrap()[name].clone()).unwrap()
+    }
+
+    /// Lets time pass.
+    pub(super) fn pass(&self, duration: Duration) {
+        *self.clock.now.lock().unwrap() += duration.as_millis() as UnixMs;
+    }
+
+    /// Adds an Envoy that runs what `chat.json` says now.
+    pub(super) fn add_envoy(&mut self, address: &str, takes: Takes) {
+        let state = Mutex::new((self.admin.hash(), None));
+        self.admin.envoys.insert(address.to_owned(), FakeEnvoy { takes, state });
+    }
+
+    pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut world = World {
+            clock: &self.clock,
+            files: &self.files,
+            admin: &self.admin,
+            kubectl: &NoKubectl,
+            random: || 0x8000_0000,
+            out: &mut out,
+            err: &mut err,
+        };
+        let arguments = ["llm-canary"].iter().chain(arguments).map(|argument| argument.into()).collect();
+        let code = crate::run(arguments, &mut world);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code, out: text(out), err: text(err) }
+    }
+
+    /// A run with this text on standard input.
+    pub(super) fn run_with_input(&self, arguments: &[&str], input: &str) -> Ran {
+        self.write("-", input);
+        self.run(arguments)
+    }
+
+    /// A run that does what it was asked.
+    #[track_caller]
+    pub(super) fn fine(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+        ran
+    }
+
+    /// A run that is refused with this message, and prints nothing.
+    #[track_caller]
+    pub(super) fn refused(&self, arguments: &[&str], message: &str) {
+        let ran = self.run(arguments);
+        assert!(ran.code == 2 && ran.out.is_empty() && ran.err.contains(message), "{arguments:?}: {ran:?}");
+    }
+}
+
+pub(super) fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect(text)
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> UnixMs {
+        *self.now.lock().unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        SLEPT.get()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        SLEPT.set(SLEPT.get() + duration);
+    }
+}
+
+impl Files for FakeFiles {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
+        let texts = self.texts.lock().unwrap();
+        let text = texts.get(path.to_str().unwrap()).cloned();
+        Ok(Box::new(Cursor::new(text.ok_or(io::Error::other("No such file"))?)))
+    }
+
+    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error> {
+        let name = path.to_str().unwrap().to_owned();
+        let text = self.texts.lock().unwrap().get(&name).cloned();
+        let text = text.ok_or_else(|| Error::problem(&name, "No such file"))?;
+        let text = String::from_utf8(text).unwrap();
+        Ok(Box::new(FakeTarget { name, text, texts: Arc::clone(&self.texts) }))
+    }
+}
+
+impl Target for FakeTarget {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn lead_ms(&self) -> u64 {
+        2_000
+    }
+
+    fn dry_run(&self, _: &str, _: &[PathSegment]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn write(&self, text: &str, _: &[PathSegment], clock: &dyn Clock) -> Result<Write, Error> {
+        self.texts.lock().unwrap().insert(self.name.clone(), text.as_bytes().to_vec());
+        Ok(Write { at: clock.elapsed(), warning: None })
+    }
+}
+
+impl FakeAdmin {
+    /// The hash of `chat.json`.
+    fn hash(&self) -> u32 {
+        json::parse(&self.texts.lock().unwrap()["chat.json"]).map_or(0, |tree| Node::hash(&tree))
+    }
+}
+
+impl Admin for FakeAdmin {
+    fn get(&self, admin: &str, path: &str, _: Duration) -> Result<String, String> {
+        assert!(path.starts_with("/stats?filter=llm_config_hash%7C"), "{path}");
+        let silent = || "it does not answer: connection refused".to_owned();
+        let envoy = self.envoys.get(admin).ok_or_else(silent)?;
+        let mut state = envoy.state.lock().unwrap();
+        let (running, asked) = &mut *state;
+        let written = self.hash();
+        let is_changed = written != *running;
+        let first_asked = if is_changed { *asked.get_or_insert(SLEPT.get()) } else { SLEPT.get() };
+        let mut refused = 3;
+        match envoy.takes {
+            Takes::After(delay) if is_changed && SLEPT.get() - first_asked >= delay => {
+                (*running, *asked) = (written, None)
+            }
+            Takes::After(_) => {}
+            Takes::Nothing => refused += u32::from(is_changed),
+            Takes::Silence => return Err(silent()),
+        }
+        let name = "extension_config_discovery.http_filter.llm-canary.update_rejected";
+        Ok(format!("{name}: {refused}\nwasmcustom.llm_config_hash: {running}\n"))
+    }
+}
+
+impl Kubectl for NoKubectl {
+    fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+        panic!("no test here runs kubectl: {arguments:?}")
+    }
+}

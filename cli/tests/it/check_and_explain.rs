@@ -1,0 +1,534 @@
+//! `check` and `explain`.
+
+use crate::tool::{Folder, Ran, json};
+use std::path::PathBuf;
+use std::process::Command;
+
+fn run_with_input(args: &[&str], input: &[u8]) -> Ran {
+    Folder::shared().run_with_input(args, input)
+}
+
+fn run(args: &[&str]) -> Ran {
+    run_with_input(args, b"")
+}
+
+/// Writes a file where the tool runs; returns its name. Each test uses names of its own.
+fn file(name: &str, text: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(path, text).expect("the test's folder can be written");
+    name.to_owned()
+}
+
+const CHAT: &str = r#"{
+  "rollouts": [{
+    "name": "chat",
+    "match": {"hosts": ["llm.example.com"], "path_prefix": "/v1/"},
+    "key": [{"header": "x-conversation-id"}, {"cookie": "conv"}, {"query": "c"},
+            {"metadata": "jwt/sub", "kind": "user"}],
+    "baseline": "v1",
+    "versions": [{"name": "v1", "cluster": "llm-v1"}, {"name": "v2", "cluster": "llm-v2"}],
+    "split": {"v2": 12.5},
+    "overrides": [{"header": "x-llm-cohort", "values": ["staff", "beta"], "version": "v2"}]
+  }]
+}"#;
+
+const CHAT_LINE: &str = "chat: v1 87.5 % (cluster llm-v1, baseline), v2 12.5 % (cluster llm-v2)\n";
+
+/// The same JSON, indented to stand in a YAML block.
+fn indented(text: &str, spaces: usize) -> String {
+    text.lines().map(|line| format!("{}{line}\n", " ".repeat(spaces))).collect()
+}
+
+#[test]
+fn check_prints_a_line_for_each_good_rollout() {
+    let name = file("good.json", CHAT);
+    let ran = run(&["check", &name]);
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (Some(0), &*format!("good.json: {CHAT_LINE}"), "")
+    );
+    let empty = file("empty-list.json", r#"{"rollouts": []}"#);
+    assert_eq!(run(&["check", &empty]).out, "empty-list.json: no rollouts; nothing is routed\n");
+}
+
+#[test]
+fn check_prints_every_error_with_its_place() {
+    let bad = file(
+        "bad.json",
+        &CHAT
+            .replace("12.5", "125")
+            .replace(r#""/v1/""#, r#""v1""#)
+            .replace("\"split\"", "\"spilt\": {}, \"split\""),
+    );
+    let good = file("beside-bad.json", CHAT);
+    let ran = run(&["check", &bad, &good]);
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(
+        ran.out,
+        format!("beside-bad.json: {CHAT_LINE}"),
+        "a good file beside a bad one is still shown"
+    );
+    assert_eq!(
+        ran.err,
+        "error: bad.json: rollouts[0].spilt: is not a known field; did you mean \"split\"?\n\
+         error: bad.json: rollouts[0].match.path_prefix: \"v1\" can never match; start it with '/'\n\
+         error: bad.json: rollouts[0].split.v2: is 125, but a percentage is from 0 to 100\n\
+         3 errors\n"
+    );
+}
+
+#[test]
+fn check_reads_envoys_discovery_files() {
+    let yaml = |kind: &str, value: &str| {
+        format!(
+            "resources:\n- \"@type\": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig\n  name: llm-canary\n  \
+             typed_config:\n    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    config:\n      \
+             name: llm-canary\n      root_id: llm-canary\n      configuration:\n        \
+             \"@type\": type.googleapis.com/google.protobuf.{kind}\n        value: {value}\n"
+        )
+    };
+    let block = format!("|\n{}", indented(CHAT, 10));
+    let place = "resources[0].typed_config.config.configuration.value";
+    let ran = run(&["check", &file("ecds.yaml", &yaml("StringValue", &block))]);
+    assert_eq!((ran.code, ran.out), (Some(0), format!("ecds.yaml: {place}: {CHAT_LINE}")), "{}", ran.err);
+
+    let quoted = serde_json::to_string(CHAT).expect("text can be quoted");
+    let text = format!(
+        r#"{{"version_info": "1", "resources": [{{"name": "llm", "typed_config": {{"config": {{"root_id": "other",
+            "configuration": {{"@type": "type.googleapis.com/google.protobuf.StringValue", "value": {quoted}}}}}}}}}]}}"#
+    );
+    let ran = run(&["check", &file("ecds.json", &text)]);
+    assert_eq!((ran.code, ran.out), (Some(0), format!("ecds.json: {place}: {CHAT_LINE}")), "{}", ran.err);
+
+    let ran = run(&["check", &file("ecds-bad.yaml", &yaml("StringValue", &block.replace("12.5", "-1")))]);
+    let error = format!(
+        "error: ecds-bad.yaml: {place}: rollouts[0].split.v2: is -1, but a percentage is from 0 to 100"
+    );
+    assert!(ran.code == Some(2) && ran.err.starts_with(&error), "{ran:?}");
+
+    // Envoy would hand these to the plugin as protobuf bytes.
+    for (name, kind, value) in
+        [("struct.yaml", "Struct", "{rollouts: []}"), ("bytes.yaml", "BytesValue", "e30=")]
+    {
+        let ran = run(&["check", &file(name, &yaml(kind, value))]);
+        assert!(
+            ran.code == Some(2) && ran.err.contains("does not reach the plugin as JSON; write"),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
+fn check_reads_istios_resources() {
+    let text = "# two of ours, two of others\n\
+        apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: canary}\nspec:\n  \
+        url: oci://registry.example.com/llm-canary:1\n  pluginConfig:\n    rollouts:\n    - name: chat\n      baseline: v1\n      \
+        versions:\n      - {name: v1, cluster: v1}\n      - {name: v2, cluster: v2}\n      split: {v2: 0.0001}\n\
+        ---\n\
+        apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: auth}\nspec:\n  pluginConfig: {key: value}\n\
+        ---\n\
+        kind: TrafficExtension\nmetadata: {name: canary-2}\nspec:\n  wasm:\n    pluginName: llm-canary\n    pluginConfig:\n      \
+        rollouts:\n      - {name: chat, baseline: v1, versions: [{name: 1.0, cluster: a}], stopped: yes}\n\
+        ---\n\
+        apiVersion: v1\nkind: Service\nmetadata: {name: llm-canary}\n";
+    let ran = run(&["check", &file("istio.yaml", text)]);
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(
+        ran.out,
+        "istio.yaml: WasmPlugin canary: chat: v1 99.9999 % (cluster v1, baseline), v2 0.0001 % (cluster v2)\n"
+    );
+    let lines: Vec<&str> = ran.err.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", ran.err);
+    assert!(
+        lines[0]
+            .starts_with("error: istio.yaml: TrafficExtension canary-2: rollouts[0].stopped: is not a known")
+    );
+    assert_eq!(
+        lines[1],
+        "error: istio.yaml: TrafficExtension canary-2: rollouts[0].versions[0].name: is the number 1; write a string \"...\""
+    );
+
+    let missing = "kind: WasmPlugin\nmetadata: {name: llm-canary}\nspec: {url: x}\n";
+    let ran = run(&["check", &file("no-config.yaml", missing)]);
+    assert!(
+        ran.code == Some(2) && ran.err.contains("WasmPlugin llm-canary: spec.pluginConfig: is missing"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn check_says_why_a_file_cannot_be_read() {
+    let syntax = file("syntax.yaml", "rollouts:\n  - name: [chat\n");
+    let twice = file("twice.yaml", "rollouts: []\nrollouts: []\n");
+    let other = file("other.yaml", "apiVersion: v1\nkind: Service\n");
+    let comma = file("comma.json", "{\n  \"rollouts\": [],\n}\n");
+    for (args, error) in [
+        (vec!["check", "nowhere.json"], "error: nowhere.json: No such file"),
+        (vec!["check", &syntax], "error: syntax.yaml: is not YAML: "),
+        (vec!["check", &twice], "error: twice.yaml: is not YAML: "),
+        (
+            vec!["check", &comma],
+            "error: comma.json: is not JSON: a comma after the last item at line 2 column 17",
+        ),
+        (
+            vec!["check", &other],
+            "note: other.yaml: holds no llm-canary configuration\nerror: there is nothing to check; give",
+        ),
+        (vec!["check"], "error: the following required arguments were not provided"),
+        (vec!["chekc"], "error: unrecognized subcommand 'chekc'"),
+    ] {
+        let ran = run(&args);
+        assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.starts_with(error), "{args:?}: {ran:?}");
+    }
+    let ran = run(&["check", &other, &file("beside-other.json", CHAT)]);
+    assert_eq!(ran.code, Some(0), "other files may lie beside the configuration: {ran:?}");
+}
+
+/// The warnings a list of rollouts gives, without their places' file.
+fn warnings(name: &str, rollouts: &str) -> Vec<String> {
+    let name = file(name, &format!(r#"{{"rollouts": [{rollouts}]}}"#));
+    let ran = run(&["check", &name]);
+    assert_eq!(ran.code, Some(0), "a warning is no error: {ran:?}");
+    let start = format!("warning: {name}: ");
+    ran.err.lines().map(|line| line.strip_prefix(&start).unwrap_or(line).to_owned()).collect()
+}
+
+#[test]
+fn check_warns_of_what_is_probably_not_meant() {
+    let one = |name: &str, fields: &str| {
+        format!(
+            r#"{{"name": "{name}", "baseline": "v1", {fields} "versions": [{{"name": "v1", "cluster": "c"}}]}}"#
+        )
+    };
+    let none: [&str; 0] = [];
+    let keys = r#""key": [{"header": "x-user-id"}, {"cookie": "account"}, {"query": "UID"}, {"metadata": "jwt/payload/sub"},
+                  {"header": "x-email", "kind": "user"}, {"header": "x-uuid"}, {"cookie": "subscription"}],"#;
+    let found = warnings("w-keys.json", &one("chat", keys));
+    let looks = "looks like a user's key, which lives for years; write \"kind\": \"user\" beside it";
+    assert_eq!(
+        found,
+        [
+            format!("rollouts[0].key[0]: header x-user-id {looks}"),
+            format!("rollouts[0].key[1]: cookie account {looks}"),
+            format!("rollouts[0].key[2]: query parameter UID {looks}"),
+            format!("rollouts[0].key[3]: metadata jwt/payload/sub {looks}"),
+        ]
+    );
+    assert_eq!(warnings("w-default.json", &one("chat", "")), none, "the default keys are no mistake");
+
+    let two = |fields: &str| {
+        format!(
+            r#"{{"name": "chat", "baseline": "v1", {fields}
+                "versions": [{{"name": "v1", "cluster": "c"}}, {{"name": "v2", "cluster": "c", "stopped": true}}]}}"#
+        )
+    };
+    let missing = "rollouts[0].split: is missing, so every conversation goes to the baseline, \"v1\"";
+    assert_eq!(warnings("w-split.json", &two("")), [missing]);
+    assert_eq!(warnings("w-zero.json", &two(r#""split": {"v2": 0},"#)), none, "nothing is missing");
+    assert_eq!(
+        warnings("w-stopped.json", &two(r#""split": {"v2": 10},"#)),
+        [r#"rollouts[0].versions[1].stopped: "v2" is stopped, so its 10 % go to "v1""#]
+    );
+
+    let matching = |name: &str, matcher: &str| one(name, &format!(r#""match": {{{matcher}}},"#));
+    let reach = |name: &str, first: &str, second: &str| {
+        !warnings(name, &format!("{}, {}", matching("a", first), matching("b", second))).is_empty()
+    };
+    let unreachable = [
+        ("", ""),
+        ("", r#""hosts": ["x"]"#),
+        (r#""path_prefix": "/v1""#, r#""path_prefix": "/v1/chat""#),
+        (r#""hosts": ["*.b.c", "x"]"#, r#""hosts": ["a.b.c", "*.a.b.c", "X"]"#),
+        (r#""headers": {"x-t": "1"}"#, r#""headers": {"x-t": "1", "x-u": "2"}, "path_prefix": "/""#),
+    ];
+    for (i, (first, second)) in unreachable.into_iter().enumerate() {
+        assert!(reach(&format!("w-unreachable-{i}.json"), first, second), "{first} hides {second}");
+    }
+    let reachable = [
+        (r#""hosts": ["x"]"#, ""),
+        (r#""path_prefix": "/v1/chat""#, r#""path_prefix": "/v1""#),
+        (r#""hosts": ["*.b.c"]"#, r#""hosts": ["b.c"]"#),
+        (r#""hosts": ["*.b.c"]"#, r#""hosts": ["xb.c"]"#),
+        (r#""hosts": ["a.b.c"]"#, r#""hosts": ["*.b.c"]"#),
+        (r#""headers": {"x-t": "1"}"#, r#""headers": {"x-t": "2"}"#),
+    ];
+    for (i, (first, second)) in reachable.into_iter().enumerate() {
+        assert!(!reach(&format!("w-reachable-{i}.json"), first, second), "{first} does not hide {second}");
+    }
+}
+
+#[test]
+fn check_prints_json() {
+    let good = file("json-good.json", &CHAT.replace("x-conversation-id", "x-user-id"));
+    let bad = file("json-bad.json", &CHAT.replace("12.5", "125"));
+    let ran = run(&["check", "--json", &good, &bad]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("error: json-bad.json: rollouts[0].split.v2: is 125"), "{ran:?}");
+    let report = json(&ran.out);
+    let reports = &report["configurations"];
+    assert_eq!(reports[0]["rollouts"][0]["versions"][1]["percent"], 12.5);
+    assert_eq!(reports[0]["warnings"][0]["path"], "rollouts[0].key[0]");
+    assert_eq!(reports[0]["errors"].as_array().map(Vec::len), Some(0));
+    assert_eq!(reports[1]["place"], "json-bad.json");
+    assert_eq!(reports[1]["errors"][0]["path"], "rollouts[0].split.v2");
+    assert_eq!(report["errors"][0]["path"], "rollouts[0].split.v2");
+}
+
+#[test]
+fn explain_tells_the_whole_way() {
+    let config = file("explain.json", CHAT);
+    // The bucket and the shard are mmh3 5.3.1's.
+    let ran = run(&[
+        "explain",
+        &config,
+        "--host",
+        "LLM.example.com:443",
+        "--path",
+        "/v1/chat/completions",
+        "-H",
+        "X-Conversation-Id: c-23",
+    ]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_eq!(
+        ran.out,
+        "rollout  chat\n\
+         key      \"c-23\" from header x-conversation-id, which names a conversation (key[0])\n\
+         bucket   40360 of 1000000, murmur3 of \"chat:\" and the key\n\
+         range    0 <= 40360 < 125000 belongs to v2, which has 12.5 %\n\
+         version  v2, reason split, compared with other versions, in shard 13\n\
+         sets     x-llm-cluster: llm-v2 on the request\n\
+         sets     x-llm-version: v2 on the request\n\
+         sets     x-llm-version: v2 on the response\n"
+    );
+}
+
+/// What `--json` tells of a request to the host and path of [`CHAT`].
+fn report(name: &str, config: &str, args: &[&str]) -> serde_json::Value {
+    let config = file(name, config);
+    let request = ["explain", &config, "--json", "--host", "llm.example.com"];
+    let ran = run(&[&request, args].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    json(&ran.out)
+}
+
+#[test]
+fn explain_finds_the_key_wherever_it_is() {
+    for (i, (args, source, kind)) in [
+        (["--header", "x-conversation-id=k", "--path", "/v1/"], "header x-conversation-id", "conversation"),
+        (["--cookie", "conv=k", "--path", "/v1/"], "cookie conv", "conversation"),
+        (["--cookie", "a=b", "--path", "/v1/?c=%6b"], "query parameter c", "conversation"),
+        (["--metadata", "jwt/sub=k", "--path", "/v1/"], "metadata jwt/sub", "user"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let explained = report(&format!("where-{i}.json"), CHAT, &args);
+        let expect = serde_json::json!({"source": source, "kind": kind, "key": "k"});
+        assert_eq!(explained["key"], expect, "{args:?}");
+    }
+    let explained =
+        report("where-cookies.json", CHAT, &["--cookie", "a=b", "--cookie", "conv=k", "--path", "/v1/"]);
+    assert_eq!(explained["key"]["source"], "cookie conv");
+}
+
+#[test]
+fn explain_names_every_reason() {
+    let staff = ["--path", "/v1/", "--header", "x-llm-cohort=staff", "--header", "x-conversation-id=k"];
+    let asked = report("reason-override.json", CHAT, &staff);
+    assert_eq!((&asked["reason"], &asked["version"]), (&"override".into(), &"v2".into()));
+    assert_eq!(asked["override"], "header x-llm-cohort is one of staff, beta");
+    assert_eq!((&asked["compare"], &asked["bucket"]), (&false.into(), &serde_json::Value::Null));
+
+    let stopped = CHAT.replace(r#""llm-v2"}"#, r#""llm-v2", "stopped": true}"#);
+    let moved = report("reason-stopped.json", &stopped, &staff);
+    assert_eq!(
+        (&moved["reason"], &moved["version"], &moved["chosen"]),
+        (&"stopped".into(), &"v1".into(), &"v2".into())
+    );
+
+    let keyless = report("reason-keyless.json", CHAT, &["--path", "/v1/"]);
+    assert_eq!((&keyless["reason"], &keyless["version"]), (&"keyless".into(), &"v1".into()));
+
+    let random = CHAT.replace("\"baseline\": \"v1\"", "\"baseline\": \"v1\", \"keyless\": \"random\"");
+    let drawn = report("reason-random.json", &random, &["--path", "/v1/"]);
+    assert_eq!(drawn["reason"], "keyless");
+    let place = (drawn["range"][0].as_u64(), drawn["bucket"].as_u64(), drawn["range"][1].as_u64());
+    assert!(place.0 <= place.1 && place.1 < place.2, "{place:?}");
+
+    let nobody = report("reason-none.json", CHAT, &["--path", "/v2/"]);
+    assert_eq!(nobody["rollout"], serde_json::Value::Null);
+    assert_eq!(nobody["passed_over"][0]["why"], "the path is \"/v2/\" and does not start with /v1/");
+    assert_eq!(nobody["removed_headers"], serde_json::json!(["x-llm-cluster", "x-llm-version"]));
+    assert_eq!(nobody["request_headers"], serde_json::json!({}));
+}
+
+#[test]
+fn explain_says_why_no_rollout_matches() {
+    let config = file("unmatched.json", CHAT);
+    let ran = run(&["explain", &config, "--host", "example.com"]);
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(
+        ran.out,
+        "not      chat, because the host is \"example.com\", not llm.example.com\n\
+         rollout  none matches the request\n\
+         removes  x-llm-cluster and x-llm-version, and sets nothing: Envoy's other routes apply\n"
+    );
+}
+
+#[test]
+fn explain_tells_feedback() {
+    let with = |feedback: &str| CHAT.replace(r#""baseline": "v1","#, feedback);
+    let answered = with(r#""baseline": "v1", "feedback": {"path": "/rate", "up": ["+"]},"#);
+    let config = file("feedback.json", &answered);
+    let args = ["explain", &config, "--host", "llm.example.com", "--path", "/rate?x=1"];
+    // The bucket of c-23 is the second version's, that of no key the baseline's.
+    let ran = run(&[&args[..], &["-H", "x-conversation-id=c-23"]].concat());
+    let line = ran.out.lines().next().unwrap_or_default();
+    assert_eq!(line, "feedback on chat if it is a POST: counted for v2, answered by the filter");
+    assert!(
+        run(&args).out.starts_with("feedback on chat if it is a POST: counted for v1"),
+        "{}",
+        run(&args).out
+    );
+    let random = with(
+        r#""baseline": "v1", "keyless": "random", "feedback": {"path": "/rate", "up": ["+"], "respond": false},"#,
+    );
+    let explained = report("feedback-random.json", &random, &["--path", "/rate"]);
+    assert_eq!(
+        explained["feedback"],
+        serde_json::json!({"rollout": "chat", "version": null, "respond": false})
+    );
+}
+
+#[test]
+fn explain_takes_many_keys() {
+    let config = file("keys.json", CHAT);
+    let mut input: Vec<u8> = (0..2000).flat_map(|i| format!("conversation-{i}\n").into_bytes()).collect();
+    input.extend_from_slice(b"windows\r\n\na b\n\xff\xfe\nlast without an end");
+    let ran = run_with_input(&["explain", &config, "--keys", "-"], &input);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.err
+            .starts_with("assumed, because rollout chat requires it: :authority llm.example.com, :path /v1/")
+    );
+    let lines: Vec<serde_json::Value> = ran.out.lines().map(json).collect();
+    assert_eq!(lines.len(), 2005);
+    let mut canaries = 0;
+    for (i, line) in lines.iter().take(2000).enumerate() {
+        let key = format!("conversation-{i}");
+        let bucket = llm_canary::bucket::bucket(b"chat", key.as_bytes());
+        let version = if bucket < 125_000 { "v2" } else { "v1" };
+        canaries += u32::from(version == "v2");
+        let expect = serde_json::json!({"key": key, "bucket": bucket, "version": version, "reason": "split"});
+        assert_eq!(line, &expect);
+    }
+    // 250 expected, standard deviation 14.8.
+    assert!((190..310).contains(&canaries), "{canaries}");
+    assert_eq!(lines[2000]["key"], "windows");
+    assert_eq!(
+        lines[2001],
+        serde_json::json!({"key": "", "bucket": null, "version": "v1", "reason": "keyless"})
+    );
+    assert_eq!(lines[2002]["key"], "a b");
+    assert_eq!(lines[2003]["key_hex"], "fffe");
+    assert_eq!(lines[2003]["bucket"], llm_canary::bucket::bucket(b"chat", b"\xff\xfe"));
+    assert_eq!(lines[2004]["key"], "last without an end");
+}
+
+/// A key given alone falls where the same key in a request falls, whatever kind of place it is put in.
+#[test]
+fn explain_puts_a_key_where_the_rollout_looks() {
+    for (i, places) in [
+        r#"{"cookie": "conv"}"#,
+        r#"{"query": "a b"}"#,
+        r#"{"metadata": "jwt/sub"}"#,
+        r#"{"query": "q"}, {"header": "x-k"}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let text = CHAT.replace(
+            r#"{"header": "x-conversation-id"}, {"cookie": "conv"}, {"query": "c"},"#,
+            &format!("{places},"),
+        );
+        let config = file(&format!("put-{i}.json"), &text);
+        let ran = run(&["explain", &config, "--json", "--key", "a&b=c% 世"]);
+        let explained = json(&ran.out);
+        assert_eq!(explained["key"]["key"], "a&b=c% 世", "{places}");
+        assert_eq!(
+            explained["bucket"],
+            llm_canary::bucket::bucket(b"chat", "a&b=c% 世".as_bytes()),
+            "{places}"
+        );
+    }
+}
+
+#[test]
+fn explain_refuses_what_it_cannot_use() {
+    let config = file("refuse.json", CHAT);
+    let bad = file("refuse-bad.json", &CHAT.replace("12.5", "125"));
+    let other = file("refuse-other.yaml", "kind: Service\n");
+    let several = file("refuse-several.yaml", "rollouts: []\n---\nrollouts: []\n");
+    let empty = file("refuse-empty.json", "{\"rollouts\": []}");
+    for (args, error) in [
+        (vec!["explain", &bad], "error: refuse-bad.json: rollouts[0].split.v2: is 125"),
+        (vec!["explain", &other], "error: refuse-other.yaml: holds no llm-canary configuration; give"),
+        (vec!["explain", &several], "error: refuse-several.yaml: has several configurations"),
+        (vec!["explain", &empty, "--key", "k"], "error: the configuration has no rollouts"),
+        (
+            vec!["explain", &config, "--header", "x-a"],
+            "error: --header \"x-a\" is not a name and a value; write",
+        ),
+        (
+            vec!["explain", &config, "--header", "x a=b"],
+            "error: --header \"x a\" is not a header name because of ' '",
+        ),
+        (vec!["explain", &config, "--header", ":path=b"], "error: --header"),
+        (vec!["explain", &config, "--cookie", "a"], "error: --cookie \"a\" is not a name and a value"),
+        (
+            vec!["explain", &config, "--rollout", "chat"],
+            "error: --rollout and --header-name say where a key goes",
+        ),
+        (
+            vec!["explain", &config, "--key", "k", "--rollout", "x"],
+            "error: --rollout \"x\" is not in the configuration, which has chat",
+        ),
+        (
+            vec!["explain", &config, "--key", "k", "--header-name", "x-y"],
+            "error: --header-name \"x-y\": rollout chat looks only in header x-c",
+        ),
+        (vec!["explain", &config, "--keys", "nowhere.txt"], "assumed"),
+        (
+            vec!["explain", &config, "--key", "k", "--keys", "-"],
+            "error: the argument '--key <KEY>' cannot be used with",
+        ),
+    ] {
+        let ran = run(&args);
+        assert!(ran.code == Some(2) && ran.out.is_empty() && ran.err.starts_with(error), "{args:?}: {ran:?}");
+    }
+}
+
+/// Reading only the beginning of the output is no error.
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let config = file("pipe.json", CHAT);
+    let keys = file("pipe-keys.txt", &"some-key\n".repeat(50_000));
+    let script = format!("'{}' explain {config} --keys {keys} | head -n 1", env!("CARGO_BIN_EXE_llm-canary"));
+    let done = Command::new("bash")
+        .args(["-c", &format!("set -o pipefail; {script}")])
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .expect("bash runs");
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(done.stdout.iter().filter(|&&b| b == b'\n').count(), 1);
+}
+
+#[test]
+fn help_teaches_with_examples() {
+    for args in [vec!["--help"], vec!["check", "--help"], vec!["explain", "--help"]] {
+        let ran = run(&args);
+        assert_eq!(ran.code, Some(0));
+        assert!(ran.out.contains("Examples:\n  llm-canary "), "{args:?}: {}", ran.out);
+    }
+}
