@@ -303,7 +303,7 @@ fn feedback_that_names_no_conversation_counts_for_those_that_name_none() {
         let random = CONFIG.replace("\"salt\"", "\"keyless\": \"random\", \"salt\"");
         assert!(envoy.configure(random.as_bytes()));
         let (status, text) = keyless(&mut envoy).local_reply().unwrap();
-        assert!(status == 400 && text.contains("names no conversation"), "{status} {text}");
+        assert!(status == 400 && text.contains("does not identify a conversation"), "{status} {text}");
         assert_eq!(envoy.sum("llm_feedback_total", ""), 1);
     });
 }
