@@ -1,55 +1,64 @@
 #!/usr/bin/env bash
 # Usage: ./test.sh [--help] [SECTION...]
 #
-# Runs every test there is, or the sections named:
+# Runs all tests, or the sections named:
 #
 #   format    cargo fmt, and shellcheck on the scripts
 #   lints     clippy on the whole workspace, the fuzzers and the bench, warnings denied
+#   python    ruff and mypy on the Python of the demo, the tests and the bench
 #   supply    licences, sources, duplicates and advisories of every dependency, by cargo-deny
 #   native    cargo test: the pure modules, and the whole filter on a fake host
 #   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
 #   docs      cargo doc, warnings denied
-#   scripts   build.sh, scripts/parts.sh and demo.sh, which is run, stopped and interrupted
+#   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   e2e       the module in real Envoy, oldest and newest supported
 #   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
-# Everything a section needs it fetches once into the cache (see scripts/parts.sh). What cannot
-# be had on this machine is skipped, and the summary says so; with CI=true that is a failure.
+# A section fetches what it needs, once, into the cache (see scripts/dependencies.sh). What cannot
+# be had on this machine is skipped, and the summary lists it; with CI=true it fails instead.
 # The last line on stdout counts sections: `N passed, N failed, N skipped`. Exit code 1 if one
 # failed, 2 for a section that does not exist.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$root" || exit 1
-# shellcheck source=scripts/parts.sh
-source scripts/parts.sh
+# shellcheck source=scripts/dependencies.sh
+source scripts/dependencies.sh
 
-sections=(format lints supply native fuzz docs scripts envoy istio e2e servers)
+sections=(format lints python supply native fuzz docs scripts envoy istio e2e servers)
 
 section_format() {
   local python shellcheck scripts
   cargo fmt --all --check
   cargo fmt --manifest-path fuzz/Cargo.toml --check
   cargo fmt --manifest-path bench/Cargo.toml --check
-  python=$(parts_python)
+  python=$(dependency_python)
   shellcheck=$(dirname "$python")/shellcheck
   mapfile -t scripts < <(git ls-files --cached --others --exclude-standard '*.sh' .ci/run)
   "$shellcheck" --external-sources "${scripts[@]}"
 }
 
-# The fuzzers and the bench are packages of their own. To look at the former the engine need not be there, so no C++ compiler.
+# The fuzzers and the bench are packages of their own. The fuzzers are checked without their engine, which needs a C++ compiler.
 section_lints() {
   cargo clippy --workspace --all-targets --locked -- -D warnings
   cargo clippy --manifest-path fuzz/Cargo.toml --no-default-features --all-targets --locked -- -D warnings
   cargo clippy --manifest-path bench/Cargo.toml --all-targets --locked -- -D warnings
 }
 
-# The advisories are on GitHub: where that cannot be reached, the rest is checked all the same.
+section_python() {
+  local python
+  python=$(dependency_python)
+  "$python" -m ruff check .
+  "$python" -m ruff format --check .
+  "$python" -m mypy
+}
+
+# The advisories are on GitHub. Where that cannot be reached, the rest is checked all the same.
 section_supply() {
   local deny manifest what=(licenses sources bans)
-  deny=$(parts_cargo_deny)
+  deny=$(dependency_cargo_deny)
   if timeout 60 "$deny" fetch db 2>/dev/null; then
     what+=(advisories)
   else
@@ -57,7 +66,7 @@ section_supply() {
   fi
   for manifest in {.,fuzz,bench}/Cargo.toml; do
     [[ -e $manifest ]] || continue
-    # Those of other systems, too, which no build here has needed.
+    # cargo-deny reads the crates of all systems, also those that no build here has needed.
     cargo fetch --quiet --locked --manifest-path "$manifest"
     "$deny" --offline --locked --workspace --manifest-path "$manifest" --config deny.toml check "${what[@]}"
   done
@@ -67,8 +76,8 @@ section_fuzz() { fuzz/run.sh all 3; }
 
 section_native() { cargo test --workspace --locked; }
 
-# For contributors, so with what is private. One package at a time: the library and the tool
-# would write the same page.
+# The pages are for contributors, so they show private items. One package at a time, because the library
+# and the tool would write the same page.
 section_docs() {
   local package
   export RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links"
@@ -99,10 +108,10 @@ section_servers() {
   with_pytest tests/servers
 }
 
-# Slow tests are named, and every skipped one with its reason.
+# pytest names the slowest tests, and every skipped one with its reason.
 with_pytest() {
   local python
-  python=$(parts_python)
+  python=$(dependency_python)
   "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$1"
 }
 
@@ -128,7 +137,7 @@ summary=()
 for name in "${chosen[@]}"; do
   printf '\n== %s\n' "$name"
   began=$SECONDS
-  # Shown as it comes, and kept for the summary.
+  # The output is shown as it comes, and kept for the summary.
   (
     set -e
     "section_$name"
@@ -140,7 +149,7 @@ for name in "${chosen[@]}"; do
     *) outcome="FAILED (status $status)" failed=$((failed + 1)) ;;
   esac
   summary+=("$(printf '%-8s %4d s  %s' "$name" $((SECONDS - began)) "$outcome")")
-  # Single tests that pytest skipped within the section.
+  # The tests that pytest skipped within the section.
   mapfile -t -O ${#summary[@]} summary < <(sed -n 's/^SKIPPED /           skipped: /p' "$logs/$name.log")
 done
 

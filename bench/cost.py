@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Usage: bench/cost.py
 
-Writes docs/cost.svg and the tables of docs/cost.md from the figures in bench/figures, and says of each curve how fast
-it grows: by which power of the work, over all of it and over its last part. Status 1 if one grows faster than the work.
+Writes docs/cost.svg and the tables of docs/cost.md from the figures in bench/figures, and prints how fast each curve
+grows: the exponent of the power law that fits the whole curve, and the one that fits its last part. Exit code 1 if a
+cost grows faster than the work.
 
-A line of figures is: curve, series, x, y, parted by tabs.
+A line of figures is: curve, series, x, y, separated by tabs.
 """
 
 import math
@@ -12,13 +13,15 @@ import re
 import sys
 from pathlib import Path
 
+Points = list[tuple[int, float]]
+
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "bench/figures"
 
-# What grows n times may cost n to this power. A loop within a loop is 2. Above 1 are caches that no longer
-# hold everything, and noise.
+# The largest exponent: work that grows n times may cost n to this power. A loop within a loop has 2. Caches that
+# no longer hold everything, and noise, bring it somewhat above 1.
 POWER_MAX = 1.25
-LAST_PART = 1 / 2  # of the work: the power at a curve's end is that from there on
+LAST_PART = 1 / 2  # of the work: the exponent at a curve's end is that of this part
 
 # curve: (title, what x is, unit of y, whether y is for one of x rather than for all)
 CURVES = {
@@ -56,13 +59,14 @@ SERIES = {
 }
 # Envoy's own cost is not ours to judge, nor its sum with ours.
 NOT_JUDGED = [("envoy_streams", "none"), ("envoy_streams", "ours"), ("memory", "none")]
-# Judged is what comes on top of this much work: until then Envoy fills the memory that its start has left it.
+# Only what exceeds this much work is judged: up to there Envoy fills memory that it holds from its start.
 JUDGED_BEYOND = {("memory", "ours"): 500}
 
 
-def read():
-    """{curve: {series: [(x, y), ..]}}, and what it was all measured on."""
-    curves, machines = {}, []
+def read() -> tuple[dict[str, dict[str, list[tuple[str, float]]]], list[str]]:
+    """Returns {curve: {series: [(x, y), ..]}}, and the machines on which the figures were measured."""
+    curves: dict[str, dict[str, list[tuple[str, float]]]] = {}
+    machines = []
     for file in sorted(FIGURES.glob("*")):
         head, *lines = file.read_text().splitlines()
         machines.append(f"{file.name}: {head.removeprefix('<!-- ').removesuffix(' -->')}")
@@ -73,31 +77,31 @@ def read():
     return curves, machines
 
 
-def numbers(points):
+def numbers(points: list[tuple[str, float]]) -> Points:
     return [(int(x), y) for x, y in points]
 
 
-def power(points, per_one):
-    """The slope of the best line through the logarithms; 1 is: twice the work, twice the cost."""
+def power(points: Points, per_one: bool) -> float:
+    """The exponent: the slope of the line that fits the logarithms best. At 1, twice the work costs twice as much."""
     xs, ys = [math.log(x) for x, _ in points], [math.log(y) for _, y in points]
     mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys)) / sum((x - mean_x) ** 2 for x in xs)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / sum((x - mean_x) ** 2 for x in xs)
     return slope + per_one
 
 
-def beyond(points, work):
+def beyond(points: Points, work: int | None) -> Points:
     if work is None:
         return points
     before = dict(points)[work]
     return [(x - work, y - before) for x, y in points if x > work]
 
 
-def powers(points, per_one):
+def powers(points: Points, per_one: bool) -> tuple[float, float]:
     before = [point for point in points if point[0] <= points[-1][0] * LAST_PART]
     return power(points, per_one), power([before[-1], points[-1]], per_one)
 
 
-def short(value):
+def short(value: float) -> str:
     if value >= 1e6:
         return f"{value / 1e6:.3g}M"
     if value >= 1e4:
@@ -105,8 +109,8 @@ def short(value):
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def table(curve, series):
-    title, what, unit, _ = CURVES[curve]
+def table(curve: str, series: dict[str, Points]) -> str:
+    _title, what, unit, _ = CURVES[curve]
     xs = sorted({x for points in series.values() for x, _ in points})
     rows = [f"| {what} | {' | '.join(f'{x:,}' for x in xs)} |", "|---|" + "---:|" * len(xs)]
     for name, points in series.items():
@@ -132,8 +136,8 @@ COLOURS = {  # light, dark
 }
 
 
-def style():
-    def rules(theme):
+def style() -> str:
+    def rules(theme: int) -> str:
         return " ".join(
             f"text.{name} {{ fill: {colours[theme]} }} path.{name} {{ stroke: {colours[theme]} }}"
             for name, colours in COLOURS.items()
@@ -142,19 +146,21 @@ def style():
     return f"{rules(0)} @media (prefers-color-scheme: dark) {{ {rules(1)} }}"
 
 
-def text(x, y, words, kind="ink", anchor="start", size=10, weight=400):
+def text(
+    x: float, y: float, words: str, kind: str = "ink", anchor: str = "start", size: int = 10, weight: int = 400
+) -> str:
     return (
         f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}"'
         f' font-weight="{weight}">{words}</text>'
     )
 
 
-def line(kind, points, width, dashes="none"):
+def line(kind: str, points: list[tuple[float, float]], width: int, dashes: str = "none") -> str:
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
     return f'<path class="{kind}" d="M{path}" fill="none" stroke-width="{width}" stroke-dasharray="{dashes}"/>'
 
 
-def panel(curve, series, left, top):
+def panel(curve: str, series: dict[str, Points], left: float, top: float) -> str:
     title, what, unit, per_one = CURVES[curve]
     points = [point for some in series.values() for point in some]
     xs, ys = [math.log10(x) for x, _ in points], [math.log10(y) for _, y in points]
@@ -164,7 +170,7 @@ def panel(curve, series, left, top):
     right, bottom = left + PANEL_W - RIGHT, top + PANEL_H - BOTTOM
     left, top = left + LEFT, top + TOP + 12 * (len(series) - 1)
 
-    def at(x, y):
+    def at(x: float, y: float) -> tuple[float, float]:
         across = left + (math.log10(x) - x_low) / (x_high - x_low) * (right - left)
         return across, bottom - (math.log10(y) - y_low) / (y_high - y_low) * (bottom - top)
 
@@ -186,12 +192,15 @@ def panel(curve, series, left, top):
     for number, (name, some) in enumerate(series.items()):
         places = [at(*point) for point in some]
         out.append(line(f"s{number}", places, 2))
-        out += [f'<path class="s{number}" d="M{x:.1f} {y:.1f}h.1" stroke-width="5" stroke-linecap="round"/>' for x, y in places]
+        out += [
+            f'<path class="s{number}" d="M{x:.1f} {y:.1f}h.1" stroke-width="5" stroke-linecap="round"/>'
+            for x, y in places
+        ]
         out.append(text(left - 40, top - 10 - 12 * (len(series) - 1 - number), SERIES[curve, name], kind=f"s{number}"))
     return "\n".join(out)
 
 
-def plot(curves):
+def plot(curves: dict[str, dict[str, Points]]) -> str:
     known = [curve for curve in CURVES if curve in curves]
     width, height = COLUMNS * PANEL_W, math.ceil(len(known) / COLUMNS) * PANEL_H
     panels = [
@@ -203,8 +212,8 @@ def plot(curves):
     return "\n".join([head, f"<style>{style()}</style>", *panels, "</svg>", ""])
 
 
-def fill(page, name, new):
-    """What is between the marks of this name in a document."""
+def fill(page: str, name: str, new: str) -> str:
+    """Replaces what stands between the marks of this name in the document."""
     marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     page, found = marks.subn(lambda marks: f"{marks[1]}{new}\n{marks[2]}", page)
     if found != 1:
@@ -212,13 +221,13 @@ def fill(page, name, new):
     return page
 
 
-def main():
-    curves, machines = read()
-    starts = {series: dict(points) for series, points in curves.pop("envoy_start", {}).items()}
-    idle = curves.pop("idle", {})
-    # What holds memory is one panel, whoever holds it.
-    curves.setdefault("memory", {}).update(curves.pop("envoy_memory", {}))
-    curves = {curve: {name: numbers(points) for name, points in some.items()} for curve, some in curves.items()}
+def main() -> int:
+    figures, machines = read()
+    starts = {series: dict(points) for series, points in figures.pop("envoy_start", {}).items()}
+    idle = figures.pop("idle", {})
+    # One panel shows memory, whichever process holds it.
+    figures.setdefault("memory", {}).update(figures.pop("envoy_memory", {}))
+    curves = {curve: {name: numbers(points) for name, points in some.items()} for curve, some in figures.items()}
 
     growth, too_fast = ["| curve | of | power, all of it | power, the end |", "|---|---|---:|---:|"], []
     for curve, (title, *_, per_one) in CURVES.items():
@@ -242,7 +251,9 @@ def main():
             rows.append(f"| {name} | {starts[series]['cpu_ms']:.0f} | {starts[series]['resident_mb']:.0f} |")
         page = fill(page, "start", "\n".join(rows))
     if idle:
-        page = fill(page, "idle", f"The module's memory is {idle['module'][0][1]:.1f} MB with one rollout and no stream.")
+        page = fill(
+            page, "idle", f"The module's memory is {idle['module'][0][1]:.1f} MB with one rollout and no stream."
+        )
     if (FIGURES / "envoy.md").exists():
         table_of_bench = (FIGURES / "envoy.md").read_text().partition("\n")[2].strip()
         # `none` has no ratio to itself.

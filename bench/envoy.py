@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """What the filter costs in real Envoy, by the Envoy bench in the folder BENCH, whose native tools must be built.
 
-    ENVOY=path OURS_WASM=path bench/envoy.py BENCH run ARGUMENT..    as BENCH/bench.py, with one variant more:
-                                        `ours-unmatched`, the filter where no request matches a rollout
-    ENVOY=path OURS_WASM=path bench/envoy.py BENCH growth            as streams open at once grow, and at start: a
-                                        line a point, as bench/cost.py reads them
+ENVOY=path OURS_WASM=path bench/envoy.py BENCH run ARGUMENT..    as BENCH/bench.py, with one variant more:
+                                    `ours-unmatched`, the filter where no request matches a rollout
+ENVOY=path OURS_WASM=path bench/envoy.py BENCH growth            as streams open at once grow, and at start: a
+                                    line a point, as bench/cost.py reads them
 """
 
 import contextlib
 import functools
+import importlib
 import json
 import os
 import resource
@@ -16,6 +17,9 @@ import statistics
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 STREAMS = (10, 100, 500, 1000, 2000)
 EVENTS_A_STREAM = 50
@@ -36,8 +40,8 @@ UNMATCHED = {
 }
 
 
-def unmatched(ec):
-    """Routed as `none` is, since no version was chosen."""
+def unmatched(ec: ModuleType) -> tuple[Any, list[Any]]:
+    """Envoy routes these requests as those of `none`, because the filter chooses no version."""
     before = os.environ.get("OURS_CONFIG")
     os.environ["OURS_CONFIG"] = json.dumps(UNMATCHED)
     try:
@@ -48,7 +52,7 @@ def unmatched(ec):
             os.environ["OURS_CONFIG"] = before
 
 
-def extend(ec):
+def extend(ec: Any) -> None:
     known, cluster = ec.variant, ec.cluster
     ec.variant = lambda name: unmatched(ec) if name == "ours-unmatched" else known(name)
     # Envoy's own limit is 1024 requests at once.
@@ -57,11 +61,11 @@ def extend(ec):
 
 
 @contextlib.contextmanager
-def most_mb(bench, pid):
-    """The most memory that a process holds meanwhile, in a list of one."""
+def most_mb(bench: ModuleType, pid: int) -> Iterator[list[float]]:
+    """Yields a list of one number: the most memory that the process has held since."""
     most, done = [bench.rss_mb(pid)], threading.Event()
 
-    def watch():
+    def watch() -> None:
         while not done.wait(0.02):
             most[0] = max(most[0], bench.rss_mb(pid))
 
@@ -74,10 +78,11 @@ def most_mb(bench, pid):
         thread.join()
 
 
-def crowds(bench):
-    """CPU time per event and memory, with so many streams open at once, each in lockstep.
+def crowds(bench: ModuleType) -> None:
+    """Prints CPU time per event and memory, with so many streams open at once, each in lockstep.
 
-    What else runs on the machine only ever adds time, and by turns to one or the other: the least of each is compared.
+    Whatever else runs on the machine only adds time, now to one variant and now to the other. So the least of each is
+    compared.
     """
     with contextlib.ExitStack() as stack:
         gen = stack.enter_context(bench.Loadgen())
@@ -90,7 +95,8 @@ def crowds(bench):
                 f"--conns {count} --lockstep 1",
                 max(count, STREAMS_A_SLICE_MIN),
             )
-            us, mb = {}, {}
+            us: dict[str, list[float]] = {}
+            mb = {}
             for turn in range(SLICES + 1):
                 for envoy in envoys:
                     with most_mb(bench, envoy.pid) as most:
@@ -104,8 +110,8 @@ def crowds(bench):
             point("envoy_streams", "added", count, min(us["ours"]) - min(us["none"]))
 
 
-def starts(bench):
-    """CPU time until an Envoy is ready, the least of some starts, and what it holds then."""
+def starts(bench: ModuleType) -> None:
+    """Prints the CPU time until an Envoy is ready, the least of some starts, and what it holds then."""
     for name in ("none", "ours"):
         ms, mb = [], []
         for _ in range(STARTS):
@@ -116,18 +122,17 @@ def starts(bench):
         point("envoy_start", name, "resident_mb", statistics.median(mb))
 
 
-def point(curve, series, x, y):
+def point(curve: str, series: str, x: object, y: float) -> None:
     print(f"{curve}\t{series}\t{x}\t{y:.4g}", flush=True)
 
 
-def main():
+def main() -> Any:
     if len(sys.argv) < 3 or sys.argv[2] not in ("run", "growth"):
         sys.exit(__doc__)
     sys.path.insert(0, sys.argv[1])
-    import bench
-    import envoy_config
-
-    extend(envoy_config)
+    # Modules of the folder BENCH.
+    bench: Any = importlib.import_module("bench")
+    extend(importlib.import_module("envoy_config"))
     if sys.argv[2] == "run":
         del sys.argv[1]
         return bench.main()
@@ -138,6 +143,7 @@ def main():
     starts(bench)
     crowds(bench)
     print(f"Envoy: {time.time() - began:.0f} s", file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-# shellcheck source=scripts/parts.sh
-source scripts/parts.sh
+# shellcheck source=scripts/dependencies.sh
+source scripts/dependencies.sh
 # shellcheck source=scripts/wasm_toolchain.sh
 source scripts/wasm_toolchain.sh
 
@@ -39,7 +39,7 @@ in_v8() {
     say "V8: skipped, no recordings at $corpus"
     return
   fi
-  tools=$(parts_javascript)
+  tools=$(dependency_javascript)
   printf '### Reading in V8\n\n'
   "$tools/node" bench/v8.mjs target/llm_canary.wasm \
     "openai-chat=$corpus/openai-chat" "anthropic-messages=$corpus/anthropic-messages" \
@@ -49,7 +49,7 @@ in_v8() {
 
 growth_in_v8() {
   local tools
-  tools=$(parts_javascript)
+  tools=$(dependency_javascript)
   "$tools/node" bench/growth.mjs target/llm_canary.wasm
 }
 
@@ -77,7 +77,7 @@ in_envoy() {
     say "Envoy: skipped, no bench at $envoy_bench"
     return "$EXIT_SKIPPED"
   fi
-  envoy=$(parts_envoy) || return
+  envoy=$(dependency_envoy) || return
   copy="$(cache_dir)/envoy-bench"
   with_lock envoy-bench envoy_bench "$copy"
   rm -rf "$copy/results" # it would report those of earlier runs too

@@ -3,7 +3,7 @@
 import argparse
 import signal
 
-import xllamacpp  # type: ignore[import-not-found]
+import xllamacpp
 
 CONTEXT_TOKENS = 2048  # shared by the slots
 SLOTS = 2

@@ -1,13 +1,14 @@
-"""The programs the demo starts: each in a process group of its own, all stopped together."""
+"""The programs that the demo starts: each in a process group of its own, and all stopped together."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from http1 import HttpError
+from pylib.http1 import HttpError, get
 
 READY_S_MAX = 30.0
 STOP_S_MAX = 5.0
@@ -17,15 +18,15 @@ Command = Sequence[str | Path]
 
 
 class DemoError(Exception):
-    """Ends the demo with a message for the person who started it."""
+    """Ends the demo with a message for the user."""
 
 
 class CannotBeHad(DemoError):
-    """A program that the demo needs is not to be had on this machine."""
+    """This machine cannot have a program that the demo needs."""
 
 
 class Processes:
-    """`async with` ends whatever was started within it, newest first."""
+    """`async with` ends what was started within it, the newest first."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -35,21 +36,25 @@ class Processes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Shielded: a second Ctrl-C must not leave anything behind.
+        # Shielded, because a second Ctrl-C must not leave a process behind.
         await asyncio.shield(self._stop_all())
 
     async def start(self, name: str, command: Command, folder: Path) -> None:
-        """Starts a server whose words go to a log file."""
-        with open(self._log(name), "wb") as log:
+        """Starts a server. Its output goes to a log file."""
+        with self._log(name).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self._running.append((name, process))
 
     async def run(self, command: Command, folder: Path) -> tuple[int, str]:
-        """Runs a command to its end: status and stdout. Its words appear on our stderr."""
+        """Runs a command to its end and returns its status and stdout. Its stderr is ours."""
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, start_new_session=True
+            *command,
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         entry = (str(command[0]), process)
         self._running.append(entry)
@@ -57,22 +62,24 @@ class Processes:
         self._running.remove(entry)
         return process.returncode or 0, stdout.decode()
 
-    async def ready(self, name: str, answers: Callable[[], Awaitable[object]]) -> None:
-        """Waits until a server started under this name answers without an error."""
+    async def ready(self, name: str, port: int, path: str) -> None:
+        """Waits until the server started under this name answers 200 to a GET."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + READY_S_MAX
         while True:
             try:
-                await answers()
+                await asyncio.to_thread(get, port, path)
                 return
             except (HttpError, OSError) as error:
                 self.check()
                 if loop.time() > give_up_at:
-                    raise DemoError(f"{name} is not ready after {READY_S_MAX:.0f} s ({error}){self._log_end(name)}") from None
+                    raise DemoError(
+                        f"{name} is not ready after {READY_S_MAX:.0f} s ({error}){self._log_end(name)}"
+                    ) from None
             await asyncio.sleep(0.05)
 
     def check(self) -> None:
-        """All that was started still runs."""
+        """Fails where a program that was started has ended."""
         for name, process in self._running:
             if process.returncode is not None:
                 raise DemoError(f"{name} ended with status {process.returncode}{self._log_end(name)}")
@@ -98,14 +105,12 @@ class Processes:
 
 
 def signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def port_or_free(preferred: int, taken: set[int]) -> int:
-    """The preferred port of this machine, or any free one where that is in use."""
+    """Returns the preferred port, or any free one where that is in use."""
     for port in (preferred, 0, 0, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

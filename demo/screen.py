@@ -1,6 +1,6 @@
-"""What the person sees: lines, and a block that is redrawn in place on a terminal.
+"""What the user sees: lines, and a block that is redrawn in place.
 
-Where stdout is no terminal, the block is printed anew every few seconds instead.
+Where stdout is no terminal, the block is printed again every few seconds instead.
 """
 
 import sys

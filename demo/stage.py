@@ -1,30 +1,27 @@
 """A private copy of the shipped configuration for one run of the demo.
 
-The copy keeps the repository's layout, so Envoy starts in it exactly as it does in the
-repository: `envoy -c envoy/envoy.yaml`. Only what differs on this machine, the ports, and what
-the options ask for is exchanged, and each exchange fails loudly where the shipped file no longer
-has what it looks for.
+The copy keeps the repository's layout, so Envoy starts in it exactly as it does in the repository: `envoy -c
+envoy/envoy.yaml`. Only the ports, which must be free on this machine, and what the options ask for are exchanged. An
+exchange fails where the shipped file does not hold what it looks for.
 """
 
-import os
 import re
 import shutil
-import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from processes import DemoError
+from demo.processes import DemoError
 
 BOOTSTRAP = Path("envoy/envoy.yaml")
 ECDS = Path("envoy/ecds/llm-canary.yaml")
 PROMETHEUS = Path("envoy/prometheus/prometheus.yml")
 MODULE = Path("target/llm_canary.wasm")
+ROLLOUT = "chat"
 
-CANARY_RUNS = '{ "name": "v2", "cluster": "llm-v2", "stopped": false }'
-CANARY_STOPPED = CANARY_RUNS.replace("false", "true")
 SCRAPE_SHIPPED, SCRAPE_DEMO = "scrape_interval: 5s", "scrape_interval: 1s"
 PORT_VALUE = re.compile(r"port_value: (\d+)")
-PERCENT = re.compile(r'"percent": \{ "v2": ([0-9.]+) \}')
+STEP = re.compile(r'"at": "([^"]+)", "percent": ?\{ ?"v2": ([0-9.]+) ?\}')
 ONE_REQUEST_PER_CONNECTION = "# max_requests_per_connection: 1"
 
 
@@ -40,8 +37,16 @@ class Ports:
 SHIPPED = Ports()
 
 
+@dataclass(frozen=True)
+class Step:
+    """From this moment on, in Unix milliseconds, conversations that begin get the canary with this share."""
+
+    at_ms: int
+    percent: float
+
+
 class Stage:
-    """The copy in `folder`, of the repository at `repository`."""
+    """The copy in `folder` of the repository at `repository`."""
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.folder = folder
@@ -67,31 +72,23 @@ class Stage:
     def one_request_per_connection(self) -> None:
         self._exchange(BOOTSTRAP, ONE_REQUEST_PER_CONNECTION, ONE_REQUEST_PER_CONNECTION.removeprefix("# "))
 
-    def percent(self) -> float:
-        """The canary's share."""
-        found = PERCENT.search((self.folder / ECDS).read_text())
-        if found is None:
-            raise DemoError(f"{ECDS} has no share of the form {PERCENT.pattern}")
-        return float(found[1])
+    def last_step(self) -> Step:
+        """Returns the newest step in the file that Envoy watches."""
+        steps = STEP.findall((self.folder / ECDS).read_text())
+        if not steps:
+            raise DemoError(f"{ECDS} has no step of the form {STEP.pattern}")
+        at, percent = steps[-1]
+        return Step(round(datetime.fromisoformat(at).timestamp() * 1000), float(percent))
 
     def set_percent(self, percent: float) -> None:
-        self._exchange(ECDS, f'"percent": {{ "v2": {self.percent():g} }}', f'"percent": {{ "v2": {percent:g} }}')
-
-    def stop_canary(self) -> float:
-        """Renames the file with the canary stopped into place; the monotonic second just before."""
-        path = self.folder / ECDS
-        following = self.folder / "envoy" / "llm-canary.next.yaml"
-        following.write_text(exchanged(path.read_text(), CANARY_RUNS, CANARY_STOPPED, ECDS))
-        renamed_at = time.monotonic()
-        os.rename(following, path)
-        return renamed_at
+        """Sets the share to begin with."""
+        self._exchange(
+            ECDS, f'"percent": {{ "v2": {self.last_step().percent:g} }}', f'"percent": {{ "v2": {percent:g} }}'
+        )
 
     def _exchange(self, path: Path, old: str, new: str) -> None:
         whole = self.folder / path
-        whole.write_text(exchanged(whole.read_text(), old, new, path))
-
-
-def exchanged(text: str, old: str, new: str, path: Path) -> str:
-    if text.count(old) != 1:
-        raise DemoError(f"{path} holds {old!r} {text.count(old)} times; the demo edits it where it stands once")
-    return text.replace(old, new)
+        text = whole.read_text()
+        if text.count(old) != 1:
+            raise DemoError(f"{path} holds {old!r} {text.count(old)} times; the demo edits it where it stands once")
+        whole.write_text(text.replace(old, new))

@@ -20,8 +20,8 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-# shellcheck source=scripts/parts.sh
-source scripts/parts.sh
+# shellcheck source=scripts/dependencies.sh
+source scripts/dependencies.sh
 
 targets=(config response request keys steps filter)
 case ${1:-all} in
@@ -42,7 +42,7 @@ esac
 seconds=${2:-10}
 
 if ! command -v "${CXX:-c++}" >/dev/null; then
-  parts_skip_or_die "libFuzzer" "there is no C++ compiler" "install one (Debian: apt-get install g++)" || exit
+  dependency_skip_or_die "libFuzzer" "there is no C++ compiler" "install one (Debian: apt-get install g++)" || exit
 fi
 
 # The flags of cargo-fuzz: the program reports its branches and comparisons to libFuzzer.

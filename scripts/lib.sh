@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: words on stderr, the cache folder, one lock per thing being
+# Sourced by the other scripts: messages on stderr, the cache folder, a lock for each thing that is
 # fetched, and Debian packages unpacked without root. Nothing here changes shell options.
 
-# Returned by what cannot be had on this machine, so that a caller can tell it from a failure.
+# The exit code for what cannot be had on this machine, so that a caller can tell it from a failure.
 # shellcheck disable=SC2034 # read by those who source this file
 EXIT_SKIPPED=77
 
@@ -18,7 +18,7 @@ cache_dir() {
 }
 
 # with_lock NAME COMMAND...: runs COMMAND while no other process holds NAME, so that two
-# scripts started together fetch a thing once. Without flock(1) it just runs.
+# scripts that run at the same time fetch a thing once. Without flock(1) there is no lock.
 with_lock() (
   local name=$1 fd
   shift

@@ -2,7 +2,7 @@
 # Sourced by build.sh: finds or makes a Rust toolchain that can build for wasm32-wasip1.
 #
 # wasm_toolchain WAY tries one way (installed, rustup, debian) or, for `auto`, each in turn. It
-# leaves what build.sh needs in the variables below, and says on stderr what it does.
+# leaves what build.sh needs in the variables below, and reports on stderr what it does.
 # Needs scripts/lib.sh.
 
 _wasm_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -31,7 +31,7 @@ _wasm_installed() {
     say "wasm toolchain: the target $WASM_TARGET is not installed"
     return 1
   fi
-  # The source of std has a path of its own when the component rust-src is there.
+  # With the component rust-src, std's source has another path.
   sysroot=$(rustc --print sysroot) || return 1
   # shellcheck disable=SC2034 # read by build.sh
   WASM_REMAP=("$sysroot/lib/rustlib/src/rust=/rustc/$(rustc -vV | _wasm_commit)")
@@ -65,8 +65,8 @@ _wasm_debian() {
   _wasm_use_debian "$folder/usr"
 }
 
-# One PACKAGE=VERSION a line: what would have to be installed, and the compiler's own packages
-# even where they are.
+# Prints PACKAGE=VERSION lines: the packages that would have to be installed, and the compiler's own
+# even where they are installed.
 _wasm_debian_packages() {
   local lld library name version names
   # The lists of packages may be older than the compiler.
@@ -123,7 +123,7 @@ _wasm_build_std() {
   commit=$(env "${WASM_ENVIRONMENT[@]}" "$usr/bin/rustc" -vV | _wasm_commit) || return 1
   cd "$folder" || return 1
   RUSTC_BOOTSTRAP=1 wasm_cargo fetch -Zbuild-std --target "$WASM_TARGET" || return 1
-  # Bitcode, or link-time optimisation stops at the border of std.
+  # Without bitcode, link-time optimisation leaves std out.
   flags=$(wasm_flags -Cembed-bitcode=yes "$usr/lib/rustlib/src/rust=/rustc/$commit")
   RUSTC_BOOTSTRAP=1 CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo build --release \
     --target "$WASM_TARGET" --target-dir "$folder/target" -Zbuild-std=std,panic_abort || return 1
@@ -137,13 +137,13 @@ _wasm_rust_version() { sed -n 's/^rust-version = "\(.*\)"/\1/p' "$_wasm_root/Car
 
 _wasm_commit() { sed -n 's/^commit-hash: //p'; }
 
-# wasm_cargo ARGUMENT...: cargo of the toolchain chosen, all its words on stderr.
+# wasm_cargo ARGUMENT...: the cargo of the chosen toolchain, with all its output on stderr.
 wasm_cargo() { env "${WASM_ENVIRONMENT[@]}" "$WASM_CARGO" "$@" >&2; }
 
 # wasm_flags FLAG FROM=TO...: FLAG and path prefixes to rename, for CARGO_ENCODED_RUSTFLAGS.
 # Paths of this machine would reach the module through panic messages, so each gets a fixed
 # name. The last prefix that matches counts: the sources of crates lie deeper than cargo's home.
-# In the encoded form 0x1f parts the words, because a path may hold spaces.
+# In the encoded form 0x1f separates the flags, because a path may hold spaces.
 wasm_flags() {
   local flag=$1 home=${CARGO_HOME:-$HOME/.cargo} folder remap
   local remaps=("$home=/cargo")

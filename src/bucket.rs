@@ -1,89 +1,91 @@
-//! A key's place on the line `0..1_000_000`: the public contract of stickiness.
+//! A key's bucket: its place on the line `0..1_000_000`.
+//!
+//! In: bytes. Out: a bucket, a shard, or a hash. It knows nothing of versions.
 //!
 //! ```text
 //! h      = murmur3_x86_32(salt ":" key, seed 0)
 //! bucket = (h as u64 * 1_000_000) >> 32
 //! ```
 //!
-//! Frozen by `tests/data/buckets.csv`, made by an independent murmur3. A change of the
-//! mapping is a new named one, never an edit of this one.
+//! Conversations keep their versions only as long as this mapping stays. `tests/data/buckets.csv`, computed by an
+//! independent murmur3, freezes it. Another mapping would get a name of its own.
 
-/// Parts in the whole line: buckets are parts per million.
+/// Length of the line: buckets are parts per million.
 pub const PARTS: u32 = 1_000_000;
-/// Shards a version's requests are spread over for the verdict's variance.
+/// Groups of keys whose requests are counted apart, so that the variance of a rate can be estimated.
 pub const SHARDS: u32 = 16;
 
-/// The hash of a bucket and that of a shard must not depend on each other, or every shard of a 10 %
-/// canary would hold another share of it.
+/// Each use has a seed of its own, because the results must be independent: if shards depended on buckets, each
+/// shard of a 10 % canary would hold another share of it.
 const BUCKET_SEED: u32 = 0;
 const SHARD_SEED: u32 = 2;
-/// And a version's token tells nothing of either.
 const TOKEN_SEED: u32 = 3;
 const CREDENTIAL_SEED: u32 = 4;
 const HASH_SEED: u32 = 5;
 
-/// Where on the line a key falls: `0..PARTS`.
+/// The bucket of a key: `0..PARTS`.
 #[must_use]
 pub fn bucket(salt: &[u8], key: &[u8]) -> u32 {
     scale(murmur3_x86_32(BUCKET_SEED, &[salt, b":", key]))
 }
 
-/// Spreads 32 random bits evenly over `0..PARTS`, without the bias of a remainder.
+/// Maps 32 random bits evenly to `0..PARTS`, without the bias of a remainder.
 #[must_use]
+#[expect(clippy::arithmetic_side_effects, reason = "2^32 * PARTS is below 2^64")]
 pub fn scale(hash: u32) -> u32 {
     // Below PARTS, so the cast loses nothing.
-    (u64::from(hash).wrapping_mul(u64::from(PARTS)) >> 32) as u32
+    ((u64::from(hash) * u64::from(PARTS)) >> 32) as u32
 }
 
-/// Which of the [`SHARDS`] a key's requests are counted in. Without the salt: a key stays in its shard
-/// when a rollout is salted anew.
+/// The shard in which a key's requests are counted: `0..SHARDS`. It does not depend on the salt, so a key stays in
+/// its shard when a rollout gets another salt.
 #[must_use]
 pub fn shard(key: &[u8]) -> u32 {
     murmur3_x86_32(SHARD_SEED, &[key]) % SHARDS
 }
 
-/// What pins call a version of a rollout. The NUL byte, which no name has, keeps the two names apart.
+/// The token that stands for a version of a rollout in pins. Names contain no NUL byte, so it separates the two.
 #[must_use]
 pub fn token(rollout: &[u8], version: &[u8]) -> u32 {
     murmur3_x86_32(TOKEN_SEED, &[rollout, b"\0", version])
 }
 
-/// A hash of anything.
+/// A hash of any bytes.
 #[must_use]
 pub fn hash(bytes: &[u8]) -> u32 {
     murmur3_x86_32(HASH_SEED, &[bytes])
 }
 
-/// What stands for a caller's credential in a key, so that no key tells one.
+/// The hash that stands for a caller's credential in a key, so that no key contains the credential.
 #[must_use]
 pub fn credential(credential: &[u8]) -> u32 {
     murmur3_x86_32(CREDENTIAL_SEED, &[credential])
 }
 
-/// MurmurHash3_x86_32 of the parts as if they were one slice.
+/// MurmurHash3_x86_32 of the concatenated parts.
 fn murmur3_x86_32(seed: u32, parts: &[&[u8]]) -> u32 {
     let mut hash = Murmur3::new(seed);
     parts.iter().for_each(|part| hash.push(part));
     hash.finish()
 }
 
-/// MurmurHash3_x86_32 (Austin Appleby, public domain) of bytes that come in pieces.
+/// MurmurHash3_x86_32 (Austin Appleby, public domain) of bytes that arrive in chunks.
 #[derive(Clone)]
 pub struct Murmur3 {
     hash: u32,
-    /// Up to four bytes that are no whole block yet, little endian.
+    /// Up to three bytes that do not fill a block yet, little endian.
     block: u32,
     length: u32,
 }
 
 impl Murmur3 {
-    /// The hash of nothing so far.
+    /// The state before the first byte.
     #[must_use]
     pub fn new(seed: u32) -> Murmur3 {
         Murmur3 { hash: seed, block: 0, length: 0 }
     }
 
-    /// The bytes go on. How they are cut does not matter.
+    /// Hashes the next chunk. How bytes are divided into chunks does not change the result.
     pub fn push(&mut self, bytes: &[u8]) {
         let missing = self.length.wrapping_neg() % 4;
         let (head, rest) = bytes.split_at(bytes.len().min(missing as usize));
@@ -97,9 +99,10 @@ impl Murmur3 {
         self.push_bytes(tail);
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "8 * (n % 4) is at most 24")]
     fn push_bytes(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            self.block |= u32::from(byte) << (self.length.wrapping_rem(4).wrapping_mul(8));
+            self.block |= u32::from(byte) << (8 * (self.length % 4));
             self.length = self.length.wrapping_add(1);
             if self.length.is_multiple_of(4) {
                 self.mix();
@@ -107,7 +110,7 @@ impl Murmur3 {
         }
     }
 
-    /// A block is whole.
+    /// Mixes a full block into the hash.
     fn mix(&mut self) {
         let mixed = (self.hash ^ scramble(self.block)).rotate_left(13);
         self.hash = mixed.wrapping_mul(5).wrapping_add(0xe654_6b64);
@@ -117,7 +120,7 @@ impl Murmur3 {
     /// The hash of all bytes so far.
     #[must_use]
     pub fn finish(&self) -> u32 {
-        // A block of no bytes scrambles to 0, so the tail needs no case of its own.
+        // An empty block scrambles to 0, so it needs no case of its own.
         let mut hash = self.hash ^ scramble(self.block);
         hash ^= self.length;
         hash ^= hash >> 16;
@@ -146,7 +149,7 @@ mod tests {
         assert_eq!(murmur3_x86_32(0x9747_b28c, &[b"Hello, world!"]), 0x2488_4cba);
     }
 
-    /// By an independent murmur3, as pins in clients outlive any release.
+    /// Computed by an independent murmur3: clients keep their pins over releases.
     #[test]
     fn known_tokens() {
         assert_eq!(token(b"chat", b"v1"), 0xd7bb_a268);
@@ -175,7 +178,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn how_the_bytes_are_cut_does_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..70), cut in 0..70_usize) {
+        fn chunks_do_not_change_the_hash(bytes in prop::collection::vec(any::<u8>(), 0..70), cut in 0..70_usize) {
             let (a, b) = bytes.split_at(cut.min(bytes.len()));
             prop_assert_eq!(murmur3_x86_32(7, &[a, b]), murmur3_x86_32(7, &[&bytes]));
             let single: Vec<&[u8]> = bytes.chunks(1).collect();
@@ -183,7 +186,7 @@ mod tests {
         }
 
         #[test]
-        fn always_on_the_line(salt in any::<Vec<u8>>(), key in any::<Vec<u8>>(), hash in any::<u32>()) {
+        fn every_bucket_is_on_the_line(salt in any::<Vec<u8>>(), key in any::<Vec<u8>>(), hash in any::<u32>()) {
             prop_assert!(bucket(&salt, &key) < PARTS);
             prop_assert!(shard(&key) < SHARDS);
             prop_assert_eq!(u64::from(scale(hash)), u64::from(hash) * 1_000_000 / (1 << 32));

@@ -1,13 +1,18 @@
-//! The plugin's configuration: JSON in, a [`Config`] that cannot be wrong or every error at once out.
+//! The plugin's configuration.
 //!
-//! Nothing after [`Config::parse`] checks anything again: header names are header names, the baseline
-//! exists, the split is laid out in ranges. What this version does not know is refused, never ignored.
-//! [`json`] reads the text, `validator` walks it and keeps the path; the other modules hold what is allowed.
+//! In: JSON. Out: a valid [`Config`], or all errors at once, each with its path. No other module checks a configuration
+//! again: header names are valid, the baseline exists, percentages have become ranges. Unknown fields are errors.
+//!
+//! `json` parses the text, and `validator` reads the tree and collects errors. Each other module checks one part.
 
 mod decimal;
 mod errors;
 mod feedback;
+mod headers;
 pub mod json;
+mod messages;
+mod names;
+mod paths;
 mod pin;
 mod requests;
 mod rewrite;
@@ -16,7 +21,6 @@ mod sources;
 mod steps;
 mod validator;
 mod versions;
-mod words;
 
 pub use decimal::Decimal;
 pub use errors::{ERRORS_MAX, Error, Errors};
@@ -45,11 +49,11 @@ pub const HEADERS_MAX: usize = 16;
 pub const MODELS_MAX: usize = 64;
 /// Steps of one rollout.
 pub const STEPS_MAX: usize = 256;
-/// How long a pin cookie may last, in seconds: browsers keep none longer than 400 days.
+/// Maximum age of a pin cookie, in seconds: browsers keep no cookie for more than 400 days.
 pub const PIN_AGE_S_MAX: u32 = 400 * 24 * 60 * 60;
-/// How long it lasts if nothing is said, in seconds.
+/// Default age of a pin cookie, in seconds.
 pub const PIN_AGE_S: u32 = 24 * 60 * 60;
-/// Characters of a rollout's or a version's name: they are labels of every metric.
+/// Characters of a rollout's or a version's name, which is a label of every metric.
 pub const NAME_CHARS_MAX: usize = 40;
 /// Bytes of any other text.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -58,13 +62,13 @@ pub const METADATA_DEPTH_MAX: usize = 16;
 
 /// Values of each rating of feedback.
 pub const FEEDBACK_VALUES_MAX: usize = 64;
-/// Bytes of one of these values; well below what the scanner reports whole.
+/// Bytes of one of these values; less than the scanner's limit for short values.
 pub const FEEDBACK_VALUE_BYTES_MAX: usize = 64;
 /// Parts of a JSON pointer.
 pub const POINTER_PARTS_MAX: usize = 8;
 
-/// Headers in which clients are known to send a conversation's id, in the order they are tried where a
-/// rollout names no key. Next come the [`DEFAULT_BODY_KEYS`].
+/// Headers in which clients are known to send a conversation's id. A rollout without `key` tries these in order, then
+/// the [`DEFAULT_BODY_KEYS`].
 pub const DEFAULT_KEYS: [&str; 7] = [
     "x-conversation-id",
     "x-session-id",
@@ -74,7 +78,7 @@ pub const DEFAULT_KEYS: [&str; 7] = [
     "x-litellm-session-id",
     "x-session-affinity",
 ];
-/// Where they send it in the body.
+/// JSON pointers at which they send it in the body.
 pub const DEFAULT_BODY_KEYS: [&str; 5] = [
     "/conversation",
     "/conversation/id",
@@ -82,127 +86,127 @@ pub const DEFAULT_BODY_KEYS: [&str; 5] = [
     "/metadata/conversation_id",
     "/metadata/session_id",
 ];
-/// Where the body names a user rather than a conversation.
+/// JSON pointers at which they send a user's id in the body; tried next.
 pub const DEFAULT_USER_BODY_KEYS: [&str; 2] = ["/metadata/user_id", "/user"];
-/// The header that does; it is tried last.
+/// The header in which they send a user's id; tried last.
 pub const DEFAULT_USER_KEY: &str = "x-user-id";
 
-/// Where each of [`Config::pointers`] begins that every configuration has: the model a body asks for.
+/// The first of [`Config::pointers`] are the same in every configuration. Index of the model.
 pub const MODEL_POINTER: usize = 0;
-/// The stored response that a body continues.
+/// Index of the id of the response that a request continues.
 pub const PREVIOUS_RESPONSE_POINTER: usize = 1;
-/// The stored conversation that it continues,
+/// Index of the conversation that a request continues, if it is a string.
 pub const CONVERSATION_POINTER: usize = 2;
-/// in its other form.
+/// Index of the id of that conversation, if it is an object.
 pub const CONVERSATION_ID_POINTER: usize = 3;
-/// These, in their order.
+/// The pointers of these indices.
 const POINTERS: [&str; 4] = ["/model", "/previous_response_id", "/conversation", "/conversation/id"];
 
-/// What the filter was told to do.
+/// A valid configuration. It can be shared between threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Request header by which Envoy chooses the cluster.
     pub cluster_header: HeaderName,
-    /// Request and response header that names the version.
+    /// Request and response header with the version's name.
     pub version_header: HeaderName,
-    /// Whether the client is told the version.
+    /// Whether the response has the version header.
     pub version_on_response: bool,
-    /// The first that matches a request routes it. May be empty: a filter that only removes what clients
-    /// must not send, which is how releases are switched off without touching Envoy's filter chain.
+    /// The first rollout that matches a request routes it. Without rollouts the filter only removes headers that clients
+    /// must not send; so releases can be switched off without a change to Envoy's filter chain.
     pub rollouts: Vec<Rollout>,
-    /// The places in a request's body that are asked for anywhere, each as its keys: see [`Source::Body`].
+    /// All JSON pointers that are read in requests' bodies, each as a list of keys: see [`Source::Body`].
     pub pointers: Vec<Vec<String>>,
 }
 
-/// One release being routed.
+/// A release in progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rollout {
-    /// Label of every metric.
+    /// A label of every metric.
     pub name: String,
-    /// Which requests it is about.
+    /// The requests that it routes.
     pub matcher: Match,
-    /// Hashed together with the key, so that two rollouts do not choose the same conversations.
+    /// Hashed together with the key, so that rollouts choose conversations independently of each other.
     pub salt: Vec<u8>,
-    /// Where a conversation's key is looked for; the first that yields a value wins.
+    /// Sources of a conversation's key; the first with a value counts.
     pub keys: Vec<KeySource>,
-    /// What becomes of a request without any key.
+    /// The version of a request without a key.
     pub keyless: Keyless,
-    /// Where a request says when its conversation began.
+    /// The source of the time at which a conversation began.
     pub started_at: Option<Source>,
-    /// The version that gets what no other has, as an index into `versions`.
+    /// The version of all buckets that no share covers, as an index into `versions`.
     pub baseline: usize,
     /// At least one.
     pub versions: Vec<Version>,
-    /// Which buckets are whose, and since when.
+    /// The version of each bucket, at each time.
     pub steps: Steps,
-    /// The first that holds decides, before any bucket.
+    /// The first one that applies chooses the version, before pins and keys.
     pub overrides: Vec<Override>,
-    /// How a conversation is held whose id has no time.
+    /// What holds conversations whose ids have no time.
     pub pin: Pin,
-    /// Where users say what they think of an answer.
+    /// Where users rate answers.
     pub feedback: Option<Feedback>,
-    /// Whether a stream's usage is asked for where its client does not.
+    /// Whether the filter asks for the usage of streams.
     pub usage: Usage,
-    /// Whether an answer that opens like a refusal is counted as one.
+    /// Whether answers that begin with a phrase of refusal count as refusals.
     pub refusal_phrases: bool,
 }
 
-/// What the client is given to send back, so that its next request finds the same version. The default is nothing.
+/// What a response gives the client to send back, so that later requests get the same version. The default is nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pin {
-    /// A cookie.
+    /// A cookie with the version's token.
     pub cookie: Option<PinCookie>,
-    /// A header, of the response and of the requests after it.
+    /// A response header with the version's token. The client sends it back as a request header.
     pub header: Option<HeaderName>,
-    /// Ids of stored responses and conversations carry a mark.
+    /// Whether ids of responses and conversations are tagged with the version's token.
     pub response_id: bool,
 }
 
-/// A cookie that holds a version's token.
+/// A cookie with a version's token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PinCookie {
     /// Its name.
     pub name: String,
-    /// How long after it was given a browser keeps it, in seconds.
+    /// How long browsers keep it, in seconds.
     pub max_age_s: u32,
 }
 
-/// Requests that rate a conversation.
+/// Requests that rate an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feedback {
-    /// Their whole path, before any query.
+    /// Their path, without the query.
     pub path: String,
-    /// The keys that lead to the rating in their body.
+    /// The JSON pointer to the rating in their body, as a list of keys.
     pub rating: Vec<String>,
-    /// What it says of a good answer.
+    /// Ratings of good answers.
     pub up: Vec<String>,
-    /// Of a bad one.
+    /// Ratings of bad answers.
     pub down: Vec<String>,
-    /// Of a user who gave up on the model.
+    /// Ratings of users who gave up on the model.
     pub escalation: Vec<String>,
-    /// Whether the filter answers them; else the version's cluster does.
+    /// Whether the filter responds; otherwise the version's cluster does.
     pub respond: bool,
 }
 
-/// What becomes of requests for streams without usage.
+/// What the filter does with requests for streams without usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
-    /// They go on as they are.
+    /// Nothing.
     AsIs,
-    /// Their usage is asked for, and hidden from the client again.
+    /// It asks for usage, and removes it from the response.
     Request,
 }
 
-/// Which requests a rollout is about: all that is given must hold. The default holds for all.
+/// The requests that a rollout routes: all conditions must hold. The default matches every request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
-    /// Any of these, or any host where empty.
+    /// The host is one of these; every host if empty.
     pub hosts: Vec<HostPattern>,
-    /// What the path starts with, before any query, byte for byte.
+    /// The path begins with this, compared as bytes.
     pub path_prefix: Option<String>,
-    /// Each of these headers has just this value.
+    /// Each of these headers has exactly this value.
     pub headers: Vec<(HeaderName, String)>,
-    /// The body's model is one of these, or any or none where empty.
+    /// The body's model is one of these; every body if empty.
     pub models: Vec<String>,
 }
 
@@ -211,20 +215,20 @@ pub struct Match {
 pub enum HostPattern {
     /// `llm.example.com`
     Exact(String),
-    /// `*.example.com`, kept as `.example.com`: any name below it, not itself.
+    /// `*.example.com`, stored as `.example.com`: every name below `example.com`, but not `example.com`.
     Below(String),
 }
 
-/// A place where a key may be.
+/// A source of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySource {
-    /// Where to look.
+    /// Where the key is.
     pub source: Source,
     /// What the key identifies.
     pub kind: KeyKind,
 }
 
-/// Where to look for a key.
+/// A source of a value in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A request header's value.
@@ -237,65 +241,65 @@ pub enum Source {
     Metadata(Vec<String>),
     /// A value in the request's body, as an index into [`Config::pointers`].
     Body(usize),
-    /// The opening of the conversation and the caller's credential, hashed together.
+    /// The conversation's fingerprint and the hash of the caller's credential.
     FirstMessage,
 }
 
 /// What a key identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
-    /// A conversation, which began at some time and ends.
+    /// A conversation, which has a beginning and an end.
     Conversation,
-    /// A user, who lives for years.
+    /// A user, whose key stays the same for years.
     User,
 }
 
-/// What becomes of a request without any key.
+/// The version of a request without a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keyless {
-    /// It goes to the baseline.
+    /// The baseline.
     Baseline,
-    /// Each request is drawn anew.
+    /// The version of a random bucket, for each request anew.
     Random,
 }
 
 /// One model or runtime revision behind one Envoy cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// Label of every metric, and the value of the version header.
+    /// A label of every metric, and the value of the version header.
     pub name: String,
     /// The value of the cluster header.
     pub cluster: String,
-    /// Never chosen, whatever names it.
+    /// Whether it serves no requests at all.
     pub stopped: bool,
-    /// What names it in pins.
+    /// Its token in pins.
     pub token: Token,
-    /// What becomes of its requests on their way.
+    /// Changes to its requests.
     pub rewrite: Rewrite,
 }
 
-/// How a request is changed for a version. The default changes nothing.
+/// Changes to a version's requests. The default is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewrite {
-    /// The host it is for.
+    /// The new host.
     pub host: Option<String>,
-    /// What its path starts with, and what it shall start with.
+    /// A prefix of the path, and the new prefix.
     pub path_prefix: Option<(String, String)>,
-    /// The model that its body asks for.
+    /// The new model in the body.
     pub model: Option<String>,
-    /// Headers set on it.
+    /// Headers to set.
     pub headers: Vec<(HeaderName, String)>,
 }
 
-/// Requests that ask for a version: their header has one of the values.
+/// A version for the requests that have a header with one of these values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// The header that counts.
+    /// The header.
     pub header: HeaderName,
-    /// At least one; compared byte for byte with the header's value and with each item of it where it
-    /// is a comma-separated list.
+    /// At least one. Each is compared, as bytes, with the header's whole value and with the items of a comma-separated
+    /// list.
     pub values: Vec<String>,
-    /// The version asked for, as an index into the rollout's versions.
+    /// The version, as an index into the rollout's versions.
     pub version: usize,
 }
 
@@ -308,18 +312,18 @@ impl Rollout {
 }
 
 impl Config {
-    /// Reads the plugin's configuration.
+    /// Parses a configuration.
     ///
     /// # Errors
-    /// Everything that is wrong with it, or the one place where it stops being JSON.
+    /// All errors, or the position where the text is not valid JSON.
     pub fn parse(text: &[u8]) -> Result<Self, Errors> {
         Self::from_json(&json::parse(text)?)
     }
 
-    /// The same of a tree that was read elsewhere, such as the YAML of a WasmPlugin.
+    /// Reads a configuration from a tree, which may come from another format, such as the YAML of a WasmPlugin.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All errors.
     pub fn from_json(tree: &json::Node) -> Result<Self, Errors> {
         rules::config(tree)
     }

@@ -1,28 +1,28 @@
-//! Bodies edited as they pass, cut anywhere: what all edits have in common.
+//! The interface of editors of bodies.
 //!
-//! An [`Editor`] is one edit; [`Chain`] makes two of them one, and an `Option` of one is one that may be
-//! absent. What is edited, and why, is in the modules that implement it.
+//! An [`Editor`] edits a body that arrives in chunks of any size. [`Chain`] combines two editors, and an `Option` of an
+//! editor may be absent. What is edited is up to the modules that implement the trait.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// A request's body is looked at up to here; past it the request goes on as it came.
+/// Maximum length of a request's body that is edited. Past it, the rest of the body is not changed.
 pub const REQUEST_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// Edits bytes as they pass.
+/// Edits a body, chunk by chunk.
 pub trait Editor {
-    /// A piece has come. What is to be sent in its place; `None`: the piece as it is, with nothing held back.
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>>;
-    /// Nothing may be held back any longer, most likely because all has come. What was.
+    /// Takes the next chunk and returns what to send instead. `None`: send the chunk unchanged; nothing is held back.
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>>;
+    /// Ends the edit, mostly because the body has ended, and returns the bytes that were held back.
     fn finish(&mut self) -> Vec<u8>;
-    /// Whether nothing is held back and all that is still to come goes on as it is: by how much the body's length
-    /// has changed is now certain.
+    /// Whether nothing is held back and no later chunk will change. From then on, the difference of the body's length is
+    /// known.
     fn is_settled(&self) -> bool;
 }
 
 impl<T: Editor + ?Sized> Editor for Box<T> {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        (**self).push(piece)
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        (**self).push(chunk)
     }
 
     fn finish(&mut self) -> Vec<u8> {
@@ -34,10 +34,10 @@ impl<T: Editor + ?Sized> Editor for Box<T> {
     }
 }
 
-/// An edit that is wanted or not.
+/// An edit that may be absent.
 impl<T: Editor> Editor for Option<T> {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        self.as_mut()?.push(piece)
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        self.as_mut()?.push(chunk)
     }
 
     fn finish(&mut self) -> Vec<u8> {
@@ -49,15 +49,15 @@ impl<T: Editor> Editor for Option<T> {
     }
 }
 
-/// Two edits as one: the second edits what the first makes.
+/// Two edits, one after the other: the second one edits the output of the first.
 #[derive(Default)]
 pub struct Chain<A, B>(pub A, pub B);
 
 impl<A: Editor, B: Editor> Editor for Chain<A, B> {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        match self.0.push(piece) {
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        match self.0.push(chunk) {
             Some(edited) => Some(self.1.push(&edited).unwrap_or(edited)),
-            None => self.1.push(piece),
+            None => self.1.push(chunk),
         }
     }
 
@@ -73,19 +73,20 @@ impl<A: Editor, B: Editor> Editor for Chain<A, B> {
     }
 }
 
-/// Tells whether a request's body is one to edit: a JSON object, and not too long.
+/// Whether a request's body may be edited: it must be a JSON object of at most [`REQUEST_BYTES_MAX`].
 #[derive(Default)]
-pub struct Gate {
+pub struct EditCheck {
     read_bytes: u64,
     /// `None` until the body's first byte.
     is_object: Option<bool>,
 }
 
-impl Gate {
-    /// A piece has come. Whether it may be edited; once it may not, no later one may.
-    pub fn admits(&mut self, piece: &[u8]) -> bool {
-        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        let first = piece.iter().find(|byte| !byte.is_ascii_whitespace());
+impl EditCheck {
+    /// Takes the next chunk and tells whether it may be edited. If it may not, later ones may not either.
+    #[expect(clippy::arithmetic_side_effects, reason = "no body has 2^64 bytes")]
+    pub fn allows(&mut self, chunk: &[u8]) -> bool {
+        self.read_bytes += chunk.len() as u64;
+        let first = chunk.iter().find(|byte| !byte.is_ascii_whitespace());
         self.is_object = self.is_object.or(first.map(|&byte| byte == b'{'));
         self.is_object != Some(false) && self.read_bytes <= REQUEST_BYTES_MAX
     }
@@ -95,12 +96,12 @@ impl Gate {
 mod tests {
     use super::*;
 
-    /// Writes each of one byte as another, holding back the last byte of each piece until it knows what follows.
+    /// Replaces each of one byte by another. It holds back the last byte of each chunk until the next one.
     struct Swap(u8, u8, Vec<u8>);
 
     impl Editor for Swap {
-        fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-            let all = [std::mem::take(&mut self.2).as_slice(), piece].concat();
+        fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+            let all = [std::mem::take(&mut self.2).as_slice(), chunk].concat();
             let swapped: Vec<u8> = all.iter().map(|&b| if b == self.0 { self.1 } else { b }).collect();
             let (last, sent) = swapped.split_last()?;
             self.2 = vec![*last];
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_edits_what_the_first_makes_and_nothing_is_lost() {
+    fn the_second_edits_the_output_of_the_first_and_nothing_is_lost() {
         for size in 1..8 {
             let mut chain = Chain(
                 Some(Swap(b'a', b'b', Vec::new())),
@@ -126,7 +127,7 @@ mod tests {
             let body = b"abcab-a";
             let mut sent: Vec<u8> = body
                 .chunks(size)
-                .flat_map(|piece| chain.push(piece).unwrap_or_else(|| piece.to_vec()))
+                .flat_map(|chunk| chain.push(chunk).unwrap_or_else(|| chunk.to_vec()))
                 .collect();
             assert!(!chain.is_settled());
             sent.extend(chain.finish());
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_changes_nothing_and_is_settled() {
+    fn an_absent_edit_changes_nothing_and_is_settled() {
         let mut none = Chain(None::<Swap>, None::<Swap>);
         assert_eq!(none.push(b"a"), None);
         assert_eq!(none.finish(), b"");
@@ -144,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_that_are_not_too_long_are_edited() {
-        assert!(Gate::default().admits(b" \n"));
-        assert!(Gate::default().admits(b" {"));
-        assert!(!Gate::default().admits(b"[{"));
-        assert!(!Gate::default().admits("\u{feff}{".as_bytes()));
-        let mut gate = Gate::default();
-        let admitted = (0..9).filter(|_| gate.admits(&[b'{'; 1 << 20])).count();
-        assert_eq!(admitted, 8);
+    fn only_objects_up_to_the_limit_are_edited() {
+        assert!(EditCheck::default().allows(b" \n"));
+        assert!(EditCheck::default().allows(b" {"));
+        assert!(!EditCheck::default().allows(b"[{"));
+        assert!(!EditCheck::default().allows("\u{feff}{".as_bytes()));
+        let mut check = EditCheck::default();
+        let allowed = (0..9).filter(|_| check.allows(&[b'{'; 1 << 20])).count();
+        assert_eq!(allowed, 8);
     }
 }

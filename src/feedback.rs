@@ -1,43 +1,44 @@
-//! What users say of an answer: the bytes of a feedback's body in, cut anywhere, its rating out.
+//! Users' ratings of answers.
 //!
-//! The rating is looked for where the configuration says, as a text, or as a number, `true` or `false` as written;
-//! of several there the last counts. Nothing else of the body is looked at, nothing is kept.
+//! In: the body of a feedback request, in chunks of any size. Out: its rating, or why it has none. The rating is at the
+//! pointer that the configuration names: a string, or a number, `true` or `false` as written. If there are several, the
+//! last one counts. Nothing else of the body is read, and nothing is kept.
 
 use crate::config::Feedback;
-use crate::json::{self, End, Scanner, Sink, Table, Value};
+use crate::json::{self, DocumentEnd, Scanner, Sink, Table, Value};
 use crate::label::label_values;
 use alloc::string::String;
 
-/// A body longer than this is not read to its end. Envoy's own limit, past which it answers 413, is 1 MiB.
+/// Maximum length of a body. (Envoy's own limit, past which it answers 413, is 1 MiB.)
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;
 
 label_values! {
-    /// What feedback said.
+    /// A rating of an answer.
     pub enum Rating {
-        /// It was a good answer.
+        /// The answer was good.
         Up = "up",
-        /// It was a bad one.
+        /// The answer was bad.
         Down = "down",
-        /// The user gave up on the model.
+        /// The user gave up on the model and turned to a human.
         Escalation = "escalation",
     }
 }
 
-/// Why a body holds no rating, as the sender is told.
+/// Why a body has no rating. The response contains it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// It is longer than [`BODY_BYTES_MAX`].
     TooLong,
     /// It is not a whole JSON document.
     NotJson,
-    /// It has nothing where the rating should be.
+    /// It has no value at the rating's pointer.
     NoRating,
-    /// It has something there that the configuration does not name.
+    /// It has a value there that the configuration does not name.
     UnknownRating,
 }
 
 impl Problem {
-    /// In words, and never in the sender's own.
+    /// The message for the sender. It repeats nothing of the body.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,47 +59,50 @@ impl json::Field for RatingField {
     }
 }
 
-/// Compares what stands at the rating with what the configuration names.
-struct Found<'r> {
+/// Compares the value at the rating's pointer with the configuration's.
+struct RatingSink<'r> {
     config: &'r Feedback,
-    found: &'r mut Result<Rating, Problem>,
-    documents: &'r mut u64,
+    rating: &'r mut Result<Rating, Problem>,
+    has_document: &'r mut bool,
 }
 
-/// A body on its way, with what it showed so far.
+/// Reads the body of one feedback request.
 pub struct Body {
     table: Table<RatingField>,
     scanner: Scanner,
     read_bytes: u64,
-    documents: u64,
-    found: Result<Rating, Problem>,
+    has_document: bool,
+    /// The last rating so far.
+    rating: Result<Rating, Problem>,
 }
 
 impl Body {
-    /// A body is to come.
+    /// The state before the first byte.
     #[must_use]
     pub fn new(config: &Feedback) -> Body {
         let table = Table::of_keys(config.rating.iter().map(String::as_str), RatingField);
-        let found = Err(Problem::NoRating);
-        Body { table, scanner: Scanner::default(), read_bytes: 0, documents: 0, found }
+        let rating = Err(Problem::NoRating);
+        Body { table, scanner: Scanner::default(), read_bytes: 0, has_document: false, rating }
     }
 
-    /// A piece of it has come. `config` is that of [`Body::new`].
+    /// Reads the next chunk. `config` must be that of [`Body::new`].
+    #[expect(clippy::arithmetic_side_effects, reason = "no body has 2^64 bytes")]
     pub fn push(&mut self, config: &Feedback, bytes: &[u8]) {
-        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.read_bytes += bytes.len() as u64;
         if self.read_bytes <= BODY_BYTES_MAX {
-            let mut sink = Found { config, found: &mut self.found, documents: &mut self.documents };
+            let mut sink =
+                RatingSink { config, rating: &mut self.rating, has_document: &mut self.has_document };
             self.scanner.push(&self.table, bytes, &mut sink);
         }
     }
 
-    /// Whether it is longer than any is read.
+    /// Whether it is longer than [`BODY_BYTES_MAX`].
     #[must_use]
     pub fn is_too_long(&self) -> bool {
         self.read_bytes > BODY_BYTES_MAX
     }
 
-    /// It has ended.
+    /// Ends the body.
     ///
     /// # Errors
     /// Why it has no rating.
@@ -106,13 +110,13 @@ impl Body {
         if self.is_too_long() {
             return Err(Problem::TooLong);
         }
-        let mut sink = Found { config, found: &mut self.found, documents: &mut self.documents };
+        let mut sink = RatingSink { config, rating: &mut self.rating, has_document: &mut self.has_document };
         let end = self.scanner.end(&self.table, &mut sink);
-        if end != End::Between || self.documents == 0 { Err(Problem::NotJson) } else { self.found }
+        if end != DocumentEnd::Between || !self.has_document { Err(Problem::NotJson) } else { self.rating }
     }
 }
 
-impl Sink<RatingField> for Found<'_> {
+impl Sink<RatingField> for RatingSink<'_> {
     fn value(&mut self, _: RatingField, value: Value<'_>) {
         let (Value::Short(rating) | Value::Scalar(rating)) = value else { return };
         let ratings = [
@@ -121,11 +125,11 @@ impl Sink<RatingField> for Found<'_> {
             (Rating::Escalation, &self.config.escalation),
         ];
         let named = ratings.into_iter().find(|(_, values)| values.iter().any(|v| v.as_bytes() == rating));
-        *self.found = named.map(|(rating, _)| rating).ok_or(Problem::UnknownRating);
+        *self.rating = named.map(|(rating, _)| rating).ok_or(Problem::UnknownRating);
     }
 
     fn document(&mut self) {
-        *self.documents = self.documents.saturating_add(1);
+        *self.has_document = true;
     }
 }
 
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn each_body_has_its_rating_or_its_problem_in_every_cut() {
+    fn each_body_has_a_rating_or_a_problem_in_every_chunking() {
         for (body, expected) in [
             (r#"{"user":{"rating":"up"}}"#, Ok(Rating::Up)),
             (r#" {"x":[1],"user":{"comment":"down","rating":1}} "#, Ok(Rating::Up)),
@@ -182,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_body_is_none() {
+    fn a_body_past_the_limit_is_refused() {
         let fits = BODY_BYTES_MAX as usize - 28;
         for (length, expected) in [(fits, Ok(Rating::Up)), (fits + 1, Err(Problem::TooLong))] {
             let body = format!(r#"{{"user":{{"rating":1}},"x":"{}"}}"#, "x".repeat(length));
@@ -193,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_survived(bytes in any::<Vec<u8>>()) {
+        fn any_bytes_are_accepted(bytes in any::<Vec<u8>>()) {
             prop_assert!(rating([&bytes[..]]).is_err());
         }
     }

@@ -1,27 +1,9 @@
-//! The hash of a conversation's opening: a request's bytes in, cut anywhere, and eight bytes out.
+//! Fingerprints of conversations, for clients that send no id.
 //!
-//! Chat APIs resend the whole history, so its system prompt and first user message are the same on every turn; for
-//! clients that send no id they are one. Nothing is kept but the state of hashes.
+//! In: a request's body, in chunks of any size. Out: a hash of its system prompt and its first user message. Chat APIs
+//! send the whole history with each request, so both are the same in every turn. Nothing is kept but hashes.
 //!
-//! What counts is text, and of images and files their data, address or id, in the order they stand: not how it is
-//! wrapped, so that a string, a part with that string and the same part with a cache marker are alike. All else is
-//! passed over: tools, model, settings, markers.
-//!
-//! * System text: messages of role system or developer before the first user message; without any, the first
-//!   that is met of `system`, `instructions`, `systemInstruction` and `preamble`.
-//! * The first user message that has content, in `messages` (OpenAI, Anthropic, Bedrock, Cohere, Ollama), `input`
-//!   (OpenAI Responses), `contents` (Gemini) or `chat_history` (Cohere v1, where without any it is `message`).
-//!
-//! The answer comes when both are known, or at the end of the document: Anthropic's clients send `system` last.
-//!
-//! ```text
-//! hash(bytes)      = murmur3_x86_32(seed 3, bytes) murmur3_x86_32(seed 4, bytes), little endian
-//! content(message) = its texts as they are, and each datum of an image or a file followed by FF
-//! system           = hash(content) of each system text
-//! opening          = hash(01 hash(system) 02 hash(content(user message)))
-//! ```
-//!
-//! It is a contract like a bucket's: other Envoys, and later versions, must come to the same.
+//! Conversations keep their versions only as long as fingerprints stay, as with [`crate::bucket`].
 
 mod paths;
 #[cfg(test)]
@@ -30,44 +12,60 @@ mod tests;
 use crate::bucket::Murmur3;
 use crate::json::{Scanner, Sink, Value};
 use crate::pointer::Fact;
-use paths::{MessageField, Place, TABLE};
+use paths::{MessageField, Section, TABLE};
 
-/// Bytes of an opening's hash.
+/// Bytes of a fingerprint.
 pub const FINGERPRINT_BYTES: usize = 8;
 
-/// Others than those of buckets and shards, which must not depend on this.
+/// The seeds of the two hashes. Keys are hashed again for buckets and shards, with other seeds.
 const SEEDS: [u32; 2] = [3, 4];
-/// Keep apart what the hash is made of.
+/// Bytes that separate the parts of the fingerprint's input.
 const SYSTEM: &[u8] = &[1];
 const USER: &[u8] = &[2];
-/// Ends a datum that is no text; it is in no UTF-8.
-const DATUM_END: &[u8] = &[0xFF];
+/// Ends an attachment. UTF-8 text does not contain this byte.
+const ATTACHMENT_END: &[u8] = &[0xFF];
 
 const SYSTEM_ROLES: [&[u8]; 2] = [b"system", b"developer"];
 const USER_ROLES: [&[u8]; 2] = [b"user", b"human"];
 
-type Digest = [u8; FINGERPRINT_BYTES];
-
-/// Reads one request's body.
+/// Reads the body of one request.
+///
+/// Text is hashed, and of images and files their data, address or id, in the order of the body. The form of the
+/// content does not count: a string, a part with this string, and the same part with a cache marker have the same
+/// hash. Tools, the model and settings do not count either.
+///
+/// * The system prompt: messages with the role system or developer before the first user message. If there are none, the
+///   first of `system`, `instructions`, `systemInstruction` and `preamble`.
+/// * The first user message with content, in `messages` (OpenAI, Anthropic, Bedrock, Cohere, Ollama), `input`
+///   (OpenAI Responses), `contents` (Gemini) or `chat_history` (Cohere v1; `message` if that has none).
+///
+/// The fingerprint is known when both are, or at the end of the document: Anthropic's clients send `system` last.
+///
+/// ```text
+/// hash(bytes)      = murmur3_x86_32(seed 3, bytes) murmur3_x86_32(seed 4, bytes), little endian
+/// content(message) = its texts, and each attachment followed by the byte FF
+/// system           = hash(content) of each system text
+/// fingerprint      = hash(01 hash(system) 02 hash(content(user message)))
+/// ```
 #[derive(Default)]
 pub struct Fingerprint {
     scanner: Scanner,
-    seen: OpeningFacts,
-    /// Whether the body's first byte was seen.
+    seen: Conversation,
+    /// Whether the body's first byte was read.
     has_begun: bool,
-    answer: Answer,
+    result: FingerprintResult,
 }
 
 #[derive(Default)]
-enum Answer {
+enum FingerprintResult {
     #[default]
     Unknown,
     Absent,
-    Found(Digest),
+    Found(Hash),
 }
 
 impl Fingerprint {
-    /// A piece of the body has come.
+    /// Reads the next chunk of the body.
     pub fn push(&mut self, bytes: &[u8]) {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         if let Some(&first) = first.filter(|_| !self.has_begun) {
@@ -81,74 +79,78 @@ impl Fingerprint {
         }
         self.scanner.push(&TABLE, bytes, &mut self.seen);
         if self.seen.is_decided() {
-            self.answer = self.seen.opening().map_or(Answer::Absent, Answer::Found);
+            let hash = self.seen.fingerprint();
+            self.result = hash.map_or(FingerprintResult::Absent, FingerprintResult::Found);
         } else if self.scanner.is_broken() {
             self.finish();
         }
     }
 
-    /// The body has ended, or is not read further.
+    /// Ends the body: it has ended, or its rest is not read.
     pub fn finish(&mut self) {
         if self.wants_more() {
-            self.answer = Answer::Absent;
+            self.result = FingerprintResult::Absent;
         }
     }
 
-    /// Whether more of the body could change the answer.
+    /// Whether more of the body can change the result.
     #[must_use]
     pub fn wants_more(&self) -> bool {
-        matches!(self.answer, Answer::Unknown)
+        matches!(self.result, FingerprintResult::Unknown)
     }
 
-    /// The opening's hash, of [`FINGERPRINT_BYTES`]. Absent where the body is no JSON object, is broken, ended before the
-    /// answer was certain, or has no user message with content.
+    /// The fingerprint, of [`FINGERPRINT_BYTES`]. Absent if the body is not a JSON object, is invalid, ended before the
+    /// fingerprint was known, or has no user message with content.
     #[must_use]
     pub fn get(&self) -> Fact<'_> {
-        match &self.answer {
-            Answer::Unknown => Fact::Unknown,
-            Answer::Absent => Fact::Absent,
-            Answer::Found(digest) => Fact::Found(digest),
+        match &self.result {
+            FingerprintResult::Unknown => Fact::Unknown,
+            FingerprintResult::Absent => Fact::Absent,
+            FingerprintResult::Found(hash) => Fact::Found(hash),
         }
     }
 }
 
-/// Two hashes of the same bytes.
-struct Hash([Murmur3; 2]);
+/// Two murmur3 hashes of the same bytes.
+type Hash = [u8; FINGERPRINT_BYTES];
 
-impl Default for Hash {
-    fn default() -> Hash {
-        Hash(SEEDS.map(Murmur3::new))
+/// Computes a [`Hash`].
+struct Hasher([Murmur3; 2]);
+
+impl Default for Hasher {
+    fn default() -> Hasher {
+        Hasher(SEEDS.map(Murmur3::new))
     }
 }
 
-impl Hash {
+impl Hasher {
     fn push(&mut self, bytes: &[u8]) {
         self.0.iter_mut().for_each(|hash| hash.push(bytes));
     }
 
-    fn finish(&self) -> Digest {
+    fn finish(&self) -> Hash {
         let [low, high] = self.0.each_ref().map(|hash| u64::from(hash.finish()));
         (low | high << 32).to_le_bytes()
     }
 }
 
-/// A hash of something, or of nothing yet.
+/// Computes the hash of content that may be empty.
 #[derive(Default)]
-struct Content(Option<Hash>);
+struct ContentHasher(Option<Hasher>);
 
-impl Content {
+impl ContentHasher {
     fn push(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.0.get_or_insert_default().push(bytes);
         }
     }
 
-    fn take(&mut self) -> Option<Digest> {
+    /// The hash, unless the content is empty. The next content begins.
+    fn take(&mut self) -> Option<Hash> {
         self.0.take().map(|hash| hash.finish())
     }
 }
 
-/// Who says a message.
 #[derive(Clone, Copy)]
 enum Role {
     System,
@@ -156,93 +158,97 @@ enum Role {
     Other,
 }
 
+/// What the body has shown of the conversation.
 #[derive(Default)]
-struct OpeningFacts {
-    /// What is being read: a message's content, or a system text.
-    content: Content,
-    /// Of the message being read.
+struct Conversation {
+    /// Of the current section.
+    content: ContentHasher,
+    /// Of the current message.
     role: Option<Role>,
-    /// Inside a datum that is no text.
-    is_datum: bool,
-    /// The digests of the system messages before the first user message.
-    system_messages: Content,
-    /// The digest of the system text that stands beside the messages.
-    system: Option<Digest>,
-    user: Option<Digest>,
-    /// Cohere v1's message, which is the first where no history is before it.
-    last_message: Option<Digest>,
+    /// Inside an attachment.
+    is_attachment: bool,
+    /// Of the hashes of the system messages before the first user message.
+    system_messages: ContentHasher,
+    /// The system text beside the messages.
+    system: Option<Hash>,
+    /// The first user message.
+    user: Option<Hash>,
+    /// Cohere v1's message, which is the first user message if the history has none.
+    last_message: Option<Hash>,
     is_whole: bool,
 }
 
-impl OpeningFacts {
-    /// Whether nothing that may follow can change the opening. System messages after the first user message do
-    /// not count, and those before it leave no place to another system text.
+impl Conversation {
+    /// Whether no later byte can change the fingerprint. After the first user message system messages do not count. If
+    /// there was one before it, no other system text counts.
     fn is_decided(&self) -> bool {
         let has_system = self.system.is_some() || self.system_messages.0.is_some();
         self.is_whole || self.user.is_some() && has_system
     }
 
-    fn opening(&self) -> Option<Digest> {
+    fn fingerprint(&self) -> Option<Hash> {
         let user = self.user.or(self.last_message)?;
-        let mut beside = Hash::default();
-        self.system.iter().for_each(|digest| beside.push(digest));
+        let mut beside = Hasher::default();
+        self.system.iter().for_each(|hash| beside.push(hash));
         let system = self.system_messages.0.as_ref().unwrap_or(&beside);
-        let mut opening = Hash::default();
-        opening.push(SYSTEM);
-        opening.push(&system.finish());
-        opening.push(USER);
-        opening.push(&user);
-        Some(opening.finish())
+        let mut fingerprint = Hasher::default();
+        fingerprint.push(SYSTEM);
+        fingerprint.push(&system.finish());
+        fingerprint.push(USER);
+        fingerprint.push(&user);
+        Some(fingerprint.finish())
     }
 
-    /// Whether what stands there can still matter.
-    fn is_wanted(&self, place: Place) -> bool {
-        match place {
-            Place::System => self.system.is_none(),
-            Place::LastMessage => self.last_message.is_none(),
-            Place::Message | Place::Turn | Place::Input => self.user.is_none(),
+    /// Whether the content of a section can still matter.
+    fn is_wanted(&self, section: Section) -> bool {
+        match section {
+            Section::System => self.system.is_none(),
+            Section::LastMessage => self.last_message.is_none(),
+            Section::Message | Section::GeminiMessage | Section::Input => self.user.is_none(),
         }
     }
 
-    /// What stands there has ended.
-    fn end(&mut self, place: Place) {
+    /// Ends the current section.
+    fn end(&mut self, section: Section) {
         let role = self.role.take();
         let Some(content) = self.content.take() else { return };
-        match (place, role) {
-            (Place::System, _) => self.system = Some(content),
-            (Place::LastMessage, _) => self.last_message = Some(content),
-            (Place::Message | Place::Turn, Some(Role::System)) => self.system_messages.push(&content),
-            (Place::Message | Place::Turn, Some(Role::User)) | (Place::Turn, None) | (Place::Input, _) => {
-                self.user = Some(content);
+        match (section, role) {
+            (Section::System, _) => self.system = Some(content),
+            (Section::LastMessage, _) => self.last_message = Some(content),
+            (Section::Message | Section::GeminiMessage, Some(Role::System)) => {
+                self.system_messages.push(&content);
             }
-            (Place::Message | Place::Turn, Some(Role::Other)) | (Place::Message, None) => {}
+            (Section::Message | Section::GeminiMessage, Some(Role::User))
+            | (Section::GeminiMessage, None)
+            | (Section::Input, _) => self.user = Some(content),
+            (Section::Message | Section::GeminiMessage, Some(Role::Other)) | (Section::Message, None) => {}
         }
     }
 }
 
-impl Sink<MessageField> for OpeningFacts {
+impl Sink<MessageField> for Conversation {
     fn value(&mut self, field: MessageField, value: Value<'_>) {
         if self.is_whole {
-            return; // another document
+            return; // what follows the document does not count
         }
         match (field, value) {
             (MessageField::Whole(_), Value::Open) => {
-                self.content = Content::default();
+                self.content = ContentHasher::default();
                 self.role = None;
             }
-            (MessageField::Whole(place) | MessageField::Text(place), Value::Text(piece))
-                if self.is_wanted(place) =>
+            (MessageField::Whole(section) | MessageField::Text(section), Value::Text(text))
+                if self.is_wanted(section) =>
             {
-                self.content.push(piece);
+                self.content.push(text);
             }
-            (MessageField::Datum(place), Value::Text(piece)) if self.is_wanted(place) => {
-                self.is_datum |= !piece.is_empty();
-                self.content.push(piece);
+            (MessageField::Attachment(section), Value::Text(text)) if self.is_wanted(section) => {
+                self.is_attachment |= !text.is_empty();
+                self.content.push(text);
             }
-            (MessageField::Datum(_), Value::Close) if core::mem::take(&mut self.is_datum) => {
-                self.content.push(DATUM_END);
+            (MessageField::Attachment(_), Value::Close) if core::mem::take(&mut self.is_attachment) => {
+                self.content.push(ATTACHMENT_END);
             }
-            (MessageField::Whole(place), Value::Close) => self.end(place),
+            (MessageField::Whole(section), Value::Close) => self.end(section),
             (MessageField::Role, Value::Short(role)) => {
                 let is_one_of =
                     |roles: [&[u8]; 2]| roles.iter().any(|other| role.eq_ignore_ascii_case(other));
@@ -253,7 +259,10 @@ impl Sink<MessageField> for OpeningFacts {
                 });
             }
             (
-                MessageField::Whole(_) | MessageField::Text(_) | MessageField::Datum(_) | MessageField::Role,
+                MessageField::Whole(_)
+                | MessageField::Text(_)
+                | MessageField::Attachment(_)
+                | MessageField::Role,
                 _,
             ) => {}
         }

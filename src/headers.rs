@@ -1,38 +1,37 @@
-//! Header names that are header names.
+//! Valid header names.
 //!
-//! In: text from a configuration. Out: a [`HeaderName`], lower-case as HTTP/2 sends it and as Envoy
-//! compares it, or the reason why not. Knows nothing of what a header is used for, only whether the
-//! filter may write it ([`HeaderName::for_output`]).
+//! In: text of a configuration. Out: a [`HeaderName`] in lower case, as HTTP/2 sends it and Envoy compares it, or what is
+//! wrong. It does not know what a header is used for, only whether the filter may set it
+//! ([`HeaderName::for_output`]).
 
 use alloc::string::String;
 use core::fmt;
 
-/// Longest header name accepted.
+/// Maximum length of a header name.
 pub const HEADER_NAME_BYTES_MAX: usize = 128;
 
-/// The name of an HTTP header field: a lower-case token of RFC 9110, section 5.1, never a pseudo header.
+/// The name of an HTTP header field in lower case (RFC 9110, section 5.1), never a pseudo header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderName(String);
 
-/// Why a text is not a header name, or not one the filter may set.
+/// Why a text is not a header name, or why the filter may not set that header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderNameError {
-    /// Nothing was given.
+    /// The text is empty.
     Empty,
     /// Longer than [`HEADER_NAME_BYTES_MAX`].
     TooLong,
     /// Starts with a colon, such as `:path`.
     Pseudo,
-    /// `host` reaches a filter as `:authority`, so reading it would always find nothing.
+    /// `host`, which Envoy gives to filters as `:authority` and not as a header.
     Host,
-    /// Holds a character no header name may hold.
+    /// Contains a character that is not allowed in header names.
     Character(char),
-    /// A name whose meaning to HTTP or to Envoy the filter would break by setting or removing it.
+    /// HTTP or Envoy give this header a meaning, so the filter may not set or remove it.
     Reserved,
 }
 
-/// Setting or removing one of these changes how the message is framed, who the client is, or what
-/// Envoy does with it.
+/// Headers that frame the message, identify the client, or control Envoy. The filter may not set or remove them.
 const RESERVED: [&str; 22] = [
     "accept-encoding",
     "authorization",
@@ -60,7 +59,10 @@ const RESERVED: [&str; 22] = [
 const RESERVED_PREFIXES: [&str; 2] = ["x-envoy-", "x-forwarded-"];
 
 impl HeaderName {
-    /// A header the filter reads. Upper case is accepted and lowered.
+    /// A header that the filter reads. Upper case is accepted and becomes lower case.
+    ///
+    /// # Errors
+    /// Why the text is not a header name.
     pub fn new(name: &str) -> Result<Self, HeaderNameError> {
         if name.is_empty() {
             return Err(HeaderNameError::Empty);
@@ -81,7 +83,10 @@ impl HeaderName {
         Ok(Self(name))
     }
 
-    /// A header the filter sets, and removes where a client sent it.
+    /// A header that the filter sets, and removes if a client sends it.
+    ///
+    /// # Errors
+    /// Why the text is not a header name, or why the filter may not set that header.
     pub fn for_output(name: &str) -> Result<Self, HeaderNameError> {
         let name = match Self::new(name) {
             Err(HeaderNameError::Host) => return Err(HeaderNameError::Reserved),
@@ -116,7 +121,7 @@ impl fmt::Display for HeaderName {
     }
 }
 
-/// What was found and what to write, to follow the name in quotes.
+/// What is wrong and what to write instead. It continues a sentence that begins with the name in quotes.
 impl fmt::Display for HeaderNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,14 +130,16 @@ impl fmt::Display for HeaderNameError {
                 write!(f, "is too long for a header name; use at most {HEADER_NAME_BYTES_MAX} characters")
             }
             Self::Pseudo => f.write_str("is a pseudo header; match hosts and paths with \"match\""),
-            Self::Host => f.write_str("cannot be read as a header; match it with \"match\": {\"hosts\": [...]}"),
+            Self::Host => {
+                f.write_str("cannot be read as a header; match it with \"match\": {\"hosts\": [...]}")
+            }
             Self::Character(c) => write!(
                 f,
                 "is not a header name because of '{}'; use letters, digits and '-', such as x-conversation-id",
                 c.escape_default()
             ),
             Self::Reserved => f.write_str(
-                "has a meaning of its own in HTTP or Envoy and cannot be set; use a name such as x-llm-version",
+                "has a special meaning in HTTP or Envoy and cannot be set; use a name such as x-llm-version",
             ),
         }
     }

@@ -1,20 +1,21 @@
-//! Where a conversation's key comes from: reading a cookie or a query parameter out of header bytes.
+//! Values of headers, cookies and query parameters, which may be a conversation's key.
 //!
-//! In: the bytes of a `cookie` header or of `:path`. Out: the key's bytes, never assumed to be UTF-8.
-//! A key is hashed whole, however long: cutting it would put two conversations in one place, refusing it
-//! would lose one, and hashing is linear in what the proxy has already accepted as a header.
+//! In: the bytes of a header or of `:path`. Out: the value's bytes, which need not be UTF-8.
+//!
+//! Keys have no maximum length. A key that was cut could equal another, a key that was refused would be lost, and
+//! Envoy has limited the size of the head already.
 
 use alloc::vec::Vec;
 
-/// A header's value without the white space around it; `None` where nothing is left.
+/// A header's value without the white space around it; `None` if it is empty then.
 #[must_use]
 pub fn value(header: &[u8]) -> Option<&[u8]> {
     let value = header.trim_ascii();
     (!value.is_empty()).then_some(value)
 }
 
-/// The first cookie of this name (RFC 6265, section 5.4: names are case sensitive), without the quotes a
-/// server may have put around its value. `None` where there is none or it is empty.
+/// The value of the first cookie of this name, without quotes around it (RFC 6265, section 5.4: names are case
+/// sensitive). `None` if there is no such cookie or it is empty.
 #[must_use]
 pub fn cookie<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let found = header.split(|&b| b == b';').find_map(|pair| {
@@ -25,9 +26,9 @@ pub fn cookie<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     (!unquoted.is_empty()).then_some(unquoted)
 }
 
-/// The first query parameter of this name in a request's path, decoded as a form is: `%20` and `+` are
-/// spaces, so it equals the same value sent in a header. An escape that is none stays as it is. `None`
-/// where there is none or it is empty.
+/// The value of the first query parameter of this name in a request's path, decoded like a form: `%20` and `+` are
+/// spaces. So it equals the same value in a header. An invalid escape stays as it is. `None` if there is no such
+/// parameter or it is empty.
 #[must_use]
 pub fn query(path: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     let (_, query) = split_once(path, b'?')?;
@@ -45,7 +46,7 @@ fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, rest.get(1..)?))
 }
 
-/// The bytes that an `application/x-www-form-urlencoded` text stands for.
+/// Decodes `application/x-www-form-urlencoded`.
 fn decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
     core::iter::from_fn(move || match text {
         [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
@@ -65,9 +66,10 @@ fn decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
 }
 
 /// The value of a hexadecimal digit.
+#[expect(clippy::arithmetic_side_effects, reason = "at most 15 + 9")]
 fn nibble(digit: u8) -> u8 {
     let letter_offset = if digit.is_ascii_digit() { 0 } else { 9 };
-    (digit & 0x0f).wrapping_add(letter_offset)
+    (digit & 0x0f) + letter_offset
 }
 
 #[cfg(test)]
@@ -132,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_escaped_comes_back(id in prop::collection::vec(any::<u8>(), 1..40)) {
+        fn any_escaped_value_is_decoded(id in prop::collection::vec(any::<u8>(), 1..40)) {
             let escaped: String = id.iter().map(|b| format!("%{b:02x}")).collect();
             prop_assert_eq!(query(format!("/p?x=1&id={escaped}").as_bytes(), b"id"), Some(id));
         }

@@ -42,4 +42,4 @@ pub mod timestamp;
 pub mod turn;
 pub mod usage;
 
-pub use llm_canary_reading::{dialect, fnv, framing, json, label, observe, refusal, stencil};
+pub use llm_canary_reading::{dialect, event_template, fnv, framing, json, label, observe, refusal};

@@ -10,7 +10,7 @@ mod tests;
 use crate::bucket::SHARDS;
 use crate::config::Config;
 use crate::feedback::Rating;
-use crate::observe::{Finish, Observation, Outcome, Refusal, Unread};
+use crate::observe::{Finish, Observation, Outcome, Refusal, Unparsed};
 use crate::refusal;
 use crate::route::{Decision, Reason};
 use alloc::string::{String, ToString};
@@ -83,10 +83,10 @@ catalogue! {
     VersionMismatches: Counter "llm_version_mismatch_total", "Responses whose reported model is the name of another version of the rollout.";
     ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, by the shard of their key.";
     ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Refusals among llm_shard_requests_total.";
-    ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Failures among llm_shard_requests_total, of the server or on the way to it.";
+    ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Failures among llm_shard_requests_total.";
     FirstTurnRequests: Counter "llm_first_turn_requests_total", "Requests that ended and whose body opens a conversation.";
     FirstTurnRefusals: Counter "llm_first_turn_refusals_total", "Refusals among llm_first_turn_requests_total.";
-    FirstTurnErrors: Counter "llm_first_turn_errors_total", "Failures among llm_first_turn_requests_total, of the server or on the way to it.";
+    FirstTurnErrors: Counter "llm_first_turn_errors_total", "Failures among llm_first_turn_requests_total.";
     Retries: Counter "llm_retries_total", "Requests that the client marked as retries.";
     Feedback: Counter "llm_feedback_total" ["llm_feedback" = RATINGS], "Feedback on conversations that this version serves, by rating.";
     TimeToFirstByte: Histogram "llm_time_to_first_byte_ms", "Time from the request's head to the response's head.";
@@ -111,7 +111,7 @@ const FINISHES: &[&str] = Finish::NAMES;
 const REFUSALS: &[&str] = Refusal::NAMES;
 const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
 const RATINGS: &[&str] = Rating::NAMES;
-const UNREADS: &[&str] = Unread::NAMES;
+const UNREADS: &[&str] = Unparsed::NAMES;
 const SHARD_NAMES: &[&str] =
     &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
 const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
@@ -145,15 +145,19 @@ const OFFSETS: [usize; CATALOGUE.len()] = {
     offsets
 };
 
-/// Shows `define` all series of a configuration, block by block: for each rollout, for each of its versions, first the
-/// series of responses that may not be compared, then of those that may.
+/// The labels that every metric of the catalogue has, before its own.
+pub const BLOCK_LABELS: [&str; 3] = ["llm_rollout", "llm_version", "llm_compare"];
+
+/// Calls `define` with all series of a configuration, block by block: for each rollout and each of its versions, first
+/// the block of responses that may not be compared, then the block of those that may.
 pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
     let versions = config.rollouts.iter().flat_map(|rollout| {
         rollout.versions.iter().map(|version| (rollout.name.as_str(), version.name.as_str()))
     });
     for (rollout, version) in versions {
         for compare in ["no", "yes"] {
-            let block = [("llm_rollout", rollout), ("llm_version", version), ("llm_compare", compare)];
+            let [for_rollout, for_version, for_compare] = BLOCK_LABELS;
+            let block = [(for_rollout, rollout), (for_version, version), (for_compare, compare)];
             for Spec { name, kind, label } in CATALOGUE {
                 match label {
                     None => define(&Series { kind: *kind, name, labels: &block }),
@@ -277,8 +281,8 @@ pub fn observed(
     let is_usage_missing =
         outcome == Outcome::Complete && observation.dialect.is_some() && usage.output.is_none();
     put(Metric::UsageMissing, 0, u64::from(is_usage_missing));
-    if let Some(unread) = observation.unread {
-        put(Metric::Unread, unread as usize, 1);
+    if let Some(unparsed) = observation.unparsed {
+        put(Metric::Unread, unparsed as usize, 1);
     }
     put(Metric::VersionMismatches, 0, u64::from(names_another(config, decision, observation)));
     if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {
@@ -343,8 +347,10 @@ fn update(metric: Metric, label_value: usize, value: u64) -> Update {
     Update { offset, kind, value }
 }
 
-/// Whether an outcome counts against a version. A client's abort does not.
-fn is_failure(outcome: Outcome) -> bool {
+/// Whether an outcome counts against a version. A client's abort does not. `docs/metrics.md` lists the outcomes that
+/// do, and the tests compare rules, alerts, dashboard and demo with that list.
+#[must_use]
+pub fn is_failure(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Complete | Outcome::ClientAbort | Outcome::ClientAbortAfterToolCall => false,
         Outcome::HttpError | Outcome::StreamError | Outcome::Truncated => true,

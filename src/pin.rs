@@ -1,13 +1,12 @@
-//! Pins: what a client sends back that names the version its conversation is on.
+//! Pins: tokens that a client sends back and that name the version of its conversation.
 //!
-//! A version's [`Token`] is the value of the pin cookie and the pin header. OpenAI's Responses API is continued by
-//! ids, which only the version that made them can resolve; so ids that leave get the token as a mark at their
-//! end, `resp_abc` becomes `resp_abc-llm-1a2b3c4d`, and lose it when they come back: in responses by [`TagIds`], in
-//! requests' bodies by [`UntagIds`], in their paths by [`untag_path`]. At the end, because there it can be
-//! written as the id's closing quote passes, with nothing held back.
+//! In: bodies and paths. Out: the same with tagged or untagged ids, and tokens. It does not know the versions: the caller
+//! tells which tokens are known, and an id with an unknown token does not change.
 //!
-//! Whether a token is that of a version is the caller's to say: an id with another's is left as it is, since it may
-//! be somebody's own.
+//! A [`Token`] is the value of the pin cookie and the pin header. In the Responses API a request continues an id, and
+//! only the version that made the id knows it. So [`TagIds`] appends a tag with the version's token to ids in
+//! responses: `resp_abc` becomes `resp_abc-llm-1a2b3c4d`. [`UntagIds`] removes it from bodies of requests, and
+//! [`untag_path`] from paths. A tag at the end can be inserted at the id's closing quote, so nothing is held back.
 
 mod path;
 mod tag;
@@ -23,14 +22,14 @@ pub use untag::UntagIds;
 
 use crate::bucket;
 
-/// What stands between an id and its token.
+/// What a tag has before its token.
 const INFIX: &[u8] = b"-llm-";
-/// Hex digits of a token.
+/// Hexadecimal digits of a token.
 const DIGITS: usize = 8;
-/// By so much a mark makes an id longer.
+/// Length of a tag.
 pub const TAG_BYTES: usize = INFIX.len() + DIGITS;
 
-/// A version's name for clients: the same on every Envoy, and without meaning to anyone else.
+/// What clients see instead of a version's name. Every Envoy computes the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(u32);
 
@@ -52,26 +51,26 @@ impl Token {
                 b'0'..=b'9' | b'a'..=b'f' => char::from(byte).to_digit(16)?,
                 _ => return None,
             };
-            Some(value.wrapping_shl(4) | digit)
+            Some(value << 4 | digit)
         })?;
         Some(Token(value))
     }
 }
 
-/// Eight lower-case hex digits.
+/// Eight lower-case hexadecimal digits.
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:08x}", self.0)
     }
 }
 
-/// The id without its mark, and the token in that. `None`: it has no mark.
+/// The id without its tag, and the tag's token. `None`: the id has no tag.
 #[must_use]
-pub fn unmarked(id: &[u8]) -> Option<(&[u8], Token)> {
-    let (id, mark) = id.split_at_checked(id.len().checked_sub(TAG_BYTES)?)?;
-    Some((id, parse_tag(mark)?)).filter(|(id, _)| !id.is_empty())
+pub fn untag_id(id: &[u8]) -> Option<(&[u8], Token)> {
+    let (id, tag) = id.split_at_checked(id.len().checked_sub(TAG_BYTES)?)?;
+    Some((id, parse_tag(tag)?)).filter(|(id, _)| !id.is_empty())
 }
 
-fn parse_tag(mark: &[u8]) -> Option<Token> {
-    Token::parse(mark.strip_prefix(INFIX)?)
+fn parse_tag(tag: &[u8]) -> Option<Token> {
+    Token::parse(tag.strip_prefix(INFIX)?)
 }

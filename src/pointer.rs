@@ -1,8 +1,8 @@
-//! The values at JSON pointers (RFC 6901) of one body: its bytes in, cut anywhere, and what is there out.
+//! Values at JSON pointers (RFC 6901).
 //!
-//! The body is read once for all pointers, and only their values are kept. An answer, once given, stays: the first
-//! value met at a pointer counts, whatever follows. Like the scanner below it, this reads and does not
-//! validate: what is skipped may be no JSON.
+//! In: one body, in chunks of any size. Out: for each pointer its value, that there is none, or that it is not known yet.
+//! The body is read once for all pointers, and nothing but their values is kept. The first value at a pointer counts, so
+//! a known value does not change any more. Like the scanner, this does not validate: what it skips may be invalid JSON.
 
 #[cfg(test)]
 mod tests;
@@ -11,25 +11,25 @@ use crate::json::{self, Scanner, Sink, Table, Value};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A string is cut here. (A number is cut at [`json::SHORT_BYTES_MAX`].)
+/// Bytes of a string that are kept; the rest is cut off. (Of a number, [`json::SHORT_BYTES_MAX`] bytes are kept.)
 pub const VALUE_BYTES_MAX: usize = 4096;
 
-/// What is known of one thing that a body may hold.
+/// What is known of a value that a body may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact<'a> {
-    /// It is there.
+    /// The value.
     Found(&'a [u8]),
-    /// It is not there, and will not be.
+    /// The body does not contain it.
     Absent,
-    /// The body has not shown yet.
+    /// It depends on a part of the body that was not read.
     Unknown,
 }
 
-/// The place of a pointer among those compiled; of equal ones, the first's.
+/// The index of a pointer among those compiled; of equal pointers, the index of the first.
 #[derive(Clone, Copy)]
-struct Place(usize);
+struct PointerIndex(usize);
 
-impl json::Field for Place {
+impl json::Field for PointerIndex {
     fn is_text(self) -> bool {
         true
     }
@@ -39,52 +39,52 @@ impl json::Field for Place {
     }
 }
 
-/// Pointers that are looked for together.
+/// Pointers that are read together.
 pub struct Pointers {
-    table: Table<Place>,
-    /// For each pointer, the first one that equals it.
+    table: Table<PointerIndex>,
+    /// For each pointer, the index of the first one that equals it.
     firsts: Vec<usize>,
 }
 
 impl Pointers {
-    /// Compiles pointers, each a list of decoded keys, at most [`json::DEPTH_MAX`] long and a key at most
-    /// [`json::SHORT_BYTES_MAX`]; a longer one finds nothing. Equal ones all find the value.
+    /// Compiles pointers, each a list of decoded keys. A pointer of more than [`json::DEPTH_MAX`] keys, or with a key of
+    /// more than [`json::SHORT_BYTES_MAX`] bytes, has no value. Equal pointers have the same value.
     #[must_use]
     pub fn compile(pointers: &[Vec<String>]) -> Pointers {
-        let places = pointers.iter().enumerate().map(|(at, keys)| (&**keys, Place(at)));
+        let fields = pointers.iter().enumerate().map(|(index, keys)| (&**keys, PointerIndex(index)));
         let first = |keys| pointers.iter().position(|other| other == keys).unwrap_or_default();
-        Pointers { table: Table::of_pointers(places), firsts: pointers.iter().map(first).collect() }
+        Pointers { table: Table::of_pointers(fields), firsts: pointers.iter().map(first).collect() }
     }
 }
 
 /// Reads one body.
 pub struct Values {
     scanner: Scanner,
-    found: Found,
-    /// Whether the body's first byte was seen.
+    slots: Slots,
+    /// Whether the body's first byte was read.
     has_begun: bool,
-    /// The first equal pointer of each.
+    /// As in [`Pointers`].
     firsts: Vec<usize>,
 }
 
-/// The values of the pointers that are no other's equal.
-struct Found {
+/// One slot for each pointer.
+struct Slots {
     slots: Vec<Slot>,
-    /// Slots of which nothing is known yet.
+    /// How many slots are open.
     open: usize,
 }
 
 enum Slot {
-    /// Another one has this one's value.
+    /// An earlier pointer is equal, and its slot is used.
     Unused,
-    /// The bytes of a string that has not ended.
+    /// Not known yet: nothing, or the beginning of a string.
     Open(Vec<u8>),
     Found(Vec<u8>),
     Absent,
 }
 
 impl Values {
-    /// Makes ready for a body.
+    /// The state before the first byte of a body.
     #[must_use]
     pub fn new(pointers: &Pointers) -> Values {
         let is_first = |(at, first): (usize, &usize)| at == *first;
@@ -93,46 +93,46 @@ impl Values {
         let open = slots.iter().filter(|slot| matches!(slot, Slot::Open(_))).count();
         Values {
             scanner: Scanner::default(),
-            found: Found { slots, open },
+            slots: Slots { slots, open },
             has_begun: false,
             firsts: pointers.firsts.clone(),
         }
     }
 
-    /// A piece of the body has come. `pointers` must be those that it began with.
+    /// Reads the next chunk of the body. `pointers` must be the same for all chunks of a body.
     pub fn push(&mut self, pointers: &Pointers, bytes: &[u8]) {
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         if let Some(&first) = first.filter(|_| !self.has_begun) {
             self.has_begun = true;
             if first != b'{' {
-                self.found.end();
+                self.slots.close();
             }
         }
         if self.wants_more() {
-            self.scanner.push(&pointers.table, bytes, &mut self.found);
+            self.scanner.push(&pointers.table, bytes, &mut self.slots);
         }
         if self.scanner.is_broken() {
-            self.found.end();
+            self.slots.close();
         }
     }
 
-    /// The body has ended, or is not read further.
+    /// Ends the body: it has ended, or its rest is not read.
     pub fn finish(&mut self, _: &Pointers) {
-        self.found.end();
+        self.slots.close();
     }
 
-    /// Whether more of the body could tell more.
+    /// Whether a value is unknown that more of the body may contain.
     #[must_use]
     pub fn wants_more(&self) -> bool {
-        self.found.open > 0
+        self.slots.open > 0
     }
 
-    /// What is at the pointer of this place among those compiled: a string decoded, and cut at
-    /// [`VALUE_BYTES_MAX`]; a number, `true` or `false` as written. The empty string, null, objects and arrays are
-    /// absent, as is all that was not seen when the body turned out to be no JSON object, or broken, or ended early.
+    /// The value of a pointer, by its index among those compiled: a string decoded, and cut at [`VALUE_BYTES_MAX`]; a
+    /// number, `true` or `false` as written. Absent are an empty string, null, an object and an array. Every pointer
+    /// without a value becomes absent when the body ends, is not a JSON object, or is invalid.
     #[must_use]
     pub fn get(&self, index: usize) -> Fact<'_> {
-        let slot = self.firsts.get(index).and_then(|&first| self.found.slots.get(first));
+        let slot = self.firsts.get(index).and_then(|&first| self.slots.slots.get(first));
         match slot {
             Some(Slot::Open(_)) => Fact::Unknown,
             Some(Slot::Found(bytes)) => Fact::Found(bytes),
@@ -141,9 +141,9 @@ impl Values {
     }
 }
 
-impl Found {
-    /// Nothing more will come.
-    fn end(&mut self) {
+impl Slots {
+    /// No more of the body will be read.
+    fn close(&mut self) {
         for slot in &mut self.slots {
             if matches!(slot, Slot::Open(_)) {
                 *slot = Slot::Absent;
@@ -153,29 +153,33 @@ impl Found {
     }
 }
 
-impl Sink<Place> for Found {
-    fn value(&mut self, place: Place, value: Value<'_>) {
-        let Some(slot) = self.slots.get_mut(place.0) else { return };
+impl Sink<PointerIndex> for Slots {
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a text is cut at the limit; `open` counts open slots"
+    )]
+    fn value(&mut self, index: PointerIndex, value: Value<'_>) {
+        let Some(slot) = self.slots.get_mut(index.0) else { return };
         let Slot::Open(text) = slot else { return };
         match value {
-            Value::Text(piece) => {
-                let room = VALUE_BYTES_MAX.saturating_sub(text.len());
-                text.extend_from_slice(piece.get(..room).unwrap_or(piece));
+            Value::Text(part) => {
+                let room = VALUE_BYTES_MAX - text.len();
+                text.extend_from_slice(part.get(..room).unwrap_or(part));
                 return;
             }
             Value::Close if !text.is_empty() => *slot = Slot::Found(core::mem::take(text)),
             Value::Scalar(word) if is_value(word) => *slot = Slot::Found(word.to_vec()),
             Value::Close | Value::Open | Value::Short(_) | Value::Scalar(_) => *slot = Slot::Absent,
         }
-        self.open = self.open.saturating_sub(1);
+        self.open -= 1;
     }
 
     fn document(&mut self) {
-        self.end();
+        self.close();
     }
 }
 
-/// Whether a word is `true`, `false`, or made of what numbers are made of.
+/// Whether a word is `true`, `false`, or has only characters of numbers.
 fn is_value(word: &[u8]) -> bool {
     let is_number = || word.iter().all(|byte| b"+-.eE0123456789".contains(byte));
     word == b"true" || word == b"false" || is_number()

@@ -1,15 +1,15 @@
-//! Whether a client says that it sends a request again.
+//! Whether a request is a client's retry of an earlier one. In: its headers. Out: yes or no.
 //!
-//! * `x-stainless-retry-count`, from the SDKs of OpenAI, Anthropic and others that Stainless generates: 0 for the
-//!   first attempt;
-//! * `amz-sdk-request: attempt=2; max=3`, from the AWS SDKs, as used with Bedrock: 1 for the first.
+//! * `x-stainless-retry-count`, sent by the SDKs that Stainless generates, such as OpenAI's and Anthropic's: 0 for the
+//!   first attempt.
+//! * `amz-sdk-request: attempt=2; max=3`, sent by the AWS SDKs, which clients of Bedrock use: 1 for the first attempt.
 //!
-//! `x-envoy-attempt-count` is none of these: Envoy sets it, for attempts of its own that no client saw.
+//! `x-envoy-attempt-count` does not count: Envoy sets it for its own attempts.
 
 const STAINLESS: &str = "x-stainless-retry-count";
 const AWS: &str = "amz-sdk-request";
 
-/// Whether the request's headers say that it is not the first attempt. `header` yields a header's value.
+/// Whether the request is not the first attempt. `header` returns the value of a header.
 pub fn is_retry<'h>(header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
     let is_above = |value: &[u8], first: u64| {
         let number = str::from_utf8(value.trim_ascii()).ok().and_then(|text| text.parse::<u64>().ok());
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_are_told_by_what_sdks_send() {
+    fn headers_of_sdks_mark_retries() {
         for (name, value, expected) in [
             (STAINLESS, &b"0"[..], false),
             (STAINLESS, b"1", true),

@@ -1,19 +1,19 @@
-//! What a version's server calls things: the model in a request's body, and the beginning of its path.
+//! Changes to a request for its version: the model in its body, and the prefix of its path.
 
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use memchr::memchr;
 
-use crate::edit::{Editor, Gate};
+use crate::edit::{EditCheck, Editor};
 use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
-/// The path with another beginning. `None`: it, without its query, does not begin with `from`.
+/// The path with the prefix `to` instead of `from`. `None`: it does not begin with `from`, or only if its query counts.
 #[must_use]
 pub fn path_prefix(path: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
     let without_query = path.split(|&byte| byte == b'?').next().unwrap_or_default();
@@ -21,12 +21,12 @@ pub fn path_prefix(path: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
     Some([to, path.get(from.len()..)?].concat())
 }
 
-/// A model's name as a JSON string.
+/// The name of a model as a JSON string, in quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelName(Rc<[u8]>);
+pub struct ModelName(Arc<[u8]>);
 
 impl ModelName {
-    /// Escapes what JSON wants escaped.
+    /// Escapes what JSON requires.
     #[must_use]
     pub fn new(name: &str) -> ModelName {
         let mut string = String::from('"');
@@ -42,20 +42,21 @@ impl ModelName {
     }
 }
 
-/// Edits one request's body: the first top-level `model`, where that is a string, becomes another.
+/// Edits the body of one request: replaces the first top-level `model` if it is a string.
 ///
-/// The new name is written as the old one's opening quote passes, and the old one left out as it comes; so
-/// nothing is held back, however long it is. (One that never ends is left out to the end, and was no JSON.) A
-/// second `model` is left alone: nobody sends one.
+/// The new name is sent instead of the old name's opening quote, and the rest of the old name is left out chunk by chunk.
+/// So nothing is held back, however long the name is. (If the old name has no closing quote, the rest of the body is left
+/// out; such a body is not JSON.) A second `model` does not change; clients send one.
 pub struct Model {
     name: ModelName,
-    gate: Gate,
+    check: EditCheck,
     state: State,
 }
 
 enum State {
-    Looking(Box<Scanner>),
-    /// Inside the old name, after a backslash or not.
+    /// Before the name.
+    Searching(Box<Scanner>),
+    /// Inside the old name; whether the last byte was a backslash that escapes the next one.
     LeavingOut {
         is_escaped: bool,
     },
@@ -66,7 +67,7 @@ enum State {
 struct ModelField;
 
 impl json::Field for ModelField {
-    /// Of a text, the scanner tells the beginning.
+    /// The scanner reports the beginning of a text, and only the end of a short value.
     fn is_text(self) -> bool {
         true
     }
@@ -76,39 +77,39 @@ static TABLE: LazyTable<ModelField> = LazyTable::new(|| Table::compile(&[("model
 
 #[derive(Default)]
 struct ModelFacts {
-    /// The first model, and whether it is a string.
-    model: Option<bool>,
+    /// Whether the first model is a string.
+    is_string: Option<bool>,
     is_whole: bool,
 }
 
 impl Model {
-    /// Writes this name.
+    /// Replaces the model by this name.
     #[must_use]
     pub fn new(name: ModelName) -> Model {
-        Model { name, gate: Gate::default(), state: State::Looking(Box::default()) }
+        Model { name, check: EditCheck::default(), state: State::Searching(Box::default()) }
     }
 }
 
 impl Editor for Model {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        let is_admitted = self.gate.admits(piece);
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        let is_allowed = self.check.allows(chunk);
         let (mut edited, rest, is_escaped) = match &mut self.state {
-            State::Looking(_) if !is_admitted => {
+            State::Searching(_) if !is_allowed => {
                 self.state = State::Settled;
                 return None;
             }
-            State::Looking(scanner) => match look(scanner, piece) {
-                Found::Name { quote } => {
-                    let (before, rest) = piece.split_at(quote);
+            State::Searching(scanner) => match find_name(scanner, chunk) {
+                NameSearch::Found { quote } => {
+                    let (before, rest) = chunk.split_at(quote);
                     ([before, &self.name.0].concat(), rest.get(1..).unwrap_or_default(), false)
                 }
-                Found::Nothing => return None,
-                Found::End => {
+                NameSearch::NotYet => return None,
+                NameSearch::Absent => {
                     self.state = State::Settled;
                     return None;
                 }
             },
-            State::LeavingOut { is_escaped } => (Vec::new(), piece, *is_escaped),
+            State::LeavingOut { is_escaped } => (Vec::new(), chunk, *is_escaped),
             State::Settled => return None,
         };
         self.state = match leave_out(rest, is_escaped) {
@@ -131,38 +132,37 @@ impl Editor for Model {
     }
 }
 
-enum Found {
-    /// The model's name opens with the quote here.
-    Name { quote: usize },
-    /// Not yet.
-    Nothing,
-    /// There is none to replace.
-    End,
+enum NameSearch {
+    /// The position of the name's opening quote.
+    Found { quote: usize },
+    /// It may be in a later chunk.
+    NotYet,
+    /// The body has no name to replace.
+    Absent,
 }
 
-/// Reads on up to each quote, because one of them may open the name.
-fn look(scanner: &mut Scanner, piece: &[u8]) -> Found {
+/// Looks for the name's opening quote. The scanner is given parts that end with a quote, so that its position is known.
+#[expect(clippy::arithmetic_side_effects, reason = "positions in `chunk`; no part of it is empty")]
+fn find_name(scanner: &mut Scanner, chunk: &[u8]) -> NameSearch {
     let mut seen = ModelFacts::default();
-    let mut rest = piece;
+    let mut rest = chunk;
     while !rest.is_empty() {
-        let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote.saturating_add(1));
+        let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
         let (part, after) = rest.split_at(length);
         scanner.push(&TABLE, part, &mut seen);
         rest = after;
-        match seen.model {
-            Some(true) => {
-                return Found::Name { quote: piece.len().saturating_sub(after.len()).saturating_sub(1) };
-            }
-            Some(false) => return Found::End,
-            None if seen.is_whole => return Found::End,
+        match seen.is_string {
+            Some(true) => return NameSearch::Found { quote: chunk.len() - after.len() - 1 },
+            Some(false) => return NameSearch::Absent,
+            None if seen.is_whole => return NameSearch::Absent,
             None => {}
         }
     }
-    Found::Nothing
+    NameSearch::NotYet
 }
 
-/// What follows the string that `bytes` stand in; or, if it does not end, whether they end with a backslash that
-/// escapes what comes next.
+/// Skips the rest of a string. `Ok`: the bytes behind its closing quote. `Err`: the string does not end here; whether the
+/// last byte is a backslash that escapes the next one.
 fn leave_out(bytes: &[u8], mut is_escaped: bool) -> Result<&[u8], bool> {
     let mut rest = bytes.iter();
     while let Some(&byte) = rest.next() {
@@ -178,7 +178,7 @@ fn leave_out(bytes: &[u8], mut is_escaped: bool) -> Result<&[u8], bool> {
 
 impl Sink<ModelField> for ModelFacts {
     fn value(&mut self, _: ModelField, value: Value<'_>) {
-        self.model.get_or_insert(matches!(value, Value::Text(_)));
+        self.is_string.get_or_insert(matches!(value, Value::Text(_)));
     }
 
     fn document(&mut self) {

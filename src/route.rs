@@ -1,18 +1,17 @@
 //! Which version serves a request.
 //!
-//! In: the configuration, a way to read the request, the time, and a random number for a request without a key.
-//! Out: a [`Decision`], or none where no rollout is about the request, or that its body has to be read first.
-//! A rule that applies is found in this order: override, pin, the split in force when the conversation began,
-//! the split in force. A stopped version is never chosen: whatever named it, the baseline serves.
+//! In: the configuration, access to the request, the time, and a random number. Out: a [`Decision`]; `None` if no rollout
+//! matches; or [`BodyNeeded`]. The first rule that applies decides: an override, a pin, the split that was in force when
+//! the conversation began, the split in force now. A stopped version is never chosen; the baseline serves instead.
 //!
-//! A body that is read has to be waited for, so none is that the configuration does not ask for.
+//! Reading a body makes a request wait, so only what the configuration names is read of it.
 //!
-//! Of several headers of one name Envoy shows a filter the first alone, and so the first counts; the pieces
-//! in which HTTP/2 sends cookies arrive joined (both seen with Envoy 1.40).
+//! If a header occurs several times, Envoy shows a filter only the first. It joins the pieces in which HTTP/2 sends
+//! cookies. (Both observed with Envoy 1.40.)
 
 mod matching;
 mod pinned;
-mod place;
+mod source;
 
 use crate::bucket;
 use crate::config::{Config, KeyKind, Keyless, Rollout};
@@ -25,26 +24,26 @@ use alloc::vec::Vec;
 use core::fmt;
 use matching::{caller_mismatch, first_mismatch};
 pub use pinned::PinKind;
-use place::value;
+use source::value;
 
-/// A conversation that says it began later than this from now says nothing: clocks differ by less.
+/// A start time that is further ahead of the clock does not count. Clocks should differ by less.
 const AHEAD_MS_MAX: UnixMs = 60 * 1000;
-/// A conversation whose bucket changed hands so lately may have been moved by it.
+/// A conversation without a start time may have changed its version if its bucket has within this time.
 const UNHELD_MS: UnixMs = 24 * 60 * 60 * 1000;
 
-/// What a decision may read of a request.
+/// Access to a request.
 pub trait Request {
-    /// The value of a header, of `:path` or of `:authority`; `None` where there is none.
+    /// The value of a header, of `:path` or of `:authority`.
     fn header(&self, name: &str) -> Option<&[u8]>;
-    /// A value of dynamic metadata: the filter's namespace, then the keys below it.
+    /// A value of dynamic metadata: a filter's namespace, then the keys below it.
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>>;
-    /// The value in its body at one of [`Config::pointers`].
+    /// The value in the body at one of [`Config::pointers`].
     fn body(&self, pointer: usize) -> Fact<'_>;
-    /// What [`crate::fingerprint`] makes of its body.
+    /// The [`crate::fingerprint`] of the body.
     fn fingerprint(&self) -> Fact<'_>;
 }
 
-/// More of the request's body has to be read before its version can be told.
+/// The version depends on a part of the request's body that has not been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BodyNeeded;
 
@@ -57,30 +56,30 @@ pub struct Decision {
     pub version: usize,
     /// Which rule chose it.
     pub reason: Reason,
-    /// Whether the version was drawn at random at the share now in force, so that what its response
-    /// shows may be compared with another version's.
+    /// Whether the version was chosen at random by the split in force now. Only such requests may be compared with those
+    /// of another version.
     pub compare: bool,
-    /// Where the key's requests are counted; `None` where no key was looked for or found.
+    /// The shard in which the request is counted; `None` without a key.
     pub shard: Option<u32>,
-    /// Whether nothing held the conversation, if it was running already, while its bucket changed hands in the
-    /// last 24 hours.
+    /// Whether the conversation may have changed its version: its bucket did in the last 24 hours, and neither a start
+    /// time nor a pin held the conversation.
     pub is_unheld: bool,
 }
 
 label_values! {
     /// Which rule chose a version.
     pub enum Reason {
-        /// A header asked for it.
+        /// An override names it.
         Override = "override",
-        /// What the client sent back named it.
+        /// A pin names it.
         Pin = "pin",
-        /// The key's bucket was the version's when the conversation began.
+        /// The key's bucket belonged to it when the conversation began.
         Started = "started",
-        /// The key's bucket is the version's.
+        /// The key's bucket belongs to it now.
         Split = "split",
-        /// There was no key.
+        /// The request has no key.
         Keyless = "keyless",
-        /// The version that was chosen is stopped, so the baseline serves.
+        /// It is the baseline, and the version that a rule chose is stopped.
         Stopped = "stopped",
     }
 }
@@ -91,50 +90,50 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A decision with the steps that led to it.
+/// A decision and how it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
-    /// What named the version.
+    /// What chose a version.
     pub choice: Choice,
-    /// The version named, which is another than the decision's only where it is stopped.
+    /// The version that was chosen. If it is stopped, the decision has the baseline instead.
     pub chosen: usize,
 }
 
-/// What named a version.
+/// What chose a version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// An override, as an index into the rollout's.
+    /// An override, as an index into the rollout's overrides.
     Override(usize),
     /// A pin.
     Pin(PinKind),
-    /// A key's place on the line.
+    /// The bucket of a key.
     Key {
         /// Where the key was found, as an index into the rollout's keys.
         source: usize,
         /// The key.
         key: Vec<u8>,
-        /// Its place on the line.
+        /// Its bucket.
         bucket: u32,
-        /// When the conversation began, where that is known.
-        began: Option<UnixMs>,
-        /// How many steps had been taken by then, or else by now.
-        taken: usize,
+        /// When the conversation began, if that is known.
+        started_at: Option<UnixMs>,
+        /// How many steps had taken effect then; if it is not known, how many have now.
+        steps_taken: usize,
     },
-    /// No key, and the baseline serves those.
+    /// No key, and the rollout sends such requests to the baseline.
     KeylessBaseline,
-    /// No key, and a random place on the line.
+    /// No key, and the rollout gives such requests a random bucket.
     KeylessRandom {
-        /// The place drawn.
+        /// The random bucket.
         bucket: u32,
-        /// How many steps have been taken by now.
-        taken: usize,
+        /// How many steps have taken effect by now.
+        steps_taken: usize,
     },
 }
 
 impl Choice {
-    /// The place on the line, where one was looked up.
+    /// The bucket, if there is one.
     #[must_use]
     pub fn bucket(&self) -> Option<u32> {
         match self {
@@ -143,44 +142,46 @@ impl Choice {
         }
     }
 
-    /// The split it was looked up on.
+    /// The split that gave the bucket its version.
     #[must_use]
     pub fn split<'r>(&self, rollout: &'r Rollout) -> Option<&'r Split> {
         match self {
-            Self::Key { taken, .. } | Self::KeylessRandom { taken, .. } => Some(rollout.steps.split(*taken)),
+            Self::Key { steps_taken, .. } | Self::KeylessRandom { steps_taken, .. } => {
+                Some(rollout.steps.split(*steps_taken))
+            }
             Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline => None,
         }
     }
 
-    /// The stretch of the line that place lies in.
+    /// The range that contains the bucket.
     #[must_use]
     pub fn range(&self, rollout: &Rollout) -> Option<Range> {
         self.split(rollout)?.range(self.bucket()?)
     }
 }
 
-/// The first thing of a match that does not hold.
+/// The first condition of a match that does not hold, with the request's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mismatch {
-    /// The request's host is none of those given.
+    /// The host is another.
     Host(Option<Vec<u8>>),
-    /// The request's path starts otherwise.
+    /// The path does not begin with the prefix.
     Path(Option<Vec<u8>>),
     /// A header has another value.
     Header {
-        /// Which, as an index into the match's headers.
+        /// An index into the match's headers.
         index: usize,
-        /// What it is, if it is there.
+        /// The header's value.
         found: Option<Vec<u8>>,
     },
-    /// The body asks for another model, or for none.
+    /// The body names another model, or none.
     Model(Option<Vec<u8>>),
 }
 
-/// Decides which version serves a request. `None`: no rollout is about it.
+/// Decides which version serves a request. `None`: no rollout matches it.
 ///
 /// # Errors
-/// More of its body has to be read first.
+/// The decision depends on more of the body.
 pub fn decide(
     config: &Config,
     request: &impl Request,
@@ -190,10 +191,10 @@ pub fn decide(
     Ok(explain(config, request, now, random)?.map(|explanation| explanation.decision))
 }
 
-/// The same with the steps that led to it.
+/// Like [`decide`], and explains how the decision was made.
 ///
 /// # Errors
-/// More of its body has to be read first.
+/// The decision depends on more of the body.
 pub fn explain(
     config: &Config,
     request: &impl Request,
@@ -210,23 +211,23 @@ pub fn explain(
     Ok(None)
 }
 
-/// What a request on the path of a rollout's feedback is about.
+/// What a feedback request rates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {
-    /// A conversation, which the version of this decision serves by now.
+    /// A conversation. The decision has the version that serves it now.
     On(Decision),
-    /// It has no key, and requests without one are drawn anew each time: no version can be told.
+    /// The request has no key, and the rollout gives such requests a random bucket. So the version is unknown.
     OnNone {
         /// An index into the configuration's rollouts.
         rollout: usize,
     },
 }
 
-/// Whether a request is feedback, and on which version. It is a rollout's where the path is its feedback's, and its
-/// match holds but for what it says of requests to models.
+/// What a request rates; `None` if it is no feedback. It is feedback of the first rollout with that feedback path whose
+/// conditions on hosts and headers hold. The other conditions are about requests to models.
 ///
 /// # Errors
-/// More of its body has to be read first.
+/// The decision depends on more of the body.
 pub fn feedback(
     config: &Config,
     request: &impl Request,
@@ -237,11 +238,11 @@ pub fn feedback(
     }
     let Some(path) = request.header(":path") else { return Ok(None) };
     let path = path.split(|&b| b == b'?').next().unwrap_or_default();
-    let about = config.rollouts.iter().enumerate().find(|(_, rollout)| {
+    let matching = config.rollouts.iter().enumerate().find(|(_, rollout)| {
         let is_path = rollout.feedback.as_ref().is_some_and(|feedback| feedback.path.as_bytes() == path);
         is_path && caller_mismatch(&rollout.matcher, request).is_none()
     });
-    let Some((index, rollout)) = about.filter(|_| request.header(":method") == Some(b"POST")) else {
+    let Some((index, rollout)) = matching.filter(|_| request.header(":method") == Some(b"POST")) else {
         return Ok(None);
     };
     let Explanation { decision, choice, .. } = choose(rollout, index, request, now, &mut || 0)?;
@@ -249,10 +250,10 @@ pub fn feedback(
     Ok(Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(decision) }))
 }
 
-/// Why a rollout is not about a request; `None` where it is.
+/// Why a rollout does not match a request; `None` if it does.
 ///
 /// # Errors
-/// More of its body has to be read first.
+/// The answer depends on more of the body.
 pub fn mismatch(rollout: &Rollout, request: &impl Request) -> Result<Option<Mismatch>, BodyNeeded> {
     first_mismatch(rollout, request)
 }
@@ -264,7 +265,7 @@ fn choose(
     now: UnixMs,
     random: &mut dyn FnMut() -> u32,
 ) -> Result<Explanation, BodyNeeded> {
-    let taken_now = rollout.steps.taken_by(now);
+    let steps_taken_now = rollout.steps.taken_by(now);
     let mut shard = None;
     let mut is_unheld = false;
     let mut is_current = false;
@@ -275,21 +276,22 @@ fn choose(
     } else if let Some((source, key)) = find_key(rollout, request)? {
         let bucket = bucket::bucket(&rollout.salt, &key);
         shard = Some(bucket::shard(&key));
-        let began =
-            began(rollout, source, &key, request)?.filter(|&began| began <= now.saturating_add(AHEAD_MS_MAX));
-        let taken = began.map_or(taken_now, |began| rollout.steps.taken_by(began));
-        is_current = taken == taken_now;
-        is_unheld = began.is_none() && rollout.steps.has_moved(bucket, now.saturating_sub(UNHELD_MS), now);
-        let reason = if began.is_some() { Reason::Started } else { Reason::Split };
-        let version = rollout.steps.split(taken).version(bucket);
-        (Choice::Key { source, key, bucket, began, taken }, version, reason)
+        let started_at = start_time(rollout, source, &key, request)?
+            .filter(|time| time.saturating_sub(now) <= AHEAD_MS_MAX);
+        let steps_taken = started_at.map_or(steps_taken_now, |time| rollout.steps.taken_by(time));
+        is_current = steps_taken == steps_taken_now;
+        is_unheld =
+            started_at.is_none() && rollout.steps.has_moved(bucket, now.saturating_sub(UNHELD_MS), now);
+        let reason = if started_at.is_some() { Reason::Started } else { Reason::Split };
+        let version = rollout.steps.split(steps_taken).version(bucket);
+        (Choice::Key { source, key, bucket, started_at, steps_taken }, version, reason)
     } else {
         match rollout.keyless {
             Keyless::Baseline => (Choice::KeylessBaseline, rollout.baseline, Reason::Keyless),
             Keyless::Random => {
                 let bucket = bucket::scale(random());
-                let version = rollout.steps.split(taken_now).version(bucket);
-                (Choice::KeylessRandom { bucket, taken: taken_now }, version, Reason::Keyless)
+                let version = rollout.steps.split(steps_taken_now).version(bucket);
+                (Choice::KeylessRandom { bucket, steps_taken: steps_taken_now }, version, Reason::Keyless)
             }
         }
     };
@@ -303,24 +305,24 @@ fn choose(
     Ok(Explanation { decision, choice, chosen })
 }
 
-/// When the conversation began, as the request or its key says.
-fn began(
+/// When the conversation began: a time in the request or in its key.
+fn start_time(
     rollout: &Rollout,
     source: usize,
     key: &[u8],
     request: &impl Request,
 ) -> Result<Option<UnixMs>, BodyNeeded> {
     if let Some(source) = &rollout.started_at
-        && let Some(began) = value(request, source)?.as_deref().and_then(timestamp::parse)
+        && let Some(time) = value(request, source)?.as_deref().and_then(timestamp::parse)
     {
-        return Ok(Some(began));
+        return Ok(Some(time));
     }
-    // A user's id tells when the user came, years ago perhaps.
+    // The time in a user's id is when the user was created, which may be years ago.
     let is_conversation = rollout.keys.get(source).is_some_and(|key| key.kind == KeyKind::Conversation);
     Ok(if is_conversation { timestamp::of_id(key) } else { None })
 }
 
-/// The first override that holds, and the version it names.
+/// The first override that applies, and its version.
 fn overridden(rollout: &Rollout, request: &impl Request) -> Option<(usize, usize)> {
     rollout.overrides.iter().enumerate().find_map(|(at, rule)| {
         let header = crate::key::value(request.header(rule.header.as_str())?)?;
@@ -332,7 +334,7 @@ fn overridden(rollout: &Rollout, request: &impl Request) -> Option<(usize, usize
     })
 }
 
-/// The first key there is, and which of the rollout's sources it came from.
+/// The first key with a value, and its index in the rollout's keys.
 fn find_key(rollout: &Rollout, request: &impl Request) -> Result<Option<(usize, Vec<u8>)>, BodyNeeded> {
     for (at, key) in rollout.keys.iter().enumerate() {
         if let Some(value) = value(request, &key.source)? {

@@ -1,16 +1,18 @@
-//! Percentages → bucket ranges per version.
+//! Percentages → ranges of buckets, each of which belongs to a version.
 //!
-//! In: the shares of the versions in parts per million, one set per step. Out: who owns each bucket.
-//! A step moves exactly the share that changed and touches no other version: one that loses gives back
-//! the end of its last range, one that gains takes the lowest free parts. Free parts are the baseline's.
-//! Knows nothing of names, times or keys.
+//! In: the versions' shares in parts per million, one set per step. Out: the version of each bucket. It knows
+//! nothing of names, times or keys.
+//!
+//! A step moves exactly the difference between old and new shares, and nothing between two versions whose shares
+//! stay. A version whose share shrinks gives up the end of its last range. A version whose share grows takes the
+//! lowest free buckets. Free buckets belong to the baseline.
 
 use crate::bucket::PARTS;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// The line `0..PARTS`, every part of which belongs to one version.
+/// The line `0..PARTS`, divided among versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     baseline: usize,
@@ -18,24 +20,25 @@ pub struct Split {
     ranges: Vec<Range>,
 }
 
-/// A stretch of the line: `start..end`.
+/// The buckets `start..end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     /// The first bucket.
     pub start: u32,
-    /// The bucket after the last.
+    /// The bucket after the last; at least `start`, at most [`PARTS`].
     pub end: u32,
-    /// Who owns it, as an index into the rollout's versions.
+    /// The version they belong to, as an index into the rollout's versions.
     pub version: usize,
 }
 
 impl Range {
+    #[expect(clippy::arithmetic_side_effects, reason = "start <= end")]
     fn len(self) -> u32 {
-        self.end.saturating_sub(self.start)
+        self.end - self.start
     }
 }
 
-/// What a version shall own from a step on.
+/// A version's share of the line from a step on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// An index into the rollout's versions; never the baseline's.
@@ -53,21 +56,21 @@ pub fn percent(parts: u32) -> String {
 }
 
 impl Split {
-    /// The empty line: everything is the baseline's.
+    /// A line that belongs to the baseline as a whole.
     #[must_use]
     pub fn baseline(version: usize) -> Self {
         Self { baseline: version, ranges: vec![Range { start: 0, end: PARTS, version }] }
     }
 
-    /// The line after one more step. A version without a share gets none. Each version at most once;
-    /// together at most [`PARTS`] (what does not fit is not given). The order of the shares makes no
-    /// difference: versions take in their own order.
+    /// The line after one more step. A version without a share has none afterwards. Each version may have one share.
+    /// All shares together should be at most [`PARTS`]; what exceeds the line is not given. The order of the
+    /// shares does not matter: versions take buckets in the order of their indices.
     #[must_use]
     pub fn then(&self, shares: &[Share]) -> Self {
         let target =
             |version| shares.iter().find(|share| share.version == version).map_or(0, |share| share.parts);
         let mut next = self.clone();
-        // All losses come first, so that what one version gives back another may take.
+        // Shrinking comes first, so that other versions can take what becomes free.
         for version in self.owners() {
             let excess = self.parts(version).saturating_sub(target(version));
             next.give_back(version, excess);
@@ -82,31 +85,31 @@ impl Split {
         next
     }
 
-    /// Who owns a bucket.
+    /// The version of a bucket; the baseline past the end of the line.
     #[must_use]
     pub fn version(&self, bucket: u32) -> usize {
         self.range(bucket).map_or(self.baseline, |range| range.version)
     }
 
-    /// The range a bucket lies in; `None` past the end of the line.
+    /// The range that contains a bucket; `None` past the end of the line.
     #[must_use]
     pub fn range(&self, bucket: u32) -> Option<Range> {
         self.ranges.get(self.ranges.partition_point(|range| range.end <= bucket)).copied()
     }
 
-    /// Every range, in order, the baseline's too.
+    /// All ranges in order, with the baseline's.
     #[must_use]
     pub fn ranges(&self) -> &[Range] {
         &self.ranges
     }
 
-    /// How much of the line a version owns, in parts per million.
+    /// The share of a version, in parts per million.
     #[must_use]
     pub fn parts(&self, version: usize) -> u32 {
         self.ranges.iter().filter(|range| range.version == version).map(|range| range.len()).sum()
     }
 
-    /// The versions that own something, but for the baseline, in their order.
+    /// The versions with a share, without the baseline, in the order of their indices.
     fn owners(&self) -> impl Iterator<Item = usize> {
         let last = self.ranges.iter().map(|range| range.version).max();
         let owns = |version| self.ranges.iter().any(|range| range.version == version);
@@ -115,34 +118,36 @@ impl Split {
     }
 
     /// Returns the last `parts` of a version to the baseline.
+    #[expect(clippy::arithmetic_side_effects, reason = "given <= parts, and given <= the range's length")]
     fn give_back(&mut self, version: usize, mut parts: u32) {
         let mut kept = Vec::with_capacity(self.ranges.len());
         for range in self.ranges.iter().rev() {
             let given = if range.version == version { parts.min(range.len()) } else { 0 };
-            let cut = range.end.saturating_sub(given);
+            let cut = range.end - given;
             kept.push(Range { start: cut, version: self.baseline, ..*range });
             kept.push(Range { end: cut, ..*range });
-            parts = parts.saturating_sub(given);
+            parts -= given;
         }
         kept.reverse();
         self.ranges = joined(kept);
     }
 
-    /// Gives a version the lowest `parts` that are the baseline's.
+    /// Gives a version the lowest `parts` of the baseline.
+    #[expect(clippy::arithmetic_side_effects, reason = "taken <= parts, and taken <= the range's length")]
     fn take(&mut self, version: usize, mut parts: u32) {
         let mut kept = Vec::with_capacity(self.ranges.len());
         for range in &self.ranges {
             let taken = if range.version == self.baseline { parts.min(range.len()) } else { 0 };
-            let cut = range.start.saturating_add(taken);
+            let cut = range.start + taken;
             kept.push(Range { end: cut, version, ..*range });
             kept.push(Range { start: cut, ..*range });
-            parts = parts.saturating_sub(taken);
+            parts -= taken;
         }
         self.ranges = joined(kept);
     }
 }
 
-/// Drops empty ranges and joins neighbours of one version.
+/// Drops empty ranges and joins neighbours that belong to the same version.
 fn joined(ranges: Vec<Range>) -> Vec<Range> {
     let mut line: Vec<Range> = Vec::with_capacity(ranges.len());
     for range in ranges.into_iter().filter(|range| range.len() > 0) {

@@ -1,39 +1,40 @@
-//! Steps → the split in force at any moment.
+//! Steps → the split that is in force at a time.
 //!
-//! In: the moments of the steps and the shares that hold from each on. Out: the split at a moment, and whether
-//! a bucket changed hands lately. Nothing else says anything about shares, so every Envoy with the same
-//! steps and a clock answers the same, about the past as about what is planned.
+//! In: for each step, the time at which it takes effect and the shares from then on. Out: the split at a time, and
+//! whether a bucket changed its version lately. Splits depend on the steps and on nothing else, so every Envoy with the
+//! same steps and a correct clock answers the same. It knows nothing of names or keys, and reads no clock.
 
 use crate::split::{Share, Split};
 use crate::timestamp::UnixMs;
 use alloc::vec::Vec;
 
-/// A split for each stretch of time, the first of which has no beginning.
+/// A sequence of splits: one before the first step, and one from each step on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Steps {
-    /// What holds before the first step.
+    /// The split before the first step.
     first: Split,
-    /// In the order of their moments.
+    /// Ordered by time.
     steps: Vec<Step>,
 }
 
-/// A moment, and the split from then on.
+/// One step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// When it takes effect.
     pub at: UnixMs,
-    /// What holds then.
+    /// The split from then on.
     pub split: Split,
 }
 
 impl Steps {
-    /// One split that has always held.
+    /// One split for all time, without steps.
     #[must_use]
     pub fn always(split: Split) -> Self {
         Self { first: split, steps: Vec::new() }
     }
 
-    /// Replays steps, from a line that is all the baseline's. Their moments must not decrease.
+    /// Computes the split of each step, starting from a line that belongs to the baseline as a whole. The times must not
+    /// decrease.
     #[must_use]
     pub fn replay<'s>(baseline: usize, steps: impl IntoIterator<Item = (UnixMs, &'s [Share])>) -> Self {
         let mut all = Self::always(Split::baseline(baseline));
@@ -44,32 +45,32 @@ impl Steps {
         all
     }
 
-    /// The stretch of time a moment lies in: how many steps had been taken by then.
+    /// How many steps have taken effect at a time.
     #[must_use]
-    pub fn taken_by(&self, moment: UnixMs) -> usize {
-        self.steps.partition_point(|step| step.at <= moment)
+    pub fn taken_by(&self, time: UnixMs) -> usize {
+        self.steps.partition_point(|step| step.at <= time)
     }
 
-    /// The split once so many steps have been taken.
+    /// The split after so many steps.
     #[must_use]
-    pub fn split(&self, taken: usize) -> &Split {
-        let step = taken.checked_sub(1).and_then(|last| self.steps.get(last));
+    pub fn split(&self, steps_taken: usize) -> &Split {
+        let step = steps_taken.checked_sub(1).and_then(|last| self.steps.get(last));
         step.map_or(&self.first, |step| &step.split)
     }
 
-    /// The split at a moment.
+    /// The split at a time.
     #[must_use]
-    pub fn at(&self, moment: UnixMs) -> &Split {
-        self.split(self.taken_by(moment))
+    pub fn at(&self, time: UnixMs) -> &Split {
+        self.split(self.taken_by(time))
     }
 
-    /// Whether a bucket got another owner after `since`, up to and with `now`.
+    /// Whether the version of a bucket changed after `since` and not later than `now`.
     #[must_use]
     pub fn has_moved(&self, bucket: u32, since: UnixMs, now: UnixMs) -> bool {
         let (first, last) = (self.taken_by(since), self.taken_by(now));
-        let mut owners = (first..=last).map(|taken| self.split(taken).version(bucket));
-        let before = owners.next();
-        owners.any(|owner| Some(owner) != before)
+        let mut versions = (first..=last).map(|steps_taken| self.split(steps_taken).version(bucket));
+        let before = versions.next();
+        versions.any(|version| Some(version) != before)
     }
 
     /// How many steps there are.
@@ -78,7 +79,7 @@ impl Steps {
         self.steps.len()
     }
 
-    /// The steps, in order; none where one split has always held.
+    /// The steps, ordered by time; none where one split holds for all time.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps

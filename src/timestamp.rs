@@ -1,11 +1,11 @@
-//! Moments: as RFC 3339 text, as milliseconds, and as what an id carries of its own creation.
+//! Times that clients and operators write: as text, and inside ids.
 //!
-//! In: bytes that a client or an operator wrote. Out: milliseconds since 1970, or nothing. Whether a moment
-//! is plausible is the caller's to judge, and no clock is read here.
+//! In: bytes. Out: milliseconds since 1970, or `None`. It reads no clock, and does not judge whether a time is
+//! plausible.
 //!
-//! * Text: RFC 3339, years 1970 to 9999.
-//! * Ids: UUIDv7 (RFC 9562), ULID (github.com/ulid/spec), TypeID (github.com/jetify-com/typeid/tree/main/spec).
-//!   All three hold 48 bits of milliseconds first.
+//! * Text: RFC 3339, years 1970 to 9999, or decimal milliseconds.
+//! * Ids: UUIDv7 (RFC 9562), ULID (github.com/ulid/spec), TypeID (github.com/jetify-com/typeid/tree/main/spec). All
+//!   three begin with 48 bits of milliseconds.
 
 use alloc::string::String;
 
@@ -18,7 +18,7 @@ pub use id::of_id;
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type UnixMs = u64;
 
-/// Digits of milliseconds that are read: enough for 30,000 years.
+/// Digits of a number of milliseconds: enough for 30,000 years.
 const DIGITS_MAX: usize = 15;
 
 const SECOND_MS: u64 = 1000;
@@ -28,69 +28,69 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Days from the 1st of March of the year 0 to the 1st of January 1970.
 const EPOCH_DAYS: u64 = 719_468;
-/// Days of 400, 100 and 4 years, where the last year of the group is counted without its leap day or with it.
+/// Days of 400, 100 and 4 years that begin in March. Leap days end a year, so the last of the years may or may not have
+/// one: 400 and 4 years count it, 100 years do not.
 const DAYS_IN_400_YEARS: u64 = 146_097;
 const DAYS_IN_100_YEARS: u64 = 36_524;
 const DAYS_IN_4_YEARS: u64 = 1_461;
 
-/// What a header or a body gives as a moment: decimal milliseconds since 1970, at most 15 digits, or RFC 3339.
+/// A time in a header or a body: decimal milliseconds since 1970, at most 15 digits, or RFC 3339.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<UnixMs> {
     let text = text.trim_ascii();
     if text.len() <= DIGITS_MAX && !text.is_empty() && text.iter().all(u8::is_ascii_digit) {
-        return Reader(text).digits(text.len());
+        return Parser(text).digits(text.len());
     }
     parse_rfc3339(str::from_utf8(text).ok()?)
 }
 
-/// RFC 3339: `2026-11-23T09:00:00Z`. Fractions are cut to milliseconds; a leap second is the last
-/// millisecond before it, because milliseconds since 1970 have no place for it.
+/// RFC 3339: `2026-11-23T09:00:00Z`. Fractions are cut to milliseconds. A leap second becomes the last millisecond
+/// before it, because Unix time has no leap seconds.
 #[must_use]
+#[expect(clippy::arithmetic_side_effects, reason = "years 1970 to 9999 are below 2^48 milliseconds")]
 pub fn parse_rfc3339(text: &str) -> Option<UnixMs> {
-    let mut reader = Reader(text.as_bytes());
-    let year = reader.digits(4).filter(|&year| year >= 1970)?;
-    reader.one_of(b"-")?;
-    let month = reader.number(1..=12)?;
-    reader.one_of(b"-")?;
-    let day = reader.number(1..=days_of(year, month))?;
-    reader.one_of(b"Tt ")?;
-    let hour = reader.number(0..=23)?;
-    reader.one_of(b":")?;
-    let minute = reader.number(0..=59)?;
-    reader.one_of(b":")?;
-    let second = reader.number(0..=60)?;
-    let fraction_ms = reader.fraction_ms()?;
-    let (is_east, offset_ms) = reader.offset_ms()?;
-    if !reader.0.is_empty() {
+    let mut parser = Parser(text.as_bytes());
+    let year = parser.digits(4).filter(|&year| year >= 1970)?;
+    parser.one_of(b"-")?;
+    let month = parser.two_digits(1..=12)?;
+    parser.one_of(b"-")?;
+    let day = parser.two_digits(1..=days_in_month(year, month))?;
+    parser.one_of(b"Tt ")?;
+    let hour = parser.two_digits(0..=23)?;
+    parser.one_of(b":")?;
+    let minute = parser.two_digits(0..=59)?;
+    parser.one_of(b":")?;
+    let second = parser.two_digits(0..=60)?;
+    let fraction_ms = parser.fraction_ms()?;
+    let (is_east, offset_ms) = parser.offset_ms()?;
+    if !parser.0.is_empty() {
         return None;
     }
 
     let is_leap = second == 60;
-    let time_ms =
-        hour.saturating_mul(HOUR_MS).saturating_add(minute.saturating_mul(MINUTE_MS)).saturating_add(
-            if is_leap { 59_999 } else { second.saturating_mul(SECOND_MS).saturating_add(fraction_ms) },
-        );
-    let local_ms = days_before(year, month, day).saturating_mul(DAY_MS).saturating_add(time_ms);
-    let moment = if is_east { local_ms.checked_sub(offset_ms)? } else { local_ms.saturating_add(offset_ms) };
-    // There is no leap second but at the end of a month, in UTC.
-    let next = moment.saturating_add(1);
-    let is_month = next.is_multiple_of(DAY_MS) && date(next / DAY_MS).2 == 1;
-    (is_month || !is_leap).then_some(moment)
+    let second_ms = if is_leap { MINUTE_MS - 1 } else { second * SECOND_MS + fraction_ms };
+    let local_ms =
+        days_since_1970(year, month, day) * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS + second_ms;
+    let time = if is_east { local_ms.checked_sub(offset_ms)? } else { local_ms + offset_ms };
+    // Leap seconds occur only at the end of a month, in UTC.
+    let next = time + 1;
+    let is_month_end = next.is_multiple_of(DAY_MS) && date(next / DAY_MS).2 == 1;
+    (is_month_end || !is_leap).then_some(time)
 }
 
-/// Writes a moment as RFC 3339, with milliseconds only where there are some. (A year past 9999, which
-/// RFC 3339 does not have, takes the digits it needs.)
+/// A time as RFC 3339, with milliseconds only where there are some. (RFC 3339 has no years past 9999; such a year is
+/// written with as many digits as it needs.)
 #[must_use]
-pub fn rfc3339(moment: UnixMs) -> String {
-    let (year, month, day) = date(moment / DAY_MS);
-    let (hour, minute) = (moment % DAY_MS / HOUR_MS, moment % HOUR_MS / MINUTE_MS);
-    let (second, ms) = (moment % MINUTE_MS / SECOND_MS, moment % SECOND_MS);
+pub fn rfc3339(time: UnixMs) -> String {
+    let (year, month, day) = date(time / DAY_MS);
+    let (hour, minute) = (time % DAY_MS / HOUR_MS, time % HOUR_MS / MINUTE_MS);
+    let (second, ms) = (time % MINUTE_MS / SECOND_MS, time % SECOND_MS);
     let fraction = if ms == 0 { String::new() } else { format!(".{ms:03}") };
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
 }
 
-/// Days of a month; of a month that is none, none.
-fn days_of(year: u64, month: u64) -> u64 {
+/// The number of days of a month; 0 for a month that does not exist.
+fn days_in_month(year: u64, month: u64) -> u64 {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if is_leap => 29,
@@ -101,44 +101,44 @@ fn days_of(year: u64, month: u64) -> u64 {
     }
 }
 
-// The two below count years from March on, so that a leap day is a year's last and the months before it
-// follow one rule: 153 days for every five of them.
+// The next two functions count years from March on. Then a leap day is the last day of its year, and the months follow
+// one rule: five months have 153 days.
 
-/// Days from 1970 to a date.
-fn days_before(year: u64, month: u64, day: u64) -> u64 {
-    let is_early = month <= 2;
-    let year = year.saturating_sub(u64::from(is_early));
-    let months = if is_early { month.saturating_add(9) } else { month.saturating_sub(3) };
-    let of_year = months.saturating_mul(153).saturating_add(2) / 5;
-    let leap_days = (year / 4).saturating_sub(year / 100).saturating_add(year / 400);
-    let since_0 = year.saturating_mul(365).saturating_add(leap_days).saturating_add(of_year);
-    since_0.saturating_add(day).saturating_sub(1).saturating_sub(EPOCH_DAYS)
+/// Days from 1970-01-01 to a date.
+#[expect(clippy::arithmetic_side_effects, reason = "year is 1970 to 9999, month 1 to 12, day 1 to 31")]
+fn days_since_1970(year: u64, month: u64, day: u64) -> u64 {
+    let is_before_march = month <= 2;
+    let year = year - u64::from(is_before_march);
+    let months_since_march = if is_before_march { month + 9 } else { month - 3 };
+    let days_since_march = (months_since_march * 153 + 2) / 5 + day - 1;
+    let leap_days = year / 4 - year / 100 + year / 400;
+    year * 365 + leap_days + days_since_march - EPOCH_DAYS
 }
 
-/// Year, month and day of a day since 1970.
+/// Year, month and day of a day, which is counted from 1970-01-01.
+#[expect(clippy::arithmetic_side_effects, reason = "days is at most UnixMs::MAX / DAY_MS, below 2^38")]
 fn date(days: u64) -> (u64, u64, u64) {
-    let since_0 = days.saturating_add(EPOCH_DAYS);
-    let (of_400, rest) = (since_0 / DAYS_IN_400_YEARS, since_0 % DAYS_IN_400_YEARS);
-    // The last hundred years of 400 have a day more, as has the last year of four.
-    let of_100 = (rest / DAYS_IN_100_YEARS).min(3);
-    let rest = rest.saturating_sub(of_100.saturating_mul(DAYS_IN_100_YEARS));
-    let (of_4, rest) = (rest / DAYS_IN_4_YEARS, rest % DAYS_IN_4_YEARS);
-    let of_1 = (rest / 365).min(3);
-    let day_of_year = rest.saturating_sub(of_1.saturating_mul(365));
-    let months = day_of_year.saturating_mul(5).saturating_add(2) / 153;
-    let day = day_of_year.saturating_sub(months.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
-    let is_early = months >= 10;
-    let month = if is_early { months.saturating_sub(9) } else { months.saturating_add(3) };
-    let year = of_400.saturating_mul(400).saturating_add(of_100.saturating_mul(100));
-    let year = year.saturating_add(of_4.saturating_mul(4)).saturating_add(of_1);
-    (year.saturating_add(u64::from(is_early)), month, day)
+    let days = days + EPOCH_DAYS;
+    let (n_400, days) = (days / DAYS_IN_400_YEARS, days % DAYS_IN_400_YEARS);
+    // Of 400 years the last 100 have one day more, and of four years the last has one day more.
+    let n_100 = (days / DAYS_IN_100_YEARS).min(3);
+    let days = days - n_100 * DAYS_IN_100_YEARS;
+    let (n_4, days) = (days / DAYS_IN_4_YEARS, days % DAYS_IN_4_YEARS);
+    let n_1 = (days / 365).min(3);
+    let days_since_march = days - n_1 * 365;
+    let months_since_march = (days_since_march * 5 + 2) / 153;
+    let day = days_since_march - (months_since_march * 153 + 2) / 5 + 1;
+    let is_before_march = months_since_march >= 10;
+    let month = if is_before_march { months_since_march - 9 } else { months_since_march + 3 };
+    let year = n_400 * 400 + n_100 * 100 + n_4 * 4 + n_1 + u64::from(is_before_march);
+    (year, month, day)
 }
 
-/// What is left of a text.
-struct Reader<'a>(&'a [u8]);
+/// The rest of a text.
+struct Parser<'a>(&'a [u8]);
 
-impl Reader<'_> {
-    /// Takes the next byte where it is one of these.
+impl Parser<'_> {
+    /// Consumes the next byte if it is one of these.
     fn one_of(&mut self, bytes: &[u8]) -> Option<u8> {
         let (&byte, rest) = self.0.split_first()?;
         bytes.contains(&byte).then(|| {
@@ -147,21 +147,22 @@ impl Reader<'_> {
         })
     }
 
-    /// Takes that many digits.
+    /// Consumes so many digits, at most [`DIGITS_MAX`].
+    #[expect(clippy::arithmetic_side_effects, reason = "10^DIGITS_MAX is below 2^64")]
     fn digits(&mut self, count: usize) -> Option<u64> {
         let (digits, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         digits.iter().try_fold(0_u64, |number, byte| {
             let digit = char::from(*byte).to_digit(10)?;
-            number.checked_mul(10)?.checked_add(u64::from(digit))
+            Some(number * 10 + u64::from(digit))
         })
     }
 
-    fn number(&mut self, range: core::ops::RangeInclusive<u64>) -> Option<u64> {
+    fn two_digits(&mut self, range: core::ops::RangeInclusive<u64>) -> Option<u64> {
         self.digits(2).filter(|number| range.contains(number))
     }
 
-    /// A fraction of a second, of any length, if there is one.
+    /// Consumes a fraction of a second, of any length, if there is one.
     fn fraction_ms(&mut self) -> Option<u64> {
         if self.one_of(b".").is_none() {
             return Some(0);
@@ -170,19 +171,19 @@ impl Reader<'_> {
         let (digits, rest) = self.0.split_at_checked(length).filter(|(digits, _)| !digits.is_empty())?;
         self.0 = rest;
         let first = [0, 1, 2].map(|at| digits.get(at).copied().unwrap_or(b'0'));
-        Reader(&first).digits(first.len())
+        Parser(&first).digits(first.len())
     }
 
-    /// Whether local time is ahead of UTC, and by how much it differs.
+    /// Consumes the offset: whether local time is ahead of UTC, and the difference.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most a day")]
     fn offset_ms(&mut self) -> Option<(bool, u64)> {
         let sign = self.one_of(b"Zz+-")?;
         if sign.eq_ignore_ascii_case(&b'Z') {
             return Some((false, 0));
         }
-        let hours = self.number(0..=23)?;
+        let hours = self.two_digits(0..=23)?;
         self.one_of(b":")?;
-        let minutes = self.number(0..=59)?;
-        let ms = hours.saturating_mul(HOUR_MS).saturating_add(minutes.saturating_mul(MINUTE_MS));
-        Some((sign == b'+', ms))
+        let minutes = self.two_digits(0..=59)?;
+        Some((sign == b'+', hours * HOUR_MS + minutes * MINUTE_MS))
     }
 }

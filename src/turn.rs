@@ -1,8 +1,8 @@
-//! Whether a request opens its conversation: the bytes of its body in, cut anywhere, and what they showed out.
+//! Whether a request is the first turn of its conversation. In: the body, in chunks of any size.
 //!
-//! Chat APIs resend the whole history with each request, so a body that shows a history without anything of
-//! the model's is a first turn. Where a body shows none (a completion's prompt, Ollama's context, an upload)
-//! nothing is said. Only the paths below are looked at, and nothing is kept.
+//! Chat APIs send the whole history with each request, so a body with a history, but without an answer of the model in
+//! it, is a first turn. A body without a history (a completion's prompt, Ollama's context, an upload) is not. These paths
+//! are read, and no value is kept:
 //!
 //! * OpenAI chat completions, Anthropic, Bedrock, Cohere v2, Ollama: `messages[].role`;
 //! * OpenAI Responses: `input`, a text or items; `previous_response_id` and `conversation` continue one;
@@ -14,18 +14,18 @@ mod tests;
 
 use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
-/// A body is read up to here. What is longer is images or files, and whether it is a first turn stays open.
+/// A body is read up to this length. Longer bodies contain images or files; they do not count as first turns.
 pub const BODY_BYTES_READ_MAX: u64 = 8 * 1024 * 1024;
 
 #[derive(Clone, Copy)]
 enum TurnField {
-    /// What was said so far.
+    /// The history, or a message in it.
     History,
-    /// Who said one part of it.
+    /// The role of a message.
     Role,
-    /// What one item of it is.
+    /// The type of an item of the Responses API.
     Type,
-    /// Names what came before, unless it is null.
+    /// The id of what the request continues; null if it continues nothing.
     Continues,
 }
 
@@ -51,20 +51,20 @@ const PATHS: &[(&str, TurnField)] = &[
     ("conversation_id", TurnField::Continues),
 ];
 
-/// The roles of those whose words are no answer of the model's.
+/// Roles that are not the model's.
 const OTHER_ROLES: [&[u8]; 5] = [b"user", b"system", b"developer", b"", b"human"];
-/// Items of the Responses API that are no answer of the model's and follow none.
-const OPENING_ITEMS: [&[u8]; 4] = [b"message", b"input_text", b"input_image", b"input_file"];
+/// Items of the Responses API that occur before any answer of the model.
+const FIRST_TURN_ITEMS: [&[u8]; 4] = [b"message", b"input_text", b"input_image", b"input_file"];
 
 static TABLE: LazyTable<TurnField> = LazyTable::new(|| Table::compile(PATHS));
 
-/// Reads one request's body.
+/// Reads the body of one request.
 #[derive(Default)]
 pub struct Turn {
     scanner: Scanner,
     seen: TurnFacts,
     read_bytes: u64,
-    /// Whether the body is a JSON object; `None` until its first byte.
+    /// `None` until the body's first byte.
     is_object: Option<bool>,
 }
 
@@ -76,9 +76,10 @@ struct TurnFacts {
 }
 
 impl Turn {
-    /// A piece of the body has come.
+    /// Reads the next chunk of the body.
+    #[expect(clippy::arithmetic_side_effects, reason = "no body has 2^64 bytes")]
     pub fn push(&mut self, bytes: &[u8]) {
-        self.read_bytes = self.read_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.read_bytes += bytes.len() as u64;
         let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
         self.is_object = self.is_object.or(first.map(|&byte| byte == b'{'));
         if self.wants_more() {
@@ -86,7 +87,7 @@ impl Turn {
         }
     }
 
-    /// Whether more of the body could change the answer.
+    /// Whether more of the body can change the result.
     #[must_use]
     pub fn wants_more(&self) -> bool {
         let is_other = self.is_object == Some(false);
@@ -94,7 +95,7 @@ impl Turn {
         !(is_other || is_decided || self.read_bytes > BODY_BYTES_READ_MAX)
     }
 
-    /// Whether the body showed that it opens a conversation.
+    /// Whether the body is a first turn: it is whole, and has a history without an answer.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.seen.is_whole && self.seen.has_history && !self.seen.has_answer
@@ -104,13 +105,13 @@ impl Turn {
 impl Sink<TurnField> for TurnFacts {
     fn value(&mut self, field: TurnField, value: Value<'_>) {
         match (field, value) {
-            _ if self.is_whole => {} // what follows the document is none of it
+            _ if self.is_whole => {} // what follows the document does not count
             (_, Value::Close | Value::Scalar(b"null")) => {}
             (TurnField::History, _) => self.has_history = true,
             (TurnField::Role, Value::Short(role)) => {
                 self.has_answer |= !OTHER_ROLES.iter().any(|other| role.eq_ignore_ascii_case(other));
             }
-            (TurnField::Type, Value::Short(kind)) => self.has_answer |= !OPENING_ITEMS.contains(&kind),
+            (TurnField::Type, Value::Short(kind)) => self.has_answer |= !FIRST_TURN_ITEMS.contains(&kind),
             (TurnField::Role | TurnField::Type, _) => {}
             (TurnField::Continues, Value::Short(b"")) => {}
             (TurnField::Continues, _) => self.has_answer = true,

@@ -1,12 +1,12 @@
-//! Usage for streams whose clients do not ask for it: asked for in the request, and hidden from the client again.
+//! Usage of streams whose clients do not ask for it.
 //!
-//! OpenAI's chat completions and completions report a stream's tokens only where the request says
-//! `"stream_options": {"include_usage": true}`, in one chunk more, without choices, before `[DONE]`.
-//! [`InjectUsage`] adds that to a request, [`StripUsage`] takes that chunk out of the response. Both edit bytes as they
-//! pass, cut anywhere, and keep no more of them than the piece that may be edited.
+//! OpenAI's chat completions and completions report a stream's tokens only if the request has
+//! `"stream_options": {"include_usage": true}`. The server then sends one more event before `[DONE]`, which has usage and no
+//! choices. [`InjectUsage`] adds the option to a request, and [`StripUsage`] removes that event from the response.
+//! Both edit bodies that arrive in chunks of any size.
 //!
-//! Left alone: `"usage": null`, which OpenAI then adds to all other chunks, and which reads like its absence; and
-//! usage that comes with choices, because many servers send it unasked.
+//! Two things stay in the response: `"usage": null`, which OpenAI then adds to all other events, because clients read it
+//! like an absent field; and usage in events with choices, because many servers send that without being asked.
 
 mod inject;
 mod strip;
@@ -16,7 +16,7 @@ mod tests;
 pub use inject::InjectUsage;
 pub use strip::StripUsage;
 
-/// Held back of a request at most: white space and `false`.
+/// Bytes of a request that are held back at most: white space and `false`.
 pub const REQUEST_BYTES_HELD_MAX: usize = 16;
-/// Held back of a response at most: an event past this is none that reports usage alone.
+/// Bytes of a response that are held back at most. A longer event cannot be the one with the usage.
 pub const EVENT_BYTES_HELD_MAX: usize = 8 * 1024;

@@ -3,13 +3,13 @@
 #
 # Measures the time from a request to the first byte of its answer through a real Envoy with the built filter, and through
 # the same Envoy without it: p50, p90 and p99, each with the difference and its 95 % interval. Requests take turns, so
-# that whatever else the machine does disturbs both alike; a second Envoy without the filter shows how far two of a kind
-# differ. Run it on an idle machine. Takes about a minute.
+# that whatever else the machine does disturbs both alike. A second Envoy without the filter shows how far two Envoys
+# differ that do the same. Run it on an idle machine. Takes about a minute.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# shellcheck source=scripts/parts.sh
-source "$root/scripts/parts.sh"
+# shellcheck source=scripts/dependencies.sh
+source "$root/scripts/dependencies.sh"
 
 case ${1:-} in
   -h | --help)
@@ -20,6 +20,6 @@ esac
 
 cd "$root"
 ./build.sh >&2
-python=$(parts_python)
-envoy=$(parts_envoy "$ENVOY_NEWEST")
-exec "$python" tests/soak/first_byte.py --envoy "$envoy" "$@"
+python=$(dependency_python)
+envoy=$(dependency_envoy "$ENVOY_NEWEST")
+exec "$python" -m tests.soak.first_byte --envoy "$envoy" "$@"

@@ -129,7 +129,7 @@ impl From<Observation> for Report {
             refusal: seen.refusal.is_some(),
             error: seen.error,
             events: seen.events,
-            unread: seen.unread.map(|unread| unread.as_str()),
+            unread: seen.unparsed.map(|unparsed| unparsed.as_str()),
         }
     }
 }

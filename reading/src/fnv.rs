@@ -1,9 +1,11 @@
-//! FNV-1a, 64 bits: tells texts apart that nobody chooses in order to be mistaken for another.
+//! FNV-1a, 64 bits: bytes in, a hash out. It does not resist texts that were chosen to have the same hash.
+//!
+//! Specification: draft-eastlake-fnv.
 
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const PRIME: u64 = 0x0100_0000_01b3;
 
-/// The hash of some bytes.
+/// Hashes bytes.
 #[must_use]
 pub fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))

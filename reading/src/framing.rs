@@ -1,7 +1,7 @@
-//! Where documents begin and end in a body.
+//! Framings: how a body is divided into events or messages.
 //!
-//! A framing cuts a stream of bytes, fed in any pieces, into events; it knows nothing of what is in them.
-//! Lines of JSON and arrays of it need none: the scanner sees where a document ends.
+//! In: bytes in any pieces. Out: events, whose content is not looked at. JSON Lines and JSON arrays need no
+//! framing, because the JSON scanner sees where a document ends.
 
 pub mod aws;
 pub mod base64;

@@ -1,80 +1,78 @@
-//! The heart of the reader: a JSON scanner that is fed bytes as they come, cut anywhere.
+//! An incremental JSON scanner: bytes in any pieces in, the values at wanted paths out.
 //!
-//! In: bytes and a [`Table`] of paths. Out: calls on a [`Sink`] for the values at those paths,
-//! in document order. Everything else is skipped and nothing is kept, so a document of any size
-//! costs the same few hundred bytes and no second pass. Documents may follow each other
-//! (NDJSON, two objects glued into one event), and an array around them counts for nothing: its items
-//! are the documents (a streamed array).
+//! In: bytes, and a [`Table`] of paths. Out: calls of a [`Sink`] with the values at these paths, in their order in
+//! the document. All other values are skipped and nothing is kept, so a document of any size takes a few hundred
+//! bytes and one pass. Documents may follow each other, in lines or in one event. If there is an array around them,
+//! its items are the documents.
 //!
-//! It reads, it does not validate: on a wanted path the grammar is checked, and bytes that are
-//! no JSON end the document as [`End::Broken`]; inside a skipped value only strings and brackets
-//! are told apart. Grammar: RFC 8259.
+//! It does not validate: the grammar is checked on wanted paths only, where an error ends the document as
+//! [`DocumentEnd::Broken`]. In skipped values only strings and brackets are read. Grammar: RFC 8259.
 
 use crate::word::ONES;
 
 mod runs;
 mod scanner;
-mod short;
 mod table;
 #[cfg(test)]
 mod tests;
+mod token_buffer;
 mod tree;
 
 pub(crate) use runs::text_length;
 pub use scanner::Scanner;
 pub use table::{Field, LazyTable, Table};
 
-/// Deepest nesting of wanted containers; [`Table::compile`] refuses longer paths.
+/// The deepest nesting of objects and arrays on a wanted path. [`Table::compile`] leaves deeper paths out.
 pub const DEPTH_MAX: usize = 12;
-/// A string that is reported whole is cut here, and a longer key matches nothing.
+/// A longer string that is reported in one piece is cut to this. A longer key matches no path.
 pub const SHORT_BYTES_MAX: usize = 128;
 
-/// One value, or a piece of one, at a path that the table wants.
+/// A value, or a piece of one, at a path of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// An object or array begins.
+    /// The beginning of an object or array.
     Open,
-    /// It ends. Reported only where the table has paths inside it; and of a text where
+    /// The end of an object or array, if the table has paths inside it; and of a text, if
     /// [`Field::wants_text_end`].
     Close,
-    /// A piece of a string's decoded text, for fields that are [`Field::is_text`]. May be empty.
+    /// A piece of a decoded string, for fields that are [`Field::is_text`]. May be empty.
     Text(&'a [u8]),
-    /// A whole decoded string, cut at [`SHORT_BYTES_MAX`], for all other fields.
+    /// A whole decoded string, cut to [`SHORT_BYTES_MAX`], for all other fields.
     Short(&'a [u8]),
-    /// A number, `true`, `false` or `null` as written, cut at [`SHORT_BYTES_MAX`].
+    /// A number, `true`, `false` or `null` as written, cut to [`SHORT_BYTES_MAX`].
     Scalar(&'a [u8]),
 }
 
-/// Takes what a scan finds.
+/// Receives what the scanner finds.
 pub trait Sink<F> {
-    /// A value at a wanted path.
+    /// A value at a path of the table, and what that path means.
     fn value(&mut self, field: F, value: Value<'_>);
-    /// A document is complete.
+    /// The document is complete.
     fn document(&mut self);
 }
 
-/// How a document stood when its framing said that it ends.
+/// Where the scanner was when the framing said that the document ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Nothing but white space since the last complete document.
+pub enum DocumentEnd {
+    /// After a complete document, or before the first one.
     Between,
-    /// In the middle of a document.
+    /// Inside a document.
     Cut,
-    /// The bytes were not JSON.
+    /// After bytes that are not JSON.
     Broken,
 }
 
-/// The number of Unicode scalar values that begin in `bytes`, which may be cut anywhere.
+/// The number of Unicode scalar values that begin in `bytes`. The first and the last may be incomplete.
+#[expect(clippy::arithmetic_side_effects, reason = "no more bytes are continuation bytes than there are")]
 pub fn chars(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks();
-    let later: u64 = words.iter().map(|word| later_bytes(u64::from_le_bytes(*word))).sum();
-    let rest = rest.iter().fold(0, |word: u64, &byte| word.wrapping_shl(u8::BITS) | u64::from(byte));
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    length.saturating_sub(later).saturating_sub(later_bytes(rest))
+    let in_words: u64 = words.iter().map(|word| continuation_bytes(u64::from_le_bytes(*word))).sum();
+    let rest = rest.iter().fold(0, |word: u64, &byte| (word << u8::BITS) | u64::from(byte));
+    bytes.len() as u64 - in_words - continuation_bytes(rest)
 }
 
-/// How many bytes of a word begin no character: of UTF-8, those that are `0b10xxxxxx`.
-fn later_bytes(word: u64) -> u64 {
-    let later = word.wrapping_shr(7) & !word.wrapping_shr(6) & ONES;
-    later.count_ones().into()
+/// The number of bytes in a word that begin no character: in UTF-8, those that are `0b10xxxxxx`.
+fn continuation_bytes(word: u64) -> u64 {
+    let continuations = (word >> 7) & !(word >> 6) & ONES;
+    continuations.count_ones().into()
 }

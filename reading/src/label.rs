@@ -1,6 +1,6 @@
-//! Enums whose variants are the values of a metric's label: one list, from which both are made.
+//! Enums whose variants are the values of a metric's label. One list defines the variants and the values.
 
-/// Declares an enum, the names of its variants in their order, and `as_str`.
+/// Declares an enum, the list of its label values, and `as_str`.
 #[macro_export]
 macro_rules! label_values {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $value:literal,)+ }) => {
@@ -9,10 +9,13 @@ macro_rules! label_values {
         $vis enum $name { $($(#[$doc])* $variant),+ }
 
         impl $name {
-            /// The label's values, in the order of the variants.
+            /// All values of the label, in the order of the variants.
             pub const NAMES: &'static [&'static str] = &[$($value),+];
 
-            /// The label's value.
+            /// The variants, in their order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The value of the label.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $value),+ }

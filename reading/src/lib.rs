@@ -1,25 +1,25 @@
-//! Reads the responses of LLM servers: bytes cut anywhere in, an observation out.
+//! Reads the responses of LLM servers: bytes in any pieces in, an [`observe::Observation`] out.
 //!
 //! ```text
 //! bytes → framing → json → dialect → observe
 //! ```
 //!
-//! A package of its own, because every byte of every stream goes through it: it is compiled for speed, and all else
-//! of the filter for size. Pure: bytes and moments in, values out.
+//! This is a package of its own because every byte of every stream is read here: it is compiled for speed, and the
+//! rest of the filter for size. It has no input or output and no clock: times are arguments.
 
 #![cfg_attr(not(test), no_std)]
-// Beside the lints of Cargo.toml; tests may compute as they like.
+// In addition to the lints of Cargo.toml. Tests may overflow: then they fail.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 #[macro_use]
 extern crate alloc;
 
 pub mod dialect;
+pub mod event_template;
 pub mod fnv;
 pub mod framing;
 pub mod json;
 pub mod label;
 pub mod observe;
 pub mod refusal;
-pub mod stencil;
 pub mod word;

@@ -1,13 +1,13 @@
-//! Eight bytes at a time: which of a word's bytes are of one kind.
+//! Compares eight bytes at a time, as one 64-bit word.
 
-/// Bytes of a word.
+/// Bytes in a word.
 pub const WORD_BYTES: usize = size_of::<u64>();
 /// The lowest bit of each byte.
 pub const ONES: u64 = u64::from_le_bytes([1; WORD_BYTES]);
 /// The highest bit of each byte.
 pub const HIGHS: u64 = u64::from_le_bytes([0x80; WORD_BYTES]);
 
-/// Sets the highest bit of the first byte of `word` that is `wanted`; those after it may be wrong.
+/// Sets the highest bit of the first byte of `word` that is `wanted`. The bits of later bytes may be wrong.
 #[inline(always)]
 #[must_use]
 pub fn equal(word: u64, wanted: u8) -> u64 {
@@ -15,21 +15,21 @@ pub fn equal(word: u64, wanted: u8) -> u64 {
     differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
-/// In which byte the lowest bit that is set lies; behind the last if none is.
+/// The index of the byte with the lowest bit that is set; [`WORD_BYTES`] if none is.
 #[inline(always)]
 #[must_use]
 pub fn first_byte(bits: u64) -> usize {
     (bits.trailing_zeros() / u8::BITS) as usize
 }
 
-/// Whether both are the same. In WebAssembly `==` goes byte by byte.
+/// Whether both are equal. In WebAssembly `==` compares byte by byte, which is slower.
 #[inline(always)]
 #[must_use]
 pub fn is_same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    // The last word overlaps the one before.
+    // The last word may overlap the one before it.
     match (a.last_chunk(), b.last_chunk()) {
         (Some(last_a), Some(last_b)) => {
             let words = a.as_chunks().0.iter().zip(b.as_chunks().0);

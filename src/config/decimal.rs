@@ -1,28 +1,28 @@
-//! Numbers as they are written: decimals of any length, so that a percentage is read exactly and no value
-//! depends on how a binary number rounds.
+//! Decimal numbers of any length. Percentages are read exactly with them, without the rounding of binary numbers.
 
 use alloc::string::String;
 use core::fmt;
 
-/// Zeros that are written out before or after a number's own digits: more than any number of 64 bits has.
+/// Zeros that can be written before or after a number's digits: more than 64 bits need.
 const ZEROS: &str = "00000000000000000000";
 
 /// A decimal number. Equal for equal numbers: 10, 10.0 and 1e1 are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decimal {
     is_negative: bool,
-    /// Without zeros at either end; empty for zero.
+    /// ASCII digits without zeros at both ends; empty for zero.
     digits: String,
-    /// The power of ten that the last digit counts.
+    /// The power of ten of the last digit.
     exponent: i64,
 }
 
 impl Decimal {
-    /// Reads a number of JSON's grammar. Powers of ten past those of an `i64` are cut.
+    /// Parses a number of JSON's grammar. Exponents are cut to the range of an `i64`.
+    #[expect(clippy::arithmetic_side_effects, reason = "a position in the text")]
     pub(super) fn parse(text: &str) -> Self {
         let (is_negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (number, power) = match text.bytes().position(|byte| byte | 0x20 == b'e') {
-            Some(at) => (text.get(..at), text.get(at.saturating_add(1)..)),
+            Some(at) => (text.get(..at), text.get(at + 1..)),
             None => (Some(text), None),
         };
         let mut exponent = power.map_or(0, self::exponent);
@@ -51,14 +51,15 @@ impl Decimal {
         self.is_negative
     }
 
-    /// Without its sign, as a count of units of so many decimal places, and whether that is all of it: what is
-    /// finer than a unit is left out, and what is too large is the largest number.
+    /// The absolute value as a number of units with so many decimal places, and whether that is exact. What is finer
+    /// than a unit is cut off. A value that is too large becomes `u64::MAX`.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "an ASCII digit is at least b'0'")]
     pub fn in_units(&self, places: u32) -> (u64, bool) {
         let shift = self.exponent.saturating_add(i64::from(places));
         let finer = usize::try_from(shift.saturating_neg()).unwrap_or(0);
         let kept = self.digits.len().saturating_sub(finer);
-        let digit = |byte: u8| u64::from(byte.wrapping_sub(b'0'));
+        let digit = |byte: u8| u64::from(byte - b'0');
         let zeros = usize::try_from(shift).unwrap_or(0).min(ZEROS.len());
         let digits = self.digits.bytes().take(kept).map(digit).chain(core::iter::repeat_n(0, zeros));
         let units = digits.fold(0_u64, |units, digit| units.saturating_mul(10).saturating_add(digit));
@@ -66,15 +67,16 @@ impl Decimal {
     }
 }
 
-/// What follows an `e`.
+/// The exponent of a number: what follows its `e`.
+#[expect(clippy::arithmetic_side_effects, reason = "an ASCII digit is at least b'0'")]
 fn exponent(text: &str) -> i64 {
     let (is_negative, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
-    let digits = digits.bytes().filter(u8::is_ascii_digit).map(|byte| i64::from(byte.wrapping_sub(b'0')));
+    let digits = digits.bytes().filter(u8::is_ascii_digit).map(|byte| i64::from(byte - b'0'));
     let value = digits.fold(0_i64, |value, digit| value.saturating_mul(10).saturating_add(digit));
     if is_negative { value.saturating_neg() } else { value }
 }
 
-/// Digits and a point; with an exponent only where that would take many zeros.
+/// Digits and a point, with an exponent only if the number would need many zeros.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (digits, exponent) = (self.digits.as_str(), self.exponent);
@@ -106,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn however_a_number_is_written_it_is_the_same() {
+    fn equal_numbers_are_equal_however_they_are_written() {
         for (text, shown) in [
             ("10", "10"),
             ("10.0", "10"),

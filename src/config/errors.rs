@@ -1,23 +1,23 @@
-//! What is wrong with a configuration: every error at once, each with its path.
+//! The errors of a configuration, each with its path.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// Errors that are kept; any beyond are only counted.
+/// Errors that are kept. Further ones are only counted.
 pub const ERRORS_MAX: usize = 100;
 
-/// One thing that is wrong.
+/// An error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// Where: `rollouts[0].split`. Empty for the whole configuration. Envoy hands the filter its
-    /// configuration as one line, so the path is the location.
+    /// The path of the wrong value, such as `rollouts[0].split`; empty for the whole configuration. There is no line
+    /// number, because Envoy gives the filter its configuration in one line.
     pub path: String,
-    /// What was found and what to write instead.
+    /// What is wrong and what to write instead.
     pub message: String,
 }
 
-/// Everything that is wrong; never empty where it is returned.
+/// All errors of a configuration. An `Err` contains at least one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Errors {
     list: Vec<Error>,
@@ -30,7 +30,7 @@ impl Errors {
         self.list.iter()
     }
 
-    /// How many more there are.
+    /// How many errors were only counted.
     #[must_use]
     pub fn left_out(&self) -> usize {
         self.left_out
@@ -57,7 +57,7 @@ impl Errors {
         self.list.len() >= ERRORS_MAX
     }
 
-    /// How many there are, with those that are only counted.
+    /// How many errors there are, with those that were only counted.
     pub(super) fn count(&self) -> usize {
         self.list.len().saturating_add(self.left_out)
     }
@@ -78,7 +78,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// One error a line.
+/// One error per line.
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, error) in self.list.iter().enumerate() {
@@ -88,7 +88,7 @@ impl fmt::Display for Errors {
             write!(f, "{error}")?;
         }
         if self.left_out > 0 {
-            write!(f, "\nand {} more errors; mend these first", self.left_out)?;
+            write!(f, "\nand {} more errors; correct these first", self.left_out)?;
         }
         Ok(())
     }

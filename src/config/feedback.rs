@@ -1,9 +1,9 @@
-//! What a configuration may say of feedback.
+//! Checks `feedback`.
 
 use super::json::Node;
-use super::requests::path;
+use super::messages::quoted;
+use super::paths::path;
 use super::validator::{Empty, Validator};
-use super::words::quoted;
 use super::{FEEDBACK_VALUE_BYTES_MAX, FEEDBACK_VALUES_MAX, Feedback, Rollout};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -12,54 +12,54 @@ use alloc::vec::Vec;
 const RATING: &str = "rating";
 const RATINGS: [&str; 3] = ["up", "down", "escalation"];
 
-pub(super) fn feedback(r: &mut Validator<'_>, node: &Node) -> Option<Feedback> {
-    let object = r.object(node, &["path", "rating", "up", "down", "escalation", "respond"])?;
-    let path = r
+pub(super) fn feedback(v: &mut Validator<'_>, node: &Node) -> Option<Feedback> {
+    let object = v.object(node, &["path", "rating", "up", "down", "escalation", "respond"])?;
+    let path = v
         .required(object, "path", "write the path that feedback is sent to, such as \"/v1/feedback\"")
-        .and_then(|node| path(r, node));
+        .and_then(|node| path(v, node));
     let rating = match object.get("rating") {
-        Some(node) => r.pointer(node),
+        Some(node) => v.pointer(node),
         None => Some(vec![RATING.to_owned()]),
     };
     let mut known: Vec<(&str, &str)> = Vec::new();
     let [up, down, escalation] = RATINGS.map(|name| {
-        let values = object.get(name).and_then(|node| values(r, node, name, &mut known));
+        let values = object.get(name).and_then(|node| values(v, node, name, &mut known));
         values.unwrap_or_default()
     });
     if !RATINGS.iter().any(|name| object.get(name).is_some()) {
         let remedy = "write the values of at least one of \"up\", \"down\" and \"escalation\"";
-        r.error(object, format_args!("counts nothing; {remedy}"));
+        v.error(object, format_args!("has no values to count; {remedy}"));
     }
-    let respond = object.get("respond").map_or(Some(true), |node| r.bool(node));
+    let respond = object.get("respond").map_or(Some(true), |node| v.bool(node));
     Some(Feedback { path: path?, rating: rating?, up, down, escalation, respond: respond? })
 }
 
-/// The values of one rating. `known` are those of the ratings before.
+/// The values of one rating. `known` has the values of the ratings before, each with its rating.
 fn values<'n>(
-    r: &mut Validator<'_>,
+    v: &mut Validator<'_>,
     node: &'n Node,
     name: &'n str,
     known: &mut Vec<(&'n str, &'n str)>,
 ) -> Option<Vec<String>> {
-    let items = r.filled_list(node, FEEDBACK_VALUES_MAX, "write at least one value, or leave it out")?;
-    r.each(items, |r, node| {
-        let value = r.text(node, Empty::Refused)?;
+    let items = v.filled_list(node, FEEDBACK_VALUES_MAX, "write at least one value, or leave it out")?;
+    v.each(items, |v, node| {
+        let value = v.text(node, Empty::Refused)?;
         if value.len() > FEEDBACK_VALUE_BYTES_MAX {
             let found = value.len();
             let message =
                 format_args!("is {found} bytes long, but at most {FEEDBACK_VALUE_BYTES_MAX} are compared");
-            r.error(node, message);
+            v.error(node, message);
         }
         if let Some((_, earlier)) = known.iter().find(|(known, _)| *known == value) {
             let (value, earlier) = (quoted(value), quoted(earlier));
-            r.error(node, format_args!("{value} is given in {earlier} too; keep one"));
+            v.error(node, format_args!("{value} is a value of {earlier} too; keep one"));
         }
         known.push((value, name));
         Some(value.to_owned())
     })
 }
 
-/// The earlier rollout that would get all feedback meant for this one.
+/// The earlier rollout that would receive all feedback for this one.
 pub(super) fn shadowing<'r>(earlier: &'r [Rollout], rollout: &Rollout) -> Option<&'r str> {
     let path = &rollout.feedback.as_ref()?.path;
     let same = |other: &&Rollout| {

@@ -1,8 +1,9 @@
-//! JSON text → a small tree that keeps the order of members and shows duplicates.
+//! JSON text → a tree that keeps the order of members, and duplicates.
 //!
-//! In: bytes. Out: [`Node`]s, or where they stop being JSON (RFC 8259, to the letter), in words for whoever wrote
-//! them. Written here, because a parser for every type would be a tenth of the module, and the module is
-//! compiled by each Envoy that loads it.
+//! In: bytes. Out: a [`Node`], or the position where the text is not JSON (RFC 8259), with a message for its author.
+//!
+//! This parser is our own, because serde_json would be a tenth of the module, and every Envoy compiles the module when
+//! it loads it.
 
 mod parser;
 #[cfg(not(target_family = "wasm"))]
@@ -17,9 +18,9 @@ use alloc::collections::BinaryHeap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// Bytes of a configuration; Envoy's own limit for a discovery file is far above what anyone routes.
+/// Bytes of a configuration.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;
-/// How deep lists and objects may be nested.
+/// Depth of nested lists and objects.
 pub const DEPTH_MAX: usize = 64;
 
 /// A JSON value.
@@ -35,32 +36,32 @@ pub enum Node {
 }
 
 impl Node {
-    /// The first member of this name, if this is an object that has it.
+    /// The first member of this name; `None` if there is none, or this is not an object.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.members().iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// An object's members in the order they were written; none for any other value.
+    /// The members of an object, in the order of the text; empty for other values.
     #[must_use]
     pub fn members(&self) -> &[(String, Self)] {
         if let Self::Object(members) = self { members } else { &[] }
     }
 
-    /// A list's items; none for any other value.
+    /// The items of a list; empty for other values.
     #[must_use]
     pub fn items(&self) -> &[Self] {
         if let Self::List(items) = self { items } else { &[] }
     }
 
-    /// The text, if this is one.
+    /// The text of a string; `None` for other values.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
-    /// A number that is equal for equal values, however they are formatted and in whatever order an object's
-    /// members are written, and hardly ever for others. Equal everywhere.
+    /// A hash of the value. Formatting and the order of an object's members do not change it. It is the same on every
+    /// machine.
     #[must_use]
     pub fn hash(&self) -> u32 {
         let mut canonical = Vec::new();
@@ -68,7 +69,7 @@ impl Node {
         bucket::hash(&canonical)
     }
 
-    /// Writes each value behind its kind, and each length before what has it.
+    /// Writes each value after its type, and each text, list and object after its length.
     fn write_canonical(&self, out: &mut Vec<u8>) {
         match self {
             Self::Null => out.push(b'n'),
@@ -89,10 +90,10 @@ impl Node {
             Self::Object(members) => {
                 out.push(b'o');
                 write_length(members.len(), out);
-                let places = members.iter().enumerate().map(|(place, (name, _))| (name, place));
-                // A heap, because sorting is several kilobytes of code.
-                let in_order = places.collect::<BinaryHeap<_>>().into_sorted_vec();
-                for (name, value) in in_order.into_iter().filter_map(|(_, place)| members.get(place)) {
+                let indices = members.iter().enumerate().map(|(index, (name, _))| (name, index));
+                // A heap, because the standard library's sort is several kilobytes of code.
+                let sorted = indices.collect::<BinaryHeap<_>>().into_sorted_vec();
+                for (name, value) in sorted.into_iter().filter_map(|(_, index)| members.get(index)) {
                     write_text(name, out);
                     value.write_canonical(out);
                 }
@@ -110,10 +111,11 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.extend(text.as_bytes());
 }
 
-/// Reads one JSON document.
+/// Parses one JSON document.
 ///
 /// # Errors
-/// Where it stops being JSON, and why.
+/// The position where the text is not JSON, and why.
+#[expect(clippy::arithmetic_side_effects, reason = "at most INPUT_BYTES_MAX lines and columns")]
 pub fn parse(text: &[u8]) -> Result<Node, Errors> {
     if text.len() > INPUT_BYTES_MAX {
         let found = text.len();
@@ -125,9 +127,8 @@ pub fn parse(text: &[u8]) -> Result<Node, Errors> {
     parser::read(text).map_err(|(problem, at)| {
         let before = text.get(..at).unwrap_or(text);
         let line = before.split(|&b| b == b'\n');
-        let (lines, column) =
-            line.fold((0_usize, 0), |(lines, _), line| (lines.saturating_add(1), line.len()));
-        let column = column.saturating_add(1);
+        let (lines, column) = line.fold((0_usize, 0), |(lines, _), line| (lines + 1, line.len()));
+        let column = column + 1;
         Errors::one("", format!("is not JSON: {problem} at line {lines} column {column}"))
     })
 }

@@ -1,46 +1,39 @@
-//! What a configuration may say of pins.
+//! Checks `pin`.
 
+use super::headers::{cookie_name, output_header_name};
 use super::json::Node;
-use super::sources::{cookie_name, free_header};
 use super::validator::Validator;
 use super::{PIN_AGE_S, PIN_AGE_S_MAX, Pin, PinCookie};
-use crate::headers::HeaderName;
 
-pub(super) fn pin(r: &mut Validator<'_>, node: &Node) -> Option<Pin> {
-    let object = r.object(node, &["cookie", "header", "response_id", "max_age_s"])?;
-    let cookie = object.get("cookie").map(|node| cookie_name(r, node));
+pub(super) fn pin(v: &mut Validator<'_>, node: &Node) -> Option<Pin> {
+    let object = v.object(node, &["cookie", "header", "response_id", "max_age_s"])?;
+    let cookie = object.get("cookie").map(|node| cookie_name(v, node));
     let header = object.get("header").map(|node| {
-        let text = r.string(node)?;
-        output_header(r, node, text)
+        let text = v.string(node)?;
+        output_header_name(v, node, text)
     });
-    let response_id = object.get("response_id").map_or(Some(false), |node| r.bool(node));
-    let max_age_s = object.get("max_age_s").map_or(Some(PIN_AGE_S), |node| age_s(r, node));
+    let response_id = object.get("response_id").map_or(Some(false), |node| v.bool(node));
+    let max_age_s = object.get("max_age_s").map_or(Some(PIN_AGE_S), |node| age_s(v, node));
     if let (Some(node), None) = (object.get("max_age_s"), &cookie) {
-        let remedy = "name one, or remove this";
-        r.error(node, format_args!("is a cookie's age, and there is no \"cookie\"; {remedy}"));
+        let remedy = "name a cookie, or remove this";
+        v.error(node, format_args!("is the age of a cookie, but there is no \"cookie\"; {remedy}"));
     }
     if cookie.is_none() && header.is_none() && response_id == Some(false) {
         let remedy = "name a \"cookie\" or a \"header\", or write \"response_id\": true";
-        r.error(object, format_args!("pins nothing; {remedy}"));
+        v.error(object, format_args!("pins nothing; {remedy}"));
     }
     let max_age_s = max_age_s?;
     let cookie = cookie.flatten().map(|name| PinCookie { name, max_age_s });
     Some(Pin { cookie, header: header.flatten(), response_id: response_id? })
 }
 
-/// A header the filter sets beside its own.
-pub(super) fn output_header(r: &mut Validator<'_>, node: &Node, text: &str) -> Option<HeaderName> {
-    let remedy = "is set by the filter already; use another header";
-    free_header(r, node, text, HeaderName::for_output(text), remedy)
-}
-
-fn age_s(r: &mut Validator<'_>, node: &Node) -> Option<u32> {
-    let age = r.number(node)?;
+fn age_s(v: &mut Validator<'_>, node: &Node) -> Option<u32> {
+    let age = v.number(node)?;
     let (age_s, is_whole) = age.in_units(0);
     let age_s = u32::try_from(age_s).ok().filter(|age_s| (1..=PIN_AGE_S_MAX).contains(age_s));
     if !is_whole || age.is_negative() || age_s.is_none() {
         let remedy = "write whole seconds from 1 to";
-        r.error(node, format_args!("is {age}; {remedy} {PIN_AGE_S_MAX}, which is 400 days"));
+        v.error(node, format_args!("is {age}; {remedy} {PIN_AGE_S_MAX} (400 days)"));
         return None;
     }
     age_s

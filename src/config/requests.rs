@@ -1,37 +1,34 @@
-//! What a configuration may say of a request: what it matches, and what it may ask for.
+//! Checks conditions on requests: `match` and `overrides`.
 
+use super::headers::{header_value, headers, input_header, input_header_name};
 use super::json::Node;
-use super::sources::{checked_input_header, input_header};
+use super::messages::quoted;
+use super::names::version_index;
+use super::paths::path;
 use super::validator::{Empty, Validator};
-use super::versions::version_index;
-use super::words::quoted;
-use super::{
-    HEADERS_MAX, HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override,
-};
-use crate::headers::HeaderName;
+use super::{HOSTS_MAX, HostPattern, MODELS_MAX, Match, OVERRIDE_VALUES_MAX, OVERRIDES_MAX, Override};
 use alloc::borrow::ToOwned;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Groups of digits of an IPv6 address.
 const IPV6_GROUPS: usize = 8;
 
-pub(super) fn matcher(r: &mut Validator<'_>, node: &Node) -> Option<Match> {
-    let object = r.object(node, &["hosts", "path_prefix", "headers", "models"])?;
+pub(super) fn matcher(v: &mut Validator<'_>, node: &Node) -> Option<Match> {
+    let object = v.object(node, &["hosts", "path_prefix", "headers", "models"])?;
     let hosts = object
         .get("hosts")
         .and_then(|node| {
-            r.filled_list(node, HOSTS_MAX, "name a host, or leave the field out to match every host")
+            v.filled_list(node, HOSTS_MAX, "name a host, or leave the field out to match every host")
         })
-        .and_then(|items| r.each(items, host));
-    let path_prefix = object.get("path_prefix").and_then(|node| path(r, node));
-    let headers = object.get("headers").and_then(|node| headers(r, node, checked_input_header));
+        .and_then(|items| v.each(items, host));
+    let path_prefix = object.get("path_prefix").and_then(|node| path(v, node));
+    let headers = object.get("headers").and_then(|node| headers(v, node, input_header_name));
     let models = object
         .get("models")
         .and_then(|node| {
-            r.filled_list(node, MODELS_MAX, "name a model, or leave the field out to match every body")
+            v.filled_list(node, MODELS_MAX, "name a model, or leave the field out to match every body")
         })
-        .and_then(|items| r.each(items, Validator::filled_text));
+        .and_then(|items| v.each(items, Validator::filled_text));
     Some(Match {
         hosts: hosts.unwrap_or_default(),
         path_prefix,
@@ -40,8 +37,8 @@ pub(super) fn matcher(r: &mut Validator<'_>, node: &Node) -> Option<Match> {
     })
 }
 
-fn host(r: &mut Validator<'_>, node: &Node) -> Option<HostPattern> {
-    let written = r.text(node, Empty::Refused)?;
+fn host(v: &mut Validator<'_>, node: &Node) -> Option<HostPattern> {
+    let written = v.text(node, Empty::Refused)?;
     let host = written.to_ascii_lowercase();
     let is_name = |name: &str| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
@@ -60,11 +57,12 @@ fn host(r: &mut Validator<'_>, node: &Node) -> Option<HostPattern> {
     } else {
         "write \"llm.example.com\" or \"*.example.com\", without scheme, port or path"
     };
-    r.error(node, format_args!("{} is not a host; {remedy}", quoted(written)));
+    v.error(node, format_args!("{} is not a host; {remedy}", quoted(written)));
     None
 }
 
-/// An IPv6 address in brackets (RFC 4291, section 2.2, but for an IPv4 address at its end).
+/// Whether this is an IPv6 address in brackets (RFC 4291, section 2.2). An IPv4 address at its end is not supported.
+#[expect(clippy::arithmetic_side_effects, reason = "no more groups than characters")]
 fn is_ipv6(host: &str) -> bool {
     let Some(address) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else { return false };
     let is_group =
@@ -78,83 +76,30 @@ fn is_ipv6(host: &str) -> bool {
         None => groups(address) == Some(IPV6_GROUPS),
         Some((before, after)) => {
             let after = after.get(2..).and_then(groups);
-            groups(before).zip(after).is_some_and(|(a, b)| a.saturating_add(b) < IPV6_GROUPS)
+            groups(before).zip(after).is_some_and(|(a, b)| a + b < IPV6_GROUPS)
         }
     }
 }
 
-/// A path or the beginning of one.
-pub(super) fn path(r: &mut Validator<'_>, node: &Node) -> Option<String> {
-    let prefix = r.text(node, Empty::Refused)?;
-    let remedy = if !prefix.starts_with('/') {
-        "start it with '/'"
-    } else if prefix.contains(['?', '#']) {
-        "it is compared with the path alone; end it before the query"
-    } else if !prefix.bytes().all(|b| b.is_ascii_graphic()) {
-        "write it as it is sent, with %XX for anything but ASCII"
-    } else {
-        return Some(prefix.to_owned());
-    };
-    r.error(node, format_args!("{} can never match; {remedy}", quoted(prefix)));
-    None
+pub(super) fn overrides(v: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {
+    let items = v.list(node, OVERRIDES_MAX)?;
+    v.each(items, |v, node| override_(v, node, names))
 }
 
-/// Headers, each once, with their values. `check` says what their names may be.
-pub(super) fn headers(
-    r: &mut Validator<'_>,
-    node: &Node,
-    check: fn(&mut Validator<'_>, &Node, &str) -> Option<HeaderName>,
-) -> Option<Vec<(HeaderName, String)>> {
-    let members = r.members(node)?;
-    r.is_within(node, members.len(), HEADERS_MAX, "headers")?;
-    let mut headers = Vec::new();
-    for (i, (name, node)) in members.iter().enumerate() {
-        // The same spelling twice has been noted already.
-        let mut earlier = members.iter().take(i).map(|(earlier, _)| earlier);
-        if let Some(other) = earlier.find(|other| *other != name && other.eq_ignore_ascii_case(name)) {
-            r.error(node, format_args!("is the same header as {}; keep one", quoted(other)));
-        }
-        let header = check(r, node, name);
-        headers.extend(header.zip(header_value(r, node)));
-    }
-    Some(headers)
-}
-
-fn is_control(c: char) -> bool {
-    c < ' ' || ('\x7f'..'\u{a0}').contains(&c)
-}
-
-/// A value that a header can have.
-fn header_value(r: &mut Validator<'_>, node: &Node) -> Option<String> {
-    let value = r.text(node, Empty::Refused)?;
-    if value.trim_ascii() != value || value.contains(is_control) {
-        let value = quoted(value);
-        let remedy = "these have no spaces around them and no control characters";
-        r.error(node, format_args!("{value} is no header's value; {remedy}"));
-        return None;
-    }
-    Some(value.to_owned())
-}
-
-pub(super) fn overrides(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {
-    let items = r.list(node, OVERRIDES_MAX)?;
-    r.each(items, |r, node| override_(r, node, names))
-}
-
-fn override_(r: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Override> {
-    let object = r.object(node, &["header", "values", "version"])?;
-    let header = r
-        .required(object, "header", "write the header that asks for a version, such as \"x-llm-cohort\"")
-        .and_then(|node| input_header(r, node));
-    let values = r
+fn override_(v: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Override> {
+    let object = v.object(node, &["header", "values", "version"])?;
+    let header = v
+        .required(object, "header", "write the header that chooses the version, such as \"x-llm-cohort\"")
+        .and_then(|node| input_header(v, node));
+    let values = v
         .required(object, "values", "write the values that count, such as [\"staff\"]")
         .and_then(|node| {
-            r.filled_list(node, OVERRIDE_VALUES_MAX, "write at least one value, or remove the override")
+            v.filled_list(node, OVERRIDE_VALUES_MAX, "write at least one value, or remove the override")
         })
-        .and_then(|items| r.each(items, header_value));
-    let version = r
+        .and_then(|items| v.each(items, header_value));
+    let version = v
         .required(object, "version", "write the name of the version to route to")
-        .and_then(|node| version_index(r, node, names));
+        .and_then(|node| version_index(v, node, names));
     Some(Override { header: header?, values: values?, version: version? })
 }
 

@@ -1,12 +1,14 @@
-//! What a configuration may say as a whole and of a rollout; each function notes every error it finds.
+//! Checks a whole configuration, and each of its rollouts.
+//!
+//! A check that finds an error notes it and returns `None`; the caller goes on with the next check.
 
 use super::errors::Errors;
 use super::json::Node;
+use super::messages::quoted;
 use super::validator::{Empty, Validator};
-use super::words::quoted;
 use super::{
-    Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, pin, requests,
-    sources, steps, versions,
+    Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, headers, names,
+    pin, requests, sources, steps, versions,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -19,65 +21,66 @@ pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
     let mut validator = Validator::new(tree);
     let config = read_config(&mut validator, tree);
     match config {
-        Some(config) if validator.is_right_since(0) => Ok(config),
+        Some(config) if validator.has_no_error_since(0) => Ok(config),
         _ => Err(validator.errors),
     }
 }
 
-fn read_config(r: &mut Validator<'_>, root: &Node) -> Option<Config> {
+fn read_config(v: &mut Validator<'_>, root: &Node) -> Option<Config> {
     let known = ["cluster_header", "version_header", "version_on_response", "rollouts"];
-    let object = r.object(root, &known)?;
-    let cluster_header = output_header(r, object, "cluster_header", CLUSTER_HEADER);
-    let version_header = output_header(r, object, "version_header", VERSION_HEADER);
+    let object = v.object(root, &known)?;
+    let cluster_header = output_header(v, object, "cluster_header", CLUSTER_HEADER);
+    let version_header = output_header(v, object, "version_header", VERSION_HEADER);
     if cluster_header.is_some() && cluster_header == version_header {
-        let message = format_args!("is the same as cluster_header; give each a name of its own");
-        r.error_below(object, "version_header", message);
+        let message = format_args!("is the same as cluster_header; give each its own name");
+        v.error_below(object, "version_header", message);
     }
-    let version_on_response = object.get("version_on_response").map_or(Some(true), |node| r.bool(node));
-    r.removed = [&cluster_header, &version_header].into_iter().flatten().cloned().collect();
-    let rollouts = r
+    let version_on_response = object.get("version_on_response").map_or(Some(true), |node| v.bool(node));
+    v.own_headers = [&cluster_header, &version_header].into_iter().flatten().cloned().collect();
+    let rollouts = v
         .required(object, "rollouts", "write a list of rollouts, or [] to route nothing")
-        .and_then(|node| r.list(node, ROLLOUTS_MAX))
-        .map(|items| rollouts(r, items));
+        .and_then(|node| v.list(node, ROLLOUTS_MAX))
+        .map(|items| rollouts(v, items));
     Some(Config {
         cluster_header: cluster_header?,
         version_header: version_header?,
         version_on_response: version_on_response?,
         rollouts: rollouts?,
-        pointers: r.take_pointers(),
+        pointers: v.take_pointers(),
     })
 }
 
-fn output_header(r: &mut Validator<'_>, object: &Node, name: &str, default: &str) -> Option<HeaderName> {
+fn output_header(v: &mut Validator<'_>, object: &Node, name: &str, default: &str) -> Option<HeaderName> {
     let Some(node) = object.get(name) else { return HeaderName::for_output(default).ok() };
-    let text = r.string(node)?;
-    pin::output_header(r, node, text)
+    let text = v.string(node)?;
+    headers::output_header_name(v, node, text)
 }
 
-fn rollouts(r: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
+fn rollouts(v: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
     let mut names: Vec<&str> = Vec::new();
     let mut rollouts: Vec<Rollout> = Vec::new();
     for node in items {
-        versions::first_of_its_name(r, node, &mut names, "rollout");
-        let read = rollout(r, node);
+        names::unique_name(v, node, &mut names, "rollout");
+        let read = rollout(v, node);
         if let Some(earlier) = read.as_ref().and_then(|read| feedback::shadowing(&rollouts, read))
             && let Some(path) = node.get("feedback").and_then(|feedback| feedback.get("path"))
         {
             let earlier = quoted(earlier);
-            let remedy = "which would count all of it; give each a path of its own";
-            let message =
-                format_args!("is that of rollout {earlier} too, for the same hosts and headers, {remedy}");
-            r.error(path, message);
+            let remedy = "which would receive all feedback; give each its own path";
+            let message = format_args!(
+                "is also the path of rollout {earlier}, with the same hosts and headers, {remedy}"
+            );
+            v.error(path, message);
         }
         rollouts.extend(read);
     }
-    same_tokens(r, items, &rollouts);
+    same_tokens(v, items, &rollouts);
     rollouts
 }
 
-/// Tokens are hashes, so two versions may have the same; then a pin would name both.
-fn same_tokens(r: &mut Validator<'_>, items: &[Node], rollouts: &[Rollout]) {
-    // Their places are known only where all have been read.
+/// Tokens are hashes, so two versions could have the same one. Then a pin would name both.
+fn same_tokens(v: &mut Validator<'_>, items: &[Node], rollouts: &[Rollout]) {
+    // Rollouts and items correspond only if no rollout has an error.
     if items.len() != rollouts.len() {
         return;
     }
@@ -90,16 +93,16 @@ fn same_tokens(r: &mut Validator<'_>, items: &[Node], rollouts: &[Rollout]) {
             {
                 let (other, same) = (quoted(&other.name), quoted(&same.name));
                 let message = format_args!(
-                    "happens to have the same pin as {same} of rollout {other}; give it another name"
+                    "has by chance the same pin as {same} of rollout {other}; give it another name"
                 );
-                r.error(node, message);
+                v.error(node, message);
             }
             known.push((rollout, version));
         }
     }
 }
 
-fn rollout(r: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
+fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
     let known = [
         "name",
         "match",
@@ -117,55 +120,59 @@ fn rollout(r: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         "usage",
         "refusal_phrases",
     ];
-    let errors = r.errors.count();
-    let object = r.object(node, &known)?;
-    let name = r
+    let errors = v.errors.count();
+    let object = v.object(node, &known)?;
+    let name = v
         .required(object, "name", "write a short name such as \"chat\"; it is a label of every metric")
-        .and_then(|node| rollout_name(r, node));
-    let matcher = object.get("match").and_then(|node| requests::matcher(r, node));
+        .and_then(|node| rollout_name(v, node));
+    let matcher = object.get("match").and_then(|node| requests::matcher(v, node));
     let salt = match object.get("salt") {
-        Some(node) => r.text(node, Empty::Allowed),
+        Some(node) => v.text(node, Empty::Allowed),
         None => name,
     };
     let keys = match object.get("key") {
-        Some(node) => sources::keys(r, node),
-        None => Some(sources::default_keys(r)),
+        Some(node) => sources::keys(v, node),
+        None => Some(sources::default_keys(v)),
     };
-    let is_random = object.get("keyless").map_or(Some(false), |node| r.is_second(node, "baseline", "random"));
-    let started_at = object.get("started_at").and_then(|node| sources::started_at(r, node));
-    let versions = r
+    let keyless = match object.get("keyless") {
+        Some(node) => v.choice(node, ("baseline", Keyless::Baseline), ("random", Keyless::Random)),
+        None => Some(Keyless::Baseline),
+    };
+    let started_at = object.get("started_at").and_then(|node| sources::started_at(v, node));
+    let versions = v
         .required(object, "versions", "write a list such as [{\"name\": \"v1\", \"cluster\": \"llm-v1\"}]")
-        .and_then(|node| versions::versions(r, node, name));
-    // What names a version is checked against the names that were written, right or wrong: one error each.
-    let names = versions::version_names(object);
-    let baseline = r
-        .required(object, "baseline", "write the name of the version that gets what no other is given")
-        .and_then(|node| versions::version_index(r, node, &names));
+        .and_then(|node| versions::versions(v, node, name));
+    // Fields that name a version are checked against all names as written, so that an invalid name is one error only.
+    let names = names::version_names(object);
+    let baseline = v
+        .required(object, "baseline", "write the name of the version that gets the rest")
+        .and_then(|node| names::version_index(v, node, &names));
     if let Some((baseline, versions)) = baseline.zip(versions.as_ref())
         && let Some(version) = versions.get(baseline).filter(|version| version.stopped)
     {
         let name = quoted(&version.name);
-        let message = format_args!("{name} is stopped; conversations must have somewhere to go");
-        r.error_below(object, "baseline", message);
+        let message = format_args!("{name} is stopped, but the baseline must serve; name another version");
+        v.error_below(object, "baseline", message);
     }
-    let steps = steps::steps(r, object, &names, baseline);
-    let overrides = object.get("overrides").and_then(|node| requests::overrides(r, node, &names));
-    let pin = object.get("pin").and_then(|node| pin::pin(r, node));
-    let feedback = object.get("feedback").and_then(|node| feedback::feedback(r, node));
-    let is_asked = object.get("usage").map_or(Some(false), |node| r.is_second(node, "as_is", "request"));
-    let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| r.bool(node));
-    // From here on what is absent may be so.
-    if !r.is_right_since(errors) {
+    let steps = steps::steps(v, object, &names, baseline);
+    let overrides = object.get("overrides").and_then(|node| requests::overrides(v, node, &names));
+    let pin = object.get("pin").and_then(|node| pin::pin(v, node));
+    let feedback = object.get("feedback").and_then(|node| feedback::feedback(v, node));
+    let usage = match object.get("usage") {
+        Some(node) => v.choice(node, ("as_is", Usage::AsIs), ("request", Usage::Request)),
+        None => Some(Usage::AsIs),
+    };
+    let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| v.bool(node));
+    // There is no error, so a field that is `None` was not given.
+    if !v.has_no_error_since(errors) {
         return None;
     }
-    let keyless = if is_random? { Keyless::Random } else { Keyless::Baseline };
-    let usage = if is_asked? { Usage::Request } else { Usage::AsIs };
     Some(Rollout {
         name: name?.to_owned(),
         matcher: matcher.unwrap_or_default(),
         salt: salt?.as_bytes().to_vec(),
         keys: keys.unwrap_or_default(),
-        keyless,
+        keyless: keyless?,
         started_at,
         baseline: baseline?,
         versions: versions.unwrap_or_default(),
@@ -173,18 +180,18 @@ fn rollout(r: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         overrides: overrides.unwrap_or_default(),
         pin: pin.unwrap_or_default(),
         feedback,
-        usage,
+        usage: usage?,
         refusal_phrases: refusal_phrases?,
     })
 }
 
-fn rollout_name<'a>(r: &mut Validator<'_>, node: &'a Node) -> Option<&'a str> {
-    let name = r.string(node)?;
+fn rollout_name<'a>(v: &mut Validator<'_>, node: &'a Node) -> Option<&'a str> {
+    let name = v.string(node)?;
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.bytes().all(allowed) {
         let name = quoted(name);
         let remedy = "of a-z, 0-9, '_' and '-'";
-        r.error(node, format_args!("{name} is not a rollout name; use 1 to {NAME_CHARS_MAX} {remedy}"));
+        v.error(node, format_args!("{name} is not a rollout name; use 1 to {NAME_CHARS_MAX} {remedy}"));
         return None;
     }
     Some(name)

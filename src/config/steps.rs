@@ -1,10 +1,10 @@
-//! What a configuration may say of how much of the line each version gets, and when.
+//! Checks `steps` and `split`: the share of each version at each time.
 
 use super::STEPS_MAX;
 use super::json::Node;
+use super::messages::{plain, quoted};
+use super::names::find_version;
 use super::validator::Validator;
-use super::versions::find_version;
-use super::words::{plain, quoted};
 use crate::bucket::PARTS;
 use crate::split::{Share, Split, percent};
 use crate::steps::Steps;
@@ -16,14 +16,14 @@ use core::fmt::Write;
 /// Decimal places of the finest percentage, which is a part per million.
 const PERCENT_PLACES: u32 = 4;
 
-/// A rollout's `steps`, or its `split`, or neither.
+/// The steps of a rollout: its `steps`, or one split for all time, from `split` or without any share.
 pub(super) fn steps(
-    r: &mut Validator<'_>,
+    v: &mut Validator<'_>,
     rollout: &Node,
     names: &[&str],
     baseline: Option<usize>,
 ) -> Option<Steps> {
-    let split = rollout.get("split").map(|node| shares(r, node, names, baseline));
+    let split = rollout.get("split").map(|node| shares(v, node, names, baseline));
     let Some(node) = rollout.get("steps") else {
         let line = Split::baseline(baseline?);
         return Some(Steps::always(match split {
@@ -32,63 +32,64 @@ pub(super) fn steps(
         }));
     };
     if let Some(split) = rollout.get("split") {
-        r.error(split, format_args!("says what \"steps\" says too; keep the steps"));
+        v.error(split, format_args!("is not needed beside \"steps\"; remove one of them"));
     }
-    let items = r.list(node, STEPS_MAX)?;
+    let items = v.list(node, STEPS_MAX)?;
     let mut last = None;
-    let steps = r.each(items, |r, node| step(r, node, names, baseline, &mut last))?;
+    let steps = v.each(items, |v, node| step(v, node, names, baseline, &mut last))?;
     Some(Steps::replay(baseline?, steps.iter().map(|(at, shares)| (*at, shares.as_slice()))))
 }
 
 fn step(
-    r: &mut Validator<'_>,
+    v: &mut Validator<'_>,
     node: &Node,
     names: &[&str],
     baseline: Option<usize>,
     last: &mut Option<UnixMs>,
 ) -> Option<(UnixMs, Vec<Share>)> {
-    let object = r.object(node, &["at", "percent"])?;
-    let at = r
+    let object = v.object(node, &["at", "percent"])?;
+    let at = v
         .required(object, "at", "write when it takes effect, such as \"2026-11-23T09:00:00Z\"")
-        .and_then(|node| moment(r, node, last));
-    let shares = r
+        .and_then(|node| step_time(v, node, last));
+    let shares = v
         .required(object, "percent", "write what each version gets, such as {\"v2\": 5}")
-        .and_then(|node| shares(r, node, names, baseline));
+        .and_then(|node| shares(v, node, names, baseline));
     Some((at?, shares?))
 }
 
-/// The moment of a step, which comes after that of the one before.
-fn moment(r: &mut Validator<'_>, node: &Node, last: &mut Option<UnixMs>) -> Option<UnixMs> {
-    let text = r.string(node)?;
+/// The time of a step, which must be after the time of the step before.
+fn step_time(v: &mut Validator<'_>, node: &Node, last: &mut Option<UnixMs>) -> Option<UnixMs> {
+    let text = v.string(node)?;
     let Some(at) = parse_rfc3339(text) else {
         let remedy = "write one such as \"2026-11-23T09:00:00Z\" (RFC 3339)";
-        r.error(node, format_args!("{} is not a moment; {remedy}", quoted(text)));
+        v.error(node, format_args!("{} is not a time; {remedy}", quoted(text)));
         return None;
     };
     if last.replace(at).is_some_and(|last| at <= last) {
-        let remedy = "write the steps in the order of time";
-        r.error(node, format_args!("is not after the step before it; {remedy}"));
+        let remedy = "order the steps by time";
+        v.error(node, format_args!("is not after the step before it; {remedy}"));
         return None;
     }
     Some(at)
 }
 
-/// What each version is given; the baseline gets the rest.
-fn shares(r: &mut Validator<'_>, node: &Node, names: &[&str], baseline: Option<usize>) -> Option<Vec<Share>> {
-    let members = r.members(node)?;
+/// The share of each version but the baseline, which gets the rest.
+#[expect(clippy::arithmetic_side_effects, reason = "MEMBERS_MAX shares of at most PARTS are below 2^32")]
+fn shares(v: &mut Validator<'_>, node: &Node, names: &[&str], baseline: Option<usize>) -> Option<Vec<Share>> {
+    let members = v.members(node)?;
     let mut shares: Vec<Share> = Vec::new();
     let mut sum: u32 = 0;
     for (name, node) in members {
-        let version = find_version(r, node, name, names);
-        let parts = parts(r, node);
+        let version = find_version(v, node, name, names);
+        let parts = parts(v, node);
         if version.is_some() && version == baseline {
-            let remedy = "which gets what no other version is given; remove it";
-            r.error(node, format_args!("is the baseline, {remedy}"));
+            let remedy = "which gets the rest; remove it";
+            v.error(node, format_args!("is the baseline, {remedy}"));
             continue;
         }
-        // What names no version is an error of its own and not part of the sum.
+        // An unknown version has its own error, and its share does not count.
         if let Some((version, parts)) = version.zip(parts) {
-            sum = sum.saturating_add(parts);
+            sum += parts;
             shares.push(Share { version, parts });
         }
     }
@@ -101,24 +102,24 @@ fn shares(r: &mut Validator<'_>, node: &Node, names: &[&str], baseline: Option<u
             _ = write!(terms, "{plus}{} {}", plain(name), percent(share.parts));
         }
         let sum = percent(sum);
-        let remedy = "but versions can be given at most 100; lower one";
-        r.error(node, format_args!("{terms} = {sum} percent, {remedy}"));
+        let remedy = "but the sum must be at most 100; lower one";
+        v.error(node, format_args!("{terms} = {sum} percent, {remedy}"));
         return None;
     }
     Some(shares)
 }
 
 /// A percentage as parts per million, exactly.
-fn parts(r: &mut Validator<'_>, node: &Node) -> Option<u32> {
-    let percent = r.number(node)?;
+fn parts(v: &mut Validator<'_>, node: &Node) -> Option<u32> {
+    let percent = v.number(node)?;
     let (parts, is_exact) = percent.in_units(PERCENT_PLACES);
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);
     if percent.is_negative() || parts > PARTS || parts == PARTS && !is_exact {
-        r.error(node, format_args!("is {percent}, but a percentage is from 0 to 100"));
+        v.error(node, format_args!("is {percent}, but a percentage is from 0 to 100"));
         return None;
     }
     if !is_exact {
-        r.error(node, format_args!("is {percent}, but the finest percentage is 0.0001; round it"));
+        v.error(node, format_args!("is {percent}, but the finest percentage is 0.0001; round it"));
         return None;
     }
     Some(parts)

@@ -1,12 +1,12 @@
-//! Walks a tree so that every wrong place is found in one go.
+//! Reads values of a tree and collects all errors.
 //!
-//! Each accessor notes what is wrong and returns `None`; the caller goes on with the rest. A place is its node;
-//! the path to it is looked up only where something is wrong.
+//! A method that finds an error notes it and returns `None`; the caller goes on with other values. The path of a node is
+//! needed only for an error, so it is searched only then, by the node's address.
 
 use super::decimal::Decimal;
 use super::errors::Errors;
 use super::json::Node;
-use super::words::{listed, nearest, push_member, quoted};
+use super::messages::{listed, nearest, push_member, quoted};
 use super::{POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-/// Fields of one object; no two of ours are near it, and each is compared with all before it.
+/// Fields of one object. Each is compared with all before it, so their number needs a limit.
 const MEMBERS_MAX: usize = 256;
 
 /// Whether a text may be empty.
@@ -24,23 +24,23 @@ pub(super) enum Empty {
     Refused,
 }
 
-/// Collects the errors of a walk, and the places in request bodies that it meets.
+/// Collects the errors of a tree, and the pointers into requests' bodies that it contains.
 pub(super) struct Validator<'t> {
     root: &'t Node,
     pub(super) errors: Errors,
     pointers: Vec<Vec<String>>,
-    /// Headers the filter sets, and removes where a client sent them.
-    pub(super) removed: Vec<HeaderName>,
+    /// Headers that the filter sets, and removes if a client sends them.
+    pub(super) own_headers: Vec<HeaderName>,
 }
 
 impl<'t> Validator<'t> {
     pub(super) fn new(root: &'t Node) -> Self {
         let pointers = POINTERS.into_iter().filter_map(pointer_keys).collect();
-        Self { root, errors: Errors::default(), pointers, removed: Vec::new() }
+        Self { root, errors: Errors::default(), pointers, own_headers: Vec::new() }
     }
 
-    /// Whether no error has been noted since there were so many.
-    pub(super) fn is_right_since(&self, count: usize) -> bool {
+    /// Whether no error was noted since there were so many.
+    pub(super) fn has_no_error_since(&self, count: usize) -> bool {
         self.errors.count() == count
     }
 
@@ -48,19 +48,19 @@ impl<'t> Validator<'t> {
         self.error_below(at, "", message);
     }
 
-    /// An error of a member that may be missing; of the object itself where it has no name.
+    /// Notes an error of a member, which may be missing; with an empty name, an error of the object itself.
     pub(super) fn error_below(&mut self, object: &Node, name: &str, message: fmt::Arguments<'_>) {
-        // Looking for a path takes time, which a great many errors shall not take each.
+        // Many errors must not take the time to search a path each.
         if self.errors.is_full() {
             self.errors.push("", "");
             return;
         }
         let mut path = String::new();
-        for part in way(self.root, object).unwrap_or_default().iter().rev() {
+        for part in path_to(self.root, object).unwrap_or_default().iter().rev() {
             match part {
-                Part::Member(name) => push_member(&mut path, name),
+                PathPart::Member(name) => push_member(&mut path, name),
                 // Writing to a string does not fail.
-                Part::Item(i) => _ = write!(path, "[{i}]"),
+                PathPart::Item(i) => _ = write!(path, "[{i}]"),
             }
         }
         if !name.is_empty() {
@@ -69,7 +69,7 @@ impl<'t> Validator<'t> {
         self.errors.push(path, alloc::fmt::format(message));
     }
 
-    /// An object, with each unknown or repeated field noted.
+    /// An object. An unknown or repeated field is an error.
     pub(super) fn object<'a>(&mut self, node: &'a Node, known: &[&str]) -> Option<&'a Node> {
         for (name, member) in self.members(node)? {
             if known.contains(&name.as_str()) {
@@ -89,7 +89,7 @@ impl<'t> Validator<'t> {
         Some(node)
     }
 
-    /// An object whose fields the user names, with each repeated one noted.
+    /// An object with any fields. A repeated field is an error.
     pub(super) fn members<'a>(&mut self, node: &'a Node) -> Option<&'a [(String, Node)]> {
         let Node::Object(members) = node else {
             self.wrong_type(node, "an object {...}");
@@ -114,7 +114,7 @@ impl<'t> Validator<'t> {
         Some(items)
     }
 
-    /// A list with something in it.
+    /// A list of 1 to `max` items.
     pub(super) fn filled_list<'a>(&mut self, node: &'a Node, max: usize, remedy: &str) -> Option<&'a [Node]> {
         let items = self.list(node, max)?;
         if items.is_empty() {
@@ -123,7 +123,7 @@ impl<'t> Validator<'t> {
         Some(items)
     }
 
-    /// What each item says, if all are right.
+    /// The values of all items; `None` if one has an error.
     pub(super) fn each<'a, T>(
         &mut self,
         items: &'a [Node],
@@ -151,11 +151,11 @@ impl<'t> Validator<'t> {
         text
     }
 
-    /// A text of at most [`TEXT_BYTES_MAX`].
+    /// A text of at most [`TEXT_BYTES_MAX`] bytes.
     pub(super) fn text<'a>(&mut self, node: &'a Node, empty: Empty) -> Option<&'a str> {
         let text = self.string(node)?;
         if text.is_empty() && empty == Empty::Refused {
-            self.error(node, format_args!("is empty; write something, or leave it out"));
+            self.error(node, format_args!("is empty; write a value, or leave it out"));
             return None;
         }
         if text.len() > TEXT_BYTES_MAX {
@@ -166,13 +166,19 @@ impl<'t> Validator<'t> {
         Some(text)
     }
 
-    /// The same, to keep, and never empty.
+    /// A text of 1 to [`TEXT_BYTES_MAX`] bytes.
     pub(super) fn filled_text(&mut self, node: &Node) -> Option<String> {
         self.text(node, Empty::Refused).map(str::to_owned)
     }
 
-    /// One of two words; whether it is the second.
-    pub(super) fn is_second(&mut self, node: &Node, first: &str, second: &str) -> Option<bool> {
+    /// The value of one of two words.
+    pub(super) fn choice<T>(&mut self, node: &Node, first: (&str, T), second: (&str, T)) -> Option<T> {
+        let is_second = self.is_second_word(node, first.0, second.0)?;
+        Some(if is_second { second.1 } else { first.1 })
+    }
+
+    /// The part of [`Self::choice`] that does not depend on a type, so that the module has it only once.
+    fn is_second_word(&mut self, node: &Node, first: &str, second: &str) -> Option<bool> {
         let word = self.string(node)?;
         let is_second = word == second;
         if !is_second && word != first {
@@ -202,12 +208,13 @@ impl<'t> Validator<'t> {
         Some(keys)
     }
 
-    /// A place in request bodies, as an index into the configuration's.
+    /// The index of a pointer among all of the configuration.
     pub(super) fn pointer_index(&mut self, keys: Vec<String>) -> usize {
         let known = self.pointers.iter().position(|known| *known == keys);
         known.unwrap_or_else(|| {
+            let index = self.pointers.len();
             self.pointers.push(keys);
-            self.pointers.len().saturating_sub(1)
+            index
         })
     }
 
@@ -231,7 +238,7 @@ impl<'t> Validator<'t> {
         None
     }
 
-    /// A field that must be there.
+    /// A field that must not be missing. `what` says what to write.
     pub(super) fn required<'a>(&mut self, object: &'a Node, name: &str, what: &str) -> Option<&'a Node> {
         let field = object.get(name);
         if field.is_none() {
@@ -254,32 +261,33 @@ impl<'t> Validator<'t> {
     }
 }
 
-/// A step on the way to a node.
-enum Part<'a> {
+/// A part of a path.
+enum PathPart<'a> {
     Member(&'a str),
     Item(usize),
 }
 
-/// The way from a node to one below it, which is told by its address; the last step is first.
-fn way<'a>(from: &'a Node, to: &Node) -> Option<Vec<Part<'a>>> {
+/// The path from a node to a node below it, which is recognised by its address. The last part comes first.
+fn path_to<'a>(from: &'a Node, to: &Node) -> Option<Vec<PathPart<'a>>> {
     if core::ptr::eq(from, to) {
         return Some(Vec::new());
     }
-    let members = from.members().iter().map(|(name, node)| (Part::Member(name), node));
-    let items = from.items().iter().enumerate().map(|(i, node)| (Part::Item(i), node));
+    let members = from.members().iter().map(|(name, node)| (PathPart::Member(name), node));
+    let items = from.items().iter().enumerate().map(|(i, node)| (PathPart::Item(i), node));
     members.chain(items).find_map(|(part, node)| {
-        let mut way = way(node, to)?;
-        way.push(part);
-        Some(way)
+        let mut path = path_to(node, to)?;
+        path.push(part);
+        Some(path)
     })
 }
 
-/// A JSON pointer's keys; `None` where it is none, or the whole document's.
+/// The keys of a JSON pointer; `None` if this is not one, or the one of the whole document.
 pub(super) fn pointer_keys(pointer: &str) -> Option<Vec<String>> {
     let keys = pointer.strip_prefix('/')?.split('/');
     Some(keys.map(unescaped).collect())
 }
 
+/// A key with `~0` and `~1` decoded.
 fn unescaped(key: &str) -> String {
     let mut plain = String::with_capacity(key.len());
     let mut rest = key.chars();

@@ -1,31 +1,32 @@
-//! Where an opening stands in the bodies of each API.
+//! Paths of the system prompt and the messages in the request bodies of each API.
 
 use crate::json::{self, LazyTable, Table};
 
 /// What a path means.
 #[derive(Clone, Copy)]
 pub(super) enum MessageField {
-    /// All of what stands in a place: its string is text, and its end ends it.
-    Whole(Place),
-    Text(Place),
-    /// An image's or a file's data, address or id.
-    Datum(Place),
-    /// Who says a message.
+    /// A whole section. A string there is text, and its end ends the section.
+    Whole(Section),
+    /// Text of a section.
+    Text(Section),
+    /// An image or a file of a section: its data, address or id.
+    Attachment(Section),
+    /// The role of a message.
     Role,
 }
 
-/// What a text belongs to.
+/// The part of a conversation that a value belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Section {
     /// A system text beside the messages.
     System,
-    /// A message of a history, which counts by its role.
+    /// A message of the history, with a role.
     Message,
-    /// The same where a message without a role is the user's (Gemini).
-    Turn,
-    /// Responses' input, which may be the user's only message.
+    /// A message of Gemini's history. Without a role it is the user's.
+    GeminiMessage,
+    /// `input` of the Responses API, which may be the user's only message.
     Input,
-    /// Cohere v1's message, which follows its history.
+    /// `message` of Cohere v1, which follows its history.
     LastMessage,
 }
 
@@ -39,83 +40,83 @@ impl json::Field for MessageField {
     }
 }
 
-/// Content that is a string, or parts as OpenAI, Anthropic, Bedrock and Cohere write them.
+/// The content of a message: a string, or a list of parts (OpenAI, Anthropic, Bedrock, Cohere).
 macro_rules! content {
-    ($at:literal, $place:expr) => {
+    ($at:literal, $section:expr) => {
         [
-            (concat!($at, ""), MessageField::Text($place)),
-            (concat!($at, "[]"), MessageField::Text($place)),
-            (concat!($at, "[].text"), MessageField::Text($place)),
+            (concat!($at, ""), MessageField::Text($section)),
+            (concat!($at, "[]"), MessageField::Text($section)),
+            (concat!($at, "[].text"), MessageField::Text($section)),
             // OpenAI's chat completions and Responses, Cohere
-            (concat!($at, "[].image_url"), MessageField::Datum($place)),
-            (concat!($at, "[].image_url.url"), MessageField::Datum($place)),
-            (concat!($at, "[].input_audio.data"), MessageField::Datum($place)),
-            (concat!($at, "[].file.file_data"), MessageField::Datum($place)),
-            (concat!($at, "[].file.file_id"), MessageField::Datum($place)),
-            (concat!($at, "[].file_data"), MessageField::Datum($place)),
-            (concat!($at, "[].file_id"), MessageField::Datum($place)),
-            (concat!($at, "[].file_url"), MessageField::Datum($place)),
+            (concat!($at, "[].image_url"), MessageField::Attachment($section)),
+            (concat!($at, "[].image_url.url"), MessageField::Attachment($section)),
+            (concat!($at, "[].input_audio.data"), MessageField::Attachment($section)),
+            (concat!($at, "[].file.file_data"), MessageField::Attachment($section)),
+            (concat!($at, "[].file.file_id"), MessageField::Attachment($section)),
+            (concat!($at, "[].file_data"), MessageField::Attachment($section)),
+            (concat!($at, "[].file_id"), MessageField::Attachment($section)),
+            (concat!($at, "[].file_url"), MessageField::Attachment($section)),
             // vLLM and others
-            (concat!($at, "[].video_url.url"), MessageField::Datum($place)),
-            (concat!($at, "[].audio_url.url"), MessageField::Datum($place)),
+            (concat!($at, "[].video_url.url"), MessageField::Attachment($section)),
+            (concat!($at, "[].audio_url.url"), MessageField::Attachment($section)),
             // Anthropic
-            (concat!($at, "[].source.data"), MessageField::Datum($place)),
-            (concat!($at, "[].source.url"), MessageField::Datum($place)),
-            (concat!($at, "[].source.file_id"), MessageField::Datum($place)),
+            (concat!($at, "[].source.data"), MessageField::Attachment($section)),
+            (concat!($at, "[].source.url"), MessageField::Attachment($section)),
+            (concat!($at, "[].source.file_id"), MessageField::Attachment($section)),
             // Bedrock
-            (concat!($at, "[].image.source.bytes"), MessageField::Datum($place)),
-            (concat!($at, "[].document.source.bytes"), MessageField::Datum($place)),
+            (concat!($at, "[].image.source.bytes"), MessageField::Attachment($section)),
+            (concat!($at, "[].document.source.bytes"), MessageField::Attachment($section)),
         ]
     };
 }
 
-/// Gemini's parts; a single one may stand without its array.
+/// Gemini's parts: a list, or a single part.
 macro_rules! parts {
-    ($at:literal, $place:expr) => {
+    ($at:literal, $section:expr) => {
         [
-            (concat!($at, ".parts.text"), MessageField::Text($place)),
-            (concat!($at, ".parts[].text"), MessageField::Text($place)),
-            (concat!($at, ".parts[].inlineData.data"), MessageField::Datum($place)),
-            (concat!($at, ".parts[].inline_data.data"), MessageField::Datum($place)),
-            (concat!($at, ".parts[].fileData.fileUri"), MessageField::Datum($place)),
-            (concat!($at, ".parts[].file_data.file_uri"), MessageField::Datum($place)),
+            (concat!($at, ".parts.text"), MessageField::Text($section)),
+            (concat!($at, ".parts[].text"), MessageField::Text($section)),
+            (concat!($at, ".parts[].inlineData.data"), MessageField::Attachment($section)),
+            (concat!($at, ".parts[].inline_data.data"), MessageField::Attachment($section)),
+            (concat!($at, ".parts[].fileData.fileUri"), MessageField::Attachment($section)),
+            (concat!($at, ".parts[].file_data.file_uri"), MessageField::Attachment($section)),
         ]
     };
 }
 
-/// Wholes come before the contents that begin at the same path: the first meaning of a path holds.
-const PLACES: &[(&str, MessageField)] = &[
-    ("system", MessageField::Whole(Place::System)),
-    ("instructions", MessageField::Whole(Place::System)),
-    ("systemInstruction", MessageField::Whole(Place::System)),
-    ("system_instruction", MessageField::Whole(Place::System)),
-    ("preamble", MessageField::Whole(Place::System)),
-    ("messages[]", MessageField::Whole(Place::Message)),
+/// A table keeps the first meaning of a path, so these come before the contents.
+const SECTIONS: &[(&str, MessageField)] = &[
+    ("system", MessageField::Whole(Section::System)),
+    ("instructions", MessageField::Whole(Section::System)),
+    ("systemInstruction", MessageField::Whole(Section::System)),
+    ("system_instruction", MessageField::Whole(Section::System)),
+    ("preamble", MessageField::Whole(Section::System)),
+    ("messages[]", MessageField::Whole(Section::Message)),
     ("messages[].role", MessageField::Role),
-    ("messages[].images[]", MessageField::Datum(Place::Message)), // Ollama
-    ("input", MessageField::Whole(Place::Input)),
-    ("input[]", MessageField::Whole(Place::Message)),
+    ("messages[].images[]", MessageField::Attachment(Section::Message)), // Ollama
+    ("input", MessageField::Whole(Section::Input)),
+    ("input[]", MessageField::Whole(Section::Message)),
     ("input[].role", MessageField::Role),
-    ("contents", MessageField::Whole(Place::Turn)),
+    ("contents", MessageField::Whole(Section::GeminiMessage)),
     ("contents.role", MessageField::Role),
-    ("contents[]", MessageField::Whole(Place::Turn)),
+    ("contents[]", MessageField::Whole(Section::GeminiMessage)),
     ("contents[].role", MessageField::Role),
-    ("chat_history[]", MessageField::Whole(Place::Message)),
+    ("chat_history[]", MessageField::Whole(Section::Message)),
     ("chat_history[].role", MessageField::Role),
-    ("chat_history[].message", MessageField::Text(Place::Message)),
-    ("message", MessageField::Whole(Place::LastMessage)),
+    ("chat_history[].message", MessageField::Text(Section::Message)),
+    ("message", MessageField::Whole(Section::LastMessage)),
 ];
 
 pub(super) static TABLE: LazyTable<MessageField> = LazyTable::new(|| {
-    let places: [&[(&str, MessageField)]; 8] = [
-        PLACES,
-        &content!("system", Place::System),
-        &content!("messages[].content", Place::Message),
-        &content!("input[].content", Place::Message),
-        &parts!("systemInstruction", Place::System),
-        &parts!("system_instruction", Place::System),
-        &parts!("contents", Place::Turn),
-        &parts!("contents[]", Place::Turn),
+    let paths: [&[(&str, MessageField)]; 8] = [
+        SECTIONS,
+        &content!("system", Section::System),
+        &content!("messages[].content", Section::Message),
+        &content!("input[].content", Section::Message),
+        &parts!("systemInstruction", Section::System),
+        &parts!("system_instruction", Section::System),
+        &parts!("contents", Section::GeminiMessage),
+        &parts!("contents[]", Section::GeminiMessage),
     ];
-    Table::compile(&places.concat())
+    Table::compile(&paths.concat())
 });

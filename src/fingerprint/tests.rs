@@ -4,35 +4,35 @@ use super::*;
 use proptest::prelude::*;
 use serde_json::{Value as Tree, json};
 
-fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Option<Digest> {
-    let mut opening = Fingerprint::default();
+fn read<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Option<Hash> {
+    let mut fingerprint = Fingerprint::default();
     for chunk in chunks {
-        let before = opening.wants_more();
-        assert_eq!(before, opening.get() == Fact::Unknown);
-        opening.push(chunk);
-        assert!(before || !opening.wants_more());
+        let before = fingerprint.wants_more();
+        assert_eq!(before, fingerprint.get() == Fact::Unknown);
+        fingerprint.push(chunk);
+        assert!(before || !fingerprint.wants_more());
     }
-    opening.finish();
-    match opening.get() {
-        Fact::Found(digest) => Some(digest.try_into().unwrap()),
+    fingerprint.finish();
+    match fingerprint.get() {
+        Fact::Found(hash) => Some(hash.try_into().unwrap()),
         Fact::Absent => None,
         Fact::Unknown => panic!("still unknown at the end"),
     }
 }
 
-fn of(body: &Tree) -> Option<Digest> {
+fn of(body: &Tree) -> Option<Hash> {
     read([body.to_string().as_bytes()])
 }
 
-/// The hash of all the bytes at once.
-fn hash(bytes: &[u8]) -> Digest {
-    let mut hash = Hash::default();
+/// The hash of bytes in one piece.
+fn hash(bytes: &[u8]) -> Hash {
+    let mut hash = Hasher::default();
     hash.push(bytes);
     hash.finish()
 }
 
-/// The opening of plain texts.
-fn expected(systems: &[&str], user: &str) -> Option<Digest> {
+/// The fingerprint of plain texts.
+fn expected(systems: &[&str], user: &str) -> Option<Hash> {
     let systems: Vec<u8> = systems.iter().flat_map(|text| hash(text.as_bytes())).collect();
     Some(hash(&[&[1][..], &hash(&systems), &[2], &hash(user.as_bytes())].concat()))
 }
@@ -54,16 +54,16 @@ fn frozen() {
             "0852cd1fdf568d2c",
         ),
     ] {
-        let digest = of(&body).unwrap();
-        assert_eq!(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), hex, "{body}");
+        let hash = of(&body).unwrap();
+        assert_eq!(hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), hex, "{body}");
     }
 }
 
 type Conversation = Box<dyn Fn(usize) -> Tree>;
 
-/// One conversation as each API writes it: how its system text stands, and each turn.
+/// The same conversation in the format of each API, turn by turn.
 fn conversations() -> Vec<(&'static str, Conversation)> {
-    /// The messages of a turn: the user's and the model's, in turns. The last one of the user's is marked.
+    /// The messages of a turn, alternately the user's and the model's. The user's last one has a cache marker.
     fn messages(turn: usize, start: Vec<Tree>, message: impl Fn(&str, String, bool) -> Tree) -> Tree {
         let mut messages = start;
         for at in 0..=turn {
@@ -180,7 +180,7 @@ fn conversations() -> Vec<(&'static str, Conversation)> {
 }
 
 #[test]
-fn each_turn_of_a_conversation_opens_alike() {
+fn each_turn_of_a_conversation_has_the_same_fingerprint() {
     for (name, turn) in conversations() {
         for at in 0..10 {
             let body = turn(at);
@@ -190,9 +190,9 @@ fn each_turn_of_a_conversation_opens_alike() {
 }
 
 #[test]
-fn what_counts_is_text_and_who_says_it() {
+fn text_attachments_and_roles_count() {
     let user = |content: Tree| json!({"messages": [{"role": "user", "content": content}]});
-    let same = |bodies: &[Tree], expected: Option<Digest>| {
+    let same = |bodies: &[Tree], expected: Option<Hash>| {
         for body in bodies {
             assert_eq!(of(body), expected, "{body}");
         }
@@ -234,7 +234,7 @@ fn what_counts_is_text_and_who_says_it() {
         ],
         Some(hash(&[&[1][..], &hash(b""), &[2], &hash(b"lookhttps://example.com/a\xff")].concat())),
     );
-    let mut all: Vec<Option<Digest>> = [
+    let mut all: Vec<Option<Hash>> = [
         user(json!("hi")),
         user(json!("hI")),
         user(json!([{"type": "text", "text": "hi"}, {"type": "text", "text": " "}])),
@@ -261,7 +261,7 @@ fn what_counts_is_text_and_who_says_it() {
 }
 
 #[test]
-fn a_body_without_a_users_message_has_no_opening() {
+fn a_body_without_a_users_message_has_no_fingerprint() {
     for body in [
         "",
         "{}",
@@ -291,9 +291,9 @@ fn a_body_without_a_users_message_has_no_opening() {
     }
 }
 
-/// The order of members does not matter, and the answer comes no later than it must.
+/// The order of members does not matter, and the fingerprint is known as early as possible.
 #[test]
-fn answered_when_nothing_later_can_change_it() {
+fn is_known_when_nothing_later_can_change_it() {
     let with = expected(&["be brief"], "hi");
     for (body, decided, expected) in [
         (r#"{"messages":[{"role":"system","content":"be brief"},{"role":"user","content":"hi"}"#, true, with),
@@ -322,17 +322,17 @@ fn answered_when_nothing_later_can_change_it() {
         ("  [", true, None),
     ] {
         for cut in 0..=body.len() {
-            let mut opening = Fingerprint::default();
-            opening.push(&body.as_bytes()[..cut]);
-            assert!(cut == body.len() || opening.wants_more(), "{body} decided at {cut}");
-            opening.push(&body.as_bytes()[cut..]);
-            assert_eq!(opening.wants_more(), !decided, "{body} cut at {cut}");
+            let mut fingerprint = Fingerprint::default();
+            fingerprint.push(&body.as_bytes()[..cut]);
+            assert!(cut == body.len() || fingerprint.wants_more(), "{body} decided at {cut}");
+            fingerprint.push(&body.as_bytes()[cut..]);
+            assert_eq!(fingerprint.wants_more(), !decided, "{body} cut at {cut}");
         }
         assert_eq!(read(body.as_bytes().chunks(1)), expected, "{body}");
     }
 }
 
-/// Where data of images and files stand in a part.
+/// Paths of attachments in a part.
 const DATA: &[&str] = &[
     "image_url",
     "image_url.url",
@@ -343,7 +343,7 @@ const DATA: &[&str] = &[
     "inlineData.data",
 ];
 
-/// A content's canonical stream.
+/// The bytes of a content that are hashed.
 fn content(tree: &Tree, path: &str, stream: &mut Vec<u8>) {
     match tree {
         Tree::String(text) if ["", "text"].contains(&path) => stream.extend(text.as_bytes()),
@@ -364,11 +364,11 @@ fn content(tree: &Tree, path: &str, stream: &mut Vec<u8>) {
     }
 }
 
-/// What a parser makes of a body of messages, or of Gemini's contents.
-fn oracle(body: &Tree) -> Option<Digest> {
+/// The fingerprint by way of a parsed body.
+fn oracle(body: &Tree) -> Option<Hash> {
     let stream = |tree: Option<&Tree>| {
         let mut stream = Vec::new();
-        // An object is no content, but a part.
+        // An object is a part and not content.
         tree.filter(|tree| !tree.is_object()).into_iter().for_each(|tree| content(tree, "", &mut stream));
         Some(stream).filter(|stream| !stream.is_empty())
     };
@@ -376,17 +376,17 @@ fn oracle(body: &Tree) -> Option<Digest> {
     let messages = body.get(if is_gemini { "contents" } else { "messages" })?.as_array()?;
     let (mut systems, mut user) = (Vec::new(), None);
     for message in messages {
-        let said = stream(message.get(if is_gemini { "parts" } else { "content" }));
-        match (message.get("role").and_then(Tree::as_str), said) {
-            (Some("system" | "developer"), Some(said)) if user.is_none() => systems.extend(hash(&said)),
-            (Some("user" | "USER"), said) => user = user.or(said),
-            (None, said) if is_gemini => user = user.or(said),
+        let text = stream(message.get(if is_gemini { "parts" } else { "content" }));
+        match (message.get("role").and_then(Tree::as_str), text) {
+            (Some("system" | "developer"), Some(text)) if user.is_none() => systems.extend(hash(&text)),
+            (Some("user" | "USER"), text) => user = user.or(text),
+            (None, text) if is_gemini => user = user.or(text),
             (Some(_) | None, _) => {}
         }
     }
     if systems.is_empty() {
         let system = if is_gemini { body["systemInstruction"].get("parts") } else { body.get("system") };
-        systems.extend(stream(system).iter().flat_map(|said| hash(said)));
+        systems.extend(stream(system).iter().flat_map(|text| hash(text)));
     }
     Some(hash(&[&[1][..], &hash(&systems), &[2], &hash(&user?)].concat()))
 }
@@ -451,7 +451,7 @@ fn body() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Gemini's data mean nothing to the others.
+/// Gemini's data do not count for the others.
 fn without_inline(content: Tree) -> Tree {
     match content {
         Tree::Array(parts) => parts.into_iter().filter(|part| part.get("inlineData").is_none()).collect(),
@@ -461,7 +461,7 @@ fn without_inline(content: Tree) -> Tree {
 
 proptest! {
     #[test]
-    fn hashes_what_a_parser_hashes_in_every_chunking(body in body(), pretty: bool) {
+    fn agrees_with_a_parser_in_every_chunking(body in body(), pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&body) } else { serde_json::to_string(&body) }.unwrap();
         let (expected, text) = (oracle(&body), text.as_bytes());
         prop_assert_eq!(read([text]), expected, "{}", body);
@@ -472,7 +472,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived_and_read_alike_in_any_chunking(bytes in prop::collection::vec(
+    fn any_bytes_are_read_the_same_in_every_chunking(bytes in prop::collection::vec(
         prop_oneof![3 => prop::sample::select(b"{}[]\",:\\u0 1\n".to_vec()), 1 => any::<u8>()], 0..60), start: bool) {
         let bytes = if start { [b"{\"messages\":[{\"role\":\"user\",\"content\":", &bytes[..]].concat() } else { bytes };
         let whole = read([&bytes[..]]);

@@ -53,7 +53,7 @@ fn label_values_are_the_names_of_their_enums() {
         (Metric::Requests, Outcome::NAMES),
         (Metric::Finishes, Finish::NAMES),
         (Metric::Refusals, Refusal::NAMES),
-        (Metric::Unread, Unread::NAMES),
+        (Metric::Unread, Unparsed::NAMES),
         (Metric::Feedback, Rating::NAMES),
     ] {
         assert_eq!(CATALOGUE[metric as usize].label.unwrap().1, values);

@@ -1,20 +1,20 @@
-//! Paths of the Responses API: which are about what a version has stored, and the marked ids in them.
+//! Paths of the Responses API, and tagged ids in them.
 
-use super::{Token, unmarked};
+use super::{Token, untag_id};
 use alloc::vec::Vec;
 
-/// What a path of the Responses API is about.
+/// What a path of the Responses API names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// A response or a conversation: its answer's `id` names one, and is to be marked.
+    /// A response or a conversation. The `id` in the response's body is its id, and is tagged.
     Stored,
-    /// What is inside one: an answer's `id` is an item's, which is not. (A deleted item is answered with
-    /// its conversation, whose id then goes out unmarked; the client knows it already.)
+    /// Something inside of one. The `id` in the response's body is an item's, and is not tagged. (The response to the
+    /// deletion of an item has the conversation's id, which stays without a tag there; the client has the tagged one.)
     Inside,
 }
 
 impl Endpoint {
-    /// What the path, with or without a query, is about. `None`: it is of another API.
+    /// What the path names, with or without a query. `None`: it belongs to another API.
     #[must_use]
     pub fn of(path: &[u8]) -> Option<Endpoint> {
         let mut after: Vec<&[u8]> = Vec::with_capacity(SEGMENTS_MAX);
@@ -23,7 +23,7 @@ impl Endpoint {
                 let is_stored = matches!(after.as_slice(), [] | [_] | [b"cancel", _]);
                 return Some(if is_stored { Endpoint::Stored } else { Endpoint::Inside });
             }
-            // A slash at the end is no segment; and what is deep is inside, however deep.
+            // A slash at the end begins no segment. Further segments make no difference.
             if after.len() < SEGMENTS_MAX && !(after.is_empty() && segment.is_empty()) {
                 after.push(segment);
             }
@@ -32,11 +32,11 @@ impl Endpoint {
     }
 }
 
-/// So many segments behind a collection tell what a path is about.
+/// Segments behind a collection that are read.
 const SEGMENTS_MAX: usize = 3;
 
-/// The path with the ids of responses and conversations in it unmarked, and the token of the first. The query
-/// stays as it is. `None`: there is none whose token `is_known`.
+/// The path without the tags of its responses and conversations, and the first tag's token. The query does not change.
+/// `None`: the path has no tag whose token `is_known`.
 #[must_use]
 pub fn untag_path(path: &[u8], is_known: impl Fn(Token) -> bool) -> Option<(Vec<u8>, Token)> {
     let whole = without_query(path);
@@ -47,7 +47,7 @@ pub fn untag_path(path: &[u8], is_known: impl Fn(Token) -> bool) -> Option<(Vec<
         if at > 0 {
             sent.push(b'/');
         }
-        match unmarked(segment).filter(|&(_, token)| is_id && is_known(token)) {
+        match untag_id(segment).filter(|&(_, token)| is_id && is_known(token)) {
             Some((id, token)) => {
                 first = first.or(Some(token));
                 sent.extend_from_slice(id);

@@ -1,7 +1,7 @@
-//! The response: ids get their version's mark, as their closing quotes pass.
+//! Tags the ids in a response.
 //!
-//! Nothing is held back and nothing else changes. Left alone: null, an empty id, and an id that ends with a mark
-//! already, whoever's it is.
+//! A tag is inserted at an id's closing quote, so nothing is held back. Everything else stays, and so do null, an empty
+//! id, and an id that has a tag already, whatever its token.
 
 use alloc::vec::Vec;
 use memchr::memchr;
@@ -11,7 +11,7 @@ use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
 use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
-/// An id of a response or a conversation.
+/// The id of a response or a conversation.
 #[derive(Clone, Copy)]
 pub(super) struct IdField;
 
@@ -37,7 +37,7 @@ static EVENT: LazyTable<IdField> = LazyTable::new(|| {
     Table::compile(&paths.map(|path| (path, IdField)))
 });
 
-/// How a response comes.
+/// The form of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// One JSON object.
@@ -46,35 +46,35 @@ pub enum Body {
     Stream,
 }
 
-/// Edits one response of the Responses API.
+/// Edits the body of one response of the Responses API.
 pub struct TagIds {
-    mark: Vec<u8>,
-    /// Of an event stream.
+    tag: Vec<u8>,
+    /// For an event stream.
     framer: Option<Framer>,
     document: Document,
 }
 
-/// The document that the body stands in.
+/// The current document: the body, or the data of an event.
 struct Document {
     scanner: Scanner,
     table: &'static Table<IdField>,
     seen: IdSink,
-    /// Its last bytes, as many as a mark has; before them may stand those of the document before.
+    /// The last bytes, up to the length of a tag. At a document's beginning they are the end of the one before.
     tail: Vec<u8>,
     has_begun: bool,
-    /// It is none to edit.
+    /// The rest of it is not edited.
     is_over: bool,
 }
 
 #[derive(Default)]
 pub(super) struct IdSink {
-    /// The length of the id that ends here, if one does; cut at [`json::SHORT_BYTES_MAX`].
+    /// The length of the id that has just ended, at most [`json::SHORT_BYTES_MAX`]; 0 if none has.
     pub(super) id_bytes: usize,
     pub(super) is_whole: bool,
 }
 
 impl TagIds {
-    /// For one response of the version that has this token.
+    /// Tags ids with this token.
     #[must_use]
     pub fn new(body: Body, token: Token) -> TagIds {
         let (framer, table): (_, &'static Table<IdField>) = match body {
@@ -89,30 +89,33 @@ impl TagIds {
             has_begun: false,
             is_over: false,
         };
-        TagIds { mark: format!("-llm-{token}").into_bytes(), framer, document }
+        TagIds { tag: format!("-llm-{token}").into_bytes(), framer, document }
     }
 }
 
 impl Editor for TagIds {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        let mut ends = Ends { piece, found: Vec::new() };
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "lengths of bytes that are in memory at the same time"
+    )]
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        let mut ends = IdEnds { chunk, positions: Vec::new() };
         match &mut self.framer {
-            Some(framer) => framer.push(piece, &mut Event { document: &mut self.document, ends: &mut ends }),
-            None => self.document.read(piece, &mut ends),
+            Some(framer) => framer.push(chunk, &mut Event { document: &mut self.document, ends: &mut ends }),
+            None => self.document.read(chunk, &mut ends),
         }
-        if ends.found.is_empty() {
+        if ends.positions.is_empty() {
             return None;
         }
-        let more = ends.found.len().saturating_mul(TAG_BYTES);
-        let mut marked = Vec::with_capacity(piece.len().saturating_add(more));
+        let mut tagged = Vec::with_capacity(chunk.len() + ends.positions.len() * TAG_BYTES);
         let mut sent = 0;
-        for end in ends.found {
-            marked.extend_from_slice(piece.get(sent..end).unwrap_or_default());
-            marked.extend_from_slice(&self.mark);
+        for end in ends.positions {
+            tagged.extend_from_slice(chunk.get(sent..end).unwrap_or_default());
+            tagged.extend_from_slice(&self.tag);
             sent = end;
         }
-        marked.extend_from_slice(piece.get(sent..).unwrap_or_default());
-        Some(marked)
+        tagged.extend_from_slice(chunk.get(sent..).unwrap_or_default());
+        Some(tagged)
     }
 
     fn finish(&mut self) -> Vec<u8> {
@@ -124,68 +127,73 @@ impl Editor for TagIds {
     }
 }
 
-/// Where in a piece ids end.
-struct Ends<'p> {
-    piece: &'p [u8],
-    /// The places of their closing quotes, in order.
-    found: Vec<usize>,
+/// The ends of the ids in a chunk that get a tag.
+struct IdEnds<'c> {
+    chunk: &'c [u8],
+    /// The positions of their closing quotes, in order.
+    positions: Vec<usize>,
 }
 
 impl Document {
-    /// Reads on. `part` is a part of the piece that came.
-    fn read(&mut self, part: &[u8], ends: &mut Ends<'_>) {
+    /// Reads the next part of the document, which is a part of the chunk.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "positions in `part`; what is read of it is not empty"
+    )]
+    fn read(&mut self, part: &[u8], ends: &mut IdEnds<'_>) {
         let first = part.iter().find(|byte| !byte.is_ascii_whitespace());
         if let (false, Some(&byte)) = (self.has_begun, first) {
             self.has_begun = true;
             self.is_over = byte != b'{';
         }
         let mut rest = part;
-        // Up to each quote, because one of them may end an id.
+        // Quote by quote, because the scanner does not tell the position of an id's closing quote.
         while !rest.is_empty() && !self.is_over {
-            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote.saturating_add(1));
+            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
             let (read, after) = rest.split_at(length);
             self.scanner.push(self.table, read, &mut self.seen);
             rest = after;
             let id_bytes = core::mem::take(&mut self.seen.id_bytes);
             if id_bytes > 0 {
-                let before = part.get(..part.len().saturating_sub(after.len()).saturating_sub(1));
-                self.id_ends(id_bytes, before.unwrap_or_default(), ends);
+                let before = part.get(..part.len() - after.len() - 1);
+                self.end_id(id_bytes, before.unwrap_or_default(), ends);
             }
             self.is_over = self.seen.is_whole;
         }
         keep_tail(&mut self.tail, part);
     }
 
-    /// The closing quote of an id, so many bytes long, follows `before`.
-    fn id_ends(&mut self, id_bytes: usize, before: &[u8], ends: &mut Ends<'_>) {
+    /// Ends an id of so many bytes. Its closing quote follows `before`.
+    #[expect(clippy::arithmetic_side_effects, reason = "`before` is a part of the chunk")]
+    fn end_id(&mut self, id_bytes: usize, before: &[u8], ends: &mut IdEnds<'_>) {
         let mut tail = self.tail.clone();
         keep_tail(&mut tail, before);
-        let is_marked = id_bytes > TAG_BYTES && parse_tag(&tail).is_some();
-        if !is_marked {
-            // The addresses tell where in the piece the part lies.
-            let start = before.as_ptr().addr().saturating_sub(ends.piece.as_ptr().addr());
-            ends.found.push(start.saturating_add(before.len()));
+        let has_tag = id_bytes > TAG_BYTES && parse_tag(&tail).is_some();
+        if !has_tag {
+            let start = before.as_ptr().addr() - ends.chunk.as_ptr().addr();
+            ends.positions.push(start + before.len());
         }
     }
 }
 
-/// Keeps the last bytes of what has come, `more` behind what was kept.
+/// Appends `more` to the tail and keeps its last [`TAG_BYTES`].
+#[expect(clippy::arithmetic_side_effects, reason = "both have at most TAG_BYTES")]
 fn keep_tail(tail: &mut Vec<u8>, more: &[u8]) {
     let more = more.get(more.len().saturating_sub(TAG_BYTES)..).unwrap_or(more);
-    let surplus = tail.len().saturating_add(more.len()).saturating_sub(TAG_BYTES);
+    let surplus = (tail.len() + more.len()).saturating_sub(TAG_BYTES);
     tail.drain(..surplus.min(tail.len()));
     tail.extend_from_slice(more);
 }
 
-/// An event's data is a document.
-struct Event<'m, 'p> {
-    document: &'m mut Document,
-    ends: &'m mut Ends<'p>,
+/// Reads the data of each event as a document.
+struct Event<'d, 'c> {
+    document: &'d mut Document,
+    ends: &'d mut IdEnds<'c>,
 }
 
 impl sse::Sink for Event<'_, '_> {
-    fn data(&mut self, piece: &[u8]) {
-        self.document.read(piece, self.ends);
+    fn data(&mut self, part: &[u8]) {
+        self.document.read(part, self.ends);
     }
 
     fn dispatch(&mut self, _kind: &[u8]) {

@@ -1,6 +1,6 @@
 //! Every cut against serde_json's view of the whole.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::*;
 use crate::edit::Editor;
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 const TOKEN: &str = "1a2b3c4d";
-const MARK: &str = "-llm-1a2b3c4d";
-const OTHER: &str = "-llm-00000001";
+const TAG: &str = "-llm-1a2b3c4d";
+const OTHER_TAG: &str = "-llm-00000001";
 
 fn token() -> Token {
     Token::parse(TOKEN.as_bytes()).unwrap()
@@ -28,7 +28,7 @@ fn edit<'a>(mut editor: impl Editor, pieces: impl IntoIterator<Item = &'a [u8]>)
     String::from_utf8(all).unwrap()
 }
 
-/// What becomes of a body, which must be the same in every cut.
+/// The edited body, which must be the same in every chunking.
 fn edit_in_every_cut<E: Editor>(new: impl Fn() -> E, body: &str) -> String {
     let bytes = body.as_bytes();
     let edited = edit(new(), [bytes]);
@@ -43,16 +43,16 @@ fn edit_in_every_cut<E: Editor>(new: impl Fn() -> E, body: &str) -> String {
     edited
 }
 
-fn mark_whole(body: &str) -> String {
+fn tag_whole(body: &str) -> String {
     edit_in_every_cut(|| TagIds::new(Body::Whole, token()), body)
 }
 
-fn mark_stream(body: &str) -> String {
+fn tag_stream(body: &str) -> String {
     edit_in_every_cut(|| TagIds::new(Body::Stream, token()), body)
 }
 
-fn unmark() -> UntagIds {
-    UntagIds::new(Rc::new([token()]))
+fn untag() -> UntagIds {
+    UntagIds::new(Arc::new([token()]))
 }
 
 #[test]
@@ -80,9 +80,9 @@ fn a_token_reads_as_it_is_written() {
 }
 
 #[test]
-fn an_id_is_told_from_its_mark() {
-    assert_eq!(unmarked(b"resp_abc-llm-1a2b3c4d"), Some((&b"resp_abc"[..], token())));
-    assert_eq!(unmarked(b"a-llm-00000001-llm-1a2b3c4d"), Some((&b"a-llm-00000001"[..], token())));
+fn an_id_and_its_tag_are_separated() {
+    assert_eq!(untag_id(b"resp_abc-llm-1a2b3c4d"), Some((&b"resp_abc"[..], token())));
+    assert_eq!(untag_id(b"a-llm-00000001-llm-1a2b3c4d"), Some((&b"a-llm-00000001"[..], token())));
     for other in [
         "",
         "resp_abc",
@@ -91,7 +91,7 @@ fn an_id_is_told_from_its_mark() {
         "resp_abc-llm-1a2b3c4d ",
         "resp_abc-LLM-1a2b3c4d",
     ] {
-        assert_eq!(unmarked(other.as_bytes()), None, "{other}");
+        assert_eq!(untag_id(other.as_bytes()), None, "{other}");
     }
 }
 
@@ -125,7 +125,7 @@ fn paths_of_the_responses_api() {
 }
 
 #[test]
-fn ids_in_paths_are_unmarked() {
+fn ids_in_paths_are_untagged() {
     for (path, expected) in [
         ("/v1/responses/resp_1-llm-1a2b3c4d", Some("/v1/responses/resp_1")),
         ("/v1/responses/resp_1-llm-1a2b3c4d/", Some("/v1/responses/resp_1/")),
@@ -152,7 +152,7 @@ fn ids_in_paths_are_unmarked() {
     }
 }
 
-/// Where `#` stands, the mark is put.
+/// `#` stands where a tag is inserted.
 const WHOLE: &[&str] = &[
     r#"{"id":"resp_1#","object":"response","output":[{"id":"msg_1","content":[{"text":"\"id\":\"x\""}]}],"previous_response_id":null}"#,
     "{\n \"previous_response_id\" : \"resp_0#\" ,\n \"id\"\n:\n\"resp_1#\"\n}\n",
@@ -176,14 +176,14 @@ const WHOLE: &[&str] = &[
 ];
 
 #[test]
-fn ids_of_a_whole_response_are_marked_and_nothing_else_changes() {
+fn ids_of_a_whole_response_are_tagged_and_nothing_else_changes() {
     for pattern in WHOLE {
-        assert_eq!(mark_whole(&pattern.replace('#', "")), pattern.replace('#', MARK));
+        assert_eq!(tag_whole(&pattern.replace('#', "")), pattern.replace('#', TAG));
     }
     for length in [100, 127, 128, 129, 300] {
         let id = "x".repeat(length);
-        let marked = format!("{{\"id\":\"{id}{MARK}\",\"previous_response_id\":\"{id}{OTHER}\"}}");
-        assert_eq!(mark_whole(&marked.replace(MARK, "")), marked);
+        let tagged = format!("{{\"id\":\"{id}{TAG}\",\"previous_response_id\":\"{id}{OTHER_TAG}\"}}");
+        assert_eq!(tag_whole(&tagged.replace(TAG, "")), tagged);
     }
 }
 
@@ -213,30 +213,30 @@ data: [{"response":{"id":"x"}}]
 data: {"response":{"id":"resp_1#"#;
 
 #[test]
-fn ids_of_a_stream_are_marked_in_every_event_and_nothing_else_changes() {
+fn ids_of_a_stream_are_tagged_in_every_event_and_nothing_else_changes() {
     for line_end in ["\n", "\r\n", "\r"] {
         let pattern = STREAM.replace('\n', line_end);
         // The last event is cut, inside its id.
         let (whole, last) = pattern.rsplit_once('#').unwrap();
         assert_eq!(last, "");
-        assert_eq!(mark_stream(&whole.replace('#', "")), whole.replace('#', MARK));
+        assert_eq!(tag_stream(&whole.replace('#', "")), whole.replace('#', TAG));
     }
 }
 
 #[test]
 fn a_response_is_never_held_back() {
     for (body, text) in [(Body::Whole, WHOLE[0].replace('#', "")), (Body::Stream, STREAM.replace('#', ""))] {
-        let mut mark = TagIds::new(body, token());
+        let mut editor = TagIds::new(body, token());
         for byte in text.as_bytes() {
-            let sent = mark.push(&[*byte]);
+            let sent = editor.push(&[*byte]);
             assert!(sent.is_none_or(|sent| sent.ends_with(&[*byte])));
         }
-        assert_eq!(mark.finish(), b"");
-        assert_eq!(mark.is_settled(), body == Body::Whole);
+        assert_eq!(editor.finish(), b"");
+        assert_eq!(editor.is_settled(), body == Body::Whole);
     }
 }
 
-/// Requests, and where `#` stands, the mark that is taken off.
+/// Requests; `#` stands for the tag that is removed.
 const REQUESTS: &[&str] = &[
     r#"{"model":"m","previous_response_id":"resp_1#","input":"hello"}"#,
     "{\n\"conversation\" : \"conv_1#\"\n}\n",
@@ -257,26 +257,26 @@ const REQUESTS: &[&str] = &[
 ];
 
 #[test]
-fn the_id_a_request_continues_is_unmarked_and_nothing_else_changes() {
+fn the_id_a_request_continues_is_untagged_and_nothing_else_changes() {
     for pattern in REQUESTS {
-        let marked = pattern.replace('#', MARK);
-        assert_eq!(edit_in_every_cut(unmark, &marked), pattern.replace('#', ""));
+        let tagged = pattern.replace('#', TAG);
+        assert_eq!(edit_in_every_cut(untag, &tagged), pattern.replace('#', ""));
         // Without the token not one byte changes.
-        assert_eq!(edit_in_every_cut(|| UntagIds::new(Rc::new([])), &marked), marked);
-        let mut editor = unmark();
-        editor.push(marked.as_bytes());
-        assert_eq!(editor.token(), pattern.contains('#').then_some(token()), "{marked}");
+        assert_eq!(edit_in_every_cut(|| UntagIds::new(Arc::new([])), &tagged), tagged);
+        let mut editor = untag();
+        editor.push(tagged.as_bytes());
+        assert_eq!(editor.token(), pattern.contains('#').then_some(token()), "{tagged}");
     }
 }
 
 #[test]
-fn a_request_is_settled_with_its_first_mark_or_its_end() {
+fn a_request_is_settled_with_its_first_tag_or_its_end() {
     for (body, at) in [
         (r#"{"previous_response_id":"resp_1-llm-1a2b3c4d","input":"hello"}"#, 45),
         (r#"{"previous_response_id":"resp_1-llm-00000001","input":"hello"}"#, 62),
         (r#"[{"previous_response_id":"resp_1-llm-1a2b3c4d"}]"#, 1),
     ] {
-        let mut editor = unmark();
+        let mut editor = untag();
         for (index, byte) in body.bytes().enumerate() {
             assert_eq!(editor.is_settled(), index >= at, "{body} at {index}");
             editor.push(&[byte]);
@@ -284,7 +284,7 @@ fn a_request_is_settled_with_its_first_mark_or_its_end() {
         }
         assert!(editor.is_settled());
     }
-    let mut editor = unmark();
+    let mut editor = untag();
     assert_eq!(editor.push(b"{\"input\":\"-llm-"), Some(b"{\"input\":\"".to_vec()));
     assert!(!editor.is_settled());
     assert_eq!(editor.finish(), b"-llm-");
@@ -292,20 +292,20 @@ fn a_request_is_settled_with_its_first_mark_or_its_end() {
 }
 
 #[test]
-fn a_piece_that_does_not_change_is_not_copied() {
-    assert_eq!(unmark().push(br#"{"previous_response_id":"resp_1"}"#), None);
+fn an_unchanged_chunk_is_not_copied() {
+    assert_eq!(untag().push(br#"{"previous_response_id":"resp_1"}"#), None);
     assert_eq!(TagIds::new(Body::Whole, token()).push(br#"{"object":"response"}"#), None);
     assert_eq!(TagIds::new(Body::Stream, token()).push(b"data: {\"id\":\"x\"}\n\n"), None);
 }
 
-/// Puts the mark on the string there, as serde_json sees the document.
-fn mark_tree(document: &mut Json, paths: &[&str]) {
+/// Appends the tag to the strings at these paths.
+fn tag_tree(document: &mut Json, paths: &[&str]) {
     for path in paths {
         if let Some(Json::String(id)) = document.pointer_mut(path)
             && !id.is_empty()
-            && unmarked(id.as_bytes()).is_none()
+            && untag_id(id.as_bytes()).is_none()
         {
-            id.push_str(MARK);
+            id.push_str(TAG);
         }
     }
 }
@@ -363,47 +363,47 @@ fn document() -> impl Strategy<Value = Json> {
 
 proptest! {
     #[test]
-    fn a_marked_document_is_what_serde_json_says(document in document(), size in 1..40_usize, is_pretty in any::<bool>()) {
+    fn a_tagged_document_agrees_with_serde_json(document in document(), size in 1..40_usize, is_pretty in any::<bool>()) {
         let text = if is_pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) }.unwrap();
         for (body, paths) in [(Body::Whole, WHOLE_PATHS), (Body::Stream, EVENT_PATHS)] {
             let sent = match body {
                 Body::Whole => text.clone(),
                 Body::Stream => text.lines().map(|line| format!("data: {line}\n")).collect::<String>() + "\n",
             };
-            let marked = edit(TagIds::new(body, token()), sent.as_bytes().chunks(size));
+            let tagged = edit(TagIds::new(body, token()), sent.as_bytes().chunks(size));
             let read: String = match body {
-                Body::Whole => marked.clone(),
-                Body::Stream => marked.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line)).collect(),
+                Body::Whole => tagged.clone(),
+                Body::Stream => tagged.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line)).collect(),
             };
             let mut expected = document.clone();
-            mark_tree(&mut expected, paths);
+            tag_tree(&mut expected, paths);
             prop_assert_eq!(serde_json::from_str::<Json>(&read).unwrap(), expected);
-            // And but for marks, no byte differs.
-            prop_assert_eq!(marked.replace(MARK, ""), sent.replace(MARK, ""));
+            // Without the tags no byte differs.
+            prop_assert_eq!(tagged.replace(TAG, ""), sent.replace(TAG, ""));
         }
     }
 
     #[test]
-    fn what_was_marked_comes_back_as_it_was(id in "[a-zA-Z0-9_=é\"\\\\-]{1,200}", key in 0..3_usize, size in 1..40_usize) {
-        prop_assume!(unmarked(id.as_bytes()).is_none());
+    fn tagging_and_untagging_gives_the_same_body(id in "[a-zA-Z0-9_=é\"\\\\-]{1,200}", key in 0..3_usize, size in 1..40_usize) {
+        prop_assume!(untag_id(id.as_bytes()).is_none());
         let body = [json!({"previous_response_id": id}), json!({"conversation": id}), json!({"conversation": {"id": id}})][key].to_string();
-        let marked = edit(TagIds::new(Body::Whole, token()), body.as_bytes().chunks(size));
-        prop_assert_ne!(&marked, &body);
-        prop_assert_eq!(edit(unmark(), marked.as_bytes().chunks(size)), body);
+        let tagged = edit(TagIds::new(Body::Whole, token()), body.as_bytes().chunks(size));
+        prop_assert_ne!(&tagged, &body);
+        prop_assert_eq!(edit(untag(), tagged.as_bytes().chunks(size)), body);
     }
 
     #[test]
-    fn an_unmarked_request_is_what_serde_json_says(document in document(), size in 1..40_usize) {
+    fn an_untagged_request_agrees_with_serde_json(document in document(), size in 1..40_usize) {
         let text = serde_json::to_string(&document).unwrap();
-        let sent = edit(unmark(), text.as_bytes().chunks(size));
-        prop_assert_eq!(&sent, &edit(unmark(), [text.as_bytes()]));
-        // The first of them in the text that is marked; serde_json sorts the keys.
+        let sent = edit(untag(), text.as_bytes().chunks(size));
+        prop_assert_eq!(&sent, &edit(untag(), [text.as_bytes()]));
+        // The first of these with a tag; serde_json sorts the keys.
         let mut expected = document.clone();
         for path in ["/conversation", "/conversation/id", "/previous_response_id"] {
             if let Some(Json::String(id)) = expected.pointer_mut(path)
-                && let Some(unmarked) = unmarked(id.as_bytes()).filter(|(_, token)| is_known(*token)).map(|(id, _)| id.len())
+                && let Some(length) = untag_id(id.as_bytes()).filter(|(_, token)| is_known(*token)).map(|(id, _)| id.len())
             {
-                id.truncate(unmarked);
+                id.truncate(length);
                 break;
             }
         }
@@ -424,16 +424,16 @@ proptest! {
         for kind in [Body::Whole, Body::Stream] {
             prop_assert_eq!(edit(TagIds::new(kind, token()), body.chunks(size)), edit(TagIds::new(kind, token()), [body]));
         }
-        prop_assert_eq!(edit(unmark(), body.chunks(size)), edit(unmark(), [body]));
-        prop_assert_eq!(edit(UntagIds::new(Rc::new([])), body.chunks(size)).into_bytes(), body);
+        prop_assert_eq!(edit(untag(), body.chunks(size)), edit(untag(), [body]));
+        prop_assert_eq!(edit(UntagIds::new(Arc::new([])), body.chunks(size)).into_bytes(), body);
     }
 
     #[test]
-    fn any_bytes_are_only_added_to(body in any::<Vec<u8>>(), path in any::<Vec<u8>>()) {
+    fn any_bytes_stay(body in any::<Vec<u8>>(), path in any::<Vec<u8>>()) {
         for kind in [Body::Whole, Body::Stream] {
             prop_assert_eq!(TagIds::new(kind, token()).push(&body), None);
         }
-        let mut editor = unmark();
+        let mut editor = untag();
         let mut sent = editor.push(&body).unwrap_or_else(|| body.clone());
         sent.extend(editor.finish());
         prop_assert_eq!(sent, body);

@@ -1,17 +1,17 @@
-//! The request: the id it continues loses its mark, before the version that made it sees it.
+//! Removes the tag from the id that a request continues, before the version that made the id receives it.
 //!
-//! Held back is only what may be a mark's beginning, at a piece's end. The API allows one of
-//! `previous_response_id` and `conversation`, so the first mark that is taken off settles it.
+//! Only the bytes at a chunk's end that may belong to a tag are held back. A request may have `previous_response_id` or
+//! `conversation`, but not both, so the edit ends with the first tag.
 
 use alloc::borrow::Cow;
-use alloc::rc::Rc;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use memchr::memchr;
 
 use super::tag::{IdField, IdSink};
 use super::{INFIX, TAG_BYTES, Token, parse_tag};
-use crate::edit::{Editor, Gate};
+use crate::edit::{EditCheck, Editor};
 use crate::json::{LazyTable, Scanner, Table};
 
 static TABLE: LazyTable<IdField> = LazyTable::new(|| {
@@ -19,25 +19,25 @@ static TABLE: LazyTable<IdField> = LazyTable::new(|| {
     Table::compile(&paths.map(|path| (path, IdField)))
 });
 
-/// Edits one request's body.
+/// Edits the body of one request.
 pub struct UntagIds {
-    known: Rc<[Token]>,
-    gate: Gate,
+    known: Arc<[Token]>,
+    check: EditCheck,
     scanner: Scanner,
     seen: IdSink,
-    /// The last bytes, which may begin a mark.
+    /// The last bytes, which may belong to a tag.
     pub(super) held: Vec<u8>,
     token: Option<Token>,
     is_over: bool,
 }
 
 impl UntagIds {
-    /// Takes marks off that have one of these tokens.
+    /// Removes tags with one of these tokens.
     #[must_use]
-    pub fn new(known: Rc<[Token]>) -> UntagIds {
+    pub fn new(known: Arc<[Token]>) -> UntagIds {
         UntagIds {
             known,
-            gate: Gate::default(),
+            check: EditCheck::default(),
             scanner: Scanner::default(),
             seen: IdSink::default(),
             held: Vec::new(),
@@ -46,7 +46,7 @@ impl UntagIds {
         }
     }
 
-    /// The token of the mark that was taken off.
+    /// The token of the tag that was removed.
     #[must_use]
     pub fn token(&self) -> Option<Token> {
         self.token
@@ -54,41 +54,46 @@ impl UntagIds {
 }
 
 impl Editor for UntagIds {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        self.is_over |= !self.gate.admits(piece);
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "positions in `bytes`; what is read of it is not empty"
+    )]
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        self.is_over |= !self.check.allows(chunk);
         let held = core::mem::take(&mut self.held);
-        let is_asis = held.is_empty();
-        let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
-        let mut end = bytes.len().saturating_sub(begun_tag(&bytes));
+        let is_unchanged = held.is_empty();
+        let bytes = if is_unchanged { Cow::Borrowed(chunk) } else { Cow::Owned([&held, chunk].concat()) };
+        let mut end = bytes.len() - tag_at_end(&bytes);
         let mut rest = bytes.get(..end).unwrap_or_default();
-        let mut id_end = None;
-        // Up to each quote, because one of them may end an id.
+        // Where the tag is: it ends at the id's closing quote.
+        let mut tag = None;
+        // Quote by quote, because the scanner does not tell the position of an id's closing quote.
         while !rest.is_empty() && !self.is_over {
-            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote.saturating_add(1));
+            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
             let (read, after) = rest.split_at(length);
             self.scanner.push(&TABLE, read, &mut self.seen);
             rest = after;
             let id_bytes = core::mem::take(&mut self.seen.id_bytes);
             if id_bytes > TAG_BYTES {
-                let quote = end.saturating_sub(after.len()).saturating_sub(1);
-                let start = quote.saturating_sub(TAG_BYTES);
-                let token = bytes.get(start..quote).and_then(parse_tag);
+                let quote = end - after.len() - 1;
+                let last = bytes.get(..quote).and_then(|before| before.last_chunk::<TAG_BYTES>());
+                let token = last.and_then(|last| parse_tag(last));
                 self.token = token.filter(|token| self.known.contains(token));
-                id_end = self.token.map(|_| start);
+                tag = self.token.map(|_| quote - TAG_BYTES..quote);
             }
-            self.is_over = id_end.is_some() || self.seen.is_whole;
+            self.is_over = tag.is_some() || self.seen.is_whole;
         }
         if self.is_over {
             end = bytes.len();
         }
         self.held = bytes.get(end..).unwrap_or_default().to_vec();
-        if is_asis && self.held.is_empty() && id_end.is_none() {
+        if is_unchanged && self.held.is_empty() && tag.is_none() {
             return None;
         }
         let sent = bytes.get(..end).unwrap_or_default();
-        let Some(id_end) = id_end else { return Some(sent.to_vec()) };
-        let after = sent.get(id_end.saturating_add(TAG_BYTES)..).unwrap_or_default();
-        Some([sent.get(..id_end).unwrap_or_default(), after].concat())
+        let Some(tag) = tag else { return Some(sent.to_vec()) };
+        let (before, after) = (sent.get(..tag.start), sent.get(tag.end..));
+        Some([before.unwrap_or_default(), after.unwrap_or_default()].concat())
     }
 
     fn finish(&mut self) -> Vec<u8> {
@@ -101,8 +106,8 @@ impl Editor for UntagIds {
     }
 }
 
-/// How many of the last bytes may begin a mark, or be one.
-fn begun_tag(bytes: &[u8]) -> usize {
+/// How many of the last bytes may be a tag or its beginning.
+fn tag_at_end(bytes: &[u8]) -> usize {
     let may_begin = |&length: &usize| {
         let last = bytes.len().checked_sub(length).and_then(|start| bytes.get(start..));
         last.is_some_and(|last| {

@@ -96,7 +96,7 @@ fn finds_what_clients_send() {
 }
 
 #[test]
-fn an_answer_is_given_as_soon_as_it_is_certain() {
+fn a_value_is_known_as_soon_as_possible() {
     let pointers = compile(&["/a", "/b/c", "/a"]);
     let found = |text: &'static str| Some(Some(text.as_bytes().to_vec()));
     for (body, facts_then) in [
@@ -142,7 +142,7 @@ fn an_answer_is_given_as_soon_as_it_is_certain() {
 }
 
 #[test]
-fn a_long_value_is_cut_alike_in_every_chunking() {
+fn a_long_value_is_cut_at_the_limit_in_every_chunking() {
     for length in [VALUE_BYTES_MAX - 1, VALUE_BYTES_MAX, VALUE_BYTES_MAX + 1, 1 << 20] {
         let body = format!(r#"{{"a":"{}"}}"#, "x".repeat(length));
         let found = vec![Some(vec![b'x'; length.min(VALUE_BYTES_MAX)])];
@@ -155,7 +155,7 @@ fn a_long_value_is_cut_alike_in_every_chunking() {
 }
 
 #[test]
-fn a_pointer_that_is_too_long_finds_nothing() {
+fn a_pointer_past_the_limits_has_no_value() {
     for (keys, is_found) in [
         (vec!["k".to_string(); json::DEPTH_MAX], true),
         (vec!["k".to_string(); json::DEPTH_MAX + 1], false),
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived_and_read_alike_in_any_chunking(bytes in prop::collection::vec(
+    fn any_bytes_are_read_the_same_in_every_chunking(bytes in prop::collection::vec(
         prop_oneof![3 => prop::sample::select(b"{}[]\",:\\abcdun0 1-\n".to_vec()), 1 => any::<u8>()], 0..60), brace: bool) {
         let bytes = if brace { [b"{\"a\":", &bytes[..]].concat() } else { bytes };
         let pointers = ["/a", "/a/0", "/0", "/a/a", "/b"];

@@ -26,7 +26,7 @@ fn model() -> Model {
 
 const NEW: &str = r#""new \"m\"\\\u000a""#;
 
-/// Bodies, with what becomes of them: `<` and `>` stand around the name that is replaced.
+/// Bodies; `<` and `>` surround the name that is replaced.
 const BODIES: &[&str] = &[
     r#"{"model":<"m">,"input":"x"}"#,
     "{\"messages\":[{\"content\":\"\\\"model\\\":\\\"x\\\"\",\"model\":\"x\"}],\n \"model\"\n:\t <\"a\\\"b\\\\\"> , \"n\":1}\n",
@@ -49,7 +49,7 @@ const BODIES: &[&str] = &[
 ];
 
 #[test]
-fn the_model_is_replaced_and_nothing_else_changes_in_every_cut() {
+fn the_model_is_replaced_and_nothing_else_in_every_chunking() {
     for pattern in BODIES {
         let body = pattern.replace(['<', '>'], "");
         let expected = match (pattern.split_once('<'), pattern.split_once('>')) {
@@ -72,7 +72,7 @@ fn the_model_is_replaced_and_nothing_else_changes_in_every_cut() {
 }
 
 #[test]
-fn a_request_is_settled_when_the_old_name_has_passed() {
+fn a_request_is_settled_at_the_end_of_the_old_name() {
     for (body, at) in [
         (r#"{"model":"m","input":"x"}"#, 12),
         (r#"{"model":7 ,"input":"x"}"#, 11),
@@ -89,7 +89,7 @@ fn a_request_is_settled_when_the_old_name_has_passed() {
 }
 
 #[test]
-fn a_name_of_any_length_is_left_out_as_it_comes() {
+fn a_name_of_any_length_is_left_out_chunk_by_chunk() {
     let mut model = model();
     assert_eq!(model.push(b"{\"model\":\"m"), Some(format!("{{\"model\":{NEW}").into_bytes()));
     for _ in 0..1000 {
@@ -101,7 +101,7 @@ fn a_name_of_any_length_is_left_out_as_it_comes() {
 }
 
 #[test]
-fn a_request_past_the_limit_goes_on_as_it_came() {
+fn a_request_past_the_limit_is_not_edited() {
     let mut model = model();
     for _ in 0..9 {
         assert_eq!(model.push(format!("{{\"x\":\"{}", "x".repeat(1 << 20)).as_bytes()), None);
@@ -110,7 +110,7 @@ fn a_request_past_the_limit_goes_on_as_it_came() {
 }
 
 #[test]
-fn paths_begin_otherwise() {
+fn prefixes_of_paths_are_replaced() {
     let (from, to) = ("/v2/models/chat/", "/v2/models/chat/versions/2/");
     for (path, from, to, expected) in [
         ("/v2/models/chat/infer?x=1", from, to, Some("/v2/models/chat/versions/2/infer?x=1")),
@@ -129,7 +129,7 @@ fn paths_begin_otherwise() {
     }
 }
 
-/// A request that a chain of all edits of requests has something to do with.
+/// All edits of requests in one chain.
 fn chain(name: &str, token: Token) -> impl Editor {
     let model = Some(Model::new(ModelName::new(name)));
     Chain(Some(UntagIds::new([token].into())), Chain(model, Some(InjectUsage::default())))
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn all_edits_of_a_request_are_what_serde_json_says(
+    fn all_edits_together_agree_with_serde_json(
         name in any::<String>(),
         old in any::<String>(),
         id in "[a-z\"é_-]{1,20}",
@@ -157,9 +157,9 @@ proptest! {
         // In either order.
         let (first, last) = if is_first { (head, tail) } else { (tail, head) };
         let body = format!("{},{}", first.strip_suffix('}').unwrap(), last.strip_prefix('{').unwrap());
-        let mark = TagIds::new(Body::Whole, token);
-        let marked = edit(mark, [body.as_bytes()]);
-        let edited = edit(chain(&name, token), marked.chunks(size));
+        let tag = TagIds::new(Body::Whole, token);
+        let tagged = edit(tag, [body.as_bytes()]);
+        let edited = edit(chain(&name, token), tagged.chunks(size));
         let mut expected: Json = serde_json::from_str(&body).unwrap();
         expected["model"] = json!(name);
         expected["stream_options"] = json!({"include_usage": true});
@@ -181,7 +181,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_pass(body in any::<Vec<u8>>()) {
+    fn any_bytes_are_sent_unchanged(body in any::<Vec<u8>>()) {
         prop_assert_eq!(model().push(&body), None);
     }
 }

@@ -1,6 +1,6 @@
-//! Whether a rollout is about a request.
+//! Whether a rollout matches a request.
 
-use super::place::body;
+use super::source::body;
 use super::{BodyNeeded, Mismatch, Request, pinned};
 use crate::config::{HostPattern, MODEL_POINTER, Match, Rollout};
 use crate::key;
@@ -16,14 +16,14 @@ pub(super) fn first_mismatch(
     if mismatch.is_some() { Ok(mismatch) } else { model_mismatch(rollout, request) }
 }
 
-/// The first thing of a match that does not hold, what it says of requests to models apart.
+/// The first condition on hosts and headers that does not hold.
 pub(super) fn caller_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     host_mismatch(matcher, request).or_else(|| header_mismatch(matcher, request))
 }
 
 fn model_mismatch(rollout: &Rollout, request: &impl Request) -> Result<Option<Mismatch>, BodyNeeded> {
     let models = &rollout.matcher.models;
-    // Who asks for a stored response names no model, but its mark names a version.
+    // A request for a stored response has no model, but the tag of its id names a version.
     if models.is_empty() || (rollout.pin.response_id && pinned::by_path(rollout, request).is_some()) {
         return Ok(None);
     }
@@ -62,7 +62,7 @@ fn header_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> 
 }
 
 impl HostPattern {
-    /// Whether a host, without its port, is meant.
+    /// Whether the pattern matches a host without its port.
     fn matches(&self, host: &[u8]) -> bool {
         match self {
             Self::Exact(name) => host.eq_ignore_ascii_case(name.as_bytes()),
@@ -76,7 +76,7 @@ impl HostPattern {
     }
 }
 
-/// An authority without its port. The colons of an IPv6 address are inside its brackets.
+/// An authority without its port. The colons of an IPv6 address are inside of brackets.
 fn host_of(authority: &[u8]) -> &[u8] {
     let colon = authority.iter().rposition(|&b| b == b':');
     match colon.and_then(|at| authority.split_at_checked(at)) {

@@ -1,23 +1,23 @@
-//! What a client sends back of what it was given: the version its conversation is on.
+//! The version that a client's pin names.
 
-use super::place::body;
+use super::source::body;
 use super::{BodyNeeded, Request};
 use crate::config::{CONVERSATION_ID_POINTER, CONVERSATION_POINTER, PREVIOUS_RESPONSE_POINTER, Pin, Rollout};
 use crate::key;
 use crate::pin::{self, Endpoint, Token};
 
-/// How a version was pinned.
+/// Where a pin was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PinKind {
-    /// A stored response or conversation, of which only this version knows.
+    /// The tagged id of a response or a conversation, which only this version has stored.
     ResponseId,
-    /// The pin's header.
+    /// The configuration's pin header.
     Header,
-    /// The pin's cookie.
+    /// The configuration's pin cookie.
     Cookie,
 }
 
-/// The version that a pin names, unless it is stopped, and how.
+/// The version that a pin names, unless it is stopped, and where the pin was found.
 pub(super) fn version(
     rollout: &Rollout,
     request: &impl Request,
@@ -62,7 +62,7 @@ fn by_body(rollout: &Rollout, request: &impl Request) -> Result<Option<Token>, B
         return Ok(None);
     }
     for pointer in [PREVIOUS_RESPONSE_POINTER, CONVERSATION_POINTER, CONVERSATION_ID_POINTER] {
-        let token = body(request, pointer)?.and_then(pin::unmarked).map(|(_, token)| token);
+        let token = body(request, pointer)?.and_then(pin::untag_id).map(|(_, token)| token);
         if token.is_some_and(|token| rollout.version_of(token).is_some()) {
             return Ok(token);
         }

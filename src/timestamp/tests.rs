@@ -1,4 +1,4 @@
-//! Moments against jiff and uuid as oracles, and against tables.
+//! Times against jiff and uuid as oracles, and against tables.
 
 use super::*;
 use proptest::prelude::*;
@@ -70,7 +70,7 @@ fn text_is_read_as_rfc_3339_says() {
 }
 
 #[test]
-fn a_moment_is_milliseconds_or_text() {
+fn a_time_is_milliseconds_or_text() {
     for (text, expected) in [
         ("0", Some(0)),
         (" 1795424400000\r\n", Some(1_795_424_400_000)),
@@ -95,10 +95,10 @@ fn a_moment_is_milliseconds_or_text() {
 #[test]
 fn every_day_of_four_centuries_is_written_and_read() {
     for day in 0..146_097_u64 {
-        let moment = day * DAY_MS;
-        let timestamp = jiff::Timestamp::from_millisecond(i64::try_from(moment).unwrap()).unwrap();
-        assert_eq!(rfc3339(moment), timestamp.to_string());
-        assert_eq!(parse_rfc3339(&rfc3339(moment)), Some(moment));
+        let time = day * DAY_MS;
+        let timestamp = jiff::Timestamp::from_millisecond(i64::try_from(time).unwrap()).unwrap();
+        assert_eq!(rfc3339(time), timestamp.to_string());
+        assert_eq!(parse_rfc3339(&rfc3339(time)), Some(time));
     }
     assert_eq!(rfc3339(1_795_424_400_120), "2026-11-23T09:00:00.120Z");
     assert_eq!(rfc3339(253_402_300_800_000), "10000-01-01T00:00:00Z");
@@ -246,7 +246,7 @@ fn a_corrupted_id_is_read_as_what_it_then_is() {
 
 proptest! {
     #[test]
-    fn any_moment_is_written_as_others_write_it_and_read_back(ms in 0..253_402_300_800_000_u64) {
+    fn any_time_is_written_as_others_write_it_and_read_back(ms in 0..253_402_300_800_000_u64) {
         let text = rfc3339(ms);
         prop_assert_eq!(parse_rfc3339(&text), Some(ms));
         let timestamp: jiff::Timestamp = text.parse().unwrap();
@@ -255,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_that_looks_like_a_moment_is_read_as_others_read_it(
+    fn any_text_that_looks_like_a_time_is_read_as_others_read_it(
         (year, month, day) in (1960..2500_u32, 0..14_u32, 0..33_u32),
         (hour, minute, second) in (0..25_u32, 0..61_u32, 0..60_u32),
         fraction in prop_oneof![Just(String::new()), "\\.[0-9]{1,9}"],
@@ -263,8 +263,8 @@ proptest! {
         between in prop::sample::select(vec!['T', 't', ' ']),
     ) {
         let text = format!("{year:04}-{month:02}-{day:02}{between}{hour:02}:{minute:02}:{second:02}{fraction}{offset}");
-        let other = text.parse::<jiff::Timestamp>().ok().and_then(|moment| {
-            let ms = moment.as_nanosecond().div_euclid(1_000_000);
+        let other = text.parse::<jiff::Timestamp>().ok().and_then(|timestamp| {
+            let ms = timestamp.as_nanosecond().div_euclid(1_000_000);
             u64::try_from(ms).ok().filter(|_| year >= 1970)
         });
         prop_assert_eq!(parse_rfc3339(&text), other, "{}", text);
@@ -281,7 +281,7 @@ proptest! {
         let is_leap = text[17..19] == *b"60";
         let theirs = str::from_utf8(&text).ok().and_then(|text| text.trim().parse::<jiff::Timestamp>().ok());
         if let (Some(ours), false) = (ours, is_leap) {
-            prop_assert_eq!(theirs.map(|moment| moment.as_millisecond()), i64::try_from(ours).ok());
+            prop_assert_eq!(theirs.map(|timestamp| timestamp.as_millisecond()), i64::try_from(ours).ok());
         }
     }
 
@@ -298,7 +298,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..80), text in "[0-9a-zA-Z_:. +-]{0,40}") {
+    fn any_bytes_are_accepted(bytes in prop::collection::vec(any::<u8>(), 0..80), text in "[0-9a-zA-Z_:. +-]{0,40}") {
         for bytes in [&bytes[..], text.as_bytes()] {
             let _ = (parse(bytes), of_id(bytes));
         }
@@ -306,7 +306,7 @@ proptest! {
     }
 }
 
-/// docs/stickiness.md says how often an id that is no ULID reads as one of the past.
+/// docs/stickiness.md names the share of random ids that look like a ULID of the past.
 #[test]
 fn few_ids_read_as_ulids_of_the_past_by_chance() {
     const NOW: UnixMs = 1_795_000_000_000;

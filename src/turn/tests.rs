@@ -38,7 +38,7 @@ const NOT_FIRST: &[&str] = &[
     r#"{"message":"hi","chat_history":[{"role":"CHATBOT","message":"x"}]}"#,
     r#"{"message":"hi","conversation_id":"c"}"#,
     r#"{"input":"x","previous_interaction_id":"i"}"#,
-    // Nothing that shows a history.
+    // No history.
     r#"{"prompt":"hi"}"#,
     r#"{"messages":[]}"#,
     r#"{"messages":null}"#,
@@ -52,7 +52,7 @@ const NOT_FIRST: &[&str] = &[
 ];
 
 #[test]
-fn each_body_says_whether_it_opens_a_conversation() {
+fn a_body_is_a_first_turn_or_not() {
     for body in FIRST {
         assert!(is_first(body.as_bytes()), "{body}");
     }
@@ -62,7 +62,7 @@ fn each_body_says_whether_it_opens_a_conversation() {
 }
 
 #[test]
-fn a_body_that_is_cut_says_nothing() {
+fn a_cut_body_is_no_first_turn() {
     for body in FIRST.iter().map(|body| body.trim_end()) {
         for cut in 0..body.len() {
             assert!(!is_first(&body.as_bytes()[..cut]), "{}", &body[..cut]);
@@ -71,7 +71,7 @@ fn a_body_that_is_cut_says_nothing() {
 }
 
 #[test]
-fn any_cut_reads_alike() {
+fn chunks_do_not_change_the_result() {
     for body in FIRST.iter().chain(NOT_FIRST).map(|body| body.as_bytes()) {
         for cut in 0..=body.len() {
             let mut turn = Turn::default();
@@ -83,7 +83,7 @@ fn any_cut_reads_alike() {
 }
 
 #[test]
-fn what_cannot_say_more_is_not_read_on() {
+fn a_decided_body_is_not_read_on() {
     let wants_more = |body: &[u8]| {
         let mut turn = Turn::default();
         turn.push(body);
@@ -104,7 +104,7 @@ fn what_cannot_say_more_is_not_read_on() {
 }
 
 #[test]
-fn a_body_past_the_limit_stays_open() {
+fn a_body_past_the_limit_is_no_first_turn() {
     let mut turn = Turn::default();
     turn.push(br#"{"messages":[{"role":"user","content":""#);
     let piece = [b'x'; 1 << 20];
@@ -117,7 +117,7 @@ fn a_body_past_the_limit_stays_open() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_survived(bytes in any::<Vec<u8>>(), cut: prop::sample::Index) {
+    fn any_bytes_are_accepted(bytes in any::<Vec<u8>>(), cut: prop::sample::Index) {
         let (a, b) = bytes.split_at(cut.index(bytes.len() + 1));
         let mut turn = Turn::default();
         turn.push(a);
@@ -127,7 +127,7 @@ proptest! {
 }
 
 #[test]
-fn what_follows_the_document_is_none_of_it() {
+fn what_follows_the_document_does_not_count() {
     for body in [
         r#"{"messages":[{"role":"user"}]},{"messages":[{"role":"assistant"}]}"#,
         r#"{"prompt":"x"}{"messages":[{"role":"user"}]}"#,

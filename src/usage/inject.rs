@@ -1,7 +1,7 @@
-//! The request: `stream_options.include_usage` is made true where it is not.
+//! Sets `stream_options.include_usage` to true in a request for a stream.
 //!
-//! Where nothing has to be changed, nothing is. `"stream_options": null` before `"stream": true` cannot be
-//! changed, since whether it is a stream is not known when it passes.
+//! A body that has it already does not change. `"stream_options": null` before `"stream": true` does not change either,
+//! because it is sent on before the body shows that it asks for a stream.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use memchr::memchr2;
 
 use super::REQUEST_BYTES_HELD_MAX;
-use crate::edit::{Editor, Gate};
+use crate::edit::{EditCheck, Editor};
 use crate::json::{self, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
@@ -33,17 +33,17 @@ static TABLE: LazyTable<OptionsField> = LazyTable::new(|| {
     ])
 });
 
-/// Edits one request's body.
+/// Edits the body of one request.
 #[derive(Default)]
 pub struct InjectUsage {
-    gate: Gate,
+    check: EditCheck,
     scanner: Scanner,
     seen: StreamOptions,
-    /// The last bytes, which may be a value to change.
+    /// The last bytes, which may be a value to replace.
     held: Vec<u8>,
-    /// The last byte was a colon, so that a value begins.
+    /// Whether the last byte was a colon, so that a value follows.
     is_after_colon: bool,
-    /// The last byte that was no white space.
+    /// The last byte that is not white space.
     last: u8,
     is_over: bool,
 }
@@ -53,32 +53,33 @@ struct StreamOptions {
     is_stream: Option<bool>,
     has_options: bool,
     has_include: bool,
-    /// Something was changed.
+    /// Whether the body was edited.
     is_changed: bool,
     is_whole: bool,
     edit: Option<Edit>,
 }
 
-/// What is to be done where the scanner stands.
+/// An edit at the scanner's position.
 enum Edit {
-    /// The value, so many bytes long, becomes this one.
+    /// Replaces the value that has just ended, of so many bytes.
     Replace(usize, &'static str),
-    /// The object that closes here gets this member.
+    /// Adds a member to the object that has just ended.
     Add(&'static str),
 }
 
 impl Editor for InjectUsage {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        self.is_over |= !self.gate.admits(piece);
+    #[expect(clippy::arithmetic_side_effects, reason = "positions in `bytes`; no part of it is empty")]
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        self.is_over |= !self.check.allows(chunk);
         let held = core::mem::take(&mut self.held);
-        let mut is_asis = held.is_empty();
-        let bytes = if is_asis { Cow::Borrowed(piece) } else { Cow::Owned([&held, piece].concat()) };
+        let mut is_unchanged = held.is_empty();
+        let bytes = if is_unchanged { Cow::Borrowed(chunk) } else { Cow::Owned([&held, chunk].concat()) };
         let mut edited = Vec::new();
         let mut sent = 0;
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && !self.is_over) {
             let stop = memchr2(b':', b'}', rest);
-            let length = stop.map_or(rest.len(), |stop| stop.saturating_add(1));
+            let length = stop.map_or(rest.len(), |stop| stop + 1);
             let part = rest.get(..length).unwrap_or(rest);
             if stop.is_none() && self.is_after_colon && may_change(part) {
                 self.held = part.to_vec();
@@ -87,20 +88,20 @@ impl Editor for InjectUsage {
             let before = self.last_before_end(part);
             self.scanner.push(&TABLE, part, &mut self.seen);
             self.is_over = self.seen.is_whole;
-            let end = at.saturating_add(length);
+            let end = at + length;
             let edit = self.seen.edit.take();
-            is_asis &= edit.is_none();
+            is_unchanged &= edit.is_none();
             match edit {
                 Some(Edit::Replace(old, new)) if self.is_after_colon => {
                     let spaces = part.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-                    let value = at.saturating_add(spaces);
+                    let value = at + spaces;
                     edited.extend_from_slice(bytes.get(sent..value).unwrap_or_default());
                     edited.extend_from_slice(new.as_bytes());
-                    sent = value.saturating_add(old);
+                    sent = value + old;
                     self.seen.is_changed = true;
                 }
                 Some(Edit::Add(member)) => {
-                    let brace = end.saturating_sub(1);
+                    let brace = end - 1;
                     edited.extend_from_slice(bytes.get(sent..brace).unwrap_or_default());
                     edited.extend_from_slice(if before == b'{' { b"" } else { b"," });
                     edited.extend_from_slice(member.as_bytes());
@@ -114,10 +115,10 @@ impl Editor for InjectUsage {
                 part.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied().unwrap_or(self.last);
             at = end;
         }
-        if is_asis && self.held.is_empty() {
+        if is_unchanged && self.held.is_empty() {
             return None;
         }
-        let end = bytes.len().saturating_sub(self.held.len());
+        let end = bytes.len() - self.held.len();
         edited.extend_from_slice(bytes.get(sent..end).unwrap_or_default());
         Some(edited)
     }
@@ -133,20 +134,20 @@ impl Editor for InjectUsage {
 }
 
 impl InjectUsage {
-    /// Whether the request is for a stream, and usage was asked for in the client's place.
+    /// Whether the request asks for a stream, and the edit made it ask for usage.
     #[must_use]
     pub fn is_injected(&self) -> bool {
         self.seen.is_whole && self.seen.is_changed && self.seen.is_stream == Some(true)
     }
 
-    /// The last byte before that which ends `part`, white space apart.
+    /// The last byte before the end of `part` that is not white space. The byte that ends it does not count.
     fn last_before_end(&self, part: &[u8]) -> u8 {
         let before = part.split_last().map_or(part, |(_, before)| before);
         before.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied().unwrap_or(self.last)
     }
 }
 
-/// Whether what follows a colon may yet turn out to be `false` or `null`.
+/// Whether a part that follows a colon may be the beginning of `false` or `null`.
 fn may_change(part: &[u8]) -> bool {
     let value = part.trim_ascii_start();
     part.len() <= REQUEST_BYTES_HELD_MAX && (b"false".starts_with(value) || b"null".starts_with(value))

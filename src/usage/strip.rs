@@ -1,7 +1,7 @@
-//! The response: the one event that has usage and no choices is taken out.
+//! Removes the one event of a stream that has usage and no choices.
 //!
-//! An event is held back only until its `choices` are seen, and the usual event comes in one piece with
-//! them; comments, which keep a connection alive, are never held back.
+//! An event is held back until its `choices` have been read. Most events arrive in one chunk, so they are not held back
+//! at all. Comments, which keep a connection alive, never are.
 
 use alloc::vec::Vec;
 use memchr::memchr2;
@@ -9,7 +9,7 @@ use memchr::memchr2;
 use super::EVENT_BYTES_HELD_MAX;
 use crate::edit::Editor;
 use crate::framing::sse::{self, Framer};
-use crate::json::{self, End, LazyTable, Scanner, Sink, Table, Value};
+use crate::json::{self, DocumentEnd, LazyTable, Scanner, Sink, Table, Value};
 
 #[derive(Clone, Copy)]
 enum ChunkField {
@@ -37,22 +37,23 @@ static TABLE: LazyTable<ChunkField> = LazyTable::new(|| {
 pub struct StripUsage {
     framer: Framer,
     event: Event,
-    /// What has come of an event that may have to go.
+    /// The bytes so far of an event that may be the one to remove.
     pub(super) held: Vec<u8>,
-    /// The stream stands inside a line, and whether that is a comment.
-    line: Option<bool>,
-    /// The last byte was a carriage return, of a line that was passed on, held or taken out.
-    after_cr: Option<Fate>,
+    /// Inside a line: whether it is a comment.
+    is_comment: Option<bool>,
+    /// After a carriage return: what was done with the line that it ended.
+    after_cr: Option<Action>,
 }
 
+/// What to do with a part of the stream, and with the bytes held back before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Pass,
+enum Action {
+    Send,
     Hold,
     Drop,
 }
 
-/// What the event that the stream stands in has shown.
+/// The current event.
 #[derive(Default)]
 struct Event {
     scanner: Scanner,
@@ -64,100 +65,102 @@ struct Event {
 struct ChunkFacts {
     has_empty_choices: bool,
     has_usage: bool,
-    /// It is none that reports usage alone.
+    /// It cannot be the event to remove.
     is_ordinary: bool,
 }
 
 impl Editor for StripUsage {
-    fn push(&mut self, piece: &[u8]) -> Option<Vec<u8>> {
-        let mut is_asis = self.held.is_empty();
-        let mut sent = Vec::with_capacity(piece.len().saturating_add(self.held.len()));
-        let mut rest = piece;
+    #[expect(clippy::arithmetic_side_effects, reason = "at most EVENT_BYTES_HELD_MAX more than a chunk")]
+    fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        let mut is_unchanged = self.held.is_empty();
+        let mut sent = Vec::with_capacity(chunk.len() + self.held.len());
+        let mut rest = chunk;
         while !rest.is_empty() {
             let (part, after) = rest.split_at(self.part_length(rest));
             rest = after;
             match self.part(part) {
-                Fate::Hold => self.held.extend_from_slice(part),
-                Fate::Drop => {
+                Action::Hold => self.held.extend_from_slice(part),
+                Action::Drop => {
                     self.held.clear();
-                    is_asis = false;
+                    is_unchanged = false;
                 }
-                Fate::Pass => {
+                Action::Send => {
                     sent.append(&mut self.held);
                     sent.extend_from_slice(part);
                 }
             }
         }
-        (!is_asis || !self.held.is_empty()).then_some(sent)
+        (!is_unchanged || !self.held.is_empty()).then_some(sent)
     }
 
     fn finish(&mut self) -> Vec<u8> {
-        // If more of the event comes, it follows its beginning.
+        // The beginning of the event is sent now, so the rest of it must be sent too.
         self.event.seen.is_ordinary |= !self.held.is_empty();
         core::mem::take(&mut self.held)
     }
 
     fn is_settled(&self) -> bool {
-        false // any event may be the one
+        false // any event may be the one to remove
     }
 }
 
 impl StripUsage {
-    /// A line with its end, or as much of it as has come. A line feed after a carriage return that ended
-    /// the last piece stands alone.
+    /// The length of the next part: a line with its end, or as much of it as the chunk has. A line feed is a part of its
+    /// own if the carriage return before it ended the last chunk.
+    #[expect(clippy::arithmetic_side_effects, reason = "positions in `rest`")]
     fn part_length(&self, rest: &[u8]) -> usize {
         if self.after_cr.is_some() && rest.first() == Some(&b'\n') {
             return 1;
         }
         let Some(end) = memchr2(b'\n', b'\r', rest) else { return rest.len() };
-        let length = end.saturating_add(1);
         let is_crlf = rest.get(end..).is_some_and(|end| end.starts_with(b"\r\n"));
-        if is_crlf { length.saturating_add(1) } else { length }
+        if is_crlf { end + 2 } else { end + 1 }
     }
 
-    /// Reads a part, and says what becomes of it and of what is held.
-    fn part(&mut self, part: &[u8]) -> Fate {
+    /// Reads a part.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most EVENT_BYTES_HELD_MAX more than a chunk")]
+    fn part(&mut self, part: &[u8]) -> Action {
         self.framer.push(part, &mut self.event);
-        if let (Some(fate), b"\n") = (self.after_cr.take(), part) {
-            return fate; // it belongs to the line before
+        if let (Some(action), b"\n") = (self.after_cr.take(), part) {
+            return action; // the end of the line before
         }
         let is_end = matches!(part.last(), Some(b'\n' | b'\r'));
-        let is_blank = self.line.is_none() && matches!(part, b"\n" | b"\r" | b"\r\n");
-        let is_comment = self.line.unwrap_or(part.first() == Some(&b':'));
-        self.line = (!is_end).then_some(is_comment);
-        let fate = if is_blank {
+        let is_blank = self.is_comment.is_none() && matches!(part, b"\n" | b"\r" | b"\r\n");
+        let is_comment = self.is_comment.unwrap_or(part.first() == Some(&b':'));
+        self.is_comment = (!is_end).then_some(is_comment);
+        let action = if is_blank {
             let event = core::mem::take(&mut self.event);
-            if event.reports_usage_alone() { Fate::Drop } else { Fate::Pass }
+            if event.has_usage_only() { Action::Drop } else { Action::Send }
         } else if self.event.seen.is_ordinary || (is_comment && self.held.is_empty()) {
-            Fate::Pass
-        } else if self.held.len().saturating_add(part.len()) > EVENT_BYTES_HELD_MAX {
+            Action::Send
+        } else if self.held.len() + part.len() > EVENT_BYTES_HELD_MAX {
             self.event.seen.is_ordinary = true;
-            Fate::Pass
+            Action::Send
         } else {
-            Fate::Hold
+            Action::Hold
         };
-        self.after_cr = part.ends_with(b"\r").then_some(fate);
-        fate
+        self.after_cr = part.ends_with(b"\r").then_some(action);
+        action
     }
 }
 
 impl Event {
-    fn reports_usage_alone(mut self) -> bool {
-        let is_document = self.scanner.end(&TABLE, &mut self.seen) == End::Between;
+    fn has_usage_only(mut self) -> bool {
+        let is_document = self.scanner.end(&TABLE, &mut self.seen) == DocumentEnd::Between;
         let seen = self.seen;
         is_document && !seen.is_ordinary && seen.has_empty_choices && seen.has_usage
     }
 }
 
 impl sse::Sink for Event {
-    fn data(&mut self, piece: &[u8]) {
+    fn data(&mut self, chunk: &[u8]) {
         if !self.has_data {
-            let first = piece.iter().find(|byte| !byte.is_ascii_whitespace());
+            let first = chunk.iter().find(|byte| !byte.is_ascii_whitespace());
             self.has_data = first.is_some();
             self.seen.is_ordinary |= first.is_some_and(|&byte| byte != b'{');
         }
         if !self.seen.is_ordinary {
-            self.scanner.push(&TABLE, piece, &mut self.seen);
+            self.scanner.push(&TABLE, chunk, &mut self.seen);
         }
     }
 

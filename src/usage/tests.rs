@@ -5,7 +5,7 @@ use crate::edit::Editor;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-/// Everything that is sent when `body` comes in these pieces.
+/// What is sent for a body in these chunks.
 fn sent<'a>(
     pieces: impl IntoIterator<Item = &'a [u8]>,
     mut push: impl FnMut(&[u8]) -> Option<Vec<u8>>,
@@ -13,25 +13,25 @@ fn sent<'a>(
     pieces.into_iter().flat_map(|piece| push(piece).unwrap_or_else(|| piece.to_vec())).collect()
 }
 
-fn ask<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, bool) {
-    let mut ask = InjectUsage::default();
-    let mut all = sent(pieces, |piece| ask.push(piece));
-    all.extend(ask.finish());
-    (String::from_utf8(all).unwrap(), ask.is_injected())
+fn inject<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (String, bool) {
+    let mut editor = InjectUsage::default();
+    let mut all = sent(pieces, |piece| editor.push(piece));
+    all.extend(editor.finish());
+    (String::from_utf8(all).unwrap(), editor.is_injected())
 }
 
-fn hide<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut hide = StripUsage::default();
+fn strip<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut editor = StripUsage::default();
     let mut all = sent(pieces, |piece| {
-        let sent = hide.push(piece);
-        assert!(hide.held.len() <= EVENT_BYTES_HELD_MAX);
+        let sent = editor.push(piece);
+        assert!(editor.held.len() <= EVENT_BYTES_HELD_MAX);
         sent
     });
-    all.extend(hide.finish());
+    all.extend(editor.finish());
     all
 }
 
-/// Bodies, and what becomes of them; `None`: nothing.
+/// Bodies, and the edited ones; `None`: not edited.
 const REQUESTS: &[(&str, Option<&str>)] = &[
     (r#"{"stream":true}"#, Some(r#"{"stream":true,"stream_options":{"include_usage":true}}"#)),
     (
@@ -66,7 +66,7 @@ const REQUESTS: &[(&str, Option<&str>)] = &[
     (r#"{"stream":false}"#, None),
     (r#"{"stream":false,"stream_options":null}"#, None),
     (r#"{"stream_options":null,"stream":false}"#, None),
-    (r#"{"stream_options":null,"stream":true}"#, None), // as the module says
+    (r#"{"stream_options":null,"stream":true}"#, None), // see the documentation of the module
     (r#"{"stream":"true"}"#, None),
     (r#"{"messages":[{"role":"user","content":"\"stream\":true"}]}"#, None),
     (r#"{"x":{"stream":true}}"#, None),
@@ -81,24 +81,24 @@ const REQUESTS: &[(&str, Option<&str>)] = &[
 ];
 
 #[test]
-fn usage_is_asked_for_where_it_was_not_and_nothing_else_changes() {
+fn usage_is_injected_where_it_is_absent_and_nothing_else_changes() {
     for (body, expected) in REQUESTS {
         let expected = (expected.unwrap_or(body).to_string(), expected.is_some());
-        assert_eq!(ask([body.as_bytes()]), expected);
-        assert_eq!(ask(body.as_bytes().chunks(1)), expected);
+        assert_eq!(inject([body.as_bytes()]), expected);
+        assert_eq!(inject(body.as_bytes().chunks(1)), expected);
         for cut in 0..=body.len() {
             let (a, b) = body.as_bytes().split_at(cut);
-            assert_eq!(ask([a, b]), expected, "{body} at {cut}");
+            assert_eq!(inject([a, b]), expected, "{body} at {cut}");
         }
         if expected.1 {
-            let asked: Json = serde_json::from_str(&expected.0).unwrap();
-            assert_eq!(asked["stream_options"]["include_usage"], json!(true), "{body}");
+            let edited: Json = serde_json::from_str(&expected.0).unwrap();
+            assert_eq!(edited["stream_options"]["include_usage"], json!(true), "{body}");
         }
     }
 }
 
 #[test]
-fn a_piece_that_does_not_change_is_not_copied() {
+fn an_unchanged_chunk_is_not_copied() {
     for (body, expected) in REQUESTS {
         assert_eq!(
             InjectUsage::default().push(body.as_bytes()).is_some(),
@@ -106,36 +106,36 @@ fn a_piece_that_does_not_change_is_not_copied() {
             "{body}"
         );
     }
-    let mut hide = StripUsage::default();
+    let mut editor = StripUsage::default();
     for event in
         ["data: {\"id\":\"a\",\"choices\":[{\"index\":0}]}\n\n", ": ping", "\n\n", "data: [DONE]\n\n"]
     {
-        assert_eq!(hide.push(event.as_bytes()), None, "{event}");
+        assert_eq!(editor.push(event.as_bytes()), None, "{event}");
     }
 }
 
 #[test]
-fn a_request_is_settled_when_nothing_can_change_any_more() {
+fn a_request_is_settled_at_the_end_of_its_document() {
     for (body, _) in REQUESTS.iter().filter(|(body, _)| body.ends_with('}')) {
-        let mut ask = InjectUsage::default();
+        let mut editor = InjectUsage::default();
         let (last, most) = body.as_bytes().split_last().unwrap();
-        ask.push(most);
+        editor.push(most);
         let is_object = body.starts_with('{');
-        assert_eq!(ask.is_settled(), !is_object, "{body}");
-        ask.push(&[*last]);
-        assert!(ask.is_settled(), "{body}");
+        assert_eq!(editor.is_settled(), !is_object, "{body}");
+        editor.push(&[*last]);
+        assert!(editor.is_settled(), "{body}");
     }
 }
 
 #[test]
-fn a_request_past_the_limit_goes_on_as_it_came() {
-    let mut ask = InjectUsage::default();
+fn a_request_past_the_limit_is_not_edited() {
+    let mut editor = InjectUsage::default();
     let piece = format!("{{\"stream\":true,\"x\":\"{}", "x".repeat(1 << 20));
     for _ in 0..9 {
-        assert_eq!(ask.push(piece.as_bytes()), None);
+        assert_eq!(editor.push(piece.as_bytes()), None);
     }
-    assert_eq!(ask.push(b"\"}"), None);
-    assert!(!ask.is_injected());
+    assert_eq!(editor.push(b"\"}"), None);
+    assert!(!editor.is_injected());
 }
 
 const TEXT: &str = r#"{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"usage \"choices\":[] é"}}],"usage":null}"#;
@@ -167,7 +167,7 @@ fn streams() -> Vec<(String, &'static str)> {
             "data: {PRELUDE}\n\ndata: {NO_CHOICES}\n\ndata: {ERROR}\n\ndata: null\n\ndata:\n\n\n\ndata: {USAGE}\n\n: end\n\n"
         ),
         format!("event: x\nid: 7\ndata: {USAGE}\nretry: 5\n\nevent: x\ndata: {TEXT}\n\n: ping\n\nid: 8\n\n"),
-        format!("data: {USAGE}\n\ndata: {USAGE}"), // the last is not ended, so no client reads it
+        format!("data: {USAGE}\n\ndata: {USAGE}"), // the last event does not end, so no client reads it
         format!("data: {TEXT}\n\ndata: {}", &USAGE[..60]),
         "no event stream".into(),
         String::new(),
@@ -177,49 +177,49 @@ fn streams() -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn the_usage_goes_and_every_other_byte_stays_in_every_cut() {
+fn the_usage_is_removed_and_nothing_else_in_every_chunking() {
     for (stream, line_end) in streams() {
         let expected = naive(&stream, line_end).into_bytes();
         let bytes = stream.as_bytes();
-        assert_eq!(hide([bytes]).escape_ascii().to_string(), expected.escape_ascii().to_string());
-        assert_eq!(hide(bytes.chunks(1)), expected, "{stream:?}");
+        assert_eq!(strip([bytes]).escape_ascii().to_string(), expected.escape_ascii().to_string());
+        assert_eq!(strip(bytes.chunks(1)), expected, "{stream:?}");
         for first in 0..=bytes.len() {
-            assert_eq!(hide([&bytes[..first], &bytes[first..]]), expected, "{stream:?} cut at {first}");
+            assert_eq!(strip([&bytes[..first], &bytes[first..]]), expected, "{stream:?} cut at {first}");
             for second in (first..=bytes.len()).step_by(41) {
                 let pieces = [&bytes[..first], &bytes[first..second], &bytes[second..]];
-                assert_eq!(hide(pieces), expected, "{stream:?} cut at {first} and {second}");
+                assert_eq!(strip(pieces), expected, "{stream:?} cut at {first} and {second}");
             }
         }
     }
 }
 
 #[test]
-fn an_event_is_held_only_until_it_is_told() {
-    let mut hide = StripUsage::default();
-    assert_eq!(hide.push(b"data: {\"id\":\"a\",\"cho"), Some(Vec::new()));
-    assert_eq!(hide.push(b"ices\":[{"), Some(b"data: {\"id\":\"a\",\"choices\":[{".to_vec()));
-    assert_eq!(hide.push(b"\"index\":0}"), None);
-    assert_eq!(hide.push(b"]}\n"), None);
-    assert_eq!(hide.push(b"\n"), None);
-    // What keeps a connection alive passes at once, as does the end of the stream.
-    assert_eq!(hide.push(b": still"), None);
-    assert_eq!(hide.push(b" there\n"), None);
-    assert_eq!(hide.push(b"\n"), None);
-    assert_eq!(hide.push(b"data: ["), None);
-    assert_eq!(hide.push(b"DONE]\n\n"), None);
-    assert_eq!(hide.finish(), b"");
+fn an_event_is_held_back_until_its_choices_are_read() {
+    let mut editor = StripUsage::default();
+    assert_eq!(editor.push(b"data: {\"id\":\"a\",\"cho"), Some(Vec::new()));
+    assert_eq!(editor.push(b"ices\":[{"), Some(b"data: {\"id\":\"a\",\"choices\":[{".to_vec()));
+    assert_eq!(editor.push(b"\"index\":0}"), None);
+    assert_eq!(editor.push(b"]}\n"), None);
+    assert_eq!(editor.push(b"\n"), None);
+    // Comments and the end of the stream are sent at once.
+    assert_eq!(editor.push(b": still"), None);
+    assert_eq!(editor.push(b" there\n"), None);
+    assert_eq!(editor.push(b"\n"), None);
+    assert_eq!(editor.push(b"data: ["), None);
+    assert_eq!(editor.push(b"DONE]\n\n"), None);
+    assert_eq!(editor.finish(), b"");
 }
 
 #[test]
-fn a_long_event_is_let_go() {
+fn a_long_event_is_not_held_back() {
     let long = format!("data: {{\"x\":\"{}\",{}\n\n", "x".repeat(EVENT_BYTES_HELD_MAX), &USAGE[1..]);
     for size in [1, 100, 5000] {
-        assert_eq!(hide(long.as_bytes().chunks(size)), long.as_bytes());
+        assert_eq!(strip(long.as_bytes().chunks(size)), long.as_bytes());
     }
 }
 
 #[test]
-fn of_an_event_that_could_not_wait_nothing_is_lost() {
+fn an_event_that_may_not_be_held_back_is_sent_whole() {
     let stream = [TEXT, USAGE, TEXT].map(|event| format!("data: {event}\r\n\r\n")).concat().into_bytes();
     let begin = format!("data: {TEXT}\r\n\r\n").len();
     let end = begin + format!("data: {USAGE}\r\n\r\n").len();
@@ -245,7 +245,7 @@ proptest! {
         size in 1..40_usize,
     ) {
         let stream = pieces.concat().into_bytes();
-        prop_assert_eq!(hide(stream.chunks(size)), hide([&stream[..]]));
+        prop_assert_eq!(strip(stream.chunks(size)), strip([&stream[..]]));
     }
 
     #[test]
@@ -257,6 +257,6 @@ proptest! {
         size in 1..20_usize,
     ) {
         let body = pieces.concat().into_bytes();
-        prop_assert_eq!(ask(body.chunks(size)), ask([&body[..]]));
+        prop_assert_eq!(inject(body.chunks(size)), inject([&body[..]]));
     }
 }

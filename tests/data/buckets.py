@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes buckets.csv: places on the line by a murmur3 that is not ours.
+"""Writes buckets.csv: the buckets of keys, by an implementation of murmur3 that is not ours.
 
     pip install mmh3==5.3.1 && python3 tests/data/buckets.py > tests/data/buckets.csv
 
-The file is frozen: a key that moves to another bucket is a conversation that changes its
-model, so it may gain lines but none may change.
+The file is frozen: a key that moves to another bucket is a conversation that changes its model. So lines may be added,
+but none may change.
 """
 
 import random
+from collections.abc import Iterator
 
 import mmh3
 
@@ -15,7 +16,7 @@ PARTS = 1_000_000
 SHARDS = 16
 
 
-def rows():
+def rows() -> Iterator[tuple[str, str, int, int]]:
     draw = random.Random(2026)
     keys = [b"", b"a", b"conversation-1", b"conv_01JD8Z9Q5T5E6V7W8X9Y0Z1A2B", b"0", b"00", b"Key", b"key"]
     keys += [b"019353a8-7c1e-7d2a-9b3c-4d5e6f708192", b"user@example.com", b" padded ", b"a:b", b":"]

@@ -1,56 +1,59 @@
 """Fixtures of the end-to-end tests: two scripted model servers, and the operator's tool."""
 
 import json
-import os
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from harness import REPOSITORY
-from harness.upstream import ModelServer
 
-pytest_plugins = ["harness.fixtures"]
+from tests.harness import REPOSITORY
+from tests.harness.fixtures import Run
+from tests.harness.upstream import ModelServer, Replies
+
+pytest_plugins = ["tests.harness.fixtures"]
+
+RunTool = Callable[..., subprocess.CompletedProcess[str]]
+Explain = Callable[[object, list[bytes]], dict[bytes, bytes]]
+Servers = dict[str, ModelServer]
 
 
 @pytest.fixture(scope="session")
-def llm_canary():
-    """Runs the operator's tool; returns what it printed on stdout, and whatever its exit status."""
-    subprocess.run(["cargo", "build", "-q", "-p", "llm-canary-cli"], cwd=REPOSITORY, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
+def llm_canary(tool: Path) -> RunTool:
+    """Runs the operator's tool with these arguments."""
 
-    def run(*arguments):
-        return subprocess.run(
-            [target / "debug" / "llm-canary", *arguments], cwd=REPOSITORY, capture_output=True, text=True
-        )
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([tool, *arguments], cwd=REPOSITORY, capture_output=True, text=True)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def explain(llm_canary, tmp_path_factory):
+def explain(llm_canary: RunTool, tmp_path_factory: pytest.TempPathFactory) -> Explain:
     """{key: version} as the operator's tool says it, for keys without line ends."""
 
-    def versions(configuration, keys):
+    def versions(configuration: object, keys: list[bytes]) -> dict[bytes, bytes]:
         folder = tmp_path_factory.mktemp("explain")
         (folder / "config.json").write_text(json.dumps(configuration))
         (folder / "keys").write_bytes(b"".join(key + b"\n" for key in keys))
         said = llm_canary("explain", folder / "config.json", "--keys", folder / "keys")
         assert said.returncode == 0, said.stderr
-        lines = [json.loads(line) for line in said.stdout.splitlines()]
+        lines: list[dict[str, Any]] = [json.loads(line) for line in said.stdout.splitlines()]
         assert len(lines) == len(keys), f"{len(lines)} answers to {len(keys)} keys"
-        return {key: line["version"].encode() for key, line in zip(keys, lines)}
+        return {key: line["version"].encode() for key, line in zip(keys, lines, strict=True)}
 
     return versions
 
 
 @pytest.fixture(scope="session")
-def replies():
+def replies() -> Replies:
     """Replies that a request can ask for by name, the same on every model server."""
     return {}
 
 
 @pytest.fixture(scope="session")
-def servers(run, replies):
+def servers(run: Run, replies: Replies) -> Iterator[Servers]:
     started = {version: run(ModelServer(version, replies).start()) for version in ("v1", "v2")}
     yield started
     for server in started.values():
@@ -58,6 +61,6 @@ def servers(run, replies):
 
 
 @pytest.fixture(autouse=True)
-def forget_requests(servers):
+def forget_requests(servers: Servers) -> None:
     for server in servers.values():
         server.received.clear()

@@ -1,49 +1,60 @@
-"""Keys in request bodies, in real Envoy: no body hangs, none is lost or altered, each is routed by the best key there
-is. What the body says and what a header says name different versions, so that the version tells which key counted."""
+"""Keys in request bodies, in real Envoy: no body hangs, none is lost or altered, and each request is routed by the best
+key there is. The body and a header name conversations on different versions, so the version tells which key was used.
+"""
 
 import asyncio
 import gzip
 import json
 import random
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from harness import SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.envoy import http_manager
-from harness.http2 import post as post_http2
-from harness.memory import vm_bytes
-from harness.ramp import Ramp, bucket, now_ms, uuid7
-from harness.upstream import Framing, Reply
+
+from pylib.buckets import bucket, uuid7
+from pylib.client import Connection, Exchange
+from pylib.http1 import Header, request
+from tests.e2e.conftest import Explain, Servers
+from tests.harness import SUPPORTED, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy, http_manager
+from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.http2 import post as post_http2
+from tests.harness.memory import vm_bytes
+from tests.harness.ramp import Ramp, now_ms
+from tests.harness.upstream import Framing, Received, Replies, Reply
+
+# A key for each version.
+Keys = dict[bytes, bytes]
 
 KEYS = [{"body": "/metadata/conversation_id"}, {"body": "/user"}, {"header": "x-conversation-id"}]
 CONFIGURATION = config(rollout(split={"v2": 50}, key=KEYS))
 KB, MB = 1_000, 1_000_000
 HOUR_MS = 3_600_000
 EXCHANGE_S_MAX = 10
-# How long the first request of all may wait where its body does not come, and how often Envoy looks.
+# How long the very first request may wait where its body does not come, and how often Envoy checks.
 WAIT_S, TICK_S = 2.0, 0.5
 
 
-def websockets(bootstrap):
+def websockets(bootstrap: Json) -> None:
     http_manager(bootstrap)["upgrade_configs"] = [{"upgrade_type": "websocket"}]
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request, start_envoy):
+def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
     return start_envoy(CONFIGURATION, version=request.param, edit=websockets)
 
 
 @pytest.fixture(scope="module")
-def keys(explain):
+def keys(explain: Explain) -> Keys:
     """A key of each version: the body's conversation is on v2, that of the header on v1."""
     candidates = [b"conversation-%d" % at for at in range(20)]
     version_of = explain(CONFIGURATION, candidates)
     return {version: next(key for key in candidates if version_of[key] == version) for version in (b"v1", b"v2")}
 
 
-def said(keys, before=0, after=0):
-    """A body that names its conversation behind and before that many bytes of others."""
+def said(keys: Keys, before: int = 0, after: int = 0) -> bytes:
+    """A body that names its conversation, with that many bytes before and after."""
     return json.dumps(
         {
             "messages": [{"role": "user", "content": 'a "{}é' * (before // 8)}],
@@ -54,7 +65,7 @@ def said(keys, before=0, after=0):
     ).encode()
 
 
-def chunked(raw, size):
+def chunked(raw: bytes, size: int) -> bytes:
     """The same request with its body in chunks."""
     head, _, body = raw.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length")]
@@ -63,16 +74,16 @@ def chunked(raw, size):
     return b"\r\n".join([*lines, b"transfer-encoding: chunked"]) + b"\r\n\r\n" + framed + b"0\r\n\r\n"
 
 
-def post(keys, body, *headers):
+def post(keys: Keys, body: bytes, *headers: Header) -> bytes:
     return request(headers=[(b"x-conversation-id", keys[b"v1"]), *headers], body=body)
 
 
-def only_request(servers):
+def only_request(servers: Servers) -> Received:
     [received] = [received for server in servers.values() for received in server.received]
     return received
 
 
-async def assert_arrives(envoy, servers, raw, body, version):
+async def assert_arrives(envoy: Envoy, servers: Servers, raw: bytes, body: bytes, version: str) -> Received:
     connection = await Connection.open(envoy.port)
     exchange = connection.start(raw)
     await asyncio.wait_for(exchange.ended(), EXCHANGE_S_MAX)
@@ -101,7 +112,9 @@ BODY, HEADER = "v2", "v1"  # the version that each key is on
         (5 * MB, 0, HEADER),
     ],
 )
-async def test_any_length_in_any_framing(envoy, servers, keys, before, after, version, chunk_bytes):
+async def test_any_length_in_any_framing(
+    envoy: Envoy, servers: Servers, keys: Keys, before: int, after: int, version: str, chunk_bytes: int | None
+) -> None:
     if chunk_bytes == 3 and before + after > 0:
         chunk_bytes = 1_000
     body = said(keys, before, after)
@@ -110,9 +123,12 @@ async def test_any_length_in_any_framing(envoy, servers, keys, before, after, ve
 
 
 @pytest.mark.parametrize("first_bytes", [1, 100 * KB, 900 * KB])
-async def test_a_long_body_that_comes_in_a_jump_is_not_refused(envoy, servers, keys, first_bytes):
-    """Its first piece is well within Envoy's buffer, and with the next, of up to 1 MiB, it is far above. Envoy answers
-    413 there, before any callback, where a filter keeps the whole body within its reach."""
+async def test_a_long_body_that_comes_in_a_jump_is_not_refused(
+    envoy: Envoy, servers: Servers, keys: Keys, first_bytes: int
+) -> None:
+    """The first piece is far smaller than Envoy's buffer; with the next one, of up to 1 MiB, the body is far larger.
+    Envoy answers 413 there, before it calls the filter, if the filter holds the whole body back.
+    """
     body = said(keys, before=5 * MB)
     for raw in [post(keys, body), chunked(post(keys, body), 100 * KB)]:
         head_bytes = raw.index(b"\r\n\r\n") + 4
@@ -128,7 +144,7 @@ async def test_a_long_body_that_comes_in_a_jump_is_not_refused(envoy, servers, k
         servers[HEADER].received.clear()
 
 
-async def test_what_is_no_json_object_goes_by_the_next_key(envoy, servers, keys):
+async def test_what_is_no_json_object_goes_by_the_next_key(envoy: Envoy, servers: Servers, keys: Keys) -> None:
     name = b'"metadata":{"conversation_id":"' + keys[b"v2"] + b'"}'
     multipart = (b"content-type", b"multipart/form-data; boundary=b")
     for body, headers, version in [
@@ -155,13 +171,13 @@ async def test_what_is_no_json_object_goes_by_the_next_key(envoy, servers, keys)
             await assert_arrives(envoy, servers, chunked(raw, 7), body, version)
 
 
-async def test_methods_without_a_body_do_not_wait(envoy, servers, keys):
+async def test_methods_without_a_body_do_not_wait(envoy: Envoy, servers: Servers, keys: Keys) -> None:
     for method in [b"GET", b"DELETE", b"OPTIONS"]:
         raw = request(method=method, headers=[(b"x-conversation-id", keys[b"v1"])], body=b"")
         await assert_arrives(envoy, servers, raw, b"", HEADER)
 
 
-async def test_a_websocket_is_upgraded(envoy, servers, keys, replies):
+async def test_a_websocket_is_upgraded(envoy: Envoy, servers: Servers, keys: Keys, replies: Replies) -> None:
     switch = ((b"connection", b"upgrade"), (b"upgrade", b"websocket"))
     replies["upgrade"] = Reply((b"hello",), 101, None, switch, Framing.OWN_HEADERS)
     headers = [(b"x-conversation-id", keys[b"v1"]), *switch, (b"x-test-reply", b"upgrade")]
@@ -174,12 +190,14 @@ async def test_a_websocket_is_upgraded(envoy, servers, keys, replies):
 
 
 @pytest.mark.parametrize("size", [0, 900 * KB])
-async def test_a_client_that_expects_100_continue_gets_it(envoy, servers, keys, size):
+async def test_a_client_that_expects_100_continue_gets_it(
+    envoy: Envoy, servers: Servers, keys: Keys, size: int
+) -> None:
     body = said(keys, before=size)
     head, _, _ = post(keys, body, (b"expect", b"100-continue")).partition(b"\r\n\r\n")
     connection = await Connection.open(envoy.port)
     exchange = connection.start(head + b"\r\n\r\n")
-    await asyncio.wait_for(exchange.is_expected.wait(), EXCHANGE_S_MAX)
+    await exchange.server_continues()
     connection.send_more(body)
     await exchange.ended()
     connection.close()
@@ -188,12 +206,12 @@ async def test_a_client_that_expects_100_continue_gets_it(envoy, servers, keys, 
 
 
 @pytest.mark.parametrize("trailers", [(), ((b"x-checksum", b"1"),)], ids=["no trailers", "trailers"])
-async def test_http2(envoy, servers, keys, trailers):
+async def test_http2(envoy: Envoy, servers: Servers, keys: Keys, trailers: tuple[Header, ...]) -> None:
     header = (b"x-conversation-id", keys[b"v1"])
     small, large = said(keys), said(keys, before=900 * KB)
-    for body, pieces, version in [
+    cases: list[tuple[bytes, list[bytes | float], str]] = [
         (small, [small], BODY),
-        (small, [small[at : at + 1] for at in range(len(small))], BODY),
+        (small, [*(small[at : at + 1] for at in range(len(small)))], BODY),
         (small, [small[:20], 0.2, small[20:], 0.2], BODY),
         (small[:-30], [small[:-30]], HEADER),
         (small[:-30], [small[:20], 0.1, small[20:-30], 0.1], HEADER),
@@ -201,7 +219,8 @@ async def test_http2(envoy, servers, keys, trailers):
         (large, [large[:-40], 0.2, large[-40:]], BODY),
         (said(keys, before=5 * MB), [said(keys, before=5 * MB)], HEADER),
         (b"", [], HEADER),
-    ]:
+    ]
+    for body, pieces, version in cases:
         status, answer = await post_http2(envoy.port, [header], pieces, trailers)
         received = only_request(servers)
         assert (status, received.version, len(received.body)) == (200, version, len(body))
@@ -209,15 +228,15 @@ async def test_http2(envoy, servers, keys, trailers):
         servers[version].received.clear()
 
 
-async def test_the_default_keys(start_envoy, client_of, explain):
-    """A rollout that names no key finds what clients are known to send; and a user's id tells no time."""
+async def test_the_default_keys(start_envoy: StartEnvoy, client_of: ClientOf, explain: Explain) -> None:
+    """A rollout that names no key finds the ids that clients are known to send. A user's id tells no time."""
     untold = rollout(steps=Ramp([(now_ms() - HOUR_MS, 50)]).json())
     del untold["key"]
     envoy = await asyncio.to_thread(start_envoy, config(untold))
     dice, years_ms = random.Random(7), 3 * 365 * 24 * HOUR_MS
     client = client_of(envoy)
 
-    async def versions_of(keys, *placements):
+    async def versions_of(keys: list[bytes], *placements: Any) -> AsyncIterator[tuple[bytes, bytes | None]]:
         for place in placements:
             for key in keys:
                 headers = [(place, key)] if isinstance(place, bytes) else []
@@ -248,8 +267,8 @@ async def test_the_default_keys(start_envoy, client_of, explain):
     assert "requests no longer wait" not in envoy.log()
 
 
-async def test_a_slow_upload_is_waited_for(envoy, servers, keys):
-    """A byte now and then, for longer than a request waits where nothing comes."""
+async def test_a_slow_upload_is_waited_for(envoy: Envoy, servers: Servers, keys: Keys) -> None:
+    """A byte arrives now and then, for longer than a request waits where nothing comes."""
     body = said(keys)
     at = body.index(keys[b"v2"])
     head, _, _ = post(keys, body).partition(b"\r\n\r\n")
@@ -265,12 +284,12 @@ async def test_a_slow_upload_is_waited_for(envoy, servers, keys):
     assert (exchange.status, received.version, received.body) == (200, BODY, body)
 
 
-async def test_a_body_that_is_cut_reaches_nobody_and_leaves_nothing(envoy, servers, keys):
+async def test_a_body_that_is_cut_reaches_nobody_and_leaves_nothing(envoy: Envoy, servers: Servers, keys: Keys) -> None:
     """Clients go away while their requests wait. Afterwards nothing is active, and others are served."""
     head, _, _ = post(keys, b"x" * 100 * KB).partition(b"\r\n\r\n")
     head = head.replace(b"100000", b"200000") + b"\r\n\r\n"
 
-    async def cut(at):
+    async def cut(at: int) -> None:
         connection = await Connection.open(envoy.port)
         connection.start(head + b'{"a":"' + b"x" * (at % 3) * 30 * KB)
         await asyncio.sleep(0.02 * (at % 3))
@@ -288,11 +307,11 @@ async def test_a_body_that_is_cut_reaches_nobody_and_leaves_nothing(envoy, serve
     await assert_arrives(envoy, servers, post(keys, body), body, BODY)
 
 
-async def test_requests_without_a_body_behind_requests_that_wait(envoy, servers, keys):
+async def test_requests_without_a_body_behind_requests_that_wait(envoy: Envoy, servers: Servers, keys: Keys) -> None:
     """Many at once, in one VM: each gets its own version and its own body."""
     bodies = {b"%d" % at: said(keys, before=at * 1000) if at % 2 else b"no JSON %d" % at for at in range(60)}
 
-    async def send(name, body):
+    async def send(name: bytes, body: bytes) -> Exchange:
         raw = post(keys, body, (b"x-name", name))
         connection = await Connection.open(envoy.port)
         middle = len(raw) - len(body) // 2

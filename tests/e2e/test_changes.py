@@ -1,17 +1,22 @@
-"""Configurations that come while streams run, good ones by the hundred and bad ones of every kind: nothing is lost, cut or
-counted twice, and Envoy holds no more afterwards."""
+"""Configurations change while streams run: good ones by the hundred, and bad ones of every kind. Nothing is lost, cut
+or counted twice, and Envoy holds no more memory afterwards.
+"""
 
 import asyncio
 import json
 from collections import Counter
 
 import pytest
-from harness import NEWEST, OLDEST, REPOSITORY, STREAMS
-from harness.client import request
-from harness.config import config, rollout
-from harness.memory import resident_bytes, vm_bytes
-from harness.traffic import Traffic
-from harness.upstream import Ending, events, stream
+
+from pylib.http1 import request
+from pylib.prometheus import Snapshot
+from tests.harness import NEWEST, OLDEST, REPOSITORY, STREAMS, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import StartEnvoy
+from tests.harness.memory import resident_bytes, vm_bytes
+from tests.harness.traffic import Traffic
+from tests.harness.upstream import Ending, Replies, events, stream
 
 CLIENTS = 12
 RELOADS = {NEWEST: 200, OLDEST: 15}
@@ -28,13 +33,13 @@ KINDS = {
 }
 
 
-def configuration(at):
-    """The share stays, so that every one of them sends a conversation to the same version."""
+def configuration(at: int) -> Json:
+    """The share never changes, so every configuration sends a conversation to the same version."""
     share = rollout(split={"v2": 50}, pin={"cookie": "llm_pin", "max_age_s": 60 + at})
     return config(share, *(rollout(name=f"other-{name}", match={"path_prefix": "/x/"}) for name in range(at % 3)))
 
 
-def requests():
+def requests() -> list[bytes]:
     keys = [b"conversation-%d" % at for at in range(40)]
     return [
         request(headers=[(b"x-conversation-id", key), (b"x-test-reply", kind.encode())])
@@ -43,9 +48,10 @@ def requests():
     ]
 
 
-async def assert_nothing_is_lost(envoy, traffic, before):
-    """Each exchange is what it was to be, on one version a conversation; each is counted once."""
-    outcomes, versions = Counter(), {}
+async def assert_nothing_is_lost(envoy: Envoy, traffic: Traffic, before: Snapshot) -> Counter[str]:
+    """Each exchange is what it was meant to be, each conversation has one version, and each request is counted once."""
+    outcomes: Counter[str] = Counter()
+    versions: dict[bytes, set[bytes | None]] = {}
     for exchange in traffic.exchanges:
         [kind] = [kind for kind in KINDS if b"x-test-reply: %b\r\n" % kind.encode() in exchange.request]
         reply, outcome = KINDS[kind]
@@ -61,14 +67,14 @@ async def assert_nothing_is_lost(envoy, traffic, before):
     return outcomes
 
 
-async def change(envoy, text, counter):
+async def change(envoy: Envoy, text: object, counter: str) -> None:
     before = await asyncio.to_thread(envoy.discovery, counter)
     await asyncio.to_thread(envoy.push, text)
     await envoy.until(lambda: envoy.discovery(counter) > before, counter)
 
 
 @pytest.mark.parametrize("version", RELOADS)
-async def test_hundreds_of_reloads_under_load(start_envoy, replies, version):
+async def test_hundreds_of_reloads_under_load(start_envoy: StartEnvoy, replies: Replies, version: str) -> None:
     replies |= {kind: reply for kind, (reply, _) in KINDS.items()}
     envoy = await asyncio.to_thread(start_envoy, configuration(0), version=version)
     before = await asyncio.to_thread(envoy.stats)
@@ -85,8 +91,8 @@ async def test_hundreds_of_reloads_under_load(start_envoy, replies, version):
 
 
 @pytest.mark.parametrize("version", RELOADS)
-async def test_every_bad_configuration_under_load(start_envoy, replies, version):
-    """All that `check` is tested with."""
+async def test_every_bad_configuration_under_load(start_envoy: StartEnvoy, replies: Replies, version: str) -> None:
+    """With every bad configuration of tests/data/configs."""
     assert len(BAD) >= 15
     replies |= {kind: reply for kind, (reply, _) in KINDS.items()}
     envoy = await asyncio.to_thread(start_envoy, configuration(0), version=version)

@@ -1,16 +1,22 @@
-"""Two thousand streams open at once: every byte of each, each counted once, and what they cost in memory, against the
-same through Envoy alone."""
+"""Two thousand streams are open at once. Every byte arrives, each stream is counted once, and their memory is compared
+with that of the same streams through Envoy alone.
+"""
 
 import asyncio
 import json
 
 import pytest
-from harness import SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.envoy import without_filter
-from harness.memory import resident_bytes, vm_bytes
-from harness.upstream import stream
+
+from pylib.client import Connection, Exchange
+from pylib.http1 import request
+from tests.harness import SUPPORTED
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy, without_filter
+from tests.harness.fixtures import StartEnvoy
+from tests.harness.memory import resident_bytes, vm_bytes
+from tests.harness.upstream import Replies, stream
+
+Pieces = tuple[bytes, ...]
 
 STREAMS = 2_000
 OPENED_AT_ONCE = 100
@@ -18,7 +24,7 @@ MB = 1_000_000
 MORE_THAN_ALONE_BYTES_MAX = 40 * MB
 
 
-def event(text):
+def event(text: str) -> bytes:
     document = {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": text}}]}
     return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
 
@@ -26,21 +32,21 @@ def event(text):
 END = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 
 
-def said(at):
-    """No two streams say the same. Each is held in the middle of an event."""
+def said(at: int) -> tuple[Pieces, Pieces, str]:
+    """Two pieces and the text of a stream that differs from all others. The cut is in the middle of an event."""
     first, second = event(f"{at} Grüße "), event("世界" * (at % 50))
     return (first, second[:20]), (second[20:], END), f"{at} Grüße " + "世界" * (at % 50)
 
 
-async def crowd(envoy, replies):
-    """What Envoy holds before the streams, and while all are open. Each must bring its own bytes."""
+async def crowd(envoy: Envoy, replies: Replies) -> tuple[int, int]:
+    """Returns what Envoy holds before the streams, and while all are open. Each stream must bring its own bytes."""
     gate = asyncio.Event()
     for at in range(STREAMS):
         held, rest, _ = said(at)
         replies[f"crowd {at}"] = stream(*held, gate, *rest)
     slots, idle = asyncio.Semaphore(OPENED_AT_ONCE), resident_bytes(envoy.pid)
 
-    async def open_one(at):
+    async def open_one(at: int) -> tuple[Connection, Exchange]:
         async with slots:
             connection = await Connection.open(envoy.port)
             headers = [(b"x-conversation-id", b"%d" % at), (b"x-test-reply", b"crowd %d" % at)]
@@ -63,7 +69,7 @@ async def crowd(envoy, replies):
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_two_thousand_streams_at_once(start_envoy, replies, version):
+async def test_two_thousand_streams_at_once(start_envoy: StartEnvoy, replies: Replies, version: str) -> None:
     configuration = config(rollout(split={"v2": 50}))
     envoy = await asyncio.to_thread(start_envoy, configuration, version=version)
     alone = await asyncio.to_thread(start_envoy, configuration, version=version, edit=without_filter)

@@ -1,20 +1,27 @@
-"""However a response ends, it is counted once, under the outcome that names the end, with the length seen so far."""
+"""However a response ends, it is counted once, by the outcome that names its end, and with the length seen so far."""
 
 import asyncio
 import gzip
 import json
+from typing import Any
 
 import pytest
-from harness import SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.upstream import Ending, Framing, Reply, stream, whole
+
+from pylib.client import Connection
+from pylib.http1 import request
+from pylib.prometheus import Snapshot
+from tests.e2e.conftest import Servers
+from tests.harness import SUPPORTED, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.upstream import Ending, Framing, Replies, Reply, stream, whole
 
 SAID = "Grüße, 世界 🚀"  # two, three and four bytes long in UTF-8
 UNUSED_PORT = 1  # nothing listens there: connecting is refused
 
 
-def event(text=None, **choice):
+def event(text: str | None = None, **choice: Any) -> bytes:
     delta = {"content": text} if text is not None else choice.pop("delta", {})
     document = {
         "object": "chat.completion.chunk",
@@ -33,7 +40,7 @@ HALF_BYTES = sum(map(len, HALF))
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request, start_envoy):
+def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
     """Cohorts choose the version: v1 is alive, dead refuses connections, unknown has no cluster in Envoy."""
     versions = {"v1": "llm-v1", "dead": "llm-dead", "unknown": "llm-unknown"}
     configuration = config(
@@ -45,13 +52,15 @@ def envoy(request, start_envoy):
     return start_envoy(configuration, version=request.param, ports={"llm-dead": UNUSED_PORT})
 
 
-def ask(reply="it", cohort="v1"):
+def ask(reply: str = "it", cohort: str = "v1") -> bytes:
     return request(
         headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode()), (b"x-cohort", cohort.encode())]
     )
 
 
-async def assert_counted_once(envoy, before, outcome, chars, version="v1"):
+async def assert_counted_once(
+    envoy: Envoy, before: Snapshot, outcome: str, chars: int, version: str = "v1"
+) -> Snapshot:
     seen = await envoy.counted(1, since=before)
     assert seen.by("llm_requests_total", "llm_outcome") == {outcome: 1}
     assert seen.by("llm_requests_total", "llm_version") == {version: 1}
@@ -60,7 +69,7 @@ async def assert_counted_once(envoy, before, outcome, chars, version="v1"):
     return seen
 
 
-async def test_complete(envoy, client_of, replies):
+async def test_complete(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
     before = envoy.stats()
     replies["it"] = stream(*HALF, *REST)
     exchange = await client_of(envoy).send(ask())
@@ -70,7 +79,7 @@ async def test_complete(envoy, client_of, replies):
 
 
 @pytest.mark.parametrize("step", [Ending.RESET, Ending.FIN], ids=lambda step: step.value)
-async def test_upstream_breaks_off(envoy, replies, step):
+async def test_upstream_breaks_off(envoy: Envoy, replies: Replies, step: Ending) -> None:
     before, gate = envoy.stats(), asyncio.Event()
     replies["it"] = stream(*HALF, gate, step)
     connection = await Connection.open(envoy.port)
@@ -83,7 +92,7 @@ async def test_upstream_breaks_off(envoy, replies, step):
     await assert_counted_once(envoy, before, "upstream_reset", len(SAID))
 
 
-async def test_upstream_breaks_off_a_whole_body(envoy, client_of, replies):
+async def test_upstream_breaks_off_a_whole_body(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
     before = envoy.stats()
     body = b'{"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Half'
     replies["it"] = Reply(
@@ -94,7 +103,7 @@ async def test_upstream_breaks_off_a_whole_body(envoy, client_of, replies):
     await assert_counted_once(envoy, before, "upstream_reset", len("Half"))
 
 
-async def test_client_hangs_up(envoy, replies):
+async def test_client_hangs_up(envoy: Envoy, replies: Replies) -> None:
     before = envoy.stats()
     replies["it"] = stream(*HALF, asyncio.Event())
     connection = await Connection.open(envoy.port)
@@ -109,8 +118,10 @@ async def test_client_hangs_up(envoy, replies):
     [([TOOL_CALL], "client_abort"), ([TOOL_CALL, TOOL_CALL_REST], "client_abort_after_tool_call")],
     ids=["half", "whole"],
 )
-async def test_client_hangs_up_after_a_tool_call(envoy, replies, deltas, outcome):
-    """An agent that has its whole call may stop reading: that is no dissatisfied user."""
+async def test_client_hangs_up_after_a_tool_call(
+    envoy: Envoy, replies: Replies, deltas: list[Json], outcome: str
+) -> None:
+    """An agent that has its whole tool call may stop reading. That is no dissatisfied user."""
     before = envoy.stats()
     call = b"".join(event(delta=delta) for delta in deltas)
     replies["it"] = stream(*HALF, call, asyncio.Event())
@@ -122,7 +133,7 @@ async def test_client_hangs_up_after_a_tool_call(envoy, replies, deltas, outcome
     assert seen.sum("llm_tool_calls_total") == 1
 
 
-async def test_client_hangs_up_before_the_response(envoy, servers, replies):
+async def test_client_hangs_up_before_the_response(envoy: Envoy, servers: Servers, replies: Replies) -> None:
     before = envoy.stats()
     silent = asyncio.Event()
     replies["it"] = stream(silent)
@@ -144,7 +155,7 @@ async def test_client_hangs_up_before_the_response(envoy, servers, replies):
     ],
     ids=["data", "data then DONE", "event error", "error field"],
 )
-async def test_an_error_halfway_through_a_200(envoy, client_of, replies, rest):
+async def test_an_error_halfway_through_a_200(envoy: Envoy, client_of: ClientOf, replies: Replies, rest: bytes) -> None:
     before = envoy.stats()
     replies["it"] = stream(*HALF, *rest)
     exchange = await client_of(envoy).send(ask())
@@ -153,7 +164,7 @@ async def test_an_error_halfway_through_a_200(envoy, client_of, replies, rest):
     await assert_counted_once(envoy, before, "stream_error", len(SAID))
 
 
-async def test_an_orderly_end_too_early(envoy, client_of, replies):
+async def test_an_orderly_end_too_early(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
     """The server closes the stream as HTTP says, but neither a finish reason nor [DONE] has come."""
     before = envoy.stats()
     replies["it"] = stream(*HALF)
@@ -163,7 +174,7 @@ async def test_an_orderly_end_too_early(envoy, client_of, replies):
 
 
 @pytest.mark.parametrize("status", [400, 429, 500, 503])
-async def test_the_server_says_no(envoy, client_of, replies, status):
+async def test_the_server_says_no(envoy: Envoy, client_of: ClientOf, replies: Replies, status: int) -> None:
     before = envoy.stats()
     replies["it"] = whole(b'{"error":{"message":"no","type":"t"}}', status=status)
     exchange = await client_of(envoy).send(ask())
@@ -172,15 +183,19 @@ async def test_the_server_says_no(envoy, client_of, replies, status):
 
 
 @pytest.mark.parametrize("cohort", ["dead", "unknown"])
-async def test_envoy_answers_itself(envoy, client_of, cohort):
+async def test_envoy_answers_itself(envoy: Envoy, client_of: ClientOf, cohort: str) -> None:
     before = envoy.stats()
     exchange = await client_of(envoy).send(ask(cohort=cohort))
     assert exchange.status == 503
     await assert_counted_once(envoy, before, "local_reply", 0, version=cohort)
 
 
-async def test_a_compressed_body_passes_unread(envoy, client_of, servers, replies):
-    """The filter asks for plain bodies; a server that compresses all the same is passed on and counted as unread."""
+async def test_a_compressed_body_passes_unread(
+    envoy: Envoy, client_of: ClientOf, servers: Servers, replies: Replies
+) -> None:
+    """The filter asks for plain bodies. Where a server compresses all the same, its response is passed on and counted
+    as unread.
+    """
     before = envoy.stats()
     body = gzip.compress(b"".join((*HALF, *REST)))
     replies["it"] = stream(body[:20], body[20:], headers=((b"content-encoding", b"gzip"),))
@@ -194,8 +209,8 @@ async def test_a_compressed_body_passes_unread(envoy, client_of, servers, replie
     assert seen.by("llm_unread_total", "llm_unread") == {"encoding": 1}
 
 
-async def test_large_answers_are_read_to_their_end(envoy, client_of, replies):
-    """Megabytes in one event and in one document: counted in full, and passed on byte for byte."""
+async def test_large_answers_are_read_to_their_end(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
+    """Megabytes in one event and in one document are counted in full, and passed on byte for byte."""
     text = SAID * 100_000
     replies["an event"] = stream(ROLE, event(text), *REST)
     document = {
@@ -210,7 +225,7 @@ async def test_large_answers_are_read_to_their_end(envoy, client_of, replies):
         await assert_counted_once(envoy, before, "complete", chars)
 
 
-async def test_an_answer_without_a_body(envoy, client_of, replies):
+async def test_an_answer_without_a_body(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
     before = envoy.stats()
     replies["it"] = Reply(steps=(), status=204, content_type=None, framing=Framing.OWN_HEADERS)
     exchange = await client_of(envoy).send(ask())
@@ -218,10 +233,10 @@ async def test_an_answer_without_a_body(envoy, client_of, replies):
     await assert_counted_once(envoy, before, "complete", 0)
 
 
-async def test_every_piece_is_passed_on_at_once(envoy, replies):
+async def test_every_piece_is_passed_on_at_once(envoy: Envoy, replies: Replies) -> None:
     """Nothing is held back: each event arrives while the server still waits with the next one."""
     gates = [asyncio.Event() for _ in HALF]
-    steps = [step for piece, gate in zip(HALF, gates) for step in (piece, gate)]
+    steps = [step for piece, gate in zip(HALF, gates, strict=True) for step in (piece, gate)]
     replies["it"] = stream(*steps, *REST)
     connection = await Connection.open(envoy.port)
     exchange = connection.start(ask())
@@ -235,12 +250,15 @@ async def test_every_piece_is_passed_on_at_once(envoy, replies):
     assert exchange.complete and exchange.body == replies["it"].body
 
 
-async def test_the_clock_starts_and_stops_where_it_should(envoy, client_of, replies):
-    """A role is no token: the first token is the first text, and both are told from the first byte and the end."""
+async def test_the_clock_starts_and_stops_where_it_should(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
+    """A role is no token. The first token is the first text, and its time differs from those of the first byte and of
+    the end.
+    """
     before = await envoy.flushed()
     silence_s, tail_s = 0.3, 0.4
     replies["it"] = stream(ROLE, silence_s, event("Hello"), tail_s, *REST)
     exchange = await client_of(envoy).send(ask())
+    assert exchange.ended_at is not None
     took_ms = 1000 * (exchange.ended_at - exchange.started_at)
     seen = await assert_counted_once(envoy, before, "complete", len("Hello and more"))
 

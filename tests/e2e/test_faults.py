@@ -1,61 +1,73 @@
-"""Streams that break at every point, from either side, through Envoy with the filter and through Envoy alone: the client
-sees the same of both, and each stream is counted once, under the outcome that names its end."""
+"""Streams break at every point, from either side, through Envoy with the filter and through Envoy alone. The client
+sees the same of both, and each stream is counted once, by the outcome that names its end.
+"""
 
 import asyncio
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
-from harness import STREAMS, SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.envoy import http_manager, without_filter
-from harness.upstream import Ending, Framing, Reply, events, stream, whole
+
+from pylib.client import Connection, Exchange
+from pylib.http1 import Header, request
+from pylib.prometheus import Snapshot
+from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy, http_manager, without_filter
+from tests.harness.fixtures import StartEnvoy
+from tests.harness.upstream import Ending, Framing, ModelServer, Replies, Reply, events, stream, whole
+
+Envoys = tuple[Envoy, Envoy]
+# What a client saw: status, headers, whether the response is whole, body.
+Came = tuple[int, list[Header], bool, bytes]
 
 ARRIVES_S_MAX = 10
 SSE, LINES = "text/event-stream", "application/x-ndjson"
 
 
-def chat_text(document):
+def chat_text(document: Json) -> str:
     return "".join(choice["delta"].get("content") or "" for choice in document.get("choices", []))
 
 
-def anthropic_text(document):
+def anthropic_text(document: Json) -> str:
     return document["delta"].get("text", "") if document["type"] == "content_block_delta" else ""
 
 
-def gemini_text(document):
+def gemini_text(document: Json) -> str:
     parts = [part for candidate in document.get("candidates", []) for part in candidate["content"]["parts"]]
     return "".join(part.get("text", "") for part in parts if not part.get("thought"))
 
 
-def ollama_text(document):
+def ollama_text(document: Json) -> str:
     return document["message"]["content"]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """`finished` and `called` stand in the events after which the answer, or its tool call, is whole."""
+    """A recorded stream. `finished` and `called` are texts: with the event that holds it, the answer, or its tool call,
+    is whole.
+    """
 
     file: str
-    text: Callable
+    text: Callable[[Json], str]
     finished: bytes
     called: bytes | None = None
     content_type: str = SSE
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.file.split(".")[0]
 
     @property
-    def pieces(self):
+    def pieces(self) -> tuple[bytes, ...]:
         body = (STREAMS / self.file).read_bytes()
         return events(body) if self.content_type == SSE else tuple(body.splitlines(keepends=True))
 
-    def chars(self, pieces):
+    def chars(self, pieces: tuple[bytes, ...]) -> int:
         lines = [line.removeprefix(b"data:").strip() for piece in pieces for line in piece.splitlines()]
         return sum(len(self.text(json.loads(line))) for line in lines if line.startswith(b"{"))
 
@@ -78,42 +90,42 @@ class Point:
     has_head: bool = True
 
     @property
-    def name(self):
+    def name(self) -> str:
         place = f"{self.whole} events and {len(self.inside)} bytes" if self.has_head else "before the head"
         return f"{self.recording.name}, {place}"
 
     @property
-    def said(self):
+    def said(self) -> tuple[bytes, ...]:
         return self.recording.pieces[: self.whole]
 
     @property
-    def body(self):
+    def body(self) -> bytes:
         return b"".join(self.said) + self.inside
 
-    def outcome(self, broken):
+    def outcome(self, broken: str) -> str:
         if any(self.recording.finished in piece for piece in self.said):
             return "complete"
         called = self.recording.called
         if broken == "client_abort" and called and any(called in piece for piece in self.said):
             return "client_abort_after_tool_call"
-        # Only of an event stream it is known that something was to come.
+        # Only an event stream tells that something was still to come.
         if broken == "truncated" and not self.body and self.recording.content_type != SSE:
             return "complete"
         return broken
 
     @property
-    def chars(self):
-        """At least and at most: an event that is cut may have said its text already."""
+    def chars(self) -> tuple[int, int]:
+        """The least and the most characters that may be counted: an event that is cut may have shown its text."""
         so_far = self.recording.chars(self.said)
         return so_far, self.recording.chars(self.recording.pieces[: self.whole + bool(self.inside)])
 
 
-def points():
+def points() -> Iterator[Point]:
     for recording in RECORDINGS:
         yield Point(recording, 0, has_head=False)
         for at, piece in enumerate((*recording.pieces, b"")):
             yield Point(recording, at)
-            # Before that which decides, so that it is plain what must be counted.
+            # Before the piece that decides, so that there is one outcome that must be counted.
             marks = [piece.find(mark) for mark in (recording.finished, recording.called) if mark and mark in piece]
             if middle := min([len(piece) // 2, *marks]):
                 yield Point(recording, at, piece[:middle])
@@ -123,7 +135,7 @@ POINTS = list(points())
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)
-def envoys(request, start_envoy):
+def envoys(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoys:
     """(with the filter, without)"""
     rollouts = [rollout(name=r.name, match={"headers": {"x-recording": r.name}}) for r in RECORDINGS]
     configuration = config(*rollouts, rollout())
@@ -131,8 +143,8 @@ def envoys(request, start_envoy):
     return started, start_envoy(configuration, version=request.param, edit=alone)
 
 
-def retrying(bootstrap):
-    """Hosts named so are tried again whatever went wrong before the response's head."""
+def retrying(bootstrap: Json) -> None:
+    """For hosts of this name, Envoy tries a request again whatever went wrong before the response's head."""
     [shipped] = http_manager(bootstrap)["route_config"]["virtual_hosts"]
     policy = {"retry_on": "5xx,reset,connect-failure", "num_retries": 2}
     policy["retry_back_off"] = {"base_interval": "0.001s", "max_interval": "0.01s"}
@@ -140,7 +152,7 @@ def retrying(bootstrap):
     http_manager(bootstrap)["route_config"]["virtual_hosts"].append(again)
 
 
-def alone(bootstrap):
+def alone(bootstrap: Json) -> None:
     retrying(bootstrap)
     without_filter(bootstrap)
 
@@ -148,60 +160,60 @@ def alone(bootstrap):
 class Servers:
     """Waits for named requests to arrive."""
 
-    def __init__(self, servers):
+    def __init__(self, servers: dict[str, ModelServer]) -> None:
         self._servers = servers
 
-    async def got(self, name):
+    async def got(self, name: bytes) -> None:
         async with asyncio.timeout(ARRIVES_S_MAX):
             while not self.count(name):
                 await asyncio.sleep(0.005)
 
-    def count(self, name):
+    def count(self, name: bytes) -> int:
         return sum(
             received.header(b"x-name") == [name] for server in self._servers.values() for received in server.received
         )
 
 
-def headers_of(exchange):
-    """Those that must be the same with the filter and without, which adds but one."""
+def headers_of(exchange: Exchange) -> list[Header]:
+    """The headers that must be the same with the filter and without. The filter adds one."""
     changing = {b"date", b"x-envoy-upstream-service-time", b"x-llm-version"}
     return sorted((name, value) for name, value in exchange.headers if name not in changing)
 
 
-def what_came(exchange):
+def what_came(exchange: Exchange) -> Came:
     return exchange.status, headers_of(exchange), exchange.complete, bytes(exchange.body)
 
 
-async def at_every_point(run):
-    """{point: what `run` returns}, all at once: Envoy takes a second to close what was cut."""
+async def at_every_point(run: Callable[[Point], Awaitable[Any]]) -> dict[Point, Any]:
+    """{point: what `run` returns}. All run at once, because Envoy takes a second to close what was cut."""
 
-    async def at(point):
+    async def at(point: Point) -> Any:
         try:
             return await run(point)
         except Exception as error:
             raise AssertionError(f"{point.name}: {error!r}") from error
 
-    return dict(zip(POINTS, await asyncio.gather(*map(at, POINTS))))
+    return dict(zip(POINTS, await asyncio.gather(*map(at, POINTS)), strict=True))
 
 
-def assert_counted(seen, broken):
+def assert_counted(seen: Snapshot, broken: str) -> None:
     for recording in RECORDINGS:
         mine = [point for point in POINTS if point.recording is recording]
         outcomes = Counter(point.outcome(broken if point.has_head else before_head(broken)) for point in mine)
         name = recording.name
         assert seen.by("llm_requests_total", "llm_outcome", llm_rollout=name) == outcomes, name
-        least, most = (sum(bound) for bound in zip(*(point.chars for point in mine)))
+        least, most = (sum(bound) for bound in zip(*(point.chars for point in mine), strict=True))
         assert least <= seen.sum("llm_response_chars_total", llm_rollout=name) <= most, name
         assert seen.sum("llm_decisions_total", llm_rollout=name) == len(mine)
     assert seen.sum("llm_decisions_total") == len(POINTS)
 
 
-def before_head(broken):
-    """Where nothing came of the response, Envoy answers itself, if anybody is there to be answered."""
+def before_head(broken: str) -> str:
+    """The outcome where nothing came of the response: Envoy answers itself, if the client is still there."""
     return broken if broken == "client_abort" else "local_reply"
 
 
-def ask(point, name):
+def ask(point: Point, name: bytes) -> bytes:
     named = [(b"x-recording", point.recording.name.encode()), (b"x-test-reply", name), (b"x-name", name)]
     return request(headers=[(b"x-conversation-id", b"c1"), *named])
 
@@ -214,16 +226,16 @@ UPSTREAM = {
 
 
 @pytest.mark.parametrize("kind", UPSTREAM)
-async def test_the_server_breaks_off(envoys, replies, kind):
+async def test_the_server_breaks_off(envoys: Envoys, replies: Replies, kind: str) -> None:
     ending, framing, broken = UPSTREAM[kind]
     numbers = itertools.count()
 
-    async def exchange_at(point, envoy):
+    async def exchange_at(point: Point, envoy: Envoy) -> Came:
         name, gate = b"broken %d" % next(numbers), asyncio.Event()
         if point.has_head:
             steps = [step for step in (*point.said, point.inside) if step]
-            fields = {"content_type": point.recording.content_type, "framing": framing}
-            replies[name.decode()] = Reply(steps=(*steps, gate, ending), **fields)
+            content_type = point.recording.content_type
+            replies[name.decode()] = Reply((*steps, gate, ending), content_type=content_type, framing=framing)
         else:
             replies[name.decode()] = Reply(steps=(ending,), framing=Framing.RAW)
         connection = await Connection.open(envoy.port)
@@ -252,12 +264,14 @@ async def test_the_server_breaks_off(envoys, replies, kind):
 
 
 @pytest.mark.parametrize("how", ["abort", "half_close", "close"])
-async def test_the_client_goes_away(envoys, servers, replies, how):
-    """By a reset, as a process that is killed; by the end of its own side; and by both."""
+async def test_the_client_goes_away(
+    envoys: Envoys, servers: dict[str, ModelServer], replies: Replies, how: str
+) -> None:
+    """By a reset, as a process that is killed; by closing its own side; and by closing both."""
     numbers = itertools.count()
     arrived = Servers(servers)
 
-    async def exchange_at(point, envoy):
+    async def exchange_at(point: Point, envoy: Envoy) -> Came:
         name = b"abandoned %d" % next(numbers)
         steps = tuple(step for step in (*point.said, point.inside) if step)
         if point.has_head:
@@ -271,7 +285,7 @@ async def test_the_client_goes_away(envoys, servers, replies, how):
             await exchange.head_comes()
             await exchange.body_reaches(len(point.body))
         getattr(connection, how)()
-        came = exchange.status, headers_of(exchange), bytes(exchange.body)
+        came = exchange.status, headers_of(exchange), False, bytes(exchange.body)
         if how == "half_close":
             await exchange.ended()
         connection.close()
@@ -288,8 +302,12 @@ async def test_the_client_goes_away(envoys, servers, replies, how):
 
 
 @pytest.mark.parametrize("how", ["abort", "half_close"])
-async def test_the_client_goes_away_before_it_has_asked(envoys, servers, how):
-    """In its request's head it has no version yet, and is not counted; in its body it has one, and is, once."""
+async def test_the_client_goes_away_before_it_has_asked(
+    envoys: Envoys, servers: dict[str, ModelServer], how: str
+) -> None:
+    """Within its request's head it has no version yet, and is not counted. Within its body it has one, and is counted
+    once.
+    """
     filtered, _ = envoys
     before = await asyncio.to_thread(filtered.stats)
     raw = request(headers=[(b"x-conversation-id", b"c1")], body=b"x" * 100)
@@ -312,13 +330,13 @@ async def test_the_client_goes_away_before_it_has_asked(envoys, servers, how):
 BYTE_EVERY_S = 0.02
 
 
-async def test_a_byte_at_a_time(envoys, replies):
-    """Slow servers, each for seconds: every byte is passed on when it comes, and one stream is counted for each."""
+async def test_a_byte_at_a_time(envoys: Envoys, replies: Replies) -> None:
+    """Slow servers: every byte is passed on when it comes, and each stream is counted once."""
     body = b'data: {"choices":[{"delta":{"content":"\xc3\xa9"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
     replies["slow"] = stream(*(step for at in range(len(body)) for step in (body[at : at + 1], BYTE_EVERY_S)))
     streams = 8
 
-    async def exchange_with(envoy):
+    async def exchange_with(envoy: Envoy) -> Came:
         connection = await Connection.open(envoy.port)
         exchange = connection.start(request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", b"slow")]))
         came = []
@@ -343,14 +361,14 @@ async def test_a_byte_at_a_time(envoys, replies):
     assert seen.sum("llm_time_to_first_token_ms_total") > streams * 1000 * BYTE_EVERY_S * body.index(b"\xa9")
 
 
-async def test_a_client_that_does_not_read(envoys, replies):
+async def test_a_client_that_does_not_read(envoys: Envoys, replies: Replies) -> None:
     """Megabytes wait in Envoy, the server and the sockets until the client reads on."""
     text = b"x" * 1000
     piece = b'data: {"choices":[{"delta":{"content":"' + text + b'"}}]}\n\n'
     pieces = 12_000
     replies["long"] = stream(*[piece * 100] * (pieces // 100), b"data: [DONE]\n\n")
 
-    async def exchange_with(envoy):
+    async def exchange_with(envoy: Envoy) -> Came:
         connection = await Connection.open(envoy.port)
         exchange = connection.start(request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", b"long")]))
         await exchange.body_reaches(1)
@@ -387,13 +405,13 @@ RETRIED = {
 }
 
 
-async def test_envoy_tries_again(envoys, servers, replies):
-    """However often it does, one request came and one was answered."""
+async def test_envoy_tries_again(envoys: Envoys, servers: dict[str, ModelServer], replies: Replies) -> None:
+    """However often Envoy tries, one request came and one was answered."""
     filtered, _ = envoys
     arrived = Servers(servers)
     before = await asyncio.to_thread(filtered.stats)
 
-    async def exchange_with(envoy, kind):
+    async def exchange_with(envoy: Envoy, kind: str) -> Came:
         attempts, status, _ = RETRIED[kind]
         name = f"{kind} {envoy.port}"
         replies[name] = iter(attempts)

@@ -1,11 +1,13 @@
-"""The buckets of the shipped bootstrap reach the histograms, each in its own."""
+"""Each histogram has the buckets that the shipped bootstrap gives it."""
 
 import pytest
 import yaml
-from harness import SUPPORTED
-from harness.client import request
-from harness.config import config, rollout
-from harness.envoy import BOOTSTRAP
+
+from pylib.http1 import request
+from tests.harness import SUPPORTED
+from tests.harness.config import config, rollout
+from tests.harness.envoy import BOOTSTRAP
+from tests.harness.fixtures import ClientOf, StartEnvoy
 
 HISTOGRAMS = {
     "llm_time_to_first_byte_ms",
@@ -22,7 +24,9 @@ LONG_ANSWER_MS = 80_000
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_every_histogram_has_the_buckets_of_the_bootstrap(start_envoy, client_of, version):
+async def test_every_histogram_has_the_buckets_of_the_bootstrap(
+    start_envoy: StartEnvoy, client_of: ClientOf, version: str
+) -> None:
     envoy = start_envoy(config(rollout(split={"v2": 100})), version=version)
     before = envoy.stats()
     await client_of(envoy).send(request(headers=[(b"x-conversation-id", b"c1")]))

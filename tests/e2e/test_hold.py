@@ -1,17 +1,30 @@
-"""A running conversation stays where it began, on three real Envoys, through a ramp; and what holds it.
+"""A running conversation stays where it began, through a ramp on three real Envoys.
 
-All that is expected is worked out from the ramp's table and a murmur3 of the tests' own."""
+What is expected is computed from the ramp's steps and from a murmur3 that is not the filter's.
+"""
 
 import asyncio
 import json
 import random
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
-from harness import NEWEST, OLDEST, REPOSITORY
-from harness.config import config, rollout
-from harness.ramp import Conversation, Population, Ramp, bucket, now_ms
-from harness.upstream import whole
+from pylib.buckets import bucket
+from pylib.client import Exchange
+from pylib.http1 import Header
+from pylib.prometheus import Snapshot
+from tests.e2e.conftest import Servers
+from tests.harness import NEWEST, OLDEST, REPOSITORY, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import StartEnvoy
+from tests.harness.ramp import Conversation, Known, Population, Ramp, now_ms
+from tests.harness.upstream import Replies, whole
+
+Remember = Callable[[Exchange], Known]
 
 PERCENT = [1, 5, 25, 50, 25, 100]
 STEP_S = 2.0
@@ -24,26 +37,26 @@ RESPONSE = b'{"id":"resp_0123456789","object":"response","status":"completed","m
 PINS = {"cookie": {"cookie": "llm_pin"}, "header": {"header": "x-llm-pin"}, "response": {"response_id": True}}
 
 
-def configuration(ramp):
-    def release(name, **fields):
+def configuration(ramp: Ramp) -> Json:
+    def release(name: str, **fields: Any) -> Json:
         return rollout(name=name, match={"headers": {"x-rollout": name}}, steps=ramp.json(), **fields)
 
     pinned = [release(name, pin=pin) for name, pin in PINS.items()]
     return config(release("timed"), release("plain"), *pinned)
 
 
-def write(envoys, ramp):
-    """The same file for each, ready to be renamed into place."""
+def write(envoys: list[Envoy], ramp: Ramp) -> list[Path]:
+    """Writes the same file for each Envoy, ready to be renamed into place."""
     first, *others = envoys
     file = first.write(configuration(ramp))
-    return [file, *(shutil.copy(file, envoy.folder) for envoy in others)]
+    return [file, *(Path(shutil.copy(file, envoy.folder)) for envoy in others)]
 
 
-def cookie_jar():
-    """As a browser does: it sends back what it was given, for as long as it is not given another."""
-    jar = []
+def cookie_jar() -> Remember:
+    """Does as a browser: it sends back the cookie that it was given last."""
+    jar: list[Header] = []
 
-    def remember(exchange):
+    def remember(exchange: Exchange) -> Known:
         given = exchange.header(b"set-cookie")
         jar[:] = [(b"cookie", given.split(b";")[0])] if given else jar
         return list(jar), {}
@@ -51,18 +64,20 @@ def cookie_jar():
     return remember
 
 
-def remember_header(exchange):
-    return [(b"x-llm-pin", exchange.header(b"x-llm-pin"))], {}
+def remember_header(exchange: Exchange) -> Known:
+    pin = exchange.header(b"x-llm-pin")
+    assert pin is not None
+    return [(b"x-llm-pin", pin)], {}
 
 
-def remember_response(exchange):
+def remember_response(exchange: Exchange) -> Known:
     return [], {"previous_response_id": json.loads(exchange.body)["id"]}
 
 
-def conversations(seconds, dice):
-    """Those of each rollout, evenly over the time, each over a good part of it."""
+def conversations(seconds: float, dice: random.Random) -> Iterator[Conversation]:
+    """The conversations of each rollout, spread evenly over the time. Each lasts for a good part of it."""
 
-    def some(count, name, **fields):
+    def some(count: int, name: str, **fields: Any) -> Iterator[Conversation]:
         for at in range(count):
             pauses = [dice.uniform(0, seconds / TURNS) for _ in range(TURNS - 1)]
             more = {key: value() if key == "remember" else value for key, value in fields.items()}
@@ -75,8 +90,8 @@ def conversations(seconds, dice):
     yield from some(UNTIMED, "response", remember=lambda: remember_response, reply="response")
 
 
-async def test_a_ramp_on_three_envoys(start_envoy, servers, replies):
-    """One of them older, and one restarted midway. The file is replaced at each step."""
+async def test_a_ramp_on_three_envoys(start_envoy: StartEnvoy, servers: Servers, replies: Replies) -> None:
+    """One Envoy is older, and one restarts midway. The file is replaced at each step."""
     replies["response"] = whole(RESPONSE)
     untouched = configuration(Ramp([(now_ms(), 0)]))
     envoys = [await asyncio.to_thread(start_envoy, untouched, version=version) for version in (NEWEST, OLDEST, NEWEST)]
@@ -88,17 +103,17 @@ async def test_a_ramp_on_three_envoys(start_envoy, servers, replies):
     ramp = Ramp([(begin_ms + int(1000 * (AHEAD_S + STEP_S * at)), percent) for at, percent in enumerate(PERCENT)])
     written = [await asyncio.to_thread(write, envoys, Ramp(ramp.steps[: at + 1])) for at in range(len(PERCENT))]
 
-    def write_steps():
-        for (at, _), files in zip(ramp.steps, written):
+    def write_steps() -> None:
+        for (at, _), files in zip(ramp.steps, written, strict=True):
             time.sleep(max(0, at / 1000 - AHEAD_S - now_ms() / 1000))
-            for envoy, file in zip(envoys, files):
+            for envoy, file in zip(envoys, files, strict=True):
                 envoy.rename(file)
             assert now_ms() < at - 1000 * AHEAD_S / 2, "this machine is too slow for what is expected below"
 
-    async def restart(index):
+    async def restart(index: int) -> None:
         await asyncio.sleep(seconds / 2)
         await population.take_out(envoys[index])
-        # What it counted goes with it.
+        # Its counters end with it.
         gone.append(await asyncio.to_thread(envoys[index].stats) - before[index])
         await asyncio.to_thread(envoys[index].restart)
         before[index] = await asyncio.to_thread(envoys[index].stats)
@@ -120,18 +135,21 @@ async def test_a_ramp_on_three_envoys(start_envoy, servers, replies):
     for name in PINS:
         check_pinned(ramp, of[name])
 
-    seen = [await envoy.flushed() - earlier for envoy, earlier in zip(envoys, before)] + gone
+    seen = [await envoy.flushed() - earlier for envoy, earlier in zip(envoys, before, strict=True)] + gone
     decisions = sum_by(seen, "llm_decisions_total", "llm_reason")
     assert decisions("timed") == {"started": TURNS * TIMED}
     assert decisions("plain") == {"split": TURNS * UNTIMED}
     for name in PINS:
         assert decisions(name) == {"split": UNTIMED, "pin": (TURNS - 1) * UNTIMED}
         assert decisions(name, llm_compare="yes") == {"split": UNTIMED}
-    # Which side of a step a request was on that was on its way just then, only its Envoy knows.
+    # Of a request that was in flight at a step, only its Envoy knows on which side of the step it was.
     unheld = sum_by(seen, "llm_unheld_total", "llm_rollout")("plain").get("plain", 0)
     surely = sum(ramp.has_moved(c.place, turn.sent_ms) for c in of["plain"] for turn in c.turns)
     perhaps = sum(ramp.has_moved(c.place, turn.received_ms) for c in of["plain"] for turn in c.turns)
-    print(f"{moved} of {UNTIMED} plain ids moved; {unheld:.0f} decisions counted as unheld, {surely} to {perhaps} expected")
+    print(
+        f"{moved} of {UNTIMED} plain ids moved; {unheld:.0f} decisions counted as unheld, "
+        f"{surely} to {perhaps} expected"
+    )
     assert surely <= unheld <= perhaps and moved <= unheld
     assert sum_by(seen, "llm_unheld_total", "llm_rollout")("timed") == {}
     answered = [received.body for server in servers.values() for received in server.received]
@@ -139,9 +157,11 @@ async def test_a_ramp_on_three_envoys(start_envoy, servers, replies):
     assert continued == ["resp_0123456789"] * (TURNS - 1) * UNTIMED, "each server knows its ids without marks"
 
 
-def check_timed(ramp, conversations):
-    """Each is where its own moment puts it, on every turn, and each step gets its share of the new ones."""
-    by_share = {}
+def check_timed(ramp: Ramp, conversations: list[Conversation]) -> None:
+    """Each conversation is where the moment of its beginning puts it, on every turn; and each step gets its share of
+    new ones.
+    """
+    by_share: dict[int, list[bytes]] = {}
     for conversation in conversations:
         began_ms = int(conversation.key[:8] + conversation.key[9:13], 16)
         share = ramp.share(began_ms)
@@ -154,7 +174,7 @@ def check_timed(ramp, conversations):
     assert counts[0][0] == 0 and counts[100][0] == counts[100][1] and 0 < counts[50][0] < counts[50][1]
 
 
-def check_untimed(ramp, conversations):
+def check_untimed(ramp: Ramp, conversations: list[Conversation]) -> int:
     """Each turn is where the split in force puts it. Returns how many conversations moved."""
     for conversation in conversations:
         for turn in conversation.turns:
@@ -166,8 +186,8 @@ def check_untimed(ramp, conversations):
     return moved
 
 
-def check_pinned(ramp, conversations):
-    """None moves, though the ramp moved what holds nothing else."""
+def check_pinned(ramp: Ramp, conversations: list[Conversation]) -> None:
+    """No conversation moves, although the ramp moves their buckets."""
     assert sum(len(conversation.versions) > 1 for conversation in conversations) == 0
     assert set.union(*(conversation.versions for conversation in conversations)) == {b"v1", b"v2"}
     held = sum(
@@ -177,9 +197,9 @@ def check_pinned(ramp, conversations):
     assert held, "conversations that would have moved"
 
 
-def sum_by(snapshots, name, label):
-    def sums(rollout, **labels):
-        total = {}
+def sum_by(snapshots: list[Snapshot], name: str, label: str) -> Callable[..., dict[str | None, float]]:
+    def sums(rollout: str, **labels: str) -> dict[str | None, float]:
+        total: dict[str | None, float] = {}
         for snapshot in snapshots:
             for value, count in snapshot.by(name, label, llm_rollout=rollout, **labels).items():
                 total[value] = total.get(value, 0) + count
@@ -188,7 +208,7 @@ def sum_by(snapshots, name, label):
     return sums
 
 
-async def test_a_planned_ramp_needs_no_push(start_envoy):
+async def test_a_planned_ramp_needs_no_push(start_envoy: StartEnvoy) -> None:
     """The whole ramp is in the file from the beginning, and takes effect by the clock."""
     envoys = [await asyncio.to_thread(start_envoy, configuration(Ramp([]))) for _ in range(2)]
     begin_ms = now_ms() + int(1000 * AHEAD_S)
@@ -210,7 +230,7 @@ async def test_a_planned_ramp_needs_no_push(start_envoy):
     assert [envoy.discovery("config_reload") for envoy in envoys] == [2, 2]
 
 
-def test_the_oracle_is_murmur3():
+def test_the_oracle_is_murmur3() -> None:
     """Against the places that an independent implementation gave."""
     lines = (REPOSITORY / "tests" / "data" / "buckets.csv").read_text().splitlines()[1:]
     for salt, key, place, _ in (line.split(",") for line in lines):

@@ -1,11 +1,20 @@
-"""A client may send anything: it is routed by the rules, and nothing it sends gets into a metric's name or label."""
+"""A client may send anything: it is routed by the rules, and nothing that it sends becomes part of a metric's name or
+label.
+"""
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from harness import SUPPORTED
-from harness.client import HOST, request
-from harness.config import config, rollout
+
+from pylib.http1 import HOST, Header, request
+from tests.e2e.conftest import Explain, Servers
+from tests.harness import SUPPORTED
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.upstream import Received
 
 MARK = b"zzmarkzz"
 BYTES = [bytes([byte]) for byte in range(0x01, 0x100)]
@@ -15,7 +24,7 @@ CONTROLS = [b"x-llm-cluster", b"x-llm-version", b"X-LLM-Cluster", b"X-Llm-Versio
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request, start_envoy):
+def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
     return start_envoy(
         config(
             rollout(
@@ -30,7 +39,7 @@ def envoy(request, start_envoy):
 
 
 @pytest.fixture(autouse=True)
-def metrics_name_nothing_a_client_sent(envoy):
+def metrics_name_nothing_a_client_sent(envoy: Envoy) -> Iterator[None]:
     before = envoy.stats().series()
     assert before
     yield
@@ -39,7 +48,7 @@ def metrics_name_nothing_a_client_sent(envoy):
     assert MARK.decode() not in everything.lower()
 
 
-def assert_controls_are_ours(received, version):
+def assert_controls_are_ours(received: Received, version: bytes | None) -> None:
     """What a model server sees of the two control headers, whatever the client sent."""
     assert received.header(b"x-llm-cluster") == []
     assert received.header(b"x-llm-version") == ([version] if version else [])
@@ -47,7 +56,9 @@ def assert_controls_are_ours(received, version):
 
 @pytest.mark.parametrize("name", CONTROLS, ids=lambda name: name.decode())
 @pytest.mark.parametrize("value", [b"llm-v2", b"v2", MARK, b"", b"\xff\xfe" + MARK], ids=repr)
-async def test_control_headers_of_a_client_do_not_count(envoy, client_of, servers, name, value):
+async def test_control_headers_of_a_client_do_not_count(
+    envoy: Envoy, client_of: ClientOf, servers: Servers, name: bytes, value: bytes
+) -> None:
     client = client_of(envoy)
     keyless = await client.send(request(headers=[(name, value), (name, value), (b"x-other", b"1")]))
     assert (keyless.status, keyless.header(b"x-llm-version")) == (200, b"v1")
@@ -63,8 +74,8 @@ async def test_control_headers_of_a_client_do_not_count(envoy, client_of, server
     assert_controls_are_ours(chosen_received, b"v2")
 
 
-def every_byte_in(place):
-    """One request per byte, with it inside a marked value at that place."""
+def every_byte_in(place: str) -> Iterator[tuple[bytes, bytes]]:
+    """One request for each byte, which has it inside a marked value at that place."""
     for byte in BYTES:
         value = MARK + byte + b"end"
         match place:
@@ -95,11 +106,11 @@ HEADER_VALUES = PLACES[:6]
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_any_byte_anywhere(envoy, client_of, servers, place):
+async def test_any_byte_anywhere(envoy: Envoy, client_of: ClientOf, servers: Servers, place: str) -> None:
     sent = list(every_byte_in(place))
     exchanges = await client_of(envoy).send_all([raw for _, raw in sent], at_once=8)
 
-    passed = {byte for (byte, _), exchange in zip(sent, exchanges) if exchange.status == 200}
+    passed = {byte for (byte, _), exchange in zip(sent, exchanges, strict=True) if exchange.status == 200}
     refused = {exchange.status for exchange in exchanges if exchange.status != 200}
     assert all(400 <= status < 500 for status in refused), f"Envoy's codec refuses, the filter never fails: {refused}"
     if place in HEADER_VALUES:
@@ -112,20 +123,26 @@ async def test_any_byte_anywhere(envoy, client_of, servers, place):
         assert_controls_are_ours(arrived, expected)
 
 
-async def test_the_key_may_be_any_bytes_and_still_agrees_with_the_tool(envoy, client_of, explain):
+async def test_the_key_may_be_any_bytes_and_still_agrees_with_the_tool(
+    envoy: Envoy, client_of: ClientOf, explain: Explain
+) -> None:
     configuration = config(rollout(split={"v2": 50}))
-    keys = [MARK + a + b for a, b in zip(sorted(BYTES_LET_THROUGH), reversed(sorted(BYTES_LET_THROUGH))) if b.strip()]
+    keys = [
+        MARK + a + b
+        for a, b in zip(sorted(BYTES_LET_THROUGH), sorted(BYTES_LET_THROUGH, reverse=True), strict=True)
+        if b.strip()
+    ]
     exchanges = await client_of(envoy).send_all([request(headers=[(b"x-conversation-id", key)]) for key in keys])
     assert [exchange.header(b"x-llm-version") for exchange in exchanges] == list(explain(configuration, keys).values())
 
 
-async def test_awkward_but_legal_requests(envoy, client_of, servers):
+async def test_awkward_but_legal_requests(envoy: Envoy, client_of: ClientOf, servers: Servers) -> None:
     """No key, empty keys, repeated keys, huge keys, many cookies: answered by the rules."""
     client = client_of(envoy)
     header = b"x-conversation-id"
     long = 40_000
 
-    async def version_of(*headers, **fields):
+    async def version_of(*headers: Header, **fields: Any) -> bytes | None:
         exchange = await client.send(request(headers=headers, **fields))
         assert exchange.status == 200
         return exchange.header(b"x-llm-version")

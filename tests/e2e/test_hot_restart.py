@@ -1,18 +1,24 @@
-"""A hot restart: a new Envoy takes over the listening socket, and the old one finishes what it has. Streams that run come
-to their ends, nothing is lost, and each is counted as Envoy counts it."""
+"""A hot restart: a new Envoy takes over the listening socket, and the old one finishes its streams. Running streams end
+whole, nothing is lost, and the filter counts each stream that Envoy counts.
+"""
 
 import asyncio
 import json
 import os
 import socket
+from pathlib import Path
 
 import pytest
-from harness import STREAMS, SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.envoy import Envoy, shipped_listener
-from harness.traffic import Traffic
-from harness.upstream import events, stream
+
+from pylib.client import Connection
+from pylib.http1 import request
+from tests.e2e.conftest import Servers
+from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness.config import config, rollout
+from tests.harness.dependencies import Dependency
+from tests.harness.envoy import Envoy, shipped_listener
+from tests.harness.traffic import Traffic
+from tests.harness.upstream import Replies, events, stream
 
 RUNNING, CLIENTS = 20, 8
 DRAIN_S, PARENT_SHUTDOWN_S = 1, 2
@@ -21,23 +27,25 @@ HALF = CHAT[:3]
 KEYS = [b"conversation-%d" % at for at in range(40)]
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_hot_restart(part, module, servers, replies, tmp_path, version):
+async def test_hot_restart(
+    dependency: Dependency, module: Path, servers: Servers, replies: Replies, tmp_path: Path, version: str
+) -> None:
     port, base_id = free_port(), str(1_000 + os.getpid() % 30_000)
 
-    def on_port(bootstrap):
+    def on_port(bootstrap: Json) -> None:
         shipped_listener(bootstrap)["address"]["socket_address"]["port_value"] = port
 
-    def envoy(epoch):
+    def envoy(epoch: int) -> Envoy:
         times = ("--drain-time-s", str(DRAIN_S), "--parent-shutdown-time-s", str(PARENT_SHUTDOWN_S))
         return Envoy(
-            part("envoy", version),
+            dependency("envoy", version),
             tmp_path / f"epoch-{epoch}",
             config(rollout(split={"v2": 50})),
             {f"llm-{name}": server.port for name, server in servers.items()},
@@ -45,7 +53,7 @@ async def test_hot_restart(part, module, servers, replies, tmp_path, version):
             hot_restart=("--base-id", base_id, "--restart-epoch", str(epoch), *times),
         )
 
-    def lines():
+    def lines() -> list[str]:
         return old.access_log() + new.access_log()
 
     gate = asyncio.Event()
@@ -73,7 +81,7 @@ async def test_hot_restart(part, module, servers, replies, tmp_path, version):
                 connection.close()
             await old.until_exit(PARENT_SHUTDOWN_S + DRAIN_S + 10)
             await traffic.reaches(50)
-        version_of = {}
+        version_of: dict[bytes, set[bytes | None]] = {}
         for exchange in [*traffic.exchanges, *(exchange for _, exchange in running)]:
             assert (exchange.status, exchange.complete) == (200, True)
             assert exchange.body == b"".join(CHAT)
@@ -85,13 +93,13 @@ async def test_hot_restart(part, module, servers, replies, tmp_path, version):
         logged = [json.loads(line) for line in lines()]
         assert len(logged) == count, "each stream ended once"
         assert {(line["flags"], line["llm_reason"]) for line in logged} == {("-", "split")}
-        # The new Envoy takes over the old one's counters as Envoy does it, which is not to the last one: so what the
-        # filter counts is compared with what Envoy counts by itself.
+        # Envoy does not hand over its counters to the last one. So what the filter counts is compared with what Envoy
+        # counts by itself.
         seen = await new.flushed()
         decided, sent = seen.sum("llm_decisions_total"), seen.sum("envoy_cluster_upstream_rq_total")
         print(
-            f"Envoy {version}: {taken_over} of {len(traffic.exchanges)} exchanges ended before the new one was live; of "
-            f"{count} it shows {sent:.0f} sent to clusters, {decided:.0f} decided by the filter"
+            f"Envoy {version}: {taken_over} of {len(traffic.exchanges)} exchanges ended before the new one was live; "
+            f"of {count} it shows {sent:.0f} sent to clusters, {decided:.0f} decided by the filter"
         )
         assert abs(decided - sent) <= CLIENTS
         assert count - RUNNING - taken_over - CLIENTS <= seen.sum("llm_requests_total") <= count

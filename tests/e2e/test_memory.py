@@ -1,16 +1,25 @@
-"""What the filter costs in memory: nothing for a stream that has ended, and little for one that never means to end."""
+"""What the filter costs in memory: nothing for a stream that has ended, and little for one that never ends."""
 
 import asyncio
 import gzip
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-from harness.client import request
-from harness.config import config, rollout
-from harness.load import aborted_streams, streams
-from harness.memory import forget_peak, resident_bytes, resident_bytes_peak, vm_bytes
-from harness.upstream import Reply, stream
+
+from pylib.http1 import request
+from pylib.prometheus import Snapshot
+from tests.e2e.conftest import Servers
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.load import aborted_streams, streams
+from tests.harness.memory import forget_peak, resident_bytes, resident_bytes_peak, vm_bytes
+from tests.harness.upstream import Replies, Reply, stream
+
+Passes = Callable[[Reply], Awaitable[Snapshot]]
 
 MIB = 1 << 20
 VM_PAGE_BYTES = 1 << 16
@@ -22,7 +31,7 @@ STREAMS_VM_GROWTH_BYTES_MAX = VM_PAGE_BYTES
 STREAMS_RESIDENT_GROWTH_BYTES_MAX = 4 * MIB
 
 
-def event(text=None, finish=None, **delta):
+def event(text: str | None = None, finish: str | None = None, **delta: Any) -> bytes:
     if text is not None:
         delta["content"] = text
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
@@ -36,19 +45,19 @@ WHOLE = b'{"object":"chat.completion","choices":[{"index":0,"message":{"content"
 
 
 @pytest.fixture(scope="module")
-def envoy(start_envoy):
-    """With the one setting that edits bodies, though only those of streams that did not ask for their usage."""
+def envoy(start_envoy: StartEnvoy) -> Envoy:
+    """With `usage`, the one setting that edits bodies of the streams here."""
     return start_envoy(config(rollout(usage="request")))
 
 
 STREAM_WITHOUT_USAGE = b'{"stream":true,"messages":[]}'
 
 
-def ask(reply, body=b"{}"):
+def ask(reply: str, body: bytes = b"{}") -> bytes:
     return request(headers=[(b"x-conversation-id", b"c1"), (b"x-test-reply", reply.encode())], body=body)
 
 
-async def test_100_000_streams_leave_nothing_behind(envoy, servers, replies):
+async def test_100_000_streams_leave_nothing_behind(envoy: Envoy, servers: Servers, replies: Replies) -> None:
     """Complete, failed, unread, whole, edited and aborted ones, many at once."""
     kinds = {
         "text": stream(event("Hello"), event(", world"), event(finish="stop"), USAGE, DONE),
@@ -63,7 +72,7 @@ async def test_100_000_streams_leave_nothing_behind(envoy, servers, replies):
     requests = [ask(kind, body) for kind in kinds for body in (b"{}", STREAM_WITHOUT_USAGE)]
     before = envoy.stats()
 
-    async def load(count):
+    async def load(count: int) -> None:
         aborted = count // STREAMS_ABORTED_IN
         await asyncio.gather(
             streams(envoy.port, requests, count - aborted, STREAMS_AT_ONCE - 1),
@@ -86,15 +95,15 @@ async def test_100_000_streams_leave_nothing_behind(envoy, servers, replies):
     assert resident_bytes(envoy.pid) - resident <= STREAMS_RESIDENT_GROWTH_BYTES_MAX
 
 
-# A hostile server. Each piece is one object written again and again, so that it costs the test no memory either.
+# A hostile server. Each piece is one object that is written many times, so that it costs the test no memory.
 
-# Envoy hands over up to 1 MiB at once, and the VM keeps the room in which it was handed the largest piece.
+# Envoy hands over up to 1 MiB at once, and the VM keeps the memory that the largest piece needed.
 HOSTILE_VM_GROWTH_BYTES_MAX = 2 * MIB
 HOSTILE_RESIDENT_GROWTH_BYTES_MAX = 8 * MIB
 WRITE_BYTES = 1 << 18
 
 
-def repeated(piece, times):
+def repeated(piece: bytes, times: int) -> list[bytes]:
     """`piece` that many times, in writes of about WRITE_BYTES."""
     at_once = WRITE_BYTES // len(piece)
     whole, rest = divmod(times, at_once)
@@ -118,7 +127,7 @@ STREAMS = {
     "escapes without end": ([b'data: {"choices":[{"delta":{"content":"', *repeated(b"\\", 16 * MIB)], 8 * MIB),
 }
 # Whole bodies: the pieces, and what is to be seen in them: characters, finish and outcome.
-BODIES = {
+BODIES: dict[str, tuple[list[bytes], int, str | None, str]] = {
     "text": ([DOCUMENT, *repeated(b"a", 100_000_000), DOCUMENT_END], 100_000_000, "stop", "complete"),
     "spaces first": ([*repeated(b" ", 100_000_000), DOCUMENT + b"Hello" + DOCUMENT_END], 5, "stop", "complete"),
     "an unknown value": (
@@ -139,19 +148,20 @@ BODIES = {
 
 
 @pytest.fixture
-def pass_through(envoy, client_of, replies):
-    """Asserts that a reply arrives byte for byte and costs little memory; returns the statistics' difference."""
+def pass_through(envoy: Envoy, client_of: ClientOf, replies: Replies) -> Passes:
+    """Asserts that a reply arrives byte for byte and costs little memory. Returns the difference of the statistics."""
 
-    async def send(reply):
+    async def send(reply: Reply) -> Snapshot:
         replies["it"] = reply
         before, vms, resident = envoy.stats(), vm_bytes(envoy.pid), resident_bytes(envoy.pid)
         forget_peak(envoy.pid)
         exchange = await client_of(envoy).send(ask("it"))
         assert exchange.complete
         sent, came = hashlib.sha256(), hashlib.sha256(exchange.body)
-        for step in reply.steps:
-            sent.update(step)
-        lengths = [sum(map(len, reply.steps)), len(exchange.body)]
+        pieces = [step for step in reply.steps if isinstance(step, bytes)]
+        for piece in pieces:
+            sent.update(piece)
+        lengths = [sum(map(len, pieces)), len(exchange.body)]
         assert lengths[0] == lengths[1] and sent.digest() == came.digest(), lengths
         vm_growth = [after - before for after, before in zip(vm_bytes(envoy.pid), vms, strict=True)]
         assert max(vm_growth) <= HOSTILE_VM_GROWTH_BYTES_MAX, vm_growth
@@ -161,7 +171,7 @@ def pass_through(envoy, client_of, replies):
     return send
 
 
-def assert_seen(seen, chars, finish, outcome):
+def assert_seen(seen: Snapshot, chars: int, finish: str | None, outcome: str) -> None:
     assert seen.by("llm_requests_total", "llm_outcome") == {outcome: 1}
     assert seen.by("llm_finish_total", "llm_finish") == {finish: 1}
     assert seen.sum("llm_response_chars_total") == chars
@@ -169,7 +179,7 @@ def assert_seen(seen, chars, finish, outcome):
 
 @pytest.mark.parametrize("place", ["first", "between"])
 @pytest.mark.parametrize("name", STREAMS)
-async def test_a_hostile_stream(pass_through, name, place):
+async def test_a_hostile_stream(pass_through: Passes, name: str, place: str) -> None:
     """The hostile part is passed over, and what follows is read as if it had not been there."""
     pieces, chars = STREAMS[name]
     head = [event("Hello")] if place == "between" else []
@@ -179,6 +189,6 @@ async def test_a_hostile_stream(pass_through, name, place):
 
 
 @pytest.mark.parametrize("name", BODIES)
-async def test_a_hostile_body(pass_through, name):
-    pieces, *facts = BODIES[name]
-    assert_seen(await pass_through(Reply(steps=tuple(pieces))), *facts)
+async def test_a_hostile_body(pass_through: Passes, name: str) -> None:
+    pieces, chars, finish, outcome = BODIES[name]
+    assert_seen(await pass_through(Reply(steps=tuple(pieces))), chars, finish, outcome)

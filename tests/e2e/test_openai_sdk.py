@@ -1,33 +1,40 @@
-"""The official OpenAI client through Envoy: what it reads out of a response is what the statistics say."""
+"""The official OpenAI client through Envoy: the statistics say what the client reads out of its responses."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import openai
 import pytest
-from harness import STREAMS, SUPPORTED
-from harness.config import config, rollout
-from harness.upstream import cut_at_random, stream, whole
+
+from pylib.prometheus import Snapshot
+from tests.harness import STREAMS, SUPPORTED
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.upstream import Replies, cut_at_random, stream, whole
 
 CONVERSATION = {"x-conversation-id": "sdk"}
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request, start_envoy):
+def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
     return start_envoy(config(rollout(split={"v2": 100})), version=request.param)
 
 
 @pytest.fixture
-def sdk(envoy):
+def sdk(envoy: Envoy) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"http://127.0.0.1:{envoy.port}/v1", api_key="none", max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
-def counted(envoy, run):
+def counted(envoy: Envoy, run: Run) -> Callable[[], Snapshot]:
     """Waits until one more request is counted than when the test began, and returns the difference."""
     before = envoy.stats()
     return lambda: run(envoy.counted(1, since=before))
 
 
-def assert_same_view(seen, text, usage):
+def assert_same_view(seen: Snapshot, text: str, usage: Any) -> None:
     assert seen.by("llm_requests_total", "llm_outcome", llm_version="v2") == {"complete": 1}
     assert text and seen.sum("llm_response_chars_total", llm_version="v2") == len(text)
     assert seen.sum("llm_tokens_total", llm_token="input") == usage.prompt_tokens
@@ -37,7 +44,7 @@ def assert_same_view(seen, text, usage):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_chat_streamed(sdk, replies, counted, seed):
+def test_chat_streamed(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot], seed: int) -> None:
     replies["it"] = stream(*cut_at_random((STREAMS / "e2e-chat-usage.sse").read_bytes(), seed))
     chunks = list(
         sdk.chat.completions.create(
@@ -56,7 +63,7 @@ def test_chat_streamed(sdk, replies, counted, seed):
     assert seen.by("llm_finish_total", "llm_finish") == {finish: 1}
 
 
-def test_chat_whole(sdk, replies, counted):
+def test_chat_whole(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot]) -> None:
     replies["it"] = whole((STREAMS / "e2e-chat-whole.json").read_bytes())
     answer = sdk.chat.completions.with_raw_response.create(
         model="chat-large",
@@ -73,7 +80,7 @@ def test_chat_whole(sdk, replies, counted):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_completions_streamed(sdk, replies, counted, seed):
+def test_completions_streamed(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot], seed: int) -> None:
     replies["it"] = stream(*cut_at_random((STREAMS / "e2e-completions-usage.sse").read_bytes(), seed))
     chunks = list(
         sdk.completions.create(
@@ -89,7 +96,7 @@ def test_completions_streamed(sdk, replies, counted, seed):
     assert_same_view(counted(), text, usage)
 
 
-def test_an_error_is_one_for_both(sdk, replies, counted):
+def test_an_error_is_one_for_both(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot]) -> None:
     replies["it"] = whole(b'{"error":{"message":"too long","type":"invalid_request_error"}}', status=400)
     with pytest.raises(openai.BadRequestError, match="too long"):
         sdk.chat.completions.create(

@@ -1,14 +1,21 @@
-"""New configurations while traffic flows: a bad one changes nothing, a stop takes effect within a second."""
+"""New configurations while traffic flows: a bad one changes nothing, and a stop takes effect within a second."""
 
 import asyncio
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from harness import NEWEST, OLDEST, SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.traffic import Traffic
-from harness.upstream import stream
+
+from pylib.client import Connection, Exchange
+from pylib.http1 import request
+from tests.e2e.conftest import RunTool, Servers
+from tests.harness import NEWEST, OLDEST, SUPPORTED
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import StartEnvoy
+from tests.harness.traffic import Traffic
+from tests.harness.upstream import Replies, stream
 
 STOP_S_MAX = 1.0
 LOAD_S = 0.5
@@ -59,13 +66,13 @@ BAD = {
 }
 
 
-def keyed(count):
+def keyed(count: int) -> list[bytes]:
     return [request(headers=[(b"x-conversation-id", b"conversation-%d" % at)]) for at in range(count)]
 
 
 @pytest.fixture
-def envoy(request, start_envoy):
-    """One of its own for each test, which leaves it with another configuration."""
+def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Iterator[Envoy]:
+    """An Envoy for each test, because a test leaves it with another configuration."""
     envoy = start_envoy(HALF_AND_HALF, version=request.param)
     yield envoy
     envoy.stop()
@@ -74,7 +81,9 @@ def envoy(request, start_envoy):
 @pytest.mark.parametrize(
     ("kind", "envoy"), [*((kind, NEWEST) for kind in BAD), ("several errors", OLDEST)], indirect=["envoy"]
 )
-async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, kind):
+async def test_a_bad_configuration_changes_nothing(
+    envoy: Envoy, llm_canary: RunTool, tmp_path: Path, kind: str
+) -> None:
     bad, paths = BAD[kind]
     series, log_before = envoy.stats().series(), envoy.log()
     counters = ("update_rejected", "config_fail", "update_failure", "config_conflict")
@@ -87,7 +96,7 @@ async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, 
         await traffic.reaches(600)
 
     assert {exchange.status for exchange in traffic.exchanges} == {200}
-    version_of = {}
+    version_of: dict[bytes, set[bytes | None]] = {}
     for exchange in traffic.exchanges:
         version_of.setdefault(exchange.request, set()).add(exchange.header(b"x-llm-version"))
     assert all(len(versions) == 1 for versions in version_of.values()), "a conversation moved"
@@ -116,14 +125,16 @@ async def test_a_bad_configuration_changes_nothing(envoy, llm_canary, tmp_path, 
 
 
 @pytest.mark.parametrize("envoy", SUPPORTED, indirect=True)
-async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(envoy, servers, replies):
+async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(
+    envoy: Envoy, servers: Servers, replies: Replies
+) -> None:
     gate = asyncio.Event()
     head, tail = b'data: {"choices":[{"index":0,"delta":{"content":"half"}}]}\n\n', b"data: [DONE]\n\n"
     replies["long"] = stream(head, gate, tail)
     replies["short"] = stream(head, 0.02, tail)
     canary = servers["v2"]
 
-    running = []
+    running: list[tuple[Connection, Exchange]] = []
     for at in range(200):
         if len(running) == STREAMS:
             break

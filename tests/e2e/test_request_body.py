@@ -1,15 +1,24 @@
-"""What the filter takes from request bodies, in real Envoy: none hangs, and none changes but where usage is asked for."""
+"""What the filter reads from request bodies, in real Envoy: no request hangs, and no body changes unless usage is asked
+for.
+"""
 
 import asyncio
 import json
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import openai
 import pytest
-from harness import STREAMS, SUPPORTED
-from harness.client import Connection, request
-from harness.config import config, rollout
-from harness.upstream import cut_at_random, cut_into_bytes, events, stream
+
+from pylib.client import Connection
+from pylib.http1 import Header, request
+from tests.e2e.conftest import Servers
+from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import ClientOf, Run, StartEnvoy
+from tests.harness.upstream import Received, Replies, cut_at_random, cut_into_bytes, events, stream
 
 FEEDBACK = {"path": "/v1/feedback", "up": ["up"], "down": ["down"], "escalation": ["human"]}
 ASKS = {"x-usage": "request"}
@@ -21,7 +30,7 @@ SEEN_S_MAX = 10
 
 
 @pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request, start_envoy):
+def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
     asks = rollout(name="asks", match={"headers": ASKS}, usage="request", split={"v2": 100})
     passes_on = {**FEEDBACK, "path": "/v1/passed-on", "respond": False}
     other = rollout(name="other", match={"path_prefix": "/other"}, feedback=passes_on, split={"v2": 50})
@@ -29,12 +38,12 @@ def envoy(request, start_envoy):
     return start_envoy(config(asks, other, chat), version=request.param)
 
 
-def post(body, *headers, target=b"/v1/chat/completions"):
+def post(body: Any, *headers: Header, target: bytes = b"/v1/chat/completions") -> bytes:
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
     return request(target=target, headers=headers, body=body)
 
 
-def chunked(body, *headers, size=1000):
+def chunked(body: Any, *headers: Header, size: int = 1000) -> bytes:
     head, _, _ = post(body, *headers).partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length")]
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -43,13 +52,13 @@ def chunked(body, *headers, size=1000):
     return b"\r\n".join([*lines, b"transfer-encoding: chunked"]) + b"\r\n\r\n" + framed + b"0\r\n\r\n"
 
 
-def received(servers):
+def received(servers: Servers) -> Received:
     """The only request that reached a model server."""
     [only] = [received for server in servers.values() for received in server.received]
     return only
 
 
-async def test_first_turns_and_retries_are_counted(envoy, client_of, replies):
+async def test_first_turns_and_retries_are_counted(envoy: Envoy, client_of: ClientOf, replies: Replies) -> None:
     replies["down"] = stream(b"", status=503)
     before = envoy.stats()
     client = client_of(envoy)
@@ -72,7 +81,9 @@ async def test_first_turns_and_retries_are_counted(envoy, client_of, replies):
 
 @pytest.mark.parametrize("headers", [[], [(b"x-usage", b"request")]], ids=["as it is", "usage asked for"])
 @pytest.mark.parametrize("size", [100, 200_000, 900_000, 3_000_000])
-async def test_no_body_hangs_or_changes(envoy, client_of, servers, headers, size):
+async def test_no_body_hangs_or_changes(
+    envoy: Envoy, client_of: ClientOf, servers: Servers, headers: list[Header], size: int
+) -> None:
     body = json.dumps({**LATER, "x": "é{:}" * (size // 8)}, ensure_ascii=False).encode()
     for raw in [post(body, *headers), chunked(body, *headers, size=70_000)]:
         for server in servers.values():
@@ -83,12 +94,14 @@ async def test_no_body_hangs_or_changes(envoy, client_of, servers, headers, size
 
 
 @pytest.mark.parametrize("headers", [[], [(b"x-usage", b"request")]], ids=["as it is", "usage asked for"])
-async def test_a_client_that_expects_100_continue_gets_it(envoy, servers, headers):
+async def test_a_client_that_expects_100_continue_gets_it(
+    envoy: Envoy, servers: Servers, headers: list[Header]
+) -> None:
     raw = post({**FIRST, "stream": True}, (b"expect", b"100-continue"), *headers)
     head, _, body = raw.partition(b"\r\n\r\n")
     connection = await Connection.open(envoy.port)
     exchange = connection.start(head + b"\r\n\r\n")
-    await asyncio.wait_for(exchange.is_expected.wait(), SEEN_S_MAX)
+    await exchange.server_continues()
     connection.send_more(body)
     await exchange.ended()
     connection.close()
@@ -96,7 +109,9 @@ async def test_a_client_that_expects_100_continue_gets_it(envoy, servers, header
     assert json.loads(received(servers).body).get("stream_options") == ({"include_usage": True} if headers else None)
 
 
-async def test_usage_is_asked_for_in_a_body_of_the_right_length(envoy, client_of, servers):
+async def test_usage_is_asked_for_in_a_body_of_the_right_length(
+    envoy: Envoy, client_of: ClientOf, servers: Servers
+) -> None:
     asked = b'{"stream":true,"stream_options":{"include_usage":true}}'
     for body, expected in [
         (b'{"stream": true }', b'{"stream": true ,"stream_options":{"include_usage":true}}'),
@@ -115,7 +130,9 @@ async def test_usage_is_asked_for_in_a_body_of_the_right_length(envoy, client_of
 
 
 @pytest.mark.parametrize("cut", [events, cut_into_bytes, partial(cut_at_random, seed=1)], ids=["event", "byte", "any"])
-async def test_every_byte_but_the_usage_chunk_reaches_the_client(envoy, client_of, replies, cut):
+async def test_every_byte_but_the_usage_chunk_reaches_the_client(
+    envoy: Envoy, client_of: ClientOf, replies: Replies, cut: Callable[[bytes], tuple[bytes, ...]]
+) -> None:
     for text in [CHAT, CHAT.replace(b"\n", b"\r\n")]:
         usage = [event for event in events(text) if b'"choices":[]' in event]
         assert len(usage) == 1
@@ -133,17 +150,17 @@ async def test_every_byte_but_the_usage_chunk_reaches_the_client(envoy, client_o
 
 
 @pytest.mark.parametrize("api", ["chat", "completions"])
-def test_the_sdk_sees_the_response_it_would_have_seen(envoy, run, replies, api):
+def test_the_sdk_sees_the_response_it_would_have_seen(envoy: Envoy, run: Run, replies: Replies, api: str) -> None:
     full = CHAT if api == "chat" else COMPLETIONS
     plain = b"".join(event for event in events(full) if b'"choices":[]' not in event)
     assert len(plain) < len(full)
     replies["plain"], replies["full"] = stream(*cut_at_random(plain, 5)), stream(*cut_at_random(full, 6))
 
-    def chunks(reply, **fields):
+    def chunks(reply: str, **fields: Any) -> list[Json]:
         with openai.OpenAI(base_url=f"http://127.0.0.1:{envoy.port}/v1", api_key="none", max_retries=0) as sdk:
-            extra = {"extra_headers": {"x-test-reply": reply, **fields.pop("headers", {})}, **fields}
+            extra: Any = {"extra_headers": {"x-test-reply": reply, **fields.pop("headers", {})}, **fields}
             if api == "chat":
-                answer = sdk.chat.completions.create(**FIRST, stream=True, **extra)
+                answer = sdk.chat.completions.create(stream=True, **FIRST | extra)
             else:
                 answer = sdk.completions.create(model="chat-large", prompt="hello", stream=True, **extra)
             return [chunk.to_dict() for chunk in answer]
@@ -158,13 +175,16 @@ def test_the_sdk_sees_the_response_it_would_have_seen(envoy, run, replies, api):
     assert seen.sum("llm_tokens_total", llm_rollout="asks", llm_token="output") == 2 * tokens
 
 
-async def test_feedback_is_answered_and_counted_for_its_conversation(envoy, client_of, servers):
+async def test_feedback_is_answered_and_counted_for_its_conversation(
+    envoy: Envoy, client_of: ClientOf, servers: Servers
+) -> None:
     client = client_of(envoy)
     before = envoy.stats()
     versions = {"v1": 0, "v2": 0}
     for number in range(20):
         conversation = (b"x-conversation-id", b"f%d" % number)
         version = (await client.send(post(FIRST, conversation))).header(b"x-llm-version")
+        assert version is not None
         versions[version.decode()] += 1
         answer = await client.send(post({"rating": "up"}, conversation, target=b"/v1/feedback?a=1"))
         assert (answer.status, bytes(answer.body), answer.header(b"x-llm-version")) == (204, b"", version)
@@ -183,7 +203,7 @@ async def test_feedback_is_answered_and_counted_for_its_conversation(envoy, clie
     assert sum(len(server.received) for server in servers.values()) == 20
 
 
-async def test_feedback_whose_body_comes_late_is_answered(envoy):
+async def test_feedback_whose_body_comes_late_is_answered(envoy: Envoy) -> None:
     head, _, body = post({"rating": "up"}, target=b"/v1/feedback").partition(b"\r\n\r\n")
     connection = await Connection.open(envoy.port)
     exchange = connection.start(head + b"\r\n\r\n")
@@ -196,7 +216,9 @@ async def test_feedback_whose_body_comes_late_is_answered(envoy):
     assert exchange.status == 204
 
 
-async def test_feedback_is_passed_on_where_the_configuration_says_so(envoy, client_of, servers):
+async def test_feedback_is_passed_on_where_the_configuration_says_so(
+    envoy: Envoy, client_of: ClientOf, servers: Servers
+) -> None:
     before = envoy.stats()
     answer = await client_of(envoy).send(post({"rating": "human"}, target=b"/v1/passed-on"))
     assert answer.status == 200
@@ -207,8 +229,10 @@ async def test_feedback_is_passed_on_where_the_configuration_says_so(envoy, clie
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_feedback_does_not_hang_where_bodies_do_not_come(start_envoy, client_of, servers, version):
-    """As in Istio, whose WasmPlugin cannot say allow_on_headers_stop_iteration."""
+async def test_feedback_does_not_hang_where_bodies_do_not_come(
+    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers, version: str
+) -> None:
+    """As in Istio, whose WasmPlugin cannot set allow_on_headers_stop_iteration."""
     cannot_wait = {"allow_on_headers_stop_iteration": False}
     envoy = start_envoy(config(rollout(feedback=FEEDBACK)), version=version, plugin=cannot_wait)
     before = envoy.stats()

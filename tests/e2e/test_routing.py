@@ -3,12 +3,18 @@
 import json
 import random
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from harness import SUPPORTED
-from harness.client import request
-from harness.config import CLUSTERS, config, rollout
-from harness.envoy import http_manager
+
+from pylib.client import Client
+from pylib.http1 import Header, request
+from tests.e2e.conftest import Explain, Servers
+from tests.harness import SUPPORTED, Json
+from tests.harness.config import CLUSTERS, config, rollout
+from tests.harness.envoy import http_manager
+from tests.harness.fixtures import ClientOf, StartEnvoy
 
 KEYS = 20_000
 SPLIT_PERCENT = 10
@@ -16,8 +22,8 @@ TOLERANCE_POINTS = 0.3
 TEN_PERCENT = config(rollout(split={"v2": SPLIT_PERCENT}))
 
 
-def distinct_keys(count, seed=2):
-    """Ids of the kinds clients send, and some that are no text in any encoding."""
+def distinct_keys(count: int, seed: int = 2) -> list[bytes]:
+    """Ids of the kinds that clients send, and some that are no text in any encoding."""
     dice = random.Random(seed)
     kinds = [
         lambda at: str(uuid.UUID(int=dice.getrandbits(128), version=4)).encode(),
@@ -31,24 +37,26 @@ def distinct_keys(count, seed=2):
     return keys
 
 
-def by_header(keys, **fields):
+def by_header(keys: list[bytes], **fields: Any) -> list[bytes]:
     return [request(headers=[(b"x-conversation-id", key)], **fields) for key in keys]
 
 
-async def versions_of(client, requests):
-    """What the response says, which must be where the request went."""
+async def versions_of(client: Client, requests: list[bytes]) -> list[bytes | None]:
+    """The versions that the responses name. They must be where the requests went."""
     exchanges = await client.send_all(requests)
     assert {exchange.status for exchange in exchanges} == {200}
     return [exchange.header(b"x-llm-version") for exchange in exchanges]
 
 
-async def test_twenty_thousand_keys(start_envoy, client_of, servers, explain):
+async def test_twenty_thousand_keys(
+    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers, explain: Explain
+) -> None:
     keys = distinct_keys(KEYS)
     requests = by_header(keys)
     first, second = start_envoy(TEN_PERCENT), start_envoy(TEN_PERCENT)
     before = first.stats()
 
-    seen = dict(zip(keys, await versions_of(client_of(first), requests)))
+    seen = dict(zip(keys, await versions_of(client_of(first), requests), strict=True))
 
     share_percent = 100 * sum(version == b"v2" for version in seen.values()) / KEYS
     print(f"{KEYS} keys at {SPLIT_PERCENT} %: {share_percent:.3f} % on v2")
@@ -71,7 +79,9 @@ async def test_twenty_thousand_keys(start_envoy, client_of, servers, explain):
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_every_source_of_a_key(start_envoy, client_of, explain, version):
+async def test_every_source_of_a_key(
+    start_envoy: StartEnvoy, client_of: ClientOf, explain: Explain, version: str
+) -> None:
     """Header, cookie, query and dynamic metadata name the same conversation, so they give the same version."""
     configuration = config(
         rollout(
@@ -101,15 +111,15 @@ async def test_every_source_of_a_key(start_envoy, client_of, explain, version):
     others = list(reversed(keys))
     both = [
         request(headers=[(b"cookie", b"conversation=" + other), (b"x-conversation-id", key)])
-        for key, other in zip(keys, others)
+        for key, other in zip(keys, others, strict=True)
     ]
     assert await versions_of(client, both) == expected, "the first source in the list wins"
 
 
-def metadata_from_header(header):
+def metadata_from_header(header: bytes) -> Callable[[Json], None]:
     """Puts a filter in front that writes dynamic metadata, as an authentication filter would."""
 
-    def edit(bootstrap):
+    def edit(bootstrap: Json) -> None:
         http_manager(bootstrap)["http_filters"].insert(
             0,
             {
@@ -130,7 +140,9 @@ def metadata_from_header(header):
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_what_comes_before_the_split(start_envoy, client_of, servers, version):
+async def test_what_comes_before_the_split(
+    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers, version: str
+) -> None:
     """Overrides, stopped versions, keyless requests and requests that no rollout matches."""
     configuration = config(
         rollout(
@@ -151,7 +163,7 @@ async def test_what_comes_before_the_split(start_envoy, client_of, servers, vers
     client, before = client_of(envoy), envoy.stats()
     tenant, key = (b"x-tenant", b"acme"), (b"x-conversation-id", b"c1")
 
-    async def version_of(*headers, **fields):
+    async def version_of(*headers: Header, **fields: Any) -> bytes | None:
         exchange = await client.send(request(headers=headers, **fields))
         assert exchange.status == 200
         return exchange.header(b"x-llm-version")
@@ -176,7 +188,9 @@ async def test_what_comes_before_the_split(start_envoy, client_of, servers, vers
     assert len(servers["v2"].received) == 2
 
 
-async def test_the_version_stays_off_the_response_when_told_to(start_envoy, client_of, servers):
+async def test_the_version_stays_off_the_response_when_told_to(
+    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers
+) -> None:
     envoy = start_envoy(config(rollout(split={"v2": 100}), version_on_response=False, version_header="x-model-version"))
     exchange = await client_of(envoy).send(*by_header([b"c1"]))
     assert [name for name, _ in exchange.headers if b"version" in name] == []
@@ -184,7 +198,7 @@ async def test_the_version_stays_off_the_response_when_told_to(start_envoy, clie
     assert received.header(b"x-model-version") == [b"v2"]
 
 
-async def test_the_access_log_names_version_and_reason(start_envoy, client_of):
+async def test_the_access_log_names_version_and_reason(start_envoy: StartEnvoy, client_of: ClientOf) -> None:
     envoy = start_envoy(config(rollout(split={"v2": 100}, match={"path_prefix": "/v1/"})))
     key = (b"x-conversation-id", b"c1")
     for target, headers in [(b"/v1/first", [key]), (b"/v1/second", []), (b"/third", [key])]:

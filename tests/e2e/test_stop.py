@@ -1,20 +1,30 @@
-"""The operator's commands on a running canary, on three Envoys that watch one file, under load: `stop` empties a version
-within two seconds and breaks nothing off; `drain` lets what runs finish where it is."""
+"""The operator's commands under load, on three Envoys that watch one file. `stop` empties a version within two seconds
+and cuts nothing off; `drain` lets running conversations finish where they are.
+"""
 
 import asyncio
 import os
 import random
+import subprocess
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
-from harness import NEWEST, OLDEST
-from harness.client import Client, Connection, request
-from harness.config import config, rollout
-from harness.envoy import ECDS, discovered_filter
-from harness.ramp import Ramp, now_ms, uuid7
-from harness.traffic import Traffic
-from harness.upstream import stream
+
+from pylib.buckets import uuid7
+from pylib.client import Client, Connection, Exchange
+from pylib.http1 import Header, request
+from tests.e2e.conftest import RunTool, Servers
+from tests.harness import NEWEST, OLDEST, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import ECDS, Envoy, discovered_filter
+from tests.harness.fixtures import StartEnvoy
+from tests.harness.ramp import Ramp, now_ms
+from tests.harness.traffic import Traffic
+from tests.harness.upstream import Replies, stream
+
+Operate = Callable[..., Awaitable[subprocess.CompletedProcess[str]]]
 
 # How often the time to the last canary request is taken; the p99 of twenty is what is promised.
 RUNS = int(os.environ.get("LLM_CANARY_STOP_RUNS", "5"))
@@ -28,17 +38,17 @@ HOUR_MS = 3_600_000
 HEAD, TAIL = b'data: {"choices":[{"index":0,"delta":{"content":"half"}}]}\n\n', b"data: [DONE]\n\n"
 
 
-def half_and_half():
-    """For an hour."""
+def half_and_half() -> Json:
+    """A split of 50 %, which has been in force for an hour."""
     return config(rollout(steps=Ramp([(now_ms() - HOUR_MS, 50)]).json(), pin={"header": "x-llm-pin"}))
 
 
 @pytest.fixture(scope="module")
-def envoys(start_envoy):
-    """Three that watch the first one's file."""
+def envoys(start_envoy: StartEnvoy) -> list[Envoy]:
+    """Three Envoys that watch the first one's file."""
     first = start_envoy(half_and_half())
 
-    def watch_the_first(bootstrap):
+    def watch_the_first(bootstrap: Json) -> None:
         source = discovered_filter(bootstrap)["config_discovery"]["config_source"]["path_config_source"]
         source["path"] = str(first.folder / "ecds" / ECDS.name)
         source["watched_directory"] = {"path": str(first.folder / "ecds")}
@@ -47,10 +57,10 @@ def envoys(start_envoy):
 
 
 @pytest.fixture
-def operate(envoys, llm_canary):
-    """Runs a command on that file; returns when every Envoy runs the change."""
+def operate(envoys: list[Envoy], llm_canary: RunTool) -> Operate:
+    """Runs a command on that file. Returns when every Envoy runs the change."""
 
-    async def run(command, *arguments):
+    async def run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         admins = [part for envoy in envoys for part in ("--admin", envoy.admin_address)]
         file = envoys[0].folder / "ecds" / ECDS.name
         said = await asyncio.to_thread(llm_canary, command, file, *arguments, *admins)
@@ -60,25 +70,29 @@ def operate(envoys, llm_canary):
     return run
 
 
-async def begin_anew(envoys):
+def reloaded(envoy: Envoy, before: int) -> Callable[[], bool]:
+    return lambda: envoy.discovery("config_reload") > before
+
+
+async def begin_anew(envoys: list[Envoy]) -> None:
     reloads = [envoy.discovery("config_reload") for envoy in envoys]
     await asyncio.to_thread(envoys[0].push, half_and_half())
-    for envoy, before in zip(envoys, reloads):
-        await envoy.until(lambda: envoy.discovery("config_reload") > before, "the configuration to begin with")
+    for envoy, before in zip(envoys, reloads, strict=True):
+        await envoy.until(reloaded(envoy, before), "the configuration to begin with")
 
 
-def ask(key, *headers):
+def ask(key: bytes, *headers: Header) -> bytes:
     return request(headers=[(b"x-conversation-id", key), *headers])
 
 
-async def version_of(client, key, *headers):
+async def version_of(client: Client, key: bytes, *headers: Header) -> bytes | None:
     exchange = await client.send(ask(key, *headers))
     assert exchange.status == 200
     return exchange.header(b"x-llm-version")
 
 
-async def streams_on(envoy, version):
-    """Streams that have begun there and wait to be let go on."""
+async def streams_on(envoy: Envoy, version: bytes) -> list[tuple[Connection, Exchange]]:
+    """Begins streams on that version. They wait until the test lets them go on."""
     running = []
     for at in range(100):
         connection = await Connection.open(envoy.port)
@@ -90,10 +104,12 @@ async def streams_on(envoy, version):
                 return running
         else:
             connection.abort()
-    raise AssertionError(f"no {STREAMS} streams on {version}")
+    raise AssertionError(f"no {STREAMS} streams on {version!r}")
 
 
-async def test_from_the_command_to_the_last_canary_request(envoys, operate, servers, replies):
+async def test_from_the_command_to_the_last_canary_request(
+    envoys: list[Envoy], operate: Operate, servers: Servers, replies: Replies
+) -> None:
     replies["short"] = stream(HEAD, 0.02, TAIL)
     raws = [ask(b"k%d" % at, *([(b"x-test-reply", b"short")] if at % 2 else [])) for at in range(100)]
     stops_s = []
@@ -130,20 +146,22 @@ async def test_from_the_command_to_the_last_canary_request(envoys, operate, serv
     assert stops_s[-1] <= STOP_S_MAX
 
 
-async def test_pinned_conversations_move_once(envoys, operate):
-    """To the baseline when their version is stopped; and there they stay when it is started again."""
+async def test_pinned_conversations_move_once(envoys: list[Envoy], operate: Operate) -> None:
+    """They move to the baseline when their version is stopped, and stay there when it is started again."""
     await begin_anew(envoys)
     dice = random.Random(5)
     clients = [Client(envoy.port) for envoy in envoys]
-    pins = {uuid7(now_ms(), dice) if at % 2 else b"p%d" % at: [] for at in range(60)}
+    pins: dict[bytes, list[Header]] = {uuid7(now_ms(), dice) if at % 2 else b"p%d" % at: [] for at in range(60)}
 
-    async def turn():
+    async def turn() -> dict[bytes, bytes | None]:
         seen = {}
         for key, pin in pins.items():
             exchange = await dice.choice(clients).send(ask(key, *pin))
             assert exchange.status == 200
             seen[key] = exchange.header(b"x-llm-version")
-            pin[:] = [(b"x-llm-pin", exchange.header(b"x-llm-pin"))]
+            given = exchange.header(b"x-llm-pin")
+            assert given is not None
+            pin[:] = [(b"x-llm-pin", given)]
         return seen
 
     began_on = await turn()
@@ -160,7 +178,9 @@ async def test_pinned_conversations_move_once(envoys, operate):
         client.close()
 
 
-async def test_what_runs_finishes_where_it_is_when_a_version_drains(envoys, operate, servers):
+async def test_what_runs_finishes_where_it_is_when_a_version_drains(
+    envoys: list[Envoy], operate: Operate, servers: Servers
+) -> None:
     await begin_anew(envoys)
     dice = random.Random(6)
     clients = [Client(envoy.port) for envoy in envoys]

@@ -1,17 +1,22 @@
-"""Two of our filters in one chain, with a configuration each, in one VM or two, on one worker or four: neither counts or
-touches what is the other's."""
+"""Two of our filters in one chain, each with its own configuration, in one VM or two, on one worker or four. Neither
+counts or changes what belongs to the other.
+"""
 
 import asyncio
 import copy
 import json
+from collections.abc import Callable
 
 import pytest
 import yaml
-from harness import NEWEST, OLDEST, STREAMS
-from harness.client import request
-from harness.config import config, rollout
-from harness.envoy import ECDS, MODULE, discovered_filter, http_manager
-from harness.upstream import Ending, cut_at_random, events, stream
+
+from pylib.http1 import request
+from tests.e2e.conftest import Servers
+from tests.harness import NEWEST, OLDEST, STREAMS, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import ECDS, MODULE, discovered_filter, http_manager
+from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.upstream import Ending, Replies, cut_at_random, events, stream
 
 REQUESTS, AT_ONCE = 300, 50
 CHAT = (STREAMS / "chat-stream.sse").read_bytes()
@@ -24,10 +29,10 @@ INNER = config(
 OUTER = config(rollout(name="outer", salt="outer", split={"v2": 50}))
 
 
-def with_inner(vm_id):
-    """A second filter behind the first. Its cluster is the one that counts, so the sets of headers differ."""
+def with_inner(vm_id: str) -> Callable[[Json], None]:
+    """Adds a second filter behind the first. Its cluster is the one that counts, so the two set different headers."""
 
-    def edit(bootstrap):
+    def edit(bootstrap: Json) -> None:
         manager = http_manager(bootstrap)
         inner = yaml.safe_load(ECDS.read_text())["resources"][0]["typed_config"]
         plugin = inner["config"]
@@ -51,7 +56,15 @@ def with_inner(vm_id):
     ("version", "concurrency", "vm_id"),
     [(NEWEST, 1, "llm-canary"), (NEWEST, 4, "another"), (OLDEST, 4, "llm-canary")],
 )
-async def test_two_filters(start_envoy, client_of, servers, replies, version, concurrency, vm_id):
+async def test_two_filters(
+    start_envoy: StartEnvoy,
+    client_of: ClientOf,
+    servers: Servers,
+    replies: Replies,
+    version: str,
+    concurrency: int,
+    vm_id: str,
+) -> None:
     options = {"version": version, "concurrency": concurrency, "edit": with_inner(vm_id)}
     envoy = await asyncio.to_thread(start_envoy, OUTER, **options)
     before = await asyncio.to_thread(envoy.stats)
@@ -63,7 +76,7 @@ async def test_two_filters(start_envoy, client_of, servers, replies, version, co
     ]
     exchanges = await client_of(envoy).send_all(raws, at_once=AT_ONCE)
     arrived = {r.header(b"x-conversation-id")[0]: r for server in servers.values() for r in server.received}
-    for at, (name, exchange) in enumerate(zip(names, exchanges)):
+    for at, (name, exchange) in enumerate(zip(names, exchanges, strict=True)):
         assert (exchange.status, exchange.complete) == (200, name == b"whole")
         assert exchange.body == replies[name.decode()].body
         [inner], [outer] = (arrived[b"%d" % at].header(header) for header in (b"x-inner-version", b"x-llm-version"))
@@ -75,11 +88,11 @@ async def test_two_filters(start_envoy, client_of, servers, replies, version, co
 
     seen = await envoy.counted(2 * REQUESTS, since=before)
     cut = names.count(b"cut")
-    for name, header in [("inner", b"x-inner-version"), ("outer", b"x-llm-version")]:
-        outcomes = seen.by("llm_requests_total", "llm_outcome", llm_rollout=name)
-        assert outcomes == {"complete": REQUESTS - cut, "upstream_reset": cut}, name
+    for rollout_name, header in [("inner", b"x-inner-version"), ("outer", b"x-llm-version")]:
+        outcomes = seen.by("llm_requests_total", "llm_outcome", llm_rollout=rollout_name)
+        assert outcomes == {"complete": REQUESTS - cut, "upstream_reset": cut}, rollout_name
         for version in ("v1", "v2"):
             mine = sum(exchange.header(header) == version.encode() for exchange in exchanges)
-            assert seen.sum("llm_decisions_total", llm_rollout=name, llm_version=version) == mine
+            assert seen.sum("llm_decisions_total", llm_rollout=rollout_name, llm_version=version) == mine
         chars = (REQUESTS - cut) * CHARS + cut * len("Grüße")
-        assert seen.sum("llm_response_chars_total", llm_rollout=name) == chars
+        assert seen.sum("llm_response_chars_total", llm_rollout=rollout_name) == chars

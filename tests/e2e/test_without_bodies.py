@@ -1,26 +1,29 @@
-"""Keys in bodies where Envoy was not told allow_on_headers_stop_iteration, as in Istio's WasmPlugin: nothing hangs, the
-next key counts, Envoy's log says the way out; and json_to_metadata in front is one."""
+"""Keys in bodies where Envoy was not told allow_on_headers_stop_iteration, as under Istio's WasmPlugin. Nothing hangs,
+the next key is used, and Envoy's log says what to do. json_to_metadata in front of the filter is one way.
+"""
 
 import asyncio
 import json
 import time
 
 import pytest
-from harness import SUPPORTED
-from harness.client import Client, Connection, request
-from harness.config import config, rollout
-from harness.envoy import http_manager
+
+from pylib.client import Client, Connection, Exchange
+from pylib.http1 import request
+from tests.e2e.conftest import Explain, Servers
+from tests.harness import SUPPORTED, Json
+from tests.harness.config import config, rollout
+from tests.harness.envoy import http_manager
+from tests.harness.fixtures import StartEnvoy
 
 CANNOT_WAIT = {"allow_on_headers_stop_iteration": False}
 FIRST_WAIT_S_MAX, LATER_WAIT_S_MAX = 2.7, 0.4
 WAY_OUT = "Set allow_on_headers_stop_iteration"
-BY_BODY = config(
-    rollout(split={"v2": 50}, key=[{"body": "/conversation"}, {"header": "x-conversation-id"}])
-)
+BY_BODY = config(rollout(split={"v2": 50}, key=[{"body": "/conversation"}, {"header": "x-conversation-id"}]))
 
 
-def json_to_metadata(bootstrap):
-    """As docs and Istio's manifests have it."""
+def json_to_metadata(bootstrap: Json) -> None:
+    """As the documentation and Istio's manifests configure it."""
     present = {"metadata_namespace": "llm", "key": "conv"}
     rules = [{"selectors": [{"key": "metadata"}, {"key": "conversation_id"}], "on_present": present}]
     kind = "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata"
@@ -29,7 +32,7 @@ def json_to_metadata(bootstrap):
     filters.insert(0, {"name": "envoy.filters.http.json_to_metadata", "typed_config": typed})
 
 
-async def timed(port, raw):
+async def timed(port: int, raw: bytes) -> tuple[float, Exchange]:
     began = time.monotonic()
     connection = await Connection.open(port)
     exchange = await connection.start(raw).ended()
@@ -39,7 +42,9 @@ async def timed(port, raw):
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_the_first_request_waits_and_the_others_do_not(start_envoy, servers, explain, version):
+async def test_the_first_request_waits_and_the_others_do_not(
+    start_envoy: StartEnvoy, servers: Servers, explain: Explain, version: str
+) -> None:
     envoy = await asyncio.to_thread(start_envoy, BY_BODY, version=version, plugin=CANNOT_WAIT, concurrency=1)
     keys = [b"c%d" % at for at in range(20)]
     expected = await asyncio.to_thread(explain, BY_BODY, keys)
@@ -62,7 +67,7 @@ async def test_the_first_request_waits_and_the_others_do_not(start_envoy, server
     assert envoy.log().count(WAY_OUT) == 1
 
 
-async def test_each_worker_learns_it_once_and_none_hangs(start_envoy, servers):
+async def test_each_worker_learns_it_once_and_none_hangs(start_envoy: StartEnvoy, servers: Servers) -> None:
     envoy = await asyncio.to_thread(start_envoy, BY_BODY, plugin=CANNOT_WAIT, concurrency=2)
     body = b'{"conversation":"c"}' + b" " * 200_000
     raws = [request(headers=[(b"x-conversation-id", b"%d" % at)], body=body) for at in range(100)]
@@ -77,7 +82,9 @@ async def test_each_worker_learns_it_once_and_none_hangs(start_envoy, servers):
 
 
 @pytest.mark.parametrize("version", SUPPORTED)
-async def test_metadata_from_the_body_needs_no_wait(start_envoy, servers, explain, version):
+async def test_metadata_from_the_body_needs_no_wait(
+    start_envoy: StartEnvoy, servers: Servers, explain: Explain, version: str
+) -> None:
     configuration = config(rollout(split={"v2": 50}, key=[{"metadata": "llm/conv"}]))
     options = {"plugin": CANNOT_WAIT, "edit": json_to_metadata}
     envoy = await asyncio.to_thread(start_envoy, configuration, version=version, **options)

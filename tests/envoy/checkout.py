@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from pylib.http1 import HttpError, get
+from pylib.prometheus import Snapshot
+from tests.envoy.model_server import ModelServer
+from tests.harness import REPOSITORY
 
 READY_S_MAX = 30
 STOP_S_MAX = 10
@@ -20,21 +23,18 @@ class NotReady(Exception):
     pass
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def fetch(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return answer.read().decode()
-
-
 class Checkout:
-    """A folder laid out like the repository, with the files as shipped but for the ports, which may be taken here."""
+    """A folder laid out like the repository. It holds the files as shipped, apart from the ports, which may be taken
+    here.
+    """
 
-    def __init__(self, folder, module, servers):
+    def __init__(self, folder: Path, module: Path, servers: Mapping[str, ModelServer]) -> None:
         self.folder = folder
         shutil.copytree(REPOSITORY / "envoy", folder / "envoy")
         (folder / "target").mkdir()
@@ -45,21 +45,21 @@ class Checkout:
         self.replace("envoy/envoy.yaml", "port_value: 8001", f"port_value: {servers['v1'].port}")
         self.replace("envoy/envoy.yaml", "port_value: 8002", f"port_value: {servers['v2'].port}")
         self.replace("envoy/prometheus/prometheus.yml", "127.0.0.1:9901", f"127.0.0.1:{self.admin_port}")
-        self.processes = []
+        self.processes: list[subprocess.Popen[bytes]] = []
 
-    def replace(self, path, old, new, at_once=True):
-        """Edits a copy and renames it into place, as the files say to; or writes in place."""
+    def replace(self, path: str, old: str, new: str, at_once: bool = True) -> None:
+        """Exchanges a text in a file: in a copy that is renamed into place, as the files tell to, or in place."""
         text = (self.folder / path).read_text()
         assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path}"
         self.write(path, text.replace(old, new), at_once)
 
-    def write(self, path, text, at_once=True):
+    def write(self, path: str, text: str, at_once: bool = True) -> None:
         written = self.folder / "next" if at_once else self.folder / path
         written.write_text(text)
         if at_once:
             os.rename(written, self.folder / path)
 
-    def switch_on(self, option):
+    def switch_on(self, option: str) -> None:
         """Uncomments the block between `#-- option: NAME` and `#-- end` of the bootstrap."""
         lines, inside, changed = [], False, 0
         for line in (self.folder / "envoy/envoy.yaml").read_text().splitlines():
@@ -73,19 +73,27 @@ class Checkout:
         assert changed, f"the bootstrap has no option {option}"
         self.write("envoy/envoy.yaml", "\n".join(lines) + "\n")
 
-    def start(self, envoy, *arguments, **options):
-        """Starts Envoy exactly as documented, from the folder that stands for the repository's root."""
-        # Two arguments that nobody needs who runs one Envoy and can wait 10 s for the access log.
-        command = [envoy, "-c", "envoy/envoy.yaml", "--use-dynamic-base-id", "--file-flush-interval-msec", "100", *arguments]
+    def start(self, envoy: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Starts Envoy as documented, from the folder that stands for the repository's root."""
+        # Two arguments that a user does not need, who runs one Envoy and can wait 10 s for the access log.
+        command: list[str | Path] = [
+            envoy,
+            "-c",
+            "envoy/envoy.yaml",
+            "--use-dynamic-base-id",
+            "--file-flush-interval-msec",
+            "100",
+            *arguments,
+        ]
         with open(self.folder / "access.log", "wb") as access_log, open(self.folder / "envoy.log", "wb") as log:
-            options = {"stdin": subprocess.DEVNULL, "stdout": access_log, "stderr": log} | options
-            process = subprocess.Popen(command, cwd=self.folder, **options)
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": access_log, "stderr": log}
+            process: subprocess.Popen[bytes] = subprocess.Popen(command, cwd=self.folder, **streams | options)
         self.processes.append(process)
-        self.wait_until(lambda: fetch(f"http://127.0.0.1:{self.admin_port}/ready").strip() == "LIVE", "Envoy to be live", process)
+        self.wait_until(lambda: get(self.admin_port, "/ready").strip() == b"LIVE", "Envoy to be live", process)
         return process
 
-    def start_prometheus(self, folder):
-        command = [
+    def start_prometheus(self, folder: Path) -> None:
+        command: list[str | Path] = [
             folder / "prometheus",
             "--config.file=envoy/prometheus/prometheus.yml",
             "--storage.tsdb.path=target/prometheus",
@@ -94,9 +102,9 @@ class Checkout:
         with open(self.folder / "prometheus.log", "wb") as log:
             process = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.processes.append(process)
-        self.wait_until(lambda: fetch(f"http://127.0.0.1:{self.prometheus_port}/-/ready"), "Prometheus to be ready", process)
+        self.wait_until(lambda: get(self.prometheus_port, "/-/ready"), "Prometheus to be ready", process)
 
-    def stop(self):
+    def stop(self) -> None:
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
         for process in self.processes:
@@ -107,14 +115,18 @@ class Checkout:
                 process.wait()
         self.processes.clear()
 
-    def wait_until(self, condition, what, process=None):
+    def wait_until(
+        self, condition: Callable[[], object], what: str, process: subprocess.Popen[bytes] | None = None
+    ) -> Any:
         deadline = time.monotonic() + READY_S_MAX
         while True:
             if process is not None and process.poll() is not None:
-                raise NotReady(f"ended with status {process.returncode} while waiting for {what}:\n{self.log()[-4000:]}")
+                raise NotReady(
+                    f"ended with status {process.returncode} while waiting for {what}:\n{self.log()[-4000:]}"
+                )
             try:
                 value = condition()
-            except (urllib.error.URLError, ConnectionError):
+            except (OSError, HttpError):
                 value = None
             if value:
                 return value
@@ -122,15 +134,15 @@ class Checkout:
                 raise NotReady(f"waited {READY_S_MAX} s for {what}:\n{self.log()[-4000:]}")
             time.sleep(0.05)
 
-    def log(self):
+    def log(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
 
-    def discovery(self, name):
-        """A counter of the filter's configuration: config_reload, config_fail, update_success, …"""
+    def discovery(self, name: str) -> int:
+        """A counter of the discovery of the filter's configuration: config_reload, config_fail, update_success, …"""
         name = f"extension_config_discovery.http_filter.llm-canary.{name}: "
-        stats = fetch(f"http://127.0.0.1:{self.admin_port}/stats?filter=config_discovery").splitlines()
+        stats = get(self.admin_port, "/stats?filter=config_discovery").decode().splitlines()
         [line] = [line for line in stats if line.startswith(name)]
         return int(line.removeprefix(name))
 
-    def scrape(self):
-        return fetch(f"http://127.0.0.1:{self.admin_port}/stats/prometheus")
+    def scrape(self) -> Snapshot:
+        return Snapshot.scrape(self.admin_port)

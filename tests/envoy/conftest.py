@@ -1,70 +1,52 @@
-"""Fixtures: real programs by version, a copy of what a user starts, and model servers that say what they are told."""
+"""Fixtures: programs by version, a copy of what a user starts, and scripted model servers."""
 
-import os
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from checkout import REPOSITORY, Checkout
-from model_server import ModelServer
 
-MODULE = REPOSITORY / "target" / "llm_canary.wasm"
+from tests.envoy.checkout import Checkout
+from tests.envoy.model_server import ModelServer
+from tests.harness import NEWEST, REPOSITORY, SUPPORTED
+from tests.harness.dependencies import dependency
 
-EXIT_SKIPPED = 77  # of scripts/parts.sh: not to be had on this machine
-
-
-def part(*arguments):
-    """The path that scripts/parts.sh prints. What cannot be had is skipped loudly, and fatal with CI=true."""
-    found = subprocess.run([REPOSITORY / "scripts" / "parts.sh", *arguments], stdout=subprocess.PIPE, text=True)
-    if found.returncode == EXIT_SKIPPED and os.environ.get("CI") != "true":
-        pytest.skip(f"SKIPPED, NOT TESTED: {' '.join(arguments)} cannot be had here")
-    if found.returncode != 0:
-        pytest.fail(f"scripts/parts.sh {' '.join(arguments)} failed with status {found.returncode}")
-    return found.stdout.strip()
+Promtool = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def repository():
+def repository() -> Path:
     return REPOSITORY
 
 
-@pytest.fixture(scope="session", params=["1.36.2", "1.40.0"])
-def envoy(request):
+@pytest.fixture(scope="session", params=SUPPORTED)
+def envoy(request: pytest.FixtureRequest) -> Path:
     """Path of the oldest and of the newest supported Envoy."""
-    return part("envoy", request.param)
+    return dependency("envoy", request.param)
 
 
 @pytest.fixture(scope="session")
-def newest_envoy():
-    return part("envoy", "1.40.0")
+def newest_envoy() -> Path:
+    return dependency("envoy", NEWEST)
 
 
 @pytest.fixture(scope="session")
-def prometheus_folder():
-    return Path(part("prometheus"))
+def prometheus_folder() -> Path:
+    return dependency("prometheus")
 
 
 @pytest.fixture(scope="session")
-def promtool(prometheus_folder):
-    def run(*arguments):
-        return subprocess.run([prometheus_folder / "promtool", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
+def promtool(prometheus_folder: Path) -> Promtool:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [prometheus_folder / "promtool", *arguments], cwd=REPOSITORY, capture_output=True, text=True
+        )
 
     return run
 
 
 @pytest.fixture(scope="session")
-def module():
-    if not MODULE.exists():
-        pytest.fail(f"{MODULE} is missing: run ./build.sh")
-    built = MODULE.stat().st_mtime
-    newer = [path for path in REPOSITORY.glob("src/**/*.rs") if path.stat().st_mtime > built]
-    if newer:
-        pytest.fail(f"{MODULE} is older than {newer[0].relative_to(REPOSITORY)}: run ./build.sh")
-    return MODULE
-
-
-@pytest.fixture(scope="session")
-def servers():
+def servers() -> Iterator[dict[str, ModelServer]]:
     started = {version: ModelServer(version).start() for version in ("v1", "v2")}
     yield started
     for server in started.values():
@@ -72,11 +54,13 @@ def servers():
 
 
 @pytest.fixture(scope="session")
-def new_checkout(tmp_path_factory, module, servers):
-    """Makes checkouts; what runs in them is stopped when all tests are over."""
+def new_checkout(
+    tmp_path_factory: pytest.TempPathFactory, module: Path, servers: dict[str, ModelServer]
+) -> Iterator[Callable[[], Checkout]]:
+    """Makes checkouts. What runs in them is stopped when all tests are over."""
     made = []
 
-    def make():
+    def make() -> Checkout:
         made.append(Checkout(tmp_path_factory.mktemp("checkout"), module, servers))
         return made[-1]
 
@@ -86,7 +70,7 @@ def new_checkout(tmp_path_factory, module, servers):
 
 
 @pytest.fixture
-def checkout(new_checkout):
+def checkout(new_checkout: Callable[[], Checkout]) -> Iterator[Checkout]:
     made = new_checkout()
     yield made
     made.stop()

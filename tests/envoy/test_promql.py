@@ -1,11 +1,12 @@
-"""The reader that the other tests rely on."""
+"""The reader of PromQL on which other tests rely."""
 
 import pytest
-from promql import grouping_labels, selectors
+
+from tests.envoy.promql import Selector, grouping_labels, selectors
 
 
 @pytest.mark.parametrize(
-    "expression, expected",
+    ("expression", "expected"),
     [
         ("up == 0", [("up", [])]),
         ('rate(a_total{x="1", y=~"b|c"}[5m])', [("a_total", [("x", "=", "1"), ("y", "=~", "b|c")])]),
@@ -15,9 +16,9 @@ from promql import grouping_labels, selectors
         ("histogram_quantile(0.95, a) ^ 2 > 1e3", [("a", [])]),
     ],
 )
-def test_selectors(expression, expected):
+def test_selectors(expression: str, expected: list[Selector]) -> None:
     assert selectors(expression) == expected
 
 
-def test_grouping_labels():
+def test_grouping_labels() -> None:
     assert grouping_labels("sum by (a, b) (x) / on (c) group_left () sum without(d) (y)") == {"a", "b", "c", "d"}

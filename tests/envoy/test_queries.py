@@ -1,7 +1,7 @@
-"""Every query of the rules and the dashboard, against a real Prometheus that scrapes a real Envoy with the filter.
+"""Every query of the rules and the dashboard, in a real Prometheus that scrapes a real Envoy with the filter.
 
-One run for all: a few hundred requests to a healthy version and to one that fails, refuses and dawdles, with the
-shipped Prometheus configuration but for its intervals, so that it takes seconds.
+All tests share one run: a few hundred requests to a healthy version, and to one that fails, refuses and is slow.
+Prometheus has the shipped configuration with shorter intervals, so that the run takes seconds.
 """
 
 import json
@@ -9,13 +9,22 @@ import math
 import re
 import time
 import urllib.parse
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from checkout import fetch
-from model_server import ask
-from promql import grouping_labels, selectors
+
+from pylib.http1 import get
+from tests.envoy.checkout import Checkout
+from tests.envoy.model_server import ask
+from tests.envoy.promql import grouping_labels, selectors
+from tests.harness import Json
+
+# Labels and values.
+Samples = list[tuple[dict[str, str], float]]
 
 REQUESTS = 800
 CLIENTS = 8
@@ -27,33 +36,35 @@ STEP = '{ "at": "2026-01-01T00:00:00Z", "percent": { "v2": 10 } }'
 OF_PROMETHEUS = {"instance", "job", "__name__", "le"}
 
 
-def script(at):
-    """What the model servers say to the request: most answer, and every way to end is there for both versions."""
+def script(at: int) -> str:
+    """How the model server answers this request. Most get an answer, and both versions show every way to end."""
     kinds = {0: "refusal", 5: "tool_call", 10: "without_usage", 15: "gzip", 20: "half", 25: "error"}
     return kinds.get(at % 50, "answer")
 
 
 class Live:
-    def __init__(self, checkout):
-        self._url = f"http://127.0.0.1:{checkout.prometheus_port}/api/v1/"
+    def __init__(self, checkout: Checkout) -> None:
+        self._port = checkout.prometheus_port
 
-    def get(self, path, **parameters):
-        answer = json.loads(fetch(f"{self._url}{path}?{urllib.parse.urlencode(parameters)}"))
+    def get(self, path: str, **parameters: str) -> Any:
+        answer = json.loads(get(self._port, f"/api/v1/{path}?{urllib.parse.urlencode(parameters)}"))
         assert answer["status"] == "success", answer
         return answer["data"]
 
-    def query(self, expression):
+    def query(self, expression: str) -> Samples:
         """[(labels, value)] now."""
         result = self.get("query", query=expression)["result"]
         return [(sample["metric"], float(sample["value"][1])) for sample in result]
 
 
 @pytest.fixture(scope="module")
-def live(new_checkout, newest_envoy, prometheus_folder):
+def live(new_checkout: Callable[[], Checkout], newest_envoy: Path, prometheus_folder: Path) -> Live:
     checkout = new_checkout()
     for name in ("prometheus.yml", "rules.yml", "alerts.yml"):
         path = checkout.folder / "envoy/prometheus" / name
-        path.write_text(re.sub(r"^( *(?:scrape_|evaluation_)?interval:) \d+s", r"\1 1s", path.read_text(), flags=re.MULTILINE))
+        path.write_text(
+            re.sub(r"^( *(?:scrape_|evaluation_)?interval:) \d+s", r"\1 1s", path.read_text(), flags=re.MULTILINE)
+        )
     checkout.start(newest_envoy)
     checkout.start_prometheus(prometheus_folder)
     live = Live(checkout)
@@ -66,18 +77,17 @@ def live(new_checkout, newest_envoy, prometheus_folder):
     checkout.replace("envoy/ecds/llm-canary.yaml", STEP, f'{STEP}, {{ "at": "{at}", "percent": {{ "v2": 50 }} }}')
     checkout.wait_until(lambda: checkout.discovery("update_success") == 2, "the new split")
     drive(checkout.port)
-    settled = lambda: live.query("sum(llm_requests_total)")[0][1] >= REQUESTS
-    while not (settled() and live.query("llm:compared_first_token_ms:t15m")):
+    while live.query("sum(llm_requests_total)")[0][1] < REQUESTS or not live.query("llm:compared_first_token_ms:t15m"):
         assert time.monotonic() < deadline + 60, f"not counted in time:\n{checkout.log()[-3000:]}"
         time.sleep(0.2)
     time.sleep(3)  # a scrape and an evaluation after the last histogram flush
     return live
 
 
-def drive(port):
-    """Plain requests first, to learn which version each conversation is on; then v2 gets the worse of it."""
+def drive(port: int) -> None:
+    """Sends plain requests first, to learn each conversation's version. Then v2 answers worse."""
 
-    def send(at):
+    def send(at: int) -> None:
         headers = {"x-conversation-id": f"conversation-{at}"}
         if at % 20 == 19:
             headers = {"x-llm-cohort": "staff"} if at % 40 == 39 else {}
@@ -97,17 +107,19 @@ def drive(port):
 
 
 @pytest.fixture(scope="module")
-def rule_files(repository):
-    return [yaml.safe_load((repository / "envoy/prometheus" / name).read_text()) for name in ("rules.yml", "alerts.yml")]
+def rule_files(repository: Path) -> list[Json]:
+    return [
+        yaml.safe_load((repository / "envoy/prometheus" / name).read_text()) for name in ("rules.yml", "alerts.yml")
+    ]
 
 
 @pytest.fixture(scope="module")
-def dashboard(repository):
+def dashboard(repository: Path) -> Json:
     return json.loads((repository / "envoy/grafana/llm-canary.json").read_text())
 
 
-def queries(dashboard, **variables):
-    """[(panel, expression)] with the variables filled in."""
+def queries(dashboard: Json, **variables: str) -> list[tuple[str, str]]:
+    """Returns [(panel, expression)] with the variables filled in."""
     found = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", [])]
     found += [(annotation["name"], annotation["expr"]) for annotation in dashboard["annotations"]["list"]]
     for name, value in variables.items():
@@ -116,27 +128,33 @@ def queries(dashboard, **variables):
     return found
 
 
-def filled(dashboard, compare="yes"):
+def filled(dashboard: Json, compare: str = "yes") -> list[tuple[str, str]]:
     return queries(dashboard, rollout="chat", compare=compare, version="v2", __rate_interval="1m")
 
 
-def test_every_metric_label_and_value_that_is_named_exists(live, rule_files, dashboard):
+def test_every_metric_label_and_value_that_is_named_exists(live: Live, rule_files: list[Json], dashboard: Json) -> None:
     expressions = [rule["expr"] for file in rule_files for group in file["groups"] for rule in group["rules"]]
     expressions += [expression for _, expression in filled(dashboard)]
     known = set(live.get("labels")) - {"__name__"}
     missing = {label for expression in expressions for label in grouping_labels(expression)} - known
-    for metric, matchers in {(metric, tuple(matchers)) for expression in expressions for metric, matchers in selectors(expression)}:
+    for metric, matchers in {
+        (metric, tuple(matchers)) for expression in expressions for metric, matchers in selectors(expression)
+    }:
         series = live.get("series", **{"match[]": metric})
         if not series:
             missing.add(metric)
         for label, operator, value in matchers:
             values = {labels.get(label) for labels in series}
             wanted = value.split("|") if operator == "=~" else [value]
-            missing |= {f'{metric}{{{label}="{one}"}}' for one in wanted if not any(re.fullmatch(one, has or "") for has in values)}
+            missing |= {
+                f'{metric}{{{label}="{one}"}}'
+                for one in wanted
+                if not any(re.fullmatch(one, has or "") for has in values)
+            }
     assert missing == set()
 
 
-def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live, repository):
+def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live: Live, repository: Path) -> None:
     bootstrap = yaml.safe_load((repository / "envoy/envoy.yaml").read_text())
     tags = {tag["tag_name"] for tag in bootstrap["stats_config"]["stats_tags"]}
     for series in live.get("series", **{"match[]": '{__name__=~"llm_.+"}'}):
@@ -147,9 +165,11 @@ def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live, repository):
         assert {"llm_rollout", "llm_version", "llm_compare"} <= labels <= tags, series
 
 
-def test_every_recorded_rule_has_a_value(live, rule_files):
+def test_every_recorded_rule_has_a_value(live: Live, rule_files: list[Json]) -> None:
     empty = set()
-    for name in {rule["record"] for file in rule_files for group in file["groups"] for rule in group["rules"] if "record" in rule}:
+    for name in {
+        rule["record"] for file in rule_files for group in file["groups"] for rule in group["rules"] if "record" in rule
+    }:
         samples = live.query(name)
         versions = {labels["llm_version"] for labels, value in samples if math.isfinite(value)}
         if versions != {"v1", "v2"}:
@@ -158,29 +178,36 @@ def test_every_recorded_rule_has_a_value(live, rule_files):
 
 
 @pytest.mark.parametrize("compare", ["yes", "yes|no"])
-def test_every_panel_shows_something(live, dashboard, compare):
-    empty = [(panel, expression) for panel, expression in filled(dashboard, compare) if not finite(live.query(expression))]
+def test_every_panel_shows_something(live: Live, dashboard: Json, compare: str) -> None:
+    empty = [
+        (panel, expression) for panel, expression in filled(dashboard, compare) if not finite(live.query(expression))
+    ]
     assert empty == [], "no data, or nothing but NaN"
 
 
-def finite(samples):
+def finite(samples: Samples) -> list[float]:
     return [value for _, value in samples if math.isfinite(value)]
 
 
-def test_what_the_panels_show_is_what_was_sent(live):
+def test_what_the_panels_show_is_what_was_sent(live: Live) -> None:
     [(_, share)] = live.query('llm:share:ratio5m{llm_compare="yes", llm_version="v2"}')
     assert 0.4 < share < 0.6
-    chars = dict((labels["llm_version"], value) for labels, value in live.query('llm:output_tokens:mean5m{llm_compare="yes"}'))
+    chars = {
+        labels["llm_version"]: value for labels, value in live.query('llm:output_tokens:mean5m{llm_compare="yes"}')
+    }
     assert chars == {"v1": pytest.approx(6), "v2": pytest.approx(6)}
-    unheld = dict((labels["llm_version"], value) for labels, value in live.query("sum by (llm_version) (llm_unheld_total)"))
+    unheld = {labels["llm_version"]: value for labels, value in live.query("sum by (llm_version) (llm_unheld_total)")}
     assert unheld["v1"] == 0 < unheld["v2"], "the step moved conversations to v2, and none to v1"
-    slow = dict((labels["llm_version"], value) for labels, value in live.query('llm:time_to_first_token_ms:p95_5m{llm_compare="yes"}'))
+    slow = {
+        labels["llm_version"]: value
+        for labels, value in live.query('llm:time_to_first_token_ms:p95_5m{llm_compare="yes"}')
+    }
     assert slow["v2"] > 100 > 0 < slow["v1"]
     reasons = {labels["llm_reason"] for labels, value in live.query("llm_decisions_total > 0")}
     assert reasons == {"split", "override", "keyless"}
 
 
-def test_the_worse_version_is_accused_and_only_that_one(live):
+def test_the_worse_version_is_accused_and_only_that_one(live: Live) -> None:
     alerts = live.get("alerts")["alerts"]
     accused = {(alert["labels"]["alertname"], alert["labels"].get("llm_version")) for alert in alerts}
     assert {("LlmVersionErrors", "v2"), ("LlmVersionRefusals", "v2"), ("LlmVersionSlowFirstToken", "v2")} <= accused

@@ -5,31 +5,38 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import yaml
-from model_server import ask
+
+from tests.envoy.checkout import Checkout
+from tests.envoy.model_server import ModelServer, ask
 
 ECDS = "envoy/ecds/llm-canary.yaml"
 # The token of v2 of the rollout chat, the same everywhere.
 PIN_V2 = "99a9f206"
 
 
-def versions_of(port, conversations, **headers):
+def versions_of(port: int, conversations: int, **headers: str) -> list[str]:
     """Versions that answered, one request for each conversation."""
     answers = [ask(port, {"x-conversation-id": f"c{at}"} | headers) for at in range(conversations)]
     assert {status for status, _, _ in answers} == {200}
     return [headers["x-llm-version"] for _, headers, _ in answers]
 
 
-def test_envoy_accepts_the_bootstrap_as_it_is(envoy, repository):
-    said = subprocess.run([envoy, "--mode", "validate", "-c", "envoy/envoy.yaml"], cwd=repository, capture_output=True, text=True)
+def test_envoy_accepts_the_bootstrap_as_it_is(envoy: Path, repository: Path) -> None:
+    said = subprocess.run(
+        [envoy, "--mode", "validate", "-c", "envoy/envoy.yaml"], cwd=repository, capture_output=True, text=True
+    )
     assert said.returncode == 0, said.stderr[-2000:]
     complaints = [line for line in said.stderr.splitlines() if "][warning]" in line or "][error]" in line]
     assert complaints == [], "deprecated or doubtful settings"
 
 
-def test_it_starts_from_the_repository_root_and_routes_by_version(envoy, checkout, servers):
+def test_it_starts_from_the_repository_root_and_routes_by_version(
+    envoy: Path, checkout: Checkout, servers: dict[str, ModelServer]
+) -> None:
     for server in servers.values():
         server.received.clear()
     checkout.start(envoy)
@@ -42,18 +49,28 @@ def test_it_starts_from_the_repository_root_and_routes_by_version(envoy, checkou
             assert "x-llm-cluster" not in headers, "but not the name of Envoy's cluster"
 
 
-def test_the_access_log_says_version_and_reason_and_no_query(envoy, checkout):
+def test_the_access_log_says_version_and_reason_and_no_query(envoy: Path, checkout: Checkout) -> None:
     checkout.start(envoy)
     ask(checkout.port, {"x-conversation-id": "c1", "x-llm-cohort": "staff"}, path="/v1/chat/completions?user=alice")
     ask(checkout.port, path="/health")
-    lines = checkout.wait_until(lambda: (lines := (checkout.folder / "access.log").read_text().splitlines())[1:] and lines, "two lines")
+    lines = checkout.wait_until(
+        lambda: (lines := (checkout.folder / "access.log").read_text().splitlines())[1:] and lines, "two lines"
+    )
     routed, other = map(json.loads, lines)
     shown = {name: routed[name] for name in ("llm_version", "llm_reason", "cluster", "path", "status")}
-    assert shown == {"llm_version": "v2", "llm_reason": "override", "cluster": "llm-v2", "path": "/v1/chat/completions", "status": 200}
-    assert (other["llm_version"], other["llm_reason"], other["cluster"]) == (None, None, "llm-v1"), "outside every rollout: fallback"
+    assert shown == {
+        "llm_version": "v2",
+        "llm_reason": "override",
+        "cluster": "llm-v2",
+        "path": "/v1/chat/completions",
+        "status": 200,
+    }
+    assert (other["llm_version"], other["llm_reason"], other["cluster"]) == (None, None, "llm-v1"), (
+        "outside every rollout: fallback"
+    )
 
 
-def test_it_starts_as_func_e_starts_it(newest_envoy, checkout):
+def test_it_starts_as_func_e_starts_it(newest_envoy: Path, checkout: Checkout) -> None:
     """func-e runs Envoy in the current directory, in a process group of its own, with pipes for its output, no input,
     and one more argument; on Ctrl-C it sends SIGINT."""
     run_folder = checkout.folder / "func-e" / "runs" / "1"
@@ -69,7 +86,7 @@ def test_it_starts_as_func_e_starts_it(newest_envoy, checkout):
     assert len(access_log.splitlines()) == 60
 
 
-def test_a_renamed_file_is_taken_and_one_written_in_place_is_not(envoy, checkout):
+def test_a_renamed_file_is_taken_and_one_written_in_place_is_not(envoy: Path, checkout: Checkout) -> None:
     checkout.start(envoy)
     assert "v2" in versions_of(checkout.port, 60)
     checkout.replace(ECDS, '"stopped": false', '"stopped": true', at_once=False)
@@ -80,12 +97,12 @@ def test_a_renamed_file_is_taken_and_one_written_in_place_is_not(envoy, checkout
     checkout.wait_until(lambda: checkout.discovery("update_success") == 2, "the renamed file to be taken")
     assert set(versions_of(checkout.port, 60)) == {"v1"}
     assert set(versions_of(checkout.port, 5, **{"x-llm-cohort": "staff"})) == {"v1"}, "stopped beats an override"
-    stopped = [line for line in checkout.scrape().splitlines() if 'llm_reason="stopped"' in line and not line.endswith(" 0")]
-    assert len(stopped) == 1 and 'llm_version="v1"' in stopped[0], "what silences LlmVersionNoTraffic"
+    stopped = checkout.scrape().by("llm_decisions_total", "llm_version", llm_reason="stopped")
+    assert set(stopped) == {"v1"}, "what silences LlmVersionNoTraffic"
 
 
-def test_a_kubernetes_config_map_is_taken(envoy, checkout):
-    """Its files are links through ..data, itself a link that is swapped by a rename."""
+def test_a_kubernetes_config_map_is_taken(envoy: Path, checkout: Checkout) -> None:
+    """Its files are links through ..data, which is a link itself and is replaced by a rename."""
     folder = checkout.folder / "envoy/ecds"
     text = (checkout.folder / ECDS).read_text()
     for name, content in ("..first", text), ("..second", text.replace('"stopped": false', '"stopped": true')):
@@ -103,7 +120,7 @@ def test_a_kubernetes_config_map_is_taken(envoy, checkout):
 
 
 @pytest.mark.parametrize("bad", ['"baseline": "v9"', '"baseline": "v1",, '], ids=["refused by the filter", "no JSON"])
-def test_a_refused_update_changes_nothing_but_the_counter(newest_envoy, checkout, bad):
+def test_a_refused_update_changes_nothing_but_the_counter(newest_envoy: Path, checkout: Checkout, bad: str) -> None:
     checkout.start(newest_envoy)
     before = versions_of(checkout.port, 40)
     checkout.replace(ECDS, '"baseline": "v1"', bad)
@@ -113,20 +130,26 @@ def test_a_refused_update_changes_nothing_but_the_counter(newest_envoy, checkout
     assert "rejected" in (checkout.folder / "envoy.log").read_text()
 
 
-def test_a_bad_file_at_start_answers_500_until_a_good_one_comes(newest_envoy, checkout):
+def test_a_bad_file_at_start_answers_500_until_a_good_one_comes(newest_envoy: Path, checkout: Checkout) -> None:
     good = (checkout.folder / ECDS).read_text()
     checkout.write(ECDS, good.replace('"baseline": "v1"', '"baseline": "v9"'))
     checkout.start(newest_envoy)
     assert ask(checkout.port)[0] == 500
-    assert (checkout.discovery("config_fail"), checkout.discovery("update_success")) == (1, 0), "what LlmFilterNotConfigured looks at"
+    assert (checkout.discovery("config_fail"), checkout.discovery("update_success")) == (1, 0), (
+        "what LlmFilterNotConfigured looks at"
+    )
     checkout.write(ECDS, good)
     checkout.wait_until(lambda: checkout.discovery("update_success") == 1, "the good file to be taken")
     assert ask(checkout.port)[0] == 200
 
 
 @pytest.mark.parametrize("strip", [False, True])
-def test_without_the_filter_the_fallback_route_serves(newest_envoy, checkout, servers, strip):
-    """And why the option `strip` exists: without it a client can name a cluster where the filter is bypassed."""
+def test_without_the_filter_the_fallback_route_serves(
+    newest_envoy: Path, checkout: Checkout, servers: dict[str, ModelServer], strip: bool
+) -> None:
+    """It also shows why the option `strip` exists: without it, a client can name a cluster where the filter is
+    bypassed.
+    """
     if strip:
         checkout.switch_on("strip")
     path = checkout.folder / "envoy/envoy.yaml"
@@ -147,46 +170,54 @@ def test_without_the_filter_the_fallback_route_serves(newest_envoy, checkout, se
 
 
 @pytest.mark.parametrize("strip", [False, True])
-def test_what_clients_choose_by_is_stripped(newest_envoy, checkout, strip):
+def test_what_clients_choose_by_is_stripped(newest_envoy: Path, checkout: Checkout, strip: bool) -> None:
     if strip:
         checkout.switch_on("strip")
     pins = '"pin": { "header": "x-llm-pin" }, "started_at": { "header": "x-conversation-started-at" }, "keyless"'
-    steps = '{ "at": "2020-01-01T00:00:00Z", "percent": { "v2": 100 } }, { "at": "2026-01-01T00:00:00Z", "percent": {} }'
+    steps = (
+        '{ "at": "2020-01-01T00:00:00Z", "percent": { "v2": 100 } }, { "at": "2026-01-01T00:00:00Z", "percent": {} }'
+    )
     text = (checkout.folder / ECDS).read_text()
     text = re.sub(r'("steps": \[)[^\]]*\]', lambda match: f"{match[1]} {steps} ]", text.replace('"keyless"', pins))
     checkout.write(ECDS, text)
     checkout.start(newest_envoy)
-    for choice in [{"x-llm-cohort": "staff"}, {"x-llm-pin": PIN_V2}, {"x-conversation-started-at": "2020-06-01T00:00:00Z"}]:
+    for choice in [
+        {"x-llm-cohort": "staff"},
+        {"x-llm-pin": PIN_V2},
+        {"x-conversation-started-at": "2020-06-01T00:00:00Z"},
+    ]:
         assert versions_of(checkout.port, 5, **choice) == ["v1" if strip else "v2"] * 5, choice
 
 
-def test_the_admin_interface_is_not_open(repository):
+def test_the_admin_interface_is_not_open(repository: Path) -> None:
     bootstrap = yaml.safe_load((repository / "envoy/envoy.yaml").read_text())
     assert bootstrap["admin"]["address"]["socket_address"]["address"] == "127.0.0.1"
 
 
-def unread(checkout):
-    lines = [line for line in checkout.scrape().splitlines() if line.startswith("llm_unread_total") and '"encoding"' in line]
-    assert lines
-    return sum(int(line.split()[-1]) for line in lines)
+def unread(checkout: Checkout) -> float:
+    seen = checkout.scrape()
+    assert seen.series("llm_unread_total")
+    return seen.sum("llm_unread_total", llm_unread="encoding")
 
 
 @pytest.mark.parametrize("decompressor", [False, True])
-def test_a_body_compressed_in_spite_of_everything(envoy, checkout, decompressor):
+def test_a_body_compressed_in_spite_of_everything(envoy: Path, checkout: Checkout, decompressor: bool) -> None:
     if decompressor:
         checkout.switch_on("decompressor")
     checkout.start(envoy)
     status, headers, body = ask(checkout.port, {"x-conversation-id": "c1", "accept-encoding": "gzip"}, say="gzip")
     assert status == 200
     if decompressor:
-        assert "content-encoding" not in headers and json.loads(body)["choices"][0]["message"]["content"] == "compressed"
+        assert (
+            "content-encoding" not in headers and json.loads(body)["choices"][0]["message"]["content"] == "compressed"
+        )
         assert unread(checkout) == 0
     else:
         assert headers["content-encoding"] == "gzip" and body.startswith(b"\x1f\x8b")
         checkout.wait_until(lambda: unread(checkout) == 1, "the body to be counted as unread")
 
 
-def test_no_route_limits_the_whole_response_and_silence_may_last(repository):
+def test_no_route_limits_the_whole_response_and_silence_may_last(repository: Path) -> None:
     bootstrap = yaml.safe_load((repository / "envoy/envoy.yaml").read_text())
     [chain] = bootstrap["static_resources"]["listeners"][0]["filter_chains"]
     manager = chain["filters"][0]["typed_config"]
@@ -195,22 +226,22 @@ def test_no_route_limits_the_whole_response_and_silence_may_last(repository):
     assert float(manager["stream_idle_timeout"].removesuffix("s")) > 600, "longer than the SDKs' own 10 minutes"
 
 
-def test_the_metrics_have_their_labels_and_envoys_own_keep_theirs(envoy, checkout):
+def test_the_metrics_have_their_labels_and_envoys_own_keep_theirs(envoy: Path, checkout: Checkout) -> None:
     checkout.start(envoy)
     versions_of(checkout.port, 20)
-    samples = [line for line in checkout.scrape().splitlines() if not line.startswith("#")]
-    [config_hash] = [line for line in samples if line.startswith("llm_config_hash")]
-    assert config_hash.startswith("llm_config_hash{} "), "it is of all rollouts"
-    ours = [line for line in samples if line.startswith("llm_") and line != config_hash]
-    assert ours
-    for line in ours:
-        assert line.split("{")[0].replace("_", "").isalnum() and "___" not in line and "_=_" not in line, line
-        assert 'llm_rollout="chat"' in line and "llm_compare=" in line, line
-        assert "envoy_" not in line, "one of Envoy's tags took a piece of it"
-    assert any(line.startswith('envoy_cluster_upstream_rq_total{envoy_cluster_name="llm-v1"}') for line in samples)
+    samples = checkout.scrape()
+    of_all_rollouts: tuple[str, frozenset[tuple[str, str]]] = ("llm_config_hash", frozenset())
+    ours = samples.series()
+    assert of_all_rollouts in ours
+    for name, pairs in ours - {of_all_rollouts}:
+        labels = dict(pairs)
+        assert name.replace("_", "").isalnum() and not re.search("___|_=_", f"{name} {labels}"), (name, labels)
+        assert labels["llm_rollout"] == "chat" and labels["llm_compare"] in ("yes", "no"), (name, labels)
+        assert not any("envoy" in word for word in (name, *labels)), "one of Envoy's tags took a piece of it"
+    assert ("envoy_cluster_upstream_rq_total", frozenset({("envoy_cluster_name", "llm-v1")})) in samples
 
 
-def test_the_files_name_only_each_others_clusters(repository):
+def test_the_files_name_only_each_others_clusters(repository: Path) -> None:
     bootstrap = yaml.safe_load((repository / "envoy/envoy.yaml").read_text())
     plugin = yaml.safe_load((repository / ECDS).read_text())["resources"][0]["typed_config"]["config"]
     rollouts = json.loads(plugin["configuration"]["value"])["rollouts"]

@@ -6,19 +6,26 @@ silence; here they are errors, because a dropped `failStrategy` is a different f
 """
 
 import copy
+from collections.abc import Hashable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import jsonschema
 import yaml
 
+from tests.harness import Json
+
+# (apiVersion, kind) -> schema
+Schemas = dict[tuple[str, str], Json]
+
 INT32 = 2**31
 
 
 class StrictLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys; a manifest that says something twice is wrong."""
+    """Refuses a key that is given twice. PyYAML would keep the last of them."""
 
 
-def _unique_keys(loader, node, deep=False):
+def _unique_keys(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
     keys = [loader.construct_object(key, deep=deep) for key, _ in node.value]
     twice = {key for key in keys if keys.count(key) > 1}
     if twice:
@@ -29,26 +36,28 @@ def _unique_keys(loader, node, deep=False):
 StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_keys)
 
 
-def load(text):
-    """Every document of a YAML file, duplicate keys refused."""
+def load(text: str) -> list[Json]:
+    """Every document of a YAML file. Duplicate keys are refused."""
     return [doc for doc in yaml.load_all(text, StrictLoader) if doc is not None]
 
 
-def by_kind(crds):
+def by_kind(crds: list[Json]) -> Schemas:
     """(apiVersion, kind) -> schema, for every served version."""
     return {
-        (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]): version["schema"]["openAPIV3Schema"]
+        (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]): version["schema"][
+            "openAPIV3Schema"
+        ]
         for crd in crds
         for version in crd["spec"]["versions"]
         if version["served"]
     }
 
 
-def closed(schema):
-    """The JSON Schema that means what the structural schema means, unknown fields refused.
+def closed(schema: Json) -> Json:
+    """The JSON Schema that means the same as the structural schema, and refuses unknown fields.
 
-    Descends only where a structural schema has structure: what stands under oneOf, anyOf and
-    not describes conditions on the same value and must stay open.
+    It descends only where a structural schema has structure. What stands under oneOf, anyOf and not describes
+    conditions on the same value and must stay open.
     """
     out = copy.copy(schema)
     if "properties" in schema:
@@ -67,7 +76,7 @@ def closed(schema):
     return out
 
 
-def form_errors(schemas, manifest):
+def form_errors(schemas: Schemas, manifest: Json) -> list[str]:
     """Errors of form: kind, name, fields, types, enums, patterns, list keys."""
     identity = (manifest.get("apiVersion"), manifest.get("kind"))
     if identity not in schemas:
@@ -98,7 +107,7 @@ METADATA = {
 }
 
 
-def _children(schema, value, path):
+def _children(schema: Json, value: Any, path: str) -> Iterator[tuple[Json, Any, str]]:
     """(schema, value, path) of everything below a value that its schema describes."""
     if isinstance(value, dict):
         more = schema.get("additionalProperties")
@@ -111,7 +120,7 @@ def _children(schema, value, path):
             yield schema["items"], sub, f"{path}[{index}]"
 
 
-def _repeated(schema, value, path):
+def _repeated(schema: Json, value: Any, path: str) -> Iterator[str]:
     """Entries of a list with `x-kubernetes-list-type: map` that share their keys."""
     if schema.get("x-kubernetes-list-type") == "map" and isinstance(value, list):
         keys = [tuple(entry.get(key) for key in schema["x-kubernetes-list-map-keys"]) for entry in value]
@@ -121,7 +130,7 @@ def _repeated(schema, value, path):
         yield from _repeated(sub_schema, sub_value, sub_path)
 
 
-def rules(schema, value, path="$"):
+def rules(schema: Json, value: Any, path: str = "$") -> Iterator[tuple[str, str, str, Any]]:
     """Every CEL rule (`x-kubernetes-validations`) that applies to a value: (path, rule, message, value)."""
     for validation in schema.get("x-kubernetes-validations", []):
         yield path, validation["rule"], validation.get("message", validation["rule"]), value
@@ -129,7 +138,7 @@ def rules(schema, value, path="$"):
         yield from rules(sub_schema, sub_value, sub_path)
 
 
-def rule_errors(schemas, manifest):
+def rule_errors(schemas: Schemas, manifest: Json) -> list[str]:
     """Errors against the CEL rules. A rule that cannot be evaluated raises: it is never passed over."""
     schema = schemas[manifest["apiVersion"], manifest["kind"]]["properties"]["spec"]
     return [
@@ -139,7 +148,7 @@ def rule_errors(schemas, manifest):
     ]
 
 
-def holds(rule, value):
+def holds(rule: str, value: Any) -> bool:
     """One CEL rule for one value. Kubernetes adds a few functions to the language; these are the ones Istio uses."""
     import cel  # the package common-expression-language
 

@@ -1,13 +1,18 @@
 """Starts a real Envoy with what Istio would make of the manifests, as far as we read it.
 
-Each cluster leads to a listener of the same Envoy that answers with the cluster's name and with the host and the path
-that it was asked for."""
+Each cluster leads to a listener of the same Envoy, which answers with the cluster's name, and with the host and path of
+the request.
+"""
 
 import contextlib
 import json
 import socket
 import subprocess
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tests.harness import Json
 
 START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 10
@@ -18,7 +23,7 @@ ROUTER = {
 }
 
 
-def free_ports(count):
+def free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -28,12 +33,14 @@ def free_ports(count):
     return ports
 
 
-def address(port):
+def address(port: int) -> Json:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def listener(name, port, routes, merged=None, filters=()):
-    """`merged` is what an EnvoyFilter merges into the connection manager, `filters` come before the router."""
+def listener(
+    name: str, port: int, routes: list[Json], merged: Json | None = None, filters: Iterable[Json] = ()
+) -> Json:
+    """`merged` is what an EnvoyFilter merges into the connection manager. `filters` come before the router."""
     manager = {
         "@type": HCM,
         "stat_prefix": name,
@@ -44,7 +51,7 @@ def listener(name, port, routes, merged=None, filters=()):
     return {"name": name, "address": address(port), "filter_chains": [chain]}
 
 
-def as_istio_does(route):
+def as_istio_does(route: Json) -> Json:
     """One HTTP route of a VirtualService as Envoy gets it."""
     (to,) = route["route"]
     (match,) = route.get("match", [{}])
@@ -66,7 +73,7 @@ def as_istio_does(route):
     }
 
 
-def cluster(name, port):
+def cluster(name: str, port: int) -> Json:
     endpoint = {"endpoint": {"address": address(port)}}
     return {
         "name": name,
@@ -75,8 +82,8 @@ def cluster(name, port):
     }
 
 
-def answering(name, port):
-    """A model server: a listener that says its name, and what it was asked."""
+def answering(name: str, port: int) -> Json:
+    """A model server: a listener that answers with its name, and with what it was asked."""
     told = {"x-host": "%REQ(:AUTHORITY)%", "x-path": "%REQ(:PATH)%"}
     route = {
         "match": {"prefix": "/"},
@@ -87,8 +94,10 @@ def answering(name, port):
 
 
 @contextlib.contextmanager
-def running(envoy, folder, listeners):
-    """An Envoy with these listeners, the servers `v1` and `v2` behind them, once the first listens; yields its log."""
+def running(envoy: Path, folder: Path, listeners: list[Json]) -> Iterator[Path]:
+    """Runs an Envoy with these listeners, and the servers `v1` and `v2` behind them. Yields its log once the first one
+    listens.
+    """
     v1, v2 = free_ports(2)
     config = {
         "static_resources": {
@@ -98,7 +107,16 @@ def running(envoy, folder, listeners):
     }
     (folder / "envoy.json").write_text(json.dumps(config))
     log = folder / "log"
-    command = [envoy, "-c", folder / "envoy.json", "--concurrency", "1", "--disable-hot-restart", "--log-level", "warn"]
+    command: list[str | Path] = [
+        envoy,
+        "-c",
+        folder / "envoy.json",
+        "--concurrency",
+        "1",
+        "--disable-hot-restart",
+        "--log-level",
+        "warn",
+    ]
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     port = listeners[0]["address"]["socket_address"]["port_value"]

@@ -1,15 +1,13 @@
-"""The manifests of istio/, and how a missing part is treated."""
+"""The manifests of istio/."""
 
 import os
 from pathlib import Path
 
-import pytest
+from tests.harness import REPOSITORY, Json
+from tests.istio import crd
 
-import crd
-
-ROOT = Path(__file__).resolve().parents[2]
-ISTIO = ROOT / "istio"
-CRDS = Path(os.environ.get("LLM_CANARY_ISTIO_CRDS", ROOT.parent / "shared" / "crds" / "istio.yaml"))
+ISTIO = REPOSITORY / "istio"
+CRDS = Path(os.environ.get("LLM_CANARY_ISTIO_CRDS", REPOSITORY.parent / "shared" / "crds" / "istio.yaml"))
 
 # What is YAML and no resource of Istio's: a patch for a Deployment, and values for a Helm chart.
 NOT_MANIFESTS = {"stats-annotations.yaml", "mesh-values.yaml"}
@@ -18,20 +16,13 @@ EXAMPLE_FILES = [ISTIO / f"{name}-wasmplugin.yaml" for name in ("kserve", "trito
 PLUGIN_FILES = sorted({*ISTIO.glob("*-wasmplugin.yaml"), *ISTIO.glob("*-trafficextension.yaml")} - {*EXAMPLE_FILES})
 
 
-def unavailable(reason):
-    """Skips here, fails in CI: a test that never runs anywhere proves nothing."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{reason} (fatal with CI=true)")
-    pytest.skip(reason)
-
-
-def documents(name):
+def documents(name: str) -> dict[str, Json]:
     """The documents of one file of istio/, by kind."""
     docs = crd.load((ISTIO / name).read_text())
     return {doc["kind"]: doc for doc in docs}
 
 
-def plugin_config(manifest):
-    """The filter's configuration, which TrafficExtension keeps one level deeper."""
+def plugin_config(manifest: Json) -> Json:
+    """The filter's configuration. TrafficExtension keeps it one level deeper."""
     spec = manifest["spec"]
     return (spec["wasm"] if manifest["kind"] == "TrafficExtension" else spec)["pluginConfig"]

@@ -1,23 +1,26 @@
-"""The filter in a real Envoy, installed as Istio would by these manifests: keys in bodies in both ways, none without
-either, and what the examples for Triton and KServe make of a request."""
+"""The filter in a real Envoy, installed as Istio would by these manifests: keys in bodies, in both ways that istio/
+shows and without either; and requests of the examples for Triton and KServe.
+"""
 
 import copy
 import json
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from envoys import as_istio_does, free_ports, listener, running
-from manifests import documents, plugin_config
+from pylib.http1 import Response, request, send
+from tests.harness import Json
+from tests.istio.envoys import as_istio_does, free_ports, listener, running
+from tests.istio.manifests import documents, plugin_config
 
 SHAPES = ["gateway", "sidecar"]
 WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
 NO_BODIES = "requests no longer wait for their bodies"
 LONG_BYTES = 2_000_000
 CONVERSATIONS = [f"c{number}" for number in range(12)] + [12]
-PLACES = {
+PLACES: dict[str, Callable[[object], Json]] = {
     "conversation": lambda id: {"conversation": id},
     "conversation's id": lambda id: {"conversation": {"id": id}},
     "cache key": lambda id: {"prompt_cache_key": id},
@@ -29,8 +32,8 @@ PLACES = {
 }
 
 
-def evenly(config):
-    """So that both versions show."""
+def evenly(config: Json) -> Json:
+    """The configuration with even splits, so that both versions show."""
     config = copy.deepcopy(config)
     for rollout in config["rollouts"]:
         for share in [rollout.get("split", {}), *(step["percent"] for step in rollout.get("steps", ()))]:
@@ -38,7 +41,7 @@ def evenly(config):
     return config
 
 
-def as_plugin(config, module):
+def as_plugin(config: Json, module: Path) -> Json:
     """What Istio makes of a WasmPlugin; the agent has fetched the module."""
     return {
         "name": "llm-canary",
@@ -49,19 +52,22 @@ def as_plugin(config, module):
                 "root_id": "llm-canary",
                 "failure_policy": "FAIL_OPEN",
                 "vm_config": {"runtime": "envoy.wasm.runtime.v8", "code": {"local": {"filename": str(module)}}},
-                "configuration": {"@type": "type.googleapis.com/google.protobuf.StringValue", "value": json.dumps(config)},
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": json.dumps(config),
+                },
             },
         },
     }
 
 
-def by_metadata(shape, module):
+def by_metadata(shape: str, module: Path) -> list[Json]:
     (patch,) = documents(f"{shape}-body-metadata.yaml")["EnvoyFilter"]["spec"]["configPatches"]
     config = plugin_config(documents(f"{shape}-wasmplugin.yaml")["WasmPlugin"])
     return [patch["patch"]["value"], as_plugin(evenly(config), module)]
 
 
-def by_waiting(shape, module):
+def by_waiting(shape: str, module: Path) -> list[Json]:
     placed, extension = documents(f"{shape}-envoyfilter.yaml")["EnvoyFilter"]["spec"]["configPatches"]
     assert placed["patch"]["value"]["name"] == extension["patch"]["value"]["name"]
     value = copy.deepcopy(extension["patch"]["value"])
@@ -71,30 +77,45 @@ def by_waiting(shape, module):
     return [value]
 
 
-def without(shape, module):
+def without(shape: str, module: Path) -> list[Json]:
     return [as_plugin(evenly(plugin_config(documents(f"{shape}-wasmplugin.yaml")["WasmPlugin"])), module)]
 
 
 class Running:
-    def __init__(self, port, host, log):
+    def __init__(self, port: int, host: str, log: Path) -> None:
         self.port, self.host, self.log = port, host, log
 
-    def ask(self, body, path="/v1/responses", **headers):
-        """(the version that answered, the response's headers)"""
-        headers = {"host": self.host, "content-type": "application/json; charset=utf-8"} | headers
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return response.read().decode(), response.headers
+    def ask(self, body: object, path: str = "/v1/responses", **headers: str) -> tuple[str, dict[str, str]]:
+        """(the version that answered, the response's headers) of a request that is answered 200."""
+        response = self.send(body, path, **headers)
+        assert response.status == 200 and response.complete, bytes(response.body)
+        answered = {name.decode(): value.decode() for name, value in response.headers}
+        return response.body.decode(), answered
 
-    def version(self, body, **headers):
+    def send(self, body: object, path: str = "/v1/responses", **headers: str) -> Response:
+        fields = [(b"content-type", b"application/json; charset=utf-8")]
+        fields += [(name.encode(), value.encode()) for name, value in headers.items()]
+        raw = request(target=path.encode(), headers=fields, host=self.host.encode(), body=json.dumps(body).encode())
+        return send(self.port, raw, timeout_s=10)
+
+    def version(self, body: object, **headers: str) -> str:
         served_by, answered = self.ask(body, **headers)
         assert answered["x-llm-version"] == served_by
         return served_by
 
 
-@pytest.fixture(scope="module", params=[(shape, way) for shape in SHAPES for way in (by_metadata, by_waiting, without)],
-                ids=lambda param: f"{param[0]}-{param[1].__name__}")  # fmt: skip
-def installed(request, envoy, module, tmp_path_factory):
+Way = Callable[[str, Path], list[Json]]
+Installed = tuple[Way, Running]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(shape, way) for shape in SHAPES for way in (by_metadata, by_waiting, without)],
+    ids=lambda param: f"{param[0]}-{param[1].__name__}",
+)
+def installed(
+    request: pytest.FixtureRequest, envoy: Path, module: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installed]:
     shape, way = request.param
     routes = documents(f"{shape}-routes.yaml")["VirtualService"]["spec"]
     (port,) = free_ports(1)
@@ -104,7 +125,7 @@ def installed(request, envoy, module, tmp_path_factory):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_key_in_a_body_counts_as_in_a_header(installed, place):
+def test_a_key_in_a_body_counts_as_in_a_header(installed: Installed, place: str) -> None:
     way, envoy = installed
     in_header = [envoy.version({}, **{"x-conversation-id": str(id)}) for id in CONVERSATIONS]
     in_body = [envoy.version(PLACES[place](id)) for id in CONVERSATIONS]
@@ -114,7 +135,7 @@ def test_a_key_in_a_body_counts_as_in_a_header(installed, place):
     assert len(set(both)) == 1, "the header first"
 
 
-def test_no_request_is_held_back_for_nothing(installed):
+def test_no_request_is_held_back_for_nothing(installed: Installed) -> None:
     _, envoy = installed
     began = time.monotonic()
     for body in ([1], "text", None, {"conversation": None}, {"conversation": ["a"]}, {"user": "u" * 9000}, {}):
@@ -123,21 +144,19 @@ def test_no_request_is_held_back_for_nothing(installed):
     assert NO_BODIES not in envoy.log.read_text()
 
 
-def test_a_body_longer_than_envoys_limit(installed):
-    """json_to_metadata wants the whole of it."""
+def test_a_body_longer_than_envoys_limit(installed: Installed) -> None:
+    """json_to_metadata needs the whole body, and Envoy refuses that."""
     way, envoy = installed
     on_v2 = next(id for id in CONVERSATIONS if envoy.version({}, **{"x-conversation-id": str(id)}) == "v2")
     body = {"conversation": on_v2, "input": "x" * LONG_BYTES}
     if way is by_metadata:
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            envoy.version(body)
-        assert refused.value.code == 413
+        assert envoy.send(body).status == 413
     else:
         assert envoy.version(body) == ("v1" if way is without else "v2")
 
 
-def test_a_body_that_is_awaited_in_vain_is_said_so(envoy, module, tmp_path):
-    """Without the lists of keys the default looks in bodies; README.md says what that costs."""
+def test_a_body_that_is_awaited_in_vain_is_said_so(envoy: Path, module: Path, tmp_path: Path) -> None:
+    """Without its list of keys, the rollout looks in bodies. README.md says what that costs."""
     config = evenly(plugin_config(documents("gateway-wasmplugin.yaml")["WasmPlugin"]))
     (rollout,) = config["rollouts"]
     del rollout["key"]
@@ -155,14 +174,18 @@ def test_a_body_that_is_awaited_in_vain_is_said_so(envoy, module, tmp_path):
     assert log.read_text().count(NO_BODIES) == 1
 
 
-def behind_vhosts(routes):
+def behind_vhosts(routes: Json) -> Json:
     """The route table of a VirtualService: a virtual host for each of its hosts."""
     table = list(map(as_istio_does, routes["http"]))
-    return {"virtual_hosts": [{"name": host, "domains": [host, f"{host}:*"], "routes": table} for host in routes["hosts"]]}
+    return {
+        "virtual_hosts": [{"name": host, "domains": [host, f"{host}:*"], "routes": table} for host in routes["hosts"]]
+    }
 
 
 @pytest.mark.parametrize("is_bypassed", [False, True], ids=["filter", "bypassed"])
-def test_a_request_has_the_host_of_its_inference_service(envoy, module, tmp_path, is_bypassed):
+def test_a_request_has_the_host_of_its_inference_service(
+    envoy: Path, module: Path, tmp_path: Path, is_bypassed: bool
+) -> None:
     config = evenly(plugin_config(documents("kserve-wasmplugin.yaml")["WasmPlugin"]))
     routes = documents("kserve-routes.yaml")["VirtualService"]["spec"]
     (port,) = free_ports(1)
@@ -172,13 +195,13 @@ def test_a_request_has_the_host_of_its_inference_service(envoy, module, tmp_path
         asked = Running(port, "llm.example.com", log)
         answers = [asked.ask({}, "/v1/chat/completions", **{"x-conversation-id": str(id)})[1] for id in CONVERSATIONS]
     assert {answer["x-path"] for answer in answers} == {"/openai/v1/chat/completions"}
-    versions = [answer["x-llm-version"] or "llm-v1" for answer in answers]
+    versions = [answer.get("x-llm-version", "llm-v1") for answer in answers]
     assert [answer["x-host"] for answer in answers] == [f"{version}.models.example.com" for version in versions]
     assert set(versions) == ({"llm-v1"} if is_bypassed else {"llm-v1", "llm-v2"})
     assert {answer["x-route"] for answer in answers} == {"llm-unrouted" if is_bypassed else "llm-by-host"}
 
 
-def test_a_request_has_the_path_of_its_version_in_triton(envoy, module, tmp_path):
+def test_a_request_has_the_path_of_its_version_in_triton(envoy: Path, module: Path, tmp_path: Path) -> None:
     config = evenly(plugin_config(documents("triton-wasmplugin.yaml")["WasmPlugin"]))
     route = {"match": {"prefix": "/"}, "route": {"cluster": "v1"}}
     (port,) = free_ports(1)
@@ -187,7 +210,9 @@ def test_a_request_has_the_path_of_its_version_in_triton(envoy, module, tmp_path
         path = "/v2/models/llm/generate_stream"
         answers = [asked.ask({}, path, **{"x-conversation-id": str(id)})[1] for id in CONVERSATIONS]
         versions = [answer["x-llm-version"] for answer in answers]
-        assert [answer["x-path"] for answer in answers] == [f"/v2/models/llm/versions/{one}/generate_stream" for one in versions]
+        assert [answer["x-path"] for answer in answers] == [
+            f"/v2/models/llm/versions/{one}/generate_stream" for one in versions
+        ]
         assert set(versions) == {"1", "2"}
         named = "/v2/models/llm/versions/1/generate_stream"
         assert asked.ask({}, named)[1]["x-path"] == named

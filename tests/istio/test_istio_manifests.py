@@ -1,9 +1,14 @@
-"""Every manifest of istio/ is one that Istio's API server accepts, and the check can say no."""
+"""Istio's API server would accept every manifest of istio/; and the check can refuse."""
+
+from typing import Any
 
 import pytest
+import yaml
 
-import crd
-from manifests import FILES, ISTIO, NOT_MANIFESTS, PLUGIN_FILES, documents
+from tests.harness import Json
+from tests.istio import crd
+from tests.istio.crd import Schemas
+from tests.istio.manifests import FILES, ISTIO, NOT_MANIFESTS, PLUGIN_FILES, documents
 
 MANIFESTS = [
     pytest.param(doc, id=f"{path.name}:{doc.get('kind')}/{doc.get('metadata', {}).get('namespace')}")
@@ -12,25 +17,33 @@ MANIFESTS = [
 ]
 
 
-def test_every_file_is_accounted_for():
+def test_every_file_is_accounted_for() -> None:
     kinds = {doc["kind"] for path in FILES for doc in crd.load(path.read_text())}
-    assert kinds == {"DestinationRule", "EnvoyFilter", "Gateway", "Telemetry", "TrafficExtension", "VirtualService", "WasmPlugin"}
+    assert kinds == {
+        "DestinationRule",
+        "EnvoyFilter",
+        "Gateway",
+        "Telemetry",
+        "TrafficExtension",
+        "VirtualService",
+        "WasmPlugin",
+    }
     assert all((ISTIO / name).is_file() for name in NOT_MANIFESTS)
     assert len(PLUGIN_FILES) == 4, "one WasmPlugin and one TrafficExtension for each of the two shapes"
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_the_form_is_right(schemas, manifest):
+def test_the_form_is_right(schemas: Schemas, manifest: Json) -> None:
     assert crd.form_errors(schemas, manifest) == []
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
-def test_the_rules_hold(schemas, cel, manifest):
+def test_the_rules_hold(schemas: Schemas, cel: object, manifest: Json) -> None:
     assert crd.rule_errors(schemas, manifest) == []
 
 
-def changed(name, kind, path, value):
-    """A manifest with one value put in, or with `None` taken out."""
+def changed(name: str, kind: str, path: Any, value: Any) -> Json:
+    """The manifest with one value exchanged, or removed where the value is `None`."""
     manifest = documents(name)[kind]
     *parents, last = path
     node = manifest
@@ -52,7 +65,11 @@ WRONG_FORM = {
     "a typo": (*PLUGIN, ["spec", "failStratgy"], "FAIL_OPEN"),
     "a field of the other kind": (*EXTENSION, ["spec", "url"], "oci://registry.example.com/llm-canary:0.1.0"),
     "a typo deep inside": (*ROUTES, ["spec", "http", 0, "match", 0, "headers", "x-llm-version"], {"exat": "v1"}),
-    "two kinds of match at once": (*ROUTES, ["spec", "http", 0, "match", 0, "headers", "x-llm-version"], {"exact": "v1", "prefix": "v"}),
+    "two kinds of match at once": (
+        *ROUTES,
+        ["spec", "http", 0, "match", 0, "headers", "x-llm-version"],
+        {"exact": "v1", "prefix": "v"},
+    ),
     "a typo in a subset": (*VERSIONS, ["spec", "subsets", 0, "label"], {"version": "v1"}),
     "a word that Envoy knows and Istio does not": (*PLUGIN, ["spec", "failStrategy"], "FAIL_CLOSED"),
     "no such direction": (*EXTENSION, ["spec", "match", 0, "mode"], "OUTBOUND"),
@@ -79,16 +96,16 @@ AGAINST_A_RULE = {
 
 
 @pytest.mark.parametrize("change", WRONG_FORM.values(), ids=WRONG_FORM.keys())
-def test_a_wrong_form_is_refused(schemas, change):
+def test_a_wrong_form_is_refused(schemas: Schemas, change: Any) -> None:
     assert crd.form_errors(schemas, changed(*change)) != []
 
 
 @pytest.mark.parametrize("change", AGAINST_A_RULE.values(), ids=AGAINST_A_RULE.keys())
-def test_what_breaks_a_rule_is_refused(schemas, cel, change):
+def test_what_breaks_a_rule_is_refused(schemas: Schemas, cel: object, change: Any) -> None:
     manifest = changed(*change)
     assert crd.rule_errors(schemas, manifest) != []
 
 
-def test_a_key_given_twice_is_refused():
-    with pytest.raises(crd.yaml.YAMLError, match="given twice: \\['a'\\]"):
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError, match="given twice: \\['a'\\]"):
         crd.load("spec: {a: 1, a: 2}")

@@ -3,23 +3,26 @@
 import copy
 import json
 import re
+from typing import Any
 
 import pytest
 
-import crd
-from manifests import ISTIO, documents, plugin_config
+from tests.harness import Json
+from tests.istio import crd
+from tests.istio.crd import Schemas
+from tests.istio.manifests import ISTIO, documents, plugin_config
 
 README = (ISTIO / "README.md").read_text()
 JSON_PATCHES = [json.loads(text) for text in re.findall(r"--type json \\\n +-p '(.+)'", README)]
 
 
-def apply(manifest, patch):
+def apply(manifest: Json, patch: list[Json]) -> Json:
     """RFC 6902, as far as the README uses it."""
     manifest = copy.deepcopy(manifest)
     for step in patch:
         assert step["op"] in ("add", "replace"), step
         *parents, last = step["path"].removeprefix("/").split("/")
-        node = manifest
+        node: Any = manifest
         for key in parents:
             node = node[int(key)] if isinstance(node, list) else node[key]
         assert step["op"] == "add" or last in node, f"nothing to replace at {step['path']}"
@@ -28,9 +31,12 @@ def apply(manifest, patch):
 
 
 @pytest.mark.parametrize("shape", ["gateway", "sidecar"])
-def test_a_patch_changes_the_split_and_another_stops_the_canary(schemas, shape):
+def test_a_patch_changes_the_split_and_another_stops_the_canary(schemas: Schemas, shape: str) -> None:
     faster, stop = JSON_PATCHES
-    for name, kind, prefix in [(f"{shape}-wasmplugin.yaml", "WasmPlugin", "/spec/"), (f"{shape}-trafficextension.yaml", "TrafficExtension", "/spec/wasm/")]:
+    for name, kind, prefix in [
+        (f"{shape}-wasmplugin.yaml", "WasmPlugin", "/spec/"),
+        (f"{shape}-trafficextension.yaml", "TrafficExtension", "/spec/wasm/"),
+    ]:
         before = documents(name)[kind]
         after = before
         for patch in (faster, stop):
@@ -42,7 +48,7 @@ def test_a_patch_changes_the_split_and_another_stops_the_canary(schemas, shape):
         assert [version["name"] for version in rollout["versions"] if version.get("stopped")] == ["v2"]
 
 
-def test_every_file_is_named_and_exists():
+def test_every_file_is_named_and_exists() -> None:
     named = set(re.findall(r"[\w*-]+\.yaml", README))
     for name in named - {"envoy.yaml"}:
         assert list(ISTIO.glob(name)), f"{name} does not exist"

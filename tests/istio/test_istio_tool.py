@@ -8,16 +8,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-import crd
-from manifests import ISTIO, PLUGIN_FILES, plugin_config
-from test_istio_config import tool  # noqa: F401  (a fixture)
+from tests.harness import Json
+from tests.istio import crd
+from tests.istio.crd import Schemas
+from tests.istio.manifests import ISTIO, PLUGIN_FILES, plugin_config
 
 SECONDS_MAX = 10
 
-KUBECTL = '''#!{python}
+KUBECTL = """#!{python}
 import json, sys
 
 options = [argument for argument in sys.argv[1:] if argument.startswith("--")]
@@ -48,12 +50,12 @@ if "--dry-run=server" not in options:
     resource["metadata"]["resourceVersion"] = str(int(resource["metadata"]["resourceVersion"]) + 1)
     json.dump(resource, open("resource.json", "w"))
 print(name)
-'''
+"""
 
 FILES = sorted([*PLUGIN_FILES, *ISTIO.glob("*-envoyfilter.yaml")])
 
 
-def config_of(manifest):
+def config_of(manifest: Json) -> Json:
     """The filter's configuration, wherever the resource keeps it."""
     if manifest["kind"] != "EnvoyFilter":
         return plugin_config(manifest)
@@ -62,8 +64,8 @@ def config_of(manifest):
     return json.loads(value["value"])
 
 
-def rest_of(manifest):
-    """All that is not the rollouts' shares and stops."""
+def rest_of(manifest: Json) -> tuple[Json, Json]:
+    """All of the manifest but the shares and stops of its rollouts."""
     configuration = config_of(manifest)
     for rollout in configuration["rollouts"]:
         for field in ("split", "steps"):
@@ -76,7 +78,7 @@ def rest_of(manifest):
     return manifest, configuration
 
 
-def canary_of(manifest):
+def canary_of(manifest: Json) -> tuple[Json, str, float]:
     """The rollout with a second version, that version, and its share by now."""
     (rollout,) = [rollout for rollout in config_of(manifest)["rollouts"] if len(rollout["versions"]) > 1]
     (version,) = [version["name"] for version in rollout["versions"] if version["name"] != rollout["baseline"]]
@@ -84,19 +86,24 @@ def canary_of(manifest):
     return rollout, version, shares[version]
 
 
-def run(tool, folder, *arguments):  # noqa: F811
+def run(tool: Path, folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [tool, *arguments], cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, timeout=SECONDS_MAX
+        [tool, *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
     )
 
 
-def errors(schemas, manifest):
+def errors(schemas: Schemas, manifest: Json) -> list[str]:
     found = crd.form_errors(schemas, manifest)
     return found or crd.rule_errors(schemas, manifest)
 
 
-def check_stopped(manifest, version, share):
+def check_stopped(manifest: Json, version: str, share: float) -> None:
     rollout, _, _ = canary_of(manifest)
     (stopped,) = [one["stopped"] for one in rollout["versions"] if one["name"] == version]
     assert stopped is True and "split" not in rollout
@@ -104,7 +111,7 @@ def check_stopped(manifest, version, share):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_changed_file_is_a_manifest(tool, schemas, cel, path, tmp_path):  # noqa: F811
+def test_a_changed_file_is_a_manifest(tool: Path, schemas: Schemas, cel: object, path: Path, tmp_path: Path) -> None:
     (before,) = crd.load(path.read_text())
     rollout, version, share = canary_of(before)
     file = tmp_path / path.name
@@ -122,7 +129,7 @@ def test_a_changed_file_is_a_manifest(tool, schemas, cel, path, tmp_path):  # no
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_live_resource_is_changed(tool, schemas, cel, path, tmp_path):  # noqa: F811
+def test_a_live_resource_is_changed(tool: Path, schemas: Schemas, cel: object, path: Path, tmp_path: Path) -> None:
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(KUBECTL.replace("{python}", sys.executable))
     kubectl.chmod(0o755)

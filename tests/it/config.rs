@@ -1,7 +1,7 @@
-//! The configuration: what is accepted, and every error of what is not.
+//! Valid configurations, and all errors of invalid ones.
 //!
-//! `tests/data/configs/bad-*.json` each have the errors they must give beside them;
-//! `UPDATE_EXPECT=1 cargo test` writes those anew.
+//! Each `tests/data/configs/bad-*.json` has a file with its errors beside it; `UPDATE_EXPECT=1 cargo test` updates these
+//! files.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,7 +35,7 @@ fn errors(text: &str) -> String {
 }
 
 #[test]
-fn bad_configurations_give_just_these_errors() {
+fn bad_configurations_have_exactly_these_errors() {
     let files = files("bad-");
     assert!(files.len() >= 10, "{files:?}");
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
@@ -62,7 +62,7 @@ fn good_configurations_are_accepted() {
     }
 }
 
-/// The whole of what can be written, and where each thing ends up.
+/// Every field, and what it becomes.
 #[test]
 fn everything_is_read() {
     let config = Config::parse(include_bytes!("../data/configs/good-everything.json")).unwrap();
@@ -151,7 +151,7 @@ fn the_defaults() {
     assert_eq!(rollout.matcher, config::Match::default());
     assert_eq!(rollout.keys.len(), 15);
     let is_user: Vec<usize> = (0..15).filter(|&k| rollout.keys[k].kind == KeyKind::User).collect();
-    assert_eq!(is_user, [12, 13, 14], "who looks for users looks for conversations first");
+    assert_eq!(is_user, [12, 13, 14], "keys of conversations come before keys of users");
     let bodies = rollout.keys.iter().filter_map(|key| {
         if let Source::Body(pointer) = key.source { Some(config.pointers[pointer].join("/")) } else { None }
     });
@@ -220,7 +220,7 @@ fn limits_hold() {
     check(names, "is not a version name");
     check("[".repeat(1000), "nested deeper than 64 at line 1 column");
     let unknown: Vec<String> = (0..250).map(|i| format!(r#""field{i}": 1"#)).collect();
-    check(format!("{{{}}}", unknown.join(",")), "and 151 more errors; mend these first");
+    check(format!("{{{}}}", unknown.join(",")), "and 151 more errors; correct these first");
 }
 
 proptest! {
@@ -231,19 +231,19 @@ proptest! {
         }
     }
 
-    /// A good configuration with one piece replaced: it is read, or every error has a path and words.
+    /// A valid configuration with a part replaced: it is read, or has errors that can be printed.
     #[test]
     fn a_damaged_configuration_is_read_or_refused(
         at in 0..5000_usize,
         length in 0..40_usize,
-        instead in prop_oneof![
+        replacement in prop_oneof![
             Just(String::new()), Just("null".to_owned()), Just("{}".to_owned()), Just("[]".to_owned()),
             Just("-0.1e9".to_owned()), Just("\"v1\"".to_owned()), any::<String>(),
         ],
     ) {
         let text = include_str!("../data/configs/good-everything.json").as_bytes();
         let (start, end) = (at.min(text.len()), (at + length).min(text.len()));
-        let damaged = [&text[..start], instead.as_bytes(), &text[end..]].concat();
+        let damaged = [&text[..start], replacement.as_bytes(), &text[end..]].concat();
         if let Err(errors) = Config::parse(&damaged) {
             prop_assert!(errors.iter().count() > 0);
             for error in &errors {
@@ -254,8 +254,31 @@ proptest! {
     }
 }
 
+/// Any number of threads may use one configuration, and what is made of it once.
 #[test]
-fn two_versions_of_one_pin_are_refused() {
+fn a_configuration_can_be_shared_between_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Config>();
+    is_shared::<config::Errors>();
+    is_shared::<std::sync::Arc<[Token]>>();
+    is_shared::<llm_canary::rewrite::ModelName>();
+    is_shared::<llm_canary::pointer::Pointers>();
+    // What reads or edits one request or response is used by one thread at a time.
+    fn is_sent<T: Send>() {}
+    is_sent::<llm_canary::pointer::Values>();
+    is_sent::<llm_canary::fingerprint::Fingerprint>();
+    is_sent::<llm_canary::turn::Turn>();
+    is_sent::<llm_canary::feedback::Body>();
+    is_sent::<llm_canary::pin::TagIds>();
+    is_sent::<llm_canary::pin::UntagIds>();
+    is_sent::<llm_canary::rewrite::Model>();
+    is_sent::<llm_canary::usage::InjectUsage>();
+    is_sent::<llm_canary::usage::StripUsage>();
+    is_sent::<llm_canary::observe::Observer>();
+}
+
+#[test]
+fn two_versions_with_the_same_token_are_refused() {
     let mut tokens = std::collections::HashMap::new();
     let name = |i: u32| format!("v{i}");
     let (a, b) = (0..)
@@ -270,6 +293,6 @@ fn two_versions_of_one_pin_are_refused() {
     assert!(Config::parse(pinned("").as_bytes()).is_ok());
     let errors = Config::parse(pinned(r#", "pin": {"header": "x-pin"}"#).as_bytes()).unwrap_err().to_string();
     let expected =
-        format!("rollouts[0].versions[1].name: happens to have the same pin as \"{a}\" of rollout \"chat\"");
+        format!("rollouts[0].versions[1].name: has by chance the same pin as \"{a}\" of rollout \"chat\"");
     assert!(errors.starts_with(&expected), "{errors}");
 }

@@ -1,6 +1,7 @@
 //! `docs/metrics.md` is generated from the catalogue; `UPDATE_EXPECT=1` regenerates it.
 
-use llm_canary::metrics::{CATALOGUE, HELP, MetricKind};
+use llm_canary::metrics::{CATALOGUE, HELP, MetricKind, is_failure};
+use llm_canary::observe::Outcome;
 
 const HEAD: &str = "\
 # Metrics
@@ -32,8 +33,14 @@ fn page() -> String {
     };
     let table =
         |kind| format!("| metric | label | description |\n|---|---|---|\n{}", rows(kind).collect::<String>());
+    let failures: Vec<String> = Outcome::ALL
+        .iter()
+        .filter(|outcome| is_failure(**outcome))
+        .map(|outcome| format!("`{}`", outcome.as_str()))
+        .collect();
     format!(
-        "{HEAD}## Counters\n\n{}\n## Histograms\n\n{}",
+        "{HEAD}A failure is a request with one of these outcomes: {}.\n\n## Counters\n\n{}\n## Histograms\n\n{}",
+        failures.join(", "),
         table(MetricKind::Counter),
         table(MetricKind::Histogram)
     )

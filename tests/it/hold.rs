@@ -1,7 +1,7 @@
-//! A running conversation stays where it began: populations of conversations through a ramp, decided one by one.
+//! A running conversation keeps its version: many conversations through a ramp, each request decided.
 //!
-//! Everything is drawn from fixed seeds, and the ramp itself from a table, so that what is expected can be worked
-//! out by other means than the filter's own.
+//! Random numbers come from fixed seeds and the ramp from a table, so the expected results can be computed without the
+//! filter's code.
 
 #![expect(clippy::arithmetic_side_effects, reason = "an overflow fails the test")]
 
@@ -13,7 +13,7 @@ use llm_canary::timestamp::{UnixMs, rfc3339};
 
 const HOUR_MS: UnixMs = 60 * 60 * 1000;
 const DAY_MS: UnixMs = 24 * HOUR_MS;
-/// When the first step takes effect; each further one takes effect an hour after the one before.
+/// When the first step takes effect. Each later step takes effect an hour after the one before.
 const RAMP: UnixMs = 1_800_000_000_000;
 const RAMP_PERCENT: [u32; 6] = [1, 5, 25, 50, 25, 100];
 const RAMP_MS: UnixMs = HOUR_MS * RAMP_PERCENT.len() as UnixMs;
@@ -21,13 +21,14 @@ const PARTS_PER_PERCENT: u32 = PARTS / 100;
 
 const CONVERSATIONS: usize = 100_000;
 const TURNS: usize = 6;
-/// What chance may add to a share, in standard deviations. The seeds are fixed: it is no matter of luck.
+/// Allowed difference between a share and its expectation, in standard deviations. The seeds are fixed, so the result does
+/// not change from run to run.
 const SIGMAS_MAX: f64 = 4.0;
 
 /// SplitMix64 (Sebastiano Vigna, public domain).
-struct Dice(u64);
+struct Random(u64);
 
-impl Dice {
+impl Random {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -45,30 +46,30 @@ impl Dice {
     }
 }
 
-/// How a conversation is named.
+/// The ids of conversations.
 #[derive(Clone, Copy, Debug)]
 enum Ids {
     Uuid7,
     Ulid,
     TypeId,
-    /// No time in it; the request says when the conversation began, in milliseconds or in words.
+    /// Ids without a time. The request has the start time in a header, in milliseconds or as RFC 3339.
     StartedAt,
-    /// Nor there.
+    /// Ids without a time, and no start time.
     Plain,
 }
 
-/// What a client sends on every turn of a conversation.
+/// What a client sends in every turn of a conversation.
 struct Conversation {
-    began: UnixMs,
+    started_at: UnixMs,
     id: Vec<u8>,
-    started_at: Option<Vec<u8>>,
+    started_at_header: Option<Vec<u8>>,
 }
 
 impl Conversation {
-    fn new(ids: Ids, began: UnixMs, dice: &mut Dice) -> Conversation {
-        let random = u128::from(dice.next()) << 64 | u128::from(dice.next());
-        let time = u128::from(began) << 80;
-        let ulid = time | random >> 48;
+    fn new(ids: Ids, started_at: UnixMs, random: &mut Random) -> Conversation {
+        let bits = u128::from(random.next()) << 64 | u128::from(random.next());
+        let time = u128::from(started_at) << 80;
+        let ulid = time | bits >> 48;
         let uuid7 = ulid & !(0xf << 76 | 0b11 << 62) | 7 << 76 | 0b10 << 62;
         let id = match ids {
             Ids::Uuid7 => {
@@ -77,12 +78,12 @@ impl Conversation {
             }
             Ids::Ulid => base32(ulid).to_uppercase(),
             Ids::TypeId => format!("conv_{}", base32(uuid7)),
-            Ids::StartedAt | Ids::Plain => format!("conversation {random:x}"),
+            Ids::StartedAt | Ids::Plain => format!("conversation {bits:x}"),
         };
-        let in_words = random & 1 == 0;
-        let started_at = || if in_words { rfc3339(began) } else { began.to_string() };
-        let started_at = matches!(ids, Ids::StartedAt).then(|| started_at().into_bytes());
-        Conversation { began, id: id.into_bytes(), started_at }
+        let is_rfc3339 = bits & 1 == 0;
+        let header = || if is_rfc3339 { rfc3339(started_at) } else { started_at.to_string() };
+        let started_at_header = matches!(ids, Ids::StartedAt).then(|| header().into_bytes());
+        Conversation { started_at, id: id.into_bytes(), started_at_header }
     }
 }
 
@@ -96,7 +97,7 @@ impl Request for Conversation {
     fn header(&self, name: &str) -> Option<&[u8]> {
         match name {
             "x-conversation-id" => Some(&self.id),
-            "x-conversation-started-at" => self.started_at.as_deref(),
+            "x-conversation-started-at" => self.started_at_header.as_deref(),
             _ => None,
         }
     }
@@ -141,9 +142,9 @@ fn ramp() -> Config {
     config(2, &steps, r#""key": [{"header": "x-conversation-id"}],"#)
 }
 
-/// The canary's share at a moment, by the table alone.
-fn share(moment: UnixMs) -> u32 {
-    let step = moment.checked_sub(RAMP).map(|since| (since / HOUR_MS) as usize);
+/// The canary's share at a time, by the table.
+fn share(time: UnixMs) -> u32 {
+    let step = time.checked_sub(RAMP).map(|since| (since / HOUR_MS) as usize);
     step.map_or(0, |step| RAMP_PERCENT[step.min(RAMP_PERCENT.len() - 1)] * PARTS_PER_PERCENT)
 }
 
@@ -152,11 +153,11 @@ fn decide(config: &Config, conversation: &Conversation, now: UnixMs) -> Decision
     route::decide(config, conversation, now, no_random).unwrap().unwrap()
 }
 
-/// The moments of a conversation's turns: the first at its beginning, and then within some hours.
-fn turns(began: UnixMs, dice: &mut Dice) -> [UnixMs; TURNS] {
-    let mut turns = [began; TURNS];
+/// The times of a conversation's turns: the first at its beginning, the others within some hours.
+fn turns(started_at: UnixMs, random: &mut Random) -> [UnixMs; TURNS] {
+    let mut turns = [started_at; TURNS];
     for turn in &mut turns[1..] {
-        *turn += dice.below(RAMP_MS);
+        *turn += random.below(RAMP_MS);
     }
     turns.sort_unstable();
     turns
@@ -164,14 +165,14 @@ fn turns(began: UnixMs, dice: &mut Dice) -> [UnixMs; TURNS] {
 
 /// Conversations that begin from an hour before the ramp until two hours after its last step.
 fn conversations(ids: Ids, count: usize, seed: u64) -> impl Iterator<Item = (Conversation, [UnixMs; TURNS])> {
-    let mut dice = Dice(seed);
+    let mut random = Random(seed);
     (0..count).map(move |_| {
-        let began = RAMP - HOUR_MS + dice.below(RAMP_MS + 2 * HOUR_MS);
-        (Conversation::new(ids, began, &mut dice), turns(began, &mut dice))
+        let started_at = RAMP - HOUR_MS + random.below(RAMP_MS + 2 * HOUR_MS);
+        (Conversation::new(ids, started_at, &mut random), turns(started_at, &mut random))
     })
 }
 
-/// Whether of so many draws about this share hit.
+/// Checks that the number of hits agrees with the share.
 fn assert_share(hits: usize, draws: usize, parts: u32, what: &str) {
     let share = f64::from(parts) / f64::from(PARTS);
     let (hits, draws) = (hits as f64, draws as f64);
@@ -183,35 +184,39 @@ fn assert_share(hits: usize, draws: usize, parts: u32, what: &str) {
 fn a_conversation_with_a_start_time_never_changes_its_version() {
     let config = ramp();
     for ids in [Ids::Uuid7, Ids::Ulid, Ids::TypeId, Ids::StartedAt] {
-        // Of the conversations that began under each share: all, and those on the canary.
-        let mut begun: Vec<(u32, usize, usize)> = Vec::new();
+        // For each share: the conversations that began under it, and those of them on the canary.
+        let mut counts: Vec<(u32, usize, usize)> = Vec::new();
         for (conversation, turns) in conversations(ids, CONVERSATIONS, 1) {
             let first = decide(&config, &conversation, turns[0]);
             for now in turns {
                 let decision = decide(&config, &conversation, now);
-                let is_current = share(now) == share(conversation.began)
-                    && now - conversation.began < HOUR_MS
-                    || now >= RAMP + RAMP_MS - HOUR_MS && conversation.began >= RAMP + RAMP_MS - HOUR_MS
+                let is_current = share(now) == share(conversation.started_at)
+                    && now - conversation.started_at < HOUR_MS
+                    || now >= RAMP + RAMP_MS - HOUR_MS && conversation.started_at >= RAMP + RAMP_MS - HOUR_MS
                     || now < RAMP;
-                assert_eq!(decision.version, first.version, "{ids:?}, {now} after {}", conversation.began);
+                assert_eq!(
+                    decision.version, first.version,
+                    "{ids:?}, {now} after {}",
+                    conversation.started_at
+                );
                 assert_eq!(
                     (decision.reason, decision.compare, decision.is_unheld),
                     (Reason::Started, is_current, false),
                     "{ids:?}, {now} after {}",
-                    conversation.began
+                    conversation.started_at
                 );
             }
-            // 25 % comes twice, and is counted together.
-            let share = share(conversation.began);
-            let at = begun.iter().position(|(other, ..)| *other == share).unwrap_or_else(|| {
-                begun.push((share, 0, 0));
-                begun.len() - 1
+            // The ramp has 25 % twice; both are counted together.
+            let share = share(conversation.started_at);
+            let at = counts.iter().position(|(other, ..)| *other == share).unwrap_or_else(|| {
+                counts.push((share, 0, 0));
+                counts.len() - 1
             });
-            begun[at].1 += 1;
-            begun[at].2 += first.version;
+            counts[at].1 += 1;
+            counts[at].2 += first.version;
         }
-        assert_eq!(begun.len(), 6, "0 %, and five of the ramp's");
-        for (share, all, canary) in begun {
+        assert_eq!(counts.len(), 6, "0 %, and five shares of the ramp");
+        for (share, all, canary) in counts {
             assert!(all > 10_000, "{all}");
             assert_share(canary, all, share, &format!("{ids:?}"));
         }
@@ -221,15 +226,17 @@ fn a_conversation_with_a_start_time_never_changes_its_version() {
 #[test]
 fn a_start_time_ahead_of_now_counts_up_to_a_minute() {
     let (config, now) = (ramp(), RAMP + 3 * HOUR_MS - 30_000); // 25 %, and 50 % in half a minute
-    let mut dice = Dice(2);
-    for (began, is_known, percent) in [(now, true, 25), (now + 60_000, true, 50), (now + 60_001, false, 25)] {
+    let mut random = Random(2);
+    for (started_at, is_known, percent) in
+        [(now, true, 25), (now + 60_000, true, 50), (now + 60_001, false, 25)]
+    {
         let mut canary = 0;
         for ids in [Ids::Uuid7, Ids::Ulid, Ids::TypeId, Ids::StartedAt] {
             for _ in 0..1000 {
-                let conversation = Conversation::new(ids, began, &mut dice);
+                let conversation = Conversation::new(ids, started_at, &mut random);
                 let is_canary = bucket(b"chat", &conversation.id) < percent * PARTS_PER_PERCENT;
                 let decision = decide(&config, &conversation, now);
-                assert_eq!(decision.version, usize::from(is_canary), "{ids:?}, {began}");
+                assert_eq!(decision.version, usize::from(is_canary), "{ids:?}, {started_at}");
                 assert_eq!(decision.reason, if is_known { Reason::Started } else { Reason::Split });
                 canary += decision.version;
             }
@@ -239,24 +246,24 @@ fn a_start_time_ahead_of_now_counts_up_to_a_minute() {
 }
 
 #[test]
-fn of_ids_without_a_time_only_the_step_moves_and_each_is_counted() {
+fn ids_without_a_time_move_with_a_step_and_each_is_counted() {
     let config = ramp();
     let mut moves = 0;
     let mut uncounted = 0;
     for (conversation, turns) in conversations(Ids::Plain, CONVERSATIONS, 3) {
-        let place = bucket(b"chat", &conversation.id);
+        let bucket = bucket(b"chat", &conversation.id);
         let mut before: Option<(UnixMs, usize)> = None;
         for now in turns {
             let decision = decide(&config, &conversation, now);
-            assert_eq!(decision.version, usize::from(place < share(now)));
+            assert_eq!(decision.version, usize::from(bucket < share(now)));
             assert_eq!((decision.reason, decision.compare), (Reason::Split, true));
-            // The steps that may have moved it: those that changed its owner within a day.
+            // Steps of the last day that changed the version of its bucket.
             let step = |step: usize| RAMP + HOUR_MS * step as UnixMs;
             let is_unheld = (0..RAMP_PERCENT.len()).any(|at| {
-                let (is_owned, was_owned) = (place < share(step(at)), place < share(step(at) - 1));
-                is_owned != was_owned && step(at) <= now && step(at) + DAY_MS > now
+                let (is_canary, was_canary) = (bucket < share(step(at)), bucket < share(step(at) - 1));
+                is_canary != was_canary && step(at) <= now && step(at) + DAY_MS > now
             });
-            assert_eq!(decision.is_unheld, is_unheld, "bucket {place} at {now}");
+            assert_eq!(decision.is_unheld, is_unheld, "bucket {bucket} at {now}");
             if before.is_some_and(|(_, version)| version != decision.version) {
                 moves += 1;
                 uncounted += usize::from(!decision.is_unheld);
@@ -269,43 +276,43 @@ fn of_ids_without_a_time_only_the_step_moves_and_each_is_counted() {
 }
 
 #[test]
-fn a_step_of_long_ago_moves_nobody_who_is_counted() {
-    let (config, mut dice) = (ramp(), Dice(4));
+fn conversations_do_not_count_as_unheld_a_day_after_the_last_step() {
+    let (config, mut random) = (ramp(), Random(4));
     let last = RAMP + RAMP_MS - HOUR_MS;
     for (now, is_any) in [(last + DAY_MS - 1, true), (last + DAY_MS, false), (RAMP - 1, false), (RAMP, true)]
     {
         let unheld = (0..1000)
-            .filter(|_| decide(&config, &Conversation::new(Ids::Plain, RAMP, &mut dice), now).is_unheld);
+            .filter(|_| decide(&config, &Conversation::new(Ids::Plain, RAMP, &mut random), now).is_unheld);
         assert_eq!(unheld.count() > 0, is_any, "{now}");
     }
 }
 
 #[test]
-fn each_step_moves_its_difference_of_the_line_and_of_the_keys() {
+fn each_step_moves_the_difference_of_shares_in_buckets_and_in_keys() {
     let config = ramp();
     let steps = &config.rollouts[0].steps;
     let keys: Vec<u32> = (0..CONVERSATIONS).map(|n| bucket(b"chat", format!("key {n}").as_bytes())).collect();
     for (at, percents) in [0].iter().chain(&RAMP_PERCENT).zip(RAMP_PERCENT).enumerate() {
         let (old, new) = (steps.split(at), steps.split(at + 1));
-        let has_moved = |place: &u32| old.version(*place) != new.version(*place);
+        let has_moved = |bucket: &u32| old.version(*bucket) != new.version(*bucket);
         let difference = percents.0.abs_diff(percents.1) * PARTS_PER_PERCENT;
         assert_eq!((0..PARTS).filter(has_moved).count(), difference as usize, "step {at}");
-        let moved = keys.iter().filter(|place| has_moved(place)).count();
+        let moved = keys.iter().filter(|bucket| has_moved(bucket)).count();
         assert_share(moved, keys.len(), difference, &format!("step {at}"));
     }
 }
 
 #[test]
-fn a_users_id_tells_no_time() {
+fn the_time_in_a_users_id_does_not_count() {
     let mut config = ramp();
-    let mut dice = Dice(5);
+    let mut random = Random(5);
     config.rollouts[0].keys[0].kind = llm_canary::config::KeyKind::User;
     let years = 3 * 365 * DAY_MS;
     for step in 0..RAMP_PERCENT.len() {
         let now = RAMP + HOUR_MS * step as UnixMs + 1;
         let users = 20_000;
         let canary: usize = (0..users)
-            .map(|_| Conversation::new(Ids::Uuid7, now - dice.below(years), &mut dice))
+            .map(|_| Conversation::new(Ids::Uuid7, now - random.below(years), &mut random))
             .map(|user| decide(&config, &user, now))
             .inspect(|decision| assert_eq!((decision.reason, decision.compare), (Reason::Split, true)))
             .map(|decision| decision.version)
@@ -314,12 +321,11 @@ fn a_users_id_tells_no_time() {
     }
 }
 
-/// Whatever changes hands belongs to the version whose share changed or is taken by it, to the part; whatever
-/// percentages were there before, and for any number of versions.
+/// If one version's share changes, exactly the difference moves between it and the baseline, whatever the other shares are.
 #[test]
-fn one_versions_share_moves_only_its_own_of_a_million_keys() {
+fn a_change_of_one_share_moves_only_its_difference_of_a_million_keys() {
     const KEYS: u32 = 1_000_000;
-    // How many keys lie before each place on the line.
+    // How many keys have a lower bucket, for each bucket.
     let mut keys_before = vec![0_u32; PARTS as usize + 1];
     for key in 0..KEYS {
         keys_before[bucket(b"chat", format!("key {key}").as_bytes()) as usize + 1] += 1;
@@ -327,18 +333,18 @@ fn one_versions_share_moves_only_its_own_of_a_million_keys() {
     (1..keys_before.len()).for_each(|at| keys_before[at] += keys_before[at - 1]);
     let keys_in = |start: u32, end: u32| keys_before[end as usize] - keys_before[start as usize];
 
-    let mut dice = Dice(6);
+    let mut random = Random(6);
     for versions in 2..=8 {
         let mut shares = vec![0; versions - 1];
         let mut steps = Vec::new();
         let mut changed = Vec::new();
         for step in 0..100 {
-            let at = dice.below(versions as u64 - 1) as usize;
+            let at = random.below(versions as u64 - 1) as usize;
             let others: u32 = shares.iter().sum::<u32>() - shares[at];
-            // Now and then a share to think of, for the rest any.
-            let wanted = match dice.below(4) {
-                0 => [0, 1, 1_000, 10_000, 500_000, PARTS][dice.below(6) as usize],
-                _ => dice.below(u64::from(PARTS)) as u32 / versions as u32,
+            // Sometimes a special share, otherwise any.
+            let wanted = match random.below(4) {
+                0 => [0, 1, 1_000, 10_000, 500_000, PARTS][random.below(6) as usize],
+                _ => random.below(u64::from(PARTS)) as u32 / versions as u32,
             };
             shares[at] = wanted.min(PARTS - others);
             changed.push(at + 1);
@@ -346,22 +352,22 @@ fn one_versions_share_moves_only_its_own_of_a_million_keys() {
         }
         let config = config(versions, &steps, "");
         let line = &config.rollouts[0].steps;
-        for (taken, (changed, (_, shares))) in changed.into_iter().zip(&steps).enumerate() {
-            let (old, new) = (line.split(taken), line.split(taken + 1));
+        for (step, (changed, (_, shares))) in changed.into_iter().zip(&steps).enumerate() {
+            let (old, new) = (line.split(step), line.split(step + 1));
             let mut cuts: Vec<u32> =
                 [old, new].iter().flat_map(|split| split.ranges()).map(|range| range.start).collect();
             cuts.push(PARTS);
             cuts.sort_unstable();
-            let (mut given, mut taken_parts, mut owned_parts, mut owned_keys) = (0, 0, 0, 0);
+            let (mut lost_parts, mut gained_parts, mut owned_parts, mut owned_keys) = (0, 0, 0, 0);
             for cut in cuts.windows(2) {
                 let (parts, keys) = (cut[1] - cut[0], keys_in(cut[0], cut[1]));
                 let (before, after) = (old.version(cut[0]), new.version(cut[0]));
                 if before != after && parts > 0 {
                     assert!(
                         (before, after) == (changed, 0) || (before, after) == (0, changed),
-                        "{versions} versions, step {taken}: {parts} parts went from {before} to {after}"
+                        "{versions} versions, step {step}: {parts} parts moved from {before} to {after}"
                     );
-                    if before == changed { given += parts } else { taken_parts += parts }
+                    if before == changed { lost_parts += parts } else { gained_parts += parts }
                 }
                 if after == changed {
                     owned_parts += parts;
@@ -369,18 +375,18 @@ fn one_versions_share_moves_only_its_own_of_a_million_keys() {
                 }
             }
             let (now, then) = (shares[changed - 1], old.parts(changed));
-            assert_eq!((given, taken_parts), (then.saturating_sub(now), now.saturating_sub(then)));
+            assert_eq!((lost_parts, gained_parts), (then.saturating_sub(now), now.saturating_sub(then)));
             assert_eq!(owned_parts, now, "the share is exact to the part");
             assert_share(
                 owned_keys as usize,
                 KEYS as usize,
                 now,
-                &format!("{versions} versions, step {taken}"),
+                &format!("{versions} versions, step {step}"),
             );
         }
     }
 
-    // What a first canary gets of them.
+    // The share of the keys that a first canary gets.
     for (parts, points_max) in [(10_000, 0.05), (1_000, 0.05), (1_000, 0.02)] {
         let percent = |count: u32, of: u32| 100.0 * f64::from(count) / f64::from(of);
         let off = (percent(keys_in(0, parts), KEYS) - percent(parts, PARTS)).abs();
@@ -405,7 +411,7 @@ fn equal_configurations_give_equal_splits() {
     ];
     assert_eq!(rollout(equal[0]), rollout(equal[1]));
     assert_ne!(rollout(equal[0]), rollout(&equal[0].replace("12.5", "12.4999")));
-    // A split is a step that has always held.
+    // A split is equal to a step of the past.
     let (split, step) = (
         rollout(r#""split": {"v3": 3, "v2": 30}"#),
         rollout(r#""steps": [{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 30, "v3": 3}}]"#),
@@ -413,12 +419,12 @@ fn equal_configurations_give_equal_splits() {
     assert_eq!(split.at(RAMP), step.at(RAMP));
 }
 
-/// Means of a sample whose members come in groups: conversations of several turns.
+/// The mean of a sample of groups: of conversations with several turns each.
 #[derive(Default)]
 struct Mean {
     sum: f64,
     count: f64,
-    /// Sums and counts of the groups, for the spread of the mean.
+    /// Sums and counts of the groups, for the variance of the mean.
     groups: Vec<(f64, f64)>,
 }
 
@@ -435,7 +441,7 @@ impl Mean {
         self.sum / self.count
     }
 
-    /// Its variance as the ratio of two sums over independent groups.
+    /// The variance of the mean, as a ratio of two sums over independent groups.
     fn variance(&self) -> f64 {
         let mean = self.mean();
         let squares: f64 = self.groups.iter().map(|(sum, count)| (sum - mean * count).powi(2)).sum();
@@ -443,29 +449,29 @@ impl Mean {
     }
 }
 
-/// How far two means are apart, in standard deviations.
+/// The difference of two means, in standard deviations.
 fn z(a: &Mean, b: &Mean) -> f64 {
     (a.mean() - b.mean()) / (a.variance() + b.variance()).sqrt()
 }
 
-/// The lengths of answers that grow longer with a conversation's age, on identical versions, for each step and version:
-/// over all requests, and over those that may be compared. Conversations of some hours begin at any time.
+/// The lengths of answers for each step and version, over all requests and over the compared ones. The versions are
+/// identical, and answers grow longer with a conversation's age. Conversations last some hours and begin at any time.
 fn lengths(steps: &[(UnixMs, Vec<u32>)], end: UnixMs, seed: u64) -> Vec<[[Mean; 2]; 2]> {
     let config = config(2, steps, r#""key": [{"header": "x-conversation-id"}],"#);
-    let (mut dice, begin) = (Dice(seed), steps[0].0);
+    let (mut random, begin) = (Random(seed), steps[0].0);
     let mut means: Vec<[[Mean; 2]; 2]> = steps.iter().map(|_| Default::default()).collect();
     for _ in 0..CONVERSATIONS / 2 {
-        let began = begin - 3 * HOUR_MS + dice.below(end - begin + 3 * HOUR_MS);
-        let conversation = Conversation::new(Ids::Uuid7, began, &mut dice);
-        let mut turns = [began; TURNS];
-        turns[1..].iter_mut().for_each(|turn| *turn += dice.below(3 * HOUR_MS));
-        // One conversation's requests under each step, on one version: they are alike, and count as one draw.
+        let started_at = begin - 3 * HOUR_MS + random.below(end - begin + 3 * HOUR_MS);
+        let conversation = Conversation::new(Ids::Uuid7, started_at, &mut random);
+        let mut turns = [started_at; TURNS];
+        turns[1..].iter_mut().for_each(|turn| *turn += random.below(3 * HOUR_MS));
+        // One conversation's requests under a step have the same version and similar lengths, so they are one group.
         let mut sums = vec![[(0.0, 0.0); 2]; steps.len()];
         let mut version = 0;
         for now in turns.into_iter().filter(|now| (begin..end).contains(now)) {
             let decision = decide(&config, &conversation, now);
             let step = steps.iter().rposition(|(at, _)| *at <= now).unwrap();
-            let chars = 200.0 + 60.0 * (now - began) as f64 / HOUR_MS as f64 + 100.0 * dice.fraction();
+            let chars = 200.0 + 60.0 * (now - started_at) as f64 / HOUR_MS as f64 + 100.0 * random.fraction();
             version = decision.version;
             for (sum, counts) in sums[step].iter_mut().zip([true, decision.compare]) {
                 if counts {
@@ -493,10 +499,10 @@ fn pooled(means: Vec<[[Mean; 2]; 2]>) -> [[Mean; 2]; 2] {
     all
 }
 
-/// During a ramp the canary has the younger conversations: over all requests it looks terse. What was drawn at the share
-/// in force is alike on both.
+/// During a ramp the canary has the younger conversations, so over all requests its answers seem shorter. Over compared
+/// requests they are not.
 #[test]
-fn only_what_is_compared_can_be_compared() {
+fn only_compared_requests_show_no_difference_of_identical_versions() {
     let step =
         |(step, percent): (usize, &u32)| (RAMP + HOUR_MS * step as UnixMs, vec![percent * PARTS_PER_PERCENT]);
     let steps: Vec<_> = RAMP_PERCENT[..5].iter().enumerate().map(step).collect();
@@ -510,12 +516,12 @@ fn only_what_is_compared_can_be_compared() {
         compared[1].mean()
     );
     assert!(compared.iter().all(|mean| mean.count > 10_000.0));
-    assert!(z_all < -10.0, "the bias is there: {z_all}");
-    assert!(z_compared.abs() < 3.0, "and gone where versions are compared: {z_compared}");
+    assert!(z_all < -10.0, "all requests must show the bias: {z_all}");
+    assert!(z_compared.abs() < 3.0, "compared requests must not show it: {z_compared}");
 }
 
-/// Conversations that began under a step grow older as it lasts. Where steps last differently long, each version's
-/// compared requests weigh them differently, by its shares: so what is compared are the requests of one step.
+/// The longer a step lasts, the older are its conversations. If steps last differently long, the versions' shares weight the
+/// steps differently. So versions may be compared only within a step.
 #[test]
 fn steps_are_compared_one_by_one() {
     let steps = [(RAMP, vec![50_000]), (RAMP + 6 * HOUR_MS, vec![500_000])];
@@ -529,5 +535,5 @@ fn steps_are_compared_one_by_one() {
     let [_, compared] = pooled(means);
     let z = z(&compared[1], &compared[0]);
     println!("together: {:.1} on v1, {:.1} on v2 (z {z:.1})", compared[0].mean(), compared[1].mean());
-    assert!(z < -10.0, "together they differ: {z}");
+    assert!(z < -10.0, "steps together must show the bias: {z}");
 }

@@ -1,4 +1,4 @@
-//! What one stream keeps, whatever is sent: counted by an allocator of the tests' own.
+//! How much memory one stream needs, whatever is sent. A global allocator of the tests counts it.
 
 #![expect(unsafe_code, reason = "a global allocator is unsafe to write")]
 
@@ -12,7 +12,7 @@ use llm_canary::rewrite::{Model, ModelName};
 
 use crate::corpus;
 
-/// What a stream may keep at any moment. Named in the README and in docs.
+/// Bytes that a stream may allocate at any time. docs/security.md names this limit.
 const STREAM_BYTES_MAX: isize = 64 * 1024;
 
 struct Counting;
@@ -23,14 +23,14 @@ thread_local! {
 }
 
 fn count(bytes: isize) {
-    // Gone when the thread ends, where nothing is measured.
+    // When the thread ends, the counters are gone, and nothing is measured.
     let _ = LIVE.try_with(|live| {
         live.set(live.get() + bytes);
         let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
     });
 }
 
-// SAFETY: passes everything on to the system's allocator, and counts.
+// SAFETY: every call goes to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -46,7 +46,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most that a stream of these chunks kept at any moment.
+/// The most that a stream of these chunks had allocated at any time.
 fn peak_bytes<'a>(content_type: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> isize {
     let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
     let before = LIVE.get();
@@ -68,7 +68,7 @@ fn a_recorded_stream_keeps_little() {
             worst = worst.max((peak, row["file"].clone()));
         }
     }
-    eprintln!("the recording that keeps most: {} bytes, {}", worst.0, worst.1);
+    eprintln!("the recording that needs most memory: {} bytes, {}", worst.0, worst.1);
     assert!(worst.0 <= STREAM_BYTES_MAX);
 }
 
@@ -117,7 +117,7 @@ fn no_stream_keeps_more_than_its_share() {
     }
 }
 
-/// What an edit may keep between two pieces of a body: a scanner, and the few bytes that it holds back.
+/// Bytes that an edit may allocate between two chunks of a body: a scanner, and the few bytes that it holds back.
 const EDIT_BYTES_MAX: isize = 1024;
 
 #[test]
@@ -135,7 +135,7 @@ fn an_edit_keeps_little_whatever_is_sent() {
             ["{\"model\":\"", "{\"id\":\"", "{\"", "data: {\"response_id\":\"", "data: {", "event: ", "{"]
         {
             for piece in pieces {
-                new(token).push(b"{"); // tables are compiled once
+                new(token).push(b"{"); // the first one compiles the tables
                 let before = LIVE.get();
                 let mut editor = new(token);
                 drop(editor.push(start.as_bytes()));
@@ -152,7 +152,7 @@ fn an_edit_keeps_little_whatever_is_sent() {
 #[test]
 fn streams_leave_nothing_behind() {
     let stream: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
-    peak_bytes("text/event-stream", [stream]); // tables are compiled once
+    peak_bytes("text/event-stream", [stream]); // the first one compiles the tables
     let before = LIVE.get();
     for _ in 0..1000 {
         peak_bytes("text/event-stream", stream.chunks(9));

@@ -1,4 +1,4 @@
-//! Which version serves a request: tables against a fake request, and properties.
+//! Which version serves a request: tables with a fake request, and properties.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a failure fails the test")]
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// A request that remembers what was read of it.
+/// A request that records which metadata and which of its body was read.
 #[derive(Default)]
 struct Fake {
     headers: Vec<(String, Vec<u8>)>,
@@ -21,7 +21,7 @@ struct Fake {
 }
 
 impl Fake {
-    /// One header a line; a name that holds a slash is a path into metadata.
+    /// Headers, and metadata where a name contains a slash.
     fn new(lines: &[(&str, &[u8])]) -> Self {
         let mut fake = Self::default();
         for (name, value) in lines {
@@ -63,7 +63,7 @@ fn config(rollouts: &str) -> Config {
     Config::parse(format!(r#"{{"rollouts": [{rollouts}]}}"#).as_bytes()).unwrap()
 }
 
-/// One rollout of two versions, `v1` being the baseline, and whatever else is given.
+/// One rollout with two versions, of which `v1` is the baseline, and these fields.
 fn rollout(fields: &str) -> String {
     format!(
         r#"{{"name": "chat", "baseline": "v1", {fields} "versions": [
@@ -75,7 +75,7 @@ fn no_random() -> u32 {
     panic!("a random number is for requests without a key, where the rollout asks for it")
 }
 
-/// What a request gets: `rollout/version reason`, or `-`.
+/// The decision as text: `rollout/version reason`, or `-`.
 fn outcome(config: &Config, request: &[(&str, &[u8])]) -> String {
     match decide(config, &Fake::new(request), no_random) {
         None => "-".to_owned(),
@@ -149,11 +149,11 @@ fn the_first_rollout_that_matches_wins() {
     check(&config(""), &[(":path", b"/a")], "-");
 }
 
-/// The key is seen in the bucket it falls into.
+/// The key of a request and its source. Its bucket is checked.
 fn key_of(config: &Config, request: &[(&str, &[u8])]) -> Option<(usize, Vec<u8>)> {
     match explain(config, &Fake::new(request), || 0).unwrap().choice {
-        Choice::Key { source, key, bucket: place, .. } => {
-            assert_eq!(place, bucket(&config.rollouts[0].salt, &key));
+        Choice::Key { source, key, bucket: found, .. } => {
+            assert_eq!(found, bucket(&config.rollouts[0].salt, &key));
             Some((source, key))
         }
         Choice::Override(_) | Choice::Pin(_) | Choice::KeylessBaseline | Choice::KeylessRandom { .. } => None,
@@ -230,7 +230,7 @@ fn overrides_come_before_the_split() {
     check(b"", "chat/v1 split");
 }
 
-/// A stopped version is never chosen, whatever names it, and what is moved is not compared.
+/// A stopped version serves no request, whatever chose it, and the baseline's request instead is not compared.
 #[test]
 fn a_stopped_version_serves_nobody() {
     let text = rollout(
@@ -256,7 +256,7 @@ fn a_stopped_version_serves_nobody() {
 }
 
 #[test]
-fn only_what_the_split_drew_is_compared() {
+fn only_choices_of_the_split_are_compared() {
     let config = config(&rollout(
         r#""split": {"v2": 50}, "overrides": [{"header": "x-o", "values": ["1"], "version": "v2"}],"#,
     ));
@@ -280,7 +280,7 @@ fn only_what_the_split_drew_is_compared() {
 }
 
 #[test]
-fn a_keyless_request_is_drawn_where_asked() {
+fn a_keyless_request_gets_a_random_bucket_if_configured() {
     let config = config(&rollout(r#""split": {"v2": 25}, "keyless": "random","#));
     for (random, version) in [(0, 1), (u32::MAX / 4, 1), (u32::MAX / 4 + 4300, 0), (u32::MAX, 0)] {
         let decision = decide(&config, &Fake::default(), || random).unwrap();
@@ -291,9 +291,9 @@ fn a_keyless_request_is_drawn_where_asked() {
     }
 }
 
-/// A read of metadata costs a call into Envoy, one of the body perhaps a wait.
+/// Reading metadata costs a call into Envoy, and reading the body may make the request wait.
 #[test]
-fn no_metadata_and_no_body_is_read_twice_or_without_need() {
+fn metadata_and_body_are_read_once_and_only_if_needed() {
     let check = |rollouts: &str, request: &[(&str, &[u8])], expect: &[&str]| {
         let fake = Fake::new(request);
         decide(&config(rollouts), &fake, || 0);
@@ -314,7 +314,7 @@ fn no_metadata_and_no_body_is_read_twice_or_without_need() {
 }
 
 #[test]
-fn a_mismatch_says_what_was_found() {
+fn a_mismatch_has_the_value_of_the_request() {
     let config = config(&rollout(
         r#""match": {"hosts": ["a"], "path_prefix": "/v1", "headers": {"x-t": "1", "x-u": "2"}},"#,
     ));
@@ -328,7 +328,7 @@ fn a_mismatch_says_what_was_found() {
 }
 
 proptest! {
-    /// Whatever bytes a client sends, the split alone decides, and decides the same every time.
+    /// Whatever bytes a client sends, the bucket of its key decides.
     #[test]
     fn any_bytes_are_routed_by_the_split(key in prop::collection::vec(any::<u8>(), 0..80), parts in 0..=PARTS) {
         let percent = llm_canary::split::percent(parts);
@@ -345,7 +345,7 @@ proptest! {
         prop_assert_eq!((decision.version, decision.reason), expect);
     }
 
-    /// More share never takes a conversation away from the version that gained.
+    /// A version whose share grows keeps its conversations.
     #[test]
     fn ramping_up_moves_only_towards_the_canary(key in "[a-z0-9]{1,20}", low in 0..=100_u32, high in 0..=100_u32) {
         let (low, high) = (low.min(high), low.max(high));

@@ -29,8 +29,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("feedback", &["config", "json", "label"]),
     ("dialect", &["fnv", "json", "label", "word"]),
     ("refusal", &[]),
-    ("stencil", &["word"]),
-    ("observe", &["dialect", "framing", "json", "label", "refusal", "stencil"]),
+    ("event_template", &["word"]),
+    ("observe", &["dialect", "event_template", "framing", "json", "label", "refusal"]),
     ("metrics", &["bucket", "config", "feedback", "observe", "refusal", "route"]),
 ];
 /// Crates, and the only modules that may name them.

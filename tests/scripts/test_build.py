@@ -1,19 +1,21 @@
-"""build.sh: its output, its errors, and the module it makes, in each way it can be made."""
+"""build.sh: its output, its errors, and the module that it makes in each way."""
 
 import hashlib
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
+
+from tests.harness import REPOSITORY
 
 WASM_MAGIC = b"\0asm\x01\0\0\0"
 EXIT_USAGE = 2
 
 
-def build(folder, way="auto", **environment):
+def build(folder: Path, way: str = "auto", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [folder / "build.sh"],
         env=os.environ | {"LLM_CANARY_WASM_TOOLCHAIN": way} | environment,
@@ -24,8 +26,8 @@ def build(folder, way="auto", **environment):
     )
 
 
-def module_of(folder, built):
-    """The module, checked against what the last line says of it."""
+def module_of(folder: Path, built: subprocess.CompletedProcess[str]) -> bytes:
+    """Returns the module, checked against what the last line says of it."""
     assert built.returncode == 0, built.stderr
     said = re.fullmatch(r"(target/llm_canary\.wasm) (\d+) bytes", built.stdout.splitlines()[-1])
     assert said, built.stdout
@@ -36,41 +38,53 @@ def module_of(folder, built):
     return module
 
 
-def assert_no_path_of_this_machine(module, folder):
+def assert_no_path_of_this_machine(module: bytes, folder: Path) -> None:
     home = os.path.expanduser("~") + "/"
     elsewhere = [os.environ[name] for name in ("CARGO_HOME", "RUSTUP_HOME", "LLM_CANARY_CACHE") if os.environ.get(name)]
     for path in (str(folder), home, *elsewhere):
         assert path.encode() not in module, f"the module holds {path}"
 
 
-def test_prints_path_and_size_last():
+def test_prints_path_and_size_last() -> None:
     module = module_of(REPOSITORY, build(REPOSITORY))
     assert_no_path_of_this_machine(module, REPOSITORY)
     assert b"proxy_on_context_create" in module, "the module exports no filter"
 
 
-@pytest.mark.parametrize("arguments, environment, said", [
-    (["--frobnicate"], {}, "unknown option --frobnicate; try ./build.sh --help"),
-    ([], {"LLM_CANARY_WASM_TOOLCHAIN": "magic"}, "use auto, installed, rustup or debian"),
-])
-def test_names_what_it_does_not_know(arguments, environment, said):
-    ended = subprocess.run([REPOSITORY / "build.sh", *arguments], env=os.environ | environment, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["--frobnicate"], {}, "unknown option --frobnicate; try ./build.sh --help"),
+        ([], {"LLM_CANARY_WASM_TOOLCHAIN": "magic"}, "use auto, installed, rustup or debian"),
+    ],
+)
+def test_names_what_it_does_not_know(arguments: list[str], environment: dict[str, str], said: str) -> None:
+    ended = subprocess.run(
+        [REPOSITORY / "build.sh", *arguments], env=os.environ | environment, capture_output=True, text=True
+    )
     assert (ended.returncode, ended.stdout) == (EXIT_USAGE, "")
     assert said in ended.stderr
 
 
-def test_says_what_to_do_where_no_way_is_open(tmp_path):
+def test_says_what_to_do_where_no_way_is_open(tmp_path: Path) -> None:
     """A machine with neither rustup's tools nor Debian's."""
     for tool in ("bash", "env", "dirname", "sed"):
-        (tmp_path / tool).symlink_to(subprocess.run(["which", tool], capture_output=True, text=True, check=True).stdout.strip())
+        (tmp_path / tool).symlink_to(
+            subprocess.run(["which", tool], capture_output=True, text=True, check=True).stdout.strip()
+        )
     built = build(REPOSITORY, PATH=str(tmp_path))
     assert built.returncode == 1
-    for line in ("cargo and rustc are not on PATH", "there is no rustup", "not a Debian system", "Any one of these is enough"):
+    for line in (
+        "cargo and rustc are not on PATH",
+        "there is no rustup",
+        "not a Debian system",
+        "Any one of these is enough",
+    ):
         assert line in built.stderr
 
 
-def other_home(folder):
-    """A home and a cargo home elsewhere, with the crates that are here already."""
+def other_home(folder: Path) -> dict[str, str]:
+    """A home and a cargo home in another folder, with the crates that are on this machine already."""
     cargo = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
     (folder / "cargo" / "registry").mkdir(parents=True)
     for path in [*cargo.glob("config*"), *cargo.glob("registry/*")]:
@@ -79,8 +93,8 @@ def other_home(folder):
     return {"HOME": str(folder), "CARGO_HOME": str(folder / "cargo"), "RUSTUP_HOME": rustup}
 
 
-def test_link_time_optimisation_is_on(checkout, tmp_path):
-    """And two builds in different folders, whose paths hold spaces, with different homes, are the same bytes."""
+def test_link_time_optimisation_is_on(checkout: Callable[[str], Path], tmp_path: Path) -> None:
+    """And two builds in different folders, whose paths hold spaces, with different homes, give the same bytes."""
     first, second = checkout("one copy"), checkout("another copy, elsewhere")
     built = build(first, CARGO_TERM_VERBOSE="true")
     module = module_of(first, built)
@@ -93,7 +107,7 @@ def test_link_time_optimisation_is_on(checkout, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["rustup", "debian"])
-def test_every_way_builds(way, checkout, ci_only):
+def test_every_way_builds(way: str, checkout: Callable[[str], Path], ci_only: None) -> None:
     folder = checkout(f"by {way}")
     module = module_of(folder, build(folder, way))
     assert b"proxy_on_context_create" in module

@@ -1,33 +1,42 @@
-"""Fixtures of the tests with real model servers: these, and the official clients."""
+"""Fixtures of the tests with real model servers: the servers, and the official clients."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-import sdk_python
-from server import Server, free_port
+
+from tests.harness import Json
+from tests.harness.dependencies import Dependency
+from tests.servers import sdk_python
+from tests.servers.server import Server, free_port
+from tests.servers.views import Ask, View
+
+StartServer = Callable[..., Server]
+StartLlama = Callable[[str], Server]
+AskAll = Callable[..., list[View]]
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "e2e"))  # for its harness
-
-pytest_plugins = ["harness.fixtures"]
+pytest_plugins = ["tests.harness.fixtures"]
 
 CLIENT_S_MAX = 60
 TOKENS_MAX = 24
-TOOL_TOKENS_MAX = 500  # within which the tiny model has called a tool
+TOOL_TOKENS_MAX = 500  # the tiny model has called a tool by then
 
 
 @pytest.fixture(scope="module")
-def start_server(tmp_path_factory):
-    """Starts a server by its command, port, health path and environment; all are ended after the module's tests."""
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
+    """Starts a server by its command, port, health path and environment. All are stopped after the module's tests."""
     started = []
 
-    def start(name, *arguments, **options):
+    def start(
+        name: str, command: Sequence[object], port: int, health: str, environment: Mapping[str, str] | None = None
+    ) -> Server:
         log = tmp_path_factory.mktemp(name) / "log"
-        started.append(Server(*arguments, log=log, **options))
+        started.append(Server(command, port, health, log, environment))
         return started[-1]
 
     yield start
@@ -36,22 +45,24 @@ def start_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def start_llama(part, start_server, tmp_path_factory):
-    """llama.cpp's server with a tiny random model, by the name of its version."""
+def start_llama(
+    dependency: Dependency, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory
+) -> StartLlama:
+    """Starts llama.cpp's server with a tiny random model, under the name of its version."""
     model = tmp_path_factory.mktemp("model") / "tiny.gguf"
     subprocess.run([sys.executable, HERE / "tiny_model.py", model], check=True)
     program = HERE.parents[1] / "demo" / "llama_server.py"
 
-    def start(version):
+    def start(version: str) -> Server:
         port = free_port()
-        command = [part("llama"), program, "--port", port, "--version", version, "--model", model]
+        command = [dependency("llama"), program, "--port", port, "--version", version, "--model", model]
         return start_server(f"llama-{version}", command, port, "/health")
 
     return start
 
 
-def asks(api, stream, count, tools=False, usage=True):
-    """What the clients are to ask: as many conversations, each its own."""
+def asks(api: str, stream: bool, count: int, tools: bool = False, usage: bool = True) -> list[Ask]:
+    """Questions for the clients, each in a conversation of its own."""
     return [
         {
             "api": api,
@@ -67,12 +78,12 @@ def asks(api, stream, count, tools=False, usage=True):
     ]
 
 
-def python(part, base_url, asks):
+def python(dependency: Dependency, base_url: str, asks: list[Ask]) -> list[View]:
     return sdk_python.run(base_url, asks)
 
 
-def javascript(part, base_url, asks):
-    folder = Path(part("javascript"))
+def javascript(dependency: Dependency, base_url: str, asks: list[Ask]) -> list[View]:
+    folder = Path(dependency("javascript"))
     said = subprocess.run(
         [folder / "node", folder / "sdk.mjs"],
         input=json.dumps({"base_url": base_url, "asks": asks}),
@@ -85,12 +96,12 @@ def javascript(part, base_url, asks):
 
 
 @pytest.fixture(params=[python, javascript], ids=lambda client: client.__name__)
-def ask_all(request, part):
-    """The official clients of one language: asks one after the other, and returns the views of the answers."""
-    return lambda envoy, asks, path="": request.param(part, f"http://127.0.0.1:{envoy.port}{path}", asks)
+def ask_all(request: pytest.FixtureRequest, dependency: Dependency) -> AskAll:
+    """The official clients of one language. They ask one question after the other, and return views of the answers."""
+    return lambda envoy, asks, path="": request.param(dependency, f"http://127.0.0.1:{envoy.port}{path}", asks)
 
 
-def one_request_per_connection(bootstrap):
+def one_request_per_connection(bootstrap: Json) -> None:
     """As envoy/envoy.yaml says for llama.cpp, which closes its connection after each stream without saying so."""
     for cluster in bootstrap["static_resources"]["clusters"]:
         [options] = cluster["typed_extension_protocol_options"].values()
@@ -98,10 +109,13 @@ def one_request_per_connection(bootstrap):
 
 
 @pytest.fixture(scope="module")
-def start_triton(part, start_server, tmp_path_factory):
-    """Triton's server with the models of a folder."""
-    def start(models):
-        python = part("triton")
+def start_triton(
+    dependency: Dependency, start_server: StartServer, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], Server]:
+    """Starts Triton's server with the models of a folder."""
+
+    def start(models: Path) -> Server:
+        python = dependency("triton")
         paths = "import sysconfig as s; print(s.get_path('purelib'), s.get_config_var('LIBDIR'), sep='\\n')"
         said = subprocess.run([python, "-c", paths], stdout=subprocess.PIPE, text=True, check=True)
         site, libraries = map(Path, said.stdout.splitlines())
@@ -127,8 +141,8 @@ def start_triton(part, start_server, tmp_path_factory):
     return start
 
 
-def _python_backend(tritonserver, folder):
-    """Triton wants the backend and the stub for this version of Python in one folder; the package has them in two."""
+def _python_backend(tritonserver: Path, folder: Path) -> Path:
+    """Puts the backend and its stub into one folder, as Triton wants it. The package has them in two."""
     backend = folder / "python"
     backend.mkdir()
     stubs = tritonserver / "python_backend_stubs" / f"{sys.version_info.major}.{sys.version_info.minor}"

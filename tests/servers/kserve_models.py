@@ -10,11 +10,11 @@ from kserve.protocol.rest.openai import OpenAIProxyModel
 class Chat(OpenAIProxyModel):
     """Says whose answer it is by its own name, as servers do that have the model themselves."""
 
-    def __init__(self, name, upstream):
+    def __init__(self, name, upstream) -> None:
         super().__init__(name, predictor_url=upstream, skip_upstream_validation=True)
         self.ready = True
 
-    def _sign(self, answer, request):
+    def _sign(self, answer, request) -> None:
         answer.model = self.name
 
     postprocess_completion = postprocess_completion_chunk = _sign
@@ -22,7 +22,7 @@ class Chat(OpenAIProxyModel):
 
 
 class Echo(Model):
-    def __init__(self, name):
+    def __init__(self, name) -> None:
         super().__init__(name)
         self.ready = True
 

@@ -1,17 +1,22 @@
-"""The official OpenAI and Anthropic clients in Python: asks a server, and returns what they report of its answers.
+"""The official OpenAI and Anthropic clients in Python. They ask a server, and return what they report of its answers.
 
-js/sdk.mjs does the same in JavaScript. An ask is {api, stream, usage, tools, conversation, prompt, seed, max_tokens}; a
-view of its answer is {version, stream, finish, chars, input, cached_input, output, tool_calls}, and of a streamed chat
-also {chunks}: how many there were."""
+js/sdk.mjs does the same in JavaScript. An ask is {api, stream, usage, tools, conversation, prompt, seed, max_tokens}. A
+view of its answer is {version, stream, finish, chars, input, cached_input, output, tool_calls}, and for a streamed chat
+also {chunks}: how many there were.
+"""
+
+from typing import Any
 
 import anthropic
 import openai
+
+from tests.servers.views import Ask, View
 
 MODEL = "tiny"
 CITY = {"type": "object", "properties": {"city": {"type": "string", "enum": ["Bern", "Zürich"]}}, "required": ["city"]}
 
 
-def run(base_url, asks):
+def run(base_url: str, asks: list[Ask]) -> list[View]:
     """The views, in the order of the asks."""
     with (
         openai.OpenAI(base_url=f"{base_url}/v1", api_key="none", max_retries=0) as openai_client,
@@ -21,14 +26,14 @@ def run(base_url, asks):
         return [_view(clients.get(ask["api"], anthropic_client), ask) for ask in asks]
 
 
-def _view(client, ask):
+def _view(client: Any, ask: Ask) -> View:
     raw = _APIS[ask["api"]](client, ask, {"x-conversation-id": ask["conversation"]})
     answer = raw.parse()
     facts = _READERS[ask["api"], ask["stream"]](answer)
     return {"version": raw.headers["x-llm-version"], "stream": ask["stream"], **facts}
 
 
-def _ask_chat(client, ask, headers):
+def _ask_chat(client: Any, ask: Ask, headers: dict[str, str]) -> Any:
     tool = {"type": "function", "function": {"name": "look_up", "parameters": CITY}}
     return client.chat.completions.with_raw_response.create(
         model=MODEL,
@@ -42,7 +47,7 @@ def _ask_chat(client, ask, headers):
     )
 
 
-def _ask_completions(client, ask, headers):
+def _ask_completions(client: Any, ask: Ask, headers: dict[str, str]) -> Any:
     return client.completions.with_raw_response.create(
         model=MODEL,
         prompt=ask["prompt"],
@@ -54,7 +59,7 @@ def _ask_completions(client, ask, headers):
     )
 
 
-def _ask_responses(client, ask, headers):
+def _ask_responses(client: Any, ask: Ask, headers: dict[str, str]) -> Any:
     tool = {"type": "function", "name": "look_up", "parameters": CITY, "strict": False}
     return client.responses.with_raw_response.create(
         model=MODEL,
@@ -66,7 +71,7 @@ def _ask_responses(client, ask, headers):
     )
 
 
-def _ask_messages(client, ask, headers):
+def _ask_messages(client: Any, ask: Ask, headers: dict[str, str]) -> Any:
     tool = {"name": "look_up", "input_schema": CITY}
     return client.messages.with_raw_response.create(
         model=MODEL,
@@ -78,7 +83,7 @@ def _ask_messages(client, ask, headers):
     )
 
 
-def _openai_facts(text, finish, usage, tool_calls=0):
+def _openai_facts(text: str, finish: str, usage: Any, tool_calls: int = 0) -> View:
     tokens = {"input": 0, "cached_input": 0, "output": 0}
     if usage is not None:
         tokens["input"], tokens["output"] = usage.prompt_tokens, usage.completion_tokens
@@ -86,18 +91,18 @@ def _openai_facts(text, finish, usage, tool_calls=0):
     return {"chars": len(text), "finish": finish, "tool_calls": tool_calls, **tokens}
 
 
-def _only(found):
+def _only(found: list[Any]) -> Any:
     assert len(found) <= 1
     return found[0] if found else None
 
 
-def _chat_whole(answer):
+def _chat_whole(answer: Any) -> View:
     [choice] = answer.choices
     calls = len(choice.message.tool_calls or [])
     return _openai_facts(choice.message.content or "", choice.finish_reason, answer.usage, calls)
 
 
-def _chat_stream(chunks):
+def _chat_stream(chunks: Any) -> View:
     chunks = list(chunks)
     choices = [choice for chunk in chunks for choice in chunk.choices]
     text = "".join(choice.delta.content or "" for choice in choices)
@@ -107,12 +112,12 @@ def _chat_stream(chunks):
     return _openai_facts(text, finish, usage, len(calls)) | {"chunks": len(chunks)}
 
 
-def _completions_whole(answer):
+def _completions_whole(answer: Any) -> View:
     [choice] = answer.choices
     return _openai_facts(choice.text, choice.finish_reason, answer.usage)
 
 
-def _completions_stream(chunks):
+def _completions_stream(chunks: Any) -> View:
     chunks = list(chunks)
     choices = [choice for chunk in chunks for choice in chunk.choices]
     [finish] = [choice.finish_reason for choice in choices if choice.finish_reason]
@@ -120,7 +125,7 @@ def _completions_stream(chunks):
     return _openai_facts("".join(choice.text for choice in choices), finish, usage)
 
 
-def _responses_whole(answer):
+def _responses_whole(answer: Any) -> View:
     return {
         "chars": len(answer.output_text),
         "finish": answer.status,
@@ -131,7 +136,7 @@ def _responses_whole(answer):
     }
 
 
-def _responses_stream(events):
+def _responses_stream(events: Any) -> View:
     events = list(events)
     facts = _responses_whole(events[-1].response)
     deltas = "".join(event.delta for event in events if event.type == "response.output_text.delta")
@@ -139,7 +144,7 @@ def _responses_stream(events):
     return facts
 
 
-def _messages_whole(answer):
+def _messages_whole(answer: Any) -> View:
     return {
         "chars": sum(len(block.text) for block in answer.content if block.type == "text"),
         "finish": answer.stop_reason,
@@ -150,7 +155,7 @@ def _messages_whole(answer):
     }
 
 
-def _messages_stream(events):
+def _messages_stream(events: Any) -> View:
     # llama.cpp leaves the first event out where the first token is only a part of a character.
     facts = {"chars": 0, "tool_calls": 0, "input": 0, "cached_input": 0}
     for event in events:

@@ -1,13 +1,15 @@
-"""Starts real model servers, waits until each answers, and ends each with all that it started."""
+"""Starts real model servers, waits until they answer, and stops each with all that it has started."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from pylib.http1 import HttpError, get
 
 READY_S_MAX = 60
 STOP_S_MAX = 10
@@ -18,7 +20,7 @@ class ServerError(Exception):
     pass
 
 
-def free_port():
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -27,9 +29,11 @@ def free_port():
 class Server:
     """A program that serves HTTP on `port`, in a process group of its own."""
 
-    def __init__(self, command, port, health, log, environment=None):
+    def __init__(
+        self, command: Sequence[object], port: int, health: str, log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.port = port
-        self._health = f"http://127.0.0.1:{port}{health}"
+        self._health = health
         self._log = Path(log)
         with open(self._log, "wb") as output:
             self._process = subprocess.Popen(
@@ -41,8 +45,8 @@ class Server:
                 start_new_session=True,
             )
 
-    def wait(self):
-        """Returns once it says that it is well."""
+    def wait(self) -> None:
+        """Returns once the server says that it is ready."""
         deadline = time.monotonic() + READY_S_MAX
         while not self._is_well():
             if self._process.poll() is not None:
@@ -51,25 +55,21 @@ class Server:
                 raise ServerError(f"not ready within {READY_S_MAX} s:\n{self._log_end()}")
             time.sleep(POLL_S)
 
-    def stop(self):
-        """First gently; what is left of its group after that is killed."""
+    def stop(self) -> None:
+        """Ends the server, and kills what is left of its process group after some time."""
         self._process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
-    def _is_well(self):
+    def _is_well(self) -> bool:
         try:
-            with urllib.request.urlopen(self._health, timeout=1) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            get(self.port, self._health, timeout_s=1)
+        except (OSError, HttpError):
             return False
+        return True
 
-    def _log_end(self):
+    def _log_end(self) -> str:
         return self._log.read_text(errors="replace")[-4000:]

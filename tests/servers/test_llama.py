@@ -3,9 +3,13 @@
 import itertools
 
 import pytest
-from conftest import asks, one_request_per_connection
-from harness.config import config, rollout
-from views import assert_same
+
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy
+from tests.harness.fixtures import Run, StartEnvoy
+from tests.servers.conftest import AskAll, StartLlama, asks, one_request_per_connection
+from tests.servers.server import Server
+from tests.servers.views import assert_same
 
 APIS = ["chat", "completions", "messages", "responses"]
 STREAM = [True, False]
@@ -13,7 +17,7 @@ ASKS_EACH = 4
 
 
 @pytest.fixture(scope="module")
-def servers(start_llama):
+def servers(start_llama: StartLlama) -> dict[str, Server]:
     started = {version: start_llama(version) for version in ("v1", "v2")}
     for server in started.values():
         server.wait()
@@ -21,13 +25,13 @@ def servers(start_llama):
 
 
 @pytest.fixture(scope="module")
-def envoy(start_envoy):
+def envoy(start_envoy: StartEnvoy) -> Envoy:
     return start_envoy(config(rollout(split={"v2": 50})), edit=one_request_per_connection)
 
 
 @pytest.mark.parametrize("stream", STREAM, ids=["streamed", "whole"])
 @pytest.mark.parametrize("api", APIS)
-def test_the_sums_are_what_the_client_reports(envoy, run, ask_all, api, stream):
+def test_the_sums_are_what_the_client_reports(envoy: Envoy, run: Run, ask_all: AskAll, api: str, stream: bool) -> None:
     before = envoy.stats()
     views = ask_all(envoy, asks(api, stream, ASKS_EACH))
     seen = run(envoy.counted(ASKS_EACH, since=before))
@@ -37,7 +41,7 @@ def test_the_sums_are_what_the_client_reports(envoy, run, ask_all, api, stream):
 
 @pytest.mark.parametrize("stream", STREAM, ids=["streamed", "whole"])
 @pytest.mark.parametrize("api", ["chat", "messages", "responses"])
-def test_tool_calls(envoy, run, ask_all, api, stream):
+def test_tool_calls(envoy: Envoy, run: Run, ask_all: AskAll, api: str, stream: bool) -> None:
     before = envoy.stats()
     views = ask_all(envoy, asks(api, stream, ASKS_EACH, tools=True))
     seen = run(envoy.counted(ASKS_EACH, since=before))
@@ -45,7 +49,7 @@ def test_tool_calls(envoy, run, ask_all, api, stream):
     assert_same(seen, views)
 
 
-def test_both_versions_at_once(envoy, run, ask_all):
+def test_both_versions_at_once(envoy: Envoy, run: Run, ask_all: AskAll) -> None:
     """All APIs in turn, on both versions."""
     every = list(itertools.chain(*(asks(api, stream, 6) for api in APIS for stream in STREAM)))
     before = envoy.stats()
@@ -55,13 +59,13 @@ def test_both_versions_at_once(envoy, run, ask_all):
 
 
 @pytest.fixture(scope="module")
-def asking_envoy(start_envoy):
+def asking_envoy(start_envoy: StartEnvoy) -> Envoy:
     """Asks for a stream's usage where the client does not, and hides it again."""
     return start_envoy(config(rollout(usage="request")), edit=one_request_per_connection)
 
 
-def test_usage_that_no_client_asked_for(envoy, asking_envoy, run, ask_all):
-    """The client sees the very response that it would have seen, and its tokens are counted all the same."""
+def test_usage_that_no_client_asked_for(envoy: Envoy, asking_envoy: Envoy, run: Run, ask_all: AskAll) -> None:
+    """The client sees exactly the response that it would have seen, and its tokens are counted all the same."""
     unasked = asks("chat", True, ASKS_EACH, usage=False)
     before, asking_before = envoy.stats(), asking_envoy.stats()
     plain, asked_for = ask_all(envoy, unasked), ask_all(asking_envoy, unasked)
@@ -69,7 +73,7 @@ def test_usage_that_no_client_asked_for(envoy, asking_envoy, run, ask_all):
     seen = run(asking_envoy.counted(ASKS_EACH, since=asking_before))
 
     assert not any(view["output"] for view in (*plain, *asked_for)), "no client sees a usage"
-    for one, other in zip(plain, asked_for):
+    for one, other in zip(plain, asked_for, strict=True):
         assert {**one, "version": None} == {**other, "version": None}
     assert plain_seen.sum("llm_usage_missing_total") == ASKS_EACH
     assert seen.sum("llm_usage_missing_total") == 0

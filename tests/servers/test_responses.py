@@ -1,18 +1,31 @@
-"""Stored responses and conversations behind Envoy: whatever the split, each is continued where it is kept. Two servers
-that answer 404 for each other's ids, and the official clients."""
+"""Stored responses and conversations behind Envoy: whatever the split, each is continued where it is stored. There are
+two servers, which answer 404 for each other's ids, and the official clients.
+"""
 
 import asyncio
 import json
 import re
 import subprocess
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
-from harness.client import request
-from harness.config import config, rollout
-from harness.envoy import http_manager
-from responses_server import DECOY, MARK, MODEL, ResponsesServer
+
+from pylib.client import Exchange
+from pylib.http1 import Header, request
+from tests.harness import Json
+from tests.harness.config import config, rollout
+from tests.harness.dependencies import Dependency
+from tests.harness.envoy import Envoy, http_manager
+from tests.harness.fixtures import ClientOf, Run, StartEnvoy
+from tests.servers.responses_server import DECOY, MARK, MODEL, ResponsesServer
+
+Configured = Callable[[Json], Awaitable[None]]
+# What the client got, and the body that the server sent.
+Sent = tuple[Exchange, bytes]
+SendOne = Callable[..., Awaitable[Sent]]
 
 RAMP = [0, 5, 50, 100, 20, 0, 0, 0]  # percent on v2; conversations begin in the first four steps
 BEGUN_EACH = 8
@@ -20,13 +33,13 @@ TURNS = 5
 AT_ONCE = 50
 WITHOUT_FILTER = "x-test-without-filter"
 MARKS = re.compile(rb"-llm-[0-9a-f]{8}")
-SPREAD_S = 0.2  # within which a configuration that Envoy took is in force on all its workers
+SPREAD_S = 0.2  # a configuration that Envoy has accepted is in force on all its workers within this time
 SERVED_S_MAX = 30
 PINNED, LOOSE = {"response_id": True}, None
 
 
 @pytest.fixture(scope="module")
-def servers():
+def servers() -> Iterator[dict[str, ResponsesServer]]:
     started = {version: ResponsesServer(version) for version in ("v1", "v2")}
     yield started
     for server in started.values():
@@ -34,7 +47,7 @@ def servers():
 
 
 @pytest.fixture(autouse=True)
-def no_mark_reaches_a_server(servers):
+def no_mark_reaches_a_server(servers: dict[str, ResponsesServer]) -> Iterator[None]:
     yield
     marked = [server.marked.copy() for server in servers.values()]
     for server in servers.values():
@@ -43,14 +56,14 @@ def no_mark_reaches_a_server(servers):
     assert not any(marked), marked
 
 
-def ramped(percents, pin=PINNED):
+def ramped(percents: list[int], pin: Json | None = PINNED) -> Json:
     """A configuration that has gone through these percentages on v2."""
     steps = [{"at": f"2026-01-01T00:{at:02}:00Z", "percent": {"v2": percent}} for at, percent in enumerate(percents)]
     return config(rollout(steps=steps, **({"pin": pin} if pin else {})))
 
 
-def by_pass(bootstrap):
-    """A header by which a request passes by the filter, to v1."""
+def by_pass(bootstrap: Json) -> None:
+    """Adds a route by whose header a request bypasses the filter and goes to v1."""
     [host] = http_manager(bootstrap)["route_config"]["virtual_hosts"]
     disabled = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
     host["routes"].insert(
@@ -64,16 +77,16 @@ def by_pass(bootstrap):
 
 
 @pytest.fixture(scope="module")
-def envoy(start_envoy):
+def envoy(start_envoy: StartEnvoy) -> Envoy:
     return start_envoy(config(), edit=by_pass)
 
 
 @pytest.fixture(scope="module")
-def configured(envoy):
+def configured(envoy: Envoy) -> Configured:
     """Puts a configuration in force."""
     in_force = None
 
-    async def configured(configuration):
+    async def configured(configuration: object) -> None:
         nonlocal in_force
         if configuration == in_force:
             return  # Envoy would see no change
@@ -87,25 +100,25 @@ def configured(envoy):
 
 
 @pytest.fixture
-def sdk(envoy, run):
+def sdk(envoy: Envoy, run: Run) -> Iterator[openai.AsyncOpenAI]:
     client = openai.AsyncOpenAI(base_url=f"http://127.0.0.1:{envoy.port}/v1", api_key="none", max_retries=0)
     yield client
     run(client.close())
 
 
-def key(name):
+def key(name: str) -> dict[str, str]:
     return {"x-conversation-id": name}
 
 
-async def respond(sdk, text, stream=False, **options):
+async def respond(sdk: openai.AsyncOpenAI, text: str, stream: bool = False, **options: Any) -> tuple[str, Any]:
     """(the version that answered, the response) of one turn."""
     raw = await sdk.responses.with_raw_response.create(model=MODEL, input=text, stream=stream, **options)
     answer = raw.parse()
     return raw.headers["x-llm-version"], await read(answer) if stream else answer
 
 
-async def read(stream):
-    """The response that a stream ends with; every event that tells one tells the same."""
+async def read(stream: Any) -> Any:
+    """Returns the response with which a stream ends. Every event that holds a response holds the same one."""
     events = [event async for event in stream]
     told = [event.response for event in events if hasattr(event, "response")]
     assert events[-1].type == "response.completed" and {one.id for one in told} == {told[-1].id}
@@ -114,20 +127,22 @@ async def read(stream):
     return told[-1]
 
 
-def assert_remembers(version, answer, said):
+def assert_remembers(version: str, answer: Any, said: list[str]) -> None:
     assert answer.output_text == f"{version} remembers: {' | '.join(said)} {DECOY}"
 
 
 class Chain:
-    """A conversation by `previous_response_id`."""
+    """A conversation that is continued by `previous_response_id`."""
 
-    def __init__(self, name, stream, began=None):
+    def __init__(self, name: str, stream: bool, began: int | None = None) -> None:
         self.name, self.stream, self.began = name, stream, began
-        self.said, self.versions, self.last = [], [], None
+        self.said: list[str] = []
+        self.versions: list[str] = []
+        self.last: str | None = None
 
-    async def turn(self, sdk):
+    async def turn(self, sdk: openai.AsyncOpenAI) -> None:
         self.said.append(f"{self.name}, turn {len(self.said)}")
-        previous = {"previous_response_id": self.last} if self.last else {}
+        previous: Json = {"previous_response_id": self.last} if self.last else {}
         version, answer = await respond(sdk, self.said[-1], self.stream, extra_headers=key(self.name), **previous)
         self.versions.append(version)
         assert_remembers(version, answer, self.said)
@@ -138,7 +153,9 @@ class Chain:
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-async def test_five_turns_stay_where_they_began(envoy, sdk, configured, stream):
+async def test_five_turns_stay_where_they_began(
+    envoy: Envoy, sdk: openai.AsyncOpenAI, configured: Configured, stream: bool
+) -> None:
     chains, before = [], envoy.stats()
     for at in range(len(RAMP)):
         await configured(ramped(RAMP[: at + 1]))
@@ -163,8 +180,8 @@ async def test_five_turns_stay_where_they_began(envoy, sdk, configured, stream):
     assert seen.sum("llm_unheld_total") == 0
 
 
-async def test_without_the_pin_the_same_ramp_breaks_them(sdk, configured):
-    """So it is the pin that holds them."""
+async def test_without_the_pin_the_same_ramp_breaks_them(sdk: openai.AsyncOpenAI, configured: Configured) -> None:
+    """This shows that it is the pin that holds them."""
     await configured(ramped([0], pin=LOOSE))
     _, first = await respond(sdk, "one", extra_headers=key("c"))
     assert MARK not in first.id
@@ -175,7 +192,9 @@ async def test_without_the_pin_the_same_ramp_breaks_them(sdk, configured):
 
 @pytest.mark.parametrize("as_object", [False, True], ids=["by id", "by object"])
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-async def test_a_stored_conversation(sdk, configured, stream, as_object):
+async def test_a_stored_conversation(
+    sdk: openai.AsyncOpenAI, configured: Configured, stream: bool, as_object: bool
+) -> None:
     await configured(ramped([50]))
     begun = []
     for name in ("a", "b", "c", "d", "e", "f"):
@@ -185,7 +204,7 @@ async def test_a_stored_conversation(sdk, configured, stream, as_object):
         )
         begun.append((name, raw.headers["x-llm-version"], raw.parse().id))
     assert {version for _, version, _ in begun} == {"v1", "v2"}
-    for at, percent in enumerate([100, 5, 0]):
+    for at, _percent in enumerate([100, 5, 0]):
         await configured(ramped([50, 100, 5, 0][: at + 2]))
         for name, version, id in begun:
             continued = {"id": id} if as_object else id
@@ -193,11 +212,11 @@ async def test_a_stored_conversation(sdk, configured, stream, as_object):
             assert answered_by == version
             assert_remembers(version, answer, [f"{name} begins", *(f"turn {turn}" for turn in range(at + 1))])
             assert answer.conversation.id == id
-    for name, version, id in begun:
+    for name, _, id in begun:
         assert (await sdk.conversations.retrieve(id)).id == id
         assert (await sdk.conversations.update(id, metadata={"topic": name})).id == id
         await sdk.conversations.items.create(id, items=[{"type": "message", "role": "user", "content": "more"}])
-        items = (await sdk.conversations.items.list(id)).data
+        items: list[Any] = (await sdk.conversations.items.list(id)).data
         assert len(items) == 1 + 2 * 3 + 1 and not any(MARK in item.id for item in items)
         assert (await sdk.conversations.items.retrieve(items[0].id, conversation_id=id)).id == items[0].id
         await sdk.conversations.items.delete(items[0].id, conversation_id=id)
@@ -207,8 +226,10 @@ async def test_a_stored_conversation(sdk, configured, stream, as_object):
             await sdk.conversations.retrieve(id)
 
 
-async def test_what_is_asked_by_id_reaches_the_server_that_keeps_it(sdk, servers, configured):
-    """No key, and a split that sends everything to the other version."""
+async def test_what_is_asked_by_id_reaches_the_server_that_keeps_it(
+    sdk: openai.AsyncOpenAI, servers: dict[str, ResponsesServer], configured: Configured
+) -> None:
+    """The requests have no key, and the split sends everything to the other version."""
     await configured(ramped([100]))
     version, first = await respond(sdk, "one", extra_headers=key("c"))
     _, second = await respond(sdk, "two", previous_response_id=first.id)
@@ -223,9 +244,10 @@ async def test_what_is_asked_by_id_reaches_the_server_that_keeps_it(sdk, servers
     assert (await sdk.responses.retrieve(second.id)).previous_response_id == first.id
     replayed = await read(await sdk.responses.retrieve(second.id, stream=True))
     assert (replayed.id, replayed.output_text) == (second.id, second.output_text)
-    rest = [event async for event in await sdk.responses.retrieve(second.id, stream=True, starting_after=3)]
+    rest: list[Any] = [event async for event in await sdk.responses.retrieve(second.id, stream=True, starting_after=3)]
     assert rest[0].sequence_number == 4 and rest[-1].response.id == second.id
-    [item] = (await sdk.responses.input_items.list(second.id)).data
+    items: list[Any] = (await sdk.responses.input_items.list(second.id)).data
+    [item] = items
     assert item.content[0].text == "two" and MARK not in item.id
     assert (await sdk.responses.input_tokens.count(model=MODEL, previous_response_id=second.id)).input_tokens == 5
     assert (await sdk.responses.retrieve(waiting.id)).status == "completed"
@@ -238,8 +260,10 @@ async def test_what_is_asked_by_id_reaches_the_server_that_keeps_it(sdk, servers
     assert servers["v1"].received == [] and len(servers["v2"].received) == 11
 
 
-async def test_what_a_stopped_version_kept_is_asked_of_the_baseline(sdk, servers, configured):
-    """Which does not have it, and says so; under the id that it would know it by."""
+async def test_what_a_stopped_version_kept_is_asked_of_the_baseline(
+    sdk: openai.AsyncOpenAI, servers: dict[str, ResponsesServer], configured: Configured
+) -> None:
+    """The baseline does not have it and answers so, under the id without the mark."""
     await configured(ramped([100]))
     _, first = await respond(sdk, "one", extra_headers=key("c"))
     stopped = ramped([100])
@@ -254,7 +278,9 @@ async def test_what_a_stopped_version_kept_is_asked_of_the_baseline(sdk, servers
 
 
 @pytest.mark.parametrize("id", ["resp_0a1b-llm-0badc0de", "resp_0a1b-llm-", "-llm-0badc0de", "resp-llm-0BADC0DE"])
-async def test_a_mark_of_no_version_is_somebodys_own(sdk, servers, configured, id):
+async def test_a_mark_of_no_version_is_somebodys_own(
+    sdk: openai.AsyncOpenAI, servers: dict[str, ResponsesServer], configured: Configured, id: str
+) -> None:
     await configured(ramped([100]))
     with pytest.raises(openai.NotFoundError):
         await respond(sdk, "one", previous_response_id=id, extra_headers=key("c"))
@@ -265,16 +291,16 @@ async def test_a_mark_of_no_version_is_somebodys_own(sdk, servers, configured, i
     servers["v2"].marked.clear()
 
 
-def raw(method, target, body=None, *headers):
+def raw(method: str, target: str, body: object = None, *headers: Header) -> bytes:
     body = json.dumps(body).encode() if body is not None else b""
     return request(method=method.encode(), target=target.encode(), headers=headers, body=body)
 
 
 @pytest.fixture
-def exchange(envoy, client_of, servers):
+def exchange(envoy: Envoy, client_of: ClientOf, servers: dict[str, ResponsesServer]) -> SendOne:
     """Sends one request; returns what the client got, and the body that the server sent."""
 
-    async def send(*arguments):
+    async def send(*arguments: Any) -> Sent:
         answered = await client_of(envoy).send(raw(*arguments))
         [version] = [version for version, server in servers.items() if server.sent]
         [sent] = servers[version].sent
@@ -287,7 +313,7 @@ def exchange(envoy, client_of, servers):
     return send
 
 
-def asked(stream, conversation, previous):
+def asked(stream: bool, conversation: Callable[[], str], previous: Callable[[], str]) -> Iterator[tuple[Any, ...]]:
     yield "POST", "/v1/conversations", {}
     yield "POST", "/v1/responses", {"input": "one", "stream": stream}
     yield "POST", "/v1/responses", {"input": "two", "stream": stream, "previous_response_id": previous()}
@@ -300,9 +326,9 @@ def asked(stream, conversation, previous):
     yield "DELETE", f"/v1/conversations/{conversation()}"
 
 
-async def converse(exchange, stream, *headers):
-    """The exchanges of a client that goes through all endpoints."""
-    known = {}
+async def converse(exchange: SendOne, stream: bool, *headers: Header) -> list[Sent]:
+    """The exchanges of a client that uses all endpoints."""
+    known: dict[str, str] = {}
     requests = asked(stream, lambda: known["conv"], lambda: known["resp"])
     exchanges = []
     for method, target, *body in requests:
@@ -313,14 +339,14 @@ async def converse(exchange, stream, *headers):
     return exchanges
 
 
-def heads(exchanges):
-    """What does not differ from one time to the next, or by what a body says."""
+def heads(exchanges: list[Sent]) -> list[tuple[int | None, set[bytes]]]:
+    """Statuses and headers, without those that differ from one time to the next or with the body."""
     fickle = {b"date", b"x-envoy-upstream-service-time", b"x-llm-version", b"content-length"}
     return [(answered.status, {name for name, _ in answered.headers} - fickle) for answered, _ in exchanges]
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-async def test_without_the_pin_not_a_byte_changes(exchange, configured, stream):
+async def test_without_the_pin_not_a_byte_changes(exchange: SendOne, configured: Configured, stream: bool) -> None:
     await configured(ramped([0], pin=LOOSE))
     through = await converse(exchange, stream, (b"x-conversation-id", b"c"))
     beside = await converse(exchange, stream, (WITHOUT_FILTER.encode(), b"1"))
@@ -333,7 +359,7 @@ async def test_without_the_pin_not_a_byte_changes(exchange, configured, stream):
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
-async def test_with_the_pin_nothing_but_marks_is_new(exchange, configured, stream):
+async def test_with_the_pin_nothing_but_marks_is_new(exchange: SendOne, configured: Configured, stream: bool) -> None:
     await configured(ramped([0]))
     exchanges = await converse(exchange, stream, (b"x-conversation-id", b"c"))
     for answered, sent in exchanges:
@@ -347,12 +373,12 @@ async def test_with_the_pin_nothing_but_marks_is_new(exchange, configured, strea
     assert [answered.status for answered, _ in exchanges] == [200] * 8 + [404, 200]
 
 
-async def test_fifty_at_once(envoy, sdk, configured):
+async def test_fifty_at_once(envoy: Envoy, sdk: openai.AsyncOpenAI, configured: Configured) -> None:
     """While the split goes up and down under them."""
     await configured(ramped([50]))
     chains = [Chain(f"many-{number}", number % 2 == 0) for number in range(AT_ONCE)]
 
-    async def go_on(chain):
+    async def go_on(chain: Chain) -> None:
         while len(chain.versions) < TURNS:
             await chain.turn(sdk)
 
@@ -368,18 +394,21 @@ async def test_fifty_at_once(envoy, sdk, configured):
     assert seen.by("llm_requests_total", "llm_outcome") == {"complete": AT_ONCE * TURNS}
 
 
-async def test_the_javascript_client(envoy, configured, part):
-    folder = Path(part("javascript"))
-    command = [folder / "node", folder / "stored.mjs", f"http://127.0.0.1:{envoy.port}/v1"]
+async def test_the_javascript_client(envoy: Envoy, configured: Configured, dependency: Dependency) -> None:
+    folder = Path(dependency("javascript"))
+    command: list[str | Path] = [folder / "node", folder / "stored.mjs", f"http://127.0.0.1:{envoy.port}/v1"]
     client = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert client.stdin and client.stdout
+    to_client, from_client = client.stdin, client.stdout
 
-    async def turn(chain, stream, previous):
+    async def turn(chain: str, stream: bool, previous: str | None) -> Any:
         asked = {"input": chain, "stream": stream, "previous": previous, "conversation": chain}
-        client.stdin.write(json.dumps(asked).encode() + b"\n")
-        return json.loads(await asyncio.wait_for(client.stdout.readline(), SERVED_S_MAX))
+        to_client.write(json.dumps(asked).encode() + b"\n")
+        return json.loads(await asyncio.wait_for(from_client.readline(), SERVED_S_MAX))
 
     try:
-        last, versions = {}, {}
+        last: dict[str, str] = {}
+        versions: dict[str, set[str]] = {}
         for at in range(TURNS):
             await configured(ramped(RAMP[2 : at + 3]))
             for chain in ("a", "b", "c", "d", "e", "f"):
@@ -390,5 +419,5 @@ async def test_the_javascript_client(envoy, configured, part):
                 versions.setdefault(chain, set()).add(said["version"])
         assert set(map(len, versions.values())) == {1} and set.union(*versions.values()) == {"v1", "v2"}
     finally:
-        client.stdin.close()
+        to_client.close()
         await asyncio.wait_for(client.wait(), SERVED_S_MAX)

@@ -1,23 +1,42 @@
-"""Writes a tiny random model for llama.cpp: it loads at once, needs no download, and says noise in many scripts.
+"""Writes a tiny random model for llama.cpp. It loads at once, needs no download, and says noise in many scripts.
 
     python tiny_model.py OUT.gguf
 
 The format is GGUF 3: a head of typed keys, a table of tensors, then their numbers, each tensor on a boundary of 32
-bytes. Weights come from a fixed seed, so the file is always the same."""
+bytes. Weights come from a fixed seed, so the file is always the same.
+"""
 
 import random
 import struct
 import sys
 from array import array
+from collections.abc import Iterator
+from typing import Any
 
 WIDTH, HEADS, LAYERS, INNER, CONTEXT_TOKENS = 64, 4, 2, 128, 2048
 ALIGNMENT_BYTES = 32
 SEED = 0
 
 # Characters of one to four bytes, so that what a client counts as characters is not what it receives as bytes.
-WORDS = ["well", "so", "größer", "naïve", "мир", "λόγος", "世界", "こんにちは", "한국어", "ไทย", "🚀", "👩‍🔬", "a", ",", "."]
-COPIES = 12  # of each word, so that not too many tokens are lone bytes
-# Ways to begin a tool call, so that where llama.cpp lets it do nothing else in the end, it does so before long.
+WORDS = [
+    "well",
+    "so",
+    "größer",
+    "naïve",
+    "мир",
+    "λόγος",
+    "世界",
+    "こんにちは",
+    "한국어",
+    "ไทย",
+    "🚀",
+    "👩‍🔬",
+    "a",
+    ",",
+    ".",
+]
+COPIES = 12  # of each word, so that few tokens are single bytes
+# Ways to begin a tool call. llama.cpp forces one in the end; with these tokens the model soon gets there.
 TOOL_CALL_STARTS = ["<tool_call>", *(f"<tool_call>{space}" for space in (" ", "\n", "\n\n", "\n "))]
 
 # llama.cpp's numbers for the kinds of tokens and of values.
@@ -37,7 +56,7 @@ TEMPLATE = """\
 {% endfor %}assistant:"""
 
 
-def vocabulary():
+def vocabulary() -> list[tuple[str, int]]:
     """(token, kind), the three special ones first."""
     tokens = [("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL)]
     tokens += [(f"<0x{byte:02X}>", BYTE) for byte in range(256)]
@@ -47,7 +66,7 @@ def vocabulary():
     return tokens + [(start, NORMAL) for start in TOOL_CALL_STARTS]
 
 
-def keys(tokens):
+def keys(tokens: list[tuple[str, int]]) -> list[tuple[str, int, Any]]:
     """(key, kind, value) of the head; a list's kind is that of its elements."""
     return [
         ("general.architecture", STRING, "llama"),
@@ -72,17 +91,17 @@ def keys(tokens):
     ]
 
 
-def tensors(tokens):
+def tensors(tokens: int) -> Iterator[tuple[str, tuple[int, ...], "array[float]"]]:
     """(name, dimensions, numbers), the fastest dimension first."""
     dice = random.Random(SEED)
 
-    def noise(*dimensions):
+    def noise(*dimensions: int) -> tuple[tuple[int, ...], "array[float]"]:
         count = 1
         for dimension in dimensions:
             count *= dimension
         return dimensions, array("f", (dice.gauss(0, 0.2) for _ in range(count)))
 
-    def ones():
+    def ones() -> tuple[tuple[int, ...], "array[float]"]:
         return (WIDTH,), array("f", [1.0] * WIDTH)
 
     yield "token_embd.weight", *noise(WIDTH, tokens)
@@ -98,28 +117,28 @@ def tensors(tokens):
         yield f"blk.{layer}.ffn_down.weight", *noise(INNER, WIDTH)
 
 
-def text(value):
+def text(value: str) -> bytes:
     encoded = value.encode()
     return struct.pack("<Q", len(encoded)) + encoded
 
 
-def packed(kind, value):
+def packed(kind: int, value: Any) -> bytes:
     formats = {UINT32: "<I", INT32: "<i", FLOAT32: "<f"}
     return text(value) if kind == STRING else struct.pack(formats[kind], value)
 
 
-def key(name, kind, value):
+def key(name: str, kind: int, value: Any) -> bytes:
     if not isinstance(value, list):
         return text(name) + struct.pack("<I", kind) + packed(kind, value)
     head = struct.pack("<IIQ", ARRAY, kind, len(value))
     return text(name) + head + b"".join(packed(kind, element) for element in value)
 
 
-def padded(data):
+def padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % ALIGNMENT_BYTES)
 
 
-def model():
+def model() -> bytes:
     tokens = vocabulary()
     head, table, numbers = keys(tokens), [], bytearray()
     for name, dimensions, values in tensors(len(tokens)):

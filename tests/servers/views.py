@@ -1,8 +1,15 @@
-"""What a client saw of its answers, and that the statistics say the same."""
+"""What a client saw of its answers, and whether the statistics say the same."""
 
 from collections import Counter
+from typing import Any
 
-# A client's word for the end of an answer: the metric's.
+from pylib.prometheus import Snapshot
+from tests.harness import Json
+
+Ask = dict[str, Any]
+View = dict[str, Any]
+
+# {a client's word for the end of an answer: the metric's}
 FINISHES = {
     "stop": "stop",
     "end_turn": "stop",
@@ -17,8 +24,8 @@ FINISHES = {
 TOKENS = ("input", "cached_input", "output")
 
 
-def assert_same(seen, views):
-    """Every sum of the statistics' difference is that of the views, version by version."""
+def assert_same(seen: Snapshot, views: list[View]) -> None:
+    """Every sum of the difference of the statistics is that of the views, version by version."""
     assert views
     assert {view["version"] for view in views} <= {"v1", "v2"}
     for version in ("v1", "v2"):
@@ -32,7 +39,7 @@ def assert_same(seen, views):
         assert differences == [], f"{version}: {differences}"
 
 
-def _reported(views):
+def _reported(views: list[View]) -> Json:
     tokens = {kind: sum(view[kind] for view in views) for kind in TOKENS}
     return {
         "outcomes": {"complete": len(views)} if views else {},
@@ -49,11 +56,11 @@ def _reported(views):
     }
 
 
-def _counted(seen, version):
-    def total(name):
+def _counted(seen: Snapshot, version: str) -> Json:
+    def total(name: str) -> float:
         return seen.sum(name, llm_version=version)
 
-    def by(name, label):
+    def by(name: str, label: str) -> dict[str | None, float]:
         return seen.by(name, label, llm_version=version)
 
     return {

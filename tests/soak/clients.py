@@ -1,5 +1,6 @@
-"""Clients of the soak: conversations of several turns, in which some answers end too early. Each client counts what it
-caused; what it could not see itself, the model servers tell it."""
+"""Clients of the soak. They have conversations of several turns, in which some answers end too early. Each client
+counts what it caused; the model servers tell it what it could not see itself.
+"""
 
 import asyncio
 import itertools
@@ -7,10 +8,16 @@ import json
 import random
 from dataclasses import dataclass
 
-from harness.client import Client, request
-from harness.ramp import bucket, murmur3, now_ms, uuid7
-from harness.upstream import Ending, Framing, Reply
-from sums import NOTHING
+from pylib.buckets import bucket, murmur3, uuid7
+from pylib.client import Client, Exchange
+from pylib.http1 import Header, request
+from tests.harness import Json
+from tests.harness.ramp import Ramp, now_ms
+from tests.harness.upstream import Ending, Framing, ModelServer, Received, Replies, Reply
+from tests.soak.recordings import Answer, Recordings
+from tests.soak.sums import NOTHING, Sums
+
+Waiting = dict[bytes, asyncio.Future[tuple[str, int]]]
 
 ROLLOUT, SALT = "soak", b"soak"
 SHARD_SEED, SHARDS = 2, 16
@@ -30,17 +37,17 @@ RATINGS = ("up", "down", "escalation")
 KINDS = {"timed": 4, "plain": 3, "body": 2, "body timed": 2, "user": 2, "cookie": 2, "keyless": 1, "staff": 1}
 
 
-class Arrivals:
-    """Takes the place of a model server's list of requests: tells the client which version its request came to."""
+class Arrivals(list[Received]):
+    """Takes the place of a model server's list of requests, and tells the client which version its request came to."""
 
-    def __init__(self, version, waiting):
+    def __init__(self, version: str, waiting: Waiting) -> None:
         self._version, self._waiting = version, waiting
 
-    def append(self, received):
+    def append(self, received: Received) -> None:
         [name] = received.header(b"x-soak-name")
         arrived = self._waiting[name]
         if arrived.done():
-            raise AssertionError(f"request {name} arrived twice")
+            raise AssertionError(f"request {name!r} arrived twice")
         arrived.set_result((self._version, now_ms()))
 
 
@@ -53,11 +60,11 @@ class Conversation:
     pinned_to: str | None = None
 
     @property
-    def counted_key(self):
-        """The key that the filter is to find where nothing beats it."""
+    def counted_key(self) -> bytes | None:
+        """The key that the filter finds, unless something takes precedence over keys."""
         return None if self.kind in ("keyless", "staff") else self.key
 
-    def headers(self):
+    def headers(self) -> list[Header]:
         match self.kind:
             case "timed" | "plain" | "cookie":
                 named = [(b"x-conversation-id", self.key)]
@@ -69,55 +76,57 @@ class Conversation:
                 named = []
         return named + ([(b"cookie", b"a=b; " + self.pin)] if self.pin else [])
 
-    def body(self, turn, padding):
+    def body(self, turn: int, padding: int) -> bytes:
         messages = [{"role": "user", "content": "x" * padding}]
         if turn:
             messages += [{"role": "assistant", "content": "y"}, {"role": "user", "content": "z"}]
-        fields = {"model": "chat-large", "messages": messages}
+        fields: Json = {"model": "chat-large", "messages": messages}
         if self.kind.startswith("body"):
             fields["metadata"] = {"conversation_id": self.key.decode()}
         return json.dumps(fields).encode()
 
 
 class Clients:
-    def __init__(self, port, servers, recordings, ramp, sums, seed):
+    def __init__(
+        self, port: int, servers: dict[str, ModelServer], recordings: Recordings, ramp: Ramp, sums: Sums, seed: int
+    ) -> None:
         self._client = Client(port)
         self._recordings = recordings
         self._ramp = ramp
         self._sums = sums
         self._dice = random.Random(seed)
         self._names = itertools.count()
-        self._waiting = {}
-        self._replies = {}
+        self._waiting: Waiting = {}
+        self._replies: Replies = {}
         for version, server in servers.items():
             server.received = Arrivals(version, self._waiting)
             server.replies = self._replies
         for answer in recordings.whole:
             for way, reply in enumerate(answer.replies(self._dice)):
                 self._replies[f"{answer.name} {way}"] = reply
-        self._ways = {}
+        self._ways: dict[str, list[str]] = {}
         for name in self._replies:
             self._ways.setdefault(name.rsplit(" ", 1)[0], []).append(name)
         self.done = 0
         self.failed = 0
-        self.failures = []
+        self.failures: list[str] = []
         self.stopping = False
 
-    async def run(self, count):
+    async def run(self, count: int) -> None:
         """Until `stopping` is set."""
         try:
             await asyncio.gather(*(self._converse_on() for _ in range(count)))
         finally:
             self._client.close()
 
-    def fail(self, what):
+    def fail(self, what: str) -> None:
         self.failed += 1
         if len(self.failures) < FAILURES_KEPT:
             self.failures.append(what)
 
-    async def _converse_on(self):
+    async def _converse_on(self) -> None:
         while not self.stopping:
-            kind = self._dice.choices(list(KINDS), KINDS.values())[0]
+            kind = self._dice.choices(list(KINDS), list(KINDS.values()))[0]
             ms = now_ms()
             is_timed = kind.endswith("timed")
             key = uuid7(ms, self._dice) if is_timed else b"c-%d" % self._dice.getrandbits(64)
@@ -133,8 +142,8 @@ class Clients:
                     self.fail(f"{kind}, turn {turn}: {type(error).__name__}: {error}")
                 await asyncio.sleep(self._dice.expovariate(1 / THINK_S))
 
-    async def _turn(self, conversation, turn):
-        ending = self._dice.choices(list(ENDINGS), ENDINGS.values())[0]
+    async def _turn(self, conversation: Conversation, turn: int) -> None:
+        ending = self._dice.choices(list(ENDINGS), list(ENDINGS.values()))[0]
         if ending in (CLIENT_ABORT, UPSTREAM_RESET) and not self._recordings.cut:
             ending = COMPLETE
         name = b"%d" % next(self._names)
@@ -154,34 +163,42 @@ class Clients:
         sent_ms = now_ms()
         try:
             exchange = await self._exchange(ending, raw, answer, gate, arrived)
-            version, arrived_ms = arrived.result() if arrived.done() else (None, None)
+            came = arrived.result() if arrived.done() else None
         finally:
             del self._waiting[name]
             self._replies.pop(name.decode(), None)
         self.done += 1
-        if version is None:
+        if came is None:
             raise AssertionError(f"{ending}: no model server got the request; the answer is {exchange.status}")
+        version, arrived_ms = came
         self._count(conversation, turn, ending, answer, version, is_retry, sent_ms, arrived_ms)
         self._check(conversation, ending, answer, version, exchange)
         self._keep_pin(conversation, exchange, version)
 
-    def _answer(self, ending, gate, name):
-        """What is said, and the reply's name. Broken ones are made for one request."""
+    def _answer(self, ending: str, gate: asyncio.Event, name: bytes) -> tuple[Answer | None, str]:
+        """What is said, and the reply's name. A reply that breaks off is made for one request."""
         if ending == COMPLETE:
             answer = self._dice.choice(self._recordings.whole)
             return answer, self._dice.choice(self._ways[answer.name])
-        answer = None
+        broken: Answer | None = None
         if ending in (CLIENT_ABORT, UPSTREAM_RESET):
-            answer = self._dice.choice(self._recordings.cut)
-            middle = self._dice.randrange(len(answer.body))
-            pieces = [piece for piece in (answer.body[:middle], answer.body[middle:]) if piece]
-            steps, fields = (*pieces, gate, Ending.RESET), {"content_type": answer.content_type}
+            broken = self._dice.choice(self._recordings.cut)
+            middle = self._dice.randrange(len(broken.body))
+            pieces = [piece for piece in (broken.body[:middle], broken.body[middle:]) if piece]
+            reply = Reply(steps=(*pieces, gate, Ending.RESET), content_type=broken.content_type)
         else:
-            steps, fields = (gate, Ending.RESET), {"framing": Framing.RAW}
-        self._replies[name.decode()] = Reply(steps=steps, **fields)
-        return answer, name.decode()
+            reply = Reply(steps=(gate, Ending.RESET), framing=Framing.RAW)
+        self._replies[name.decode()] = reply
+        return broken, name.decode()
 
-    async def _exchange(self, ending, raw, answer, gate, arrived):
+    async def _exchange(
+        self,
+        ending: str,
+        raw: bytes,
+        answer: Answer | None,
+        gate: asyncio.Event,
+        arrived: asyncio.Future[tuple[str, int]],
+    ) -> Exchange:
         if ending == COMPLETE:
             return await self._client.send(raw)
         connection, exchange = await self._client.start(raw)
@@ -198,7 +215,17 @@ class Clients:
             connection.close()
         return exchange
 
-    def _count(self, conversation, turn, ending, answer, version, is_retry, sent_ms, arrived_ms):
+    def _count(
+        self,
+        conversation: Conversation,
+        turn: int,
+        ending: str,
+        answer: Answer | None,
+        version: str,
+        is_retry: bool,
+        sent_ms: int,
+        arrived_ms: int,
+    ) -> None:
         reason, expected, is_unheld = self._decision(conversation, version, sent_ms, arrived_ms)
         if version not in expected:
             self.fail(f"{conversation} was to be on {expected} and was on {version}")
@@ -209,18 +236,20 @@ class Clients:
         shard = murmur3(key, SHARD_SEED) % SHARDS if key is not None else None
         facts = answer.facts if answer else NOTHING
         outcome = {
-            COMPLETE: facts.get("outcome"),
+            COMPLETE: str(facts.get("outcome")),
             ABORT_BEFORE_HEAD: CLIENT_ABORT,
             RESET_BEFORE_HEAD: "local_reply",
         }.get(ending, ending)
         self._sums.response(version, outcome, facts, shard, turn == 0, has_head=ending != ABORT_BEFORE_HEAD)
 
-    def _decision(self, conversation, version, sent_ms, arrived_ms):
-        """(reason, versions it may be, whether its bucket changed hands lately with nothing to hold it)"""
+    def _decision(
+        self, conversation: Conversation, version: str, sent_ms: int, arrived_ms: int
+    ) -> tuple[str, set[str], bool]:
+        """Returns (reason, versions it may be, whether its bucket changed hands within a day and nothing holds it)."""
         if conversation.kind == "staff":
             return "override", {"v2"}, False
         if conversation.pin:
-            return "pin", {conversation.pinned_to}, False
+            return "pin", {conversation.pinned_to or ""}, False
         if conversation.kind == "keyless":
             return "keyless", {"v1"}, False
         place = bucket(SALT, conversation.key)
@@ -228,42 +257,45 @@ class Clients:
             share = self._ramp.share(conversation.began_ms)
             return "started", {"v2" if place < share else "v1"}, False
         expected = {"v2" if place < share else "v1" for share in self._ramp.shares(sent_ms, arrived_ms)}
-        # A step between these moments moved this bucket only if the versions differ, and then the version tells
-        # whether it was taken.
+        # A step between these moments moved this bucket only if the versions differ. Then the version tells whether the
+        # step was in force.
         was_there = ("v2" if place < self._ramp.share(sent_ms) else "v1") == version
         decided_ms = sent_ms if len(expected) > 1 and was_there else arrived_ms
         return "split", expected, self._ramp.has_moved(place, decided_ms)
 
-    def _check(self, conversation, ending, answer, version, exchange):
+    def _check(
+        self, conversation: Conversation, ending: str, answer: Answer | None, version: str, exchange: Exchange
+    ) -> None:
         if ending == ABORT_BEFORE_HEAD:
             return
         said = exchange.header(b"x-llm-version")
         if said != version.encode():
-            self.fail(f"{conversation} was on {version}, and the response says {said}")
+            self.fail(f"{conversation} was on {version}, and the response says {said!r}")
         if ending == RESET_BEFORE_HEAD:
             if exchange.status != 503:
                 self.fail(f"a reset before the head gave {exchange.status}")
             return
+        assert answer is not None
         status, is_whole = (answer.status, True) if ending == COMPLETE else (200, False)
-        if exchange.status != status or exchange.complete != is_whole and ending != CLIENT_ABORT:
+        if exchange.status != status or (exchange.complete != is_whole and ending != CLIENT_ABORT):
             self.fail(f"{ending} of {answer.name}: status {exchange.status}, complete: {exchange.complete}")
         if exchange.body != answer.body:
             self.fail(f"{ending} of {answer.name}: {len(exchange.body)} bytes came of {len(answer.body)}, or others")
 
-    def _keep_pin(self, conversation, exchange, version):
+    def _keep_pin(self, conversation: Conversation, exchange: Exchange, version: str) -> None:
         if conversation.kind != "cookie" or conversation.pin:
             return
         cookies = [value for name, value in exchange.headers if name == b"set-cookie"]
         if cookies:
             conversation.pin, conversation.pinned_to = cookies[-1].split(b";")[0], version
 
-    async def _feedback(self, conversation):
+    async def _feedback(self, conversation: Conversation) -> None:
         rating = self._dice.choice(RATINGS)
         raw = request(
             target=b"/v1/feedback", headers=conversation.headers(), body=json.dumps({"rating": rating}).encode()
         )
         exchange = await self._client.send(raw)
         if exchange.status != 204:
-            self.fail(f"feedback was answered {exchange.status}: {bytes(exchange.body)}")
+            self.fail(f"feedback was answered {exchange.status}: {bytes(exchange.body)!r}")
             return
-        self._sums.add(exchange.header(b"x-llm-version").decode(), "llm_feedback_total", rating)
+        self._sums.add((exchange.header(b"x-llm-version") or b"").decode(), "llm_feedback_total", rating)

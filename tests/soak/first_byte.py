@@ -1,23 +1,24 @@
-"""The time to the first byte; tests/first_byte.sh says how it is measured."""
+"""The time to the first byte. tests/first_byte.sh says how it is measured.
+
+It uses a blocking socket instead of pylib's client, because what a client does between the two moments is measured,
+too.
+"""
 
 import argparse
 import asyncio
 import multiprocessing
 import random
 import socket
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests" / "e2e"))
-
-from harness.client import request
-from harness.config import config, rollout
-from harness.envoy import Envoy, without_filter
-from harness.upstream import ModelServer
+from pylib.http1 import request
+from tests.harness.config import config, rollout
+from tests.harness.envoy import Envoy, without_filter
+from tests.harness.upstream import ModelServer, Received
 
 REQUESTS, WARM_UP = 20_000, 500
 PERCENTILES = (50, 90, 99)
@@ -27,15 +28,15 @@ ANSWER_BYTES_MAX = 1 << 16
 ENVOYS = {"filter": None, "without": without_filter, "without, again": without_filter}
 
 
-class Forgetful(list):
-    def append(self, _):
+class Forgetful(list[Received]):
+    def append(self, _: object) -> None:
         pass
 
 
-def serve(ports):
-    """In a process of its own, so that client and server do not wait for each other's Python."""
+def serve(ports: Connection) -> None:
+    """Runs in a process of its own, so that client and server do not wait for each other's Python."""
 
-    async def forever():
+    async def forever() -> None:
         servers = [await ModelServer(version, {}).start() for version in ("v1", "v2")]
         for server in servers:
             server.received = Forgetful()
@@ -46,13 +47,13 @@ def serve(ports):
 
 
 class Timed:
-    """One connection, kept alive."""
+    """One connection, which is kept alive."""
 
-    def __init__(self, port):
+    def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def first_byte_us(self, raw):
+    def first_byte_us(self, raw: bytes) -> float:
         began = time.perf_counter_ns()
         self._socket.sendall(raw)
         answer = self._socket.recv(ANSWER_BYTES_MAX)
@@ -63,13 +64,13 @@ class Timed:
         return took_us
 
 
-def percentile(values, percent):
+def percentile(values: list[float], percent: int) -> float:
     ordered = sorted(values)
     return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)]
 
 
-def interval(a, b, percent, dice):
-    """Of the difference of two percentiles: 95 % of what drawing whole blocks anew gives."""
+def interval(a: list[float], b: list[float], percent: int, dice: random.Random) -> tuple[float, float]:
+    """Of the difference of two percentiles: the interval of 95 %, by a bootstrap over blocks."""
     starts = range(0, len(a), BLOCK)
     differences = []
     for _ in range(DRAWS):
@@ -78,10 +79,10 @@ def interval(a, b, percent, dice):
     return percentile(differences, 2), percentile(differences, 97)
 
 
-def measure(envoys, requests):
+def measure(envoys: dict[str, Envoy], requests: int) -> dict[str, list[float]]:
     raw = request(headers=[(b"x-conversation-id", b"c1")])
     clients = {name: Timed(envoy.port) for name, envoy in envoys.items()}
-    took_us = {name: [] for name in clients}
+    took_us: dict[str, list[float]] = {name: [] for name in clients}
     names = list(clients)
     for at in range(WARM_UP + requests):
         names.append(names.pop(0))
@@ -92,7 +93,7 @@ def measure(envoys, requests):
     return took_us
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="tests/first_byte.sh")
     parser.add_argument("--requests", type=int, default=REQUESTS, help="through each Envoy")
     parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
@@ -100,14 +101,14 @@ def main():
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
     server.start()
-    ports = dict(zip(("llm-v1", "llm-v2"), ours.recv()))
+    ports = dict(zip(("llm-v1", "llm-v2"), ours.recv(), strict=True))
     with ExitStack() as stack:
         stack.callback(server.terminate)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         envoys = {}
         for at, (name, edit) in enumerate(ENVOYS.items()):
-            options = {"concurrency": 1, "edit": edit}
-            envoys[name] = Envoy(args.envoy, folder / str(at), config(rollout(split={"v2": 50})), ports, **options)
+            configuration = config(rollout(split={"v2": 50}))
+            envoys[name] = Envoy(args.envoy, folder / str(at), configuration, ports, concurrency=1, edit=edit)
             stack.callback(envoys[name].stop)
             envoys[name].start()
         took_us = measure(envoys, args.requests)

@@ -1,17 +1,24 @@
 """What the model servers of the soak say, and what each answer must add to the statistics.
 
-The facts of whole answers are those of the corpus' index, where that is at hand, and else what `llm-canary replay`
-reads; of answers that break off, what it reads of their beginning. It reads each body at once and natively; the filter
-reads it in Envoy, as WebAssembly and in pieces."""
+The facts of whole answers are those of the corpus' index. Where the index does not describe them, and for answers that
+break off, they are what `llm-canary replay` reads: it reads each body at once and natively, while the filter reads it
+in Envoy, as WebAssembly and in pieces.
+"""
 
 import json
 import random
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-from harness import STREAMS, corpus
-from harness.upstream import Framing, Reply, cut_at_random, events
+from tests.harness import STREAMS, corpus
+from tests.harness.upstream import Framing, Reply, Step, cut_at_random, events
+from tests.soak.sums import Facts
+
+# An answer, and its row of the index where there is one.
+Found = tuple["Answer", corpus.Recording | None]
 
 BODY_BYTES_MAX = 200_000
 CUTS = 4  # of each stream that is broken off
@@ -28,15 +35,15 @@ class Answer:
     name: str
     body: bytes
     status: int
-    content_type: str
+    content_type: str | None
     is_stream: bool
-    facts: dict
+    facts: Facts
 
-    def replies(self, dice):
-        """As servers write it: at once, by events, by events with pauses, or cut anywhere."""
+    def replies(self, dice: random.Random) -> Iterator[Reply]:
+        """The body as servers write it: at once, by events, by events with pauses, or cut anywhere."""
         pieces = events(self.body)
         paused = tuple(step for piece in pieces for step in (piece, dice.random() * PAUSE_S_MAX))
-        ways = [(self.body,), pieces, cut_at_random(self.body, dice.random())]
+        ways: list[tuple[Step, ...]] = [(self.body,), pieces, cut_at_random(self.body, dice.random())]
         if len(pieces) <= PAUSED_PIECES_MAX:
             ways.append(paused)
         for steps in ways:
@@ -45,38 +52,40 @@ class Answer:
 
 
 class Recordings:
-    def __init__(self, tool, count, dice):
+    def __init__(self, tool: Path, count: int, dice: random.Random) -> None:
         self._tool = tool
-        found = _from_corpus() if (corpus.FOLDER / "INDEX.tsv").exists() else _from_repository()
-        found = [answer for answer in found if 0 < len(answer[0].body) <= BODY_BYTES_MAX]
-        # Evenly spaced over the index, which is sorted by dialect.
+        recorded = [*_from_corpus(), *_from_streams()]
+        found = [answer for answer in recorded if 0 < len(answer[0].body) <= BODY_BYTES_MAX]
+        # Evenly spaced, because the index is sorted by dialect.
         found = [found[at * len(found) // count] for at in range(count)] if count < len(found) else found
         with ThreadPoolExecutor(REPLAYS_AT_ONCE) as pool:
             read = list(pool.map(lambda answer: self._replay(answer[0]), found))
-            self.whole = [answer for answer, (_, index) in zip(read, found) if _agrees(answer.facts, index)]
+            self.whole = [
+                answer for answer, (_, index) in zip(read, found, strict=True) if _agrees(answer.facts, index)
+            ]
             self.read_otherwise = len(read) - len(self.whole)
             streams = [answer for answer in self.whole if answer.is_stream and len(answer.body) > 2]
             cuts = [_cut(answer, dice.randrange(1, len(answer.body))) for answer in streams for _ in range(CUTS)]
             cuts = list(pool.map(self._replay, cuts))
-        # What is finished before its end counts as complete, whatever comes then; what an agent has heard enough of
-        # once its tool was called is another matter still.
+        # An answer that is finished before its end counts as complete, and one with a tool call as an agent's choice:
+        # of these a cut is no failure.
         self.cut = [cut for cut in cuts if cut.facts["outcome"] == "truncated" and not cut.facts["tool_calls"]]
 
-    def _replay(self, answer):
+    def _replay(self, answer: Answer) -> Answer:
         facts = self._read(answer)
         with_phrases = self._read(answer, "--refusal-phrases")
         kind = "structured" if facts["refusal"] else "phrase" if with_phrases["refusal"] else None
         return Answer(**vars(answer) | {"facts": facts | {"refusal_kind": kind}})
 
-    def _read(self, answer, *options):
-        command = [self._tool, "replay", "--json", "--status", str(answer.status), *options]
-        command += ["--content-type", answer.content_type, "-"]
+    def _read(self, answer: Answer, *options: str) -> Facts:
+        command: list[str | Path] = [self._tool, "replay", "--json", "--status", str(answer.status), *options]
+        command += [*(["--content-type", answer.content_type] if answer.content_type else []), "-"]
         said = subprocess.run(command, input=answer.body, stdout=subprocess.PIPE, check=True)
         return json.loads(said.stdout)
 
 
-def _from_corpus():
-    for recording in corpus.recordings(dialects=None):
+def _from_corpus() -> Iterator[Found]:
+    for recording in corpus.recordings(dialects=None) if corpus.is_there() else []:
         if 200 <= recording.status < 600 and recording.status not in (204, 304):
             answer = Answer(
                 name=recording.file,
@@ -89,18 +98,18 @@ def _from_corpus():
             yield answer, recording
 
 
-def _from_repository():
+def _from_streams() -> Iterator[Found]:
     for path in sorted(STREAMS.iterdir()):
         if path.suffix in MEDIA:
             yield Answer(path.name, path.read_bytes(), 200, MEDIA[path.suffix], path.suffix != ".json", {}), None
 
 
-def _cut(answer, at):
+def _cut(answer: Answer, at: int) -> Answer:
     return Answer(**vars(answer) | {"name": f"{answer.name} up to {at}", "body": answer.body[:at]})
 
 
-def _agrees(facts, recording):
-    """Whether the index says the same, which it does of all but the few that say nothing to a strict reader."""
+def _agrees(facts: Facts, recording: corpus.Recording | None) -> bool:
+    """Whether the index says the same. It does for all but a few, of which it says nothing."""
     if recording is None:
         return True
     same = {
@@ -111,7 +120,9 @@ def _agrees(facts, recording):
         "reasoning_tokens": "reasoning_tokens",
         "tool_calls": "tool_calls",
     }
-    ends = [corpus.FINISHES[end] for end in recording.facts["finish_norm"].split("|") if end] or [None]
+    ends: list[str | None] = [corpus.FINISHES[end] for end in recording.facts["finish_norm"].split("|") if end] or [
+        None
+    ]
     return (
         all((facts[ours] or 0) == recording.number(theirs) for ours, theirs in same.items())
         and facts["error"] == (recording.facts["error"] == "y")

@@ -1,4 +1,4 @@
-"""The soak; tests/soak.sh says what it does."""
+"""The soak. tests/soak.sh says what it does."""
 
 import argparse
 import asyncio
@@ -12,18 +12,18 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests" / "e2e"))
-
 import yaml
-from clients import ROLLOUT, Clients
-from harness.config import config, rollout
-from harness.envoy import ECDS, Envoy, EnvoyError, http_manager
-from harness.memory import resident_bytes, vm_bytes
-from harness.ramp import Ramp, now_ms, rfc3339
-from harness.upstream import ModelServer
-from recordings import Recordings
-from sums import Sums, counted, differences
+
+from pylib.prometheus import Snapshot
+from tests.harness import REPOSITORY, Json, corpus
+from tests.harness.config import config, rollout
+from tests.harness.envoy import ECDS, Envoy, EnvoyError, http_manager
+from tests.harness.memory import resident_bytes, vm_bytes
+from tests.harness.ramp import Ramp, now_ms, rfc3339
+from tests.harness.upstream import ModelServer
+from tests.soak.clients import ROLLOUT, Clients
+from tests.soak.recordings import Recordings
+from tests.soak.sums import Sums, counted, differences
 
 MINUTES, CLIENTS, CONCURRENCY = 30, 32, 2
 RECORDINGS = 400
@@ -34,15 +34,15 @@ MIB = 1 << 20
 SAMPLE_S = 2.0
 CHANGES_MAX = 200  # a configuration may have 256 steps
 CHANGE_S_MIN = 3.0
-HELD_MS = 3_600_000  # the first step was so long ago
+HELD_MS = 3_600_000  # the first step was that long ago
 
-# Memory is judged where Envoy has had time to warm up, by the line that fits the last half's samples best.
+# Memory is judged only after Envoy has warmed up, by the line that fits the samples of the last half best.
 JUDGED_FROM_MINUTES = 10
 RESIDENT_GROWTH_BYTES_MAX = 2 * MIB
 VM_GROWTH_BYTES_MAX = 1 << 16
 
 
-def configuration(begin_ms):
+def configuration(begin_ms: int) -> Json:
     return config(
         rollout(
             name=ROLLOUT,
@@ -69,14 +69,16 @@ def configuration(begin_ms):
 
 
 class Operator:
-    """Changes the configuration in turn: a ramp, another pin, and one that is refused with the good one behind it."""
+    """Makes changes in turn: a ramp; another setting of a pin; and a configuration that is refused, followed by the
+    good one.
+    """
 
-    def __init__(self, tool, envoy, ramp, clients, dice):
+    def __init__(self, tool: Path, envoy: Envoy, ramp: Ramp, clients: Clients, dice: random.Random) -> None:
         self._tool, self._envoy, self._ramp, self._clients, self._dice = tool, envoy, ramp, clients, dice
         self._file = envoy.folder / "ecds" / ECDS.name
         self.ramps = self.reloads = self.refused = 0
 
-    async def run(self, every_s):
+    async def run(self, every_s: float) -> None:
         while not self._clients.stopping:
             for change in (self._step, self._reload, self._refuse):
                 await asyncio.sleep(every_s)
@@ -84,42 +86,50 @@ class Operator:
                     return
                 await change()
 
-    async def _step(self):
+    async def _step(self) -> None:
         percent = self._dice.randrange(0, 101)
-        command = [self._tool, "ramp", self._file, "v2", str(percent), "--admin", self._envoy.admin_address]
-        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        command: list[str | Path] = [
+            self._tool,
+            "ramp",
+            self._file,
+            "v2",
+            str(percent),
+            "--admin",
+            self._envoy.admin_address,
+        ]
+        done = await asyncio.to_thread(lambda: subprocess.run(command, capture_output=True, text=True))
         if done.returncode != 0:
             self._clients.fail(f"`llm-canary ramp` failed: {done.stderr}")
         self._ramp.steps[:] = steps(self._file)
         self.ramps += 1
 
-    async def _reload(self):
+    async def _reload(self) -> None:
         configuration = read(self._file)
         configuration["rollouts"][0]["pin"]["max_age_s"] += 1
         await self._push(configuration, "config_reload")
         self.reloads += 1
 
-    async def _refuse(self):
+    async def _refuse(self) -> None:
         good, bad = read(self._file), read(self._file)
         bad["rollouts"][0]["baseline"] = "nobody"
         await self._push(bad, "update_rejected")
-        # Envoy still runs the good one, and the tool is to find it in the file.
+        # Envoy still runs the good one, and the tool must find that one in the file.
         await asyncio.to_thread(self._envoy.push, good)
         self.refused += 1
 
-    async def _push(self, configuration, counter):
+    async def _push(self, configuration: Json, counter: str) -> None:
         before = await asyncio.to_thread(self._envoy.discovery, counter)
         await asyncio.to_thread(self._envoy.push, configuration)
         await self._envoy.until(lambda: self._envoy.discovery(counter) > before, counter)
 
 
-def read(file):
-    """The configuration that Envoy is to run."""
+def read(file: Path) -> Json:
+    """The configuration that the file holds."""
     plugin = yaml.safe_load(file.read_text())["resources"][0]["typed_config"]["config"]
     return json.loads(plugin["configuration"]["value"])
 
 
-def steps(file):
+def steps(file: Path) -> list[tuple[int, float]]:
     """(moment, percent) of each step."""
     found = read(file)["rollouts"][0]["steps"]
     return [(round(datetime.fromisoformat(s["at"]).timestamp() * 1000), s["percent"].get("v2", 0)) for s in found]
@@ -128,14 +138,14 @@ def steps(file):
 class Memory:
     """Samples of what Envoy holds, and how it grew."""
 
-    def __init__(self):
-        self.samples = []  # (seconds, resident bytes, the largest VM's bytes)
+    def __init__(self) -> None:
+        self.samples: list[tuple[float, int, int]] = []  # (seconds, resident bytes, the largest VM's bytes)
 
-    def sample(self, seconds, pid):
+    def sample(self, seconds: float, pid: int) -> None:
         self.samples.append((seconds, resident_bytes(pid), max(vm_bytes(pid), default=0)))
 
-    def growth_bytes(self, column):
-        """Over the last half, by the best line."""
+    def growth_bytes(self, column: int) -> float:
+        """The growth over the last half, by the line that fits best."""
         half = [s for s in self.samples if s[0] >= self.samples[-1][0] / 2]
         if len(half) < 2:
             return 0.0
@@ -145,12 +155,13 @@ class Memory:
         return slope * (half[-1][0] - half[0][0])
 
 
-async def soak(args, folder):
-    """Everything that does not hold, in words."""
+async def soak(args: argparse.Namespace, folder: Path) -> list[str]:
+    """Runs the soak. Returns everything that does not hold, in words."""
     is_short = args.minutes <= SHORT_MINUTES
     tool = Path(args.tool)
     dice = random.Random(SEED)
     recordings = await asyncio.to_thread(Recordings, tool, SHORT_RECORDINGS if is_short else RECORDINGS, dice)
+    say(f"the corpus is {corpus.folder() if corpus.is_there() else 'not there: only tests/data/streams is used'}")
     say(
         f"{len(recordings.whole)} recordings ({recordings.read_otherwise} more are read otherwise than by a strict "
         f"reader and left out), {len(recordings.cut)} beginnings of them; {args.clients} clients, {args.minutes:g} min"
@@ -183,9 +194,16 @@ async def soak(args, folder):
             await server.stop()
 
 
-async def watch(args, envoy, clients, operator, memory, running):
-    """Samples memory, and tells how it goes, until the time is up or something ended that should not."""
-    began, told = time.monotonic(), 0
+async def watch(
+    args: argparse.Namespace,
+    envoy: Envoy,
+    clients: Clients,
+    operator: Operator,
+    memory: Memory,
+    running: list[asyncio.Task[None]],
+) -> None:
+    """Samples memory and reports progress until the time is up, or until something ends that should not."""
+    began, told = time.monotonic(), 0.0
     every_s = min(60, 60 * args.minutes / 4)
     while (seconds := time.monotonic() - began) < 60 * args.minutes:
         await asyncio.sleep(SAMPLE_S)
@@ -204,7 +222,15 @@ async def watch(args, envoy, clients, operator, memory, running):
             )
 
 
-async def verdict(args, envoy, before, clients, operator, sums, memory):
+async def verdict(
+    args: argparse.Namespace,
+    envoy: Envoy,
+    before: Snapshot,
+    clients: Clients,
+    operator: Operator,
+    sums: Sums,
+    memory: Memory,
+) -> list[str]:
     wrong = list(clients.failures)
     if clients.failed > len(wrong):
         wrong.append(f"and {clients.failed - len(wrong)} more requests failed")
@@ -215,7 +241,7 @@ async def verdict(args, envoy, before, clients, operator, sums, memory):
     seen = counted(await envoy.flushed() - before)
     wrong += differences(sums.sums, seen)
     wrong += await asyncio.to_thread(envoy.vm_failures)
-    outcomes = {outcome: count for outcome, count in sorted(sums.by_label("llm_requests_total").items())}
+    outcomes = dict(sorted(sums.by_label("llm_requests_total").items()))
     say(f"{sums.requests} requests: {outcomes}")
     say(f"decisions: {dict(sorted(sums.by_label('llm_decisions_total').items()))}")
     say(f"{len(sums.sums)} sums of {len({metric for metric, _, _ in sums.sums})} metrics compared")
@@ -234,11 +260,11 @@ async def verdict(args, envoy, before, clients, operator, sums, memory):
     return wrong
 
 
-def say(words):
+def say(words: str) -> None:
     print(words, flush=True)
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/soak.sh")
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--clients", type=int, default=CLIENTS)

@@ -1,8 +1,16 @@
-"""What the clients count, in the names of the filter's metrics, and how that compares with what Envoy says."""
+"""What the clients count, in the names of the filter's metrics, and how that compares with Envoy's statistics."""
 
 from collections import Counter
+from typing import Any
 
-# Moments, of which the clients see others than the filter.
+from pylib.failures import FAILURES
+from pylib.prometheus import Snapshot
+
+# Metric, version, label.
+Sum = tuple[str, str, str | None]
+Facts = dict[str, Any]
+
+# The filter sees other moments than the clients.
 TIMES = {"llm_time_to_first_token_ms_total", "llm_time_to_first_token_ms_squared_total"}
 LABELS = (
     "llm_reason",
@@ -21,14 +29,13 @@ COUNTED_HISTOGRAMS = (
     "llm_output_tokens_count",
     "llm_input_tokens_count",
 )
-FAILURES = {"http_error", "stream_error", "truncated", "upstream_reset", "local_reply"}
 TOKENS = {
     "input": "input_tokens",
     "cached_input": "cached_input_tokens",
     "output": "output_tokens",
     "reasoning": "reasoning_tokens",
 }
-# Where no answer, or Envoy's own, came.
+# The facts where no answer came, or Envoy's own.
 NOTHING = {
     "dialect": None,
     "finish": None,
@@ -36,25 +43,27 @@ NOTHING = {
     "tool_calls": 0,
     "refusal_kind": None,
     "unread": None,
-    **{fact: None for fact in TOKENS.values()},
+    **dict.fromkeys(TOKENS.values()),
 }
 
 
 class Sums:
     """{(metric, version, label): number}"""
 
-    def __init__(self):
-        self.sums = Counter()
+    def __init__(self) -> None:
+        self.sums: Counter[Sum] = Counter()
 
-    def add(self, version, metric, label=None, by=1):
+    def add(self, version: str, metric: str, label: str | None = None, by: int = 1) -> None:
         if by:
             self.sums[metric, version, label] += by
 
-    def decision(self, version, reason, is_unheld):
+    def decision(self, version: str, reason: str, is_unheld: bool) -> None:
         self.add(version, "llm_decisions_total", reason)
         self.add(version, "llm_unheld_total", by=int(is_unheld))
 
-    def response(self, version, outcome, facts, shard, is_first_turn, has_head=True):
+    def response(
+        self, version: str, outcome: str, facts: Facts, shard: int | None, is_first_turn: bool, has_head: bool = True
+    ) -> None:
         """One response, whole or not. `facts` are as `llm-canary replay` says them."""
         is_failure, refusal = outcome in FAILURES, facts["refusal_kind"]
         self.add(version, "llm_requests_total", outcome)
@@ -88,30 +97,30 @@ class Sums:
         self.add(version, "llm_input_tokens_count", by=int(facts["input_tokens"] is not None))
 
     @property
-    def requests(self):
+    def requests(self) -> int:
         return sum(count for (metric, _, _), count in self.sums.items() if metric == "llm_requests_total")
 
-    def by_label(self, metric):
-        found = Counter()
+    def by_label(self, metric: str) -> Counter[str | None]:
+        found: Counter[str | None] = Counter()
         for (name, _, label), count in self.sums.items():
             if name == metric:
                 found[label] += count
         return found
 
 
-def counted(snapshot):
+def counted(snapshot: Snapshot) -> Counter[Sum]:
     """The same from Envoy: every counter of the filter but the times, so that none is forgotten."""
-    sums = Counter()
-    for (name, labels), value in snapshot.items():
+    sums: Counter[Sum] = Counter()
+    for (name, pairs), value in snapshot.items():
         is_counter = name.startswith("llm_") and name.endswith("_total") and name not in TIMES
         if is_counter or name in COUNTED_HISTOGRAMS:
-            labels = dict(labels)
-            [label] = [labels[label] for label in LABELS if label in labels] or [None]
+            labels = dict(pairs)
+            label = next((labels[label] for label in LABELS if label in labels), None)
             sums[name, labels["llm_version"], label] += int(value)
     return Counter({key: value for key, value in sums.items() if value})
 
 
-def differences(ours, envoys):
+def differences(ours: Counter[Sum], envoys: Counter[Sum]) -> list[str]:
     return [
         f"{metric} of {version}{f' {label}' if label else ''}: the clients counted {ours[key]}, Envoy {envoys[key]}"
         for key in sorted(ours.keys() | envoys.keys(), key=str)

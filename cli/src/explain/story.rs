@@ -144,7 +144,7 @@ impl<'a> Story<'a> {
         story.bucket = explanation.choice.bucket();
         story.range = explanation.choice.range(rollout).map(|range| [range.start, range.end]);
         story.unheld = explanation.decision.is_unheld;
-        if let Choice::Key { source, key, began, taken, .. } = &explanation.choice {
+        if let Choice::Key { source, key, started_at: began, steps_taken: taken, .. } = &explanation.choice {
             story.began = began.map(rfc3339);
             let step = taken.checked_sub(1).and_then(|step| rollout.steps.steps().get(step));
             story.split_since = step.map(|step| rfc3339(step.at));

@@ -2,7 +2,7 @@
 
 use llm_canary::bucket::{self, Murmur3, PARTS, SHARDS};
 use llm_canary::headers::HeaderName;
-use llm_canary::pin::{Endpoint, TAG_BYTES, Token, unmarked, untag_path};
+use llm_canary::pin::{Endpoint, TAG_BYTES, Token, untag_id, untag_path};
 use llm_canary::{key, refusal, retry, rewrite, timestamp};
 
 use super::input::Input;
@@ -43,7 +43,7 @@ fn reads_anything(name: &[u8], text: &[u8]) {
     if let Some(token) = Token::parse(text) {
         assert_eq!(token.to_string().as_bytes(), text);
     }
-    if let Some((id, token)) = unmarked(text) {
+    if let Some((id, token)) = untag_id(text) {
         assert_eq!([id, b"-llm-", token.to_string().as_bytes()].concat(), text);
     }
     if let Some((path, _)) = untag_path(text, |_| true) {
@@ -125,7 +125,7 @@ fn reads_marks_back(id: &[u8], number: u32) {
         return;
     }
     let marked = [&id[..], b"-llm-", text.as_bytes()].concat();
-    assert_eq!(unmarked(&marked), Some((&id[..], token)));
+    assert_eq!(untag_id(&marked), Some((&id[..], token)));
     for (before, after) in [("/v1/responses/", "?x=-llm-00000000"), ("/x/conversations/", "/items/a-llm-0")] {
         let path = |id: &[u8]| [before.as_bytes(), id, after.as_bytes()].concat();
         assert_eq!(untag_path(&path(&marked), |known| known == token), Some((path(&id), token)));

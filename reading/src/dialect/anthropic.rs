@@ -1,14 +1,17 @@
-//! Anthropic messages, streamed and whole, also as Bedrock carries them; and the completions before them.
+//! Anthropic messages, streamed and whole, also inside of Bedrock's messages; and the older completions.
 //!
-//! Usage in `message_delta` is cumulative and overrides that of `message_start`; input tokens leave out what
-//! came from a cache. A content block may begin with text.
+//! Usage in `message_delta` is cumulative and overrides that in `message_start`. Input tokens do not include those
+//! from a cache. The event that begins a content block may already have text.
 
-use super::{Dialect, Field, Finish, Kind, LazyTable, Table, Words, when_done_or_each_finished};
+use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::facts::Finish;
+use super::vocabulary::Vocabulary;
+use crate::json::{LazyTable, Table};
 
 /// Messages.
 pub(super) static MESSAGES: Dialect = Dialect {
     name: |_| "anthropic-messages",
-    marks: &[
+    signatures: &[
         "message.usage",
         "content_block",
         "delta.text",
@@ -17,76 +20,76 @@ pub(super) static MESSAGES: Dialect = Dialect {
         "stop_sequence",
     ],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finishes: FINISHES,
-    kinds: KINDS,
+    finish_reasons: FINISH_REASONS,
+    types: TYPES,
     is_finished: when_done_or_each_finished,
 };
 
 /// The legacy completions.
 pub(super) static COMPLETE: Dialect = Dialect {
     name: |_| "anthropic-complete",
-    marks: &["completion"],
+    signatures: &["completion"],
     table: LazyTable::new(|| {
         Table::compile(&[
-            ("completion", Field::Text(0)),
-            ("stop_reason", Field::Finish),
-            ("model", Field::Model),
-            ("message.model", Field::Model),
-            ("error", Field::Error),
+            ("completion", Meaning::Text(0)),
+            ("stop_reason", Meaning::Finish),
+            ("model", Meaning::Model),
+            ("message.model", Meaning::Model),
+            ("error", Meaning::Error),
         ])
     }),
-    finishes: FINISHES,
-    kinds: &[],
+    finish_reasons: FINISH_REASONS,
+    types: &[],
     is_finished: when_done_or_each_finished,
 };
 
-const FINISHES: Words<Finish> = &[("model_context_window_exceeded", Finish::Length)];
+const FINISH_REASONS: Vocabulary<Finish> = &[("model_context_window_exceeded", Finish::Length)];
 
-const KINDS: Words<Kind> = &[
-    ("content_block_*", Kind::Plain),
-    ("text", Kind::Plain),
-    ("message_stop", Kind::Done),
-    ("message_*", Kind::Plain),
-    ("message", Kind::Plain),
-    ("completion", Kind::Plain),
-    ("error", Kind::Error),
-    ("tool_use", Kind::Call),
-    ("thinking", Kind::Reasoning),
-    ("redacted_thinking", Kind::Reasoning),
-    // Results of the server's own tools are no text of the model.
-    ("*", Kind::Ignored),
+const TYPES: Vocabulary<BlockKind> = &[
+    ("content_block_*", BlockKind::Plain),
+    ("text", BlockKind::Plain),
+    ("message_stop", BlockKind::Done),
+    ("message_*", BlockKind::Plain),
+    ("message", BlockKind::Plain),
+    ("completion", BlockKind::Plain),
+    ("error", BlockKind::Error),
+    ("tool_use", BlockKind::Call),
+    ("thinking", BlockKind::Reasoning),
+    ("redacted_thinking", BlockKind::Reasoning),
+    // Results of the server's own tools are not text of the model.
+    ("*", BlockKind::Ignored),
 ];
 
-const PATHS: &[(&str, Field)] = &[
-    ("type", Field::Kind),
-    ("delta.text", Field::Text(0)),
-    ("delta.thinking", Field::Reasoning),
-    ("delta.partial_json", Field::CallArguments),
-    ("delta.stop_reason", Field::Finish),
-    ("content_block", Field::Block),
-    ("content_block.type", Field::Kind),
-    ("content_block.text", Field::Text(0)),
-    ("content_block.id", Field::CallId),
-    ("message.content[]", Field::Block),
-    ("message.content[].type", Field::Kind),
-    ("message.content[].text", Field::Text(0)),
-    ("message.content[].id", Field::CallId),
-    ("message.stop_reason", Field::Finish),
-    ("message.usage.input_tokens", Field::InputTokens),
-    ("message.usage.output_tokens", Field::OutputTokens),
-    ("message.usage.cache_read_input_tokens", Field::CachedInputTokens),
-    ("content[]", Field::Block),
-    ("content[].type", Field::Kind),
-    ("content[].text", Field::Text(0)),
-    ("content[].id", Field::CallId),
-    ("content[].input", Field::CallArguments),
-    ("stop_reason", Field::Finish),
-    ("usage.input_tokens", Field::InputTokens),
-    ("usage.output_tokens", Field::OutputTokens),
-    ("usage.cache_read_input_tokens", Field::CachedInputTokens),
-    ("usage.output_tokens_details.thinking_tokens", Field::ReasoningTokens),
-    ("amazon-bedrock-invocationMetrics.inputTokenCount", Field::InputTokens),
-    ("amazon-bedrock-invocationMetrics.outputTokenCount", Field::OutputTokens),
-    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Field::CachedInputTokens),
-    ("error", Field::Error),
+const PATHS: &[(&str, Meaning)] = &[
+    ("type", Meaning::Type),
+    ("delta.text", Meaning::Text(0)),
+    ("delta.thinking", Meaning::Reasoning),
+    ("delta.partial_json", Meaning::CallArguments),
+    ("delta.stop_reason", Meaning::Finish),
+    ("content_block", Meaning::Block),
+    ("content_block.type", Meaning::Type),
+    ("content_block.text", Meaning::Text(0)),
+    ("content_block.id", Meaning::CallId),
+    ("message.content[]", Meaning::Block),
+    ("message.content[].type", Meaning::Type),
+    ("message.content[].text", Meaning::Text(0)),
+    ("message.content[].id", Meaning::CallId),
+    ("message.stop_reason", Meaning::Finish),
+    ("message.usage.input_tokens", Meaning::InputTokens),
+    ("message.usage.output_tokens", Meaning::OutputTokens),
+    ("message.usage.cache_read_input_tokens", Meaning::CachedInputTokens),
+    ("content[]", Meaning::Block),
+    ("content[].type", Meaning::Type),
+    ("content[].text", Meaning::Text(0)),
+    ("content[].id", Meaning::CallId),
+    ("content[].input", Meaning::CallArguments),
+    ("stop_reason", Meaning::Finish),
+    ("usage.input_tokens", Meaning::InputTokens),
+    ("usage.output_tokens", Meaning::OutputTokens),
+    ("usage.cache_read_input_tokens", Meaning::CachedInputTokens),
+    ("usage.output_tokens_details.thinking_tokens", Meaning::ReasoningTokens),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),
+    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::CachedInputTokens),
+    ("error", Meaning::Error),
 ];

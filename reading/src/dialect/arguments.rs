@@ -1,91 +1,96 @@
-//! Whether a tool call's arguments, JSON that comes as text in pieces, are complete.
+//! Whether the arguments of a tool call are complete. They are JSON, which comes as text in fragments.
 //!
-//! A piece is read before it is known which call it belongs to (the keys of a delta come in any order),
-//! so it is read from each state in which the call can stand, and the right one is taken after.
+//! Only strings and brackets are read. A fragment is read before it is known which call it belongs to, because the
+//! keys of a delta come in any order. So it is read from each state that a call's arguments can be in, and the
+//! result for the right one is used later.
 
-/// Where in its JSON a call's arguments stand.
+/// The state between two bytes of JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum Lexical {
     #[default]
-    Outside,
+    OutsideString,
     InString,
+    /// After a backslash in a string.
     Escaped,
 }
 
-/// A call's arguments so far.
+/// The arguments of a call so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Arguments {
-    state: State,
-    /// Containers open.
+    state: Lexical,
+    /// Objects and arrays that are open. Saturates: a server can send more brackets than this can count.
     depth: i32,
-    is_begun: bool,
+    has_begun: bool,
 }
 
 impl Arguments {
-    /// Whether the object they are has been closed.
+    /// Whether they are an object or array that has been closed.
     pub(super) fn is_complete(&self) -> bool {
-        self.is_begun && self.depth <= 0 && self.state == State::Outside
+        self.has_begun && self.depth <= 0 && self.state == Lexical::OutsideString
     }
 
-    /// The next piece.
-    pub(super) fn extend(&mut self, piece: &Piece) {
-        let [outside, in_string, escaped] = piece.0;
-        let step = match self.state {
-            State::Outside => outside,
-            State::InString => in_string,
-            State::Escaped => escaped,
+    /// Reads the next fragment.
+    pub(super) fn extend(&mut self, fragment: &Transition) {
+        let [outside, in_string, escaped] = fragment.0;
+        let end = match self.state {
+            Lexical::OutsideString => outside,
+            Lexical::InString => in_string,
+            Lexical::Escaped => escaped,
         };
-        self.state = step.state;
-        self.depth = self.depth.saturating_add(step.depth);
-        self.is_begun |= step.is_begun;
+        self.state = end.state;
+        self.depth = self.depth.saturating_add(end.depth);
+        self.has_begun |= end.has_begun;
     }
 
-    /// The next byte.
+    /// Reads the next byte.
     pub(super) fn push(&mut self, byte: u8) {
         self.state = match (self.state, byte) {
-            (State::Outside, b'"') => State::InString,
-            (State::Outside, b'{' | b'[') => {
-                self.is_begun = true;
+            (Lexical::OutsideString, b'"') => Lexical::InString,
+            (Lexical::OutsideString, b'{' | b'[') => {
+                self.has_begun = true;
                 self.depth = self.depth.saturating_add(1);
-                State::Outside
+                Lexical::OutsideString
             }
-            (State::Outside, b'}' | b']') => {
+            (Lexical::OutsideString, b'}' | b']') => {
                 self.depth = self.depth.saturating_sub(1);
-                State::Outside
+                Lexical::OutsideString
             }
-            (State::Outside, _) | (State::InString, b'"') => State::Outside,
-            (State::InString, b'\\') => State::Escaped,
-            (State::InString | State::Escaped, _) => State::InString,
+            (Lexical::OutsideString, _) | (Lexical::InString, b'"') => Lexical::OutsideString,
+            (Lexical::InString, b'\\') => Lexical::Escaped,
+            (Lexical::InString | Lexical::Escaped, _) => Lexical::InString,
         };
     }
 }
 
-/// What a piece does to the arguments before it, for each state they can be in.
+/// What a fragment does to the arguments before it: the state after it and the change of depth, for each state
+/// before it, in the order of [`Lexical`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Piece([Arguments; 3]);
+pub(super) struct Transition([Arguments; 3]);
 
-impl Default for Piece {
-    fn default() -> Piece {
+impl Default for Transition {
+    /// That of an empty fragment.
+    fn default() -> Transition {
         let from = |state| Arguments { state, ..Arguments::default() };
-        Piece([from(State::Outside), from(State::InString), from(State::Escaped)])
+        Transition([from(Lexical::OutsideString), from(Lexical::InString), from(Lexical::Escaped)])
     }
 }
 
-impl Piece {
-    /// Arguments that are no text but an object themselves are complete.
-    pub(super) const WHOLE: Piece = Piece([Arguments { state: State::Outside, depth: 0, is_begun: true }; 3]);
+impl Transition {
+    /// That of arguments which are complete by themselves: a JSON object, not text.
+    pub(super) const COMPLETE: Transition =
+        Transition([Arguments { state: Lexical::OutsideString, depth: 0, has_begun: true }; 3]);
 
-    /// A piece of text.
-    pub(super) fn of(text: &[u8]) -> Piece {
-        let mut piece = Piece::default();
-        piece.push(text);
-        piece
+    /// That of a text.
+    pub(super) fn of(text: &[u8]) -> Transition {
+        let mut transition = Transition::default();
+        transition.push(text);
+        transition
     }
 
-    /// Reads on.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    /// Adds more text to the fragment.
+    pub(super) fn push(&mut self, text: &[u8]) {
         for arguments in &mut self.0 {
-            bytes.iter().for_each(|&byte| arguments.push(byte));
+            text.iter().for_each(|&byte| arguments.push(byte));
         }
     }
 }
@@ -98,9 +103,7 @@ mod tests {
     fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> bool {
         let mut arguments = Arguments::default();
         for bytes in pieces {
-            let mut piece = Piece::default();
-            piece.push(bytes);
-            arguments.extend(&piece);
+            arguments.extend(&Transition::of(bytes));
         }
         arguments.is_complete()
     }

@@ -1,16 +1,17 @@
-//! Amazon Bedrock: converse, and what its invoke carries of models that speak no other dialect.
+//! Amazon Bedrock: converse, and invoke of models that have no dialect of their own.
 //!
-//! The binary framing is taken off before; the payloads of an invoke stream are the model's own documents,
-//! of which Anthropic's are read as such, and Nova's look like converse with one more level.
+//! The payloads of an invoke stream are documents in the model's own format. Those of Anthropic's models are read
+//! as Anthropic's. Those of Nova are like converse, with one level more.
 
-use super::{Dialect, Field, LazyTable, Table, when_done_or_each_finished};
+use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use crate::json::{LazyTable, Table};
 
 /// converse, converse-stream, and Nova.
 pub(super) static CONVERSE: Dialect = Dialect {
     name: |_| "bedrock-converse",
-    marks: &[
+    signatures: &[
         "contentBlockIndex",
-        "p", // padding against guessing by size, in each message
+        "p", // padding in each message, which hides the length of the text
         "stopReason",
         "messageStart",
         "contentBlockDelta",
@@ -18,15 +19,15 @@ pub(super) static CONVERSE: Dialect = Dialect {
         "output.message",
     ],
     table: LazyTable::new(|| Table::compile(CONVERSE_PATHS)),
-    finishes: &[],
-    kinds: &[],
+    finish_reasons: &[],
+    types: &[],
     is_finished: when_done_or_each_finished,
 };
 
-/// Llama, Titan, and Mistral's, Cohere's and AI21's older models.
+/// invoke of Llama, Titan, and older models of Mistral, Cohere and AI21.
 pub(super) static INVOKE: Dialect = Dialect {
     name: |_| "bedrock-invoke",
-    marks: &[
+    signatures: &[
         "generation",
         "outputText",
         "results[].outputText",
@@ -35,66 +36,66 @@ pub(super) static INVOKE: Dialect = Dialect {
         "is_finished",
     ],
     table: LazyTable::new(|| Table::compile(INVOKE_PATHS)),
-    finishes: &[],
-    kinds: &[],
+    finish_reasons: &[],
+    types: &[],
     is_finished: when_done_or_each_finished,
 };
 
-const CONVERSE_PATHS: &[(&str, Field)] = &[
-    ("delta.text", Field::Text(0)),
-    ("delta.reasoningContent.text", Field::Reasoning),
-    ("delta.toolUse", Field::Call),
-    ("delta.toolUse.input", Field::CallArguments),
-    ("start.toolUse", Field::Call),
-    ("start.toolUse.toolUseId", Field::CallStart),
-    ("stopReason", Field::Finish),
-    ("usage.inputTokens", Field::InputTokens),
-    ("usage.outputTokens", Field::OutputTokens),
-    ("usage.cacheReadInputTokens", Field::CachedInputTokens),
-    ("usage.cacheReadInputTokenCount", Field::CachedInputTokens),
-    ("output.message.content[]", Field::Block),
-    ("output.message.content[].text", Field::Text(0)),
-    ("output.message.content[].reasoningContent.reasoningText.text", Field::Reasoning),
-    ("output.message.content[].toolUse", Field::Call),
-    ("output.message.content[].toolUse.toolUseId", Field::CallStart),
-    ("output.message.content[].toolUse.input", Field::CallArguments),
-    ("contentBlockDelta.delta.text", Field::Text(0)),
-    ("contentBlockDelta.delta.reasoningContent.text", Field::Reasoning),
-    ("contentBlockDelta.delta.toolUse", Field::Call),
-    ("contentBlockDelta.delta.toolUse.input", Field::CallArguments),
-    ("contentBlockStart.start.toolUse", Field::Call),
-    ("contentBlockStart.start.toolUse.toolUseId", Field::CallStart),
-    ("messageStop.stopReason", Field::Finish),
-    ("metadata.usage.inputTokens", Field::InputTokens),
-    ("metadata.usage.outputTokens", Field::OutputTokens),
-    ("metadata.usage.cacheReadInputTokenCount", Field::CachedInputTokens),
-    ("amazon-bedrock-invocationMetrics.inputTokenCount", Field::InputTokens),
-    ("amazon-bedrock-invocationMetrics.outputTokenCount", Field::OutputTokens),
-    ("error", Field::Error),
+const CONVERSE_PATHS: &[(&str, Meaning)] = &[
+    ("delta.text", Meaning::Text(0)),
+    ("delta.reasoningContent.text", Meaning::Reasoning),
+    ("delta.toolUse", Meaning::Call),
+    ("delta.toolUse.input", Meaning::CallArguments),
+    ("start.toolUse", Meaning::Call),
+    ("start.toolUse.toolUseId", Meaning::CallStart),
+    ("stopReason", Meaning::Finish),
+    ("usage.inputTokens", Meaning::InputTokens),
+    ("usage.outputTokens", Meaning::OutputTokens),
+    ("usage.cacheReadInputTokens", Meaning::CachedInputTokens),
+    ("usage.cacheReadInputTokenCount", Meaning::CachedInputTokens),
+    ("output.message.content[]", Meaning::Block),
+    ("output.message.content[].text", Meaning::Text(0)),
+    ("output.message.content[].reasoningContent.reasoningText.text", Meaning::Reasoning),
+    ("output.message.content[].toolUse", Meaning::Call),
+    ("output.message.content[].toolUse.toolUseId", Meaning::CallStart),
+    ("output.message.content[].toolUse.input", Meaning::CallArguments),
+    ("contentBlockDelta.delta.text", Meaning::Text(0)),
+    ("contentBlockDelta.delta.reasoningContent.text", Meaning::Reasoning),
+    ("contentBlockDelta.delta.toolUse", Meaning::Call),
+    ("contentBlockDelta.delta.toolUse.input", Meaning::CallArguments),
+    ("contentBlockStart.start.toolUse", Meaning::Call),
+    ("contentBlockStart.start.toolUse.toolUseId", Meaning::CallStart),
+    ("messageStop.stopReason", Meaning::Finish),
+    ("metadata.usage.inputTokens", Meaning::InputTokens),
+    ("metadata.usage.outputTokens", Meaning::OutputTokens),
+    ("metadata.usage.cacheReadInputTokenCount", Meaning::CachedInputTokens),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),
+    ("error", Meaning::Error),
 ];
 
-const INVOKE_PATHS: &[(&str, Field)] = &[
-    ("generation", Field::Text(0)),
-    ("stop_reason", Field::Finish),
-    ("prompt_token_count", Field::InputTokens),
-    ("generation_token_count", Field::OutputTokens),
-    ("outputText", Field::Text(0)),
-    ("completionReason", Field::Finish),
-    ("inputTextTokenCount", Field::InputTokens),
-    ("totalOutputTextTokenCount", Field::OutputTokens),
-    ("results[]", Field::Part),
-    ("results[].outputText", Field::Text(0)),
-    ("results[].completionReason", Field::Finish),
-    ("results[].tokenCount", Field::OutputTokens),
-    ("completions[]", Field::Part),
-    ("completions[].data.text", Field::Text(0)),
-    ("completions[].finishReason.reason", Field::Finish),
-    ("outputs[]", Field::Part),
-    ("outputs[].text", Field::Text(0)),
-    ("outputs[].stop_reason", Field::Finish),
-    ("text", Field::Text(0)),
-    ("finish_reason", Field::Finish),
-    ("amazon-bedrock-invocationMetrics.inputTokenCount", Field::InputTokens),
-    ("amazon-bedrock-invocationMetrics.outputTokenCount", Field::OutputTokens),
-    ("error", Field::Error),
+const INVOKE_PATHS: &[(&str, Meaning)] = &[
+    ("generation", Meaning::Text(0)),
+    ("stop_reason", Meaning::Finish),
+    ("prompt_token_count", Meaning::InputTokens),
+    ("generation_token_count", Meaning::OutputTokens),
+    ("outputText", Meaning::Text(0)),
+    ("completionReason", Meaning::Finish),
+    ("inputTextTokenCount", Meaning::InputTokens),
+    ("totalOutputTextTokenCount", Meaning::OutputTokens),
+    ("results[]", Meaning::Choice),
+    ("results[].outputText", Meaning::Text(0)),
+    ("results[].completionReason", Meaning::Finish),
+    ("results[].tokenCount", Meaning::OutputTokens),
+    ("completions[]", Meaning::Choice),
+    ("completions[].data.text", Meaning::Text(0)),
+    ("completions[].finishReason.reason", Meaning::Finish),
+    ("outputs[]", Meaning::Choice),
+    ("outputs[].text", Meaning::Text(0)),
+    ("outputs[].stop_reason", Meaning::Finish),
+    ("text", Meaning::Text(0)),
+    ("finish_reason", Meaning::Finish),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),
+    ("error", Meaning::Error),
 ];

@@ -1,206 +1,231 @@
-//! What has been gathered of an answer, and of a block inside it, while they are open.
+//! A choice, and a block inside it, while they are open: their values so far.
+//!
+//! Values are gathered and only counted when the choice closes, because the keys that say what they mean may come
+//! last. All counts grow by at most one for each byte of the response, so 64 bits are always enough.
 
-use super::arguments::Piece;
-use super::seen::{CALLS_MAX, CallPiece, CallPlace, RANKS};
-use super::{Field, Finish, Kind, Opening, Seen, Voice};
+use super::answer_prefix::AnswerPrefix;
+use super::arguments::Transition;
+use super::definition::{BlockKind, Meaning};
+use super::facts::{CALLS_MAX, CallFragment, CallTarget, Finish, RANKS, ResponseFacts, TextPresence};
 use crate::json::chars;
 use alloc::vec::Vec;
 
 /// A block while it is open.
 #[derive(Default)]
-pub(super) struct Block {
-    pub(super) kind: Kind,
+pub(super) struct OpenBlock {
+    pub(super) kind: BlockKind,
+    /// Characters of [`Meaning::Text`] of each rank.
     pub(super) text_chars: [u64; RANKS],
+    /// Whether a path of each rank was present.
     pub(super) has_text: [bool; RANKS],
-    pub(super) kind_chars: u64,
-    pub(super) so_far_chars: Option<u64>,
+    /// Characters of [`Meaning::TypedText`].
+    pub(super) typed_chars: u64,
+    /// Characters of [`Meaning::CumulativeText`].
+    pub(super) cumulative_chars: Option<u64>,
     pub(super) refusal_chars: u64,
     pub(super) has_reasoning: bool,
-    /// The first characters of the text of the lowest rank, while they are wanted.
-    pub(super) opening: Opening,
-    pub(super) opening_rank: u8,
-    /// The block as a tool call, if its kind says so.
-    pub(super) call: CallPiece,
-    /// Its call has been given arguments.
+    /// How the text of rank `prefix_rank` begins, if the answer's prefix is wanted.
+    pub(super) answer_prefix: AnswerPrefix,
+    /// The lowest rank that has had text.
+    pub(super) prefix_rank: u8,
+    /// The block itself as a tool call, if its kind is that.
+    pub(super) call: CallFragment,
+    /// `call` has arguments.
     pub(super) has_arguments: bool,
-    /// Tool calls in it, at most [`CALLS_MAX`].
-    pub(super) calls: Vec<CallPiece>,
+    /// Tool calls inside the block, at most [`CALLS_MAX`].
+    pub(super) calls: Vec<CallFragment>,
 }
 
-impl Block {
+impl OpenBlock {
+    /// A path of this rank is present.
     pub(super) fn has_text(&mut self, rank: u8) {
         if let Some(has) = self.has_text.get_mut(usize::from(rank)) {
             *has = true;
         }
     }
 
-    pub(super) fn text(&mut self, field: Field, piece: &[u8]) {
-        let mut nowhere = 0;
-        let count = match field {
-            Field::Text(rank) => {
+    /// Counts the characters of a piece of text.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of bytes of the response")]
+    pub(super) fn text(&mut self, meaning: Meaning, piece: &[u8]) {
+        let mut no_such_rank = 0;
+        let count = match meaning {
+            Meaning::Text(rank) => {
                 self.has_text(rank);
-                self.text_chars.get_mut(usize::from(rank)).unwrap_or(&mut nowhere)
+                self.text_chars.get_mut(usize::from(rank)).unwrap_or(&mut no_such_rank)
             }
-            Field::KindText => &mut self.kind_chars,
-            Field::TextSoFar => self.so_far_chars.get_or_insert(0),
-            Field::Refusal => &mut self.refusal_chars,
+            Meaning::TypedText => &mut self.typed_chars,
+            Meaning::CumulativeText => self.cumulative_chars.get_or_insert(0),
+            Meaning::Refusal => &mut self.refusal_chars,
             _ => {
-                self.has_reasoning |= field == Field::Reasoning && !piece.is_empty();
+                self.has_reasoning |= meaning == Meaning::Reasoning && !piece.is_empty();
                 return;
             }
         };
-        *count = count.saturating_add(chars(piece));
+        *count += chars(piece);
     }
 
-    /// Keeps the beginning of what may be the answer's text.
-    pub(super) fn open_with(&mut self, field: Field, piece: &[u8]) {
-        let rank = match field {
-            Field::Text(rank) => rank,
-            Field::KindText | Field::TextSoFar => 0,
+    /// Keeps the beginning of a text that may be the answer's.
+    pub(super) fn extend_answer_prefix(&mut self, meaning: Meaning, piece: &[u8]) {
+        let rank = match meaning {
+            Meaning::Text(rank) => rank,
+            Meaning::TypedText | Meaning::CumulativeText => 0,
             _ => return,
         };
-        if rank < self.opening_rank || self.opening.as_bytes().is_empty() {
-            self.opening.clear();
-            self.opening_rank = rank;
+        if rank < self.prefix_rank || self.answer_prefix.as_bytes().is_empty() {
+            self.answer_prefix.clear();
+            self.prefix_rank = rank;
         }
-        if rank == self.opening_rank {
-            self.opening.extend(piece);
+        if rank == self.prefix_rank {
+            self.answer_prefix.extend(piece);
         }
     }
 
-    /// Gives what was gathered the meaning that the kind says.
-    pub(super) fn settle(&mut self) {
-        let kind_chars = core::mem::take(&mut self.kind_chars);
+    /// Moves the values to where the block's kind says that they belong.
+    #[expect(clippy::arithmetic_side_effects, reason = "these are counts of bytes of the response")]
+    pub(super) fn apply_kind(&mut self) {
+        let typed_chars = core::mem::take(&mut self.typed_chars);
         match self.kind {
-            // No block of its own says what they belong to.
-            Kind::Plain if self.has_arguments => self.push_arguments(),
-            Kind::Plain | Kind::Done | Kind::Error if kind_chars == 0 => {}
-            Kind::Plain | Kind::Done | Kind::Error => self.opening.clear(),
-            Kind::Text => {
+            // Arguments outside of a call continue the last one.
+            BlockKind::Plain if self.has_arguments => self.push_arguments(),
+            BlockKind::Plain | BlockKind::Done | BlockKind::Error if typed_chars == 0 => {}
+            BlockKind::Plain | BlockKind::Done | BlockKind::Error => self.answer_prefix.clear(),
+            BlockKind::Text => {
                 let [first, ..] = &mut self.text_chars;
-                *first = first.saturating_add(kind_chars);
+                *first += typed_chars;
                 self.has_text(0);
             }
-            Kind::Reasoning => {
-                self.has_reasoning |= kind_chars > 0 || self.text_chars.iter().any(|&chars| chars > 0);
-                self.silence();
+            BlockKind::Reasoning => {
+                self.has_reasoning |= typed_chars > 0 || self.text_chars.iter().any(|&chars| chars > 0);
+                self.discard_text();
             }
-            Kind::Refusal => {
-                self.refusal_chars = self.refusal_chars.saturating_add(kind_chars);
-                self.opening.clear();
+            BlockKind::Refusal => {
+                self.refusal_chars += typed_chars;
+                self.answer_prefix.clear();
             }
-            Kind::Call => {
+            BlockKind::Call => {
                 let call = core::mem::take(&mut self.call);
                 self.push_call(call);
-                self.silence();
+                self.discard_text();
             }
-            Kind::Arguments => {
+            BlockKind::Arguments => {
                 self.push_arguments();
-                self.silence();
+                self.discard_text();
             }
-            Kind::AllArguments => {
-                self.call.arguments = Piece::WHOLE;
+            BlockKind::AllArguments => {
+                self.call.arguments = Transition::COMPLETE;
                 self.push_arguments();
-                self.silence();
+                self.discard_text();
             }
-            Kind::Ignored => *self = Block { kind: Kind::Ignored, ..Block::default() },
+            BlockKind::Ignored => *self = OpenBlock { kind: BlockKind::Ignored, ..OpenBlock::default() },
         }
     }
 
-    pub(super) fn silence(&mut self) {
-        self.opening.clear();
+    /// The text of this block is not the answer's.
+    pub(super) fn discard_text(&mut self) {
+        self.answer_prefix.clear();
         self.text_chars = [0; RANKS];
         self.has_text = [false; RANKS];
     }
 
-    /// Further arguments of the last call.
+    /// `call` is a further fragment of the last call.
     fn push_arguments(&mut self) {
-        self.call.place = CallPlace::Last;
+        self.call.target = CallTarget::Last;
         let call = core::mem::take(&mut self.call);
         self.push_call(call);
     }
 
-    pub(super) fn push_call(&mut self, call: CallPiece) {
+    pub(super) fn push_call(&mut self, call: CallFragment) {
         if self.calls.len() < CALLS_MAX {
             self.calls.push(call);
         }
     }
 
-    /// Takes in a block that has closed inside this one.
-    pub(super) fn absorb(&mut self, inner: &mut Block) {
-        inner.settle();
+    /// Adds the values of a block that has closed inside this one.
+    #[expect(clippy::arithmetic_side_effects, reason = "these are counts of bytes of the response")]
+    pub(super) fn merge(&mut self, inner: &mut OpenBlock) {
+        inner.apply_kind();
         for (count, more) in self.text_chars.iter_mut().zip(inner.text_chars) {
-            *count = count.saturating_add(more);
+            *count += more;
         }
         for (has, more) in self.has_text.iter_mut().zip(inner.has_text) {
             *has |= more;
         }
-        self.refusal_chars = self.refusal_chars.saturating_add(inner.refusal_chars);
+        self.refusal_chars += inner.refusal_chars;
         self.has_reasoning |= inner.has_reasoning;
-        self.opening.extend(inner.opening.as_bytes());
+        self.answer_prefix.extend(inner.answer_prefix.as_bytes());
         for call in inner.calls.drain(..) {
             self.push_call(call);
         }
     }
 }
 
-/// An answer, or a delta of it, while it is open.
+/// A choice, or a delta of one, while it is open.
 #[derive(Default)]
-pub(super) struct Part {
+pub(super) struct OpenChoice {
     pub(super) index: Option<u64>,
     pub(super) finish: Finish,
-    pub(super) block: Block,
-    /// It may hold something. Making it anew for each event would cost.
+    /// The values of its blocks that have closed, and those outside of blocks.
+    pub(super) block: OpenBlock,
+    /// It may have values. Lets `clear` skip the work, which would be noticed in each event.
     pub(super) is_touched: bool,
 }
 
-impl Part {
+impl OpenChoice {
     pub(super) fn clear(&mut self) {
         if self.is_touched {
-            *self = Part::default();
+            *self = OpenChoice::default();
         }
     }
 }
 
-impl Seen {
-    /// Counts a part that has closed.
-    pub(super) fn count(&mut self, part: &Part, index: u64) {
-        let (block, seen) = (&part.block, self);
-        for (voice, (&has_text, chars)) in
-            seen.voices.iter_mut().zip(block.has_text.iter().zip(block.text_chars))
+impl ResponseFacts {
+    /// Counts a choice that has closed.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "these are counts of bytes and values of the response"
+    )]
+    pub(super) fn count(&mut self, choice: &OpenChoice, index: u64) {
+        let (block, facts) = (&choice.block, self);
+        for (presence, (&has_text, chars)) in
+            facts.text_presence.iter_mut().zip(block.has_text.iter().zip(block.text_chars))
         {
             let now = match (chars > 0, has_text) {
-                (true, _) => Voice::Speaking,
-                (false, true) => Voice::Silent,
-                (false, false) => Voice::Absent,
+                (true, _) => TextPresence::NonEmpty,
+                (false, true) => TextPresence::Empty,
+                (false, false) => TextPresence::Absent,
             };
-            *voice = now.max(*voice);
+            *presence = now.max(*presence);
         }
-        let speaker = seen.voices.iter().position(|&voice| voice == Voice::Speaking);
-        let mut text_chars = speaker.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
-        if let Some(so_far_chars) = block.so_far_chars {
-            text_chars = text_chars.saturating_add(so_far_chars.saturating_sub(seen.so_far_chars));
-            seen.so_far_chars = so_far_chars.max(seen.so_far_chars);
+        // Of the same text at several paths, only that of the lowest rank counts.
+        let rank = facts.text_presence.iter().position(|&presence| presence == TextPresence::NonEmpty);
+        let mut text_chars = rank.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
+        if let Some(cumulative_chars) = block.cumulative_chars {
+            // Saturates: a server may send less than before.
+            text_chars += cumulative_chars.saturating_sub(facts.cumulative_chars);
+            facts.cumulative_chars = cumulative_chars.max(facts.cumulative_chars);
         }
-        seen.text_chars = seen.text_chars.saturating_add(text_chars);
-        seen.refusal_chars = seen.refusal_chars.saturating_add(block.refusal_chars);
+        facts.text_chars += text_chars;
+        facts.refusal_chars += block.refusal_chars;
         if index == 0 {
-            if block.so_far_chars.is_some() {
-                seen.opening.clear();
+            if block.cumulative_chars.is_some() {
+                facts.answer_prefix.clear();
             }
-            seen.opening.extend(block.opening.as_bytes());
+            facts.answer_prefix.extend(block.answer_prefix.as_bytes());
         }
         if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
-            seen.deltas = seen.deltas.saturating_add(1);
-            seen.is_call_finished = false;
+            facts.deltas += 1;
+            facts.is_call_finished = false;
         }
         for (position, call) in (0..).zip(&block.calls) {
-            seen.call(index, call.index.unwrap_or(position), call);
+            facts.call(index, call.index.unwrap_or(position), call);
         }
-        if part.finish != Finish::None {
-            seen.end_part(index, part.finish);
-        } else if block.has_text.contains(&true) || block.so_far_chars.is_some() || !block.calls.is_empty() {
-            seen.begin_part(index);
+        if choice.finish != Finish::None {
+            facts.end_choice(index, choice.finish);
+        } else if block.has_text.contains(&true)
+            || block.cumulative_chars.is_some()
+            || !block.calls.is_empty()
+        {
+            facts.begin_choice(index);
         }
     }
 }

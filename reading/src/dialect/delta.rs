@@ -1,184 +1,203 @@
-//! What a document did that only brought a piece of text, so that one which differs in that piece alone need not be read.
+//! What a document did that only added text, so that a document which differs in its text alone need not be parsed.
 //!
-//! A document's meaning depends on its own values and on what was seen before it. If reading it changed nothing but
-//! counts, then one with the same values meets the same state, and does the same; and the characters of a text that is
-//! not empty only ever add to counts, and to the opening. A piece of a tool call's arguments is text, too; it goes to
-//! the call that one in its place went to.
+//! What a document does depends on its values and on the state before it. If parsing it changed nothing but counts,
+//! then one with the same values meets the same state, and does the same. The characters of a text that is not
+//! empty only add to counts and to the answer's prefix. A fragment of a tool call's arguments is text too; it goes
+//! to the same call.
+//!
+//! In: the facts before and after a document. Out: a [`Delta`], which can be repeated with another text.
 
-use super::arguments::Piece;
-use super::seen::RANKS;
-use super::{Seen, Usage, Voice};
+use super::arguments::Transition;
+use super::facts::{RANKS, ResponseFacts, TextPresence, Usage};
 
-/// What such a document does.
+/// What one document with a text did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delta {
-    kind: Kind,
-    /// Its text is kept of the opening; `None` where none could be, because that was full.
-    is_opening: Option<bool>,
+    kind: DeltaKind,
+    answer_prefix: PrefixEffect,
 }
 
-/// What its text is.
+/// What the text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// The answer's.
-    Answer,
-    /// Reasoning, or what else is no part of the answer.
-    Aside,
-    /// Arguments of the call at this place, which are read,
+enum DeltaKind {
+    /// Text of the answer.
+    AnswerText,
+    /// Reasoning, or other text that is not the answer's.
+    OtherText,
+    /// Arguments of the call with this index in [`ResponseFacts::calls`]. They are read, to see where they end.
     Arguments(usize),
-    /// or not, because what ends them says so.
+    /// The same, but they are not read, because another document says that they are complete.
     UnreadArguments(usize),
 }
 
-/// Text as JSON writes it.
-pub trait Text {
-    /// The bytes that it stands for, piece by piece, no character in two of them.
+/// Whether the text belongs to the answer's prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PrefixEffect {
+    Extends,
+    Unchanged,
+    /// The prefix was full already, so it is not known.
+    Unknown,
+}
+
+/// A text as it is written in JSON.
+pub trait EscapedText {
+    /// Gives the decoded bytes to `take`, piece by piece. Each piece ends between two characters.
     fn pieces(&self, take: impl FnMut(&[u8]));
 }
 
-/// What had been seen at a moment, as far as it tells whether the next document only brings text.
+/// The facts at a moment, as far as they are needed to tell what the next document did.
 #[derive(Clone, Copy)]
 pub struct Checkpoint {
     text_chars: u64,
     refusal_chars: u64,
     deltas: u64,
-    call_pieces: u64,
-    opening_bytes: usize,
-    is_opening_open: bool,
-    steady: Steady,
+    call_fragments: u64,
+    prefix_bytes: usize,
+    prefix_has_room: bool,
+    stable: StableFacts,
 }
 
-/// What a delta of text leaves as it is.
+/// The facts that a delta of text does not change.
 #[derive(Clone, Copy, PartialEq)]
-struct Steady {
+struct StableFacts {
     tool_calls: u64,
     usage: Usage,
     flags: [bool; 3],
-    /// Once told, a model's name stays.
+    /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
-    voices: [Voice; RANKS],
-    so_far_chars: u64,
-    parts_begun: u64,
-    ends: u64,
-    /// What is told of a call stays, too, but for its arguments.
+    text_presence: [TextPresence; RANKS],
+    cumulative_chars: u64,
+    choices_begun: u64,
+    finish_reasons: u64,
+    /// Number of calls. Of a known call, only its arguments and its id (see `late_ids`) can change.
     calls: usize,
     late_ids: u64,
 }
 
-impl Seen {
-    /// What has been seen up to now.
+impl ResponseFacts {
+    /// Remembers the facts up to now.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint {
             text_chars: self.text_chars,
             refusal_chars: self.refusal_chars,
             deltas: self.deltas,
-            call_pieces: self.call_pieces,
-            opening_bytes: self.opening.as_bytes().len(),
-            is_opening_open: self.opening.is_open(),
-            steady: self.steady(),
+            call_fragments: self.call_fragments,
+            prefix_bytes: self.answer_prefix.as_bytes().len(),
+            prefix_has_room: self.answer_prefix.has_room(),
+            stable: self.stable(),
         }
     }
 
     /// Whether one delta has come since, and nothing else.
     pub fn is_delta_since(&self, before: &Checkpoint) -> bool {
-        self.deltas.checked_sub(before.deltas) == Some(1) && self.is_like(before)
+        self.deltas.checked_sub(before.deltas) == Some(1) && self.is_stable_since(before)
     }
 
-    /// What one document did that brought `text` since `before`; `None` if it did anything else.
+    /// What one document with `text` did since `before`. `None` if it did anything but add this text. `chars` is
+    /// the number of characters of `text`.
     pub fn delta_since(&self, before: &Checkpoint, text: &[u8], chars: u64) -> Option<Delta> {
         if chars == 0 || !self.is_delta_since(before) || self.refusal_chars != before.refusal_chars {
             return None;
         }
         let counted = self.text_chars.checked_sub(before.text_chars)?;
-        let kind = match (self.call_pieces.checked_sub(before.call_pieces)?, self.latest_piece) {
-            (0, _) if counted == chars => Kind::Answer,
-            (0, _) if counted == 0 => Kind::Aside,
-            (1, Some((call, piece))) if counted == 0 && piece == Piece::of(text) && piece != Piece::WHOLE => {
-                Kind::Arguments(call)
+        let fragments = self.call_fragments.checked_sub(before.call_fragments)?;
+        let kind = match (fragments, self.last_fragment) {
+            (0, _) if counted == chars => DeltaKind::AnswerText,
+            (0, _) if counted == 0 => DeltaKind::OtherText,
+            (1, Some((call, read)))
+                if counted == 0 && read == Transition::of(text) && read != Transition::COMPLETE =>
+            {
+                DeltaKind::Arguments(call)
             }
-            (1, Some((call, piece))) if counted == 0 && piece == Piece::default() => {
-                Kind::UnreadArguments(call)
+            (1, Some((call, read))) if counted == 0 && read == Transition::default() => {
+                DeltaKind::UnreadArguments(call)
             }
             _ => return None,
         };
-        let is_opening = match self.opening.as_bytes().get(before.opening_bytes..)? {
-            b"" => before.is_opening_open.then_some(false),
-            more if more == text => Some(true),
+        let answer_prefix = match self.answer_prefix.as_bytes().get(before.prefix_bytes..)? {
+            b"" if before.prefix_has_room => PrefixEffect::Unchanged,
+            b"" => PrefixEffect::Unknown,
+            more if more == text => PrefixEffect::Extends,
             _ => return None,
         };
-        Some(Delta { kind, is_opening })
+        Some(Delta { kind, answer_prefix })
     }
 
-    /// Does what the like of that document does, with text of so many characters. False if that cannot be done without
-    /// reading it.
+    /// Does what a document did, with another text of `chars` characters. False if the document with that text has
+    /// to be parsed instead.
     #[inline]
-    pub fn repeat(&mut self, delta: Delta, text: &impl Text, chars: u64) -> bool {
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "these are counts of bytes and values of the response"
+    )]
+    pub fn repeat(&mut self, delta: Delta, text: &impl EscapedText, chars: u64) -> bool {
         if chars == 0 {
-            return false; // an empty text is no delta
+            return false; // a document with an empty text is not a delta
         }
-        if self.opening.is_open() && delta.is_opening != Some(false) {
-            if delta.is_opening.is_none() {
-                return false;
+        if self.answer_prefix.has_room() {
+            match delta.answer_prefix {
+                PrefixEffect::Extends => text.pieces(|piece| self.answer_prefix.extend(piece)),
+                PrefixEffect::Unchanged => {}
+                PrefixEffect::Unknown => return false,
             }
-            text.pieces(|piece| self.opening.extend(piece));
         }
         self.is_call_finished = match delta.kind {
-            Kind::Answer => {
-                self.text_chars = self.text_chars.saturating_add(chars);
+            DeltaKind::AnswerText => {
+                self.text_chars += chars;
                 false
             }
-            Kind::Aside => false,
-            Kind::Arguments(call) => {
+            DeltaKind::OtherText => false,
+            DeltaKind::Arguments(call) => {
                 let Some(call) = self.calls.get_mut(call) else { return false };
                 text.pieces(|piece| piece.iter().for_each(|&byte| call.arguments.push(byte)));
                 call.arguments.is_complete()
             }
-            Kind::UnreadArguments(call) => {
+            DeltaKind::UnreadArguments(call) => {
                 self.calls.get(call).is_some_and(|call| call.arguments.is_complete())
             }
         };
-        self.deltas = self.deltas.saturating_add(1);
+        self.deltas += 1;
         true
     }
 
-    /// Whether all is the same but what a delta of text adds to.
-    pub fn is_like(&self, before: &Checkpoint) -> bool {
-        self.steady() == before.steady
+    /// Whether no facts have changed since but those that a delta of text changes.
+    pub fn is_stable_since(&self, before: &Checkpoint) -> bool {
+        self.stable() == before.stable
     }
 
-    fn steady(&self) -> Steady {
-        // Taken apart, so that a new field has to be thought of here.
-        let Seen {
+    fn stable(&self) -> StableFacts {
+        // Destructured, so that whoever adds a field has to decide about it here.
+        let ResponseFacts {
             text_chars: _,
             refusal_chars: _,
             deltas: _,
-            opening: _,
+            answer_prefix: _,
             is_call_finished: _,
-            call_pieces: _,
-            latest_piece: _,
+            call_fragments: _,
+            last_fragment: _,
             error,
             blocked,
             done,
             tool_calls,
             usage,
             model,
-            voices,
-            so_far_chars,
-            parts_begun,
-            ends,
+            text_presence,
+            cumulative_chars,
+            choices_begun,
+            finish_reasons,
             finishes: _,
             calls,
             late_ids,
         } = self;
-        Steady {
+        StableFacts {
             tool_calls: *tool_calls,
             usage: *usage,
             flags: [*error, *blocked, *done],
             model_bytes: model.len(),
-            voices: *voices,
-            so_far_chars: *so_far_chars,
-            parts_begun: *parts_begun,
-            ends: *ends,
+            text_presence: *text_presence,
+            cumulative_chars: *cumulative_chars,
+            choices_begun: *choices_begun,
+            finish_reasons: *finish_reasons,
             calls: calls.len(),
             late_ids: *late_ids,
         }

@@ -1,54 +1,55 @@
-//! What a document says, value by value → the facts so far.
+//! The values of a document → the facts of the response.
 //!
-//! A part (one answer, or a delta of it) and a block inside it are gathered while they are open and
-//! counted when they close, so that the order of the keys in them does not matter.
+//! A choice and a block inside it are gathered while they are open and counted when they close, so that the order
+//! of their keys does not matter. What is outside of any choice or block belongs to the document itself.
 
-use super::block::{Block, Part};
-use super::seen::{CallPiece, CallPlace};
-use super::{Dialect, Field, Finish, Kind, Seen};
+use super::arguments::Transition;
+use super::block::{OpenBlock, OpenChoice};
+use super::definition::{BlockKind, Dialect, Meaning};
+use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
 use crate::fnv::hash;
 use crate::json::{self, Value};
 
-/// The place of the one call that the API before tools could make.
+/// The index given to the one call of [`Meaning::LegacyCall`]. No server sends it.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
-/// Folds values into [`Seen`].
+/// Folds values into [`ResponseFacts`].
 #[derive(Default)]
 pub struct Fold {
-    /// What has been seen.
-    pub seen: Seen,
+    /// The facts so far.
+    pub facts: ResponseFacts,
     dialect: Option<&'static Dialect>,
-    /// The document as a part, and those open inside it.
-    document: Part,
-    part: Part,
-    is_part_open: bool,
-    block: Block,
+    /// The document as a choice, and the choice, block and call that are open inside it.
+    document: OpenChoice,
+    choice: OpenChoice,
+    is_choice_open: bool,
+    block: OpenBlock,
     is_block_open: bool,
-    call: CallPiece,
+    call: CallFragment,
     is_call_open: bool,
-    /// Parts of this document closed so far: the index of one that does not say it.
-    position: u64,
+    /// Choices of this document that have closed: the index of the next one, if that gives none.
+    choice_position: u64,
     documents: u64,
-    wants_opening: bool,
-    /// The dialect tells the first piece of a call.
-    is_start_marked: bool,
+    keeps_answer_prefix: bool,
+    /// The dialect has a [`Meaning::CallStart`].
+    marks_call_starts: bool,
 }
 
 impl Fold {
-    /// From now on the values are of this dialect.
-    pub fn speak(&mut self, dialect: &'static Dialect) {
+    /// The dialect has been detected. All values from now on are of this dialect.
+    pub fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
-        self.is_start_marked = dialect.table.has(|field| field == Field::CallStart);
+        self.marks_call_starts = dialect.table.has(|meaning| meaning == Meaning::CallStart);
     }
 
-    /// The dialect, once it is known.
+    /// The dialect, once it is detected.
     pub fn dialect(&self) -> Option<&'static Dialect> {
         self.dialect
     }
 
-    /// Keeps the answer's first characters from now on.
-    pub fn want_opening(&mut self) {
-        self.wants_opening = true;
+    /// Keeps the first characters of the answer from now on.
+    pub fn keep_answer_prefix(&mut self) {
+        self.keeps_answer_prefix = true;
     }
 
     /// Complete documents so far.
@@ -56,15 +57,15 @@ impl Fold {
         self.documents
     }
 
-    /// The stream's end was announced.
+    /// The end of the stream was announced.
     pub fn done(&mut self) {
-        self.seen.done = true;
+        self.facts.done = true;
     }
 
-    /// The document was cut off here: what came counts, but for a block whose kind may not have come yet.
+    /// The document was cut off here. Its values count, except those of an open block, whose type may be missing.
     pub fn cut_document(&mut self) {
         if core::mem::take(&mut self.is_block_open) {
-            self.block = Block::default();
+            self.block = OpenBlock::default();
         }
         self.end_document();
     }
@@ -72,18 +73,18 @@ impl Fold {
     /// The document is complete.
     fn end_document(&mut self) {
         self.end_block();
-        self.end_part();
+        self.end_choice();
         if self.document.is_touched {
             match self.document.block.kind {
-                Kind::Done => self.seen.done = true,
-                Kind::Error => self.seen.error = true,
+                BlockKind::Done => self.facts.done = true,
+                BlockKind::Error => self.facts.error = true,
                 _ => {}
             }
-            self.document.block.settle();
-            self.seen.count(&self.document, self.document.index.unwrap_or(0));
+            self.document.block.apply_kind();
+            self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();
         }
-        self.position = 0;
+        self.choice_position = 0;
         self.is_call_open = false;
     }
 
@@ -91,32 +92,36 @@ impl Fold {
         if self.is_block_open {
             self.is_block_open = false;
             let mut block = core::mem::take(&mut self.block);
-            self.open_part().block.absorb(&mut block);
+            self.open_choice().block.merge(&mut block);
         }
     }
 
-    fn end_part(&mut self) {
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of values in the response")]
+    fn end_choice(&mut self) {
         self.end_block();
-        if self.is_part_open {
-            self.is_part_open = false;
-            self.part.block.settle();
-            self.seen.count(&self.part, self.part.index.unwrap_or(self.position));
-            self.part.clear();
-            self.position = self.position.saturating_add(1);
+        if self.is_choice_open {
+            self.is_choice_open = false;
+            self.choice.block.apply_kind();
+            self.facts.count(&self.choice, self.choice.index.unwrap_or(self.choice_position));
+            self.choice.clear();
+            self.choice_position += 1;
         }
     }
 
-    fn open_part(&mut self) -> &mut Part {
-        let part = if self.is_part_open { &mut self.part } else { &mut self.document };
-        part.is_touched = true;
-        part
+    /// The innermost open choice.
+    fn open_choice(&mut self) -> &mut OpenChoice {
+        let choice = if self.is_choice_open { &mut self.choice } else { &mut self.document };
+        choice.is_touched = true;
+        choice
     }
 
-    fn open_block(&mut self) -> &mut Block {
-        if self.is_block_open { &mut self.block } else { &mut self.open_part().block }
+    /// The innermost open block.
+    fn open_block(&mut self) -> &mut OpenBlock {
+        if self.is_block_open { &mut self.block } else { &mut self.open_choice().block }
     }
 
-    fn open_call(&mut self) -> &mut CallPiece {
+    /// The open call, or the open block as a call.
+    fn open_call(&mut self) -> &mut CallFragment {
         if self.is_call_open { &mut self.call } else { &mut self.open_block().call }
     }
 
@@ -128,100 +133,105 @@ impl Fold {
 
     fn finish(&mut self, word: &[u8]) {
         let finish = self.dialect.map_or(Finish::None, |dialect| dialect.finish(word));
-        let part = self.open_part();
-        part.finish = finish.max(part.finish);
+        let choice = self.open_choice();
+        choice.finish = finish.max(choice.finish);
     }
 
-    fn block_answer(&mut self) {
-        self.seen.blocked = true;
-        self.open_part().finish = Finish::ContentFilter;
+    /// A filter blocked the request or the answer.
+    fn block_choice(&mut self) {
+        self.facts.blocked = true;
+        self.open_choice().finish = Finish::ContentFilter;
     }
 
-    fn scalar(&mut self, field: Field, word: &[u8]) {
+    /// A number or literal.
+    fn scalar(&mut self, meaning: Meaning, word: &[u8]) {
         if matches!(word, b"null" | b"false") {
             return;
         }
-        match field {
-            Field::Error => self.seen.error = true,
-            Field::Blocked => self.block_answer(),
-            Field::Done => self.seen.done = true,
-            Field::IsReasoning => self.open_block().kind = Kind::Reasoning,
-            Field::IsSpecial => self.open_block().kind = Kind::Ignored,
-            Field::Finish => self.finish(word),
+        match meaning {
+            Meaning::Error => self.facts.error = true,
+            Meaning::Blocked => self.block_choice(),
+            Meaning::Done => self.facts.done = true,
+            Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
+            Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
+            Meaning::Finish => self.finish(word),
             _ => {
                 if let Some(number) = number(word) {
-                    self.number(field, number);
+                    self.number(meaning, number);
                 }
             }
         }
     }
 
-    fn number(&mut self, field: Field, number: u64) {
-        match field {
-            Field::PartIndex => self.open_part().index = Some(number),
-            Field::CallIndex => self.open_call().index = Some(number),
-            Field::InputTokens => self.seen.usage.input = Some(number),
-            Field::CachedInputTokens => self.seen.usage.cached_input = Some(number),
-            Field::OutputTokens => self.seen.usage.output = Some(number),
-            Field::ReasoningTokens => self.seen.usage.reasoning = Some(number),
+    fn number(&mut self, meaning: Meaning, number: u64) {
+        match meaning {
+            Meaning::ChoiceIndex => self.open_choice().index = Some(number),
+            Meaning::CallIndex => self.open_call().index = Some(number),
+            Meaning::InputTokens => self.facts.usage.input = Some(number),
+            Meaning::CachedInputTokens => self.facts.usage.cached_input = Some(number),
+            Meaning::OutputTokens => self.facts.usage.output = Some(number),
+            Meaning::ReasoningTokens => self.facts.usage.reasoning = Some(number),
             _ => {}
         }
     }
 
-    fn short(&mut self, field: Field, word: &[u8]) {
-        match field {
-            Field::Finish => self.finish(word),
-            Field::Kind => {
-                let unknown = if word == b"error" { Kind::Error } else { Kind::Plain };
-                let kind = self.dialect.map_or(unknown, |dialect| dialect.kind(word));
+    /// A string that is not text.
+    fn short(&mut self, meaning: Meaning, word: &[u8]) {
+        match meaning {
+            Meaning::Finish => self.finish(word),
+            Meaning::Type => {
+                let common = if word == b"error" { BlockKind::Error } else { BlockKind::Plain };
+                let kind = self.dialect.map_or(common, |dialect| dialect.block_kind(word));
                 self.open_block().kind = kind;
             }
             _ if word.is_empty() => {}
-            Field::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
-            Field::CallStart => self.open_call().place = CallPlace::New,
-            Field::Error => self.seen.error = true,
-            Field::Blocked => self.block_answer(),
-            Field::Done => self.seen.done = true,
-            Field::Model if self.seen.model.is_empty() => self.seen.model = word.to_vec(),
+            Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
+            Meaning::CallStart => self.open_call().target = CallTarget::New,
+            Meaning::Error => self.facts.error = true,
+            Meaning::Blocked => self.block_choice(),
+            Meaning::Done => self.facts.done = true,
+            Meaning::Model if self.facts.model.is_empty() => self.facts.model = word.to_vec(),
             _ => {}
         }
     }
 
-    fn open(&mut self, field: Field) {
-        match field {
-            Field::Part => {
-                self.part.clear();
-                self.is_part_open = true;
+    fn open(&mut self, meaning: Meaning) {
+        match meaning {
+            Meaning::Choice => {
+                self.choice.clear();
+                self.is_choice_open = true;
             }
-            Field::Block => {
-                self.block = Block::default();
+            Meaning::Block => {
+                self.block = OpenBlock::default();
                 self.is_block_open = true;
             }
-            Field::Text(rank) => self.open_block().has_text(rank),
-            Field::Call | Field::LegacyCall => {
-                // Where a dialect marks the first piece of a call, the others continue it.
-                let place = if self.is_start_marked { CallPlace::Last } else { CallPlace::Told };
-                self.call = CallPiece { place, ..CallPiece::default() };
+            Meaning::Text(rank) => self.open_block().has_text(rank),
+            Meaning::Call | Meaning::LegacyCall => {
+                // If the dialect marks the first fragment of a call, then one without a mark continues the last
+                // call.
+                let target = if self.marks_call_starts { CallTarget::Last } else { CallTarget::SameKey };
+                self.call = CallFragment { target, ..CallFragment::default() };
                 self.is_call_open = true;
             }
-            Field::CallArguments => self.open_call().arguments = super::arguments::Piece::WHOLE,
-            Field::Error => self.seen.error = true,
-            Field::Blocked => self.block_answer(),
-            Field::Done => self.seen.done = true,
-            Field::InputToken => {
-                let input = &mut self.seen.usage.input;
+            Meaning::CallArguments => self.open_call().arguments = Transition::COMPLETE,
+            Meaning::Error => self.facts.error = true,
+            Meaning::Blocked => self.block_choice(),
+            Meaning::Done => self.facts.done = true,
+            Meaning::ListedInputToken => {
+                // Saturates: the number before may be any that the server sent.
+                let input = &mut self.facts.usage.input;
                 *input = Some(input.unwrap_or(0).saturating_add(1));
             }
             _ => {}
         }
     }
 
-    fn close(&mut self, field: Field) {
-        match field {
-            Field::Part => self.end_part(),
-            Field::Block => self.end_block(),
-            Field::Call => self.end_call(),
-            Field::LegacyCall => {
+    fn close(&mut self, meaning: Meaning) {
+        match meaning {
+            Meaning::Choice => self.end_choice(),
+            Meaning::Block => self.end_block(),
+            Meaning::Call => self.end_call(),
+            Meaning::LegacyCall => {
                 self.call.index = Some(LEGACY_CALL_INDEX);
                 self.end_call();
             }
@@ -230,41 +240,44 @@ impl Fold {
     }
 }
 
-impl json::Sink<Field> for Fold {
-    fn value(&mut self, field: Field, value: Value<'_>) {
+impl json::Sink<Meaning> for Fold {
+    fn value(&mut self, meaning: Meaning, value: Value<'_>) {
         match value {
-            Value::Text(piece) if field == Field::CallArguments => {
+            Value::Text(piece) if meaning == Meaning::CallArguments => {
                 self.open_call().arguments.push(piece);
                 if !self.is_call_open {
                     self.open_block().has_arguments |= !piece.is_empty();
                 }
             }
             Value::Text(piece) => {
-                if self.wants_opening && self.seen.opening.is_open() {
-                    self.open_block().open_with(field, piece);
+                if self.keeps_answer_prefix && self.facts.answer_prefix.has_room() {
+                    self.open_block().extend_answer_prefix(meaning, piece);
                 }
-                self.open_block().text(field, piece);
+                self.open_block().text(meaning, piece);
             }
-            Value::Scalar(word) => self.scalar(field, word),
-            Value::Short(word) => self.short(field, word),
-            Value::Open => self.open(field),
-            Value::Close => self.close(field),
+            Value::Scalar(word) => self.scalar(meaning, word),
+            Value::Short(word) => self.short(meaning, word),
+            Value::Open => self.open(meaning),
+            Value::Close => self.close(meaning),
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of documents in the response")]
     fn document(&mut self) {
-        self.documents = self.documents.saturating_add(1);
+        self.documents += 1;
         self.end_document();
     }
 }
 
-/// A number as JSON writes it, without its fraction; `None` for anything else.
+/// The integer part of a JSON number: its digits up to the first `.`. `None` if there is a sign or an exponent
+/// before it, or if the number does not fit.
+#[expect(clippy::arithmetic_side_effects, reason = "a digit is not below `0`")]
 fn number(word: &[u8]) -> Option<u64> {
     let mut number = None;
     for &byte in word {
         match byte {
             b'0'..=b'9' => {
-                let digit = u64::from(byte.wrapping_sub(b'0'));
+                let digit = u64::from(byte - b'0');
                 number = Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(digit)?);
             }
             b'.' => break,

@@ -1,14 +1,17 @@
-//! Gemini's generateContent, as an event stream, as a streamed array, and whole; and its Interactions.
+//! Gemini's generateContent, as an event stream, as a streamed array, and whole; and its Interactions API.
 //!
-//! Usage is cumulative on every document. The end is a finish reason, without a terminal event. Cloud Code
-//! wraps each document in `response`.
+//! Usage is cumulative, in every document. A finish reason ends the response; there is no terminal event. Cloud
+//! Code puts each document into `response`.
 
-use super::{Dialect, Field, Finish, Kind, LazyTable, Table, Words};
+use super::definition::{BlockKind, Dialect, Meaning};
+use super::facts::Finish;
+use super::vocabulary::Vocabulary;
+use crate::json::{LazyTable, Table};
 
 /// generateContent and streamGenerateContent.
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "gemini",
-    marks: &[
+    signatures: &[
         "candidates",
         "usageMetadata",
         "promptFeedback",
@@ -16,15 +19,15 @@ pub(super) static DIALECT: Dialect = Dialect {
         "response.usageMetadata",
     ],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finishes: FINISHES,
-    kinds: &[],
-    is_finished: |seen| Some(seen.blocked || seen.is_each_part_finished()),
+    finish_reasons: FINISH_REASONS,
+    types: &[],
+    is_finished: |facts| Some(facts.blocked || facts.is_each_choice_finished()),
 };
 
 /// Interactions.
 pub(super) static INTERACTIONS: Dialect = Dialect {
     name: |_| "gemini-interactions",
-    marks: &[
+    signatures: &[
         "object=interaction",
         "event_type=interaction.",
         "interaction",
@@ -32,29 +35,29 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
         "usage.total_input_tokens",
     ],
     table: LazyTable::new(|| Table::compile(INTERACTIONS_PATHS)),
-    finishes: &[
+    finish_reasons: &[
         ("in_progress", Finish::None),
         ("incomplete", Finish::Length),
         ("requires_action", Finish::ToolCalls),
         ("failed", Finish::Error),
     ],
-    kinds: &[
-        ("thought", Kind::Reasoning),
-        ("thought_summary", Kind::Reasoning),
-        ("function_call", Kind::Call),
-        ("text", Kind::Plain),
-        ("model_output", Kind::Plain),
-        ("interaction.completed", Kind::Done),
-        ("error", Kind::Error),
-        ("interaction.*", Kind::Plain),
-        ("step.*", Kind::Plain),
-        ("*", Kind::Ignored),
+    types: &[
+        ("thought", BlockKind::Reasoning),
+        ("thought_summary", BlockKind::Reasoning),
+        ("function_call", BlockKind::Call),
+        ("text", BlockKind::Plain),
+        ("model_output", BlockKind::Plain),
+        ("interaction.completed", BlockKind::Done),
+        ("error", BlockKind::Error),
+        ("interaction.*", BlockKind::Plain),
+        ("step.*", BlockKind::Plain),
+        ("*", BlockKind::Ignored),
     ],
-    is_finished: |seen| Some(seen.is_done()),
+    is_finished: |facts| Some(facts.is_done()),
 };
 
-const FINISHES: Words<Finish> = &[
-    // Some send the number of the enum.
+const FINISH_REASONS: Vocabulary<Finish> = &[
+    // Some servers send the number of the enum's value.
     ("1", Finish::Stop),
     ("2", Finish::Length),
     ("recitation", Finish::ContentFilter),
@@ -70,61 +73,61 @@ const FINISHES: Words<Finish> = &[
     ("0", Finish::None),
 ];
 
-const PATHS: &[(&str, Field)] = &[
-    ("candidates[]", Field::Part),
-    ("candidates[].index", Field::PartIndex),
-    ("candidates[].finishReason", Field::Finish),
-    ("candidates[].content.parts[]", Field::Block),
-    ("candidates[].content.parts[].text", Field::Text(0)),
-    ("candidates[].content.parts[].thought", Field::IsReasoning),
-    ("candidates[].content.parts[].functionCall", Field::Call),
-    ("candidates[].content.parts[].functionCall.name", Field::CallStart),
-    ("candidates[].content.parts[].functionCall.args", Field::CallArguments),
-    ("promptFeedback.blockReason", Field::Blocked),
-    ("usageMetadata.promptTokenCount", Field::InputTokens),
-    ("usageMetadata.candidatesTokenCount", Field::OutputTokens),
-    ("usageMetadata.cachedContentTokenCount", Field::CachedInputTokens),
-    ("usageMetadata.thoughtsTokenCount", Field::ReasoningTokens),
-    ("modelVersion", Field::Model),
-    ("response.modelVersion", Field::Model),
-    ("error", Field::Error),
-    ("response.candidates[]", Field::Part),
-    ("response.candidates[].index", Field::PartIndex),
-    ("response.candidates[].finishReason", Field::Finish),
-    ("response.candidates[].content.parts[]", Field::Block),
-    ("response.candidates[].content.parts[].text", Field::Text(0)),
-    ("response.candidates[].content.parts[].thought", Field::IsReasoning),
-    ("response.candidates[].content.parts[].functionCall", Field::Call),
-    ("response.candidates[].content.parts[].functionCall.name", Field::CallStart),
-    ("response.candidates[].content.parts[].functionCall.args", Field::CallArguments),
-    ("response.promptFeedback.blockReason", Field::Blocked),
-    ("response.usageMetadata.promptTokenCount", Field::InputTokens),
-    ("response.usageMetadata.candidatesTokenCount", Field::OutputTokens),
-    ("response.usageMetadata.cachedContentTokenCount", Field::CachedInputTokens),
-    ("response.usageMetadata.thoughtsTokenCount", Field::ReasoningTokens),
+const PATHS: &[(&str, Meaning)] = &[
+    ("candidates[]", Meaning::Choice),
+    ("candidates[].index", Meaning::ChoiceIndex),
+    ("candidates[].finishReason", Meaning::Finish),
+    ("candidates[].content.parts[]", Meaning::Block),
+    ("candidates[].content.parts[].text", Meaning::Text(0)),
+    ("candidates[].content.parts[].thought", Meaning::IsReasoning),
+    ("candidates[].content.parts[].functionCall", Meaning::Call),
+    ("candidates[].content.parts[].functionCall.name", Meaning::CallStart),
+    ("candidates[].content.parts[].functionCall.args", Meaning::CallArguments),
+    ("promptFeedback.blockReason", Meaning::Blocked),
+    ("usageMetadata.promptTokenCount", Meaning::InputTokens),
+    ("usageMetadata.candidatesTokenCount", Meaning::OutputTokens),
+    ("usageMetadata.cachedContentTokenCount", Meaning::CachedInputTokens),
+    ("usageMetadata.thoughtsTokenCount", Meaning::ReasoningTokens),
+    ("modelVersion", Meaning::Model),
+    ("response.modelVersion", Meaning::Model),
+    ("error", Meaning::Error),
+    ("response.candidates[]", Meaning::Choice),
+    ("response.candidates[].index", Meaning::ChoiceIndex),
+    ("response.candidates[].finishReason", Meaning::Finish),
+    ("response.candidates[].content.parts[]", Meaning::Block),
+    ("response.candidates[].content.parts[].text", Meaning::Text(0)),
+    ("response.candidates[].content.parts[].thought", Meaning::IsReasoning),
+    ("response.candidates[].content.parts[].functionCall", Meaning::Call),
+    ("response.candidates[].content.parts[].functionCall.name", Meaning::CallStart),
+    ("response.candidates[].content.parts[].functionCall.args", Meaning::CallArguments),
+    ("response.promptFeedback.blockReason", Meaning::Blocked),
+    ("response.usageMetadata.promptTokenCount", Meaning::InputTokens),
+    ("response.usageMetadata.candidatesTokenCount", Meaning::OutputTokens),
+    ("response.usageMetadata.cachedContentTokenCount", Meaning::CachedInputTokens),
+    ("response.usageMetadata.thoughtsTokenCount", Meaning::ReasoningTokens),
 ];
 
-const INTERACTIONS_PATHS: &[(&str, Field)] = &[
-    ("event_type", Field::Kind),
-    ("delta", Field::Block),
-    ("delta.type", Field::Kind),
-    ("delta.text", Field::Text(0)),
-    ("step", Field::Block),
-    ("step.type", Field::Kind),
-    ("step.id", Field::CallId),
-    ("steps[]", Field::Block),
-    ("steps[].type", Field::Kind),
-    ("steps[].id", Field::CallId),
-    ("steps[].content[].text", Field::Text(0)),
-    ("status", Field::Finish),
-    ("interaction.status", Field::Finish),
-    ("usage.total_input_tokens", Field::InputTokens),
-    ("usage.total_output_tokens", Field::OutputTokens),
-    ("usage.total_cached_tokens", Field::CachedInputTokens),
-    ("usage.total_thought_tokens", Field::ReasoningTokens),
-    ("interaction.usage.total_input_tokens", Field::InputTokens),
-    ("interaction.usage.total_output_tokens", Field::OutputTokens),
-    ("interaction.usage.total_cached_tokens", Field::CachedInputTokens),
-    ("interaction.usage.total_thought_tokens", Field::ReasoningTokens),
-    ("error", Field::Error),
+const INTERACTIONS_PATHS: &[(&str, Meaning)] = &[
+    ("event_type", Meaning::Type),
+    ("delta", Meaning::Block),
+    ("delta.type", Meaning::Type),
+    ("delta.text", Meaning::Text(0)),
+    ("step", Meaning::Block),
+    ("step.type", Meaning::Type),
+    ("step.id", Meaning::CallId),
+    ("steps[]", Meaning::Block),
+    ("steps[].type", Meaning::Type),
+    ("steps[].id", Meaning::CallId),
+    ("steps[].content[].text", Meaning::Text(0)),
+    ("status", Meaning::Finish),
+    ("interaction.status", Meaning::Finish),
+    ("usage.total_input_tokens", Meaning::InputTokens),
+    ("usage.total_output_tokens", Meaning::OutputTokens),
+    ("usage.total_cached_tokens", Meaning::CachedInputTokens),
+    ("usage.total_thought_tokens", Meaning::ReasoningTokens),
+    ("interaction.usage.total_input_tokens", Meaning::InputTokens),
+    ("interaction.usage.total_output_tokens", Meaning::OutputTokens),
+    ("interaction.usage.total_cached_tokens", Meaning::CachedInputTokens),
+    ("interaction.usage.total_thought_tokens", Meaning::ReasoningTokens),
+    ("error", Meaning::Error),
 ];

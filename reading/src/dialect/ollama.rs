@@ -1,28 +1,29 @@
-//! Ollama's `/api/chat` and `/api/generate`, as lines and whole.
+//! Ollama's `/api/chat` and `/api/generate`, streamed as JSON lines, and whole.
 
-use super::{Dialect, Field, LazyTable, Table};
+use super::definition::{Dialect, Meaning};
+use crate::json::{LazyTable, Table};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "ollama",
-    marks: &["done", "eval_count"],
+    signatures: &["done", "eval_count"],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finishes: &[],
-    kinds: &[],
-    is_finished: |seen| Some(seen.is_done()),
+    finish_reasons: &[],
+    types: &[],
+    is_finished: |facts| Some(facts.is_done()),
 };
 
-const PATHS: &[(&str, Field)] = &[
-    ("message.content", Field::Text(0)),
-    ("message.thinking", Field::Reasoning),
-    ("message.tool_calls[]", Field::Call),
-    ("message.tool_calls[].function.name", Field::CallStart),
-    ("message.tool_calls[].function.arguments", Field::CallArguments),
-    ("response", Field::Text(0)),
-    ("thinking", Field::Reasoning),
-    ("done", Field::Done),
-    ("done_reason", Field::Finish),
-    ("prompt_eval_count", Field::InputTokens),
-    ("eval_count", Field::OutputTokens),
-    ("model", Field::Model),
-    ("error", Field::Error),
+const PATHS: &[(&str, Meaning)] = &[
+    ("message.content", Meaning::Text(0)),
+    ("message.thinking", Meaning::Reasoning),
+    ("message.tool_calls[]", Meaning::Call),
+    ("message.tool_calls[].function.name", Meaning::CallStart),
+    ("message.tool_calls[].function.arguments", Meaning::CallArguments),
+    ("response", Meaning::Text(0)),
+    ("thinking", Meaning::Reasoning),
+    ("done", Meaning::Done),
+    ("done_reason", Meaning::Finish),
+    ("prompt_eval_count", Meaning::InputTokens),
+    ("eval_count", Meaning::OutputTokens),
+    ("model", Meaning::Model),
+    ("error", Meaning::Error),
 ];

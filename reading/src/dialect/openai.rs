@@ -1,24 +1,24 @@
-//! OpenAI chat completions and completions, streamed and whole, and the servers that speak like them.
+//! OpenAI chat completions and completions, streamed and whole, of OpenAI and of servers with the same API.
 //!
-//! API reference: `/v1/chat/completions`, `/v1/completions`. Seen beside the reference:
-//! * reasoning as `reasoning_content` (DeepSeek, llama.cpp, older vLLM) or `reasoning` (OpenRouter, Groq, vLLM);
-//! * content as an array of typed parts (Mistral);
-//! * the same text twice, as `text` and `delta.content` (Together), or the whole message so far in each
-//!   chunk (Perplexity): hence the ranks;
-//! * usage in the chunk itself, in `x_groq`, or in a choice (Moonshot), repeated, or followed by nulls:
-//!   the last number wins;
-//! * an error object instead of, or beside, choices in a 200;
-//! * no `[DONE]` (Perplexity, Writer): a stream is finished when each choice that began has a finish reason.
+//! API reference: `/v1/chat/completions`, `/v1/completions`. Servers differ from it:
+//! * reasoning is in `reasoning_content` (DeepSeek, llama.cpp, older vLLM) or `reasoning` (OpenRouter, Groq, vLLM);
+//! * content may be an array of typed parts (Mistral);
+//! * the same text is in `text` and `delta.content` (Together), or repeated in each chunk (Perplexity): hence ranks;
+//! * usage is in any chunk, in `x_groq` or in a choice (Moonshot), or nulls follow it: the last number counts;
+//! * an error object may come instead of choices or beside them, with status 200;
+//! * some send no `[DONE]` (Perplexity, Writer): the end is a finish reason of each choice that began.
 
-use super::{Dialect, Field, LazyTable, Seen, Table, when_done_or_each_finished};
+use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::facts::ResponseFacts;
+use crate::json::{LazyTable, Table};
 
-/// Chat completions and completions: one shape, told apart by where the text stands.
+/// Chat completions and completions. Both have the same shape, but their text is at different paths.
 pub(super) static DIALECT: Dialect = Dialect {
     name,
-    marks: &["choices", "usage.prompt_tokens"],
+    signatures: &["choices", "usage.prompt_tokens"],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finishes: &[],
-    kinds: &[],
+    finish_reasons: &[],
+    types: &[],
     is_finished: when_done_or_each_finished,
 };
 
@@ -26,63 +26,63 @@ const DELTA: u8 = 0;
 const MESSAGE: u8 = 1;
 const TEXT: u8 = 2;
 
-fn name(seen: &Seen) -> &'static str {
-    // Completions mocks end with a chat's empty delta, so it is where text came that tells.
-    if seen.voice(TEXT) > seen.voice(DELTA).max(seen.voice(MESSAGE)) {
+fn name(facts: &ResponseFacts) -> &'static str {
+    // Some mock servers end a completion with an empty delta of a chat, so only paths with text count.
+    if facts.text_presence(TEXT) > facts.text_presence(DELTA).max(facts.text_presence(MESSAGE)) {
         "openai-completions"
     } else {
         "openai-chat"
     }
 }
 
-const PATHS: &[(&str, Field)] = &[
-    ("choices[]", Field::Part),
-    ("choices[].index", Field::PartIndex),
-    ("choices[].finish_reason", Field::Finish),
-    ("choices[].text", Field::Text(TEXT)),
-    ("choices[].delta", Field::Text(DELTA)),
-    ("choices[].delta.content", Field::Text(DELTA)),
-    ("choices[].delta.content[].text", Field::Text(DELTA)),
-    ("choices[].delta.content[].thinking", Field::Reasoning),
-    ("choices[].delta.content[].thinking[].text", Field::Reasoning),
-    ("choices[].delta.reasoning_content", Field::Reasoning),
-    ("choices[].delta.reasoning", Field::Reasoning),
-    ("choices[].delta.refusal", Field::Refusal),
-    ("choices[].delta.tool_calls[]", Field::Call),
-    ("choices[].delta.tool_calls[].index", Field::CallIndex),
-    ("choices[].delta.tool_calls[].id", Field::CallId),
-    ("choices[].delta.tool_calls[].function.arguments", Field::CallArguments),
-    ("choices[].delta.function_call", Field::LegacyCall),
-    ("choices[].delta.function_call.arguments", Field::CallArguments),
-    ("choices[].message", Field::Text(MESSAGE)),
-    ("choices[].message.content", Field::Text(MESSAGE)),
-    ("choices[].message.content[].text", Field::Text(MESSAGE)),
-    ("choices[].message.content[].thinking", Field::Reasoning),
-    ("choices[].message.content[].thinking[].text", Field::Reasoning),
-    ("choices[].message.reasoning_content", Field::Reasoning),
-    ("choices[].message.reasoning", Field::Reasoning),
-    ("choices[].message.refusal", Field::Refusal),
-    ("choices[].message.tool_calls[]", Field::Call),
-    ("choices[].message.tool_calls[].index", Field::CallIndex),
-    ("choices[].message.tool_calls[].id", Field::CallId),
-    ("choices[].message.tool_calls[].function.arguments", Field::CallArguments),
-    ("choices[].message.function_call", Field::LegacyCall),
-    ("choices[].message.function_call.arguments", Field::CallArguments),
-    ("usage.prompt_tokens", Field::InputTokens),
-    ("usage.completion_tokens", Field::OutputTokens),
-    ("usage.prompt_tokens_details.cached_tokens", Field::CachedInputTokens),
-    ("usage.prompt_cache_hit_tokens", Field::CachedInputTokens),
-    ("usage.cached_tokens", Field::CachedInputTokens),
-    ("usage.completion_tokens_details.reasoning_tokens", Field::ReasoningTokens),
-    ("usage.reasoning_tokens", Field::ReasoningTokens),
-    ("x_groq.usage.prompt_tokens", Field::InputTokens),
-    ("x_groq.usage.completion_tokens", Field::OutputTokens),
-    ("choices[].usage.prompt_tokens", Field::InputTokens),
-    ("choices[].usage.completion_tokens", Field::OutputTokens),
-    ("choices[].usage.cached_tokens", Field::CachedInputTokens),
-    ("choices[].usage.prompt_tokens_details.cached_tokens", Field::CachedInputTokens),
-    ("choices[].usage.completion_tokens_details.reasoning_tokens", Field::ReasoningTokens),
-    ("model", Field::Model),
-    ("error", Field::Error),
-    ("choices[].error", Field::Error),
+const PATHS: &[(&str, Meaning)] = &[
+    ("choices[]", Meaning::Choice),
+    ("choices[].index", Meaning::ChoiceIndex),
+    ("choices[].finish_reason", Meaning::Finish),
+    ("choices[].text", Meaning::Text(TEXT)),
+    ("choices[].delta", Meaning::Text(DELTA)),
+    ("choices[].delta.content", Meaning::Text(DELTA)),
+    ("choices[].delta.content[].text", Meaning::Text(DELTA)),
+    ("choices[].delta.content[].thinking", Meaning::Reasoning),
+    ("choices[].delta.content[].thinking[].text", Meaning::Reasoning),
+    ("choices[].delta.reasoning_content", Meaning::Reasoning),
+    ("choices[].delta.reasoning", Meaning::Reasoning),
+    ("choices[].delta.refusal", Meaning::Refusal),
+    ("choices[].delta.tool_calls[]", Meaning::Call),
+    ("choices[].delta.tool_calls[].index", Meaning::CallIndex),
+    ("choices[].delta.tool_calls[].id", Meaning::CallId),
+    ("choices[].delta.tool_calls[].function.arguments", Meaning::CallArguments),
+    ("choices[].delta.function_call", Meaning::LegacyCall),
+    ("choices[].delta.function_call.arguments", Meaning::CallArguments),
+    ("choices[].message", Meaning::Text(MESSAGE)),
+    ("choices[].message.content", Meaning::Text(MESSAGE)),
+    ("choices[].message.content[].text", Meaning::Text(MESSAGE)),
+    ("choices[].message.content[].thinking", Meaning::Reasoning),
+    ("choices[].message.content[].thinking[].text", Meaning::Reasoning),
+    ("choices[].message.reasoning_content", Meaning::Reasoning),
+    ("choices[].message.reasoning", Meaning::Reasoning),
+    ("choices[].message.refusal", Meaning::Refusal),
+    ("choices[].message.tool_calls[]", Meaning::Call),
+    ("choices[].message.tool_calls[].index", Meaning::CallIndex),
+    ("choices[].message.tool_calls[].id", Meaning::CallId),
+    ("choices[].message.tool_calls[].function.arguments", Meaning::CallArguments),
+    ("choices[].message.function_call", Meaning::LegacyCall),
+    ("choices[].message.function_call.arguments", Meaning::CallArguments),
+    ("usage.prompt_tokens", Meaning::InputTokens),
+    ("usage.completion_tokens", Meaning::OutputTokens),
+    ("usage.prompt_tokens_details.cached_tokens", Meaning::CachedInputTokens),
+    ("usage.prompt_cache_hit_tokens", Meaning::CachedInputTokens),
+    ("usage.cached_tokens", Meaning::CachedInputTokens),
+    ("usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    ("usage.reasoning_tokens", Meaning::ReasoningTokens),
+    ("x_groq.usage.prompt_tokens", Meaning::InputTokens),
+    ("x_groq.usage.completion_tokens", Meaning::OutputTokens),
+    ("choices[].usage.prompt_tokens", Meaning::InputTokens),
+    ("choices[].usage.completion_tokens", Meaning::OutputTokens),
+    ("choices[].usage.cached_tokens", Meaning::CachedInputTokens),
+    ("choices[].usage.prompt_tokens_details.cached_tokens", Meaning::CachedInputTokens),
+    ("choices[].usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    ("model", Meaning::Model),
+    ("error", Meaning::Error),
+    ("choices[].error", Meaning::Error),
 ];

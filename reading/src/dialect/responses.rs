@@ -1,13 +1,16 @@
 //! OpenAI's Responses API, streamed and whole.
 //!
-//! Each event names itself in `type`. Text comes in deltas and again in the events that end an item and the
-//! response, so only deltas count in a stream, and only `output` in a whole response.
+//! Each event has its name in `type`. Text is in the deltas, and again in the events that end an item or the
+//! response. So only deltas count in a stream, and only `output` in a whole response.
 
-use super::{Dialect, Field, Finish, Kind, LazyTable, Table, Words};
+use super::definition::{BlockKind, Dialect, Meaning};
+use super::facts::Finish;
+use super::vocabulary::Vocabulary;
+use crate::json::{LazyTable, Table};
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "openai-responses",
-    marks: &[
+    signatures: &[
         "type=response.",
         "sequence_number",
         "output_index",
@@ -18,67 +21,67 @@ pub(super) static DIALECT: Dialect = Dialect {
         "output[].type",
     ],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finishes: FINISHES,
-    kinds: KINDS,
-    is_finished: |seen| Some(seen.is_done()),
+    finish_reasons: FINISH_REASONS,
+    types: TYPES,
+    is_finished: |facts| Some(facts.is_done()),
 };
 
-const FINISHES: Words<Finish> = &[
+const FINISH_REASONS: Vocabulary<Finish> = &[
     ("in_progress", Finish::None),
     ("incomplete", Finish::Length),
     ("max_output_tokens", Finish::Length),
     ("failed", Finish::Error),
 ];
 
-const KINDS: Words<Kind> = &[
-    ("response.output_text.delta", Kind::Text),
-    ("response.refusal.delta", Kind::Refusal),
-    ("response.reasoning_text.delta", Kind::Reasoning),
-    ("response.reasoning_summary_text.delta", Kind::Reasoning),
-    ("response.function_call_arguments.delta", Kind::Arguments),
-    ("response.custom_tool_call_input.delta", Kind::Arguments),
-    ("response.function_call_arguments.done", Kind::AllArguments),
-    ("response.custom_tool_call_input.done", Kind::AllArguments),
-    ("response.completed", Kind::Done),
-    ("response.incomplete", Kind::Done),
-    ("response.failed", Kind::Done),
-    ("response.cancelled", Kind::Done),
-    ("error", Kind::Error),
+const TYPES: Vocabulary<BlockKind> = &[
+    ("response.output_text.delta", BlockKind::Text),
+    ("response.refusal.delta", BlockKind::Refusal),
+    ("response.reasoning_text.delta", BlockKind::Reasoning),
+    ("response.reasoning_summary_text.delta", BlockKind::Reasoning),
+    ("response.function_call_arguments.delta", BlockKind::Arguments),
+    ("response.custom_tool_call_input.delta", BlockKind::Arguments),
+    ("response.function_call_arguments.done", BlockKind::AllArguments),
+    ("response.custom_tool_call_input.done", BlockKind::AllArguments),
+    ("response.completed", BlockKind::Done),
+    ("response.incomplete", BlockKind::Done),
+    ("response.failed", BlockKind::Done),
+    ("response.cancelled", BlockKind::Done),
+    ("error", BlockKind::Error),
     // Items.
-    ("function_call", Kind::Call),
-    ("custom_tool_call", Kind::Call),
-    ("reasoning", Kind::Reasoning),
-    ("message", Kind::Plain),
-    ("output_text", Kind::Plain),
-    ("response.*", Kind::Plain),
-    ("*", Kind::Ignored),
+    ("function_call", BlockKind::Call),
+    ("custom_tool_call", BlockKind::Call),
+    ("reasoning", BlockKind::Reasoning),
+    ("message", BlockKind::Plain),
+    ("output_text", BlockKind::Plain),
+    ("response.*", BlockKind::Plain),
+    ("*", BlockKind::Ignored),
 ];
 
-const PATHS: &[(&str, Field)] = &[
-    ("type", Field::Kind),
-    ("delta", Field::KindText),
-    ("item", Field::Block),
-    ("item.type", Field::Kind),
-    ("item.id", Field::CallId),
-    ("output[]", Field::Block),
-    ("output[].type", Field::Kind),
-    ("output[].id", Field::CallId),
-    ("output[].content[].text", Field::Text(0)),
-    ("output[].content[].refusal", Field::Refusal),
-    ("status", Field::Finish),
-    ("incomplete_details.reason", Field::Finish),
-    ("model", Field::Model),
-    ("response.model", Field::Model),
-    ("error", Field::Error),
-    ("usage.input_tokens", Field::InputTokens),
-    ("usage.output_tokens", Field::OutputTokens),
-    ("usage.input_tokens_details.cached_tokens", Field::CachedInputTokens),
-    ("usage.output_tokens_details.reasoning_tokens", Field::ReasoningTokens),
-    ("response.status", Field::Finish),
-    ("response.incomplete_details.reason", Field::Finish),
-    ("response.error", Field::Error),
-    ("response.usage.input_tokens", Field::InputTokens),
-    ("response.usage.output_tokens", Field::OutputTokens),
-    ("response.usage.input_tokens_details.cached_tokens", Field::CachedInputTokens),
-    ("response.usage.output_tokens_details.reasoning_tokens", Field::ReasoningTokens),
+const PATHS: &[(&str, Meaning)] = &[
+    ("type", Meaning::Type),
+    ("delta", Meaning::TypedText),
+    ("item", Meaning::Block),
+    ("item.type", Meaning::Type),
+    ("item.id", Meaning::CallId),
+    ("output[]", Meaning::Block),
+    ("output[].type", Meaning::Type),
+    ("output[].id", Meaning::CallId),
+    ("output[].content[].text", Meaning::Text(0)),
+    ("output[].content[].refusal", Meaning::Refusal),
+    ("status", Meaning::Finish),
+    ("incomplete_details.reason", Meaning::Finish),
+    ("model", Meaning::Model),
+    ("response.model", Meaning::Model),
+    ("error", Meaning::Error),
+    ("usage.input_tokens", Meaning::InputTokens),
+    ("usage.output_tokens", Meaning::OutputTokens),
+    ("usage.input_tokens_details.cached_tokens", Meaning::CachedInputTokens),
+    ("usage.output_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    ("response.status", Meaning::Finish),
+    ("response.incomplete_details.reason", Meaning::Finish),
+    ("response.error", Meaning::Error),
+    ("response.usage.input_tokens", Meaning::InputTokens),
+    ("response.usage.output_tokens", Meaning::OutputTokens),
+    ("response.usage.input_tokens_details.cached_tokens", Meaning::CachedInputTokens),
+    ("response.usage.output_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
 ];

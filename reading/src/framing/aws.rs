@@ -1,143 +1,149 @@
-//! Amazon's binary event stream (`application/vnd.amazon.eventstream`): bytes in, messages out.
+//! Amazon's binary event stream (`application/vnd.amazon.eventstream`): bytes in any pieces in, messages out.
 //!
 //! ```text
-//! total length u32 | headers' length u32 | CRC-32 of these | headers | payload | CRC-32 of all before
+//! total length u32 | length of headers u32 | CRC-32 of these | headers | payload | CRC-32 of all before
 //! ```
 //!
-//! A message is handed on when its checksum has been verified, so it is kept until it is complete, up to
-//! [`MESSAGE_BYTES_MAX`]; a longer one is passed over. Where the lengths' checksum is wrong nothing
-//! after it can be found, and the rest of the stream is passed over too. The format is that of
-//! smithy's specification "Amazon Event Stream".
+//! A message is kept until it is complete, up to [`MESSAGE_BYTES_MAX`], because its checksum is at its end. A
+//! longer message is skipped. If the checksum of the lengths is wrong, the next message cannot be found, so the
+//! rest of the stream is skipped. Specification: "Amazon Event Stream" of smithy.
 
 use alloc::vec::Vec;
 
 #[cfg(test)]
 mod tests;
 
-/// The longest message that is read. Recorded ones are below 6 kB.
+/// The longest message that is read. All recorded messages are below 6 kB.
 pub const MESSAGE_BYTES_MAX: usize = 40 * 1024;
-/// The lengths and their checksum.
+/// Bytes of the two lengths and their checksum.
 pub const PRELUDE_BYTES: usize = 12;
 const CRC_BYTES: usize = 4;
 
 /// One message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// `:message-type`: `event`, `exception` or `error`.
+    /// The header `:message-type`: `event`, `exception` or `error`.
     pub message_type: &'a [u8],
-    /// `:event-type`.
+    /// The header `:event-type`.
     pub event_type: &'a [u8],
-    /// What it carries.
+    /// The content.
     pub payload: &'a [u8],
 }
 
 /// Takes the messages.
 pub trait Sink {
-    /// A message whose checksum is right.
+    /// A message, whose checksum is right.
     fn message(&mut self, message: Message<'_>);
-    /// A message that was too long, or whose checksum is wrong.
-    fn unread(&mut self);
+    /// A message was skipped, because it was too long or its checksum was wrong.
+    fn skipped(&mut self);
 }
 
 /// The state between two pushes.
 #[derive(Default)]
 pub struct Framer {
-    /// The message so far.
-    held: Vec<u8>,
-    /// Bytes to pass over; all, once the stream is broken.
+    /// The beginning of a message.
+    pending: Vec<u8>,
+    /// Bytes to skip. `usize::MAX` means the rest of the stream.
     skip: usize,
 }
 
 impl Framer {
-    /// Reads on.
+    /// Reads the next piece.
+    #[expect(clippy::arithmetic_side_effects, reason = "`skipped` is at most `skip`")]
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         let mut rest = bytes;
         loop {
             let skipped = self.skip.min(rest.len());
             rest = rest.get(skipped..).unwrap_or_default();
             if self.skip != usize::MAX {
-                self.skip = self.skip.saturating_sub(skipped);
+                self.skip -= skipped;
             }
             if rest.is_empty() {
                 return;
             }
-            if self.held.is_empty()
+            if self.pending.is_empty()
                 && let Some((message, after)) = whole_message(rest)
             {
-                read(message, sink); // the common case: it came in one piece
+                read(message, sink); // in one piece, as most are
                 rest = after;
                 continue;
             }
-            let wanted = self.wanted();
-            let (piece, after) = rest.split_at(wanted.min(rest.len()));
-            self.held.extend_from_slice(piece);
+            let missing = self.missing();
+            let (piece, after) = rest.split_at(missing.min(rest.len()));
+            self.pending.extend_from_slice(piece);
             rest = after;
-            self.settle(sink);
+            self.read_pending(sink);
         }
     }
 
-    /// Whether the stream stands inside a message.
+    /// Whether a message has begun and is not complete.
     pub fn is_inside(&self) -> bool {
-        !self.held.is_empty() || self.skip > 0
+        !self.pending.is_empty() || self.skip > 0
     }
 
-    /// Bytes that are missing to the end of the lengths, or of the message.
-    fn wanted(&self) -> usize {
-        let wanted = match Prelude::read(&self.held) {
+    /// Number of bytes until the prelude is complete, or after that, the message.
+    #[expect(clippy::arithmetic_side_effects, reason = "`pending` is never longer than its message")]
+    fn missing(&self) -> usize {
+        let length = match Prelude::read(&self.pending) {
             Some(prelude) => prelude.total,
             None => PRELUDE_BYTES,
         };
-        wanted.saturating_sub(self.held.len())
+        length - self.pending.len()
     }
 
-    fn settle(&mut self, sink: &mut impl Sink) {
-        if self.held.len() < PRELUDE_BYTES {
+    /// Reads the pending message if it is complete, or skips it if it cannot be read.
+    #[expect(clippy::arithmetic_side_effects, reason = "`pending` is never longer than its message")]
+    fn read_pending(&mut self, sink: &mut impl Sink) {
+        if self.pending.len() < PRELUDE_BYTES {
             return;
         }
-        match Prelude::read(&self.held) {
+        match Prelude::read(&self.pending) {
             None => {
-                sink.unread();
+                sink.skipped();
                 self.skip = usize::MAX;
-                self.held = Vec::new();
+                self.pending = Vec::new();
             }
             Some(prelude) if prelude.total > MESSAGE_BYTES_MAX => {
-                sink.unread();
-                self.skip = prelude.total.saturating_sub(self.held.len());
-                self.held.clear();
+                sink.skipped();
+                self.skip = prelude.total - self.pending.len();
+                self.pending.clear();
             }
-            Some(prelude) if prelude.total == self.held.len() => {
-                read(&self.held, sink);
-                self.held.clear();
+            Some(prelude) if prelude.total == self.pending.len() => {
+                read(&self.pending, sink);
+                self.pending.clear();
             }
             Some(_) => {}
         }
     }
 }
 
-/// The lengths at a message's beginning.
+/// The lengths at the beginning of a message.
 struct Prelude {
+    /// Bytes of the whole message.
     total: usize,
+    /// Bytes of its headers.
     headers: usize,
 }
 
 impl Prelude {
-    /// `None` if there are too few bytes, or their checksum is wrong, or they fit no message.
+    /// `None` if there are too few bytes, if their checksum is wrong, or if the headers are longer than the
+    /// message.
     fn read(bytes: &[u8]) -> Option<Prelude> {
         let (lengths, rest) = bytes.split_at_checked(8)?;
         let total = usize::try_from(u32_at(lengths, 0)?).ok()?;
         let headers = usize::try_from(u32_at(lengths, 4)?).ok()?;
-        let around = PRELUDE_BYTES.saturating_add(CRC_BYTES);
-        let fits = headers.checked_add(around).is_some_and(|least| least <= total);
+        const AROUND_BYTES: usize = PRELUDE_BYTES + CRC_BYTES;
+        let fits = headers.checked_add(AROUND_BYTES).is_some_and(|least| least <= total);
         (u32_at(rest, 0)? == crc32(lengths) && fits).then_some(Prelude { total, headers })
     }
 }
 
-/// Whether bytes begin like a message.
+/// Whether these bytes begin with the lengths of a message and their checksum.
 pub fn is_prelude(bytes: &[u8]) -> bool {
     Prelude::read(bytes).is_some()
 }
 
-/// The message at the beginning of `bytes` and what follows it, if all of it is there and it can be read.
+/// Divides `bytes` after their first message, if that is complete and not too long.
 fn whole_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let prelude = Prelude::read(bytes)?;
     if prelude.total > MESSAGE_BYTES_MAX { None } else { bytes.split_at_checked(prelude.total) }
@@ -146,7 +152,7 @@ fn whole_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 fn read(bytes: &[u8], sink: &mut impl Sink) {
     match parse(bytes) {
         Some(message) => sink.message(message),
-        None => sink.unread(),
+        None => sink.skipped(),
     }
 }
 
@@ -171,7 +177,7 @@ fn parse(bytes: &[u8]) -> Option<Message<'_>> {
     Some(message)
 }
 
-/// A header's name and value, and what follows.
+/// The name and value of the first header, and the bytes after it.
 fn header(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (&name_length, rest) = bytes.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(name_length))?;
@@ -198,8 +204,9 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
-/// CRC-32 as in ISO 3309 and zlib, by a table made at compile time.
+/// CRC-32 as in ISO 3309 and zlib. Its table is made at compile time.
 fn crc32(bytes: &[u8]) -> u32 {
+    #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
         let mut index = 0_u32;
@@ -207,13 +214,10 @@ fn crc32(bytes: &[u8]) -> u32 {
             let (mut value, mut bit) = (index, 0);
             while bit < 8 {
                 value = if value & 1 == 1 { (value >> 1) ^ 0xEDB8_8320 } else { value >> 1 };
-                bit = u32::saturating_add(bit, 1);
+                bit += 1;
             }
-            #[expect(clippy::indexing_slicing, reason = "bounded by the loop, and evaluated at compile time")]
-            {
-                table[index as usize] = value;
-            }
-            index = index.saturating_add(1);
+            table[index as usize] = value;
+            index += 1;
         }
         table
     };

@@ -1,31 +1,39 @@
-//! Base64 in pieces: what a message of an invoke stream wraps a model's document in. RFC 4648, section 4.
+//! Base64: text in any pieces in, bytes out. Bedrock's invoke streams have the model's documents in base64.
+//!
+//! Specification: RFC 4648, section 4.
 
 use alloc::vec::Vec;
 
-/// Decodes as far as the pieces have come.
+/// The state between two pieces.
 #[derive(Default)]
 pub struct Decoder {
+    /// Bits that are not a whole byte yet are the lowest `bit_count` of this.
     bits: u32,
+    /// Below 8 between two characters.
     bit_count: u32,
 }
 
 impl Decoder {
-    /// Decodes a piece, and appends the bytes. Characters that are not of the alphabet are passed over.
+    /// Decodes a piece of text and appends the bytes. Characters outside of the alphabet are skipped.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`bit_count` is below 14, and each letter is in its range"
+    )]
     pub fn push(&mut self, text: &[u8], bytes: &mut Vec<u8>) {
         for &character in text {
             let value = match character {
-                b'A'..=b'Z' => character.wrapping_sub(b'A'),
-                b'a'..=b'z' => character.wrapping_sub(b'a').wrapping_add(26),
-                b'0'..=b'9' => character.wrapping_sub(b'0').wrapping_add(52),
+                b'A'..=b'Z' => character - b'A',
+                b'a'..=b'z' => character - b'a' + 26,
+                b'0'..=b'9' => character - b'0' + 52,
                 b'+' => 62,
                 b'/' => 63,
                 _ => continue,
             };
-            self.bits = self.bits.wrapping_shl(6) | u32::from(value);
-            self.bit_count = self.bit_count.wrapping_add(6);
+            self.bits = (self.bits << 6) | u32::from(value);
+            self.bit_count += 6;
             if self.bit_count >= 8 {
-                self.bit_count = self.bit_count.wrapping_sub(8);
-                let byte = self.bits.wrapping_shr(self.bit_count) & 0xFF;
+                self.bit_count -= 8;
+                let byte = (self.bits >> self.bit_count) & 0xFF;
                 bytes.push(u8::try_from(byte).unwrap_or_default());
             }
         }

@@ -1,10 +1,9 @@
-//! Server-sent events: bytes in, events out, cut anywhere, nothing kept.
+//! Server-sent events: bytes in any pieces in, events out.
 //!
-//! Follows the parsing rules of the HTML standard, section 9.2.6 (event stream interpretation), with
-//! the data of an event handed on piece by piece, so that an event of any size costs nothing.
-//! It leaves out `id` and `retry`, which only a client that reconnects needs, and does not decode
-//! UTF-8. It adds one thing: the standard discards an event that the stream's end cuts off before its
-//! blank line; here [`Framer::is_inside`] lets the caller decide.
+//! This follows the HTML standard, section 9.2.6 (event stream interpretation). The data of an event is handed on
+//! piece by piece, so an event of any size takes no memory. `id` and `retry` are ignored, because only a client
+//! that reconnects needs them. UTF-8 is not decoded. The standard discards an event that the end of the stream cuts
+//! off before its blank line; here [`Framer::is_inside`] lets the caller decide.
 
 #[cfg(test)]
 mod tests;
@@ -12,58 +11,59 @@ mod tests;
 use alloc::vec::Vec;
 use memchr::memchr2;
 
-/// An event's type is cut here.
+/// A longer event type is cut to this.
 pub const TYPE_BYTES_MAX: usize = 64;
-/// The longest field name of interest, `event` or `error`.
+/// The length of the longest field names that are read, `event` and `error`.
 const NAME_BYTES_MAX: usize = 5;
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-/// Takes the events.
+/// Receives the events.
 pub trait Sink {
-    /// A piece of the current event's data. Lines of data are joined by a line feed, as the standard says.
+    /// A piece of the current event's data. There is a line feed between two lines of data.
     fn data(&mut self, piece: &[u8]);
-    /// The event is complete. `kind` is its type, empty if it has none.
-    fn dispatch(&mut self, kind: &[u8]);
-    /// A line `error: …`, which the standard ignores and llama.cpp and its relatives have used to report a failure.
+    /// The event is complete. `event_type` is empty if it has none.
+    fn dispatch(&mut self, event_type: &[u8]);
+    /// A line `error: …` was received. The standard ignores it, but older llama.cpp and llama-box report errors so.
     fn error_line(&mut self);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// So many bytes of a byte order mark seen.
-    Start(u8),
+enum LineState {
+    /// At the start of the stream, after this many bytes of a byte order mark.
+    StreamStart(u8),
     LineStart,
-    /// So many bytes of a field's name seen.
+    /// After this many bytes of a field name.
     Name(usize),
-    /// After the colon: one space is skipped.
-    Space(Line),
-    Value(Line),
+    /// After the colon, where one space is skipped.
+    Space(FieldName),
+    Value(FieldName),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Line {
+enum FieldName {
     Data,
     Event,
     Other,
 }
 
-/// The state between two pushes.
+/// The state between two pieces.
 pub struct Framer {
-    state: State,
+    state: LineState,
     name: [u8; NAME_BYTES_MAX],
-    kind: Vec<u8>,
-    /// Lines of data in the current event.
+    /// The type of the current event.
+    event_type: Vec<u8>,
+    /// Lines of data in the current event. Saturates: a server can send more than this can count.
     data_lines: u32,
-    /// The last byte was a carriage return: a line feed that follows belongs to it.
+    /// The last byte was a carriage return. If a line feed follows, both together end one line.
     after_cr: bool,
 }
 
 impl Default for Framer {
     fn default() -> Framer {
         Framer {
-            state: State::Start(0),
+            state: LineState::StreamStart(0),
             name: [0; NAME_BYTES_MAX],
-            kind: Vec::new(),
+            event_type: Vec::new(),
             data_lines: 0,
             after_cr: false,
         }
@@ -71,7 +71,7 @@ impl Default for Framer {
 }
 
 impl Framer {
-    /// Reads on.
+    /// Reads the next piece.
     pub fn push(&mut self, bytes: &[u8], sink: &mut impl Sink) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -79,7 +79,7 @@ impl Framer {
         }
     }
 
-    /// Reads on, but no further than the next place between two events; returns what is left.
+    /// Reads up to the end of the current event. Returns the bytes after it.
     pub fn push_event<'a>(&mut self, bytes: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
@@ -91,10 +91,13 @@ impl Framer {
         rest
     }
 
-    /// Whether nothing that came bears on what comes: an event begins, or a line that belongs to none.
+    /// Whether the state is as between two events: what came before does not change how the next line is read.
     #[inline(always)]
     pub fn is_between(&self) -> bool {
-        self.state == State::LineStart && self.data_lines == 0 && self.kind.is_empty() && !self.after_cr
+        self.state == LineState::LineStart
+            && self.data_lines == 0
+            && self.event_type.is_empty()
+            && !self.after_cr
     }
 
     #[inline(always)]
@@ -103,34 +106,39 @@ impl Framer {
             return if byte == b'\n' { after } else { rest };
         }
         match self.state {
-            State::LineStart => self.line_start(byte, rest, after, sink),
-            State::Value(line) => self.value(line, rest, sink),
-            State::Name(length) => self.name(length, byte, rest, after, sink),
-            State::Space(line) => {
+            LineState::LineStart => self.line_start(byte, rest, after, sink),
+            LineState::Value(field) => self.value(field, rest, sink),
+            LineState::Name(length) => self.name(length, byte, rest, after, sink),
+            LineState::Space(field) => {
                 let value = if byte == b' ' { after } else { rest };
-                self.begin_value(line, value, sink)
+                self.begin_value(field, value, sink)
             }
-            State::Start(seen) => self.start(seen, byte, rest, after),
+            LineState::StreamStart(seen) => self.start(seen, byte, rest, after),
         }
     }
 
-    /// Whether the stream stands inside an event that has data and whose blank line has not come.
+    /// Whether an event with data has begun, and its blank line has not come.
     pub fn is_inside(&self) -> bool {
         self.data_lines > 0
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "`seen` is below the length of BOM")]
     fn start<'a>(&mut self, seen: u8, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
         if BOM.get(usize::from(seen)) == Some(&byte) {
-            let seen = seen.saturating_add(1);
-            self.state = if usize::from(seen) == BOM.len() { State::LineStart } else { State::Start(seen) };
+            let seen = seen + 1;
+            self.state = if usize::from(seen) == BOM.len() {
+                LineState::LineStart
+            } else {
+                LineState::StreamStart(seen)
+            };
             return after;
         }
-        // Half a mark is the start of a field name that nobody knows.
-        self.state = if seen == 0 { State::LineStart } else { State::Value(Line::Other) };
+        // An incomplete byte order mark is the beginning of an unknown field name.
+        self.state = if seen == 0 { LineState::LineStart } else { LineState::Value(FieldName::Other) };
         rest
     }
 
-    /// The common lines, at once.
+    /// A line begins. The beginnings of the most frequent lines are read in one step.
     fn line_start<'a>(
         &mut self,
         byte: u8,
@@ -139,15 +147,16 @@ impl Framer {
         sink: &mut impl Sink,
     ) -> &'a [u8] {
         if let Some(value) = rest.strip_prefix(b"data: ") {
-            self.begin_value(Line::Data, value, sink)
+            self.begin_value(FieldName::Data, value, sink)
         } else if let Some(value) = rest.strip_prefix(b"event: ") {
-            self.kind.clear();
-            self.begin_value(Line::Event, value, sink)
+            self.event_type.clear();
+            self.begin_value(FieldName::Event, value, sink)
         } else {
             self.name(0, byte, rest, after, sink)
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "`length` is below NAME_BYTES_MAX")]
     fn name<'a>(
         &mut self,
         length: usize,
@@ -164,64 +173,65 @@ impl Framer {
             }
             b'\n' | b'\r' => {
                 // A line without a colon is a field with an empty value.
-                let line = self.line(length, sink);
-                self.begin_value(line, rest, sink)
+                let field = self.field(length, sink);
+                self.begin_value(field, rest, sink)
             }
             b':' => {
-                let line = self.line(length, sink);
-                self.state = State::Space(line);
+                let field = self.field(length, sink);
+                self.state = LineState::Space(field);
                 after
             }
             _ => {
                 match self.name.get_mut(length) {
                     Some(slot) => {
                         *slot = byte;
-                        self.state = State::Name(length.saturating_add(1));
+                        self.state = LineState::Name(length + 1);
                     }
-                    None => self.state = State::Value(Line::Other),
+                    None => self.state = LineState::Value(FieldName::Other),
                 }
                 after
             }
         }
     }
 
-    /// What kind of line has the name just read.
-    fn line(&mut self, length: usize, sink: &mut impl Sink) -> Line {
+    /// The name of a field has been read; it is `length` bytes long.
+    fn field(&mut self, length: usize, sink: &mut impl Sink) -> FieldName {
         match self.name.get(..length) {
-            Some(b"data") => Line::Data,
+            Some(b"data") => FieldName::Data,
             Some(b"event") => {
-                self.kind.clear();
-                Line::Event
+                self.event_type.clear();
+                FieldName::Event
             }
             Some(b"error") => {
                 sink.error_line();
-                Line::Other
+                FieldName::Other
             }
-            _ => Line::Other,
+            _ => FieldName::Other,
         }
     }
 
     #[inline(always)]
-    fn begin_value<'a>(&mut self, line: Line, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
-        if line == Line::Data {
+    fn begin_value<'a>(&mut self, field: FieldName, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+        if field == FieldName::Data {
             if self.data_lines > 0 {
                 sink.data(b"\n");
             }
             self.data_lines = self.data_lines.saturating_add(1);
         }
-        self.value(line, rest, sink)
+        self.value(field, rest, sink)
     }
 
-    fn value<'a>(&mut self, line: Line, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
+    #[expect(clippy::arithmetic_side_effects, reason = "`event_type` is at most TYPE_BYTES_MAX long")]
+    fn value<'a>(&mut self, field: FieldName, rest: &'a [u8], sink: &mut impl Sink) -> &'a [u8] {
         let end = memchr2(b'\n', b'\r', rest);
         let (run, stop) = rest.split_at(end.unwrap_or(rest.len()));
-        match line {
-            Line::Data if !run.is_empty() => sink.data(run),
-            Line::Event => {
-                let room = TYPE_BYTES_MAX.saturating_sub(self.kind.len());
-                self.kind.extend_from_slice(run.get(..room).unwrap_or(run));
+        match field {
+            FieldName::Data if !run.is_empty() => sink.data(run),
+            FieldName::Event => {
+                let room = TYPE_BYTES_MAX - self.event_type.len();
+                self.event_type.extend_from_slice(run.get(..room).unwrap_or(run));
             }
-            Line::Data | Line::Other => {}
+            FieldName::Data | FieldName::Other => {}
         }
         match stop.split_first() {
             Some((&byte, after)) => {
@@ -229,7 +239,7 @@ impl Framer {
                 after
             }
             None => {
-                self.state = State::Value(line);
+                self.state = LineState::Value(field);
                 stop
             }
         }
@@ -237,14 +247,14 @@ impl Framer {
 
     fn end_line(&mut self, byte: u8) {
         self.after_cr = byte == b'\r';
-        self.state = State::LineStart;
+        self.state = LineState::LineStart;
     }
 
     fn dispatch(&mut self, sink: &mut impl Sink) {
         if self.data_lines > 0 {
-            sink.dispatch(&self.kind);
+            sink.dispatch(&self.event_type);
         }
         self.data_lines = 0;
-        self.kind.clear();
+        self.event_type.clear();
     }
 }

@@ -1,16 +1,19 @@
-//! The state machine: what the next byte can be, and what it does.
+//! The state machine of the scanner: what the next byte may be, and what it does.
+//!
+//! Each method takes the bytes that are left, reads a token or the part of it that is there, and returns the bytes
+//! after it. `strings.rs` has the methods for strings.
 
 mod strings;
 
 use super::runs::text_length;
-use super::short::Short;
-use super::tree::{self, NodeId, Tree, What};
-use super::{DEPTH_MAX, End, Field, SHORT_BYTES_MAX, Sink, Table, Value};
+use super::token_buffer::TokenBuffer;
+use super::tree::{self, NodeId, PathTree, WantedPath};
+use super::{DEPTH_MAX, DocumentEnd, Field, SHORT_BYTES_MAX, Sink, Table, Value};
 
-/// What the next byte can be.
+/// What the next byte may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Between documents, which may be the items of an array.
+enum ScannerState {
+    /// The beginning of a document, or of an array of documents.
     Root,
     Value,
     ValueOrEnd,
@@ -20,17 +23,17 @@ enum State {
     AfterValue,
     String,
     Escape,
-    /// Hex digits read of `\uXXXX`, and their value so far.
+    /// A digit of `\uXXXX`: how many have been read, and their value.
     Unicode(u8, u16),
     Scalar,
-    /// Inside containers nobody wants, `skipping` deep.
+    /// Inside an object or array that is skipped.
     Skip,
     Broken,
 }
 
-/// What is to become of the string being read.
+/// What the current string is used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Role {
+enum StringRole {
     Key,
     Text,
     Short,
@@ -38,19 +41,21 @@ enum Role {
     Skipped,
 }
 
+/// An object or array that is open.
 #[derive(Clone, Copy)]
 struct Frame {
     node: NodeId,
     is_array: bool,
-    /// In an array, the element being read.
+    /// Index of the current element of an array. Saturates: a server can send more than this can count.
     index: u32,
 }
 
-/// Where in a document the scanner stands: between two tokens, all of its state.
+/// The state between two tokens.
 struct Position {
-    state: State,
-    /// Where in the table the value being read stands; `None` if nobody wants it.
+    state: ScannerState,
+    /// The node of the current value. `None` if no path leads there.
     node: Option<NodeId>,
+    /// Number of frames, at most [`DEPTH_MAX`].
     depth: usize,
     frames: [Frame; DEPTH_MAX],
 }
@@ -58,50 +63,58 @@ struct Position {
 impl Default for Position {
     fn default() -> Position {
         let frame = Frame { node: tree::ROOT, is_array: false, index: 0 };
-        Position { state: State::Root, node: None, depth: 0, frames: [frame; DEPTH_MAX] }
+        Position { state: ScannerState::Root, node: None, depth: 0, frames: [frame; DEPTH_MAX] }
     }
 }
 
-/// The scanner's whole state between two pushes.
+/// The state between two pieces.
 #[derive(Default)]
 pub struct Scanner {
     position: Position,
-    role: Role,
-    /// Arrays open around the documents.
+    role: StringRole,
+    /// Arrays that are open around the documents. Saturates: a server can send more than this can count.
     root_arrays: u32,
-    /// Depth inside containers nobody wants; 0 outside.
+    /// Depth inside a skipped value, 0 outside. Saturates: a server can send more brackets than this can count.
     skipping: u32,
-    short: Short,
-    /// A high surrogate whose low half must come next.
-    high: Option<u16>,
+    /// The beginning of the current token, if that did not come in one piece without escapes.
+    token: TokenBuffer,
+    /// The first half of a surrogate pair, of which the second must follow.
+    high_surrogate: Option<u16>,
 }
 
 impl Scanner {
-    /// Reads on. `table` must be the same for all of one document.
+    /// Reads the next piece. `table` must be the same for a whole document.
     pub fn push<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, bytes: &[u8], sink: &mut S) {
-        Pass { scanner: self, tree: &table.tree, sink: &mut Named { fields: &table.fields, sink } }
+        Pass { scanner: self, tree: &table.tree, sink: &mut FieldSink { fields: &table.fields, sink } }
             .read(bytes);
     }
 
-    /// Whether the bytes were not JSON, so that nothing more of this document is read.
+    /// Whether the bytes were not JSON. Nothing more of this document is read.
     pub fn is_broken(&self) -> bool {
-        self.position.state == State::Broken
+        self.position.state == ScannerState::Broken
     }
 
-    /// The framing says that the document ends here; makes ready for the next.
-    pub fn end<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, sink: &mut S) -> End {
-        if self.position.state == State::Scalar && self.position.depth == 0 {
-            // A number at the root has no other end.
-            let sink = &mut Named { fields: &table.fields, sink };
+    /// The framing says that the document ends here. The next byte begins another.
+    pub fn end<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, sink: &mut S) -> DocumentEnd {
+        if self.position.state == ScannerState::Scalar && self.position.depth == 0 {
+            // Nothing else ends a number outside of objects and arrays.
+            let sink = &mut FieldSink { fields: &table.fields, sink };
             Pass { scanner: self, tree: &table.tree, sink }.end_scalar();
         }
         let end = match self.position.state {
-            State::Root if self.root_arrays == 0 => return End::Between,
-            State::Root => End::Cut,
-            State::Broken => End::Broken,
-            State::Value | State::ValueOrEnd | State::Key | State::KeyOrEnd | State::Colon => End::Cut,
-            State::AfterValue | State::String | State::Escape | State::Unicode(..) => End::Cut,
-            State::Scalar | State::Skip => End::Cut,
+            ScannerState::Root if self.root_arrays == 0 => return DocumentEnd::Between,
+            ScannerState::Root => DocumentEnd::Cut,
+            ScannerState::Broken => DocumentEnd::Broken,
+            ScannerState::Value
+            | ScannerState::ValueOrEnd
+            | ScannerState::Key
+            | ScannerState::KeyOrEnd
+            | ScannerState::Colon => DocumentEnd::Cut,
+            ScannerState::AfterValue
+            | ScannerState::String
+            | ScannerState::Escape
+            | ScannerState::Unicode(..) => DocumentEnd::Cut,
+            ScannerState::Scalar | ScannerState::Skip => DocumentEnd::Cut,
         };
         self.position = Position::default();
         self.root_arrays = 0;
@@ -110,21 +123,21 @@ impl Scanner {
     }
 }
 
-/// Takes values by their places in a table.
-trait Places {
-    fn value(&mut self, place: u16, value: Value<'_>);
+/// Receives values with the index of their path in the table.
+trait IndexedSink {
+    fn value(&mut self, index: u16, value: Value<'_>);
     fn document(&mut self);
 }
 
-/// Gives each place its name: what keeps the scanner from being compiled anew for each kind of field.
-struct Named<'s, F, S> {
+/// Replaces indices by fields. With this the scanner is compiled once, not once for each type of field.
+struct FieldSink<'s, F, S> {
     fields: &'s [F],
     sink: &'s mut S,
 }
 
-impl<F: Field, S: Sink<F>> Places for Named<'_, F, S> {
-    fn value(&mut self, place: u16, value: Value<'_>) {
-        if let Some(&field) = self.fields.get(usize::from(place)) {
+impl<F: Field, S: Sink<F>> IndexedSink for FieldSink<'_, F, S> {
+    fn value(&mut self, index: u16, value: Value<'_>) {
+        if let Some(&field) = self.fields.get(usize::from(index)) {
             self.sink.value(field, value);
         }
     }
@@ -134,13 +147,11 @@ impl<F: Field, S: Sink<F>> Places for Named<'_, F, S> {
     }
 }
 
-/// One push of a scanner, with what it needs at hand.
-///
-/// Each method takes the bytes that are left and returns those it leaves.
+/// A scanner with a table and a sink, while one piece is read.
 struct Pass<'p> {
     scanner: &'p mut Scanner,
-    tree: &'p Tree,
-    sink: &'p mut dyn Places,
+    tree: &'p PathTree,
+    sink: &'p mut dyn IndexedSink,
 }
 
 impl Pass<'_> {
@@ -151,33 +162,35 @@ impl Pass<'_> {
         self.flush();
     }
 
-    /// Reads a token, or what there is of it. `rest` is `byte` and `after`.
+    /// Reads one token. `rest` is `byte` and then `after`.
     #[inline(always)]
     fn step<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
         match self.scanner.position.state {
-            State::String => self.string(rest),
-            State::Skip => self.skip(rest),
-            State::Scalar => self.scalar(rest),
-            State::Escape => self.escape(byte, after),
-            State::Unicode(digits, code) => self.unicode(digits, code, byte, after),
-            State::Broken => &[],
+            ScannerState::String => self.string(rest),
+            ScannerState::Skip => self.skip(rest),
+            ScannerState::Scalar => self.scalar(rest),
+            ScannerState::Escape => self.escape(byte, after),
+            ScannerState::Unicode(digits, code) => self.unicode(digits, code, byte, after),
+            ScannerState::Broken => &[],
             _ if byte.is_ascii_whitespace() => after,
-            State::Root => self.root(byte, rest, after),
-            State::Value => self.value(byte, rest),
-            State::ValueOrEnd if byte == b']' => self.close(after),
-            State::ValueOrEnd => self.value(byte, rest),
-            State::Key | State::KeyOrEnd if byte == b'"' => self.begin_string(Role::Key, after),
-            State::KeyOrEnd if byte == b'}' => self.close(after),
-            State::Colon if byte == b':' => {
-                self.scanner.position.state = State::Value;
+            ScannerState::Root => self.root(byte, rest, after),
+            ScannerState::Value => self.value(byte, rest),
+            ScannerState::ValueOrEnd if byte == b']' => self.close(after),
+            ScannerState::ValueOrEnd => self.value(byte, rest),
+            ScannerState::Key | ScannerState::KeyOrEnd if byte == b'"' => {
+                self.begin_string(StringRole::Key, after)
+            }
+            ScannerState::KeyOrEnd if byte == b'}' => self.close(after),
+            ScannerState::Colon if byte == b':' => {
+                self.scanner.position.state = ScannerState::Value;
                 after
             }
-            State::AfterValue => self.after_value(byte, after),
-            State::Key | State::KeyOrEnd | State::Colon => self.broken(),
+            ScannerState::AfterValue => self.after_value(byte, after),
+            ScannerState::Key | ScannerState::KeyOrEnd | ScannerState::Colon => self.broken(),
         }
     }
 
-    /// Between documents: those of an array are told like those that just follow each other.
+    /// Between two documents. An array around documents is not part of them.
     fn root<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
         match byte {
             b'[' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_add(1),
@@ -191,23 +204,23 @@ impl Pass<'_> {
         after
     }
 
-    /// What is wanted at this place.
+    /// The path that ends at a node, if one does.
     #[inline(always)]
-    fn what(&self, node: Option<NodeId>) -> Option<What> {
-        node.and_then(|node| self.tree.what(node))
+    fn wanted(&self, node: Option<NodeId>) -> Option<WantedPath> {
+        node.and_then(|node| self.tree.wanted(node))
     }
 
-    /// Tells the sink the value at this place, if it is wanted.
+    /// Gives a value to the sink, if its path is wanted.
     #[inline(always)]
-    fn tell(&mut self, node: Option<NodeId>, value: Value<'_>) {
-        if let Some(What { place, .. }) = self.what(node) {
-            self.sink.value(place, value);
+    fn emit(&mut self, node: Option<NodeId>, value: Value<'_>) {
+        if let Some(WantedPath { index, .. }) = self.wanted(node) {
+            self.sink.value(index, value);
         }
     }
 
     fn broken(&mut self) -> &'static [u8] {
         self.flush();
-        self.scanner.position.state = State::Broken;
+        self.scanner.position.state = ScannerState::Broken;
         &[]
     }
 
@@ -221,52 +234,54 @@ impl Pass<'_> {
             .copied()
     }
 
-    /// A value begins with `byte`, the first of `rest`; `position.node` says where it stands.
+    /// A value begins with `byte`, which is the first of `rest`. `position.node` is its node.
     #[inline(always)]
     fn value<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
         let after = rest.get(1..).unwrap_or_default();
         match byte {
             b'"' => {
-                let role = match self.what(self.scanner.position.node) {
-                    Some(what) if what.is_text => Role::Text,
-                    Some(_) => Role::Short,
-                    None => Role::Skipped,
+                let role = match self.wanted(self.scanner.position.node) {
+                    Some(wanted) if wanted.is_text => StringRole::Text,
+                    Some(_) => StringRole::Short,
+                    None => StringRole::Skipped,
                 };
                 self.begin_string(role, after)
             }
             b'{' | b'[' => self.open(byte == b'[', after),
             b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                self.scanner.short.clear();
-                self.scanner.position.state = State::Scalar;
+                self.scanner.token.clear();
+                self.scanner.position.state = ScannerState::Scalar;
                 self.scalar(rest)
             }
             _ => self.broken(),
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "`depth` is an index of `frames`")]
     fn open<'a>(&mut self, is_array: bool, after: &'a [u8]) -> &'a [u8] {
         let Position { node, depth, .. } = self.scanner.position;
         if let Some(node) = node.filter(|&node| self.tree.has_inside(node, is_array))
             && let Some(slot) = self.scanner.position.frames.get_mut(depth)
         {
             *slot = Frame { node, is_array, index: 0 };
-            self.tell(Some(node), Value::Open);
+            self.emit(Some(node), Value::Open);
             let position = &mut self.scanner.position;
-            position.depth = depth.saturating_add(1);
+            position.depth = depth + 1;
             position.node = if is_array { self.tree.element(node, 0) } else { None };
-            position.state = if is_array { State::ValueOrEnd } else { State::KeyOrEnd };
+            position.state = if is_array { ScannerState::ValueOrEnd } else { ScannerState::KeyOrEnd };
             return after;
         }
-        self.tell(node, Value::Open);
+        self.emit(node, Value::Open);
         self.scanner.skipping = 1;
-        self.scanner.position.state = State::Skip;
+        self.scanner.position.state = ScannerState::Skip;
         after
     }
 
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "an object or array is open, so `depth` is not 0")]
     fn close<'a>(&mut self, after: &'a [u8]) -> &'a [u8] {
-        self.tell(self.frame().map(|frame| frame.node), Value::Close);
-        self.scanner.position.depth = self.scanner.position.depth.saturating_sub(1);
+        self.emit(self.frame().map(|frame| frame.node), Value::Close);
+        self.scanner.position.depth -= 1;
         self.end_value();
         after
     }
@@ -275,28 +290,29 @@ impl Pass<'_> {
     fn end_value(&mut self) {
         let depth = self.scanner.position.depth;
         if depth == 0 {
-            self.scanner.position.state = State::Root;
+            self.scanner.position.state = ScannerState::Root;
             self.sink.document();
         } else {
-            self.scanner.position.state = State::AfterValue;
+            self.scanner.position.state = ScannerState::AfterValue;
         }
     }
 
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "an array is open, so `depth` is not 0")]
     fn after_value<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
         match (byte, self.frame()) {
             (b',', Some(Frame { node, is_array: true, index })) => {
                 let (index, position) = (index.saturating_add(1), &mut self.scanner.position);
-                let top = position.depth.saturating_sub(1);
+                let top = position.depth - 1;
                 position.frames.get_mut(top).iter_mut().for_each(|frame| frame.index = index);
                 position.node = self.tree.element(node, index);
-                position.state = State::Value;
+                position.state = ScannerState::Value;
                 after
             }
             (b',', Some(_)) => match after.split_first() {
-                Some((b'"', key)) => self.begin_string(Role::Key, key),
+                Some((b'"', key)) => self.begin_string(StringRole::Key, key),
                 _ => {
-                    self.scanner.position.state = State::Key;
+                    self.scanner.position.state = ScannerState::Key;
                     after
                 }
             },
@@ -307,20 +323,20 @@ impl Pass<'_> {
         }
     }
 
-    /// Inside a number or literal: takes all bytes up to its end.
+    /// Reads a number or literal to its end.
     #[inline(always)]
     fn scalar<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let is_end = |byte: &u8| matches!(byte, b',' | b']' | b'}' | b' ' | b'\t' | b'\r' | b'\n');
         let length = rest.iter().position(is_end);
         let (run, stop) = rest.split_at(length.unwrap_or(rest.len()));
-        if length.is_some() && self.scanner.short.is_empty() {
+        if length.is_some() && self.scanner.token.is_empty() {
             let cut = run.get(..SHORT_BYTES_MAX).unwrap_or(run);
-            self.tell(self.scanner.position.node, Value::Scalar(cut));
+            self.emit(self.scanner.position.node, Value::Scalar(cut));
             self.end_value();
             return stop;
         }
         if self.scanner.position.node.is_some() {
-            self.scanner.short.extend(run);
+            self.scanner.token.extend(run);
         }
         if length.is_some() {
             self.end_scalar();
@@ -329,12 +345,12 @@ impl Pass<'_> {
     }
 
     fn end_scalar(&mut self) {
-        let short = core::mem::take(&mut self.scanner.short);
-        self.tell(self.scanner.position.node, Value::Scalar(short.as_bytes()));
+        let token = core::mem::take(&mut self.scanner.token);
+        self.emit(self.scanner.position.node, Value::Scalar(token.as_bytes()));
         self.end_value();
     }
 
-    /// Inside a container nobody wants: only strings and brackets matter.
+    /// Skips an object or array to its end. Only strings and brackets are read.
     fn skip<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let mut bytes = rest.iter();
         while let Some(byte) = bytes.next() {
@@ -342,9 +358,9 @@ impl Pass<'_> {
                 b'"' => {
                     let string = bytes.as_slice();
                     match string.split_at(text_length(string)) {
-                        // Most come in one piece and without an escape.
+                        // Most strings are here to their end, and have no escapes.
                         (_, [b'"', after @ ..]) => bytes = after.iter(),
-                        _ => return self.begin_string(Role::Skipped, string),
+                        _ => return self.begin_string(StringRole::Skipped, string),
                     }
                 }
                 b'{' | b'[' => self.scanner.skipping = self.scanner.skipping.saturating_add(1),

@@ -1,4 +1,4 @@
-//! Paths and what each means to its reader.
+//! The paths that a reader wants, and what each means to it.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -7,15 +7,15 @@ use core::ops::Deref;
 
 use once_cell::race::OnceBox;
 
-use super::tree::{Tree, What};
+use super::tree::{PathTree, WantedPath};
 use super::{DEPTH_MAX, SHORT_BYTES_MAX};
 
-/// What a path means to its reader.
+/// What a path means to a reader.
 pub trait Field: Copy {
-    /// Whether strings there are wanted piece by piece, of any length, or whole and short.
+    /// Whether strings there are reported in pieces and at any length. If not, in one piece and cut.
     fn is_text(self) -> bool;
 
-    /// Whether a text's last piece is followed by [`Value::Close`](super::Value::Close).
+    /// Whether [`Value::Close`](super::Value::Close) follows the last piece of a text.
     fn wants_text_end(self) -> bool {
         false
     }
@@ -23,23 +23,23 @@ pub trait Field: Copy {
 
 /// The paths a reader wants, and what each means.
 ///
-/// A path is keys joined by `.`, with `[]` for each array: `choices[].delta.content`.
+/// A path is written as keys joined by `.`, with `[]` for each array: `choices[].delta.content`.
 pub struct Table<F> {
-    /// What the scanner walks along; the same code for every kind of field.
-    pub(super) tree: Tree,
-    /// What the places of the tree mean.
+    /// The paths. This does not depend on `F`, so the scanner is compiled only once.
+    pub(super) tree: PathTree,
+    /// What each path means, by [`WantedPath::index`].
     pub(super) fields: Vec<F>,
     is_complete: bool,
 }
 
-/// A table that is compiled when it is first used.
+/// A table that is compiled at its first use.
 pub struct LazyTable<F> {
     table: OnceBox<Table<F>>,
     compile: fn() -> Table<F>,
 }
 
 impl<F> LazyTable<F> {
-    /// The table that `compile` makes.
+    /// The table will be what `compile` returns.
     pub const fn new(compile: fn() -> Table<F>) -> LazyTable<F> {
         LazyTable { table: OnceBox::new(), compile }
     }
@@ -55,41 +55,42 @@ impl<F> Deref for LazyTable<F> {
 
 impl<F: Field> Table<F> {
     fn empty() -> Table<F> {
-        Table { tree: Tree::default(), fields: Vec::new(), is_complete: true }
+        Table { tree: PathTree::default(), fields: Vec::new(), is_complete: true }
     }
 
-    /// Compiles paths. A path that stands twice keeps its first meaning; one deeper than
-    /// [`DEPTH_MAX`] is left out (a test over all tables sees to it that there is none).
+    /// Compiles paths. If a path is given twice, the first meaning counts. A path deeper than [`DEPTH_MAX`] is left
+    /// out; see [`Table::is_complete`].
     pub fn compile(paths: &[(&'static str, F)]) -> Table<F> {
         let mut table = Table::empty();
         for &(path, field) in paths {
-            let what = table.what(field);
-            table.is_complete &= table.tree.add_path(path, what);
+            let wanted = table.wanted(field);
+            table.is_complete &= table.tree.add_path(path, wanted);
         }
         table
     }
 
-    /// Whether all paths are in it.
+    /// Whether no path was left out.
     pub fn is_complete(&self) -> bool {
         self.is_complete
     }
 
-    /// Whether a path means something of which this is true.
+    /// Whether any path has such a meaning.
     pub fn has(&self, is_wanted: impl Fn(F) -> bool) -> bool {
         self.fields.iter().copied().any(is_wanted)
     }
 
-    /// The table of one path of keys, which may hold any characters. One deeper than [`DEPTH_MAX`] is cut there.
+    /// Makes a table of one path, given as keys, which may have any characters. A path deeper than [`DEPTH_MAX`] is
+    /// cut to that.
     pub fn of_keys<'k>(keys: impl IntoIterator<Item = &'k str>, field: F) -> Table<F> {
         let mut table = Table::empty();
-        let what = table.what(field);
-        table.tree.add_keys(&mut keys.into_iter().take(DEPTH_MAX), what);
+        let wanted = table.wanted(field);
+        table.tree.add_keys(&mut keys.into_iter().take(DEPTH_MAX), wanted);
         table
     }
 
-    /// Compiles JSON pointers (RFC 6901): a key that is an array's index is both. One that stands twice keeps its
-    /// first meaning; one that no document can be known to match, because it is deeper than [`DEPTH_MAX`] or
-    /// has a key longer than [`SHORT_BYTES_MAX`], is left out.
+    /// Compiles JSON pointers (RFC 6901), each given as its keys. A key that is a number matches an object's key
+    /// and an array's index. If a pointer is given twice, the first meaning counts. A pointer is left out if it is
+    /// deeper than [`DEPTH_MAX`] or has a key longer than [`SHORT_BYTES_MAX`].
     pub fn of_pointers<'k>(pointers: impl IntoIterator<Item = (&'k [String], F)>) -> Table<F> {
         let mut table = Table::empty();
         for (keys, field) in pointers {
@@ -97,15 +98,15 @@ impl<F: Field> Table<F> {
                 table.is_complete = false;
                 continue;
             }
-            let what = table.what(field);
-            table.tree.add_pointer(keys, what);
+            let wanted = table.wanted(field);
+            table.tree.add_pointer(keys, wanted);
         }
         table
     }
 
-    fn what(&mut self, field: F) -> What {
-        let place = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
+    fn wanted(&mut self, field: F) -> WantedPath {
+        let index = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
         self.fields.push(field);
-        What { place, is_text: field.is_text(), wants_text_end: field.wants_text_end() }
+        WantedPath { index, is_text: field.is_text(), wants_text_end: field.wants_text_end() }
     }
 }

@@ -26,7 +26,7 @@ const PATHS: &[(&str, Want)] = &[
     ("d.b.c", Want::Long(6)),
 ];
 
-/// What a scan found, with the pieces of a text joined.
+/// What the scanner reported. The pieces of a text are joined.
 #[derive(Debug, Default, PartialEq)]
 struct Found(Vec<(String, Vec<u8>)>);
 
@@ -35,7 +35,7 @@ impl Found {
         self.0.push((format!("{field:?} {kind}"), bytes.to_vec()));
     }
 
-    /// For people: `field kind bytes`.
+    /// As text, one line each: `field kind bytes`.
     fn lines(&self) -> Vec<String> {
         let line = |(what, bytes): &(String, Vec<u8>)| format!("{what} {}", String::from_utf8_lossy(bytes));
         self.0.iter().map(|found| line(found).trim_end().to_string()).collect()
@@ -61,7 +61,7 @@ impl Sink<Want> for Found {
     }
 }
 
-fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, End) {
+fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, DocumentEnd) {
     let mut scanner = Scanner::default();
     let table = Table::compile(PATHS);
     let mut found = Found::default();
@@ -72,7 +72,7 @@ fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> (Found, End) {
     (found, end)
 }
 
-/// What the scan must find, from a parsed tree.
+/// What the scanner should report, computed from a parsed tree.
 fn expect(tree: &Tree, path: &str, found: &mut Found) {
     let field = PATHS.iter().find(|(p, _)| *p == path).map(|(_, field)| *field);
     let inside =
@@ -104,7 +104,7 @@ fn expect(tree: &Tree, path: &str, found: &mut Found) {
     }
 }
 
-/// The items of an array are documents, however deep it is nested.
+/// The items of an array are documents, at any depth.
 fn expect_documents(tree: &Tree, found: &mut Found) {
     if let Tree::Array(items) = tree {
         items.iter().for_each(|item| expect_documents(item, found));
@@ -132,7 +132,7 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Writes a string's characters as `\uXXXX`, which must change nothing.
+/// Writes the characters of a string as `\uXXXX`, which makes no difference.
 fn escape_everything(json: &str) -> String {
     let mut out = String::new();
     for c in json.chars() {
@@ -157,7 +157,7 @@ proptest! {
         }
         let mut expected = Found::default();
         expect_documents(&tree, &mut expected);
-        let expected = (expected, End::Between);
+        let expected = (expected, DocumentEnd::Between);
         let json = json.as_bytes();
         prop_assert_eq!(&scan([json]), &expected);
         prop_assert_eq!(&scan(json.chunks(1)), &expected);
@@ -166,13 +166,13 @@ proptest! {
         }
         if matches!(tree, Tree::Object(_) | Tree::Array(_)) {
             for cut in 1..json.len() {
-                prop_assert_eq!(scan([&json[..cut]]).1, End::Cut, "a prefix of {} bytes", cut);
+                prop_assert_eq!(scan([&json[..cut]]).1, DocumentEnd::Cut, "a prefix of {} bytes", cut);
             }
         }
     }
 
     #[test]
-    fn any_bytes_are_survived_and_read_alike_in_any_chunking(bytes in prop::collection::vec(
+    fn any_bytes_are_read_the_same_in_any_chunking(bytes in prop::collection::vec(
         prop_oneof![3 => prop::sample::select(b"{}[]\",:\\abcdun0 1-\n".to_vec()), 1 => any::<u8>()], 0..80)) {
         let whole = scan([&bytes[..]]);
         prop_assert_eq!(&scan(bytes.chunks(1)), &whole);
@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn what_begins_no_character_is_not_counted(bytes in prop::collection::vec(any::<u8>(), 0..64), times in 1..128_usize) {
+    fn continuation_bytes_are_not_counted(bytes in prop::collection::vec(any::<u8>(), 0..64), times in 1..128_usize) {
         let bytes = bytes.repeat(times);
         let begin = bytes.iter().filter(|&byte| byte & 0xC0 != 0x80).count();
         prop_assert_eq!(chars(&bytes), begin as u64);
@@ -200,7 +200,7 @@ proptest! {
 fn documents_may_follow_each_other() {
     let (found, end) = scan([&b"{\"b\":1}{\"b\":2}\n [ ] 3 \"x\"{\"b\":4"[..]]);
     let expected = ["Brief(1) scalar 1", "document", "Brief(1) scalar 2", "document", "document", "document"];
-    assert_eq!((found.lines(), end), (expected.map(String::from).to_vec(), End::Cut));
+    assert_eq!((found.lines(), end), (expected.map(String::from).to_vec(), DocumentEnd::Cut));
 }
 
 #[test]
@@ -220,14 +220,14 @@ fn surrogates_pair_or_are_replaced() {
 }
 
 #[test]
-fn what_came_of_a_text_before_it_broke_or_was_cut_is_told() {
+fn an_incomplete_or_broken_text_is_reported_up_to_there() {
     for (json, text, end) in [
-        (r#"{"a":"x\ny\q"#, "x\ny", End::Broken),
-        (r#"{"a":"x\ny\u00g"#, "x\ny", End::Broken),
-        (r#"{"a":"x\ny"#, "x\ny", End::Cut),
-        (r#"{"a":"x\ny\"#, "x\ny", End::Cut),
-        (r#"{"a":"x\ny\u00"#, "x\ny", End::Cut),
-        (r#"{"a":""#, "", End::Cut),
+        (r#"{"a":"x\ny\q"#, "x\ny", DocumentEnd::Broken),
+        (r#"{"a":"x\ny\u00g"#, "x\ny", DocumentEnd::Broken),
+        (r#"{"a":"x\ny"#, "x\ny", DocumentEnd::Cut),
+        (r#"{"a":"x\ny\"#, "x\ny", DocumentEnd::Cut),
+        (r#"{"a":"x\ny\u00"#, "x\ny", DocumentEnd::Cut),
+        (r#"{"a":""#, "", DocumentEnd::Cut),
     ] {
         let found = scan([json.as_bytes()]);
         assert_eq!(
@@ -240,14 +240,14 @@ fn what_came_of_a_text_before_it_broke_or_was_cut_is_told() {
 }
 
 #[test]
-fn a_long_key_or_short_value_is_cut_alike_however_it_comes() {
+fn a_long_key_or_short_value_is_cut_the_same_in_any_chunking() {
     let key = "a".repeat(SHORT_BYTES_MAX + 1);
     let json = format!(r#"{{"{key}":1,"b":"{key}"}}"#);
     let short = "a".repeat(SHORT_BYTES_MAX);
     let (found, end) = scan([json.as_bytes()]);
     assert_eq!(
         (found.lines(), end),
-        (vec![format!("Brief(1) short {short}"), "document".into()], End::Between)
+        (vec![format!("Brief(1) short {short}"), "document".into()], DocumentEnd::Between)
     );
     assert_eq!(scan(json.as_bytes().chunks(1)).0, found);
 }
@@ -258,7 +258,7 @@ fn deep_nesting_costs_nothing() {
     let (found, end) = scan(json.as_bytes().chunks(999));
     assert_eq!(
         (found.lines(), end),
-        (vec!["Brief(1) scalar 7".to_string(), "document".into()], End::Between)
+        (vec!["Brief(1) scalar 7".to_string(), "document".into()], DocumentEnd::Between)
     );
     assert!(size_of::<Scanner>() < 512, "{} bytes", size_of::<Scanner>());
 }
@@ -339,7 +339,7 @@ fn pointers_lead_into_arrays_and_objects() {
         ),
         (r#"{"m":[[0,1],{"c":1}],"n":[1]}"#, &[]),
         (r#"{"m":[],"0":[1]}"#, &["4 open"]),
-        // Two texts at one place are two, also where they come one after the other.
+        // Two texts with the same path are two, even directly after each other.
         (r#"{"0":"a","0":"b"}"#, &["4 a.", "4 b."]),
     ] {
         for cut in 0..=document.len() {
@@ -356,7 +356,7 @@ fn a_pointer_that_cannot_be_followed_is_left_out() {
 }
 
 #[test]
-fn what_is_no_json_is_told() {
+fn bytes_that_are_not_json_are_reported() {
     let is_broken = |bytes: &[u8]| {
         let mut scanner = Scanner::default();
         scanner.push(&Table::compile(PATHS), bytes, &mut Found::default());

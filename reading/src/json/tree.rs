@@ -1,4 +1,4 @@
-//! The tree of paths that the scanner walks along.
+//! The paths of a table as a tree, in which the scanner moves with the document.
 
 use super::DEPTH_MAX;
 use crate::word::is_same;
@@ -6,16 +6,16 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A place in the tree.
+/// Index of a node in the tree.
 pub(super) type NodeId = u16;
-/// Where every document begins.
+/// The node of the document itself.
 pub(super) const ROOT: NodeId = 0;
 
-/// What is wanted at a place.
+/// A wanted path ends at a node: what the scanner needs to know about it.
 #[derive(Clone, Copy)]
-pub(super) struct What {
-    /// Which of the table's fields it is.
-    pub(super) place: u16,
+pub(super) struct WantedPath {
+    /// Index of what it means in the table's fields.
+    pub(super) index: u16,
     /// See [`Field::is_text`](super::Field::is_text).
     pub(super) is_text: bool,
     /// See [`Field::wants_text_end`](super::Field::wants_text_end).
@@ -23,27 +23,29 @@ pub(super) struct What {
 }
 
 #[derive(Default)]
-struct Node {
-    what: Option<What>,
+struct PathNode {
+    wanted: Option<WantedPath>,
     keys: Vec<(Box<[u8]>, NodeId)>,
+    /// The node of an array's elements.
     element: Option<NodeId>,
-    /// Elements that have a place of their own; they are not `element` then.
+    /// Elements with a node of their own, by their index. For these, `element` does not count.
     numbered: Vec<(u32, NodeId)>,
 }
 
-pub(super) struct Tree {
-    nodes: Vec<Node>,
+pub(super) struct PathTree {
+    nodes: Vec<PathNode>,
 }
 
-impl Default for Tree {
-    fn default() -> Tree {
-        Tree { nodes: vec![Node::default()] }
+impl Default for PathTree {
+    fn default() -> PathTree {
+        PathTree { nodes: vec![PathNode::default()] }
     }
 }
 
-impl Tree {
-    /// Adds a path of keys joined by `.`, with `[]` for each array; whether it is no deeper than [`DEPTH_MAX`].
-    pub(super) fn add_path(&mut self, path: &str, what: What) -> bool {
+impl PathTree {
+    /// Adds a path of keys joined by `.`, with `[]` for each array. False, and nothing done, if it is deeper than
+    /// [`DEPTH_MAX`].
+    pub(super) fn add_path(&mut self, path: &str, wanted: WantedPath) -> bool {
         let path = path.as_bytes();
         if depth(path) > DEPTH_MAX {
             return false;
@@ -56,29 +58,29 @@ impl Tree {
                 at = self.element_or_new(at);
             }
         }
-        self.want(at, what);
+        self.set_wanted(at, wanted);
         true
     }
 
-    /// Adds a path of keys, whatever they hold.
-    pub(super) fn add_keys(&mut self, keys: &mut dyn Iterator<Item = &str>, what: What) {
+    /// Adds a path of keys, which may have any characters.
+    pub(super) fn add_keys(&mut self, keys: &mut dyn Iterator<Item = &str>, wanted: WantedPath) {
         let at = keys.fold(ROOT, |at, key| self.child_or_new(at, key.as_bytes()));
-        self.want(at, what);
+        self.set_wanted(at, wanted);
     }
 
-    /// Adds a pointer's keys, which may be indices too.
-    pub(super) fn add_pointer(&mut self, keys: &[String], what: What) {
+    /// Adds the keys of a JSON pointer, which may also be indices.
+    pub(super) fn add_pointer(&mut self, keys: &[String], wanted: WantedPath) {
         let at = keys.iter().fold(ROOT, |at, key| self.step_or_new(at, key));
-        self.want(at, what);
+        self.set_wanted(at, wanted);
     }
 
-    fn want(&mut self, at: NodeId, what: What) {
+    fn set_wanted(&mut self, at: NodeId, wanted: WantedPath) {
         if let Some(node) = self.nodes.get_mut(usize::from(at)) {
-            node.what.get_or_insert(what);
+            node.wanted.get_or_insert(wanted);
         }
     }
 
-    /// The place below `node` that a pointer's key leads to.
+    /// The child of `node` for a key of a JSON pointer.
     fn step_or_new(&mut self, node: NodeId, key: &str) -> NodeId {
         if let Some(child) = self.child(node, key.as_bytes()) {
             return child;
@@ -92,7 +94,7 @@ impl Tree {
 
     fn add(&mut self) -> NodeId {
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
-        self.nodes.push(Node::default());
+        self.nodes.push(PathNode::default());
         id
     }
 
@@ -118,7 +120,7 @@ impl Tree {
         element
     }
 
-    fn node(&self, id: NodeId) -> Option<&Node> {
+    fn node(&self, id: NodeId) -> Option<&PathNode> {
         self.nodes.get(usize::from(id))
     }
 
@@ -132,18 +134,18 @@ impl Tree {
         None
     }
 
-    /// The place of an array's element.
+    /// The node of an array's element.
     pub(super) fn element(&self, node: NodeId, index: u32) -> Option<NodeId> {
         let node = self.node(node)?;
         let own = node.numbered.iter().find(|(number, _)| *number == index);
         own.map(|(_, child)| *child).or(node.element)
     }
 
-    pub(super) fn what(&self, node: NodeId) -> Option<What> {
-        self.node(node)?.what
+    pub(super) fn wanted(&self, node: NodeId) -> Option<WantedPath> {
+        self.node(node)?.wanted
     }
 
-    /// Whether any path leads into this node as an array, or as an object.
+    /// Whether the tree has paths below this node, if the node is an array, or else an object.
     pub(super) fn has_inside(&self, node: NodeId, is_array: bool) -> bool {
         self.node(node).is_some_and(|node| {
             if is_array { node.element.is_some() || !node.numbered.is_empty() } else { !node.keys.is_empty() }
@@ -151,22 +153,23 @@ impl Tree {
     }
 }
 
-/// Containers that must be open to stand at `path`.
+/// The number of objects and arrays around the value at `path`.
+#[expect(clippy::arithmetic_side_effects, reason = "at most the length of `path` plus one")]
 fn depth(path: &[u8]) -> usize {
-    let steps = path.split(|&byte| byte == b'.');
-    steps.map(|step| split_arrays(step).1.saturating_add(1)).fold(0, usize::saturating_add)
+    path.split(|&byte| byte == b'.').map(|step| split_arrays(step).1 + 1).sum()
 }
 
-/// A step's key, and how many arrays follow it.
+/// The key of a step, and the number of `[]` after it.
+#[expect(clippy::arithmetic_side_effects, reason = "at most half the length of `step`")]
 fn split_arrays(mut step: &[u8]) -> (&[u8], usize) {
     let mut arrays: usize = 0;
     while let Some(key) = step.strip_suffix(b"[]") {
-        (step, arrays) = (key, arrays.saturating_add(1));
+        (step, arrays) = (key, arrays + 1);
     }
     (step, arrays)
 }
 
-/// The element that a pointer's key names in an array: digits without a leading zero.
+/// The index that a JSON pointer's key is: digits without a leading zero.
 fn index(key: &str) -> Option<u32> {
     let is_index = key == "0" || !key.starts_with('0') && key.bytes().all(|byte| byte.is_ascii_digit());
     is_index.then(|| key.parse().ok()).flatten()

@@ -1,284 +1,297 @@
-//! Server-sent events → facts: those that are nearly one of the last are compared with it, all others read.
+//! Server-sent events in any pieces in, a [`BodySummary`] out.
 //!
-//! Most events of a stream are, byte for byte, one before but for their text and a few values that nobody wants. So
-//! one that did nothing but bring a piece of text becomes a [`Stencil`], and what is like it is counted without
-//! being framed, scanned or folded. It is a short cut only: what is seen is the same without.
+//! Most events of a stream are equal to an earlier one, except for their text and a few unused values.
+//! So an event that only added text becomes an [`EventTemplate`], and events that match it are counted without
+//! being framed, scanned and folded. This only saves time: the facts are the same as if each event was parsed (a
+//! test compares both).
 
-mod sample;
+mod event_sample;
 #[cfg(test)]
 mod tests;
 
-use super::body::Facts;
-use super::reader::Reader;
-use crate::dialect::{Checkpoint, Delta, Seen, Text};
+use super::documents::DocumentReader;
+use super::summary::BodySummary;
+use crate::dialect::{Checkpoint, Delta, EscapedText, ResponseFacts};
+use crate::event_template::{Comparison, EventTemplate, TEMPLATE_BYTES_MAX, TemplateMatch};
 use crate::framing::sse::Framer;
-use crate::stencil::{BYTES_MAX, Comparison, Like, Stencil};
 use alloc::vec::Vec;
 
-/// An event that is cut again is kept on only for a piece of at least so many bytes: then each
-/// of its bytes costs a bounded number of comparisons, however small the pieces.
+/// If an event is still incomplete after a further piece, it is kept on only if that piece has at least this many
+/// bytes. Otherwise it is parsed. So each byte is compared a bounded number of times, however small the pieces are.
 const PIECE_BYTES_MIN: usize = 64;
-/// More than the last event, so much is first looked at of one whose beginning was kept.
-const MORE_BYTES: usize = 32;
-/// So many deltas are tried in a row; from then on ever fewer,
-const TRIES: u32 = 4;
-/// down to one in so many.
-const REST_MAX: u32 = 32;
-/// Kinds of events that are compared: answers take turns with reasoning, or with calls.
-const LEARNED_MAX: usize = 2;
+/// When a kept event continues, it is first compared up to the length of the longest template and this many bytes
+/// more. A matching event is rarely longer.
+const EXTRA_BYTES: usize = 32;
+/// After this many templates that no event matched, events are skipped before the next template is made.
+const VAIN_TEMPLATES_MAX: u32 = 4;
+/// The most events that are skipped so. Their number grows by one with each such template.
+const SKIPPED_EVENTS_MAX: u32 = 32;
+/// Templates that are kept at a time. There are two, because text may alternate with reasoning or with tool calls.
+const TEMPLATES_MAX: usize = 2;
 
-/// The events of one stream.
+/// Reads the events of one stream.
 #[derive(Default)]
 pub(super) struct Events {
     framer: Framer,
-    reader: Reader,
-    /// At most [`LEARNED_MAX`], the latest first.
-    learned: Vec<Learned>,
-    /// Deltas tried since one was like another.
-    tries: u32,
-    /// Events until the next is tried.
-    rest: u32,
-    /// The beginning of an event, at most [`BYTES_MAX`], which is like a learned one so far.
-    kept: Vec<u8>,
+    documents: DocumentReader,
+    /// At most [`TEMPLATES_MAX`], the latest first.
+    templates: Vec<KnownEvent>,
+    /// Templates made, minus events that matched one. Saturates.
+    vain_templates: u32,
+    /// Events to skip until one may become a template.
+    events_to_skip: u32,
+    /// The beginning of an event that matches a template so far. At most [`TEMPLATE_BYTES_MAX`].
+    pending: Vec<u8>,
     #[cfg(test)]
-    reads_all: bool,
+    parses_all: bool,
     #[cfg(test)]
-    skimmed: u64,
+    matched_events: u64,
 }
 
-/// An event to compare others with.
-struct Learned {
-    stencil: Stencil,
+/// A template, and what its events do.
+struct KnownEvent {
+    template: EventTemplate,
     delta: Delta,
-    /// Where the sample's document ends: behind it an event has said everything.
+    /// Where the JSON document ends in the template's event.
     document_end: usize,
-    /// What had been seen when it came.
+    /// The facts before the event that `delta` was taken from.
     before: Checkpoint,
-    /// Nothing has been read since that was compared.
+    /// No other event has been parsed since, so `before` still holds but for the counts.
     is_current: bool,
 }
 
-impl Learned {
-    /// Compares what begins here, and lets differ what may. Cut is only what is worth keeping.
+impl KnownEvent {
+    /// Compares the beginning of `bytes`, and makes wildcards of values that differ. An incomplete event is
+    /// reported as such only if its first byte matches and its document is incomplete; no other is worth keeping.
     #[inline(always)]
     fn compare<'a>(&mut self, bytes: &'a [u8]) -> Comparison<'a> {
         loop {
-            match self.stencil.compare(bytes) {
-                Comparison::Different(at) if self.stencil.widen(at) => {}
-                Comparison::Cut(at) if !(1..self.document_end).contains(&at) => {
-                    return Comparison::Different(at);
+            match self.template.compare(bytes) {
+                Comparison::Mismatch(at) if self.template.relax(at) => {}
+                Comparison::Incomplete(at) if !(1..self.document_end).contains(&at) => {
+                    return Comparison::Mismatch(at);
                 }
-                like_or_not @ (Comparison::Like(_) | Comparison::Cut(_) | Comparison::Different(_)) => {
-                    return like_or_not;
+                comparison @ (Comparison::Match(_) | Comparison::Incomplete(_) | Comparison::Mismatch(_)) => {
+                    return comparison;
                 }
             }
         }
     }
 }
 
-impl Text for Like<'_> {
+impl EscapedText for TemplateMatch<'_> {
     fn pieces(&self, take: impl FnMut(&[u8])) {
         self.pieces(take);
     }
 }
 
-/// What was found at the beginning of some bytes.
+/// What is at the beginning of some bytes.
 enum Next {
-    /// An event that is counted; so many bytes are left.
+    /// An event, which has been counted. This many bytes are left after it.
     Counted(usize),
-    /// The beginning of one.
-    Cut,
+    /// The beginning of an event that matches a template so far.
+    Incomplete,
     /// Anything else.
     Other,
 }
 
 impl Events {
-    pub(super) fn want_opening(&mut self) {
-        self.reader.want_opening();
+    /// Keeps the first characters of the answer.
+    pub(super) fn keep_answer_prefix(&mut self) {
+        self.documents.keep_answer_prefix();
     }
 
-    pub(super) fn seen(&self) -> &Seen {
-        self.reader.seen()
+    pub(super) fn facts(&self) -> &ResponseFacts {
+        self.documents.facts()
     }
 
-    /// Reads on.
+    /// Reads the next piece.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let mut rest = if self.kept.is_empty() { bytes } else { self.resume(bytes) };
+        let mut rest = if self.pending.is_empty() { bytes } else { self.resume(bytes) };
         while !rest.is_empty() {
-            if !self.learned.is_empty() && self.framer.is_between() {
-                rest = self.skim(rest);
+            if !self.templates.is_empty() && self.framer.is_between() {
+                rest = self.match_events(rest);
             }
             if !rest.is_empty() {
-                rest = self.read(rest);
+                rest = self.parse(rest);
             }
         }
     }
 
-    pub(super) fn finish(mut self) -> Facts {
-        self.read_kept();
-        self.reader.finish_events(self.framer.is_inside())
+    /// The stream has ended.
+    pub(super) fn finish(mut self) -> BodySummary {
+        self.parse_pending();
+        self.documents.finish_events(self.framer.is_inside())
     }
 
-    /// Counts events as long as they are like one that was learned; returns what is left, nothing if that is kept.
-    fn skim<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    /// Counts events as long as they match a template. Returns the bytes after them, or none if these are kept.
+    #[expect(clippy::arithmetic_side_effects, reason = "`left` is the length of an end of `rest`")]
+    fn match_events<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut rest = bytes;
         loop {
             match self.next(rest) {
-                Next::Counted(left) => rest = rest.get(rest.len().saturating_sub(left)..).unwrap_or_default(),
-                Next::Cut if rest.len() < BYTES_MAX => {
-                    self.kept.extend_from_slice(rest);
+                Next::Counted(left) => rest = rest.get(rest.len() - left..).unwrap_or_default(),
+                Next::Incomplete if rest.len() < TEMPLATE_BYTES_MAX => {
+                    self.pending.extend_from_slice(rest);
                     return &[];
                 }
-                Next::Cut | Next::Other => return rest,
+                Next::Incomplete | Next::Other => return rest,
             }
         }
     }
 
-    /// Compares what begins here, and counts it if it is like an event before.
+    /// Compares the beginning of `bytes` with the templates, and counts the event if it matches one.
     #[inline]
     fn next(&mut self, bytes: &[u8]) -> Next {
         let mut next = Next::Other;
-        for place in 0..self.learned.len() {
-            match self.learned.get_mut(place).map(|learned| learned.compare(bytes)) {
-                Some(Comparison::Like(like)) => {
-                    if place > 0 {
-                        self.learned.swap(0, place);
+        for index in 0..self.templates.len() {
+            match self.templates.get_mut(index).map(|known| known.compare(bytes)) {
+                Some(Comparison::Match(found)) => {
+                    if index > 0 {
+                        self.templates.swap(0, index);
                     }
-                    return self.count(&like, bytes);
+                    return self.count(&found, bytes);
                 }
-                Some(Comparison::Cut(_)) => next = Next::Cut,
-                Some(Comparison::Different(_)) | None => {}
+                Some(Comparison::Incomplete(_)) => next = Next::Incomplete,
+                Some(Comparison::Mismatch(_)) | None => {}
             }
         }
         next
     }
 
-    /// Counts an event that is like the first learned. `bytes` begin with it.
+    /// Counts the event at the beginning of `bytes`, which matches the first template.
     #[inline]
-    fn count(&mut self, like: &Like<'_>, bytes: &[u8]) -> Next {
-        let Some(learned) = self.learned.first_mut() else { return Next::Other };
-        let seen = &mut self.reader.fold.seen;
-        if !learned.is_current && !seen.is_like(&learned.before) {
-            return self.relearn(like, bytes);
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of events of the stream")]
+    fn count(&mut self, found: &TemplateMatch<'_>, bytes: &[u8]) -> Next {
+        let Some(known) = self.templates.first_mut() else { return Next::Other };
+        let facts = &mut self.documents.fold.facts;
+        if !known.is_current && !facts.is_stable_since(&known.before) {
+            return self.parse_match(found, bytes);
         }
-        learned.is_current = true;
-        if !seen.repeat(learned.delta, like, like.chars) {
+        known.is_current = true;
+        if !facts.repeat(known.delta, found, found.chars) {
             return Next::Other;
         }
-        self.reader.events = self.reader.events.saturating_add(1);
-        self.tries = self.tries.saturating_sub(1);
+        self.documents.events += 1;
+        self.vain_templates = self.vain_templates.saturating_sub(1);
         #[cfg(test)]
         {
-            self.skimmed += 1;
+            self.matched_events += 1;
         }
-        Next::Counted(like.rest.len())
+        Next::Counted(found.rest.len())
     }
 
-    /// Reads what is like an event before but comes after other things, to see what it does now.
-    fn relearn(&mut self, like: &Like<'_>, bytes: &[u8]) -> Next {
-        let before = self.reader.seen().checkpoint();
-        let rest = self.read_event(bytes);
-        if let (Some(text), Some(learned)) = (like.plain_text(), self.learned.first_mut()) {
-            match self.reader.seen().delta_since(&before, text, like.chars) {
-                Some(delta) => (learned.delta, learned.before, learned.is_current) = (delta, before, true),
-                None => drop(self.learned.remove(0)),
+    /// Parses an event that matches the first template, because the facts have changed since: what it does may have
+    /// changed too.
+    fn parse_match(&mut self, found: &TemplateMatch<'_>, bytes: &[u8]) -> Next {
+        let before = self.documents.facts().checkpoint();
+        let rest = self.parse_event(bytes);
+        if let (Some(text), Some(known)) = (found.plain_text(), self.templates.first_mut()) {
+            match self.documents.facts().delta_since(&before, text, found.chars) {
+                Some(delta) => (known.delta, known.before, known.is_current) = (delta, before, true),
+                None => drop(self.templates.remove(0)),
             }
         }
         Next::Counted(rest.len())
     }
 
-    /// Goes on with an event whose beginning was kept; returns what is left.
+    /// Continues with an event whose beginning was kept. Returns the bytes after it.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`old` is at most the length of `event`, and no event ends in what was kept, which was incomplete"
+    )]
     fn resume<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let mut event = core::mem::take(&mut self.kept);
+        let mut event = core::mem::take(&mut self.pending);
         let old = event.len();
-        let likely = self.learned.iter().map(|learned| learned.stencil.length()).max().unwrap_or(0);
-        for length in [likely.saturating_add(MORE_BYTES), BYTES_MAX] {
-            let from = event.len().saturating_sub(old);
-            let room = length.saturating_sub(event.len());
+        let longest = self.templates.iter().map(|known| known.template.length()).max().unwrap_or(0);
+        for length in [longest + EXTRA_BYTES, TEMPLATE_BYTES_MAX] {
+            let from = event.len() - old;
+            let room = length.saturating_sub(event.len()); // the kept beginning may be longer than a template
             let more = bytes.get(from..).unwrap_or_default();
             event.extend_from_slice(more.get(..room).unwrap_or(more));
-            let taken = event.len().saturating_sub(old);
+            let taken = event.len() - old;
             match self.next(&event) {
                 Next::Counted(left) => {
                     event.clear();
-                    self.kept = event;
-                    return bytes.get(taken.saturating_sub(left)..).unwrap_or_default();
+                    self.pending = event;
+                    return bytes.get(taken - left..).unwrap_or_default();
                 }
-                Next::Cut if taken < bytes.len() => {}
-                Next::Cut if taken >= PIECE_BYTES_MIN && event.len() < BYTES_MAX => {
-                    self.kept = event;
+                Next::Incomplete if taken < bytes.len() => {}
+                Next::Incomplete if taken >= PIECE_BYTES_MIN && event.len() < TEMPLATE_BYTES_MAX => {
+                    self.pending = event;
                     return &[];
                 }
-                Next::Cut | Next::Other => break,
+                Next::Incomplete | Next::Other => break,
             }
         }
         event.truncate(old);
-        self.kept = event;
-        self.read_kept();
+        self.pending = event;
+        self.parse_pending();
         bytes
     }
 
-    fn read_kept(&mut self) {
-        let mut kept = core::mem::take(&mut self.kept);
-        let mut rest = kept.as_slice();
+    fn parse_pending(&mut self) {
+        let mut pending = core::mem::take(&mut self.pending);
+        let mut rest = pending.as_slice();
         while !rest.is_empty() {
-            rest = self.read(rest);
+            rest = self.parse(rest);
         }
-        kept.clear();
-        self.kept = kept;
+        pending.clear();
+        self.pending = pending;
     }
 
-    /// Reads up to the next event, and learns from it; returns what is left.
-    fn read<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let before = self.try_next(bytes).then(|| self.reader.seen().checkpoint());
-        let rest = self.read_event(bytes);
+    /// Parses up to the end of the current event, and may make a template of it. Returns the bytes after it.
+    #[expect(clippy::arithmetic_side_effects, reason = "`rest` is an end of `bytes`")]
+    fn parse<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let before = self.may_become_template(bytes).then(|| self.documents.facts().checkpoint());
+        let rest = self.parse_event(bytes);
         if let Some(before) = before.filter(|_| self.framer.is_between()) {
-            self.learn(bytes.get(..bytes.len().saturating_sub(rest.len())).unwrap_or_default(), before);
+            self.learn(bytes.get(..bytes.len() - rest.len()).unwrap_or_default(), before);
         }
         rest
     }
 
-    /// Reads up to the next event; returns what is left.
-    fn read_event<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        self.learned.iter_mut().for_each(|learned| learned.is_current = false);
-        self.framer.push_event(bytes, &mut self.reader)
+    /// Parses up to the end of the current event. Returns the bytes after it.
+    fn parse_event<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.templates.iter_mut().for_each(|known| known.is_current = false);
+        self.framer.push_event(bytes, &mut self.documents)
     }
 
-    /// Whether the event that begins here, if one does, is to be learned.
-    fn try_next(&mut self, bytes: &[u8]) -> bool {
+    /// Whether an event begins here that may become a template.
+    fn may_become_template(&mut self, bytes: &[u8]) -> bool {
         #[cfg(test)]
-        if self.reads_all {
+        if self.parses_all {
             return false;
         }
         let is_event =
             self.framer.is_between() && (bytes.starts_with(b"data:") || bytes.starts_with(b"event:"));
-        if !is_event || self.reader.dialect().is_none() {
+        if !is_event || self.documents.dialect().is_none() {
             return false;
         }
-        let is_due = self.rest == 0;
-        self.rest = self.rest.saturating_sub(1);
+        let is_due = self.events_to_skip == 0;
+        self.events_to_skip = self.events_to_skip.saturating_sub(1);
         is_due
     }
 
-    /// Keeps an event that was read to compare others with, if it only brought text.
+    /// Makes a template of an event that was parsed, if it only added text.
     fn learn(&mut self, event: &[u8], before: Checkpoint) {
-        if event.len() > BYTES_MAX || !self.reader.seen().is_delta_since(&before) {
-            return; // most are found out here
+        if event.len() > TEMPLATE_BYTES_MAX || !self.documents.facts().is_delta_since(&before) {
+            return; // this rules most other events out at little cost
         }
-        self.tries = self.tries.saturating_add(1);
-        self.rest = self.tries.saturating_sub(TRIES).min(REST_MAX);
-        if let Some(learned) = self.learned_from(event, before) {
-            self.learned.truncate(LEARNED_MAX.saturating_sub(1));
-            self.learned.reserve_exact(1); // most streams have one kind, and there are thousands at once
-            self.learned.insert(0, learned);
+        self.vain_templates = self.vain_templates.saturating_add(1);
+        self.events_to_skip = self.vain_templates.saturating_sub(VAIN_TEMPLATES_MAX).min(SKIPPED_EVENTS_MAX);
+        if let Some(known) = self.known_event(event, before) {
+            self.templates.truncate(TEMPLATES_MAX - 1);
+            self.templates.reserve_exact(1); // most of the thousands of streams need only one
+            self.templates.insert(0, known);
         }
     }
 
-    fn learned_from(&self, event: &[u8], before: Checkpoint) -> Option<Learned> {
-        let sample = sample::take(event, &self.reader.dialect()?.table)?;
+    fn known_event(&self, event: &[u8], before: Checkpoint) -> Option<KnownEvent> {
+        let sample = event_sample::locate(event, &self.documents.dialect()?.table)?;
         let text = event.get(sample.text.clone())?;
-        let delta = self.reader.seen().delta_since(&before, text, sample.chars)?;
-        let stencil = Stencil::new(event, sample.text, sample.free)?;
-        Some(Learned { stencil, delta, document_end: sample.document_end, before, is_current: true })
+        let delta = self.documents.facts().delta_since(&before, text, sample.chars)?;
+        let template = EventTemplate::new(event, sample.text, sample.candidates)?;
+        Some(KnownEvent { template, delta, document_end: sample.document_end, before, is_current: true })
     }
 }

@@ -1,4 +1,4 @@
-//! Observations of small bodies: framing, outcome, moments, bounds.
+//! Observations of small bodies: framing, outcome, times, limits.
 
 use super::*;
 use proptest::prelude::*;
@@ -27,7 +27,7 @@ fn end(content_type: &str, body: impl AsRef<[u8]>, end: End) -> Observation {
 }
 
 #[test]
-fn the_framing_is_told_by_type_and_first_bytes() {
+fn the_framing_is_detected_from_type_and_first_bytes() {
     let chat = |body: &str, content_type| {
         let seen = observe(content_type, body);
         (seen.dialect, seen.text_chars, seen.events.is_some())
@@ -42,13 +42,13 @@ fn the_framing_is_told_by_type_and_first_bytes() {
         assert_eq!(chat(&format!(": ping\n\n{CHAT}"), content_type), streamed, "comment, {content_type}");
         assert_eq!(chat(&format!("event: x\n{CHAT}"), content_type), streamed, "event, {content_type}");
         assert_eq!(chat(WHOLE, content_type), whole, "{content_type}");
-        // Some gateways keep a connection alive with lines of spaces before the JSON.
+        // Some gateways send lines of spaces before the JSON, to keep the connection alive.
         assert_eq!(chat(&format!("\n    \n    {WHOLE}"), content_type), whole, "padded, {content_type}");
     }
 }
 
 #[test]
-fn what_is_no_answer_yields_its_length_or_why_not() {
+fn of_unknown_content_the_length_is_reported_or_why_not() {
     let length = |content_type, body: &str| {
         (observe(content_type, body).text_chars, observe(content_type, body).outcome)
     };
@@ -57,7 +57,7 @@ fn what_is_no_answer_yields_its_length_or_why_not() {
     assert_eq!(length("application/json", r#"{"text":"é""#), (Some(0), Outcome::Truncated));
     assert_eq!(length("text/event-stream", "data: é1\n\ndata: 2\n\n"), (Some(3), Outcome::Complete));
     assert_eq!(length("", ""), (Some(0), Outcome::Complete));
-    let unread = |content_type: &str, encoding: &str| {
+    let unparsed = |content_type: &str, encoding: &str| {
         let head = Head {
             status: 200,
             content_type: content_type.as_bytes(),
@@ -66,26 +66,26 @@ fn what_is_no_answer_yields_its_length_or_why_not() {
         let mut observer = Observer::new(head, 0, 0);
         observer.push(0, CHAT.as_bytes());
         let seen = observer.finish(End::Complete, 0);
-        (seen.unread, seen.text_chars, seen.outcome)
+        (seen.unparsed, seen.text_chars, seen.outcome)
     };
-    assert_eq!(unread("text/event-stream", "gzip"), (Some(Unread::Encoding), None, Outcome::Complete));
-    assert_eq!(unread("image/png", ""), (Some(Unread::Type), None, Outcome::Complete));
-    assert_eq!(unread("text/event-stream", "identity"), (None, Some(6), Outcome::Complete));
+    assert_eq!(unparsed("text/event-stream", "gzip"), (Some(Unparsed::Encoding), None, Outcome::Complete));
+    assert_eq!(unparsed("image/png", ""), (Some(Unparsed::Type), None, Outcome::Complete));
+    assert_eq!(unparsed("text/event-stream", "identity"), (None, Some(6), Outcome::Complete));
 }
 
 #[test]
-fn an_end_is_named_by_what_was_said() {
+fn the_outcome_depends_on_the_end_and_on_the_body() {
     let outcome = |body: &str, how| end("text/event-stream", body, how).outcome;
     let cut = CHAT.find(r#""finish_reason""#).unwrap();
     let finished = CHAT.find(r#"data: {"choices":[],"#).unwrap();
     for (body, complete, client, upstream) in [
         (CHAT, Outcome::Complete, Outcome::Complete, Outcome::Complete),
-        // All answers are finished: neither usage nor [DONE] is needed.
+        // All answers have ended. Neither usage nor [DONE] is needed.
         (&CHAT[..finished], Outcome::Complete, Outcome::Complete, Outcome::Complete),
         (&CHAT[..cut], Outcome::Truncated, Outcome::ClientAbort, Outcome::UpstreamReset),
         ("", Outcome::Truncated, Outcome::ClientAbort, Outcome::UpstreamReset),
         ("data: [DONE]\n\n", Outcome::Complete, Outcome::Complete, Outcome::Complete),
-        // No blank line at the end, but a whole document.
+        // There is no blank line at the end, but the document is complete.
         ("data: [DONE]", Outcome::Complete, Outcome::Complete, Outcome::Complete),
         ("data: {\"error\":\"x\"}", Outcome::StreamError, Outcome::StreamError, Outcome::StreamError),
         ("data: {\"error\":null}\n\n", Outcome::Complete, Outcome::ClientAbort, Outcome::UpstreamReset),
@@ -111,7 +111,7 @@ fn an_end_is_named_by_what_was_said() {
 }
 
 #[test]
-fn of_several_answers_each_must_finish() {
+fn a_response_is_complete_when_each_answer_has_ended() {
     let two =
         r#"data: {"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}"#;
     let ends = |index: u8, reason: &str| {
@@ -126,7 +126,7 @@ fn of_several_answers_each_must_finish() {
 }
 
 #[test]
-fn calls_are_told_apart_by_answer_place_and_id() {
+fn calls_are_identified_by_answer_index_and_id() {
     let calls = |calls: &[&str]| {
         let events = calls
             .iter()
@@ -146,7 +146,7 @@ fn calls_are_told_apart_by_answer_place_and_id() {
 }
 
 #[test]
-fn the_first_token_is_the_first_that_says_something() {
+fn the_first_token_is_the_first_delta_with_content() {
     let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
     let mut observer = Observer::new(head, 1_000, 1_500);
     let mut events = CHAT.split_inclusive("\n\n");
@@ -165,7 +165,7 @@ fn the_first_token_is_the_first_that_says_something() {
     assert_eq!(seen.timing, expected);
     assert_eq!(seen.time_per_output_token_us(), Some(1_000));
     assert_eq!(seen.output_tokens_per_second(), Some(555));
-    // A whole answer has no first token: it comes at once.
+    // A response that is not streamed has no first token.
     assert_eq!(observe("application/json", WHOLE).timing.first_token_us, None);
 }
 
@@ -180,11 +180,11 @@ fn no_figure_divides_by_zero() {
 }
 
 #[test]
-fn a_long_first_document_is_passed_over_and_the_stream_read_on() {
+fn a_long_first_document_is_skipped_and_the_stream_is_read_on() {
     let long = format!("data: {{\"x\":\"{}\"}}\n\n{CHAT}", "y".repeat(DETECT_BYTES_MAX * 3));
     let seen = observe("text/event-stream", &long);
     assert_eq!((seen.dialect, seen.text_chars, seen.usage.output), (Some("openai-chat"), Some(6), Some(5)));
-    // An answer is told by its usage too, however late its choices come.
+    // A dialect is detected by its usage too, even if its choices come late.
     let late =
         format!("{{\"usage\":{{\"prompt_tokens\":1}},\"x\":\"{}\",{}", "y".repeat(100_000), &WHOLE[1..]);
     assert_eq!(observe("application/json", &late).text_chars, Some(6));
@@ -192,13 +192,13 @@ fn a_long_first_document_is_passed_over_and_the_stream_read_on() {
 
 proptest! {
     #[test]
-    fn a_prefix_never_says_more_than_the_whole(cut in 0..CHAT.len()) {
+    fn a_prefix_never_has_more_facts_than_the_whole(cut in 0..CHAT.len()) {
         let prefix = observe("text/event-stream", &CHAT.as_bytes()[..cut]);
         prop_assert!(prefix.text_chars <= Some(6) && prefix.tool_calls == 0 && prefix.events <= Some(5));
     }
 
     #[test]
-    fn any_bytes_are_survived_and_read_alike_in_any_chunking(
+    fn any_bytes_are_read_the_same_in_any_chunking(
         content_type in prop::sample::select(vec!["text/event-stream", "application/json", ""]),
         pieces in prop::collection::vec(prop::sample::select(vec![
             "data: ", "data:", "\n", "\n\n", "\r\n", "{\"choices\":[", "{\"index\":1,", "\"delta\":{", "\"content\":\"é\\n", "\"",
@@ -221,7 +221,7 @@ proptest! {
 }
 
 #[test]
-fn a_tool_calls_arguments_are_no_opening() {
+fn a_tool_calls_arguments_are_not_searched_for_refusals() {
     let words = "I'm sorry, but I can't help with that.";
     let refuses = |kind: &str| {
         let body = format!(

@@ -1,12 +1,12 @@
-//! The list: classes of phrases, in the notation of `pattern.rs`, in the form of `words.rs` (lower case,
-//! `can't` is `cant`, `real-time` two words). Every text here is part of [`HASH`].
+//! The phrases of refusals, by class: written as patterns of `pattern.rs`, over words as `words.rs` normalises them
+//! (lower case; `can't` is `cant`; `real-time` is two words). All texts here are part of [`HASH`].
 //!
-//! To change it, look at the development half of `tests/data/refusals.tsv` only, and write the new
-//! figures and hash into `docs/refusals.md`; `tests/it/refusals.rs` asks for both.
+//! When you change them, use only the errors in the development half of `tests/data/refusals.tsv`. Then write the
+//! new figures and the new hash into `docs/refusals.md`; `tests/it/refusals.rs` fails otherwise.
 
 use super::pattern::Classes;
 
-/// Raised when the same phrases come to be read otherwise.
+/// To be raised when the code finds other refusals with the same phrases.
 const READING: &str = "1";
 
 pub(super) const HASH: u32 = hash();
@@ -19,7 +19,7 @@ const fn hash() -> u32 {
             hash = (hash ^ *byte as u32).wrapping_mul(0x0100_0193);
             rest = tail;
         }
-        // A byte that no text has, so that ("ab", "c") is not ("a", "bc").
+        // Separates two texts, so that ("ab", "c") and ("a", "bc") differ. No text has this byte.
         (hash ^ 0xff).wrapping_mul(0x0100_0193)
     }
     let mut hash = add(0x811c_9dc5, READING);
@@ -33,7 +33,7 @@ const fn hash() -> u32 {
 
 pub(super) const CLASSES: Classes = &[
     ("CLAUSE_END", ".|,|but|so|and|however|therefore|which"),
-    // What may stand before a refusal without changing it.
+    // What may come before a refusal without changing it.
     (
         "OPENING",
         "POLITE STOP?|PREAMBLE ... STOP|AS_AI ...|EN_VOZ .. STOP|作为 .. STOP|作為 .. STOP|你好 STOP?|\
@@ -79,7 +79,7 @@ pub(super) const CLASSES: Classes = &[
          AI_TRAIT* ai? assistant",
     ),
     ("AI_TRAIT", "large|responsible|helpful|harmless|text based|virtual|based"),
-    // Who cannot.
+    // Who is unable.
     ("IM", "im|i am"),
     ("DONT", "dont|do not"),
     ("CANT", "cannot|cant|can not"),
@@ -96,7 +96,7 @@ pub(super) const CLASSES: Classes = &[
          ethically|knowingly|respectfully|unfortunately|in good conscience|in good faith|be|be able to|\
          either|ever|help you|support or|condone or|provide or|to",
     ),
-    // What is refused.
+    // What the model is asked to do.
     (
         "DO",
         "help- !HELPLESS|assist-|comply-|fulfil-|answer- !PHONE|respond-|provid- !PLENTY|giv- !GIVING|\
@@ -128,7 +128,7 @@ pub(super) const CLASSES: Classes = &[
         "phone|calls|purchases|transactions|bookings|reservations|jokes|moral|judgements|judgments|\
          decisions for|a bomb|content",
     ),
-    // Means it lacks: no refusal where an answer follows all the same.
+    // Means that the model lacks. Not a refusal if an answer follows.
     (
         "REACH",
         "access-|brows-|predict-|run|execut-|diagnos-|give YOU? ADVICE|provide YOU? ADVICE|\
@@ -151,7 +151,7 @@ pub(super) const CLASSES: Classes = &[
         "i can|i could|i would|id|im happy|im glad|ill|lets|let me|please|you can|you could|if you|\
          happy|here|a",
     ),
-    // The shapes of a refusal, behind an opening.
+    // The refusals, which follow an OPENING.
     (
         "REFUSAL",
         "PLAIN_REFUSAL|SHORT_CANNOT HOW* SHORT_DO|i HOW* CANNOT HOW* REACH !ANSWERED|\
@@ -159,7 +159,7 @@ pub(super) const CLASSES: Classes = &[
          CONCEDE PLAIN_REFUSAL|DECLINE|IMPERSONAL|ICH|JE|YO|EU|IO|WO|JA",
     ),
     ("AI_CANNOT", "CANNOT HOW* DO|UNABLE HOW* DO|DONT have REACHED to DO|DONT PROMOTE"),
-    // Clear enough for any clause of the opening.
+    // Refusals that are clear in any clause, not only after an OPENING.
     ("PLAIN_REFUSAL", "i HOW* CANNOT HOW* DO|IM HOW* UNABLE HOW* DO|i CANT .|i wont .|i will not ."),
     ("PROMOTE", "condone|promote|endorse|engage in|support|encourage"),
     ("SHORT_CANNOT", "CANT|unable to|not able to|not going to|wont|will not"),
@@ -271,7 +271,7 @@ pub(super) const CLASSES: Classes = &[
     ("PODER", "podré AYUDAR|podría AYUDAR"),
     ("PERMITIDO", "autorizad-|capacitad-|programad-|en condiciones|diseñad-"),
     ("ACCESO", "acceso a|la capacidad|permitido"),
-    // The stems of helping, giving, making and answering in the three of them.
+    // Stems of verbs of helping, giving, making and answering, in these languages.
     (
         "AYUDAR",
         "TE? ayud-|TE? ajud-|aiut-|proporcion-|cumpl-|cumpr-|gener-|gerar|crea-|criar|expres-|esprim-|respond-|\
@@ -292,7 +292,7 @@ pub(super) const CLASSES: Classes = &[
         "non posso AYUDAR|non sono in grado di AYUDAR|non sono autorizzat-|\
          non mi è possibile AYUDAR|non ho accesso|devo rifiutare",
     ),
-    // Chinese, both scripts.
+    // Chinese, simplified and traditional.
     ("WO", "我 NOW* UNABLE_ZH BANG|... 我 NOW* UNABLE_ZH 回答|我不便"),
     ("NOW", "现在|暂时|目前|还|也|現在|暫時|還"),
     ("UNABLE_ZH", "无法|無法|不能|不会|不會|没有办法|没办法|沒有辦法"),

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::phrases::CLASSES;
-use super::words::{Words, is_sign};
-use super::{LIST_HASH, OPENING_CHARS_MAX, is_refusal, list_hash};
+use super::words::{Words, is_cjk};
+use super::{LIST_HASH, PREFIX_CHARS_MAX, is_refusal, list_hash};
 
 #[track_caller]
 fn check(expected: bool, texts: &[&str]) {
@@ -58,7 +58,7 @@ fn what_only_looks_like_a_refusal() {
     );
 }
 
-/// An answer that follows all the same is an answer; help of another kind is not.
+/// An answer that follows a disclaimer is an answer. An offer of other help is not.
 #[test]
 fn a_disclaimer_is_no_refusal_but_a_partial_one_is() {
     check(false, &["I can't access live data, but as of last year it was 12 %."]);
@@ -68,7 +68,7 @@ fn a_disclaimer_is_no_refusal_but_a_partial_one_is() {
     check(true, &["I can't give legal advice. Please ask a lawyer."]);
 }
 
-/// The notation of `pattern.rs`: words in the form in which texts are read, and classes that exist.
+/// Each phrase is valid: its words are normalised, and its classes exist.
 #[test]
 fn the_list_is_well_formed() {
     let is_class = |atom: &str| atom.starts_with(|c: char| c.is_ascii_uppercase());
@@ -88,7 +88,7 @@ fn the_list_is_well_formed() {
                 } else if !["..", "...", ".", ",", ":"].contains(&name) {
                     let word = name.trim_end_matches('-');
                     let read = Words::read(word.as_bytes());
-                    let signs = if word.starts_with(is_sign) { word.chars().count() } else { 1 };
+                    let signs = if word.starts_with(is_cjk) { word.chars().count() } else { 1 };
                     let folded: Vec<u8> = (0..signs).flat_map(|i| read.word(i).to_vec()).collect();
                     assert!(read.count() == signs && folded == word.as_bytes(), "{class}: {atom:?}");
                 }
@@ -106,8 +106,8 @@ fn the_hash_is_shown_as_eight_digits() {
     assert_eq!(u32::from_str_radix(&list_hash(), 16), Ok(LIST_HASH));
 }
 
-/// Pieces of refusals and of what is none, in any order.
-fn openings() -> impl Strategy<Value = String> {
+/// Parts of refusals and of answers, in any order.
+fn prefixes() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "I",
         "i'm",
@@ -153,21 +153,21 @@ proptest! {
     }
 
     #[test]
-    fn cut_inside_a_character(text in openings(), cut in 0..400_usize) {
+    fn cut_inside_a_character(text in prefixes(), cut in 0..400_usize) {
         let bytes = text.as_bytes();
         let _ = is_refusal(&bytes[..cut.min(bytes.len())]);
     }
 
     #[test]
-    fn what_follows_the_opening_does_not_matter(text in openings(), more in any::<Vec<u8>>()) {
-        let filled: String = text.chars().chain(std::iter::repeat(' ')).take(OPENING_CHARS_MAX).collect();
+    fn what_follows_the_prefix_does_not_matter(text in prefixes(), more in any::<Vec<u8>>()) {
+        let filled: String = text.chars().chain(std::iter::repeat(' ')).take(PREFIX_CHARS_MAX).collect();
         let longer = [filled.as_bytes(), &more].concat();
         prop_assert_eq!(is_refusal(filled.as_bytes()), is_refusal(&longer));
     }
 
     #[test]
-    fn case_apostrophes_spaces_and_markup_do_not_matter(text in openings()) {
-        let text: String = text.chars().take(OPENING_CHARS_MAX / 2).collect();
+    fn case_apostrophes_spaces_and_markup_do_not_matter(text in prefixes()) {
+        let text: String = text.chars().take(PREFIX_CHARS_MAX / 2).collect();
         let expected = is_refusal(text.as_bytes());
         for other in [
             text.to_ascii_uppercase(),

@@ -5,22 +5,27 @@ use super::{DEPTH_MAX, Node};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-const TOO_SHORT: &str = "it ends too early";
+const TOO_SHORT: &str = "the text ends too early";
 const TOO_DEEP: &str = "nested deeper than 64";
-const _: () = assert!(DEPTH_MAX == 64, "TOO_DEEP says so");
+const _: () = assert!(DEPTH_MAX == 64, "TOO_DEEP contains this number");
 
+/// A value, or what is wrong at the parser's position.
 type Read<T> = Result<T, &'static str>;
 
-/// Reads one document, or tells what is wrong and before how many bytes that is.
+/// Reads one document.
+///
+/// # Errors
+/// What is wrong, and at which byte.
+#[expect(clippy::arithmetic_side_effects, reason = "the rest is a part of the text")]
 pub(super) fn read(bytes: &[u8]) -> Result<Node, (&'static str, usize)> {
-    let text = str::from_utf8(bytes).map_err(|error| ("not UTF-8", error.valid_up_to()))?;
+    let text = str::from_utf8(bytes).map_err(|error| ("the text is not UTF-8", error.valid_up_to()))?;
     let mut parser = Parser { rest: text, depth: 0 };
     let read = parser.document();
-    read.map_err(|problem| (problem, text.len().saturating_sub(parser.rest.len())))
+    read.map_err(|problem| (problem, text.len() - parser.rest.len()))
 }
 
-/// What is left of a text. What is wrong is at its beginning.
 struct Parser<'a> {
+    /// The text from the parser's position on.
     rest: &'a str,
     depth: usize,
 }
@@ -29,7 +34,7 @@ impl Parser<'_> {
     fn document(&mut self) -> Read<Node> {
         let node = self.value()?;
         self.skip_space();
-        if self.rest.is_empty() { Ok(node) } else { Err("something follows its end") }
+        if self.rest.is_empty() { Ok(node) } else { Err("more text follows the end of the document") }
     }
 
     fn value(&mut self) -> Read<Node> {
@@ -42,22 +47,23 @@ impl Parser<'_> {
             _ => {
                 let words = [("null", Node::Null), ("true", Node::Bool(true)), ("false", Node::Bool(false))];
                 let word = words.into_iter().find(|(word, _)| self.rest.starts_with(word));
-                let (word, node) = word.ok_or("no value")?;
+                let (word, node) = word.ok_or("a value is missing")?;
                 self.advance(word.len());
                 Ok(node)
             }
         }
     }
 
-    /// What is within brackets, or braces.
+    /// Reads a list or an object.
+    #[expect(clippy::arithmetic_side_effects, reason = "the depth is at most DEPTH_MAX")]
     fn nested(&mut self, read: fn(&mut Self) -> Read<Node>) -> Read<Node> {
         if self.depth >= DEPTH_MAX {
             return Err(TOO_DEEP);
         }
-        self.depth = self.depth.saturating_add(1);
+        self.depth += 1;
         self.advance(1);
         let node = read(self);
-        self.depth = self.depth.saturating_sub(1);
+        self.depth -= 1;
         node
     }
 
@@ -68,7 +74,7 @@ impl Parser<'_> {
         }
         loop {
             items.push(self.value()?);
-            if self.ends(b']', "no ',' or ']'")? {
+            if self.ends(b']', "',' or ']' is missing")? {
                 return Ok(Node::List(items));
             }
         }
@@ -82,22 +88,22 @@ impl Parser<'_> {
         loop {
             self.skip_space();
             if self.peek()? != b'"' {
-                return Err("no name in quotes");
+                return Err("a name in quotes is missing");
             }
             let name = self.string()?;
             self.skip_space();
             if self.peek()? != b':' {
-                return Err("no ':'");
+                return Err("':' is missing");
             }
             self.advance(1);
             members.push((name, self.value()?));
-            if self.ends(b'}', "no ',' or '}'")? {
+            if self.ends(b'}', "',' or '}' is missing")? {
                 return Ok(Node::Object(members));
             }
         }
     }
 
-    /// Whether a list or an object ends here, rather than going on behind a comma.
+    /// Whether a list or an object ends here. Otherwise there must be a comma, and another item behind it.
     fn ends(&mut self, end: u8, missing: &'static str) -> Read<bool> {
         if self.take_after_space(end) {
             return Ok(true);
@@ -128,14 +134,14 @@ impl Parser<'_> {
                     return Ok(text);
                 }
                 b'\\' => text.push(self.escaped()?),
-                _ => return Err("a control character in a string, where it must be escaped"),
+                _ => return Err("a control character in a string must be escaped"),
             }
         }
     }
 
     fn escaped(&mut self) -> Read<char> {
         let escape = self.rest;
-        let problem = "no escape of JSON";
+        let problem = "JSON has no such escape";
         self.advance(1);
         let byte = self.peek()?;
         let plain = match byte {
@@ -158,7 +164,8 @@ impl Parser<'_> {
         read.ok_or(problem)
     }
 
-    /// `u` and four digits; twice where it takes a pair of surrogates.
+    /// `u` and four digits, and for a pair of surrogates the same again.
+    #[expect(clippy::arithmetic_side_effects, reason = "two times ten bits, and 0x10000")]
     fn unicode(&mut self) -> Option<char> {
         let high = self.code_unit()?;
         if !(0xd800..0xdc00).contains(&high) {
@@ -166,7 +173,7 @@ impl Parser<'_> {
         }
         self.rest = self.rest.strip_prefix('\\')?;
         let low = self.code_unit().filter(|low| (0xdc00..0xe000).contains(low))?;
-        char::from_u32(((high & 0x3ff) << 10 | low & 0x3ff).saturating_add(0x10000))
+        char::from_u32(((high & 0x3ff) << 10 | low & 0x3ff) + 0x10000)
     }
 
     fn code_unit(&mut self) -> Option<u32> {
@@ -175,9 +182,10 @@ impl Parser<'_> {
         digits.chars().try_fold(0, |unit, digit| Some(unit << 4 | digit.to_digit(16)?))
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "the rest is a part of the text")]
     fn number(&mut self) -> Read<Node> {
         let text = self.rest;
-        let problem = "no number";
+        let problem = "a digit is missing";
         self.take(b"-");
         if !self.take(b"0") && !self.digits() {
             return Err(problem);
@@ -191,22 +199,22 @@ impl Parser<'_> {
                 return Err(problem);
             }
         }
-        let number = text.get(..text.len().saturating_sub(self.rest.len()));
+        let number = text.get(..text.len() - self.rest.len());
         Ok(Node::Number(Decimal::parse(number.unwrap_or_default())))
     }
 
-    /// Takes all digits here; whether there are any.
+    /// Consumes digits, and tells whether there were any.
     fn digits(&mut self) -> bool {
         let count = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         self.advance(count);
         count > 0
     }
 
-    /// Takes the next byte where it is one of these, and tells whether it was.
+    /// Consumes the next byte if it is one of these, and tells whether it was.
     fn take(&mut self, bytes: &[u8]) -> bool {
-        let is_there = self.peek().is_ok_and(|byte| bytes.contains(&byte));
-        self.advance(usize::from(is_there));
-        is_there
+        let is_next = self.peek().is_ok_and(|byte| bytes.contains(&byte));
+        self.advance(usize::from(is_next));
+        is_next
     }
 
     fn take_after_space(&mut self, byte: u8) -> bool {
@@ -223,7 +231,7 @@ impl Parser<'_> {
         self.rest.bytes().next().ok_or(TOO_SHORT)
     }
 
-    /// Passes over bytes that have been looked at.
+    /// Consumes so many bytes.
     fn advance(&mut self, count: usize) {
         self.rest = self.rest.get(count..).unwrap_or_default();
     }

@@ -1,4 +1,4 @@
-//! A [`Node`] from any format that serde knows, which is how the tool reads YAML. Not part of the filter.
+//! Deserialises a [`Node`] from any format of serde. The tool reads YAML with it; the filter does not contain it.
 
 use super::super::decimal::Decimal;
 use super::{DEPTH_MAX, Node};
@@ -24,9 +24,10 @@ struct NodeSeed {
 }
 
 impl NodeSeed {
+    #[expect(clippy::arithmetic_side_effects, reason = "the depth is at most DEPTH_MAX")]
     fn inner<E: Error>(self) -> Result<Self, E> {
         if self.depth < DEPTH_MAX {
-            Ok(Self { depth: self.depth.saturating_add(1) })
+            Ok(Self { depth: self.depth + 1 })
         } else {
             Err(E::custom(format_args!("nested deeper than {DEPTH_MAX}")))
         }

@@ -8,28 +8,28 @@ fn check(text: &str, expect: &str) {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
-    check("{", "it ends too early at line 1 column 2");
-    check("[1,\n 2", "it ends too early at line 2 column 3");
-    check("[1 2]", "no ',' or ']' at line 1 column 4");
-    check("{\"a\" 1}", "no ':' at line 1 column 6");
-    check("{\"a\": 1 \"b\": 2}", "no ',' or '}' at line 1 column 9");
-    check("{a: 1}", "no name in quotes at line 1 column 2");
+fn errors_have_a_position() {
+    check("{", "the text ends too early at line 1 column 2");
+    check("[1,\n 2", "the text ends too early at line 2 column 3");
+    check("[1 2]", "',' or ']' is missing at line 1 column 4");
+    check("{\"a\" 1}", "':' is missing at line 1 column 6");
+    check("{\"a\": 1 \"b\": 2}", "',' or '}' is missing at line 1 column 9");
+    check("{a: 1}", "a name in quotes is missing at line 1 column 2");
     check("[1,\n 2,\n]", "a comma after the last item at line 2 column 3");
     check("{\"a\": 1,}", "a comma after the last item at line 1 column 8");
-    check("{} {}", "something follows its end at line 1 column 4");
-    check("nul", "no value at line 1 column 1");
-    check("[01]", "no ',' or ']' at line 1 column 3");
-    check("[-]", "no number at line 1 column 3");
-    check("[1.]", "no number at line 1 column 4");
-    check("\"a\tb\"", "a control character in a string, where it must be escaped at line 1 column 3");
-    check("\"ab\\x\"", "no escape of JSON at line 1 column 4");
-    check("\"ab\\u00g0\"", "no escape of JSON at line 1 column 4");
-    check("\"ab\\ud800\"", "no escape of JSON at line 1 column 4");
-    check("\"ab\\udc00\"", "no escape of JSON at line 1 column 4");
+    check("{} {}", "more text follows the end of the document at line 1 column 4");
+    check("nul", "a value is missing at line 1 column 1");
+    check("[01]", "',' or ']' is missing at line 1 column 3");
+    check("[-]", "a digit is missing at line 1 column 3");
+    check("[1.]", "a digit is missing at line 1 column 4");
+    check("\"a\tb\"", "a control character in a string must be escaped at line 1 column 3");
+    check("\"ab\\x\"", "JSON has no such escape at line 1 column 4");
+    check("\"ab\\u00g0\"", "JSON has no such escape at line 1 column 4");
+    check("\"ab\\ud800\"", "JSON has no such escape at line 1 column 4");
+    check("\"ab\\udc00\"", "JSON has no such escape at line 1 column 4");
     check(&"[".repeat(DEPTH_MAX + 1), "nested deeper than 64 at line 1 column 65");
     let errors = parse(b"[\"a\xff\"]").unwrap_err().to_string();
-    assert_eq!(errors, "configuration: is not JSON: not UTF-8 at line 1 column 4");
+    assert_eq!(errors, "configuration: is not JSON: the text is not UTF-8 at line 1 column 4");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn limits() {
 }
 
 #[test]
-fn a_hash_is_of_what_is_said_and_not_of_how() {
+fn formatting_does_not_change_the_hash() {
     let hash = |text: &str| parse(text.as_bytes()).unwrap().hash();
     let one = hash(r#"{"a": 10, "b": ["x", true, null, 0.5]}"#);
     assert_eq!(one, hash(r#"{ "b":["\u0078",true,null,5e-1],"a":10.0 }"#));
@@ -53,7 +53,7 @@ fn a_hash_is_of_what_is_said_and_not_of_how() {
     assert_ne!(one, hash(r#"{"a": 10, "b": ["x", true, [null, 0.5]]}"#));
 }
 
-/// What another parser makes of the same bytes; `None` where only that parser has a limit.
+/// The result of serde_json; `None` if only that parser has a limit.
 fn oracle(bytes: &[u8]) -> Option<Result<Node, ()>> {
     match serde_json::from_slice(bytes) {
         Ok(node) => Some(Ok(node)),
@@ -62,7 +62,7 @@ fn oracle(bytes: &[u8]) -> Option<Result<Node, ()>> {
     }
 }
 
-/// The tree with its numbers as binary ones, which is all that the other parser has.
+/// The tree with binary numbers, which serde_json has.
 fn rounded(node: Node) -> Node {
     match node {
         Node::Number(number) => {
@@ -122,7 +122,7 @@ fn agrees_on_numbers_and_escapes() {
     }
 }
 
-/// Pieces of JSON in any order, so that most of a text is right and something in it is wrong.
+/// Pieces of JSON in any order: mostly valid, with some errors.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop::sample::select(vec![
         &b"{"[..],
@@ -185,7 +185,7 @@ proptest! {
     }
 
     #[test]
-    fn agrees_on_what_is_json_and_on_what_was(tree in tree(), is_pretty: bool, cut: prop::sample::Index, byte: u8) {
+    fn agrees_on_valid_and_on_damaged_json(tree in tree(), is_pretty: bool, cut: prop::sample::Index, byte: u8) {
         let write = if is_pretty { serde_json::to_vec_pretty } else { serde_json::to_vec };
         let mut text = write(&tree).unwrap();
         agrees(&text);

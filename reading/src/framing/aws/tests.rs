@@ -1,4 +1,4 @@
-//! Messages made here, read in every chunking; and what is done with broken ones.
+//! Messages in every chunking; and broken messages.
 
 use super::*;
 use proptest::prelude::*;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 #[derive(Debug, Default, PartialEq)]
 struct Messages {
     read: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)>,
-    unread: usize,
+    skipped: usize,
 }
 
 impl Sink for Messages {
@@ -14,8 +14,8 @@ impl Sink for Messages {
         self.read.push((message.message_type.into(), message.event_type.into(), message.payload.into()));
     }
 
-    fn unread(&mut self) {
-        self.unread += 1;
+    fn skipped(&mut self) {
+        self.skipped += 1;
     }
 }
 
@@ -60,7 +60,7 @@ fn messages_are_read_at_every_cut() {
         |message_type: &[u8], kind: &[u8], payload: &[u8]| (message_type.into(), kind.into(), payload.into());
     let read =
         vec![row(b"event", b"a", b"{\"x\":1}"), row(b"event", b"b", b""), row(b"exception", b"", b"{}")];
-    let expected = Messages { read, unread: 0 };
+    let expected = Messages { read, skipped: 0 };
     assert_eq!(frame(stream.chunks(1)), expected);
     for cut in 0..stream.len() {
         assert_eq!(frame([&stream[..cut], &stream[cut..]]), expected, "cut at {cut}");
@@ -68,35 +68,35 @@ fn messages_are_read_at_every_cut() {
 }
 
 #[test]
-fn a_broken_message_is_not_read_and_the_next_one_is() {
+fn a_broken_message_is_skipped_and_the_next_one_is_read() {
     let mut broken = event("a", b"payload");
     let at = broken.len() - 6;
     broken[at] ^= 1;
     let messages = frame([&[broken, event("b", b"fine")].concat()[..]]);
-    assert_eq!((messages.unread, messages.read.len()), (1, 1));
-    // With its lengths broken, nothing after it can be found.
+    assert_eq!((messages.skipped, messages.read.len()), (1, 1));
+    // If the lengths are wrong, the next message cannot be found.
     let mut broken = event("a", b"payload");
     broken[3] ^= 1;
     for chunk in [1, 7, 1000] {
         let stream = [broken.clone(), event("b", b"lost")].concat();
         let messages = frame(stream.chunks(chunk));
-        assert_eq!((messages.unread, messages.read.len()), (1, 0), "in chunks of {chunk}");
+        assert_eq!((messages.skipped, messages.read.len()), (1, 0), "in chunks of {chunk}");
     }
 }
 
 #[test]
-fn a_long_message_is_passed_over() {
+fn a_long_message_is_skipped() {
     let long = event("a", &vec![b'x'; MESSAGE_BYTES_MAX]);
     let stream = [long, event("b", b"fine")].concat();
     for chunk in [1, 1000, stream.len()] {
         let messages = frame(stream.chunks(chunk));
-        assert_eq!((messages.unread, messages.read.len()), (1, 1), "in chunks of {chunk}");
+        assert_eq!((messages.skipped, messages.read.len()), (1, 1), "in chunks of {chunk}");
     }
 }
 
 proptest! {
     #[test]
-    fn any_bytes_are_survived_and_read_alike_in_any_chunking(
+    fn any_bytes_are_read_the_same_in_any_chunking(
         mut stream in prop::collection::vec(prop_oneof![
             prop::collection::vec(any::<u8>(), 0..20).prop_map(|payload| event("a", &payload)),
         ], 0..4).prop_map(|messages| messages.concat()),

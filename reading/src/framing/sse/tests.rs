@@ -35,7 +35,7 @@ fn frame<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Event> {
     events.events
 }
 
-/// The standard's text, word by word, on the whole stream at once.
+/// The algorithm of the standard, step by step, on the whole stream at once.
 fn naive(stream: &[u8]) -> Vec<Event> {
     let stream = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
     let mut lines = Vec::new();
@@ -113,7 +113,7 @@ fn small_streams() {
 }
 
 #[test]
-fn an_error_line_is_told() {
+fn an_error_line_is_reported() {
     let mut events = Events::default();
     Framer::default().push(b"error: {\"code\":500}\n\nerrors: no\n\n", &mut events);
     assert_eq!(events.error_lines, 1);

@@ -1,20 +1,20 @@
-//! Strings: to their end or the next escape, decoded, whole or piece by piece.
+//! Strings: decoded, and reported in one piece or in several.
 
-use super::{Pass, Role, State, What};
+use super::{Pass, ScannerState, StringRole, WantedPath};
 use crate::json::runs::text_length;
 use crate::json::{SHORT_BYTES_MAX, Value};
 
 impl Pass<'_> {
     #[inline(always)]
-    pub(super) fn begin_string<'a>(&mut self, role: Role, after: &'a [u8]) -> &'a [u8] {
+    pub(super) fn begin_string<'a>(&mut self, role: StringRole, after: &'a [u8]) -> &'a [u8] {
         self.scanner.role = role;
-        self.scanner.high = None;
-        self.scanner.short.clear();
-        self.scanner.position.state = State::String;
+        self.scanner.high_surrogate = None;
+        self.scanner.token.clear();
+        self.scanner.position.state = ScannerState::String;
         self.string(after)
     }
 
-    /// Inside a string: takes all bytes up to its end, or to an escape that takes more than a byte.
+    /// Reads a string to its end, or to an escape that is not one byte or is incomplete.
     pub(super) fn string<'a>(&mut self, mut rest: &'a [u8]) -> &'a [u8] {
         loop {
             let (run, stop) = rest.split_at(text_length(rest));
@@ -30,36 +30,36 @@ impl Pass<'_> {
             }
             self.text(run);
             let [b'\\', after @ ..] = stop else { return stop };
-            self.scanner.position.state = State::Escape;
+            self.scanner.position.state = ScannerState::Escape;
             return after;
         }
     }
 
-    /// A run of the string and the byte that an escape behind it stands for.
+    /// A part of the string without escapes, and the byte that the escape after it stands for.
     #[inline(always)]
     fn run_and_byte(&mut self, run: &[u8], byte: u8) {
-        if self.scanner.role == Role::Skipped {
+        if self.scanner.role == StringRole::Skipped {
             return;
         }
-        if self.scanner.high.is_some() || !self.scanner.short.gather(run, byte) {
+        if self.scanner.high_surrogate.is_some() || !self.scanner.token.append(run, byte) {
             self.text(run);
             self.text(&[byte]);
         }
     }
 
-    /// The string ends behind this run of it.
+    /// The last part of the string. It has no escapes.
     #[inline(always)]
     fn end_run<'a>(&mut self, run: &[u8], after: &'a [u8]) -> &'a [u8] {
-        if self.scanner.short.is_empty() && self.scanner.high.is_none() {
-            self.end_string(run); // it came in one piece, without an escape
+        if self.scanner.token.is_empty() && self.scanner.high_surrogate.is_none() {
+            self.end_string(run); // it is the whole string
         } else {
             self.text(run);
             self.end_buffered_string();
         }
         match after {
-            // The common case, without going round.
+            // A key is nearly always followed by a colon and a value. Reading these here saves a turn of the loop.
             [b':', byte, ..]
-                if self.scanner.position.state == State::Colon && !byte.is_ascii_whitespace() =>
+                if self.scanner.position.state == ScannerState::Colon && !byte.is_ascii_whitespace() =>
             {
                 self.value(*byte, after.get(1..).unwrap_or_default())
             }
@@ -67,89 +67,95 @@ impl Pass<'_> {
         }
     }
 
-    /// A piece of the string's text, unescaped.
+    /// A decoded part of the string.
     fn text(&mut self, piece: &[u8]) {
-        if self.scanner.high.is_some() && !piece.is_empty() {
-            self.scanner.high = None;
+        if self.scanner.high_surrogate.is_some() && !piece.is_empty() {
+            self.scanner.high_surrogate = None;
             self.text("\u{fffd}".as_bytes());
         }
         match self.scanner.role {
-            Role::Key | Role::Short => self.scanner.short.extend(piece),
-            // Gathered: to tell each run between two escapes, and each escape, would cost more than to read them.
-            Role::Text if self.scanner.short.has_room_for(piece) => self.scanner.short.extend(piece),
-            Role::Text => self.tell_text(piece),
-            Role::Skipped => {}
+            StringRole::Key | StringRole::Short => self.scanner.token.extend(piece),
+            // Buffered: a call of the sink for each escape would cost more than reading the text.
+            StringRole::Text if self.scanner.token.has_room_for(piece) => self.scanner.token.extend(piece),
+            StringRole::Text => self.emit_text(piece),
+            StringRole::Skipped => {}
         }
     }
 
-    /// Tells what has been gathered of a text, and this.
-    fn tell_text(&mut self, piece: &[u8]) {
-        let Some(What { place, .. }) = self.what(self.scanner.position.node) else { return };
-        let short = &mut self.scanner.short;
-        if !short.is_empty() {
-            self.sink.value(place, Value::Text(short.as_bytes()));
-            short.clear();
+    /// Gives the buffered part of a text to the sink, then `piece`.
+    fn emit_text(&mut self, piece: &[u8]) {
+        let Some(WantedPath { index, .. }) = self.wanted(self.scanner.position.node) else { return };
+        let token = &mut self.scanner.token;
+        if !token.is_empty() {
+            self.sink.value(index, Value::Text(token.as_bytes()));
+            token.clear();
             if piece.is_empty() {
                 return;
             }
         }
-        self.sink.value(place, Value::Text(piece));
+        self.sink.value(index, Value::Text(piece));
     }
 
-    /// No more bytes are there: of a text, what has been gathered is told, or that it has begun.
+    /// The piece of input ends. If it ends inside a text, gives what was read of it to the sink, even if that is
+    /// nothing.
     pub(super) fn flush(&mut self) {
-        let is_inside =
-            matches!(self.scanner.position.state, State::String | State::Escape | State::Unicode(..));
-        if is_inside && self.scanner.role == Role::Text {
-            self.tell_text(b"");
+        let is_inside = matches!(
+            self.scanner.position.state,
+            ScannerState::String | ScannerState::Escape | ScannerState::Unicode(..)
+        );
+        if is_inside && self.scanner.role == StringRole::Text {
+            self.emit_text(b"");
         }
     }
 
     fn end_buffered_string(&mut self) {
-        if self.scanner.high.take().is_some() {
+        if self.scanner.high_surrogate.take().is_some() {
             self.text("\u{fffd}".as_bytes());
         }
-        // Moved out for the call and back, so that one function ends both kinds of string.
-        let short = core::mem::take(&mut self.scanner.short);
-        if self.scanner.role == Role::Key && short.is_cut() {
+        // Taken out, because `end_string` needs all of `self`.
+        let token = core::mem::take(&mut self.scanner.token);
+        if self.scanner.role == StringRole::Key && token.is_cut() {
             self.scanner.position.node = None;
-            self.scanner.position.state = State::Colon;
+            self.scanner.position.state = ScannerState::Colon;
         } else {
-            self.end_string(short.as_bytes());
+            self.end_string(token.as_bytes());
         }
-        self.scanner.short.clear();
+        self.scanner.token.clear();
     }
 
-    /// The string ends; `last` is all of it, or for a text its last piece.
+    /// The string ends. `last` is the whole string, or the last piece of a text.
     #[inline(always)]
     fn end_string(&mut self, last: &[u8]) {
         match self.scanner.role {
-            Role::Key => {
+            StringRole::Key => {
                 self.scanner.position.node = self.frame().and_then(|frame| self.tree.child(frame.node, last));
-                self.scanner.position.state = State::Colon;
+                self.scanner.position.state = ScannerState::Colon;
             }
-            Role::Text => {
+            StringRole::Text => {
                 let node = self.scanner.position.node;
-                self.tell(node, Value::Text(last));
-                if self.what(node).is_some_and(|what| what.wants_text_end) {
-                    self.tell(node, Value::Close);
+                self.emit(node, Value::Text(last));
+                if self.wanted(node).is_some_and(|wanted| wanted.wants_text_end) {
+                    self.emit(node, Value::Close);
                 }
                 self.end_value();
             }
-            Role::Short => {
+            StringRole::Short => {
                 let cut = last.get(..SHORT_BYTES_MAX).unwrap_or(last);
-                self.tell(self.scanner.position.node, Value::Short(cut));
+                self.emit(self.scanner.position.node, Value::Short(cut));
                 self.end_value();
             }
-            Role::Skipped if self.scanner.skipping > 0 => self.scanner.position.state = State::Skip,
-            Role::Skipped => self.end_value(),
+            StringRole::Skipped if self.scanner.skipping > 0 => {
+                self.scanner.position.state = ScannerState::Skip
+            }
+            StringRole::Skipped => self.end_value(),
         }
     }
 
+    /// The byte after a backslash.
     pub(super) fn escape<'a>(&mut self, byte: u8, after: &'a [u8]) -> &'a [u8] {
-        self.scanner.position.state = State::String;
+        self.scanner.position.state = ScannerState::String;
         if byte == b'u' {
-            self.scanner.position.state = State::Unicode(0, 0);
+            self.scanner.position.state = ScannerState::Unicode(0, 0);
             return after;
         }
         let Some(decoded) = unescaped(byte) else { return self.broken() };
@@ -157,26 +163,29 @@ impl Pass<'_> {
         after
     }
 
+    /// A digit of `\uXXXX`, of which `digits` have been read and are `code`. A surrogate without its other half
+    /// becomes U+FFFD.
+    #[expect(clippy::arithmetic_side_effects, reason = "`digits` is below 3")]
     pub(super) fn unicode<'a>(&mut self, digits: u8, code: u16, byte: u8, after: &'a [u8]) -> &'a [u8] {
         let Some(digit) = char::from(byte).to_digit(16).and_then(|digit| u16::try_from(digit).ok()) else {
             return self.broken();
         };
-        let code = code.wrapping_shl(4) | digit;
+        let code = (code << 4) | digit;
         if digits < 3 {
-            self.scanner.position.state = State::Unicode(digits.saturating_add(1), code);
+            self.scanner.position.state = ScannerState::Unicode(digits + 1, code);
             return after;
         }
-        self.scanner.position.state = State::String;
-        let char = match (self.scanner.high, code) {
+        self.scanner.position.state = ScannerState::String;
+        let char = match (self.scanner.high_surrogate, code) {
             (Some(high), 0xDC00..=0xDFFF) => {
-                self.scanner.high = None;
+                self.scanner.high_surrogate = None;
                 char::decode_utf16([high, code]).next().and_then(Result::ok)
             }
             (_, 0xD800..=0xDBFF) => {
-                if self.scanner.high.take().is_some() {
+                if self.scanner.high_surrogate.take().is_some() {
                     self.text("\u{fffd}".as_bytes());
                 }
-                self.scanner.high = Some(code);
+                self.scanner.high_surrogate = Some(code);
                 return after;
             }
             _ => char::from_u32(u32::from(code)),
@@ -187,7 +196,7 @@ impl Pass<'_> {
     }
 }
 
-/// What the byte behind a backslash stands for; `None` if it alone stands for nothing.
+/// What the byte after a backslash stands for. `None` for `u` and for bytes that are not an escape.
 fn unescaped(byte: u8) -> Option<u8> {
     match byte {
         b'n' => Some(b'\n'),

@@ -1,34 +1,35 @@
-//! Everything that is seen of a stream is the same whether its events are compared or all read.
+//! A stream has the same facts whether its events are compared with templates or all parsed.
 
 use super::super::{End, Head, Observation, Observer};
 use super::*;
-use crate::observe::body::Body;
+use crate::observe::body::ResponseBody;
 use proptest::prelude::*;
 
-/// One stream in pieces, a microsecond apart; and how many of its events were not read.
-fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, reads_all: bool) -> (Observation, u64) {
+/// Observes a stream that comes in pieces, a microsecond apart. Returns also how many events were not parsed.
+fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, parses_all: bool) -> (Observation, u64) {
     let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
     let mut observer = Observer::new(head, 0, 0);
     observer.detect_refusal_phrases();
-    let events = Events { reads_all, ..Events::default() };
-    observer.body = Body::Events(Box::new(events));
-    observer.body.want_opening();
+    let events = Events { parses_all, ..Events::default() };
+    observer.body = ResponseBody::Events(Box::new(events));
+    observer.body.keep_answer_prefix();
     for (at, piece) in (0..).zip(pieces) {
         observer.push(at, piece);
     }
-    let Body::Events(events) = &observer.body else { panic!() };
-    let skimmed = events.skimmed;
-    // Of an aborted stream it counts, too, whether a tool call was complete.
-    (observer.finish(End::ClientAbort, 1_000_000), skimmed)
+    let ResponseBody::Events(events) = &observer.body else { panic!() };
+    let matched = events.matched_events;
+    // After an abort, the outcome also shows whether a tool call was complete.
+    (observer.finish(End::ClientAbort, 1_000_000), matched)
 }
 
 fn check(pieces: &[&[u8]]) -> u64 {
-    let (seen, skimmed) = observe(pieces.iter().copied(), false);
+    let (seen, matched) = observe(pieces.iter().copied(), false);
     let (mut expected, _) = observe(pieces.iter().copied(), true);
-    // A delta counts when its event is whole, though its last brackets may come a piece later than its text.
+    // With templates, a delta counts when its event is complete. A parser counts it when its text is, which may be
+    // a piece earlier.
     expected.timing = seen.timing;
     assert_eq!(seen, expected, "{}", String::from_utf8_lossy(&pieces.concat()));
-    skimmed
+    matched
 }
 
 const HEADS: [&str; 3] = [
@@ -37,7 +38,8 @@ const HEADS: [&str; 3] = [
     "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"model\":\"m\",\"status\":\"in_progress\"}}\n\n",
 ];
 
-/// Deltas of each dialect, `#` a number, `@` a text and `?` what nobody wants; more than once if they are usual.
+/// Events of each dialect. `#` stands for a number, `@` for a text and `?` for an unused value. Frequent
+/// events are listed more than once.
 const EVENTS: [&[&str]; 3] = [
     &[
         "data: {\"id\":\"?\",\"created\":#,\"choices\":[{\"index\":0,\"delta\":{\"content\":\"@\"},\"finish_reason\":null}]}\n\n",
@@ -123,7 +125,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn a_short_cut_changes_nothing(stream in stream(), size in 1..600_usize, cut: prop::sample::Index) {
+    fn templates_change_no_facts(stream in stream(), size in 1..600_usize, cut: prop::sample::Index) {
         check(&[&stream]);
         check(&stream.chunks(size).collect::<Vec<_>>());
         let (a, b) = stream.split_at(cut.index(stream.len()));
@@ -156,19 +158,19 @@ fn the_arguments_of_a_tool_call_are_compared() {
     ];
     let pieces = ["{", "\\\"", "a", "\\\\\\\"", "}", "b\\n", "\\\"", ":", " [[", "1", "]", "]", "}"];
     for (head, (begin, piece)) in HEADS.iter().zip(CALLS) {
-        // Whole, and broken off after each piece.
+        // Complete, and cut after each piece.
         for count in 0..=pieces.len() {
             let events = pieces.iter().take(count).map(|text| piece.replace('@', text).replace('#', "7"));
             let events: Vec<_> = [head.to_string(), begin.to_string()].into_iter().chain(events).collect();
-            let skimmed = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
-            assert!(skimmed as usize + 1 >= count, "{skimmed} of {count}: {begin}");
+            let matched = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
+            assert!(matched as usize + 1 >= count, "{matched} of {count}: {begin}");
         }
     }
 }
 
-/// Events that are not text, and one that is of another kind, each between deltas of the first.
+/// Deltas of one kind, and between them deltas of another kind, or events that are not deltas.
 #[test]
-fn kinds_that_take_turns_are_compared() {
+fn kinds_that_alternate_are_compared() {
     const EACH: u64 = 12;
     let delta = |event: &str, at: u64| event.replace('@', "a").replace('#', &at.to_string());
     let turns = |first: &str, between: &[&str]| {
@@ -180,9 +182,10 @@ fn kinds_that_take_turns_are_compared() {
         check(&events.iter().map(String::as_bytes).collect::<Vec<_>>())
     };
     let [answer, reasoning, call] = [EVENTS[1][0], EVENTS[1][3], EVENTS[1][5]];
-    // Two of each are read: the first says that there is such a text at all.
+    // Two of each kind are parsed: after the first, there is text of this kind, which may change what the second
+    // does.
     assert!(turns(answer, &[reasoning]) >= 2 * (EACH - 3), "{}", turns(answer, &[reasoning]));
-    // A call that begins may change what the next delta does, so that is read once more.
+    // A new call may change what the next delta does, so that one is parsed again.
     assert!(
         turns(answer, &[call, answer, answer]) >= 2 * (EACH - 3),
         "{}",
@@ -196,9 +199,9 @@ fn an_escaped_text_is_compared() {
     for dialect in 0..3 {
         let events = texts.iter().map(|text| EVENTS[dialect][0].replace('@', text).replace('#', "1"));
         let events: Vec<_> = std::iter::once(HEADS[dialect].to_string()).chain(events).collect();
-        // Two are read to learn from, and the pair.
-        let skimmed = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
-        assert_eq!(skimmed as usize, texts.len() - 3, "{}", HEADS[dialect]);
+        // Three are parsed: the first two, to make a template, and the surrogate pair.
+        let matched = check(&events.iter().map(String::as_bytes).collect::<Vec<_>>());
+        assert_eq!(matched as usize, texts.len() - 3, "{}", HEADS[dialect]);
     }
 }
 
@@ -208,7 +211,7 @@ fn the_events_of_a_stream_are_compared_wherever_it_is_cut() {
         let events = uniform(dialect, 30);
         let each: Vec<_> = events.iter().map(String::as_bytes).collect();
         assert!(check(&each) > 20, "an event a piece");
-        let timing = |reads_all| observe(each.iter().copied(), reads_all).0.timing;
+        let timing = |parses_all| observe(each.iter().copied(), parses_all).0.timing;
         assert_eq!(timing(false), timing(true));
         let whole = events.concat().into_bytes();
         assert!(check(&[&whole]) > 20, "all in one piece");

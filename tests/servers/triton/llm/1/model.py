@@ -5,10 +5,10 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    def initialize(self, args) -> None:
         self._version = np.array([int(args["model_version"])], dtype=np.int32)
 
-    def execute(self, requests):
+    def execute(self, requests) -> None:
         for request in requests:
             sender = request.get_response_sender()
             [text] = pb_utils.get_input_tensor_by_name(request, "text_input").as_numpy().reshape(-1)

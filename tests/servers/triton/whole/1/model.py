@@ -5,7 +5,7 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    def initialize(self, args) -> None:
         self._version = np.array([int(args["model_version"])], dtype=np.int32)
 
     def execute(self, requests):

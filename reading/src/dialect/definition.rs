@@ -1,0 +1,148 @@
+//! What a dialect is made of: the meanings of its paths and of its words.
+//!
+//! These are the types that tables of dialects are written in. The tables are in the files beside this one.
+
+use super::facts::{Finish, ResponseFacts};
+use super::vocabulary::{self, Vocabulary};
+use crate::json::{self, LazyTable};
+
+/// What the value at a path means, in terms that all dialects share.
+///
+/// A response has choices ([`Meaning::Choice`]), and a choice has blocks ([`Meaning::Block`]). A document that has
+/// neither is itself one choice and one block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// One answer of the response, or a delta of it. OpenAI calls it a choice, Gemini a candidate. It opens before
+    /// its values and closes after them.
+    Choice,
+    /// The choice's index. Its position in the document where this is absent.
+    ChoiceIndex,
+    /// A piece of a choice that has a type of its own: text, reasoning, a tool call.
+    Block,
+    /// The word that names the type of the block, or of the document. The dialect maps it to a [`BlockKind`].
+    Type,
+    /// True: the block is reasoning.
+    IsReasoning,
+    /// True: the block is a special token, not text of the answer.
+    IsSpecial,
+    /// Text of the answer. Some servers send the same text at several paths. Each path has a rank, and of the ranks
+    /// at which this response has had text, only the lowest counts.
+    Text(u8),
+    /// Text, reasoning, a refusal or arguments: the block's type says which.
+    TypedText,
+    /// The whole text of the answer up to now, repeated in each document.
+    CumulativeText,
+    /// Text of the model's reasoning.
+    Reasoning,
+    /// Text of a refusal.
+    Refusal,
+    /// Why the choice ended.
+    Finish,
+    /// If present and not null, a filter blocked the request or the answer. The value may be a word for the reason.
+    Blocked,
+    /// If present and not false, the response is complete.
+    Done,
+    /// One tool call, or a fragment of one.
+    Call,
+    /// The call's index in its choice. Its position where this is absent.
+    CallIndex,
+    /// The call's id. Later fragments have none, or an empty one.
+    CallId,
+    /// Present in the first fragment of a call only. A fragment without it continues the last call.
+    CallStart,
+    /// The call's arguments: an object, or JSON as text in fragments.
+    CallArguments,
+    /// OpenAI's `function_call`: the one call that a choice could have before there were tools.
+    LegacyCall,
+    /// Number of tokens of the prompt.
+    InputTokens,
+    /// One token of the prompt, where a server lists them instead of counting them.
+    ListedInputToken,
+    /// Number of tokens of the prompt that were read from a cache.
+    CachedInputTokens,
+    /// Number of tokens of the answer.
+    OutputTokens,
+    /// Number of tokens of the reasoning.
+    ReasoningTokens,
+    /// If present and not null, the server reports an error.
+    Error,
+    /// The name or version of the model that answered.
+    Model,
+}
+
+impl json::Field for Meaning {
+    fn is_text(self) -> bool {
+        matches!(
+            self,
+            Meaning::Text(_)
+                | Meaning::TypedText
+                | Meaning::CumulativeText
+                | Meaning::Reasoning
+                | Meaning::Refusal
+                | Meaning::CallArguments
+        )
+    }
+}
+
+/// What a block, or a document, is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BlockKind {
+    /// Its type says nothing more than its paths do.
+    #[default]
+    Plain,
+    /// Text of the answer.
+    Text,
+    /// Reasoning.
+    Reasoning,
+    /// A refusal.
+    Refusal,
+    /// A tool call, or the start of one.
+    Call,
+    /// A further fragment of the last tool call's arguments.
+    Arguments,
+    /// All arguments of the last tool call, repeated.
+    AllArguments,
+    /// It repeats earlier content, or has none of the answer.
+    Ignored,
+    /// The end of the response.
+    Done,
+    /// A report of an error.
+    Error,
+}
+
+/// One API, as far as its responses go.
+pub struct Dialect {
+    /// The dialect's name. It depends on the response where one table serves two APIs.
+    pub name: fn(&ResponseFacts) -> &'static str,
+    /// Paths that only this dialect has: a document with any of them is of this dialect. `path=start` asks for a
+    /// string there that begins with `start`.
+    pub signatures: &'static [&'static str],
+    /// Which paths have which meaning.
+    pub table: LazyTable<Meaning>,
+    /// The dialect's own words for why a choice ended, beside those of [`vocabulary::FINISH_REASONS`].
+    pub(super) finish_reasons: Vocabulary<Finish>,
+    /// Its types of blocks and documents. Any other is [`BlockKind::Plain`].
+    pub(super) types: Vocabulary<BlockKind>,
+    /// Whether the response is complete, so that nothing is lost if the stream breaks now. `None` if only the end
+    /// of the stream shows it.
+    pub is_finished: fn(&ResponseFacts) -> Option<bool>,
+}
+
+impl Dialect {
+    /// What a word for the end of a choice means.
+    pub fn finish(&self, word: &[u8]) -> Finish {
+        let own = vocabulary::lookup(self.finish_reasons, word);
+        own.or_else(|| vocabulary::lookup(vocabulary::FINISH_REASONS, word)).unwrap_or(Finish::Other)
+    }
+
+    /// What a type of block or document means.
+    pub fn block_kind(&self, type_name: &[u8]) -> BlockKind {
+        vocabulary::lookup(self.types, type_name).unwrap_or_default()
+    }
+}
+
+/// The rule of most dialects: the response is complete when its end was announced, or when each choice that began
+/// has ended.
+pub(super) fn when_done_or_each_finished(facts: &ResponseFacts) -> Option<bool> {
+    Some(facts.is_done() || facts.is_each_choice_finished())
+}

@@ -1,0 +1,227 @@
+//! The facts of a response so far: counts, usage, finish reasons and tool calls.
+//!
+//! All counts here grow by at most one for each byte of the response, so 64 bits are always enough.
+
+use super::answer_prefix::AnswerPrefix;
+use super::arguments::{Arguments, Transition};
+use crate::label::label_values;
+use alloc::vec::Vec;
+
+/// Choices of one response of which it is known whether each has ended. Further choices are counted, but a response
+/// is complete without their ends.
+const CHOICES_MAX: usize = 64;
+/// Tool calls of one response that are distinguished.
+pub(super) const CALLS_MAX: usize = 256;
+/// Ranks of [`super::Meaning::Text`].
+pub(super) const RANKS: usize = 3;
+
+label_values! {
+    /// Why an answer ended. If a response has several answers, the last of their reasons in this order is reported.
+    #[derive(Default)]
+    pub enum Finish {
+        /// The server gave no reason.
+        #[default]
+        None = "none",
+        /// The model was done.
+        Stop = "stop",
+        /// The model waits for the result of a tool.
+        ToolCalls = "tool_calls",
+        /// Any other reason.
+        Other = "other",
+        /// A limit of tokens was reached.
+        Length = "length",
+        /// A filter cut the answer off, or the model refused.
+        ContentFilter = "content_filter",
+        /// The server failed.
+        Error = "error",
+    }
+}
+
+/// Numbers of tokens, as the server last reported them. They are never estimated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt. Some dialects leave out those from a cache.
+    pub input: Option<u64>,
+    /// Tokens of the prompt that were read from a cache.
+    pub cached_input: Option<u64>,
+    /// Tokens of the answer. Some dialects leave out reasoning.
+    pub output: Option<u64>,
+    /// Tokens of the reasoning.
+    pub reasoning: Option<u64>,
+}
+
+/// Whether a response has had text at the paths of one rank.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TextPresence {
+    /// No such path was present.
+    #[default]
+    Absent,
+    /// A path was present, but without text.
+    Empty,
+    /// There was text.
+    NonEmpty,
+}
+
+/// The facts so far.
+#[derive(Default)]
+pub struct ResponseFacts {
+    /// Unicode scalar values of text, over all answers.
+    pub text_chars: u64,
+    /// Unicode scalar values of text in fields made for refusals.
+    pub refusal_chars: u64,
+    /// Deltas with text, reasoning or a fragment of a tool call.
+    pub deltas: u64,
+    /// Tool calls that began.
+    pub tool_calls: u64,
+    /// As last reported.
+    pub usage: Usage,
+    /// The server reported an error in the body.
+    pub error: bool,
+    /// A filter blocked the request or the answer.
+    pub blocked: bool,
+    /// The name of the model that answered. Empty if the server did not give it.
+    pub model: Vec<u8>,
+    /// How the first answer begins. Empty unless it is wanted.
+    pub answer_prefix: AnswerPrefix,
+    /// The last delta completed the arguments of a tool call.
+    pub is_call_finished: bool,
+    /// Fragments of calls, without the first of each call.
+    pub(super) call_fragments: u64,
+    /// The last of these fragments: the index in `calls` of its call, and what it did to the call's arguments.
+    pub(super) last_fragment: Option<(usize, Transition)>,
+    /// The end of the stream was announced.
+    pub(super) done: bool,
+    pub(super) text_presence: [TextPresence; RANKS],
+    /// Length of the longest [`super::Meaning::CumulativeText`].
+    pub(super) cumulative_chars: u64,
+    /// Bit `i`: choice `i` has begun.
+    pub(super) choices_begun: u64,
+    /// Finish reasons received.
+    pub(super) finish_reasons: u64,
+    pub(super) finishes: Finishes,
+    pub(super) calls: Vec<Call>,
+    /// Calls whose id came with a fragment that was not the first.
+    pub(super) late_ids: u64,
+}
+
+/// The last finish reason of each choice.
+pub(super) struct Finishes([Finish; CHOICES_MAX]);
+
+impl Default for Finishes {
+    fn default() -> Finishes {
+        Finishes([Finish::None; CHOICES_MAX])
+    }
+}
+
+/// A tool call. Its choice, index and id tell it apart from others.
+pub(super) struct Call {
+    choice: u64,
+    index: u64,
+    id_hash: Option<u64>,
+    pub(super) arguments: Arguments,
+}
+
+/// A tool call, or a fragment of one.
+#[derive(Default)]
+pub(super) struct CallFragment {
+    pub(super) index: Option<u64>,
+    pub(super) id_hash: Option<u64>,
+    pub(super) target: CallTarget,
+    pub(super) arguments: Transition,
+}
+
+/// The call that a fragment belongs to.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum CallTarget {
+    /// The one with the same choice, index and id, or a new one.
+    #[default]
+    SameKey,
+    /// A new one.
+    New,
+    /// The last one.
+    Last,
+}
+
+impl ResponseFacts {
+    /// Whether the end of the stream was announced, for example by `[DONE]`.
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether at least one choice has begun, and each that has begun has ended.
+    pub fn is_each_choice_finished(&self) -> bool {
+        let ends = (0..).zip(&self.finishes.0).filter(|(_, finish)| **finish != Finish::None);
+        let finished = ends.fold(0, |bits, (choice, _)| bits | bit(choice));
+        self.choices_begun != 0 && self.choices_begun & !finished == 0
+    }
+
+    /// Why the response ended. Of the reasons of several choices, the last in the order of [`Finish`].
+    pub fn finish(&self) -> Finish {
+        self.finishes.0.iter().copied().max().unwrap_or_default()
+    }
+
+    /// Whether there has been text at the paths of this rank.
+    pub fn text_presence(&self, rank: u8) -> TextPresence {
+        self.text_presence.get(usize::from(rank)).copied().unwrap_or_default()
+    }
+
+    /// A choice has begun.
+    pub(super) fn begin_choice(&mut self, choice: u64) {
+        self.choices_begun |= bit(choice);
+    }
+
+    /// A choice has ended.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of values in the response")]
+    pub(super) fn end_choice(&mut self, choice: u64, finish: Finish) {
+        self.begin_choice(choice);
+        self.finish_reasons += 1;
+        let slot = usize::try_from(choice).ok().and_then(|choice| self.finishes.0.get_mut(choice));
+        if let Some(slot) = slot {
+            *slot = finish;
+        }
+    }
+
+    /// Adds a fragment to its call, and counts the call if it is new.
+    #[expect(clippy::arithmetic_side_effects, reason = "these are counts of values in the response")]
+    pub(super) fn call(&mut self, choice: u64, index: u64, fragment: &CallFragment) {
+        let id_hash = fragment.id_hash;
+        let here = |(_, call): &(usize, &mut Call)| call.choice == choice && call.index == index;
+        let mut calls = self.calls.iter_mut().enumerate().rev();
+        let known = match (fragment.target, id_hash) {
+            (CallTarget::New, _) => None,
+            (CallTarget::Last, _) => calls.next(),
+            (CallTarget::SameKey, None) => calls.find(here),
+            (CallTarget::SameKey, Some(_)) => {
+                calls.filter(here).find(|(_, call)| call.id_hash.is_none() || call.id_hash == id_hash)
+            }
+        };
+        if let Some((at, call)) = known {
+            self.call_fragments += 1;
+            self.last_fragment = Some((at, fragment.arguments));
+            if call.id_hash.is_none() && id_hash.is_some() {
+                call.id_hash = id_hash;
+                self.late_ids += 1;
+            }
+            call.arguments.extend(&fragment.arguments);
+            self.is_call_finished = call.arguments.is_complete();
+            return;
+        }
+        if fragment.target == CallTarget::Last {
+            // It continues a call of the server's own tool, such as a web search. These are not counted, because
+            // the client does not execute them.
+            return;
+        }
+        let mut arguments = Arguments::default();
+        arguments.extend(&fragment.arguments);
+        self.is_call_finished = arguments.is_complete();
+        self.tool_calls += 1;
+        if self.calls.len() < CALLS_MAX {
+            self.calls.push(Call { choice, index, id_hash, arguments });
+        }
+    }
+}
+
+/// The bit of a choice in a set of choices; none if it is not one of the first [`CHOICES_MAX`].
+fn bit(choice: u64) -> u64 {
+    u32::try_from(choice).ok().and_then(|choice| 1_u64.checked_shl(choice)).unwrap_or(0)
+}

@@ -1,0 +1,48 @@
+//! The words of servers: their finish reasons and types, and what each means.
+
+use super::facts::Finish;
+use crate::word::is_same;
+
+/// Words and what each means, frequent words first. The first entry that matches counts. An entry that ends in `*`
+/// matches every word that begins with the rest of it.
+pub(super) type Vocabulary<T> = &'static [(&'static str, T)];
+
+/// Finish reasons that mean the same in all dialects.
+pub(super) const FINISH_REASONS: Vocabulary<Finish> = &[
+    ("", Finish::None),
+    ("stop", Finish::Stop),
+    ("eos", Finish::Stop),
+    ("eos_token", Finish::Stop),
+    ("stop_sequence", Finish::Stop),
+    ("end_turn", Finish::Stop),
+    ("complete", Finish::Stop),
+    ("finish", Finish::Stop),
+    ("endoftext", Finish::Stop),
+    ("completed", Finish::Stop),
+    ("length", Finish::Length),
+    ("max_tokens", Finish::Length),
+    ("tool_calls", Finish::ToolCalls),
+    ("tool_call", Finish::ToolCalls),
+    ("function_call", Finish::ToolCalls),
+    ("tool_use", Finish::ToolCalls),
+    ("content_filter", Finish::ContentFilter),
+    ("content_filtered", Finish::ContentFilter),
+    ("safety", Finish::ContentFilter),
+    ("refusal", Finish::ContentFilter),
+    ("guardrail_intervened", Finish::ContentFilter),
+    ("error", Finish::Error),
+];
+
+/// What a word means. Upper and lower case are the same, but not in entries that end in `*`.
+pub(super) fn lookup<T: Copy>(vocabulary: Vocabulary<T>, word: &[u8]) -> Option<T> {
+    let matches = |entry: &str| match entry.as_bytes() {
+        [start @ .., b'*'] => word.get(..start.len()).is_some_and(|begin| is_same(begin, start)),
+        entry => word.eq_ignore_ascii_case(entry),
+    };
+    for (entry, meaning) in vocabulary {
+        if matches(entry) {
+            return Some(*meaning);
+        }
+    }
+    None
+}

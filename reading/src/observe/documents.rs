@@ -1,0 +1,301 @@
+//! The documents of a body: JSON in any pieces in, a [`BodySummary`] out.
+//!
+//! A document is kept until its dialect is detected, up to [`DETECT_BYTES_MAX`]. From then on, bytes are scanned
+//! with the table of the dialect as they come.
+
+use super::observation::Unparsed;
+use super::summary::BodySummary;
+use crate::dialect::{self, COMMON, Dialect, Fold, ResponseFacts};
+use crate::framing::{aws, base64, sse};
+use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars};
+use alloc::vec::Vec;
+
+/// The bytes of a document that are kept until its dialect is detected. A longer document of an unknown dialect is
+/// skipped, and the dialect of the next one is detected.
+pub const DETECT_BYTES_MAX: usize = 16 * 1024;
+/// The data of the event that ends a stream.
+const DONE: &[u8] = b"[DONE]";
+
+/// Reads the documents of one body.
+pub(super) struct DocumentReader {
+    pub(super) fold: Fold,
+    scanner: Scanner,
+    /// The document so far, until its dialect is detected.
+    pending: Vec<u8>,
+    /// The document is longer than [`DETECT_BYTES_MAX`], and its dialect is not known.
+    is_skipped: bool,
+    /// Bytes of [`DONE`] that the document consists of so far. `None` if it is something else.
+    done_matched: Option<usize>,
+    /// Events or messages so far.
+    pub(super) events: u64,
+    unparsed: Option<Unparsed>,
+    /// The documents are inside of Bedrock's invoke messages.
+    is_wrapped: bool,
+    /// Characters of the current document, until its dialect is detected.
+    document_chars: u64,
+    /// Characters of complete documents of an unknown dialect.
+    unknown_chars: u64,
+}
+
+impl Default for DocumentReader {
+    fn default() -> DocumentReader {
+        DocumentReader {
+            fold: Fold::default(),
+            scanner: Scanner::default(),
+            pending: Vec::new(),
+            is_skipped: false,
+            done_matched: Some(0),
+            events: 0,
+            unparsed: None,
+            is_wrapped: false,
+            document_chars: 0,
+            unknown_chars: 0,
+        }
+    }
+}
+
+impl DocumentReader {
+    /// Keeps the first characters of the answer.
+    pub(super) fn keep_answer_prefix(&mut self) {
+        self.fold.keep_answer_prefix();
+    }
+
+    pub(super) fn facts(&self) -> &ResponseFacts {
+        &self.fold.facts
+    }
+
+    /// The dialect, once it is detected.
+    pub(super) fn dialect(&self) -> Option<&'static Dialect> {
+        self.fold.dialect()
+    }
+
+    /// Reads the next piece of the current document.
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        match self.fold.dialect() {
+            Some(dialect) => self.scanner.push(&dialect.table, piece, &mut self.fold),
+            None => self.push_unknown(piece),
+        }
+    }
+
+    /// The same, until the dialect is detected.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a count of bytes of the body; `pending` is at most as long as allowed"
+    )]
+    fn push_unknown(&mut self, piece: &[u8]) {
+        if self.is_skipped {
+            self.document_chars += chars(piece);
+            return self.scanner.push(&COMMON, piece, &mut self.fold);
+        }
+        let room = DETECT_BYTES_MAX - self.pending.len();
+        let (fits, rest) = piece.split_at(room.min(piece.len()));
+        self.pending.extend_from_slice(fits);
+        if !rest.is_empty() {
+            self.is_skipped = true;
+            self.read_pending();
+            self.push(rest);
+        }
+    }
+
+    /// Detects the dialect from the pending document, and reads that.
+    fn read_pending(&mut self) {
+        let pending = core::mem::take(&mut self.pending);
+        match dialect::detect(&pending) {
+            Some(dialect) => {
+                self.fold.set_dialect(dialect);
+                self.scanner = Scanner::default();
+                self.scanner.push(&dialect.table, &pending, &mut self.fold);
+            }
+            None => {
+                self.document_chars = chars(&pending);
+                if self.is_skipped {
+                    self.unparsed = Some(Unparsed::TooLong);
+                }
+                self.scanner.push(&COMMON, &pending, &mut self.fold);
+            }
+        }
+    }
+
+    /// The framing says that the document ends here, complete or not.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of bytes of the body")]
+    fn end_document(&mut self, is_complete: bool) -> DocumentEnd {
+        if self.fold.dialect().is_none() && !self.is_skipped {
+            self.read_pending();
+        }
+        let end = match self.fold.dialect() {
+            Some(dialect) => self.scanner.end(&dialect.table, &mut self.fold),
+            None => self.scanner.end(&COMMON, &mut self.fold),
+        };
+        self.fold.cut_document();
+        self.is_skipped = false;
+        let document_chars = core::mem::take(&mut self.document_chars);
+        if is_complete || end == DocumentEnd::Between {
+            self.unknown_chars += document_chars;
+        }
+        end
+    }
+
+    /// Reads the payload of a binary message. It does not count as text if its dialect is not known.
+    fn message_payload(&mut self, payload: &[u8]) {
+        self.push(payload);
+        self.end_document(true);
+        self.unknown_chars = 0;
+    }
+
+    /// The event stream has ended. `is_inside`: within an event.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of events of the body")]
+    pub(super) fn finish_events(mut self, is_inside: bool) -> BodySummary {
+        if is_inside {
+            let is_done = self.done_matched == Some(DONE.len());
+            if is_done || self.end_document(false) == DocumentEnd::Between {
+                self.events += 1;
+            }
+            if is_done {
+                self.fold.done();
+            }
+        }
+        self.finish_stream()
+    }
+
+    /// The stream of binary messages has ended. `is_inside`: within a message.
+    pub(super) fn finish_messages(self, is_inside: bool) -> BodySummary {
+        let mut facts = self.finish_stream();
+        if is_inside {
+            facts.is_finished = facts.is_finished.filter(|&is_finished| is_finished).or(Some(false));
+        }
+        facts
+    }
+
+    fn finish_stream(self) -> BodySummary {
+        let is_finished = match self.fold.dialect() {
+            Some(dialect) => (dialect.is_finished)(self.facts()),
+            None if self.facts().is_done() => Some(true),
+            None if self.events == 0 => Some(false),
+            None => None,
+        };
+        let events = self.events;
+        self.summary(Some(events), is_finished)
+    }
+
+    /// A body of JSON has ended. `is_stream`: it was declared as a stream, or it is an array.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of documents of the body")]
+    pub(super) fn finish_documents(mut self, is_stream: bool) -> BodySummary {
+        let end = self.end_document(false);
+        // An incomplete line is a document too.
+        let documents = self.fold.documents() + u64::from(end == DocumentEnd::Cut);
+        let by_dialect = self.fold.dialect().and_then(|dialect| (dialect.is_finished)(self.facts()));
+        let is_stream = is_stream || documents > 1;
+        let is_finished = match end {
+            DocumentEnd::Between if is_stream => by_dialect.or(Some(true)),
+            DocumentEnd::Between => Some(true),
+            DocumentEnd::Cut => Some(is_stream && by_dialect == Some(true)),
+            DocumentEnd::Broken => None,
+        };
+        self.summary(is_stream.then_some(documents), is_finished)
+    }
+
+    fn summary(self, events: Option<u64>, is_finished: Option<bool>) -> BodySummary {
+        let dialect: Option<&'static Dialect> = self.fold.dialect();
+        let facts = self.fold.facts;
+        BodySummary {
+            dialect: dialect
+                .map(|dialect| if self.is_wrapped { "bedrock-invoke" } else { (dialect.name)(&facts) }),
+            text_chars: Some(if dialect.is_some() { facts.text_chars } else { self.unknown_chars }),
+            events,
+            unparsed: self.unparsed,
+            is_finished,
+            facts,
+        }
+    }
+
+    /// Compares the document with [`DONE`], which is not JSON.
+    #[expect(clippy::arithmetic_side_effects, reason = "`matched` is an index of DONE")]
+    fn match_done(&mut self, piece: &[u8]) {
+        if let (Some(0), Some(b'{')) = (self.done_matched, piece.first()) {
+            self.done_matched = None; // as for nearly every document
+        }
+        for &byte in piece {
+            let Some(matched) = self.done_matched else { return };
+            self.done_matched = match DONE.get(matched) {
+                Some(&expected) if byte == expected => Some(matched + 1),
+                _ if byte.is_ascii_whitespace() && (matched == 0 || matched == DONE.len()) => Some(matched),
+                _ => None,
+            };
+        }
+    }
+}
+
+impl sse::Sink for DocumentReader {
+    fn data(&mut self, piece: &[u8]) {
+        self.match_done(piece);
+        self.push(piece);
+    }
+
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of events of the body")]
+    fn dispatch(&mut self, event_type: &[u8]) {
+        // Servers of several dialects report errors in an event of this type, with data of any shape.
+        self.fold.facts.error |= event_type == b"error";
+        if self.done_matched == Some(DONE.len()) {
+            self.fold.done();
+        }
+        self.done_matched = Some(0);
+        self.events += 1;
+        self.end_document(true);
+    }
+
+    fn error_line(&mut self) {
+        self.fold.facts.error = true;
+    }
+}
+
+impl aws::Sink for DocumentReader {
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of messages of the body")]
+    fn message(&mut self, message: aws::Message<'_>) {
+        self.events += 1;
+        if message.message_type != b"event" {
+            self.fold.facts.error = true;
+        } else if message.event_type == b"chunk" {
+            self.is_wrapped = true;
+            let mut unwrap = Unwrap::default();
+            Scanner::default().push(&WRAPPED, message.payload, &mut unwrap);
+            self.message_payload(&unwrap.bytes);
+        } else {
+            self.message_payload(message.payload);
+        }
+    }
+
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of messages of the body")]
+    fn skipped(&mut self) {
+        self.events += 1;
+        self.unparsed = Some(Unparsed::TooLong);
+    }
+}
+
+/// The path in an invoke message at which the model's document is, in base64.
+static WRAPPED: LazyTable<WrappedDocument> = LazyTable::new(|| Table::compile(&[("bytes", WrappedDocument)]));
+
+#[derive(Clone, Copy)]
+struct WrappedDocument;
+
+impl json::Field for WrappedDocument {
+    fn is_text(self) -> bool {
+        true
+    }
+}
+
+/// Decodes the document of one message. It is shorter than the message, so it needs no limit.
+#[derive(Default)]
+struct Unwrap {
+    decoder: base64::Decoder,
+    bytes: Vec<u8>,
+}
+
+impl json::Sink<WrappedDocument> for Unwrap {
+    fn value(&mut self, _: WrappedDocument, value: Value<'_>) {
+        if let Value::Text(piece) = value {
+            self.decoder.push(piece, &mut self.bytes);
+        }
+    }
+
+    fn document(&mut self) {}
+}

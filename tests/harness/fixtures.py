@@ -1,0 +1,98 @@
+"""Fixtures of the suites that drive Envoy through the harness: one event loop, Envoys, and clients of them.
+
+Every test ends with a look at the VMs of all Envoys that run. A suite's own fixture `servers` says what stands behind
+Envoy: {version: anything with a `port`}.
+"""
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Protocol
+
+import pytest
+
+from pylib.client import Client
+from tests.harness import NEWEST
+from tests.harness.dependencies import dependency
+from tests.harness.envoy import Envoy
+from tests.harness.loop import LoopThread
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+StartEnvoy = Callable[..., Envoy]
+ClientOf = Callable[[Envoy], Client]
+
+
+class Server(Protocol):
+    port: int
+
+
+_LOOP = LoopThread()
+_RUNNING: list[Envoy] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs an `async def` test on the loop that also serves the model servers."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    _LOOP.run(pyfuncitem.obj(**arguments))
+    return True
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Runs a coroutine on that loop, for a test that is itself no coroutine."""
+    return _LOOP.run
+
+
+def pytest_sessionfinish() -> None:
+    _LOOP.stop()
+
+
+@pytest.fixture(scope="module")
+def start_envoy(
+    module: object, servers: Mapping[str, Server], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartEnvoy]:
+    """Starts an Envoy in front of the model servers. It is stopped when the module's tests are over."""
+    mine: list[Envoy] = []
+
+    def start(
+        configuration: object, version: str = NEWEST, ports: Mapping[str, int] | None = None, **options: Any
+    ) -> Envoy:
+        where = {f"llm-{name}": server.port for name, server in servers.items()} | dict(ports or {})
+        folder = tmp_path_factory.mktemp("envoy") / "run"
+        envoy = Envoy(dependency("envoy", version), folder, configuration, where, **options)
+        envoy.version = version
+        envoy.start()
+        mine.append(envoy)
+        _RUNNING.append(envoy)
+        if envoy.has_filter and (envoy.discovery("update_rejected") or not envoy.discovery("config_reload")):
+            pytest.fail(f"Envoy {version} did not take the configuration:\n{envoy.log()[-4000:]}")
+        return envoy
+
+    yield start
+    for envoy in mine:
+        _RUNNING.remove(envoy)
+        envoy.stop()
+
+
+@pytest.fixture(autouse=True)
+def vms_survive() -> Iterator[None]:
+    """Fails a test where a VM of any running Envoy has trapped."""
+    yield
+    for envoy in _RUNNING:
+        assert envoy.vm_failures() == [], f"a VM failed; see {envoy.log_path}"
+
+
+@pytest.fixture
+def client_of() -> Iterator[ClientOf]:
+    """A client of an Envoy. It is closed when the test is over."""
+    opened: list[Client] = []
+
+    def client(envoy: Envoy) -> Client:
+        opened.append(Client(envoy.port))
+        return opened[-1]
+
+    yield client
+    for one in opened:
+        _LOOP.loop.call_soon_threadsafe(one.close)

@@ -1,0 +1,64 @@
+"""The built module, and whether it is older than its inputs.
+
+cargo writes beside each output which source files it has read (`.d` files, in make's syntax), so a new crate or folder
+needs no change here. Further inputs are the manifests of the packages that these sources belong to, the files that
+cargo and rustup read for the whole workspace, and build.sh with the scripts that it sources.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.harness import REPOSITORY
+
+MODULE = REPOSITORY / "target" / "llm_canary.wasm"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
+# Of the filter, and of the program that rewrites its calls.
+DEP_INFO = [Path("target/wasm/wasm32-wasip1/release/llm_canary.d"), TARGET / "release" / "llm-canary-indirect.d"]
+WORKSPACE_FILES = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml"]
+BUILD = "build.sh"
+
+
+def inputs(root: Path) -> set[Path]:
+    """Every file of the repository at `root` that the module was built from."""
+    sources = {path for file in DEP_INFO for path in _sources(root / file)}
+    manifests = {_manifest(path, root) for path in sources}
+    scripts = {root / BUILD} | {
+        root / path for path in re.findall(r"^source (\S+)", (root / BUILD).read_text(), re.MULTILINE)
+    }
+    workspace = {root / name for name in WORKSPACE_FILES if (root / name).exists()}
+    return sources | manifests | scripts | workspace
+
+
+def stale_input(module: Path, root: Path) -> Path | None:
+    """An input that is newer than the module, or gone; None where the module is up to date."""
+    built = module.stat().st_mtime_ns
+    for path in sorted(inputs(root)):
+        if not path.exists() or path.stat().st_mtime_ns > built:
+            return path
+    return None
+
+
+def complaint(module: Path = MODULE, root: Path = REPOSITORY) -> str | None:
+    """Says why tests of this module would show nothing; None where they show something."""
+    missing = [path for path in (module, *(root / file for file in DEP_INFO)) if not path.exists()]
+    if missing:
+        return f"{missing[0]} is missing: run ./build.sh"
+    stale = stale_input(module, root)
+    return f"{stale.relative_to(root)} is newer than {module}, or gone: run ./build.sh" if stale else None
+
+
+def _sources(dep_info: Path) -> Iterator[Path]:
+    """The files behind `output:`. A space in a path is escaped."""
+    _, _, prerequisites = dep_info.read_text().partition(": ")
+    for path in re.findall(r"(?:\\ |\S)+", prerequisites):
+        yield Path(path.replace("\\ ", " "))
+
+
+def _manifest(source: Path, root: Path) -> Path:
+    """The manifest of the package that a source file belongs to."""
+    folder = source.parent
+    while not (folder / "Cargo.toml").exists() and folder != root:
+        folder = folder.parent
+    return folder / "Cargo.toml"

@@ -1,0 +1,127 @@
+//! Ids of recorded responses: every one is tagged, and nothing else changes.
+
+use llm_canary::edit::Editor;
+use llm_canary::framing::sse;
+use llm_canary::pin::{Body, TagIds, Token};
+use serde_json::Value as Json;
+
+use crate::corpus;
+
+fn tagged<'a>(body: Body, token: Token, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut editor = TagIds::new(body, token);
+    let mut all = Vec::new();
+    for piece in pieces {
+        match editor.push(piece) {
+            Some(edited) => all.extend(edited),
+            None => all.extend_from_slice(piece),
+        }
+    }
+    assert_eq!(editor.finish(), b"");
+    all
+}
+
+/// The data of each event, and of the event that the end of the stream cuts off.
+#[derive(Default)]
+struct Events(Vec<Vec<u8>>, Vec<u8>);
+
+impl sse::Sink for Events {
+    fn data(&mut self, piece: &[u8]) {
+        self.1.extend_from_slice(piece);
+    }
+
+    fn dispatch(&mut self, _kind: &[u8]) {
+        self.0.push(std::mem::take(&mut self.1));
+    }
+
+    fn error_line(&mut self) {}
+}
+
+fn documents(body: Body, bytes: &[u8]) -> Vec<Option<Json>> {
+    let mut events = Events::default();
+    match body {
+        Body::Whole => events.0.push(bytes.to_vec()),
+        Body::Stream => sse::Framer::default().push(bytes, &mut events),
+    }
+    let all = events.0.into_iter().chain([events.1]);
+    all.map(|data| serde_json::from_slice(&data).ok().filter(Json::is_object)).collect()
+}
+
+/// Tags the ids of parsed documents, and returns how many there are.
+fn tag_documents(documents: &mut [Option<Json>], body: Body, tag: &str) -> usize {
+    let paths: &[&str] = match body {
+        Body::Whole => &["/id", "/previous_response_id", "/conversation", "/conversation/id"],
+        Body::Stream => &[
+            "/response/id",
+            "/response/previous_response_id",
+            "/response/conversation",
+            "/response/conversation/id",
+            "/response_id",
+        ],
+    };
+    let mut count = 0;
+    for document in documents.iter_mut().flatten() {
+        for path in paths {
+            if let Some(Json::String(id)) = document.pointer_mut(path).filter(|id| *id != "") {
+                id.push_str(tag);
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
+/// Tags a recording in several chunkings, and returns how many ids it has.
+fn check(name: &str, body: Body, bytes: &[u8]) -> usize {
+    let token = Token::of("chat", "v2");
+    let tag = format!("-llm-{token}");
+    let all = tagged(body, token, [bytes]);
+    for size in [1, 7, 61, 1460] {
+        assert_eq!(tagged(body, token, bytes.chunks(size)), all, "{name} in chunks of {size}");
+    }
+    let mut expected = documents(body, bytes);
+    let count = tag_documents(&mut expected, body, &tag);
+    assert_eq!(documents(body, &all), expected, "{name}");
+    // Without the tags no byte differs.
+    assert_eq!(all.len(), bytes.len() + count * tag.len(), "{name}");
+    assert!(without(&all, tag.as_bytes()) == bytes, "{name}");
+    count
+}
+
+fn without(bytes: &[u8], tag: &[u8]) -> Vec<u8> {
+    let mut left = Vec::new();
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = rest.strip_prefix(tag).unwrap_or_else(|| {
+            left.push(byte);
+            after
+        });
+    }
+    left
+}
+
+#[test]
+fn every_id_of_the_recorded_responses_is_tagged_and_no_other_byte_changes() {
+    let Some(corpus) = corpus::corpus() else { return };
+    let (mut files, mut ids) = (0, 0);
+    for row in corpus::rows(&corpus).iter().filter(|row| row["dialect"] == "openai-responses") {
+        let bytes = std::fs::read(corpus.join(&row["file"])).unwrap();
+        let body = if row["file"].ends_with(".sse") { Body::Stream } else { Body::Whole };
+        ids += check(&row["file"], body, &bytes);
+        files += 1;
+    }
+    eprintln!("{ids} ids tagged in {files} recordings");
+    assert!(files > 150 && ids > 250, "{ids} ids in {files} recordings");
+}
+
+#[test]
+fn every_id_of_the_streams_here_is_tagged_and_other_dialects_have_none() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/streams");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.ends_with(".sse") {
+            let count = check(&name, Body::Stream, &std::fs::read(&path).unwrap());
+            assert_eq!(count > 0, name.starts_with("responses"), "{name}: {count}");
+        }
+    }
+}
