@@ -75,8 +75,8 @@ impl BufferedRequest {
         if self.window == Window::Piece { 0 } else { self.read_bytes }
     }
 
-    /// Since when the request has waited for the first piece of its body, or for the next one under [`Window::Piece`],
-    /// where Envoy may have stopped reading.
+    /// When the request began to wait for the first piece of its body or, under [`Window::Piece`], for the next one:
+    /// there Envoy may have stopped reading. `None` if it waits for neither.
     pub(super) fn waits_since(&self) -> Option<Micros> {
         (self.read_bytes == 0 || self.window == Window::Piece).then_some(self.last)
     }

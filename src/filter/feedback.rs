@@ -94,7 +94,7 @@ impl FeedbackRequest {
         }
     }
 
-    /// Since when the request has waited for the first piece of its body.
+    /// When the request began to wait for the first piece of its body; `None` if it does not.
     pub(super) fn waits_since(&self) -> Option<Micros> {
         if let State::Waiting(since) = self.state { Some(since) } else { None }
     }

@@ -65,7 +65,7 @@ impl RequestBody {
         self.held.is_some()
     }
 
-    /// Since when the request has waited for the first piece of its body.
+    /// When the request began to wait for the first piece of its body; `None` if it does not.
     pub(super) fn waits_since(&self) -> Option<Micros> {
         self.held.as_ref().filter(|held| held.edited.read_bytes == 0).map(|held| held.since)
     }
@@ -184,7 +184,7 @@ fn adjust_content_length(host: impl Host, old_bytes: usize, new_bytes: usize) {
     }
 }
 
-/// Whether a request, whose body the filter reads, asks for a completion in JSON.
+/// Whether a request asks for a completion, with a JSON body.
 fn is_completion(headers: &Headers, path: &[u8]) -> bool {
     path.split(|&b| b == b'?').next().is_some_and(|path| path.ends_with(b"/completions"))
         && headers.get(":method") == Some(b"POST")

@@ -144,7 +144,7 @@ impl<H: Host> Stream<H> {
         action
     }
 
-    /// Sets the headers and the filter state of the version, and the header of its cluster.
+    /// Sets the cluster header, the version header and the filter state.
     fn send_to(&self, host: H, version: &Version) {
         let config = &self.worker.loaded.config;
         host.replace_header(Head::Request, config.cluster_header.as_str(), version.cluster.as_bytes());
@@ -200,7 +200,7 @@ impl<H: Host> Stream<H> {
         self.on_request_body(host, read_bytes, true)
     }
 
-    /// Since when the request has waited for the first piece of its body, or for more of it.
+    /// When the request began to wait for a piece of its body that may never arrive; `None` if it does not.
     fn waits_since(&self) -> Option<Micros> {
         match &self.phase {
             Phase::Waiting(buffered) => buffered.waits_since(),

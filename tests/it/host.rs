@@ -530,11 +530,10 @@ impl Id {
 
     pub(crate) fn post_piece(self, piece: &[u8], is_end: bool) {
         let size = with(|proxy| {
-            let delivers = proxy.delivers_bodies;
+            let delivers = proxy.delivers_bodies || FRONT.get() == Front::FakeHost;
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.request_chunk.extend_from_slice(piece);
-            let comes = delivers || FRONT.get() == Front::FakeHost;
-            let is_shown = exchange.local_reply.is_none() && (comes || !exchange.is_paused);
+            let is_shown = exchange.local_reply.is_none() && (delivers || !exchange.is_paused);
             is_shown.then_some(exchange.request_chunk.len())
         });
         let Some(size) = size else { return };
