@@ -1,22 +1,21 @@
 #!/usr/bin/env bash
 # Usage: fuzz/run.sh [--help] [TARGET|all|build] [SECONDS]
 #
-# Fuzzes one target, or each in turn, for so many seconds (10), in one process:
+# Fuzzes one target, or each in turn, for SECONDS (10 by default) each, in one process:
 #
 #   config    any bytes as a configuration
 #   response  any bytes as a response of any dialect, cut anywhere
 #   request   any bytes as a request's body, read and edited, cut anywhere
-#   keys      cookies, queries, moments, ids, pins
-#   steps     arbitrary shares at arbitrary moments, against a naive line
-#   filter    the whole filter: any callbacks in any order, with calls that fail
+#   keys      cookies, queries, timestamps, ids, pins
+#   steps     arbitrary shares at arbitrary times, compared with a naive model
+#   filter    the whole filter: any callbacks in any order, with failing hostcalls
 #
-# Inputs that found something new stay in target/fuzz/corpus/TARGET and are where the next run begins; the
-# first begins with fuzz/seed.sh. An input that fails is written to target/fuzz/TARGET-crash-…; move it to
+# Inputs that reach new code stay in target/fuzz/corpus/TARGET, and the next run starts with them; the first run starts
+# with the seeds of fuzz/seed.sh. An input that fails is written to target/fuzz/TARGET-crash-…; move it to
 # fuzz/regressions/TARGET/ under a name that says what it shows, and `cargo test` replays it.
 #
-# Needs Rust and a C++ compiler. It is built with the repository's own compiler and without
-# cargo-fuzz; the layout is cargo-fuzz's, so where a nightly is, `cargo +nightly fuzz run filter` adds its
-# sanitizers.
+# Needs Rust and a C++ compiler. It uses the repository's own compiler, and not cargo-fuzz. The layout is that of
+# cargo-fuzz: with a nightly compiler, `cargo +nightly fuzz run filter` adds its sanitizers.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -34,7 +33,7 @@ case ${1:-all} in
   build) chosen=() ;;
   *)
     if [[ ! -e fuzz/fuzz_targets/$1.rs ]]; then
-      say "error: there is no target $1; these are: ${targets[*]}"
+      say "error: there is no target $1; the targets are: ${targets[*]}"
       exit 2
     fi
     chosen=("$1")
@@ -46,12 +45,12 @@ if ! command -v "${CXX:-c++}" >/dev/null; then
   dependency_skip_or_die "libFuzzer" "there is no C++ compiler" "install one (Debian: apt-get install g++)" || exit
 fi
 
-# What cargo-fuzz passes too: the program tells libFuzzer which branches it takes, and what it compares.
+# The flags of cargo-fuzz: the program reports its branches and comparisons to libFuzzer.
 flags=(--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
   -Cllvm-args=-sanitizer-coverage-trace-compares)
 host=$(rustc -vV | sed -n 's/^host: //p')
-# With a target named, build scripts and macros are built without the flags.
+# With --target, build scripts and macros are built without the flags.
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && printf '%s' "${flags[*]}") \
   cargo build --release --locked --bins --manifest-path fuzz/Cargo.toml --target "$host" --target-dir target/fuzz
 
@@ -62,7 +61,7 @@ for target in "${chosen[@]}"; do
   say "fuzzing $target for $seconds s, from $(find "$corpus" -type f | wc -l) inputs"
   dictionary=()
   [[ -e fuzz/dictionaries/$target.txt ]] && dictionary=("-dict=fuzz/dictionaries/$target.txt")
-  # The first folder gets what is new; the others are read.
+  # libFuzzer writes new inputs to the first folder, and only reads the others.
   "target/fuzz/$host/release/$target" "$corpus" "target/fuzz/seeds/$target" "fuzz/regressions/$target" \
     "${dictionary[@]}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len="${FUZZ_MAX_LEN:-8192}" \
     -len_control=0 -artifact_prefix="target/fuzz/$target-" -print_final_stats=1 -verbosity="${FUZZ_VERBOSITY:-0}"

@@ -2,7 +2,7 @@
 # Usage: fuzz/seed.sh [--help]
 #
 # Writes the seeds of each fuzz target to target/fuzz/seeds/TARGET: configurations and streams of tests/data, recorded
-# responses where they are at hand (../shared/corpus), and a few bodies, keys and ids.
+# responses if ../shared/corpus exists, and a few bodies, keys and ids.
 set -euo pipefail
 shopt -s nullglob
 
@@ -15,13 +15,13 @@ case ${1:-} in
 esac
 seeds=target/fuzz/seeds
 corpus=../shared/corpus
-# A recording longer than this slows every run more than it shows.
+# A longer recording slows every run more than it helps.
 SEED_BYTES_MAX=8000
 
-# What is behind a response, read from its end on: content type, status, coding, end, phrases, and how it is cut.
+# The choices after a response, which the target reads from the end: content type, status, coding, end, phrases, cuts.
 readonly STREAM='\0\1\3\1\0\0\0\0' WHOLE='\0\1\3\1\0\0\0\1' LINES='\0\1\3\1\0\0\0\2' BINARY='\0\1\3\1\0\0\0\3'
 
-# responses CHOICES FILE...: seeds of the target response, with choices behind them.
+# responses CHOICES FILE...: writes seeds of the target response, each followed by the choices.
 responses() {
   local choices=$1 file files name
   shift

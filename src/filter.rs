@@ -1,8 +1,8 @@
-//! What happens at each callback of a proxy, for any proxy.
+//! What the filter does in each callback of a proxy, whatever the proxy.
 //!
-//! `stream.rs` is one request, with `request_body.rs`, `feedback.rs` and `buffered.rs` for its body, and `response.rs` for
-//! its response. `loaded.rs` is a configuration with its metrics, `worker.rs` the same on one worker thread. `host.rs` is
-//! all that they need of a proxy: a [`Host`] makes the callbacks, and answers the calls.
+//! `stream.rs` handles one exchange: `request_body.rs`, `feedback.rs` and `buffered.rs` the request's body,
+//! `response.rs` the response. `loaded.rs` holds a configuration and its series, `worker.rs` the state of one worker
+//! thread. `host.rs` is the interface to the proxy: a [`Host`] makes the callbacks and answers the filter's calls.
 
 mod buffered;
 mod delivery;

@@ -1,18 +1,19 @@
 //! llm-canary: canary releases for LLM serving, as an Envoy filter.
 //!
-//! Two flows, each read left to right. Most modules are pure: bytes and values in, values out, with time and randomness as
-//! arguments. [`filter`] is what happens at each callback of a proxy, for any proxy; `proxy_wasm` is Envoy's WebAssembly VM.
+//! There are two flows, from left to right. Most modules are pure: bytes and values in, values out, with time and
+//! randomness as arguments. [`filter`] handles the callbacks of any proxy; `proxy_wasm` connects it to Envoy's
+//! WebAssembly VM.
 //!
 //! ```text
 //! request    config → key → bucket → split → route → header edits
 //! response   bytes → framing → json → dialect → observe → metrics
 //! ```
 //!
-//! ARCHITECTURE.md says who may import whom, and `tests/it/tidy.rs` holds it to that.
+//! ARCHITECTURE.md lists which module may import which; `tests/it/tidy.rs` checks it.
 
-// The module does without std: see src/proxy_wasm/runtime.rs.
+// The module does not link std: see src/proxy_wasm/runtime.rs.
 #![cfg_attr(not(test), no_std)]
-// Beside the lints of Cargo.toml; tests may compute as they like.
+// In addition to the lints in Cargo.toml. Tests are exempt.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 
 #[macro_use]

@@ -1,8 +1,8 @@
 //! The catalogue of metrics, and what each decision and observation adds to them.
 //!
-//! In: a configuration, decisions, observations. Out: the series to define, and updates of them. The host knows how a
-//! series is called in its proxy. All series are defined when a configuration is loaded, one block for each
-//! (rollout, version, compare), so nothing that a client sends can become part of a name or a label.
+//! In: a configuration, decisions, observations. Out: the series to define, and updates of them. The host
+//! encodes the name of a series for its proxy. All series are defined when a configuration is loaded, one block for
+//! each (rollout, version, compare), so nothing that a client sends can become part of a name or a label.
 
 #[cfg(test)]
 mod tests;
@@ -44,11 +44,11 @@ pub struct Spec {
     pub name: &'static str,
     /// What it does with a value.
     pub kind: MetricKind,
-    /// The label beside rollout, version and compare, and its values.
+    /// The label in addition to rollout, version and compare, and its values.
     pub label: Option<(&'static str, &'static [&'static str])>,
 }
 
-/// Declares the metrics: the enum to speak of them, and their specs.
+/// Declares the metrics: their enum, specs and descriptions.
 macro_rules! catalogue {
     ($($metric:ident: $kind:ident $name:literal $([$label:literal = $values:expr])?, $help:literal;)*) => {
         /// A metric of the catalogue.
@@ -62,7 +62,7 @@ macro_rules! catalogue {
             label: catalogue!(@label $($label, $values)?),
         }),*];
 
-        /// What each of them counts, in a sentence; the unit is in the name. Apart, because the module says it nowhere.
+        /// The description of each metric; the unit is in its name. Not part of [`Spec`], to keep it out of the module.
         pub const HELP: &[&str] = &[$($help),*];
     };
     (@label) => { None };
@@ -70,39 +70,39 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    Decisions: Counter "llm_decisions_total" ["llm_reason" = REASONS], "Requests that got a version, by why.";
-    Unheld: Counter "llm_unheld_total", "Decisions that may have moved a conversation: its key's bucket changed hands in the last 24 hours, and nothing told when it began.";
-    Requests: Counter "llm_requests_total" ["llm_outcome" = OUTCOMES], "Requests that ended, by how.";
-    Finishes: Counter "llm_finish_total" ["llm_finish" = FINISHES], "Requests that ended, by why the model stopped.";
-    Refusals: Counter "llm_refusals_total" ["llm_refusal" = REFUSALS], "Responses in which the model refused, by how that was told.";
-    ToolCalls: Counter "llm_tool_calls_total", "Tool calls.";
+    Decisions: Counter "llm_decisions_total" ["llm_reason" = REASONS], "Requests routed to a version, by reason.";
+    Unheld: Counter "llm_unheld_total", "Decisions that may have moved a running conversation: the bucket of its key went to another version in the last 24 hours, and the conversation's start time is unknown.";
+    Requests: Counter "llm_requests_total" ["llm_outcome" = OUTCOMES], "Requests that ended, by outcome.";
+    Finishes: Counter "llm_finish_total" ["llm_finish" = FINISHES], "Requests that ended, by the model's finish reason.";
+    Refusals: Counter "llm_refusals_total" ["llm_refusal" = REFUSALS], "Responses in which the model refused, by how the refusal was detected.";
+    ToolCalls: Counter "llm_tool_calls_total", "Tool calls in responses.";
     ToolResponses: Counter "llm_tool_responses_total", "Responses with at least one tool call.";
-    Tokens: Counter "llm_tokens_total" ["llm_token" = TOKENS], "Tokens as the server reported them, never estimated.";
+    Tokens: Counter "llm_tokens_total" ["llm_token" = TOKENS], "Tokens as reported by the server; never estimated.";
     UsageMissing: Counter "llm_usage_missing_total", "Complete responses of a known dialect that reported no output tokens.";
-    Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be read, by why.";
-    VersionMismatches: Counter "llm_version_mismatch_total", "Responses whose model names itself as another version of the rollout.";
-    ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, spread over shards by their key.";
-    ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Of these, refusals.";
-    ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Of these, failures of the server or on the way to it.";
-    FirstTurnRequests: Counter "llm_first_turn_requests_total", "Requests that ended and whose body showed that they open a conversation.";
-    FirstTurnRefusals: Counter "llm_first_turn_refusals_total", "Of these, refusals.";
-    FirstTurnErrors: Counter "llm_first_turn_errors_total", "Of these, failures of the server or on the way to it.";
-    Retries: Counter "llm_retries_total", "Requests that a client said it sends again.";
-    Feedback: Counter "llm_feedback_total" ["llm_feedback" = RATINGS], "Feedback on a conversation that this version serves, by what it said.";
-    TimeToFirstByte: Histogram "llm_time_to_first_byte_ms", "From the request's head to the response's.";
-    TimeToFirstToken: Histogram "llm_time_to_first_token_ms", "From the request's head to the first text, reasoning or tool delta of a stream.";
-    RequestDuration: Histogram "llm_request_duration_ms", "From the request's head to the end of the response.";
-    TimePerOutputToken: Histogram "llm_time_per_output_token_us", "Mean time between a stream's output tokens, where their number is reported.";
-    LongestGap: Histogram "llm_longest_gap_ms", "The longest wait between two deltas of a stream.";
-    OutputTokensPerSecond: Histogram "llm_output_tokens_per_second", "Output tokens over the request's duration, where their number is reported.";
-    ResponseChars: Histogram "llm_response_chars", "Unicode scalar values of assistant text.";
-    OutputTokens: Histogram "llm_output_tokens", "Output tokens as reported.";
-    InputTokens: Histogram "llm_input_tokens", "Input tokens as reported.";
+    Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be parsed, by reason.";
+    VersionMismatches: Counter "llm_version_mismatch_total", "Responses whose reported model is the name of another version of the rollout.";
+    ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, by the shard of their key.";
+    ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Refusals among llm_shard_requests_total.";
+    ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Failures among llm_shard_requests_total.";
+    FirstTurnRequests: Counter "llm_first_turn_requests_total", "Requests that ended and whose body opens a conversation.";
+    FirstTurnRefusals: Counter "llm_first_turn_refusals_total", "Refusals among llm_first_turn_requests_total.";
+    FirstTurnErrors: Counter "llm_first_turn_errors_total", "Failures among llm_first_turn_requests_total.";
+    Retries: Counter "llm_retries_total", "Requests that the client marked as retries.";
+    Feedback: Counter "llm_feedback_total" ["llm_feedback" = RATINGS], "Feedback on conversations that this version serves, by rating.";
+    TimeToFirstByte: Histogram "llm_time_to_first_byte_ms", "Time from the request's head to the response's head.";
+    TimeToFirstToken: Histogram "llm_time_to_first_token_ms", "Time from the request's head to the first text, reasoning or tool delta of a stream.";
+    RequestDuration: Histogram "llm_request_duration_ms", "Time from the request's head to the end of the response.";
+    TimePerOutputToken: Histogram "llm_time_per_output_token_us", "Mean time between a stream's output tokens, if the server reports their number.";
+    LongestGap: Histogram "llm_longest_gap_ms", "Longest time between two deltas of a stream.";
+    OutputTokensPerSecond: Histogram "llm_output_tokens_per_second", "Output tokens divided by the request's duration, if the server reports their number.";
+    ResponseChars: Histogram "llm_response_chars", "Length of the assistant's text, in Unicode scalar values.";
+    OutputTokens: Histogram "llm_output_tokens", "Output tokens of a response, as reported by the server.";
+    InputTokens: Histogram "llm_input_tokens", "Input tokens of a request, as reported by the server.";
     ResponseCharsTotal: Counter "llm_response_chars_total", "Exact sum of llm_response_chars.";
-    ResponseCharsSquared: Counter "llm_response_chars_squared_total", "Exact sum of its squares.";
+    ResponseCharsSquared: Counter "llm_response_chars_squared_total", "Exact sum of the squares of llm_response_chars.";
     OutputTokensSquared: Counter "llm_output_tokens_squared_total", "Exact sum of the squares of llm_output_tokens.";
     TimeToFirstTokenTotal: Counter "llm_time_to_first_token_ms_total", "Exact sum of llm_time_to_first_token_ms.";
-    TimeToFirstTokenSquared: Counter "llm_time_to_first_token_ms_squared_total", "Exact sum of its squares.";
+    TimeToFirstTokenSquared: Counter "llm_time_to_first_token_ms_squared_total", "Exact sum of the squares of llm_time_to_first_token_ms.";
 }
 
 const REASONS: &[&str] = Reason::NAMES;
@@ -116,10 +116,10 @@ const SHARD_NAMES: &[&str] =
     &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
 const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
 
-/// Series of one block.
+/// How many series a block has.
 pub const BLOCK_SERIES: usize = offset(CATALOGUE.len());
 
-/// The block's series before the metric at `index` of the catalogue.
+/// How many series of a block precede those of the metric at `index` of the catalogue.
 #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
 const fn offset(index: usize) -> usize {
     let (mut at, mut series) = (0, 0);
@@ -133,7 +133,7 @@ const fn offset(index: usize) -> usize {
     series
 }
 
-/// Series before each metric's own, computed once for the hot path.
+/// [`offset`] of each metric, computed at compile time.
 #[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
 const OFFSETS: [usize; CATALOGUE.len()] = {
     let mut offsets = [0; CATALOGUE.len()];
@@ -148,8 +148,8 @@ const OFFSETS: [usize; CATALOGUE.len()] = {
 /// The labels that every metric of the catalogue has, before its own.
 pub const BLOCK_LABELS: [&str; 3] = ["llm_rollout", "llm_version", "llm_compare"];
 
-/// Shows `define` all series of a configuration, block by block: for each rollout, for each of its versions, first the
-/// series of responses that may not be compared, then of those that may.
+/// Calls `define` with all series of a configuration, block by block: for each rollout and each of its versions, first
+/// the block of responses that may not be compared, then the block of those that may.
 pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
     let versions = config.rollouts.iter().flat_map(|rollout| {
         rollout.versions.iter().map(|version| (rollout.name.as_str(), version.name.as_str()))
@@ -172,18 +172,18 @@ pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
     }
 }
 
-/// The name of a gauge that tells which configuration is in force: [`crate::config::json::Node::hash`] of it.
+/// The name of the gauge that identifies the configuration in force by its [`crate::config::json::Node::hash`].
 pub const CONFIG_HASH: &str = "llm_config_hash";
 
-/// The name and the label of a gauge, always 1. The label tells which list of phrases detects refusals: counts of
-/// refusals are comparable only where it is equal.
+/// The name and the label of a gauge that is always 1. The label identifies the list of refusal phrases: counts of
+/// refusals by phrase are comparable only where it is equal.
 pub fn refusal_list() -> (&'static str, (&'static str, String)) {
     ("llm_refusal_list_info", ("llm_refusal_list", refusal::list_hash().to_string()))
 }
 
-/// Where each series is in the order of [`for_each_series`].
+/// The position of each series in the order of [`for_each_series`].
 pub struct SeriesLayout {
-    /// Blocks before each rollout's own.
+    /// How many blocks precede each rollout's first.
     blocks_before: Vec<usize>,
 }
 
@@ -222,7 +222,7 @@ pub struct Update {
     pub value: u64,
 }
 
-/// What a decision adds.
+/// Emits the updates for a decision.
 pub fn decided(decision: &Decision, mut emit: impl FnMut(Update)) {
     emit(update(Metric::Decisions, decision.reason as usize, 1));
     if decision.is_unheld {
@@ -230,17 +230,17 @@ pub fn decided(decision: &Decision, mut emit: impl FnMut(Update)) {
     }
 }
 
-/// What a request adds that its client sends again.
+/// The update for a request that its client sends again.
 pub fn retried() -> Update {
     update(Metric::Retries, 0, 1)
 }
 
-/// What feedback adds.
+/// The update for feedback.
 pub fn rated(rating: Rating) -> Update {
     update(Metric::Feedback, rating as usize, 1)
 }
 
-/// What the response to a conversation's first request adds, beside what every response does.
+/// Emits the updates for the response to a conversation's first request, in addition to those of [`observed`].
 pub fn first_turn(observation: &Observation, mut emit: impl FnMut(Update)) {
     emit(update(Metric::FirstTurnRequests, 0, 1));
     if observation.refusal.is_some() {
@@ -251,7 +251,7 @@ pub fn first_turn(observation: &Observation, mut emit: impl FnMut(Update)) {
     }
 }
 
-/// What a response adds. Counters that would not change are left out.
+/// Emits the updates for a response, except for counters that would not change.
 pub fn observed(
     config: &Config,
     decision: &Decision,
@@ -311,7 +311,7 @@ pub fn observed(
     if let Some(rate) = observation.output_tokens_per_second() {
         put(Metric::OutputTokensPerSecond, 0, rate);
     }
-    // What reports a failure from its first byte is no answer whose length could be compared.
+    // A response that is an error from its first byte is not an answer, so its length is not compared.
     let is_answer = !matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
     if let Some(chars) = observation.text_chars.filter(|_| is_answer) {
         put(Metric::ResponseChars, 0, chars);
@@ -327,7 +327,7 @@ pub fn observed(
     }
 }
 
-/// Whether the response says that another version answered than the one it was routed to.
+/// Whether the response reports the name of another version than the one that the request was routed to.
 fn names_another(config: &Config, decision: &Decision, observation: &Observation) -> bool {
     let (Some(model), Some(rollout)) = (&observation.model, config.rollouts.get(decision.rollout)) else {
         return false;
@@ -338,7 +338,7 @@ fn names_another(config: &Config, decision: &Decision, observation: &Observation
 
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "a label's value is one of its metric's, so within the block"
+    reason = "`label_value` is an index into its metric's values, so the sum is within the block"
 )]
 fn update(metric: Metric, label_value: usize, value: u64) -> Update {
     let index = metric as usize;
@@ -347,8 +347,8 @@ fn update(metric: Metric, label_value: usize, value: u64) -> Update {
     Update { offset, kind, value }
 }
 
-/// Whether an outcome speaks against a version. A client that goes away does not. `docs/metrics.md` lists the outcomes that
-/// do, and the tests hold rules, alerts, dashboard and demo to that list.
+/// Whether an outcome counts against a version. A client's abort does not. `docs/metrics.md` lists the outcomes that
+/// do, and the tests compare rules, alerts, dashboard and demo with that list.
 #[must_use]
 pub fn is_failure(outcome: Outcome) -> bool {
     match outcome {

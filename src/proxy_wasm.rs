@@ -1,7 +1,8 @@
 //! Envoy's WebAssembly VM as a host of the filter.
 //!
-//! `callbacks.rs` is what Envoy calls, `vm.rs` the contexts that these calls are about, `host.rs` the answers to the
-//! filter's calls by way of `abi.rs`. The crate has no other code that knows Envoy's VM, and no other `unsafe` code.
+//! `callbacks.rs` exports the functions that Envoy calls, `vm.rs` holds their contexts, and `host.rs` implements the
+//! filter's calls with the hostcalls of `abi.rs`. No other module of the crate depends on Envoy's VM or has `unsafe`
+//! code.
 
 mod abi;
 mod callbacks;

@@ -1,16 +1,16 @@
 //! Makes a module's calls indirect, so that Envoy's V8 compiles each function once and not many times.
 //!
-//! In: a module as rustc links it. Out: the same module, but most calls go through the table. It does the same.
+//! In: a module as rustc links it. Out: an equivalent module in which most calls go through the table.
 //!
-//! Envoy runs V8 without Liftoff, its first compiler. Without that V8 does not know which calls are frequent, and copies
-//! the functions that a function calls into it, whichever come first, until they are three times as long as itself;
-//! and again into those. An indirect call it leaves as it is. More than half of the time that the module takes to
-//! compile, and of the code that comes of it, were such copies, nearly all of them of code that seldom runs.
+//! Envoy runs V8 without Liftoff, its baseline compiler. So V8 has no call counts for inlining. It inlines callees in
+//! the order of their calls, recursively, until they are three times as long as the caller. It does not inline indirect
+//! calls. Inlined copies, nearly all of code that seldom runs, were more than half of the module's compile time and
+//! code.
 //!
-//! An indirect call is slower, most of all where little else runs in between. So calls stay direct where they are
-//! made for each piece of a response, and where a copy is hardly longer than the call.
+//! An indirect call is slower, most of all if little code runs between two of them. So a call stays direct if it is
+//! made for each piece of a response, or if the inlined copy is hardly longer than the call.
 //!
-//! V8's rule is `should_inline` in its `src/wasm/turboshaft-graph-interface.cc`, for the case without Liftoff.
+//! V8's rule is `should_inline` in `src/wasm/turboshaft-graph-interface.cc`, for the case without Liftoff.
 
 #[cfg(test)]
 mod tests;
@@ -26,11 +26,11 @@ use wasmparser::{
     Payload, Table, TypeRef, Validator,
 };
 
-/// A function of fewer bytes is called directly.
+/// A function with fewer bytes than this is called directly.
 pub const TINY_BYTES: usize = 56;
 /// The callbacks that run for each piece of a response.
 pub const HOT: [&str; 2] = ["proxy_on_memory_allocate", "proxy_on_response_body"];
-/// What is called from more places is the allocator, a panic, or the like: not even what is hot is to hold copies of it.
+/// A function with more call sites than this, such as the allocator, is called indirectly even by hot functions.
 pub const PLACES_MAX: usize = 8;
 
 /// Why a module cannot be rewritten.
@@ -38,15 +38,15 @@ pub const PLACES_MAX: usize = 8;
 pub enum Error {
     /// It is not WebAssembly, or not valid.
     Invalid(BinaryReaderError),
-    /// It is not as rustc links a module: the part that is not.
+    /// It is not as rustc links a module. The text says which part.
     Unlike(&'static str),
 }
 
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Invalid(error) => write!(f, "no valid module: {error}"),
-            Error::Unlike(part) => write!(f, "not a module as rustc links it: {part}"),
+            Error::Invalid(error) => write!(f, "not a valid module: {error}"),
+            Error::Unlike(part) => write!(f, "not a module that rustc linked: {part}"),
         }
     }
 }
@@ -59,13 +59,13 @@ impl From<BinaryReaderError> for Error {
     }
 }
 
-/// The module with its calls indirect, but for those of functions below [`TINY_BYTES`], and those that what is [`HOT`]
-/// makes of functions that are called from at most [`PLACES_MAX`] places.
+/// Returns the module with its calls indirect. Direct calls remain to functions below [`TINY_BYTES`], and from functions
+/// that run for each piece of a response ([`HOT`]) to those with at most [`PLACES_MAX`] call sites.
 ///
 /// # Errors
 ///
-/// When it is not valid, does not have one table of a fixed size that one list of functions fills, or does not export
-/// all that is [`HOT`].
+/// If the module is invalid, does not have exactly one table, of a fixed size and filled by one list of functions, or
+/// does not export all [`HOT`] callbacks.
 pub fn indirect(module: &[u8]) -> Result<Vec<u8>, Error> {
     Validator::new().validate_all(module)?;
     let mut parts = Parts::of(module)?;
@@ -96,23 +96,23 @@ pub fn indirect(module: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(written)
 }
 
-/// What of a module bears on its calls.
+/// The parts of a module that concern its calls.
 struct Parts<'m> {
-    /// The type of each function, those imported first.
+    /// The type of each function; imported functions come first.
     types: Vec<u32>,
     imported: usize,
     bodies: Vec<FunctionBody<'m>>,
-    /// Bytes of each body.
+    /// The size of each body in bytes.
     sizes: Vec<usize>,
-    /// How many calls there are of each body.
+    /// The number of direct calls of each body.
     places: Vec<usize>,
-    /// The functions that are [`HOT`] themselves.
+    /// The [`HOT`] callbacks.
     roots: Vec<u32>,
-    /// The place in the table of the first function there.
+    /// The slot of the first function in the table.
     base: u32,
     /// The functions in the table.
     slots: Vec<u32>,
-    /// The place in the table of each function.
+    /// The slot of each function in the table.
     slot_of: Vec<Option<u32>>,
 }
 
@@ -126,7 +126,7 @@ impl<'m> Parts<'m> {
                     for import in imports.into_imports() {
                         match import?.ty {
                             TypeRef::Func(kind) | TypeRef::FuncExact(kind) => types.push(kind),
-                            TypeRef::Table(_) => return Err(Error::Unlike("its table is imported")),
+                            TypeRef::Table(_) => return Err(Error::Unlike("the table is imported")),
                             _ => {}
                         }
                     }
@@ -151,13 +151,13 @@ impl<'m> Parts<'m> {
             }
         }
         if roots.len() < HOT.len() {
-            return Err(Error::Unlike("the callbacks that it exports")); // renamed, all would be slow and nobody know why
+            return Err(Error::Unlike("the exported callbacks")); // a renamed callback would become slow without notice
         }
-        let size = one(tables).and_then(|table| fixed_size(&table)).ok_or(Error::Unlike("its table"))?;
+        let size = one(tables).and_then(|table| fixed_size(&table)).ok_or(Error::Unlike("the table"))?;
         let (base, slots) = one(elements)
             .and_then(|element| functions(&element))
             .filter(|(base, slots)| Some(size) == slot(*base, slots.len()))
-            .ok_or(Error::Unlike("what fills its table"))?;
+            .ok_or(Error::Unlike("the elements of the table"))?;
         let sizes = bodies.iter().map(|body| body.as_bytes().len()).collect();
         let mut places = vec![0_usize; bodies.len()];
         for body in &bodies {
@@ -170,7 +170,7 @@ impl<'m> Parts<'m> {
         Ok(Parts { types, imported, bodies, sizes, places, roots, base, slots, slot_of })
     }
 
-    /// Which bodies are hot: what is [`HOT`], and what is called there from few places, and there again.
+    /// Which bodies are hot: the [`HOT`] callbacks and, transitively, the functions with few call sites that they call.
     fn hot(&self) -> Result<Vec<bool>, Error> {
         let mut hot = vec![false; self.bodies.len()];
         let mut found = self.roots.clone();
@@ -189,7 +189,7 @@ impl<'m> Parts<'m> {
         own.is_some_and(|&places| places <= PLACES_MAX)
     }
 
-    /// The body with its calls indirect.
+    /// Returns the body with its calls indirect.
     fn rewrite(&mut self, module: &[u8], body: &FunctionBody<'_>, is_hot: bool) -> Result<Vec<u8>, Error> {
         let Range { start: mut copied, end } = body.range();
         let mut written = Vec::with_capacity(body.as_bytes().len());
@@ -210,7 +210,7 @@ impl<'m> Parts<'m> {
         Ok(written)
     }
 
-    /// The type of a function, and its place in the table; `None` if it is to be called directly.
+    /// The type of a function, and its slot in the table; `None` if it must be called directly.
     fn indirect(&mut self, function: u32) -> Option<(u32, i32)> {
         let index = usize::try_from(function).ok()?;
         let size = *self.sizes.get(own(function, self.imported)?)?;
@@ -231,7 +231,7 @@ impl<'m> Parts<'m> {
     }
 
     fn table(&self) -> Result<TableSection, Error> {
-        let size = slot(self.base, self.slots.len()).ok_or(Error::Unlike("its table"))?.into();
+        let size = slot(self.base, self.slots.len()).ok_or(Error::Unlike("the table"))?.into();
         let mut section = TableSection::new();
         section.table(TableType {
             element_type: RefType::FUNCREF,
@@ -251,7 +251,7 @@ impl<'m> Parts<'m> {
     }
 }
 
-/// Which body a function has; `None` if it is imported.
+/// The index of a function's body; `None` if the function is imported.
 fn own(function: u32, imported: usize) -> Option<usize> {
     usize::try_from(function).ok()?.checked_sub(imported)
 }
@@ -267,7 +267,7 @@ fn calls(body: &FunctionBody<'_>) -> Result<Vec<u32>, Error> {
     Ok(calls)
 }
 
-/// The only one there is.
+/// The only item; `None` if there is none or more than one.
 fn one<T>(all: Vec<Result<T, BinaryReaderError>>) -> Option<T> {
     let mut all = all.into_iter();
     let first = all.next()?.ok()?;
@@ -281,7 +281,7 @@ fn fixed_size(table: &Table<'_>) -> Option<u32> {
     (is_plain && kind.maximum == Some(kind.initial)).then(|| u32::try_from(kind.initial).ok()).flatten()
 }
 
-/// Where in the table a list of functions begins, and the functions.
+/// The first slot of a list of functions in the table, and the functions.
 fn functions(element: &Element<'_>) -> Option<(u32, Vec<u32>)> {
     let ElementKind::Active { table_index: None | Some(0), offset_expr } = &element.kind else { return None };
     let ElementItems::Functions(items) = &element.items else { return None };
@@ -290,14 +290,12 @@ fn functions(element: &Element<'_>) -> Option<(u32, Vec<u32>)> {
     Some((value.cast_unsigned(), items.clone().into_iter().collect::<Result<_, _>>().ok()?))
 }
 
-/// The place that is so far behind another.
+/// The slot `count` places after `base`.
 fn slot(base: u32, count: usize) -> Option<u32> {
     base.checked_add(u32::try_from(count).ok()?)
 }
 
 fn bytes(module: &[u8], range: Range<u64>) -> Result<&[u8], Error> {
     let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-    range
-        .and_then(|(start, end)| module.get(start..end))
-        .ok_or(Error::Unlike("what it says of its own length"))
+    range.and_then(|(start, end)| module.get(start..end)).ok_or(Error::Unlike("a section's length"))
 }

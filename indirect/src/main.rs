@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command's words")]
-fn fail(words: &str) -> ExitCode {
-    eprintln!("{words}");
+#[expect(clippy::print_stderr, reason = "a command's messages")]
+fn fail(message: &str) -> ExitCode {
+    eprintln!("{message}");
     ExitCode::FAILURE
 }

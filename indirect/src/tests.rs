@@ -10,14 +10,14 @@ use super::{Error, HOT, PLACES_MAX, TINY_BYTES, indirect};
 
 const IMPORTED: u32 = 2;
 
-/// What a function does, in order.
+/// One operation of a function.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Calls one of the functions there are.
+    /// Calls one of the functions.
     Call(usize),
-    /// Something of this many instructions.
+    /// This many pairs of instructions.
     Work(u8),
-    /// Calls what is in the table already.
+    /// Calls a function that is in the table already.
     CallIndirect,
 }
 
@@ -30,8 +30,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..8)
 }
 
-/// Two imports, and a function for each of these; the first `listed` of all are in the table, from place 3 on.
-/// The last is exported under a name, and the first import under those that are missing then.
+/// A module of two imports and a function for each of `bodies`. The first `listed` functions are in the table, from
+/// slot 3. The last function is exported as `name`, and the first import under the other names in [`HOT`].
 fn module(bodies: &[Vec<Step>], listed: usize, name: &str) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);
@@ -108,7 +108,7 @@ fn module(bodies: &[Vec<Step>], listed: usize, name: &str) -> Vec<u8> {
     module.finish()
 }
 
-/// The functions' bodies, what is in the table from which place on, and everything else.
+/// The functions' bodies, the functions in the table, and all other sections.
 struct Taken<'m> {
     bodies: Vec<FunctionBody<'m>>,
     slots: Vec<u32>,
@@ -141,30 +141,30 @@ fn take(module: &[u8]) -> Taken<'_> {
     taken
 }
 
-/// Each operator as text, with a call through a known place of the table as the call that it is.
-fn calls_told(body: &FunctionBody<'_>, slots: &[u32], is_rewritten: bool) -> Vec<String> {
-    let mut told = Vec::new();
+/// Each operator as text, with a call through a known slot of the table as the direct call that it replaces.
+fn calls_as_text(body: &FunctionBody<'_>, slots: &[u32], is_rewritten: bool) -> Vec<String> {
+    let mut texts = Vec::new();
     let mut operators = body.get_operators_reader().unwrap().into_iter().map(Result::unwrap).peekable();
     while let Some(operator) = operators.next() {
         match (&operator, operators.peek()) {
             (Operator::I32Const { value }, Some(Operator::CallIndirect { .. })) if is_rewritten => {
                 operators.next();
-                told.push(format!("call {}", slots[*value as usize - 3]));
+                texts.push(format!("call {}", slots[*value as usize - 3]));
             }
             (Operator::I32Const { value: 3 }, Some(Operator::CallIndirect { .. })) => {
                 operators.next();
-                told.push(format!("call {}", slots[0]));
+                texts.push(format!("call {}", slots[0]));
             }
-            (Operator::Call { function_index }, _) => told.push(format!("call {function_index}")),
-            _ => told.push(format!("{operator:?}")),
+            (Operator::Call { function_index }, _) => texts.push(format!("call {function_index}")),
+            _ => texts.push(format!("{operator:?}")),
         }
     }
-    told
+    texts
 }
 
 proptest! {
     #[test]
-    fn it_does_the_same(bodies in prop::collection::vec(steps(), 1..6), listed in 1..6_usize, is_hot: bool) {
+    fn the_rewritten_module_is_equivalent(bodies in prop::collection::vec(steps(), 1..6), listed in 1..6_usize, is_hot: bool) {
         let name = if is_hot { HOT[0] } else { "proxy_on_log" };
         let before = module(&bodies, listed, name);
         let after = indirect(&before).unwrap();
@@ -173,12 +173,12 @@ proptest! {
         prop_assert_eq!(&before.slots, &after.slots[..before.slots.len()]);
         prop_assert_eq!(before.bodies.len(), after.bodies.len());
         for (old, new) in before.bodies.iter().zip(&after.bodies) {
-            prop_assert_eq!(calls_told(old, &before.slots, false), calls_told(new, &after.slots, true));
+            prop_assert_eq!(calls_as_text(old, &before.slots, false), calls_as_text(new, &after.slots, true));
         }
     }
 
     #[test]
-    fn only_what_is_tiny_is_called_directly(bodies in prop::collection::vec(steps(), 1..6)) {
+    fn only_tiny_functions_are_called_directly(bodies in prop::collection::vec(steps(), 1..6)) {
         let before = module(&bodies, 1, "proxy_on_log");
         let sizes: Vec<_> = take(&before).bodies.iter().map(|body| body.as_bytes().len()).collect();
         let after = indirect(&before).unwrap();
@@ -202,7 +202,7 @@ proptest! {
     }
 }
 
-/// How many calls of each kind each body makes: direct ones of what is not tiny, and indirect ones.
+/// How many direct and how many indirect calls each body makes.
 fn kinds(module: &[u8]) -> Vec<(usize, usize)> {
     let count = |body: &FunctionBody<'_>| {
         let operators: Vec<_> =
@@ -216,9 +216,10 @@ fn kinds(module: &[u8]) -> Vec<(usize, usize)> {
 }
 
 #[test]
-fn what_is_hot_calls_directly_what_few_call() {
+fn hot_functions_directly_call_functions_with_few_call_sites() {
     let call = Step::Call;
-    // Behind the imports: the allocator, a helper, another function, one that calls the allocator often; and last what is exported.
+    // After the imports: the allocator, a helper, another function, one that calls the allocator often, the exported
+    // one.
     let (allocator, helper) = (2, 3);
     let large = || Step::Work(29);
     let body = |name: &str, calls: usize| {
@@ -231,12 +232,12 @@ fn what_is_hot_calls_directly_what_few_call() {
         ];
         kinds(&indirect(&module(&bodies, 1, name)).unwrap())
     };
-    // Without anything hot, every call is indirect.
+    // Without a hot function, every call is indirect.
     let none_is_hot = [(0, 0), (0, 1), (0, 2), (0, PLACES_MAX), (0, 2)];
     assert_eq!(body("proxy_on_log", PLACES_MAX), none_is_hot);
-    // The callback calls its helper directly, and the allocator as all do.
+    // The callback calls its helper directly, and the allocator indirectly like all others.
     assert_eq!(body(HOT[0], PLACES_MAX), [(0, 0), (0, 1), (0, 2), (0, PLACES_MAX), (1, 1)]);
-    // Called from few places, the allocator is hot, too; and the helper is in any case.
+    // With few call sites the allocator is hot too. The helper is hot in both cases.
     let few = PLACES_MAX - 3;
     assert_eq!(body(HOT[0], few), [(0, 0), (1, 0), (0, 2), (0, few), (2, 0)]);
 }
@@ -248,7 +249,7 @@ fn a_module_without_a_table_is_refused() {
 }
 
 #[test]
-fn a_module_without_what_is_hot_is_refused() {
+fn a_module_without_the_hot_callbacks_is_refused() {
     let whole = module(&[vec![Step::Work(9)]], 1, HOT[0]);
     assert!(indirect(&whole).is_ok());
     for hot in HOT {

@@ -1,6 +1,7 @@
-//! A request that waits for its body, because its version is told by it.
+//! A request that waits for its body, because the body decides its version.
 //!
-//! As much of the body is read as the configuration needs. The request goes on as soon as its version is known.
+//! The filter reads as much of the body as the configuration needs. It resumes the request as soon as the version is
+//! known.
 
 use super::headers::Headers;
 use super::host::{Action, Body, Host};
@@ -11,30 +12,30 @@ use crate::pointer::{Fact, Values};
 use crate::timestamp::UnixMs;
 use crate::turn::Turn;
 
-/// What has been read of a body while its request waits.
+/// What the filter has read of a waiting request's body.
 pub(super) struct BufferedRequest {
-    /// When the request came, on the monotonic clock.
+    /// When the request arrived, on the monotonic clock.
     pub(super) requested: Micros,
-    /// The same by the time of day.
+    /// When the request arrived, on the wall clock.
     pub(super) now: UnixMs,
     values: Values,
     fingerprint: Option<Fingerprint>,
     window: Window,
-    /// The turn that the body shows, where the body is readable once only.
+    /// Detects a first turn. Used under [`Window::Piece`] only: otherwise the body is read again for its turn.
     turn: Turn,
-    /// When the last piece of the body came, or else the head.
+    /// When the latest piece of the body arrived; before the first piece, when the head arrived.
     last: Micros,
     read_bytes: usize,
 }
 
-/// How much of a body that waits is readable in a callback.
+/// Which part of a waiting request's body is readable in a callback.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Window {
-    /// All that has come, because it may have to be edited.
+    /// All of the body so far, because the filter may have to edit it.
     All,
-    /// The same, but the body will be too long to wait for its end.
+    /// The same, but `content-length` is too large to wait for the end: the request waits for the first piece only.
     AllTooLong,
-    /// The last piece.
+    /// The latest piece.
     Piece,
 }
 
@@ -47,7 +48,7 @@ impl BufferedRequest {
     ) -> BufferedRequest {
         let window = match loaded.may_edit(headers.get(":path")) {
             false => Window::Piece,
-            true if headers.tell_more_than(H::BUFFERED_BYTES_MAX) => Window::AllTooLong,
+            true if headers.content_length_exceeds(H::BUFFERED_BYTES_MAX) => Window::AllTooLong,
             true => Window::All,
         };
         BufferedRequest {
@@ -62,29 +63,30 @@ impl BufferedRequest {
         }
     }
 
-    /// How the request waits for more of its body. Envoy holds back no more than its buffer limit. Under
-    /// [`Action::Pause`] it answers 413 past that, before a callback could let the body go; under
-    /// [`Action::PauseUnbuffered`] it reads no further.
+    /// The action that waits for more of the body. Envoy buffers no more than its buffer limit. Past the limit it
+    /// answers 413 under [`Action::Pause`], before the filter could resume the request. Under
+    /// [`Action::PauseUnbuffered`] it stops reading from the client.
     pub(super) fn pause(&self) -> Action {
         if self.window == Window::Piece { Action::PauseUnbuffered } else { Action::Pause }
     }
 
-    /// How many of the bytes that are readable have been read.
+    /// How many of the readable bytes have been read already.
     pub(super) fn window_read_bytes(&self) -> usize {
         if self.window == Window::Piece { 0 } else { self.read_bytes }
     }
 
-    /// Since when the request waits for the first piece of its body, or for the next where Envoy may read no further.
+    /// When the request began to wait for the first piece of its body or, under [`Window::Piece`], for the next one:
+    /// there Envoy may have stopped reading. `None` if it waits for neither.
     pub(super) fn waits_since(&self) -> Option<Micros> {
         (self.read_bytes == 0 || self.window == Window::Piece).then_some(self.last)
     }
 
-    /// The turn that the body shows, where the body is readable once only.
+    /// The turn detector, under [`Window::Piece`].
     pub(super) fn turn(self) -> Option<Turn> {
         (self.window == Window::Piece).then_some(self.turn)
     }
 
-    /// More of the body came: `size` bytes are readable.
+    /// More of the body has arrived; `size` bytes are readable.
     pub(super) fn push<H: Host>(&mut self, host: H, loaded: &LoadedConfig<H>, size: usize, is_end: bool) {
         let start = self.window_read_bytes();
         let room = H::BUFFERED_BYTES_MAX.saturating_sub(self.read_bytes);
@@ -110,7 +112,7 @@ impl BufferedRequest {
         }
     }
 
-    /// No more of the body is read: what was not found is absent.
+    /// Stops reading the body. Values not found so far are absent.
     pub(super) fn finish<H: Host>(&mut self, loaded: &LoadedConfig<H>) {
         self.values.finish(&loaded.pointers);
         if let Some(fingerprint) = &mut self.fingerprint {
@@ -123,7 +125,7 @@ impl BufferedRequest {
         self.values.get(pointer)
     }
 
-    /// The conversation's fingerprint, where any rollout asks for it.
+    /// The conversation's fingerprint, if any rollout uses it as a key.
     pub(super) fn fingerprint(&self) -> Fact<'_> {
         self.fingerprint.as_ref().map_or(Fact::Absent, Fingerprint::get)
     }

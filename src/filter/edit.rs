@@ -1,15 +1,15 @@
-//! One piece of a body, edited on its way.
+//! Edits one piece of a body as it passes.
 
 use alloc::vec::Vec;
 
 use super::host::{Body, Host};
 use crate::edit::Editor;
 
-/// The longest piece that is edited. Envoy hands over up to its buffer limit at once, 1 MiB if not told otherwise.
+/// The longest piece that is edited. Envoy passes up to its buffer limit at once, 1 MiB by default.
 const EDIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Shows a piece of `size` bytes to `see`, and puts what the editor makes of it in its place. Returns the editor, or
-/// `None` if it is not to edit any more: what it had held back has then gone on.
+/// Lends a piece of `size` bytes to `see`, and replaces it by the editor's output. Returns the editor, or `None` once
+/// editing has ended and the bytes that the editor held back have been passed on.
 pub(super) fn edit<E: Editor>(
     host: impl Host,
     body: Body,
@@ -29,14 +29,14 @@ pub(super) fn edit<E: Editor>(
     });
     let stays = is_short && is_read;
     if is_end || !stays {
-        // What was not read follows what was held back.
+        // The unread rest of the piece follows the bytes that were held back.
         edited.append(editor.finish());
     }
-    // If the host refuses, the piece went on as it was, and no more may be held back.
+    // If the host refuses, the piece passes unchanged, and the editor must not hold back any more.
     (edited.put(host, body) && stays).then_some(editor)
 }
 
-/// What has been read of a body, as it is to go on.
+/// The bytes read of a body, after editing.
 #[derive(Default)]
 pub(super) struct Edited {
     pub(super) read_bytes: usize,
@@ -45,20 +45,20 @@ pub(super) struct Edited {
 }
 
 impl Edited {
-    /// A piece was read; `edited` is what an editor made of it, if it is not to go on as it is.
+    /// Adds a piece that was read: `edited`, or the piece itself if the editor did not change it.
     pub(super) fn push(&mut self, piece: &[u8], edited: Option<Vec<u8>>) {
         self.read_bytes = self.read_bytes.saturating_add(piece.len());
         self.is_changed |= edited.is_some();
         self.bytes.extend_from_slice(edited.as_deref().unwrap_or(piece));
     }
 
-    /// These bytes follow.
+    /// Adds bytes that the editor held back.
     pub(super) fn append(&mut self, held: Vec<u8>) {
         self.is_changed |= !held.is_empty();
         self.bytes.extend(held);
     }
 
-    /// Puts it in the place of what was read, where that differs. Returns false if the host refuses.
+    /// Replaces the bytes read by the edited ones, if they differ. Returns false if the host refuses.
     pub(super) fn put(&self, host: impl Host, body: Body) -> bool {
         !self.is_changed || host.replace_body(body, self.read_bytes, &self.bytes)
     }

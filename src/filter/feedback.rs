@@ -1,8 +1,8 @@
-//! A request that is feedback: its rating is read and counted for the version that serves its conversation. The filter
-//! answers the request, or passes it on.
+//! A request that carries feedback. The filter reads the rating, counts it for the version that serves the
+//! conversation, and answers the request or passes it on.
 //!
-//! To be answered by what its body says, the request has to wait after its head. Where the bodies of requests that wait
-//! do not come (see `delivery.rs`), it is passed on, as if the configuration said so.
+//! The answer depends on the body, so the request has to wait for it. Where the host does not deliver the bodies of
+//! waiting requests (see `delivery.rs`), the filter passes the request on, as under `"respond": false`.
 
 use super::host::{Action, Body, Host};
 use super::loaded::LoadedConfig;
@@ -12,11 +12,11 @@ use crate::feedback::{self, Problem};
 use crate::observe::Micros;
 use crate::route::{self, Decision};
 
-/// What the access log shows as the response's details.
+/// The response code details in the access log.
 const DETAILS: &str = "llm_feedback";
-const NO_CONVERSATION: &str = "the feedback names no conversation\n";
+const NO_CONVERSATION: &str = "the feedback does not identify a conversation\n";
 
-/// One such request.
+/// One feedback request.
 pub(super) struct FeedbackRequest {
     about: route::Feedback,
     body: feedback::Body,
@@ -24,20 +24,20 @@ pub(super) struct FeedbackRequest {
 }
 
 enum State {
-    /// The request waits for the first piece of its body since this time.
+    /// The request has waited for the first piece of its body since this time.
     Waiting(Micros),
-    /// The request waits for the rest of its body; so many bytes have been read.
+    /// The request waits for the rest of its body; this many bytes have been read.
     Held(usize),
-    /// The request goes on, and its body is read as it passes.
+    /// The request is passed on, and its body is read as it passes.
     Passing,
-    /// The request goes on, and no more of its body is read.
+    /// The request is passed on, and the rest of its body is not read.
     Passed,
     /// The filter has answered the request.
     Answered,
 }
 
 impl FeedbackRequest {
-    /// The request's head has come.
+    /// The request's head has arrived. `None`: its rollout takes no feedback.
     pub(super) fn new<H: Host>(
         host: H,
         worker: &Worker<H>,
@@ -60,8 +60,8 @@ impl FeedbackRequest {
         Some((request, action))
     }
 
-    /// Of the body, `size` bytes are readable: all since the head while the request waits, the last piece while it
-    /// passes.
+    /// A piece of the body has arrived. `size` bytes are readable: all of the body so far while the request waits, else
+    /// the latest piece.
     pub(super) fn push<H: Host>(&mut self, host: H, worker: &Worker<H>, size: usize, is_end: bool) -> Action {
         let Some(config) = config(&worker.loaded, &self.about) else { return Action::Continue };
         let (start, waits) = match self.state {
@@ -94,17 +94,17 @@ impl FeedbackRequest {
         }
     }
 
-    /// Since when the request waits for the first piece of its body.
+    /// When the request began to wait for the first piece of its body; `None` if it does not.
     pub(super) fn waits_since(&self) -> Option<Micros> {
         if let State::Waiting(since) = self.state { Some(since) } else { None }
     }
 
-    /// How many bytes of the body have been read while the request waits; 0 where it does not wait.
+    /// How many bytes of the body have been read; 0 unless the request waits.
     pub(super) fn held_bytes(&self) -> usize {
         if let State::Held(read_bytes) = self.state { read_bytes } else { 0 }
     }
 
-    /// The request goes on, and its body is read as it passes.
+    /// Passes the request on without waiting; its body is read as it passes.
     pub(super) fn give_up_waiting(&mut self) {
         self.state = State::Passing;
     }
@@ -123,14 +123,14 @@ impl FeedbackRequest {
     }
 
     fn answer(&mut self, host: impl Host, status: u32, text: &str) -> Action {
-        // If the host refuses to answer, the version's own answer is better than none.
+        // If the host refuses the local reply, the request goes to the version: its answer is better than none.
         let is_answered = host.send_local_reply(status, DETAILS, text);
         self.state = if is_answered { State::Answered } else { State::Passed };
         if is_answered { Action::Pause } else { Action::Continue }
     }
 }
 
-/// The rollout whose feedback it is.
+/// The rollout that the feedback is about.
 pub(super) fn rollout<'r, H: Host>(
     loaded: &'r LoadedConfig<H>,
     about: &route::Feedback,

@@ -1,28 +1,28 @@
-//! A head, read in one call.
+//! The headers of a request or a response, read in one call.
 //!
-//! Reading one header costs Envoy's VM nearly as much as reading all of them. So a head is copied once, in the form in
-//! which proxy-wasm hands it over, and looked up without being parsed further.
+//! In Envoy's VM, reading one header costs nearly as much as reading all of them. So the header map is copied once, as
+//! proxy-wasm serialises it, and searched in that form.
 
 use alloc::vec::Vec;
 
 /// The headers of a request or a response, pseudo headers included.
 #[derive(Default)]
 pub struct Headers {
-    /// The number of headers; the lengths of each one's name and value; each one's name and value, with a NUL behind
-    /// either. Numbers are 32 bits long, little endian.
+    /// The number of headers; the length of each name and value; then each name and value, followed by a NUL. Numbers
+    /// are 32-bit little-endian.
     map: Vec<u8>,
 }
 
 const WORD_BYTES: usize = size_of::<u32>();
 
 impl Headers {
-    /// A map as proxy-wasm serialises it; empty if the host did not hand it over.
+    /// A map as proxy-wasm serialises it; empty if the host did not provide it.
     #[must_use]
     pub fn from_map(map: Vec<u8>) -> Headers {
         Headers { map }
     }
 
-    /// A map of these names, which are in lower case, and values.
+    /// A map of these names, in lower case, and values.
     #[must_use]
     pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Headers {
         let word = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
@@ -38,30 +38,30 @@ impl Headers {
         Headers { map }
     }
 
-    /// The value of the first header of this name, which is in lower case.
+    /// The value of the first header with this name, in lower case.
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(header, _)| *header == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// Whether there may be a header of this name: there is one, or the host did not tell.
-    pub(super) fn may_hold(&self, name: &str) -> bool {
+    /// Whether there may be a header with this name: there is one, or the host did not provide the headers.
+    pub(super) fn may_contain(&self, name: &str) -> bool {
         self.map.is_empty() || self.get(name).is_some()
     }
 
     /// Whether a request with this head can have a body that the filter reads.
     pub(super) fn announce_readable_body(&self) -> bool {
-        // The body of an upgrade comes after its answer, and a client of gRPC may await an answer first.
+        // The body of an upgrade follows the response, and a gRPC client may wait for a response before it sends.
         matches!(self.get(":method"), Some(b"POST" | b"PUT" | b"PATCH"))
             && self.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
             && !self.get("content-type").is_some_and(|kind| is_media_type(kind, b"application/grpc"))
     }
 
-    /// Whether the `content-length` is above so many bytes.
-    pub(super) fn tell_more_than(&self, bytes: usize) -> bool {
+    /// Whether `content-length` is more than this many bytes.
+    pub(super) fn content_length_exceeds(&self, bytes: usize) -> bool {
         self.get("content-length").and_then(content_length).is_some_and(|length| length > bytes)
     }
 
-    /// The names and the values, as far as the bytes make sense.
+    /// The names and values, up to the first malformed one.
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (count, rest) = self.map.split_first_chunk().unwrap_or((&[0; WORD_BYTES], &[]));
         let lengths_bytes = word(count).saturating_mul(2).saturating_mul(WORD_BYTES);
@@ -78,7 +78,7 @@ pub(super) fn content_length(value: &[u8]) -> Option<usize> {
     str::from_utf8(value).ok().and_then(|length| length.trim().parse().ok())
 }
 
-/// Whether a `content-type` begins with these bytes, in whatever case.
+/// Whether a `content-type` begins with these bytes, ignoring case.
 pub(super) fn is_media_type(content_type: &[u8], start: &[u8]) -> bool {
     content_type.get(..start.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(start))
 }
@@ -87,7 +87,7 @@ fn word(bytes: &[u8; WORD_BYTES]) -> usize {
     u32::from_le_bytes(*bytes) as usize
 }
 
-/// Takes a text and the NUL behind it.
+/// Takes a name or a value, and the NUL after it.
 fn text<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (text, after) = rest.split_at_checked(length)?;
     *rest = after.get(1..)?;
@@ -105,7 +105,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_found(pairs in prop::collection::vec(("[a-c]{0,2}", any::<Vec<u8>>()), 0..8)) {
+        fn each_written_header_is_found(pairs in prop::collection::vec(("[a-c]{0,2}", any::<Vec<u8>>()), 0..8)) {
             let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect();
             let headers = written(&pairs);
             for name in ["", "a", "ab", "c", "d"] {
@@ -115,7 +115,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read(bytes in any::<Vec<u8>>(), cut in 0..64_usize) {
+        fn any_bytes_can_be_searched(bytes in any::<Vec<u8>>(), cut in 0..64_usize) {
             let _ = Headers::from_map(bytes).get("a");
             let mut headers = written(&[(b"b".to_vec(), b"1".to_vec()), (b"a".to_vec(), b"2".to_vec())]);
             headers.map.truncate(cut);

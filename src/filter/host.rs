@@ -1,9 +1,9 @@
-//! What the filter needs of the proxy that it runs in.
+//! The interface between the filter and the proxy that runs it.
 //!
-//! The filter knows a proxy by this trait alone. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM; the tests
-//! implement it with a proxy in memory. Every call may fail, and a failed call is a `None` or a `false`, never a panic:
-//! the traffic goes on without what the call would have done. The log is not part of it: the filter writes through the
-//! crate `log`, and a host installs the logger.
+//! The filter uses a proxy through this trait only. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM; the
+//! tests implement it with a proxy in memory. Every call may fail. A failed call returns `None` or `false` and never
+//! panics; the traffic continues without the effect of the call. Logging is not part of the trait: the filter logs
+//! through the crate `log`, and a host installs the logger.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use crate::metrics::Series;
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
 
-/// One head of an exchange.
+/// One of the two header maps of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
     /// The request's.
@@ -22,7 +22,7 @@ pub enum Head {
     Response,
 }
 
-/// One body of an exchange, as far as it can be read in the running callback.
+/// One of the two bodies of an exchange: the part that is readable in the current callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
     /// The request's.
@@ -31,60 +31,61 @@ pub enum Body {
     Response,
 }
 
-/// What becomes of a request after a callback. Responses always go on.
+/// What the proxy does with a request after a callback. A response always continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Action {
-    /// It goes on.
+    /// It passes the request on.
     #[default]
     Continue,
-    /// It waits, and all that has come of its body stays readable and editable.
+    /// It pauses the request. All of the body so far stays readable and editable.
     Pause,
-    /// It waits, and each piece of its body is readable once. The proxy may hold more of it than under [`Action::Pause`].
+    /// It pauses the request. Each piece of the body is readable once. The proxy may buffer more of the body than under
+    /// [`Action::Pause`].
     PauseUnbuffered,
 }
 
-/// Whether the body of a request that waits after its head is handed over.
+/// Whether the proxy delivers the body of a request that was paused at its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It always is.
+    /// It always does.
     Certain,
-    /// It depends on a setting of the proxy that a filter cannot read. So a request waits for a limited time: the host
-    /// looks every so often at [`super::Stream::waits_too_long`].
+    /// That depends on a setting of the proxy that a filter cannot read. So a request waits for a limited time: the
+    /// host calls [`super::Stream::waits_too_long`] at intervals.
     Uncertain,
 }
 
-/// A proxy, seen from one exchange, or from a configuration that is being loaded. It is a handle: copies mean the same
+/// A handle to the proxy, for one exchange or for a configuration that is being loaded. Copies refer to the same
 /// exchange.
 pub trait Host: Copy {
-    /// A series that was defined, to add to or to record in.
+    /// Identifies a defined series.
     type SeriesId;
 
-    /// Whether the body of a request that waits is handed over.
+    /// Whether the proxy delivers the body of a paused request.
     const DELIVERY: Delivery;
-    /// Bytes of a body that a request may wait for. It is below the proxy's own limit, past which the proxy answers the
-    /// request itself.
+    /// How many bytes of its body a request may wait for. The proxy's own limit is higher; past it the proxy answers
+    /// the request itself.
     const BUFFERED_BYTES_MAX: usize;
 
-    /// Reads a whole head; one without any header if the proxy does not hand it over.
+    /// Reads all headers; none if the proxy does not provide them.
     fn headers(self, head: Head) -> Headers;
-    /// Reads one header, and lends its value to `take`. `None`: there is none, or it cannot be read.
+    /// Reads one header, and lends its value to `take`. `None`: it is absent or unreadable.
     fn header<T>(self, head: Head, name: &str, take: impl FnOnce(&[u8]) -> T) -> Option<T>;
-    /// Sets a header to one value, which need not be text.
+    /// Sets a header to one value, which need not be UTF-8.
     fn replace_header(self, head: Head, name: &str, value: &[u8]) -> bool;
-    /// Adds a header beside others of its name.
+    /// Adds a header, and keeps others with the same name.
     fn add_header(self, head: Head, name: &str, value: &str) -> bool;
-    /// Removes all headers of a name.
+    /// Removes all headers with a name.
     fn remove_header(self, head: Head, name: &str) -> bool;
 
     /// Lends a body from byte `start` up to `end` to `take`, slice by slice, as long as `take` returns true. Returns
-    /// false if the proxy did not hand over all that was wanted.
+    /// false if the proxy did not provide a slice.
     fn read_body(self, body: Body, start: usize, end: usize, take: impl FnMut(&[u8]) -> bool) -> bool;
-    /// Puts `bytes` in the place of the first `len` bytes of a body.
+    /// Replaces the first `len` bytes of a body by `bytes`.
     fn replace_body(self, body: Body, len: usize, bytes: &[u8]) -> bool;
 
-    /// Answers the request in the upstream's place. `details` is what the access log shows as the reason.
+    /// Answers the request in place of the upstream. `details` are the response code details in the access log.
     fn send_local_reply(self, status: u32, details: &str, body: &str) -> bool;
-    /// A value of dynamic metadata: the namespace of the filter that set it, then the keys below it.
+    /// Reads a value of dynamic metadata. `path` is a namespace, then the keys below it.
     fn metadata(self, path: &[String]) -> Option<Vec<u8>>;
     /// Sets filter state, which the access log can print.
     fn set_filter_state(self, key: &str, value: &str) -> bool;
@@ -93,14 +94,15 @@ pub trait Host: Copy {
     /// Reads Envoy's response code details. Known when the exchange has ended.
     fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T>;
 
-    /// Microseconds on a clock that never goes back.
+    /// Microseconds on the monotonic clock.
     fn now(self) -> Micros;
-    /// The time of day.
+    /// The time on the wall clock.
     fn wall_clock(self) -> UnixMs;
     /// A random number.
     fn random(self) -> u32;
 
-    /// Defines a series, or finds the one of this name and these labels. Called while a configuration is loaded.
+    /// Defines a series, or returns the one with this name and these labels. Called only while a configuration is
+    /// loaded.
     fn define_series(self, series: &Series<'_>) -> Option<Self::SeriesId>;
     /// Adds to a counter.
     fn add(self, series: &Self::SeriesId, value: u64);

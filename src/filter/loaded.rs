@@ -12,26 +12,26 @@ use crate::pointer::Pointers;
 use crate::route::Decision;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Envoy hands a `google.protobuf.Struct` over as protobuf.
+/// Envoy passes a `google.protobuf.Struct` to the filter as protobuf.
 const NOT_JSON_HINT: &str = "the configuration must be a JSON object; \
-    in Envoy's own configuration give it as a google.protobuf.StringValue that holds the JSON";
+    in Envoy's own configuration, pass it as a google.protobuf.StringValue that contains the JSON";
 
-/// A configuration and its series in the host. It does not change, so all workers may share one.
+/// A configuration and its series in the host. It is immutable, so workers may share it.
 pub struct LoadedConfig<H: Host> {
     pub(super) config: Config,
-    /// The places in bodies where values are looked for.
+    /// The JSON pointers to the values that are read from bodies.
     pub(super) pointers: Pointers,
-    /// Whether any rollout tells conversations by their fingerprints.
+    /// Whether any rollout uses the conversation's fingerprint as a key.
     pub(super) reads_fingerprints: bool,
     /// Whether any request may have to wait for its body.
     pub(super) may_wait: bool,
     layout: SeriesLayout,
-    /// In the order of [`metrics::for_each_series`]; `None` where the host refused one.
+    /// In the order of [`metrics::for_each_series`]; `None` where the host refused the definition.
     series: Vec<Option<H::SeriesId>>,
 }
 
 impl<H: Host> LoadedConfig<H> {
-    /// Loads a configuration from the plugin's JSON. A wrong one is refused, with every error in the log.
+    /// Loads a configuration from the plugin's JSON. An invalid one is refused, and every error is logged.
     pub fn load(host: H, text: &[u8]) -> Option<LoadedConfig<H>> {
         let tree = json::parse(text);
         match tree.and_then(|tree| Ok((Config::from_json(&tree)?, tree.hash()))) {
@@ -101,7 +101,7 @@ impl<H: Host> LoadedConfig<H> {
         }
     }
 
-    /// Whether the body of a request with this path may be edited on its way to a version, or answered by the filter.
+    /// Whether the filter may edit the body of a request with this path, or answer the request as feedback.
     pub(super) fn may_edit(&self, path: Option<&[u8]>) -> bool {
         let path = path.and_then(|path| path.split(|&b| b == b'?').next());
         self.config.rollouts.iter().any(|rollout| {

@@ -1,4 +1,4 @@
-//! What a decision may read of the request whose callback is running.
+//! What a routing decision may read of the request in the current callback.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use super::host::Host;
 use crate::pointer::Fact;
 use crate::route;
 
-/// The request whose callback is running, with what is known of it.
+/// The request in the current callback, with what is known of its body.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'r, H> {
     pub(super) host: H,
@@ -22,9 +22,9 @@ pub(super) struct Request<'r, H> {
 pub(super) enum BodyFacts<'r> {
     /// Nothing yet.
     Unread,
-    /// There is none, or none that the filter reads.
+    /// There is no body, or the filter does not read it.
     Absent,
-    /// What has been read of it.
+    /// What has been read so far.
     Read(&'r BufferedRequest),
 }
 

@@ -1,8 +1,8 @@
-//! The body of a request on its way to a version. It is read for the request's turn, and edited where the version or the
-//! configuration wants it edited.
+//! The body of a request that is routed to a version. The filter reads it to detect a first turn, and edits it where
+//! the configuration asks for that.
 //!
-//! It passes without waiting, with one exception: where an edit changes a length that the head tells, the request waits
-//! until the edit is done, as long as that is within its limits. Where it cannot wait, `content-length` is removed.
+//! The body passes without waiting, with one exception: if an edit may make `content-length` wrong, the request waits
+//! until the edit is done, within limits. Where it cannot wait, the filter removes `content-length`.
 
 use super::edit::{Edited, edit};
 use super::headers::{self, Headers};
@@ -28,7 +28,7 @@ pub(super) struct RequestBody {
     held: Option<Held>,
 }
 
-/// A body that waits until its edits are done.
+/// The body of a request that waits until the edits are done.
 struct Held {
     since: Micros,
     edited: Edited,
@@ -36,7 +36,7 @@ struct Held {
 }
 
 impl RequestBody {
-    /// The request's version is known. Its body follows, or has come in part where the request `waits` already.
+    /// The request's version is known. `waits`: the request waits already, and part of its body may have arrived.
     pub(super) fn new<H: Host>(
         host: H,
         rollout: &Rollout,
@@ -51,7 +51,7 @@ impl RequestBody {
         let is_edited = injects_usage || edits.0.is_some() || edits.1.0.is_some();
         let has_length = is_edited && headers.get(CONTENT_LENGTH).is_some();
         // Whether usage has to be injected is known only at the body's end, and no request waits for that long.
-        let is_too_long = is_edited && headers.tell_more_than(H::BUFFERED_BYTES_MAX);
+        let is_too_long = is_edited && headers.content_length_exceeds(H::BUFFERED_BYTES_MAX);
         let holds = waits || (has_length && !is_too_long && !injects_usage && may_wait);
         if is_edited && !holds {
             host.remove_header(Head::Request, CONTENT_LENGTH);
@@ -65,25 +65,25 @@ impl RequestBody {
         self.held.is_some()
     }
 
-    /// Since when the request waits for the first piece of its body.
+    /// When the request began to wait for the first piece of its body; `None` if it does not.
     pub(super) fn waits_since(&self) -> Option<Micros> {
         self.held.as_ref().filter(|held| held.edited.read_bytes == 0).map(|held| held.since)
     }
 
-    /// How many bytes have been read while the request waits; 0 where it does not wait.
+    /// How many bytes of the body have been read; 0 unless the request waits.
     pub(super) fn held_bytes(&self) -> usize {
         self.held.as_ref().map_or(0, |held| held.edited.read_bytes)
     }
 
-    /// The request goes on, though its body has not come.
+    /// Stops waiting for the body, which has not arrived.
     pub(super) fn give_up_waiting(&mut self, host: impl Host) {
         if self.held.take().is_some() && self.edits.is_some() {
             host.remove_header(Head::Request, CONTENT_LENGTH);
         }
     }
 
-    /// Of the body, `size` bytes are readable: all since the head while the request waits, the last piece while it
-    /// passes.
+    /// A piece of the body has arrived. `size` bytes are readable: all of the body so far while the request waits, else
+    /// the latest piece.
     pub(super) fn push<H: Host>(&mut self, host: H, size: usize, is_end: bool) -> Action {
         if let Some(held) = self.held.take() {
             return self.push_held(host, held, size, is_end);
@@ -113,7 +113,7 @@ impl RequestBody {
         });
         let Some(mut edits) = self.edits.take() else { return Action::Continue };
         if !is_read {
-            // What the host does not hand over goes on as it came.
+            // The host did not provide the bytes, so they pass unchanged.
             return Action::Continue;
         }
         if !is_end && !edits.is_settled() && size <= H::BUFFERED_BYTES_MAX && !held.is_too_long {
@@ -136,13 +136,13 @@ impl RequestBody {
         Action::Continue
     }
 
-    /// What has come of the body goes on as it is, and showed this turn.
+    /// The request resumes. The body so far passes unchanged, and `turn` has read it.
     pub(super) fn continue_from(&mut self, turn: Turn) {
         self.turn = turn;
         self.held = None;
     }
 
-    /// Whether the filter asked for usage in the client's place.
+    /// Whether the filter asked for usage on behalf of the client.
     pub(super) fn has_injected_usage(&self) -> bool {
         self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(InjectUsage::is_injected)
     }
@@ -152,7 +152,7 @@ impl RequestBody {
     }
 }
 
-/// The edits of the body of a request with this head.
+/// The edits that the body of a request with these headers needs.
 fn edits(rollout: &Rollout, version: &Version, headers: &Headers) -> Edits {
     let mut edits = Chain(None, Chain(None, None));
     let model = version.rewrite.model.as_deref();
@@ -170,10 +170,10 @@ fn edits(rollout: &Rollout, version: &Version, headers: &Headers) -> Edits {
     edits
 }
 
-/// A part of the body that was `old_bytes` long is `new_bytes` long now.
+/// Adjusts `content-length` after a part of the body changed from `old_bytes` to `new_bytes`.
 fn adjust_content_length(host: impl Host, old_bytes: usize, new_bytes: usize) {
     match host.header(Head::Request, CONTENT_LENGTH, headers::content_length) {
-        None => {} // the head tells none
+        None => {} // there is no `content-length`
         Some(None) => {
             host.remove_header(Head::Request, CONTENT_LENGTH);
         }
@@ -184,7 +184,7 @@ fn adjust_content_length(host: impl Host, old_bytes: usize, new_bytes: usize) {
     }
 }
 
-/// Whether a request whose body the filter reads asks for a completion, in JSON.
+/// Whether a request asks for a completion, with a JSON body.
 fn is_completion(headers: &Headers, path: &[u8]) -> bool {
     path.split(|&b| b == b'?').next().is_some_and(|path| path.ends_with(b"/completions"))
         && headers.get(":method") == Some(b"POST")

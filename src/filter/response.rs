@@ -1,4 +1,5 @@
-//! The response to one request: observed as it passes, marked with its version, and edited where that is needed.
+//! The response to one request. The filter observes it as it passes, adds the version and the pin to its headers, and
+//! edits its body where that is needed.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
@@ -14,7 +15,7 @@ use crate::route::Decision;
 use crate::usage::StripUsage;
 
 const CONTENT_LENGTH: &str = "content-length";
-/// Envoy's response flags for a client that went away: its connection (`DC`), or its one stream of HTTP/2 (`DR`).
+/// Envoy's response flags for a client that closed its connection (`DC`) or reset its HTTP/2 stream (`DR`).
 const FLAGS_CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
 /// Envoy's response code details of a response that came from the upstream.
 const DETAILS_VIA_UPSTREAM: &[u8] = b"via_upstream";
@@ -36,12 +37,13 @@ pub(super) struct Response {
     observer: Observer,
     editor: Option<Box<dyn Editor>>,
     status: u16,
-    /// When its last byte came.
+    /// When its last byte arrived.
     ended: Option<Micros>,
 }
 
 impl Response {
-    /// The response's head has come. `strips_usage`: the filter asked for the stream's usage in the client's place.
+    /// The response's head has arrived. `strips_usage`: the client did not ask for the stream's usage, but the filter
+    /// did.
     pub(super) fn begin<H: Host>(
         host: H,
         config: &Config,
@@ -70,7 +72,7 @@ impl Response {
         Response { routed, observer, editor, status, ended: is_end.then_some(now) }
     }
 
-    /// A piece of the body has come, or its end.
+    /// A piece of the body has arrived, or its end.
     pub(super) fn push<H: Host>(&mut self, host: H, size: usize, is_end: bool) {
         let now = host.now();
         let mut see = |bytes: &[u8]| self.observer.push(now, bytes);
@@ -81,7 +83,7 @@ impl Response {
                     true
                 });
             }
-            // An empty piece may be the last: Envoy's decompressor ends by trailers, where a body is out of reach.
+            // An empty piece may be the last: Envoy's decompressor adds trailers, whose callback cannot edit the body.
             Some(editor) => self.editor = edit(host, Body::Response, editor, size, is_end || size == 0, see),
         }
         if is_end {
@@ -89,7 +91,7 @@ impl Response {
         }
     }
 
-    /// The response has ended: by trailers, if it has them, or if Envoy decompressed it.
+    /// The response has ended with trailers: its own, or those that Envoy's decompressor adds.
     pub(super) fn end(&mut self, host: impl Host) {
         self.ended = Some(host.now());
     }
@@ -101,7 +103,7 @@ impl Response {
     /// The exchange has ended, in whatever way.
     pub(super) fn finish(self, host: impl Host) -> Observation {
         let end = match self.ended {
-            // Only an error can have come from Envoy itself; asking costs a call.
+            // Only an error can be Envoy's local reply; finding out costs a hostcall.
             Some(_) if self.status >= 400 && is_local_reply(host) => End::LocalReply,
             Some(_) => End::Complete,
             None => interruption(host),
@@ -111,19 +113,19 @@ impl Response {
 }
 
 impl Routed {
-    /// The exchange has ended before the response's head came.
+    /// The exchange has ended before the response's head arrived.
     pub(super) fn finish(self, host: impl Host) -> Observation {
         Observer::without_response(self.requested).finish(interruption(host), host.now())
     }
 }
 
-/// Which side broke an exchange off.
+/// Which side aborted an exchange.
 fn interruption(host: impl Host) -> End {
     let is_client = host.response_flags() & FLAGS_CLIENT_GONE != 0;
     if is_client { End::ClientAbort } else { End::UpstreamReset }
 }
 
-/// Whether Envoy answered in the upstream's place.
+/// Whether Envoy answered in place of the upstream.
 fn is_local_reply(host: impl Host) -> bool {
     host.response_code_details(|details| details != DETAILS_VIA_UPSTREAM).unwrap_or(false)
 }
@@ -134,7 +136,7 @@ fn target<'c>(config: &'c Config, decision: &Decision) -> Option<(&'c Rollout, &
     Some((rollout, rollout.versions.get(decision.version)?))
 }
 
-/// What edits the body of the response that begins, if anything does.
+/// The editor of the response's body, if the body needs editing.
 fn editor(
     host: impl Host,
     routed: &Routed,
@@ -154,19 +156,19 @@ fn editor(
         host.remove_header(Head::Response, CONTENT_LENGTH);
         return Some(Box::new(TagIds::new(body, version.token)));
     }
-    // A body whose length is told may not get shorter.
+    // A body with a `content-length` must not get shorter.
     let may_shrink = headers.get(CONTENT_LENGTH).is_none();
     if strips_usage && is_event_stream && may_shrink { Some(Box::new(StripUsage::default())) } else { None }
 }
 
-/// Tells the client which version answered.
+/// Adds the header with the version that answered, if the configuration asks for it.
 pub(super) fn mark_response(host: impl Host, config: &Config, decision: &Decision) {
     if let (Some((_, version)), true) = (target(config, decision), config.version_on_response) {
         host.replace_header(Head::Response, config.version_header.as_str(), version.name.as_bytes());
     }
 }
 
-/// Gives the client what it is to send back.
+/// Adds the pin, which the client sends back.
 fn give_pin(host: impl Host, pin: &Pin, version: &Version, needs_cookie: bool) {
     let token = version.token;
     if let Some(header) = &pin.header {

@@ -21,38 +21,38 @@ use crate::rewrite;
 use crate::route::{self, BodyNeeded};
 use crate::timestamp::UnixMs;
 
-/// A request on its way, under the configuration in force when it came.
+/// One exchange, under the configuration in force when its request arrived.
 pub struct Stream<H: Host> {
     worker: Rc<Worker<H>>,
     phase: Phase,
-    /// What its body showed; `None` where it has none, or no rollout matches it.
+    /// The request's body; `None` if there is none, or no rollout matches the request.
     body: Option<Box<RequestBody>>,
-    /// When it gave up waiting for its body, until the first piece of that comes.
+    /// When the request gave up waiting for its body. Reset when the first piece arrives.
     gave_up: Option<Micros>,
 }
 
-/// How far the request is.
+/// The phase of an exchange.
 enum Phase {
-    /// Its head has not come, or no rollout matches it, or it has ended.
+    /// The request's head has not arrived, or no rollout matches it, or the exchange has ended.
     Idle,
-    /// It waits, because its body tells its version.
+    /// The request waits for its body, which decides its version.
     Waiting(Box<BufferedRequest>),
-    /// It has a version; the response's head has not come.
+    /// The request has a version; the response's head has not arrived.
     Routed(Routed),
     /// The response passes.
     Responding(Box<Response>),
-    /// It is not a request to a version, but a user's feedback on one.
+    /// The request is not for a version, but a user's feedback on one.
     Feedback(Box<FeedbackRequest>),
 }
 
 impl<H: Host> Stream<H> {
-    /// A request is about to come.
+    /// Creates the state of an exchange, before the request's head arrives.
     #[must_use]
     pub fn new(worker: Rc<Worker<H>>) -> Stream<H> {
         Stream { worker, phase: Phase::Idle, body: None, gave_up: None }
     }
 
-    /// The request's head has come. `is_end`: it has no body.
+    /// The request's head has arrived. `is_end`: it has no body.
     pub fn on_request_headers(&mut self, host: H, is_end: bool) -> Action {
         let (requested, now) = (host.now(), host.wall_clock());
         let headers = &host.headers(Head::Request);
@@ -68,7 +68,7 @@ impl<H: Host> Stream<H> {
         })
     }
 
-    /// Finds the request's version, and sends the request there.
+    /// Chooses the request's version, and routes the request to it.
     fn route(
         &mut self,
         request: Request<'_, H>,
@@ -88,9 +88,9 @@ impl<H: Host> Stream<H> {
             Some((decision, rollout, rollout.versions.get(decision.version)?))
         });
         let Some((decision, rollout, version)) = chosen else {
-            // What a client sends in these must not choose a cluster anywhere.
+            // A client must not choose a cluster by these headers, on any route.
             for name in [config.cluster_header.as_str(), config.version_header.as_str()] {
-                if headers.may_hold(name) {
+                if headers.may_contain(name) {
                     host.remove_header(Head::Request, name);
                 }
             }
@@ -112,8 +112,8 @@ impl<H: Host> Stream<H> {
         }
         self.send_to(host, version);
         rewrite_head(host, rollout, version, headers);
-        if headers.may_hold("accept-encoding") {
-            // A compressed body cannot be read.
+        if headers.may_contain("accept-encoding") {
+            // The filter cannot read a compressed response.
             host.replace_header(Head::Request, "accept-encoding", b"identity");
         }
         host.set_filter_state("llm_reason", decision.reason.as_str());
@@ -144,7 +144,7 @@ impl<H: Host> Stream<H> {
         action
     }
 
-    /// Names the version, and the cluster that serves it.
+    /// Sets the cluster header, the version header and the filter state.
     fn send_to(&self, host: H, version: &Version) {
         let config = &self.worker.loaded.config;
         host.replace_header(Head::Request, config.cluster_header.as_str(), version.cluster.as_bytes());
@@ -152,7 +152,7 @@ impl<H: Host> Stream<H> {
         host.set_filter_state("llm_version", &version.name);
     }
 
-    /// A piece of the request's body has come, or its end. `size`: how many bytes of the body are readable.
+    /// A piece of the request's body has arrived, or its end. `size`: how many bytes of the body are readable.
     pub fn on_request_body(&mut self, host: H, size: usize, is_end: bool) -> Action {
         if let Some(gave_up) = self.gave_up.take() {
             self.worker.delivery.has_arrived_after(host.now().saturating_sub(gave_up));
@@ -177,7 +177,7 @@ impl<H: Host> Stream<H> {
                 }
                 return Action::Continue;
             }
-            // All that has come of the body is still readable. It is read again below, for its turn and its edits.
+            // All of the body so far is still readable. It is read again below, to detect a first turn and to edit it.
         }
         match &mut self.phase {
             Phase::Feedback(request) if request.is_answered() => Action::Pause,
@@ -188,7 +188,7 @@ impl<H: Host> Stream<H> {
         }
     }
 
-    /// The request's trailers have come. They end its body, which has been read up to them where it waits.
+    /// The request's trailers have arrived, which end its body. If the request waits, its body has been read already.
     pub fn on_request_trailers(&mut self, host: H) -> Action {
         let read_bytes = match &self.phase {
             Phase::Waiting(buffered) => buffered.window_read_bytes(),
@@ -200,7 +200,7 @@ impl<H: Host> Stream<H> {
         self.on_request_body(host, read_bytes, true)
     }
 
-    /// Since when the request waits for the first piece of its body, or for more of it.
+    /// When the request began to wait for a piece of its body that may never arrive; `None` if it does not.
     fn waits_since(&self) -> Option<Micros> {
         match &self.phase {
             Phase::Waiting(buffered) => buffered.waits_since(),
@@ -211,20 +211,20 @@ impl<H: Host> Stream<H> {
         }
     }
 
-    /// Whether the request waits for a body of which nothing has come.
+    /// Whether the request waits for a piece of its body that may never arrive.
     #[must_use]
     pub fn waits(&self) -> bool {
         self.waits_since().is_some()
     }
 
-    /// Whether it has waited too long. The host then calls [`Stream::give_up_waiting`] and lets the request go on.
+    /// Whether it has waited too long. If so, the host calls [`Stream::give_up_waiting`] and resumes the request.
     #[must_use]
     pub fn waits_too_long(&self, now: Micros) -> bool {
         self.waits_since()
             .is_some_and(|since| now.saturating_sub(since) >= self.worker.delivery.wait_us_max())
     }
 
-    /// The request goes on without its body.
+    /// The request resumes without its body.
     pub fn give_up_waiting(&mut self, host: H, now: Micros) {
         self.gave_up = Some(now);
         if matches!(self.phase, Phase::Waiting(_))
@@ -233,7 +233,7 @@ impl<H: Host> Stream<H> {
             buffered.finish(&self.worker.loaded);
             let headers = &host.headers(Head::Request);
             let request = Request { host, headers, body: BodyFacts::Read(&buffered) };
-            // The answer may be to wait for edits; the request gives up that as well, below.
+            // The result may be to wait for edits; the request gives that up as well, below.
             let _ = self.route(request, buffered.requested, buffered.now, false);
             if let (Some(body), Some(turn)) = (&mut self.body, buffered.turn()) {
                 body.continue_from(turn);
@@ -246,7 +246,7 @@ impl<H: Host> Stream<H> {
         }
     }
 
-    /// The response's head has come. `is_end`: it has no body.
+    /// The response's head has arrived. `is_end`: it has no body.
     pub fn on_response_headers(&mut self, host: H, is_end: bool) {
         let config = &self.worker.loaded.config;
         match &self.phase {
@@ -262,21 +262,21 @@ impl<H: Host> Stream<H> {
         }
     }
 
-    /// A piece of the response's body has come, or its end. `size`: how many bytes of it are readable.
+    /// A piece of the response's body has arrived, or its end. `size`: how many bytes of it are readable.
     pub fn on_response_body(&mut self, host: H, size: usize, is_end: bool) {
         if let Phase::Responding(response) = &mut self.phase {
             response.push(host, size, is_end);
         }
     }
 
-    /// The response's trailers have come.
+    /// The response's trailers have arrived.
     pub fn on_response_trailers(&mut self, host: H) {
         if let Phase::Responding(response) = &mut self.phase {
             response.end(host);
         }
     }
 
-    /// The request has ended, in whatever way. Envoy makes this callback once for each request.
+    /// The exchange has ended, in whatever way. Envoy makes this callback once for each request.
     pub fn on_log(&mut self, host: H) {
         let (decision, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting(_) | Phase::Feedback(_) => return,
@@ -291,7 +291,7 @@ impl<H: Host> Stream<H> {
     }
 }
 
-/// Changes the head of a request as its version wants it.
+/// Rewrites a request's path, host and headers as its version's configuration says.
 fn rewrite_head(host: impl Host, rollout: &Rollout, version: &Version, headers: &Headers) {
     let rewrite = &version.rewrite;
     if rollout.pin.response_id || rewrite.path_prefix.is_some() {

@@ -6,14 +6,14 @@ use super::delivery::BodyDelivery;
 use super::host::Host;
 use super::loaded::LoadedConfig;
 
-/// A loaded configuration, which workers may share, and what this worker has learned under it.
+/// A loaded configuration, which workers may share, and this worker's own state.
 pub struct Worker<H: Host> {
     pub(super) loaded: Arc<LoadedConfig<H>>,
     pub(super) delivery: BodyDelivery,
 }
 
 impl<H: Host> Worker<H> {
-    /// Puts a configuration in force on this worker.
+    /// Creates a worker with a loaded configuration.
     #[must_use]
     pub fn new(loaded: Arc<LoadedConfig<H>>) -> Worker<H> {
         Worker { loaded, delivery: BodyDelivery::new(H::DELIVERY) }

@@ -1,4 +1,4 @@
-//! Names that Envoy and Prometheus take, and updates that hit the right ones.
+//! The names of series are valid, and updates reach the right series.
 
 use super::*;
 use crate::observe::{End, Head, Observer};
@@ -31,7 +31,7 @@ fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
 }
 
 #[test]
-fn series_are_unique_and_named_as_prometheus_wants() {
+fn series_are_unique_and_their_names_are_valid_in_prometheus() {
     let all = all_series();
     assert_eq!(all.len(), 3 * 2 * BLOCK_SERIES);
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
@@ -47,7 +47,7 @@ fn series_are_unique_and_named_as_prometheus_wants() {
 }
 
 #[test]
-fn each_label_value_is_its_enums() {
+fn label_values_are_the_names_of_their_enums() {
     for (metric, values) in [
         (Metric::Decisions, Reason::NAMES),
         (Metric::Requests, Outcome::NAMES),
@@ -61,7 +61,7 @@ fn each_label_value_is_its_enums() {
 }
 
 #[test]
-fn a_decision_hits_its_series() {
+fn a_decision_updates_its_series() {
     for (rollout, version, compare, labels) in [
         (0, 0, false, "llm_rollout=chat,llm_version=v1,llm_compare=no"),
         (0, 1, true, "llm_rollout=chat,llm_version=v2,llm_compare=yes"),
@@ -80,7 +80,7 @@ fn a_decision_hits_its_series() {
 }
 
 #[test]
-fn what_the_request_says_hits_its_series() {
+fn retries_feedback_and_first_turns_update_their_series() {
     let decision = decision(0, 1, true);
     let name =
         |update: Update| series(&decision, &update).split_once('{').map(|(metric, _)| metric.to_owned());
@@ -102,7 +102,7 @@ fn what_the_request_says_hits_its_series() {
 }
 
 #[test]
-fn an_observation_hits_its_series_and_no_others() {
+fn an_observation_updates_its_series_and_no_others() {
     let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
     let mut observer = Observer::new(head, 0, 2_000);
     let stream: &[u8] = include_bytes!("../../tests/data/streams/chat-stream.sse");

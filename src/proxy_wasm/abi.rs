@@ -1,8 +1,7 @@
-//! The calls of proxy-wasm ABI 0.2.1 and of WASI that the filter makes, as safe functions.
+//! Safe functions for the hostcalls of proxy-wasm ABI 0.2.1 and of WASI that the filter makes.
 //!
-//! In and out: slices, numbers, `None` or `false` for a call that failed. Knows nothing of what the calls are for. The
-//! ABI: <https://github.com/proxy-wasm/spec>. The SDK for Rust panics on a status that it does not expect, and a panic
-//! cuts every stream of the worker.
+//! A call that fails returns `None` or `false`. The Rust SDK panics instead on a status that it does not expect, and a
+//! panic cuts every stream of the worker. The ABI: <https://github.com/proxy-wasm/spec>.
 
 #![expect(unsafe_code, reason = "the ABI passes pointers")]
 
@@ -12,23 +11,23 @@ use core::{ptr, slice};
 
 use super::vm_local::vm_local;
 
-/// Envoy's name for a context: a configuration or a request.
+/// Envoy's id of a context: of a configuration or a request.
 pub(super) type ContextId = u32;
 
 /// The size of a page of memory.
 const PAGE_BYTES: usize = 4096;
-/// Received buffers up to this size are kept for the next call; larger ones are freed after use.
+/// A receive buffer up to this size is kept for the next call; a larger one is freed after use.
 const RECEIVED_BYTES_KEPT_MAX: usize = 64 * 1024 + PAGE_BYTES;
-/// The host's answer when a call succeeded.
+/// The status of a call that succeeded.
 const OK: u32 = 0;
-/// What `proxy_continue_stream` calls a request.
+/// The request, as a stream type of `proxy_continue_stream`.
 const REQUEST_STREAM: u32 = 0;
-/// The local reply is not gRPC's.
+/// The local reply has no gRPC status.
 const NO_GRPC_STATUS: i32 = -1;
-/// A map without headers, as the ABI serialises maps.
+/// An empty header map, as the ABI serialises it.
 const NO_HEADERS: [u8; 4] = [0; 4];
 
-/// A map of headers.
+/// A header map.
 #[derive(Clone, Copy)]
 pub(super) enum Map {
     Request = 0,
@@ -147,11 +146,11 @@ mod imports {
 }
 
 vm_local! {
-    /// Where the host writes what it hands over. Kept, so that a call does not allocate.
+    /// The receive buffer: the host writes its results there. It is kept, so that a call need not allocate.
     static RECEIVED: Cell<Vec<u8>> = Cell::new(Vec::new());
 }
 
-/// The host asks for room for what it is about to hand over.
+/// The host requests memory for a result.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     let mut buffer = RECEIVED.take();
@@ -161,14 +160,14 @@ extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     room
 }
 
-/// The offset of the first whole page in the buffer; the host writes there. On an AMD EPYC, glibc takes fifteen times as
-/// long to copy some kilobytes if the target begins 1 to 15 bytes further into its page than the source. A target at the
-/// beginning of a page avoids that for nearly every source.
+/// The offset of the first page boundary in the buffer. The host writes there. On an AMD EPYC, glibc takes fifteen
+/// times as long to copy a few kilobytes if the target's offset in its page is 1 to 15 bytes above the source's. A
+/// page-aligned target avoids that for nearly every source.
 fn begin(buffer: *const u8) -> usize {
     buffer.align_offset(PAGE_BYTES)
 }
 
-/// Makes a call that hands bytes over, and lends them to `take`. `None` if the call fails.
+/// Makes a call that returns bytes, and lends them to `take`. `None` if the call fails.
 fn receive<T>(
     call: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
     take: impl FnOnce(&[u8]) -> T,
@@ -185,10 +184,10 @@ fn receive<T>(
     let begin = begin(buffer.as_ptr());
     if !ptr::eq(out, buffer.as_ptr().wrapping_add(begin)) || begin.saturating_add(out_len) > buffer.capacity()
     {
-        return None; // the host broke the ABI: this is not the room that it was given
+        return None; // the host broke the ABI: it did not write to the memory that it was given
     }
-    // SAFETY: the bytes are in the buffer's own allocation, within its capacity; the host has written all of them
-    // before the call returned, and nothing else does while `buffer` is here.
+    // SAFETY: the bytes are in the buffer's allocation, within its capacity. The host wrote all of them before the call
+    // returned, and nothing writes to them while `buffer` is out of its cell.
     let taken = take(unsafe { slice::from_raw_parts(out, out_len) });
     if buffer.capacity() <= RECEIVED_BYTES_KEPT_MAX {
         RECEIVED.set(buffer);
@@ -210,13 +209,13 @@ pub(super) fn buffer<T>(
     )
 }
 
-/// Puts `bytes` in the place of the first `len` of a buffer.
+/// Replaces the first `len` bytes of a buffer by `bytes`.
 pub(super) fn replace_buffer(buffer: Buffer, len: usize, bytes: &[u8]) -> bool {
     // SAFETY: `bytes` is valid for reading while the call lasts; the host copies them.
     OK == unsafe { imports::proxy_set_buffer_bytes(buffer as u32, 0, len, bytes.as_ptr(), bytes.len()) }
 }
 
-/// Answers the request in the upstream's place. The host sends the answer after the callback.
+/// Answers the request in place of the upstream. The host sends the response after the callback.
 pub(super) fn send_response(status: u32, details: &str, body: &str) -> bool {
     // SAFETY: all pointers are valid for reading while the call lasts; the host copies what they point at.
     OK == unsafe {
@@ -233,7 +232,7 @@ pub(super) fn send_response(status: u32, details: &str, body: &str) -> bool {
     }
 }
 
-/// Runs `call` as if in a callback of the context `id`, from one of the context `caller`'s.
+/// Runs `call` with `id` as the effective context, from a callback of the context `caller`.
 pub(super) fn in_context(id: ContextId, caller: ContextId, call: impl FnOnce()) {
     // SAFETY: no pointers.
     if OK == unsafe { imports::proxy_set_effective_context(id) } {
@@ -243,13 +242,13 @@ pub(super) fn in_context(id: ContextId, caller: ContextId, call: impl FnOnce()) 
     }
 }
 
-/// Lets the request of the effective context go on.
+/// Resumes the request of the effective context.
 pub(super) fn resume_request() -> bool {
     // SAFETY: no pointers.
     OK == unsafe { imports::proxy_continue_stream(REQUEST_STREAM) }
 }
 
-/// Has the host call `proxy_on_tick` at this interval; 0 ends that.
+/// Makes the host call `proxy_on_tick` at this interval; 0 stops the ticks.
 pub(super) fn set_tick_period_ms(period_ms: u32) -> bool {
     // SAFETY: no pointers.
     OK == unsafe { imports::proxy_set_tick_period_milliseconds(period_ms) }
@@ -271,7 +270,7 @@ pub(super) fn headers(map: Map) -> Option<Vec<u8>> {
     receive(call, <[u8]>::to_vec)
 }
 
-/// Adds a header beside others of its name.
+/// Adds a header, and keeps others with the same name.
 pub(super) fn add_header(map: Map, name: &str, value: &str) -> bool {
     let (name, name_len) = (name.as_ptr(), name.len());
     // SAFETY: name and value are valid for reading while the call lasts; the host copies them.
@@ -280,7 +279,7 @@ pub(super) fn add_header(map: Map, name: &str, value: &str) -> bool {
     }
 }
 
-/// Sets a header to one value, which need not be text.
+/// Sets a header to one value, which need not be UTF-8.
 pub(super) fn replace_header(map: Map, name: &str, value: &[u8]) -> bool {
     let (name, name_len) = (name.as_ptr(), name.len());
     // SAFETY: name and value are valid for reading while the call lasts; the host copies them.
@@ -310,7 +309,7 @@ pub(super) fn set_property(path: &str, value: &str) -> bool {
     OK == unsafe { imports::proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) }
 }
 
-/// Defines a metric, or finds the one of this name.
+/// Defines a metric, and returns its id.
 pub(super) fn define_metric(kind: MetricType, name: &str) -> Option<u32> {
     let mut id = 0;
     // SAFETY: `name` is valid for reading and `id` for writing while the call lasts.
@@ -338,7 +337,7 @@ pub(super) fn log(level: LogLevel, text: &str) {
 
 /// Nanoseconds on a clock; 0 if the call fails.
 pub(super) fn clock_ns(clock: Clock) -> u64 {
-    /// How precise the time shall be.
+    /// The requested precision.
     const PRECISION_NS: u64 = 1;
     let mut time_ns = 0;
     // SAFETY: `time_ns` is valid for writing while the call lasts. A call that fails leaves it as it is.

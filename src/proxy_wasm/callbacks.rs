@@ -1,6 +1,6 @@
 //! The callbacks that the module exports.
 //!
-//! Envoy enters the VM for each callback that a module exports. So only those are here that the filter needs.
+//! Envoy enters the VM for each callback that a module exports, so the module exports only those that the filter needs.
 
 #![expect(unsafe_code, reason = "exported names may clash")]
 
@@ -8,7 +8,7 @@ use super::abi::{self, Buffer, ContextId};
 use super::vm::Vm;
 use crate::filter::Action;
 
-/// The answer of a callback that lets a response go on.
+/// The action that passes a request or a response on.
 const CONTINUE: u32 = 0;
 
 #[unsafe(no_mangle)]
@@ -73,12 +73,12 @@ extern "C" fn proxy_on_delete(id: ContextId) {
     Vm::with(|vm| vm.delete_context(id));
 }
 
-/// An action in the numbers of Envoy's `FilterHeadersStatus` and `FilterDataStatus`.
+/// The number of an action in Envoy's `FilterHeadersStatus` and `FilterDataStatus`.
 fn answer(action: Action) -> u32 {
     match action {
         Action::Continue => CONTINUE,
         Action::Pause => 1,
-        // Envoy's own number beside the ABI's two: StopIterationAndWatermark.
+        // StopIterationAndWatermark of FilterDataStatus, which is Envoy's addition to the ABI.
         Action::PauseUnbuffered => 2,
     }
 }

@@ -1,11 +1,11 @@
-//! Contexts by the ids that Envoy gives them.
+//! Contexts by Envoy's ids.
 
 use super::abi::ContextId;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Contexts in the order of their ids. Envoy counts these up, so that a new one goes to the end; each is boxed, so
-/// that taking one out moves little.
+/// Contexts, sorted by id. Envoy's ids increase, so a new context is appended. Contexts are boxed, so that removing one
+/// moves only pointers.
 pub(super) struct Contexts<T>(Vec<(ContextId, Box<T>)>);
 
 impl<T> Contexts<T> {
@@ -13,7 +13,7 @@ impl<T> Contexts<T> {
         Contexts(Vec::new())
     }
 
-    /// Where a context is, or where it would be.
+    /// The index of a context, or the index at which to insert it.
     #[inline(always)]
     fn find(&self, id: ContextId) -> Result<usize, usize> {
         self.0.binary_search_by_key(&id, |(id, _)| *id)
@@ -25,7 +25,7 @@ impl<T> Contexts<T> {
         self.0.get_mut(at).map(|(_, context)| &mut **context)
     }
 
-    /// Adds a context, in place of one that has the same id.
+    /// Adds a context, or replaces the one with the same id.
     pub(super) fn insert(&mut self, id: ContextId, context: T) {
         if let Some(known) = self.get_mut(id) {
             *known = context;
@@ -50,7 +50,7 @@ mod tests {
     use super::Contexts;
 
     #[test]
-    fn finds_what_was_put_in_whatever_the_order() {
+    fn contexts_inserted_in_any_order_are_found() {
         let mut contexts = Contexts::new();
         for id in [3, 1, 4, 1, 5, 9, 2, 6] {
             contexts.insert(id, id.to_string());

@@ -12,10 +12,10 @@ use crate::metrics::{MetricKind, Series};
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
 
-/// Bytes of a body that are read at a time. A VM's memory never shrinks, and behind a decompressor a piece has no limit.
+/// How many bytes of a body are read per call. A VM's memory never shrinks, and a decompressed piece has no size limit.
 const SLICE_BYTES_MAX: usize = 64 * 1024;
 
-/// The VM that the module runs in. Which exchange a call is about follows from the callback that runs.
+/// The VM that runs the module. A call is about the exchange of the current callback.
 #[derive(Clone, Copy)]
 pub(super) struct EnvoyVm;
 
@@ -40,10 +40,10 @@ impl From<Body> for Buffer {
 impl Host for EnvoyVm {
     type SeriesId = u32;
 
-    /// A body is handed over to a request that waits only under `allow_on_headers_stop_iteration`.
+    /// Envoy delivers the body of a paused request only under `allow_on_headers_stop_iteration`.
     const DELIVERY: Delivery = Delivery::Uncertain;
-    /// Envoy's own limit is 1 MiB, if not told otherwise. Past that it answers 413, even where the last piece goes from
-    /// far below the limit to far above it, as pieces of up to 1 MiB do.
+    /// Envoy's own limit is 1 MiB by default. Past it Envoy answers 413, even if one piece, of up to 1 MiB, takes the
+    /// body from far below the limit to far above it.
     const BUFFERED_BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
 
     fn headers(self, head: Head) -> Headers {
@@ -126,11 +126,11 @@ impl Host for EnvoyVm {
         abi::random()
     }
 
-    /// Envoy gives a metric a new number each time it is defined, and keeps all of them for as long as the VM lives,
-    /// which is longer than a configuration. So each is defined once in a VM.
+    /// Envoy assigns a metric a new id each time it is defined, and keeps every id for the life of the VM, which is
+    /// longer than that of a configuration. So each metric is defined once per VM.
     fn define_series(self, series: &Series<'_>) -> Option<u32> {
         vm_local! {
-            /// By the hash of a metric's type and name.
+            /// The ids of metrics, by the hash of type and name.
             static DEFINED: Cell<SeriesIds> = Cell::new(SeriesIds::new());
         }
         let kind = match series.kind {
@@ -159,8 +159,8 @@ impl Host for EnvoyVm {
     }
 }
 
-/// The name of a series in Envoy, where a metric has no labels: `metric.label=.=value;.;label=.=value;.;`. The stats tags
-/// of `envoy/envoy.yaml` take it apart again.
+/// The name of a series in Envoy, whose metrics have no labels: `metric.label=.=value;.;label=.=value;.;`. The stats
+/// tags in `envoy/envoy.yaml` turn it back into labels.
 fn encoded_name(series: &Series<'_>) -> String {
     let mut name = String::from(series.name);
     name.push_str(if series.labels.is_empty() { "" } else { "." });
@@ -176,7 +176,7 @@ mod tests {
     use crate::metrics::{MetricKind, Series};
 
     #[test]
-    fn a_name_carries_its_labels() {
+    fn an_encoded_name_contains_its_labels() {
         let name = |labels| encoded_name(&Series { kind: MetricKind::Counter, name: "llm_x", labels });
         assert_eq!(name(&[]), "llm_x");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Envoy's log as the logger of the crate `log`.
+//! A logger for the crate `log` that writes to Envoy's log.
 
 use alloc::string::String;
 use core::fmt::Write;
@@ -7,14 +7,14 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use super::abi::{self, LogLevel};
 
-/// The filter logs nothing finer.
+/// The filter logs nothing below this level.
 const LEVEL_MAX: LevelFilter = LevelFilter::Info;
 
 struct EnvoyLog;
 
-/// Writes what the filter logs to Envoy's log from here on.
+/// Installs the logger.
 pub(super) fn install() {
-    // It fails where a logger is installed already, which is this one.
+    // It fails if an earlier configuration has installed the logger.
     if log::set_logger(&EnvoyLog).is_ok() {
         log::set_max_level(LEVEL_MAX);
     }
@@ -22,7 +22,7 @@ pub(super) fn install() {
 
 impl Log for EnvoyLog {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true // Envoy knows the level that its operator chose
+        true // Envoy filters by the level that its operator chose
     }
 
     fn log(&self, record: &Record<'_>) {

@@ -1,6 +1,6 @@
-//! What std does for other programs: an allocator, the line that a panic writes, and the start of the module.
+//! The parts of std that the module needs: an allocator, a panic handler, and the start function.
 //!
-//! The module does without std, which brings along what prints panics, opens files and reads environments.
+//! The module does not link std, which adds code that prints panics, opens files and reads the environment.
 
 #![expect(unsafe_code, reason = "the linker's start function is C")]
 
@@ -12,26 +12,26 @@ use super::abi::{self, LogLevel};
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-// libc has the functions that compare and copy bytes, which `core` takes for granted.
+// libc provides `memcpy`, `memcmp` and the other memory functions that `core` requires.
 #[link(name = "c")]
 unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
-/// Envoy calls it once, before all else. The linker takes a module without it for a command, and wraps each callback in
-/// code that starts and ends one.
+/// Envoy calls it once, before any callback. Without it the linker treats the module as a command, and wraps each
+/// callback in code that starts and ends a program.
 #[unsafe(no_mangle)]
 extern "C" fn _initialize() {
     // SAFETY: the linker's own function, called once.
     unsafe { __wasm_call_ctors() };
 }
 
-/// Writes the place of a panic to Envoy's log, and ends the VM.
+/// Logs the location of a panic, and ends the VM.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     if let Some(place) = info.location() {
         let mut line = Line { text: [0; Line::BYTES_MAX], len: 0 };
-        // What does not fit is left out.
+        // Text that does not fit is dropped.
         _ = write!(line, "panicked at {}:{}", place.file(), place.line());
         let text = line.text.get(..line.len).and_then(|text| str::from_utf8(text).ok());
         abi::log(LogLevel::Error, text.unwrap_or_default());

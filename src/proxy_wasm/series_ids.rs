@@ -1,13 +1,13 @@
-//! Envoy's numbers of series, by the hashes of their names.
+//! Envoy's ids of series, by the hashes of their names.
 
 use alloc::vec::Vec;
 
 use crate::fnv;
 
-/// The smallest table, and by how much it grows: powers of two.
+/// The slots of the smallest table. The number of slots is a power of two.
 const SLOTS_MIN: usize = 256;
 
-/// A hash table with open addresses. Its keys are hashes already, and nothing is taken out.
+/// A hash table with open addressing. Its keys are hashes already, and entries are never removed.
 #[derive(Default)]
 pub(super) struct SeriesIds {
     slots: Vec<Option<(u64, u32)>>,
@@ -24,7 +24,7 @@ impl SeriesIds {
         slot.map(|(_, id)| id)
     }
 
-    /// Adds an id that is not there yet.
+    /// Adds an id whose hash is not in the table yet.
     pub(super) fn insert(&mut self, hash: u64, id: u32) {
         // At most half full, so that a free slot is near.
         if self.count >= self.slots.len() / 2 {
@@ -41,7 +41,7 @@ impl SeriesIds {
         slot.into_iter().for_each(|slot| *slot = Some((hash, id)));
     }
 
-    /// The slot of this hash, or the free one where it would be; `None` while there are no slots.
+    /// The slot of this hash, or the free slot for it; `None` while the table is empty.
     fn slot(&self, hash: u64) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
         let start = usize::try_from(hash & u64::try_from(mask).ok()?).ok()?;
@@ -52,7 +52,7 @@ impl SeriesIds {
     }
 }
 
-/// Only an operator names metrics, so nobody looks for two names with one hash.
+/// Names come from the operator's configuration only, so nobody can provoke a collision.
 pub(super) fn hash(kind: u8, name: &str) -> u64 {
     fnv::hash(core::iter::once(kind).chain(name.bytes()))
 }
@@ -70,7 +70,7 @@ mod tests {
         for (n, hash) in names(0..20_000) {
             ids.insert(hash, n);
         }
-        // All that share a place at first.
+        // Hashes that share their first slot.
         for n in 0..100_u32 {
             ids.insert(u64::from(n) << 48, n);
         }

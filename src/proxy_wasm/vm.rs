@@ -1,7 +1,7 @@
-//! What lives as long as the VM: a context for each configuration and for each request.
+//! The state of a VM: a context for each configuration and for each request.
 //!
-//! Envoy gives each worker thread a VM of its own, creates a root context for each configuration it loads and a context
-//! for each request, and calls back from a single thread, never into a callback that is running.
+//! Envoy runs a VM on each worker thread. It creates a root context for each configuration that it loads, and a context
+//! for each request. It makes callbacks from one thread, and none while another callback runs.
 
 use alloc::rc::Rc;
 use alloc::sync::Arc;
@@ -17,7 +17,7 @@ use crate::filter::{Host, LoadedConfig};
 type Stream = crate::filter::Stream<EnvoyVm>;
 type Worker = crate::filter::Worker<EnvoyVm>;
 
-/// How often requests that wait are looked at, in milliseconds.
+/// How often waiting requests are checked, in milliseconds.
 const TICK_MS: u32 = 500;
 
 pub(super) struct Vm {
@@ -31,8 +31,8 @@ vm_local! {
 }
 
 impl Vm {
-    /// Runs `callback` on the VM. If Envoy called back into a running callback, which it does not, the inner callback
-    /// would change nothing and answer with the default.
+    /// Runs `callback` on the VM. A callback within a callback, which Envoy does not make, would change nothing and
+    /// return the default.
     pub(super) fn with<T: Default>(callback: impl FnOnce(&mut Vm) -> T) -> T {
         VM.with(|vm| vm.try_borrow_mut().map(|mut vm| callback(&mut vm)).unwrap_or_default())
     }
@@ -45,7 +45,7 @@ impl Vm {
         Vm::with(|vm| vm.streams.get_mut(id).map(|stream| callback(stream, EnvoyVm)).unwrap_or_default())
     }
 
-    /// Lets requests go on that have waited too long.
+    /// Resumes requests that have waited too long.
     pub(super) fn on_tick(&mut self, root: ContextId) {
         let now = EnvoyVm.now();
         for (id, stream) in self.streams.iter_mut() {
@@ -69,7 +69,7 @@ impl Vm {
         logger::install();
         let Some(loaded) = LoadedConfig::load(EnvoyVm, text) else { return false };
         let worker = Worker::new(Arc::new(loaded));
-        // Envoy has ended the ticks of the old configuration, whose requests may still wait.
+        // Envoy has stopped the ticks of the old configuration, whose requests may still wait.
         if worker.may_wait() || self.streams.iter_mut().any(|(_, stream)| stream.waits()) {
             abi::set_tick_period_ms(TICK_MS);
         }

@@ -1,8 +1,8 @@
-//! Statics of which each VM has its own.
+//! Static variables, one instance per VM.
 //!
-//! In a VM there is one thread, and no std. Elsewhere, where tests run many VMs, each thread is one.
+//! A VM has one thread and no std. In native tests each thread stands for a VM, so the variables are thread-local.
 
-/// Declares statics of which each VM has its own.
+/// Declares static variables, one instance per VM.
 #[cfg(not(target_family = "wasm"))]
 macro_rules! vm_local {
     ($($(#[$doc:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;)+) => {
@@ -10,7 +10,7 @@ macro_rules! vm_local {
     };
 }
 
-/// Declares statics of which each VM has its own.
+/// Declares static variables, one instance per VM.
 #[cfg(target_family = "wasm")]
 macro_rules! vm_local {
     ($($(#[$doc:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;)+) => {

@@ -17,7 +17,7 @@ from tests.istio.manifests import documents, plugin_config
 
 SHAPES = ["gateway", "sidecar"]
 WASM = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"
-NO_BODIES = "requests go on without waiting for their bodies"
+NO_BODIES = "requests no longer wait for their bodies"
 LONG_BYTES = 2_000_000
 CONVERSATIONS = [f"c{number}" for number in range(12)] + [12]
 PLACES: dict[str, Callable[[object], Json]] = {

@@ -1,4 +1,4 @@
-//! What `llm_compare` is for, by the filter's own counters: identical versions in the middle of a ramp.
+//! What `llm_compare` is for: the filter's counters of two identical versions in the middle of a ramp.
 
 use crate::host::{Envoy, START_S};
 use llm_canary::timestamp::{UnixMs, rfc3339};
@@ -6,14 +6,14 @@ use llm_canary::timestamp::{UnixMs, rfc3339};
 const HOUR_MS: UnixMs = 3_600_000;
 const CONVERSATIONS: u64 = 12_000;
 
-/// An id of version 7 that was made at a moment; all else of it is as random as `n` is.
+/// A UUIDv7 made at this time. Its random bits are derived from `n`.
 fn uuid7(made: UnixMs, n: u64) -> String {
     let random = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5DEE_CE66;
     let (a, b) = (random >> 52, random & 0xffff_ffff_ffff);
     format!("{:08x}-{:04x}-7{a:03x}-8{:03x}-{b:012x}", made >> 16, made & 0xffff, n & 0xfff)
 }
 
-/// The mean length of what a version answered, with some label.
+/// The mean length of the answers counted with a label.
 fn mean(envoy: &Envoy, label: &str) -> f64 {
     let (chars, requests) =
         (envoy.sum("llm_response_chars_total", label), envoy.sum("llm_requests_total", label));
@@ -21,9 +21,9 @@ fn mean(envoy: &Envoy, label: &str) -> f64 {
     chars as f64 / requests as f64
 }
 
-/// Answers grow longer with a conversation's age. A ramp gives the canary the younger ones.
+/// Answers grow longer with a conversation's age. A ramp gives the canary the younger conversations.
 #[test]
-fn versions_are_alike_where_they_may_be_compared_and_nowhere_else() {
+fn identical_versions_have_equal_means_only_where_they_may_be_compared() {
     let now: UnixMs = START_S * 1000;
     let step = |hours: u64, percent: u32| {
         format!(r#"{{"at": "{}", "percent": {{"v2": {percent}}}}}"#, rfc3339(now - hours * HOUR_MS))
@@ -45,9 +45,9 @@ fn versions_are_alike_where_they_may_be_compared_and_nowhere_else() {
     }
     let [all, compared] = ["", ",llm_compare=yes"]
         .map(|label| ["v1", "v2"].map(|version| mean(&envoy, &format!("llm_version={version}{label}"))));
-    // The canary has almost none of the older half.
+    // The canary has almost none of the older conversations.
     assert!(all[1] < 0.6 * all[0], "over all: {all:?}");
-    // Of the last four hours each version has half: 175 characters on average, with a standard error of less than 2.
+    // Of the last four hours each version has half: 178 characters on average, with a standard error of less than 2.
     assert!((compared[0] - compared[1]).abs() < 8.0, "compared: {compared:?}");
     assert!(compared.iter().all(|mean| (mean - 178.0).abs() < 8.0), "compared: {compared:?}");
     let counted = |reason: &str| envoy.sum("llm_decisions_total", &format!("llm_reason={reason}"));

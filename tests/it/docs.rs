@@ -1,4 +1,4 @@
-//! `docs/metrics.md` is made from the catalogue; `UPDATE_EXPECT=1` writes it anew.
+//! `docs/metrics.md` is generated from the catalogue; `UPDATE_EXPECT=1` regenerates it.
 
 use llm_canary::metrics::{CATALOGUE, HELP, MetricKind, is_failure};
 use llm_canary::observe::Outcome;
@@ -6,16 +6,17 @@ use llm_canary::observe::Outcome;
 const HEAD: &str = "\
 # Metrics
 
-Every metric has the labels `llm_rollout`, `llm_version` and `llm_compare`, besides those named here. `llm_compare` is `yes`
-where the version was drawn at random at the share now in force, and versions may be compared only there. All series
-exist, at 0, from the moment a configuration is loaded; nothing a client sends becomes part of a name or label.
+Every counter and histogram has the labels `llm_rollout`, `llm_version` and `llm_compare`, and the label in its row.
+`llm_compare` is `yes` if the version was drawn at random at the share now in force; compare versions only there. All
+series exist, at 0, as soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
 
-Where `refusal_phrases` is on, `llm_refusal_list_info`, always 1, tells by its label `llm_refusal_list` which list of
-phrases was used: refusals of kind `phrase` are comparable only where it is equal.
+There are two gauges. `llm_config_hash` identifies the configuration in force. `llm_refusal_list_info`, always 1, exists
+if `refusal_phrases` is on: its label `llm_refusal_list` identifies the list of phrases. Refusals detected by phrase are
+comparable only where it is equal.
 
-Envoy's histograms are approximate, their sums by up to 2.5 %. The counters that say so are exact.
+Envoy's histograms are approximate: a sum is off by up to 2.5 %. Counters described as exact are exact.
 
-This page is made from `src/metrics.rs`.
+This page is generated from `src/metrics.rs`.
 
 ";
 
@@ -30,9 +31,8 @@ fn page() -> String {
             format!("| `{}` | {} | {} |\n", spec.name, label.unwrap_or_default(), help)
         })
     };
-    let table = |kind| {
-        format!("| metric | further label | what |\n|---|---|---|\n{}", rows(kind).collect::<String>())
-    };
+    let table =
+        |kind| format!("| metric | label | description |\n|---|---|---|\n{}", rows(kind).collect::<String>());
     let failures: Vec<String> = Outcome::ALL
         .iter()
         .filter(|outcome| is_failure(**outcome))
@@ -47,12 +47,12 @@ fn page() -> String {
 }
 
 #[test]
-fn the_page_of_metrics_is_the_catalogue() {
+fn the_metrics_page_matches_the_catalogue() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
     let page = page();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(path, &page).unwrap();
     }
     let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(found, page, "docs/metrics.md is out of date; UPDATE_EXPECT=1 cargo test writes it anew");
+    assert_eq!(found, page, "docs/metrics.md is out of date; UPDATE_EXPECT=1 cargo test regenerates it");
 }

@@ -11,10 +11,10 @@ const CONFIG: &str = r#"{"rollouts":[{
     "overrides": [{"header": "x-llm-cohort", "values": ["staff"], "version": "v2"}]}]}"#;
 
 const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
-/// Assistant text in [`STREAM`], in characters.
+/// The assistant's text in [`STREAM`], in characters.
 const STREAM_CHARS: u64 = 13;
 
-/// The end of a cut event, and one with a whole tool call.
+/// The end of a cut event, then an event with a whole tool call.
 const TOOL_CALL: &[u8] = b"\n\ndata: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":\
     {\"arguments\":\"{\\\"a\\\":\\\"}\\\"}\",\"name\":\"f\"},\"id\":\"c1\",\"index\":0}]},\"index\":0}]}\n\n";
 
@@ -81,13 +81,13 @@ fn a_client_chooses_nothing_by_our_headers() {
         let id = envoy.request(&[&[path()], sent].concat());
         assert_eq!(id.upstream_header("x-llm-cluster").unwrap(), b"llm-v1");
         assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v1");
-        // Also where no rollout matches: nothing of it may choose a cluster in another route.
+        // Where no rollout matches, they must not choose a cluster on another route either.
         let id = envoy.request(&[&[(":path", &b"/health"[..])], sent].concat());
         assert_eq!(id.upstream_header("x-llm-cluster"), None);
         assert_eq!(id.upstream_header("x-llm-version"), None);
         id.event_stream().chunk(STREAM).complete();
         assert_eq!(envoy.sum("llm_requests_total", ""), 0);
-        // Nor where the host does not hand the head over, so that nothing in it is known.
+        // Nor where the host does not provide the request's headers.
         for status in STATUSES {
             envoy.fail(0, 1, status);
             let id = envoy.request(&[&[path()], sent].concat());
@@ -99,7 +99,7 @@ fn a_client_chooses_nothing_by_our_headers() {
 }
 
 #[test]
-fn any_bytes_are_a_key_and_never_a_name() {
+fn any_bytes_can_be_a_key_and_none_become_a_metric_name() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
         let names = envoy.names();
@@ -133,14 +133,14 @@ fn a_key_may_come_from_an_earlier_filter() {
 }
 
 #[test]
-fn each_ending_is_counted_once_under_its_name() {
+fn each_outcome_is_counted_once() {
     on_each_host(|| {
         let half = &STREAM[..STREAM.len() / 2];
         type Play = fn(&mut Envoy, &[u8]);
         let cases: &[(&str, Play)] = &[
             ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).complete()),
             ("complete", |e, _| {
-                // Cut after its last needed event: nothing is lost.
+                // Cut after the last event that matters: the answer is complete.
                 e.request(&[path()]).event_stream().chunk(STREAM).cut(Cut::Client);
             }),
             ("complete", |e, _| e.request(&[path()]).event_stream().chunk(STREAM).trailers().end()),
@@ -175,7 +175,7 @@ fn each_ending_is_counted_once_under_its_name() {
         ];
         for (number, (outcome, play)) in cases.iter().enumerate() {
             std::thread::scope(|scope| {
-                // A thread is a VM.
+                // Each thread has its own VM.
                 scope.spawn(|| {
                     let mut envoy = Envoy::with(CONFIG);
                     play(&mut envoy, half);
@@ -191,7 +191,7 @@ fn each_ending_is_counted_once_under_its_name() {
     });
 }
 
-/// Envoy keeps an entry for each time, in a table that outlives the configuration.
+/// Envoy keeps an entry for each definition, in a table that outlives the configuration.
 #[test]
 fn a_metric_is_defined_once_however_often_the_configuration_changes() {
     let mut envoy = Envoy::with(CONFIG);
@@ -205,9 +205,9 @@ fn a_metric_is_defined_once_however_often_the_configuration_changes() {
     assert_eq!(envoy.sum("llm_requests_total", "llm_outcome=complete}"), 1);
 }
 
-/// Where a call's arguments come apart from it they are its own all the same, and not those of a server's own tool.
+/// A call's arguments may arrive in later events. Calls of a server's own tools do not count.
 #[test]
-fn a_client_that_goes_away_after_a_tool_call_is_told_in_every_dialect() {
+fn a_client_abort_after_a_tool_call_is_detected_in_every_dialect() {
     on_each_host(|| {
         const MESSAGES: &str = concat!(
             "event: content_block_start\n",
@@ -227,22 +227,22 @@ fn a_client_that_goes_away_after_a_tool_call_is_told_in_every_dialect() {
             ("responses", RESPONSES, "\"function_call\"", "\"mcp_call\""),
         ];
         for (dialect, called, tool, of_server) in cases {
-            let is_told = |body: &str| {
+            let is_detected = |body: &str| {
                 let mut envoy = Envoy::with(CONFIG);
-                let told = "llm_outcome=client_abort_after_tool_call}";
-                let before = envoy.sum("llm_requests_total", told);
+                let label = "llm_outcome=client_abort_after_tool_call}";
+                let before = envoy.sum("llm_requests_total", label);
                 envoy.request(&[path()]).event_stream().chunk(body.as_bytes()).cut(Cut::Client);
-                envoy.sum("llm_requests_total", told) - before == 1
+                envoy.sum("llm_requests_total", label) - before == 1
             };
-            assert!(is_told(called), "{dialect}");
-            assert!(!is_told(called.trim_end().rsplit_once("\n\n").unwrap().0), "{dialect}, cut");
-            assert!(!is_told(&called.replace(tool, of_server)), "{dialect}, a tool of the server's");
+            assert!(is_detected(called), "{dialect}");
+            assert!(!is_detected(called.trim_end().rsplit_once("\n\n").unwrap().0), "{dialect}, cut");
+            assert!(!is_detected(&called.replace(tool, of_server)), "{dialect}, a tool of the server");
         }
     });
 }
 
 #[test]
-fn a_cut_stream_counts_the_length_seen_so_far() {
+fn a_cut_stream_counts_the_text_received_so_far() {
     on_each_host(|| {
         for cut in 0..STREAM.len() {
             let mut envoy = Envoy::with(CONFIG);
@@ -309,7 +309,7 @@ fn a_bad_configuration_is_refused_with_every_error_and_the_old_one_stays() {
 }
 
 #[test]
-fn whatever_the_host_refuses_the_traffic_goes_on() {
+fn traffic_continues_whichever_hostcall_fails() {
     on_each_host(|| {
         let play = |envoy: &mut Envoy| {
             let id = envoy.request(&[path(), ("x-conversation-id", b"c1")]);
@@ -321,7 +321,7 @@ fn whatever_the_host_refuses_the_traffic_goes_on() {
         };
         let mut envoy = Envoy::with(CONFIG);
         envoy.play_with_each_call_failing(50, play);
-        // And in the end it works as before.
+        // Afterwards it works as before.
         let id = envoy.request(&[path(), ("x-llm-cohort", b"staff")]);
         assert_eq!(id.upstream_header("x-llm-version").unwrap(), b"v2");
     });
@@ -343,7 +343,7 @@ fn a_configuration_survives_failing_calls() {
 }
 
 #[test]
-fn an_answer_that_opens_like_a_refusal_counts_where_that_is_wanted() {
+fn refusal_phrases_are_counted_only_where_enabled() {
     on_each_host(|| {
         let refusal =
             String::from_utf8_lossy(STREAM).replace("Grüße", "I\u{2019}m sorry, but I can\u{2019}t help");

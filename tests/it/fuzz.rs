@@ -1,5 +1,5 @@
-//! The fuzz targets without a fuzzer: over every past finding, over what is at hand in the repository, and over a
-//! few thousand inputs that are the same each time.
+//! The fuzz targets without a fuzzer: on every past finding, on seeds from the repository, and on a few thousand
+//! pseudo-random inputs.
 
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use targets::{TARGETS, Target};
 
-/// Mutations of each seed, and inputs out of nothing.
+/// The number of mutations of each seed, and of random inputs.
 const MUTATIONS: u64 = 60;
 const RANDOM_INPUTS: u64 = 400;
 /// A longer seed is cut: these runs are for breadth.
@@ -30,7 +30,7 @@ fn target(name: &str) -> Target {
     TARGETS.iter().find(|(other, _)| *other == name).unwrap().1
 }
 
-/// Numbers that are the same each time.
+/// Pseudo-random numbers from a fixed seed.
 struct Random(u64);
 
 impl Random {
@@ -75,7 +75,7 @@ fn play(name: &str, seeds: &[Vec<u8>]) {
     }
 }
 
-/// The files of a folder of the repository, each with these bytes behind it.
+/// The files of a folder whose names end in `ends`, each followed by `choices`.
 fn seeds(folder: &str, ends: &str, choices: &[u8]) -> Vec<Vec<u8>> {
     let files = files(root().join(folder));
     let seeds: Vec<_> = files
@@ -88,12 +88,12 @@ fn seeds(folder: &str, ends: &str, choices: &[u8]) -> Vec<Vec<u8>> {
     seeds
 }
 
-/// A finding of a fuzzer is fixed for good: `fuzz/regressions/TARGET/` holds the input.
+/// `fuzz/regressions/TARGET/` has an input for each finding of a fuzzer.
 #[test]
 fn past_findings_stay_fixed() {
     for (name, target) in TARGETS {
         for path in files(root().join("fuzz/regressions").join(name)) {
-            println!("{}", path.display()); // shown where it fails
+            println!("{}", path.display()); // shown if the test fails
             target(&std::fs::read(&path).unwrap());
         }
     }
@@ -116,7 +116,7 @@ fn every_target_has_its_binary() {
 }
 
 #[test]
-fn configurations_are_refused_or_whole() {
+fn any_bytes_are_a_valid_configuration_or_refused() {
     play("config", &seeds("tests/data/configs", ".json", b""));
 }
 
@@ -145,11 +145,11 @@ fn keys_and_ids_are_read_back() {
 }
 
 #[test]
-fn steps_equal_a_line_dealt_cell_by_cell() {
+fn steps_match_a_naive_model() {
     play("steps", &[]);
 }
 
 #[test]
-fn the_whole_filter_bears_any_order_of_callbacks() {
+fn the_filter_survives_callbacks_in_any_order() {
     play("filter", &[]);
 }

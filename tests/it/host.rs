@@ -1,11 +1,11 @@
 //! A fake proxy, which keeps state like a real one, so that a test can assert on what a client, an upstream and
 //! Prometheus would see.
 //!
-//! The filter meets it as two hosts. `host/envoy_vm.rs` is Envoy's side of the proxy-wasm ABI, so the filter runs by way of
-//! `src/proxy_wasm/`. `host/fake_host.rs` implements `filter::Host` itself. It lives in thread locals, as does the filter
-//! in a VM, so each test has a proxy of its own. What it grants and refuses in which callback follows what real Envoy
-//! does. A panic in a callback of the VM aborts the whole test run, as it would end a worker's VM. Its clocks stand still
-//! until a test moves them.
+//! It runs the filter through one of two hosts. `host/envoy_vm.rs` is Envoy's side of the proxy-wasm ABI, so the filter
+//! runs with `src/proxy_wasm/`. `host/fake_host.rs` implements `filter::Host` directly. The proxy is thread-local, as
+//! is the filter in a VM, so each test has its own. Which hostcalls succeed in which callback follows real Envoy. A
+//! panic in a callback of the VM aborts the whole test run, as it would end a worker's VM. The clocks stand still until
+//! a test advances them.
 
 #![expect(unsafe_code, reason = "Envoy's side of an ABI of pointers")]
 
@@ -20,12 +20,12 @@ mod envoy_vm;
 #[path = "host/fake_host.rs"]
 mod fake_host;
 
-/// How the filter is called, and calls.
+/// The interface between the proxy and the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Front {
-    /// By the proxy-wasm ABI.
+    /// The proxy-wasm ABI.
     EnvoyVm,
-    /// By `filter::Host`. The bodies of requests that wait always come.
+    /// `filter::Host`. The bodies of waiting requests always arrive.
     FakeHost,
 }
 
@@ -34,7 +34,7 @@ thread_local! {
 }
 
 impl Front {
-    /// From here on the filter is called in this way, in this thread.
+    /// Selects the interface for this thread.
     pub(crate) fn choose(self) {
         FRONT.set(self);
     }
@@ -75,15 +75,15 @@ struct Exchange {
     request: Headers,
     response: Headers,
     chunk: Vec<u8>,
-    /// The filter answered in its head's callback or later that it waits.
+    /// The latest action of the filter pauses the request.
     is_paused: bool,
-    /// What of the request's body lies before the filter: all of it while it waits within reach.
+    /// The part of the request's body that the filter can read: under `Pause` all of it.
     request_chunk: Vec<u8>,
-    /// What waits out of reach.
+    /// The part that waits in the proxy and that the filter can no longer read.
     request_kept: Vec<u8>,
     sent_upstream: Vec<u8>,
     sent_to_client: Vec<u8>,
-    /// Status and text of the filter's own answer.
+    /// Status and text of the filter's local reply.
     local_reply: Option<(u32, String)>,
     flags: u64,
     details: Vec<u8>,
@@ -101,19 +101,19 @@ struct Proxy {
     definitions: usize,
     logs: Vec<String>,
     calls: usize,
-    /// Whether the body of a request that waits is handed over: `allow_on_headers_stop_iteration`.
-    sends_on_bodies: bool,
+    /// Whether the bodies of waiting requests are delivered: `allow_on_headers_stop_iteration`.
+    delivers_bodies: bool,
     tick_period_ms: u32,
-    /// From this call on, so many fail with this status.
+    /// The number of the first failing call, how many calls fail, and their status.
     fault: Option<(usize, usize, u32)>,
-    /// On the clock that never goes back.
+    /// The monotonic clock.
     monotonic: Duration,
-    /// Since 1970.
+    /// The wall clock, since 1970.
     realtime: Duration,
     random: u64,
 }
 
-/// The time of day at which a proxy starts, in seconds since 1970: 2026-11-23T12:00:00Z.
+/// The wall-clock time at which a proxy starts, in seconds since 1970: 2026-11-23T12:00:00Z.
 pub(crate) const START_S: u64 = 1_795_435_200;
 
 impl Default for Proxy {
@@ -128,7 +128,7 @@ impl Default for Proxy {
             definitions: 0,
             logs: Vec::new(),
             calls: 0,
-            sends_on_bodies: false,
+            delivers_bodies: false,
             tick_period_ms: 0,
             fault: None,
             monotonic: Duration::from_secs(1_000),
@@ -146,7 +146,7 @@ fn with<T>(f: impl FnOnce(&mut Proxy) -> T) -> T {
     PROXY.with(|proxy| f(&mut proxy.borrow_mut()))
 }
 
-/// Counts a call; `Err` if it is one that is to fail.
+/// Counts a hostcall; `Err` if this call has to fail.
 fn call<T>(f: impl FnOnce(&mut Proxy) -> Answer<T>) -> Answer<T> {
     with(|proxy| {
         let number = proxy.calls;
@@ -158,7 +158,7 @@ fn call<T>(f: impl FnOnce(&mut Proxy) -> Answer<T>) -> Answer<T> {
     })
 }
 
-/// A head or a body of an exchange.
+/// The request or the response of an exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Request,
@@ -167,7 +167,7 @@ enum Side {
 
 type Answer<T> = Result<T, u32>;
 
-/// The calls that a host makes, as Envoy answers them in the running callback.
+/// The hostcalls, with Envoy's results in the current callback.
 impl Proxy {
     fn exchange(&mut self) -> Answer<&mut Exchange> {
         self.exchanges.get_mut(&self.current).ok_or(BAD_ARGUMENT)
@@ -178,7 +178,7 @@ impl Proxy {
         let exchange = self.exchange()?;
         match (side, phase) {
             (Side::Request, Phase::RequestHeaders | Phase::Log) => Ok(&mut exchange.request),
-            // While its head is held back, it can be read and changed from every callback.
+            // While a request is paused at its head, the head can be read and changed in every callback.
             (Side::Request, _) if exchange.is_paused => Ok(&mut exchange.request),
             (Side::Response, Phase::ResponseHeaders | Phase::Log) => Ok(&mut exchange.response),
             _ => Err(BAD_ARGUMENT),
@@ -263,7 +263,7 @@ impl Proxy {
     }
 }
 
-/// What a proxy calls the filter with.
+/// A callback of the filter.
 #[derive(Clone, Copy)]
 enum Callback {
     ContextCreate { parent: u32 },
@@ -279,7 +279,7 @@ enum Callback {
     Delete,
 }
 
-/// Calls the filter; its answer as the ABI has it.
+/// Makes a callback, and returns the filter's result as the ABI encodes it.
 fn filter(id: u32, callback: Callback) -> u32 {
     match FRONT.get() {
         Front::EnvoyVm => envoy_vm::call(id, callback),
@@ -287,24 +287,24 @@ fn filter(id: u32, callback: Callback) -> u32 {
     }
 }
 
-/// How an exchange ends without a last byte.
+/// Who aborts an exchange.
 #[derive(Clone, Copy)]
 pub(crate) enum Cut {
     Client,
-    /// Over HTTP/2, where the connection stays.
+    /// The client resets its HTTP/2 stream; the connection stays.
     ClientStream,
     Upstream,
 }
 
 const ROOT: u32 = 1;
 
-/// Envoy with the filter in it.
+/// The fake proxy with the filter in it.
 pub(crate) struct Envoy {
     root: u32,
     next: u32,
 }
 
-/// Calls the filter in a phase of an exchange, which tells what the filter may do.
+/// Makes a callback in a phase of an exchange, which decides which hostcalls succeed.
 fn callback(phase: Phase, id: u32, callback: Callback) -> u32 {
     with(|proxy| (proxy.phase, proxy.current) = (phase, id));
     let answer = filter(id, callback);
@@ -317,14 +317,15 @@ impl Envoy {
         Envoy { root: ROOT, next: 100 }
     }
 
-    /// With this configuration loaded.
+    /// A proxy with this configuration loaded.
     pub(crate) fn with(configuration: &str) -> Envoy {
         let mut envoy = Envoy::new();
         assert!(envoy.configure(configuration.as_bytes()), "{:#?}", envoy.logs());
         envoy
     }
 
-    /// Loads a configuration, as Envoy does: into a new root context, which replaces the old one if it is good.
+    /// Loads a configuration, as Envoy does: into a new root context, which replaces the old one if the filter accepts
+    /// it.
     pub(crate) fn configure(&mut self, configuration: &[u8]) -> bool {
         let root = self.next;
         self.next += 1;
@@ -351,7 +352,7 @@ impl Envoy {
         with(|proxy| proxy.calls)
     }
 
-    /// The hostcall that comes after `after` others, and `count - 1` after it, fail.
+    /// After `after` more hostcalls, `count` hostcalls fail.
     pub(crate) fn fail(&self, after: usize, count: usize, status: u32) {
         with(|proxy| proxy.fault = Some((proxy.calls + after, count, status)));
     }
@@ -360,8 +361,8 @@ impl Envoy {
         with(|proxy| proxy.fault = None);
     }
 
-    /// Plays something, which takes at least so many hostcalls, again and again: with each of its calls failing alone, and
-    /// together with all after it, in each way a call can fail.
+    /// Runs `play` again and again: with each of its hostcalls failing, alone or with all later ones, with each status.
+    /// `play` makes more than `calls_min` hostcalls.
     pub(crate) fn play_with_each_call_failing(&mut self, calls_min: usize, play: impl Fn(&mut Envoy)) {
         let before = self.calls();
         play(self);
@@ -378,17 +379,17 @@ impl Envoy {
         }
     }
 
-    /// The body of a request that waits is handed over, as where Envoy was told so.
-    pub(crate) fn send_on_bodies(&self) {
-        with(|proxy| proxy.sends_on_bodies = true);
+    /// Delivers the bodies of waiting requests, as Envoy does under `allow_on_headers_stop_iteration`.
+    pub(crate) fn deliver_bodies(&self) {
+        with(|proxy| proxy.delivers_bodies = true);
     }
 
-    /// The clock is set, as by Envoy when a configuration's ticks stop.
+    /// Sets the tick period. Envoy sets it to 0 when it replaces a configuration.
     pub(crate) fn tick_period(&self, period_ms: u32) {
         with(|proxy| proxy.tick_period_ms = period_ms);
     }
 
-    /// Both clocks move on.
+    /// Advances both clocks.
     pub(crate) fn advance(&self, by: Duration) {
         with(|proxy| {
             proxy.monotonic += by;
@@ -396,7 +397,7 @@ impl Envoy {
         });
     }
 
-    /// Envoy's clock ticks, if the filter asked for it.
+    /// Makes the tick callback if the filter asked for it, and returns the period.
     pub(crate) fn tick(&self) -> u32 {
         let period_ms = with(|proxy| proxy.tick_period_ms);
         if period_ms > 0 {
@@ -405,17 +406,17 @@ impl Envoy {
         period_ms
     }
 
-    /// A request's head comes in.
+    /// A request's head arrives.
     pub(crate) fn request(&mut self, headers: &[(&str, &[u8])]) -> Id {
         self.request_with(headers, &[])
     }
 
-    /// The same, after a filter that left dynamic metadata: `(namespace and keys, value)`.
+    /// The same, with dynamic metadata of an earlier filter: `(namespace and keys, value)`.
     pub(crate) fn request_with(&mut self, headers: &[(&str, &[u8])], metadata: &[(&[&str], &[u8])]) -> Id {
         self.begin(headers, metadata, false)
     }
 
-    /// A request without a body comes in.
+    /// A request without a body arrives.
     pub(crate) fn get(&mut self, headers: &[(&str, &[u8])]) -> Id {
         self.begin(headers, &[], true)
     }
@@ -436,7 +437,7 @@ impl Envoy {
         Id(id)
     }
 
-    /// It stops, and all is gone but the names of metrics, which would only be defined anew.
+    /// Resets the proxy. It keeps the series, so that they need not be defined again.
     pub(crate) fn stop(self) {
         filter(self.root, Callback::Delete);
         with(|proxy| {
@@ -467,7 +468,7 @@ impl Envoy {
     }
 }
 
-/// One request.
+/// One exchange.
 #[derive(Clone, Copy)]
 pub(crate) struct Id(u32);
 
@@ -499,21 +500,22 @@ impl Id {
         with(|proxy| proxy.exchanges[&self.0].filter_state.clone())
     }
 
-    /// Pieces of the request's body come in, and its end.
+    /// The request's body arrives in pieces, then its end.
     pub(crate) fn post<'p>(self, pieces: impl IntoIterator<Item = &'p [u8]>) -> Id {
         pieces.into_iter().for_each(|piece| self.post_piece(piece, false));
         self.post_piece(b"", true);
         self
     }
 
-    /// The request's trailers come in, behind what came of its body.
+    /// The request's trailers arrive, after the body so far.
     pub(crate) fn post_trailers(self) -> Id {
         let action = callback(Phase::RequestBody, self.0, Callback::RequestTrailers);
-        self.went_on(action);
+        self.apply(action);
         self
     }
 
-    fn went_on(self, action: u32) {
+    /// Applies the filter's action to the request.
+    fn apply(self, action: u32) {
         with(|proxy| {
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.is_paused = action != 0;
@@ -528,16 +530,15 @@ impl Id {
 
     pub(crate) fn post_piece(self, piece: &[u8], is_end: bool) {
         let size = with(|proxy| {
-            let sends_on = proxy.sends_on_bodies;
+            let delivers = proxy.delivers_bodies || FRONT.get() == Front::FakeHost;
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.request_chunk.extend_from_slice(piece);
-            let comes = sends_on || FRONT.get() == Front::FakeHost;
-            let is_shown = exchange.local_reply.is_none() && (comes || !exchange.is_paused);
+            let is_shown = exchange.local_reply.is_none() && (delivers || !exchange.is_paused);
             is_shown.then_some(exchange.request_chunk.len())
         });
         let Some(size) = size else { return };
         let action = callback(Phase::RequestBody, self.0, Callback::RequestBody { size, is_end });
-        self.went_on(action);
+        self.apply(action);
     }
 
     /// Whether the request waits.
@@ -555,12 +556,12 @@ impl Id {
         with(|proxy| proxy.exchanges[&self.0].sent_to_client.clone())
     }
 
-    /// The filter's own answer.
+    /// The filter's local reply.
     pub(crate) fn local_reply(self) -> Option<(u32, String)> {
         with(|proxy| proxy.exchanges[&self.0].local_reply.clone())
     }
 
-    /// The response's head comes back.
+    /// The response's head arrives.
     pub(crate) fn respond(self, status: &str, headers: &[(&str, &[u8])], is_end: bool) -> Id {
         with(|proxy| {
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
@@ -569,11 +570,11 @@ impl Id {
             exchange.response.extend(headers.iter().map(|(name, value)| (name.to_string(), value.to_vec())));
         });
         let action = callback(Phase::ResponseHeaders, self.0, Callback::ResponseHeaders { is_end });
-        assert_eq!(action, 0, "the response must go on");
+        assert_eq!(action, 0, "a response must not be paused");
         self
     }
 
-    /// The response is Envoy's own.
+    /// The response is a local reply of Envoy.
     pub(crate) fn respond_locally(self, status: &str) -> Id {
         let id = self.respond(status, &[("content-type", b"text/plain")], false);
         with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().details = b"cluster_not_found".to_vec());
@@ -592,7 +593,7 @@ impl Id {
         with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().chunk = chunk.to_vec());
         let size = chunk.len();
         let action = callback(Phase::ResponseBody, self.0, Callback::ResponseBody { size, is_end });
-        assert_eq!(action, 0, "the body must go on");
+        assert_eq!(action, 0, "a response must not be paused");
         with(|proxy| {
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.sent_to_client.append(&mut exchange.chunk);
@@ -605,7 +606,7 @@ impl Id {
         self
     }
 
-    /// The last byte has come: the way HTTP/1 ends.
+    /// The response's body ends, as in HTTP/1 with an empty piece.
     pub(crate) fn complete(self) {
         self.body(b"", true).end();
     }
@@ -629,8 +630,9 @@ impl Id {
         callback(Phase::Log, self.0, Callback::Log);
         filter(self.0, Callback::Delete);
     }
-    /// Calls back for it, as no host does once it has ended; how many calls the filter makes then.
-    pub(crate) fn haunt(self) -> usize {
+
+    /// Makes callbacks after the exchange has ended, as no host does, and returns how many hostcalls the filter makes.
+    pub(crate) fn call_after_end(self) -> usize {
         let before = with(|proxy| proxy.calls);
         filter(self.0, Callback::RequestHeaders { is_end: false });
         filter(self.0, Callback::RequestBody { size: 1, is_end: true });

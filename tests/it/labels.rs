@@ -1,5 +1,5 @@
-//! The labels of metrics, in the files that tell Envoy and Istio which parts of a series' name are labels. They are made
-//! from the catalogue; `UPDATE_EXPECT=1` writes them anew.
+//! The lists of labels in the files by which Envoy and Istio extract labels from names of series. They are generated
+//! from the catalogue; `UPDATE_EXPECT=1` regenerates them.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ fn labels() -> Vec<&'static str> {
     labels
 }
 
-/// Compares what stands between two texts of a file, or writes it.
+/// Compares, or replaces, the text of a file between `start` and `end`.
 fn check(file: &str, start: &str, end: &str, expected: &str) {
     let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
@@ -28,11 +28,11 @@ fn check(file: &str, start: &str, end: &str, expected: &str) {
         std::fs::write(&path, [before, start, expected, after].concat()).unwrap();
         return;
     }
-    assert_eq!(found, expected, "{file} is out of date; UPDATE_EXPECT=1 cargo test writes it anew");
+    assert_eq!(found, expected, "{file} is out of date; UPDATE_EXPECT=1 cargo test regenerates it");
 }
 
 #[test]
-fn each_label_is_one_in_envoy_and_in_istio() {
+fn envoy_and_istio_extract_every_label() {
     let mut tags = String::new();
     for label in labels() {
         writeln!(tags, r"  - {{ tag_name: {label}, regex: '({label}=\.=(.*?);\.;)' }}").unwrap();

@@ -1,9 +1,9 @@
-//! Tests that see the crate from outside.
+//! Integration tests, through the crate's public interface.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a test may panic, and says aloud what it skips"
+    reason = "a test may panic, and prints what it skips"
 )]
 
 mod buckets;

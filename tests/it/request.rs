@@ -1,4 +1,4 @@
-//! What the filter takes from requests: first turns, retries, feedback, and usage asked for and hidden.
+//! What the filter detects in requests (first turns, retries, feedback), and the usage that it injects and strips.
 
 use crate::host::{Cut, Envoy, Id, on_each_host};
 use std::time::Duration;
@@ -64,7 +64,7 @@ fn first_turns_are_counted_when_they_end() {
         assert_eq!(counted(&envoy), [0, 0, 0]);
         id.respond("200", &[], false).complete();
         assert_eq!(counted(&envoy), [1, 0, 0]);
-        // In pieces, refused, from another JSON type, cut, or without any response.
+        // In pieces, with another content type and a refusal; cut; failed; left by the client.
         let id = request(&mut envoy, &[("content-type", b"text/plain")]).post(FIRST.chunks(3)).event_stream();
         id.chunk(b"data: {\"choices\":[{\"delta\":{\"refusal\":\"no\"},\"finish_reason\":\"stop\"}]}\n\n")
             .complete();
@@ -73,7 +73,7 @@ fn first_turns_are_counted_when_they_end() {
         request(&mut envoy, &[]).post([FIRST]).respond("503", &[], true).end();
         request(&mut envoy, &[]).post([FIRST]).cut(Cut::Client);
         assert_eq!(counted(&envoy), [5, 1, 2]);
-        // Not shown, not first, not whole, not JSON, another rollout's or nobody's.
+        // Not counted: an empty body, a later turn, a cut body, no JSON, no chat, and a path of no rollout.
         for body in [&b""[..], LATER, &FIRST[..20], b"x", br#"{"prompt":"x"}"#] {
             request(&mut envoy, &[]).post([body]).respond("200", &[], true).end();
         }
@@ -83,7 +83,7 @@ fn first_turns_are_counted_when_they_end() {
 }
 
 #[test]
-fn a_long_body_goes_on_and_is_read_in_slices() {
+fn a_long_body_passes_and_is_read_in_slices() {
     on_each_host(|| {
         let mut envoy = Envoy::with(&CONFIG.replace("\"request\"", "\"as_is\""));
         let long = [br#"{"messages":[{"role":"user","content":""#, &[b'x'; 900_000][..], br#""}]}"#].concat();
@@ -107,7 +107,7 @@ fn a_retry_is_counted_at_once() {
 }
 
 #[test]
-fn usage_is_asked_for_counted_and_hidden() {
+fn usage_is_injected_counted_and_stripped() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
         for pieces in [1, 7, 1000] {
@@ -130,9 +130,9 @@ fn usage_is_asked_for_counted_and_hidden() {
     });
 }
 
-/// As Envoy's decompressor does it: an empty piece, then trailers.
+/// Envoy's decompressor sends an empty piece, then trailers.
 #[test]
-fn what_is_held_back_goes_on_before_trailers() {
+fn held_back_bytes_are_sent_before_trailers() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
         let id = request(&mut envoy, &[]).post([STREAMED]).event_stream();
@@ -141,19 +141,19 @@ fn what_is_held_back_goes_on_before_trailers() {
     });
 }
 
-/// Over HTTP/2 the last bytes may come with the end.
+/// Over HTTP/2 the last bytes may arrive with the end.
 #[test]
-fn the_end_may_come_with_the_last_bytes() {
+fn the_end_may_arrive_with_the_last_bytes() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let id = request(&mut envoy, &[]);
         id.post_piece(&STREAMED[..9], false);
         id.post_piece(&STREAMED[9..], true);
         assert_eq!(id.upstream_body(), STREAMED_ASKED);
         let id = id.event_stream().chunk(&EVENTS.concat()[..20]).body(&EVENTS.concat()[20..], true);
         assert_eq!(id.client_body(), without_usage());
-        // What is held back when it comes goes on with it.
+        // Bytes held back until then are sent with the end.
         let id = request(&mut envoy, &[]);
         id.post_piece(b"{\"x\": nul", true);
         assert_eq!(id.upstream_body(), b"{\"x\": nul");
@@ -166,7 +166,7 @@ fn the_end_may_come_with_the_last_bytes() {
 }
 
 #[test]
-fn who_asked_gets_usage_and_nothing_else_is_edited() {
+fn usage_that_the_client_asked_for_stays_and_no_other_body_is_edited() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
         let asked = |body: &'static [u8], other: &[(&str, &[u8])], envoy: &mut Envoy| {
@@ -182,7 +182,7 @@ fn who_asked_gets_usage_and_nothing_else_is_edited() {
         };
         asked(STREAMED_ASKED, &[], &mut envoy);
         asked(FIRST, &[], &mut envoy);
-        // None of these is known to be a chat in JSON, and keeps its length too.
+        // None of these is a chat in JSON, so `content-length` stays as well.
         for other in [
             (":path", &b"/v1/chat/messages"[..]),
             (":method", b"PUT"),
@@ -199,7 +199,7 @@ fn who_asked_gets_usage_and_nothing_else_is_edited() {
 }
 
 #[test]
-fn only_a_stream_of_no_told_length_is_edited() {
+fn only_an_event_stream_without_content_length_is_edited() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
         let stream: (&str, &[u8]) = ("content-type", b"Text/Event-Stream; charset=utf-8");
@@ -220,7 +220,7 @@ fn only_a_stream_of_no_told_length_is_edited() {
 }
 
 #[test]
-fn what_is_held_back_is_sent_at_the_end() {
+fn held_back_bytes_are_sent_at_the_end() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
         let (usage_start, usage_end) = (EVENTS[..2].concat().len(), EVENTS[..3].concat().len());
@@ -240,7 +240,7 @@ fn what_is_held_back_is_sent_at_the_end() {
 fn feedback_is_counted_for_its_conversation_and_answered() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let mut expected = [0; 2];
         for i in 0..20 {
             let conversation = format!("c{i}");
@@ -263,19 +263,19 @@ fn feedback_is_counted_for_its_conversation_and_answered() {
         rate(&mut envoy, "c", &[b"{\"rating\":\"human\"}"]);
         assert_eq!(envoy.sum("llm_feedback_total", "llm_feedback=down"), 1);
         assert_eq!(envoy.sum("llm_feedback_total", "llm_feedback=escalation"), 1);
-        // It is no request to a version.
+        // Feedback is not counted as a request to a version.
         assert_eq!(envoy.sum("llm_decisions_total", ""), 20);
         assert_eq!(envoy.sum("llm_requests_total", ""), 0);
     });
 }
 
 #[test]
-fn feedback_without_a_rating_is_told_so() {
+fn feedback_without_a_rating_is_answered_with_the_reason() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let long = [b"{\"rating\":\"up\",\"x\":\"", &[b'x'; 70_000][..]].concat();
-        for (body, status, words) in [
+        for (body, status, reason) in [
             (&b"{\"rating\":\"sideways\"}"[..], 400, "rating is none of those expected"),
             (b"{}", 400, "no rating"),
             (b"rating=up", 400, "not a JSON document"),
@@ -283,27 +283,27 @@ fn feedback_without_a_rating_is_told_so() {
             (&long, 413, "too long"),
         ] {
             let (code, text) = rate(&mut envoy, "c", &[body]).local_reply().unwrap();
-            assert!(code == status && text.contains(words) && text.ends_with('\n'), "{code} {text}");
+            assert!(code == status && text.contains(reason) && text.ends_with('\n'), "{code} {text}");
         }
         assert_eq!(envoy.sum("llm_feedback_total", ""), 0);
     });
 }
 
 #[test]
-fn feedback_that_names_no_conversation_counts_for_those_that_name_none() {
+fn feedback_without_a_key_counts_for_the_version_of_keyless_requests() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let keyless = |envoy: &mut Envoy| {
             request(envoy, &[(":path", b"/feedback")]).post([&b"{\"rating\":\"up\"}"[..]])
         };
         assert_eq!(keyless(&mut envoy).local_reply().unwrap().0, 204);
         assert_eq!(envoy.sum("llm_feedback_total", "llm_version=v1,llm_compare=no,llm_feedback=up"), 1);
-        // Unless each of them is drawn anew: then nobody can tell.
+        // Unless each keyless request is drawn at random: then the version is unknown.
         let random = CONFIG.replace("\"salt\"", "\"keyless\": \"random\", \"salt\"");
         assert!(envoy.configure(random.as_bytes()));
         let (status, text) = keyless(&mut envoy).local_reply().unwrap();
-        assert!(status == 400 && text.contains("names no conversation"), "{status} {text}");
+        assert!(status == 400 && text.contains("does not identify a conversation"), "{status} {text}");
         assert_eq!(envoy.sum("llm_feedback_total", ""), 1);
     });
 }
@@ -312,7 +312,7 @@ fn feedback_that_names_no_conversation_counts_for_those_that_name_none() {
 fn only_a_post_to_the_path_of_this_host_is_feedback() {
     on_each_host(|| {
         let mut envoy = Envoy::with(CONFIG);
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         for other in [
             (":method", &b"GET"[..]),
             (":authority", b"other.example.com"),
@@ -347,21 +347,21 @@ fn feedback_may_be_passed_on() {
 }
 
 #[test]
-fn feedback_that_is_passed_on_goes_on_however_long_it_is() {
+fn feedback_of_any_length_is_passed_on() {
     on_each_host(|| {
         let mut envoy = Envoy::with(&CONFIG.replace("[\"human\"]", "[\"human\"], \"respond\": false"));
         let body = [b"{\"rating\":\"up\",\"text\":\"", &[b'x'; 200_000][..], b"\"}"].concat();
         let id = rate(&mut envoy, "c", &body.chunks(50_000).collect::<Vec<_>>());
-        assert!(!id.is_paused(), "it waits for ever");
+        assert!(!id.is_paused(), "it waits forever");
         assert_eq!(id.upstream_body(), body);
         id.respond("201", &[], true).end();
-        // Longer than any that is read, it counts for nothing.
+        // It is longer than the filter reads, so it is not counted.
         assert_eq!(envoy.sum("llm_feedback_total", ""), 0);
     });
 }
 
 #[test]
-fn where_no_body_comes_to_one_that_waits_feedback_is_passed_on_after_a_while() {
+fn feedback_whose_body_does_not_arrive_is_passed_on_after_a_while() {
     let mut envoy = Envoy::with(CONFIG);
     let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
     assert!(id.is_paused());
@@ -374,12 +374,12 @@ fn where_no_body_comes_to_one_that_waits_feedback_is_passed_on_after_a_while() {
     assert!(envoy.logs().iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
     assert_eq!((id.local_reply(), id.upstream_body()), (None, b"{\"rating\":\"up\"}".to_vec()));
     assert_eq!(envoy.sum("llm_feedback_total", "llm_feedback=up"), 1);
-    // It had been there all the time, so the next does not wait for it.
+    // The body was in the proxy all the time, so the next request does not wait.
     let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
     assert_eq!((id.is_paused(), id.upstream_body()), (false, b"{\"rating\":\"up\"}".to_vec()));
-    // Where one has come, a slow client has longer.
+    // Where bodies are known to arrive, a slow client has more time.
     assert!(envoy.configure(CONFIG.as_bytes()));
-    envoy.send_on_bodies();
+    envoy.deliver_bodies();
     rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
     let slow = request(&mut envoy, &[(":path", b"/feedback")]);
     envoy.advance(Duration::from_millis(2_100));
@@ -389,7 +389,7 @@ fn where_no_body_comes_to_one_that_waits_feedback_is_passed_on_after_a_while() {
 }
 
 #[test]
-fn whatever_the_host_refuses_no_byte_is_lost() {
+fn no_byte_is_lost_whichever_hostcall_fails() {
     on_each_host(|| {
         let play = |envoy: &mut Envoy| {
             let id = request(envoy, &[]).post([&STREAMED[..30], &STREAMED[30..]]);
@@ -410,7 +410,7 @@ fn whatever_the_host_refuses_no_byte_is_lost() {
             id.respond("204", &[], true).end();
         };
         let mut envoy = Envoy::with(CONFIG);
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         envoy.play_with_each_call_failing(40, play);
         assert_eq!(rate(&mut envoy, "c", &[b"{\"rating\": \"up\"}"]).local_reply().unwrap().0, 204);
     });

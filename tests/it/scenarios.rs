@@ -1,7 +1,7 @@
 //! The table of scenarios, on each host. `tests/e2e/test_scenarios.py` runs the same table in real Envoy.
 //!
 //! A scenario is a configuration, exchanges one after another, what the upstream and the client see of each, and the sums
-//! of metrics at the end. What a scenario does not name is not compared; `null` means absent.
+//! of metrics at the end. Fields that a scenario omits are not compared; `null` means absent.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// The request comes in, in the pieces in which it was sent.
+/// Sends the request, its body in pieces.
 fn send(envoy: &mut Envoy, request: &Request) -> Id {
     let length = request.body.iter().map(String::len).sum::<usize>().to_string();
     let mut headers = vec![(":method", request.method.as_bytes()), (":path", request.path.as_bytes())];
@@ -155,7 +155,7 @@ fn compare_client(id: Id, response: &Response, expected: &Client, what: &str) {
     }
 }
 
-/// The filter's own answer. Envoy shows it to the filter's callbacks of a response, as any other.
+/// The filter's local reply. Envoy makes the callbacks of a response for it, as for any other response.
 fn compare_local_reply(id: Id, expected: &Client, what: &str) {
     let reply = id.local_reply();
     assert!(reply.is_some(), "{what}: no answer");
@@ -186,20 +186,20 @@ fn sum(envoy: &Envoy, wanted: &str) -> u64 {
 }
 
 #[test]
-fn each_scenario_goes_as_the_table_says() {
+fn each_scenario_matches_the_table() {
     let scenarios = scenarios();
     assert!(scenarios.len() > 20);
     on_each_host(|| {
         for Scenario { what, configuration, exchanges, metrics } in &scenarios {
             let mut envoy = Envoy::with(&configuration.to_string());
-            envoy.send_on_bodies();
+            envoy.deliver_bodies();
             for (at, Exchange { request, response, upstream, client }) in exchanges.iter().enumerate() {
                 let what = format!("{what}, exchange {at}");
                 let id = send(&mut envoy, request);
                 match response {
                     None => compare_local_reply(id, client, &what),
                     Some(response) => {
-                        assert!(!id.is_paused(), "{what}: it waits for ever");
+                        assert!(!id.is_paused(), "{what}: it waits forever");
                         compare_upstream(id, upstream, &what);
                         respond(id, response);
                         end(id, response.ends);

@@ -1,4 +1,4 @@
-//! What `docs/security.md` says, tried on the fake host; and that each test it names exists.
+//! Tests of the claims of `docs/security.md` on the fake host, and that each test it names exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::host::{Cut, Envoy, Id, STATUSES, on_each_host};
 
 const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
 
-/// 1 % of conversations, by the client's own id, are v2's.
+/// v2 gets 1 % of the conversations.
 fn config(fields: &str) -> String {
     format!(
         r#"{{"rollouts": [{{"name": "chat", "baseline": "v1",
@@ -33,27 +33,27 @@ fn version_of(id: Id) -> String {
     String::from_utf8(id.upstream_header("x-llm-version").unwrap()).unwrap()
 }
 
-/// How many ids a client tries until it is served by v2.
+/// How many ids a client tries in vain before v2 serves it.
 fn tries(envoy: &mut Envoy) -> Option<usize> {
     (0..2000).find(|i| version_of(envoy.get(&head(&[("x-id", format!("try-{i}").as_bytes())]))) == "v2")
 }
 
 #[test]
-fn who_makes_its_own_ids_chooses_by_trying() {
+fn a_client_that_makes_its_own_ids_can_choose_by_trying() {
     on_each_host(|| {
         let mut envoy = Envoy::with(&config(BY_HEADER));
         let first = tries(&mut envoy).unwrap();
-        // Whoever knows the salt, which is the rollout's name if nothing is said, needs no try at all.
+        // A client that knows the salt, by default the rollout's name, can compute the id without trying.
         let computed = (0..2000).find(|i| bucket(b"chat", format!("try-{i}").as_bytes()) < 10_000);
         assert_eq!(computed, Some(first));
-        // A salt that is secret makes that impossible, but not the trying.
+        // A secret salt prevents computing, but not trying.
         let mut envoy = Envoy::with(&config(&format!(r#"{BY_HEADER}, "salt": "b3f1""#)));
         assert!(tries(&mut envoy).is_some_and(|tries| tries != first));
     });
 }
 
 #[test]
-fn a_key_that_the_edge_sets_is_not_the_clients_to_choose() {
+fn a_client_cannot_choose_a_key_that_the_edge_sets() {
     on_each_host(|| {
         let by_token = r#""key": [{"metadata": "envoy.filters.http.jwt_authn/payload/sub"}]"#;
         let mut envoy = Envoy::with(&config(by_token));
@@ -79,7 +79,7 @@ fn a_cohort_header_counts_only_where_an_override_names_it() {
             assert_eq!(version_of(envoy.get(&head(&[("x-cohort", value.as_bytes())]))), version, "{value}");
         }
         assert_eq!(version_of(envoy.get(&head(&[("x-other", b"staff")]))), "v1");
-        // Chosen is not drawn: nothing that such a client does is compared.
+        // The version was not drawn at random, so these requests are not compared.
         assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes"), 0);
         assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v3"), 0);
     });
@@ -90,7 +90,7 @@ fn a_forged_pin_names_a_configured_version_or_nothing() {
     on_each_host(|| {
         let pins = r#""pin": {"cookie": "pin", "header": "x-pin", "response_id": true}"#;
         let mut envoy = Envoy::with(&config(&format!("{BY_HEADER}, {pins}")));
-        // Anyone who knows the names can write it, and it is the same for every client.
+        // Anyone who knows the names can compute the token. It is the same for every client.
         let forged = Token::of("chat", "v2").to_string();
         let cookie = format!("pin={forged}");
         let path = format!("/v1/responses/resp_1-llm-{forged}");
@@ -101,7 +101,7 @@ fn a_forged_pin_names_a_configured_version_or_nothing() {
             assert_eq!((version_of(id).as_str(), &*id.filter_state("llm_reason").unwrap()), ("v2", "pin"));
         }
         assert_eq!(envoy.sum("llm_decisions_total", "llm_compare=yes"), 0);
-        // One of a stopped version, of another rollout's, or of none leads to the split.
+        // A token of a stopped version, of another rollout or of no version is ignored: the split decides.
         for (rollout, version) in [("chat", "v3"), ("other", "v2"), ("chat", "v9")] {
             let forged = Token::of(rollout, version).to_string();
             assert_eq!(version_of(envoy.get(&head(&[("x-pin", forged.as_bytes())]))), "v1");
@@ -110,7 +110,7 @@ fn a_forged_pin_names_a_configured_version_or_nothing() {
 }
 
 #[test]
-fn pins_that_are_off_are_read_by_nobody() {
+fn pins_that_are_off_are_ignored() {
     on_each_host(|| {
         let mut envoy = Envoy::with(&config(BY_HEADER));
         let forged = Token::of("chat", "v2").to_string();
@@ -120,13 +120,13 @@ fn pins_that_are_off_are_read_by_nobody() {
         {
             let id = envoy.get(&head(&[header]));
             assert_eq!(version_of(id), "v1");
-            assert_eq!(id.upstream_header(header.0).unwrap(), header.1, "and passed on as it came");
+            assert_eq!(id.upstream_header(header.0).unwrap(), header.1, "passed on unchanged");
         }
     });
 }
 
 #[test]
-fn who_is_not_to_know_the_version_is_not_told() {
+fn the_version_on_the_response_can_be_switched_off() {
     on_each_host(|| {
         let quiet = config(BY_HEADER).replacen('{', r#"{"version_on_response": false, "#, 1);
         let mut envoy = Envoy::with(&quiet);
@@ -136,7 +136,7 @@ fn who_is_not_to_know_the_version_is_not_told() {
 }
 
 #[test]
-fn a_claimed_time_chooses_among_the_splits_that_were() {
+fn a_claimed_time_chooses_among_past_splits_only() {
     on_each_host(|| {
         let steps = r#""key": [{"header": "x-id"}], "started_at": {"header": "x-started"}, "steps": [
         {"at": "2020-01-01T00:00:00Z", "percent": {"v2": 100}},
@@ -149,7 +149,7 @@ fn a_claimed_time_chooses_among_the_splits_that_were() {
             ("2020-06-01T00:00:00Z", "v2"),
             ("2021-06-01T00:00:00Z", "v1"), // v3 is stopped
             ("2022-06-01T00:00:00Z", "v1"),
-            ("2999-06-01T00:00:00Z", "v1"), // what is planned cannot be claimed
+            ("2999-06-01T00:00:00Z", "v1"), // a planned step cannot be claimed
             ("yesterday", "v1"),
         ] {
             let id = envoy.get(&head(&[("x-id", b"c"), ("x-started", started.as_bytes())]));
@@ -164,7 +164,7 @@ fn a_client_can_add_to_counts_but_each_request_counts_once() {
         let feedback = r#""feedback": {"path": "/feedback", "up": ["up"], "respond": false}"#;
         let mut envoy = Envoy::with(&config(&format!("{BY_HEADER}, {feedback}")));
         for _ in 0..3 {
-            // The same user may rate the same conversation as often as the edge lets it.
+            // A user may rate the same conversation as often as the edge allows.
             let id = envoy.request(&head(&[(":path", b"/feedback"), ("x-id", b"c")]));
             id.post([&br#"{"rating":"up","rating":"up"}"#[..], b"{\"rating\":\"up\"}"]);
             id.respond("204", &[], true).end();
@@ -178,7 +178,7 @@ fn a_client_can_add_to_counts_but_each_request_counts_once() {
 }
 
 #[test]
-fn a_server_names_no_metric_and_no_version() {
+fn a_server_cannot_choose_a_metric_name_or_a_version() {
     on_each_host(|| {
         let pins = r#""pin": {"header": "x-pin"}"#;
         let mut envoy = Envoy::with(&config(&format!("{BY_HEADER}, {pins}")));
@@ -226,7 +226,7 @@ fn a_server_that_lies_about_numbers_breaks_nothing() {
     });
 }
 
-/// Everything the filter could say, under a client and a server that put a mark in each place there is.
+/// The client and the server put a marker into every field, and each hostcall fails once.
 #[test]
 fn neither_log_nor_filter_state_nor_metric_holds_a_byte_of_a_request_or_a_response() {
     on_each_host(|| {
@@ -260,7 +260,7 @@ fn neither_log_nor_filter_state_nor_metric_holds_a_byte_of_a_request_or_a_respon
             states
         };
         let mut envoy = Envoy::with(&config(all));
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let configured = envoy.logs().len();
         let names = envoy.names();
         let mut states = play(&mut envoy);
@@ -285,7 +285,7 @@ fn neither_log_nor_filter_state_nor_metric_holds_a_byte_of_a_request_or_a_respon
 }
 
 #[test]
-fn what_is_logged_of_a_configuration_is_its_names_and_its_errors() {
+fn only_names_and_errors_of_a_configuration_are_logged() {
     on_each_host(|| {
         let envoy = Envoy::with(&config(&format!(r#"{BY_HEADER}, "salt": "a secret salt""#)));
         let [line] = &envoy.logs()[..] else { panic!("{:?}", envoy.logs()) };
@@ -315,7 +315,7 @@ fn each_claim_of_the_page_names_tests_that_exist() {
             [format!("fn {test}()"), format!("def {test}(")].iter().any(|head| text.contains(head));
         assert!(is_there, "docs/security.md names {test} of {}, which does not exist", file.display());
     }
-    // And each claim, which is an item of a list, names one.
+    // Each claim is a list item, and names at least one test.
     let claims = page.split("\n* ").skip(1).map(|claim| claim.split("\n\n").next().unwrap());
     for claim in claims {
         assert!(!named_tests(claim).is_empty(), "no test for: {claim}");

@@ -1,4 +1,4 @@
-//! Requests that wait for their bodies, or whose bodies are edited: on the fake host, in every cut, each call failing.
+//! Requests that wait for their bodies, or whose bodies are edited: with every cut, and with each hostcall failing.
 
 #![expect(clippy::unwrap_used, reason = "a failure fails the test")]
 
@@ -6,7 +6,7 @@ use crate::host::{Cut, Envoy, Id, on_each_host};
 use llm_canary::pin::Token;
 use std::time::Duration;
 
-/// A rollout of two versions with whatever else is given.
+/// A rollout of two versions, with further fields.
 fn config(fields: &str) -> String {
     config_of(fields, "")
 }
@@ -19,7 +19,7 @@ fn config_of(fields: &str, version: &str) -> String {
 }
 
 const BODY_KEY: &str = r#""key": [{"body": "/id"}, {"header": "x-id"}]"#;
-/// Keys whose versions they are, with the salt `s`.
+/// Keys that belong to v1 and v2 with the salt `s`.
 const V1_KEY: &str = "b";
 const V2_KEY: &str = "a";
 const BODY: &[u8] = br#"{"messages":[{"role":"user","content":"hi"}],"id":"a"}"#;
@@ -33,7 +33,7 @@ fn head<'h>(other: &[(&'h str, &'h [u8])]) -> Vec<(&'h str, &'h [u8])> {
 
 fn waiting(fields: &str) -> Envoy {
     let envoy = Envoy::with(&config(fields));
-    envoy.send_on_bodies();
+    envoy.deliver_bodies();
     envoy
 }
 
@@ -46,7 +46,7 @@ fn version(id: Id) -> String {
 }
 
 #[test]
-fn a_key_in_the_body_is_waited_for_and_the_body_goes_on_whole() {
+fn a_request_waits_for_the_key_in_its_body_and_the_body_passes_whole() {
     on_each_host(|| {
         let mut envoy = waiting(BODY_KEY);
         for cut in 0..=BODY.len() {
@@ -59,7 +59,7 @@ fn a_key_in_the_body_is_waited_for_and_the_body_goes_on_whole() {
         }
         assert_eq!(envoy.sum("llm_decisions_total", "llm_version=v2"), BODY.len() as u64 + 1);
         assert_eq!(envoy.sum("llm_first_turn_requests_total", ""), BODY.len() as u64 + 1);
-        // It goes on as soon as it is known.
+        // The request resumes as soon as the key is known.
         let id = envoy.request(&head(&[]));
         id.post_piece(br#"{"id":"a","messages":["#, false);
         assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
@@ -69,7 +69,7 @@ fn a_key_in_the_body_is_waited_for_and_the_body_goes_on_whole() {
 }
 
 #[test]
-fn what_the_head_tells_is_not_waited_for() {
+fn a_request_whose_head_decides_does_not_wait() {
     on_each_host(|| {
         let keys = r#""key": [{"header": "x-id"}, {"body": "/id"}], "pin": {"cookie": "pin"},
                   "overrides": [{"header": "x-o", "values": ["1"], "version": "v2"}]"#;
@@ -84,7 +84,7 @@ fn what_the_head_tells_is_not_waited_for() {
             let id = envoy.request(&head(&[(name, value)]));
             assert_eq!((id.is_paused(), version(id).as_str()), (false, expected), "{name}");
         }
-        // Nor is a body that tells nothing, or is none.
+        // Nor does a request whose body the filter does not read, or that has none.
         for other in [
             [(":method", &b"GET"[..])],
             [("content-encoding", b"gzip")],
@@ -122,20 +122,20 @@ fn a_body_without_the_key_falls_through_to_the_next() {
                 assert!(id.upstream_body() == body);
             }
         }
-        // Trailers are an end too.
+        // Trailers end a body too.
         let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
         id.post_piece(br#"{"messages":[]"#, false);
         assert!(id.is_paused());
         let id = id.post_trailers();
         assert_eq!((version(id).as_str(), id.upstream_body().as_slice()), ("v2", &br#"{"messages":[]"#[..]));
-        // Who goes away while it waits leaves nothing.
+        // A client that leaves while its request waits is not counted.
         envoy.request(&head(&[])).cut(Cut::Client);
         assert_eq!(envoy.sum("llm_requests_total", ""), 0);
     });
 }
 
 #[test]
-fn where_no_bodies_come_requests_go_on_by_what_is_known() {
+fn requests_resume_without_their_bodies_where_none_arrive() {
     let mut envoy = Envoy::with(&config(BODY_KEY));
     let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
     id.post_piece(br#"{"id":"b"}"#, true);
@@ -145,13 +145,13 @@ fn where_no_bodies_come_requests_go_on_by_what_is_known() {
     assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
     id.post_piece(b"", true);
     assert!(envoy.logs().last().unwrap().contains("allow_on_headers_stop_iteration"));
-    // The next ones do not wait any more.
+    // Later requests do not wait.
     let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
     assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
 }
 
 #[test]
-fn a_new_configuration_that_waits_for_nothing_lets_go_on_what_the_old_one_had_wait() {
+fn requests_that_wait_under_an_old_configuration_resume_under_a_new_one() {
     let mut envoy = Envoy::with(&config(BODY_KEY));
     let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
     envoy.tick_period(0);
@@ -162,7 +162,7 @@ fn a_new_configuration_that_waits_for_nothing_lets_go_on_what_the_old_one_had_wa
 }
 
 #[test]
-fn rollouts_are_told_apart_by_the_model() {
+fn the_model_selects_the_rollout() {
     on_each_host(|| {
         let rollout = |name: &str, models: &str| {
             format!(
@@ -172,7 +172,7 @@ fn rollouts_are_told_apart_by_the_model() {
         };
         let rollouts = [rollout("small", r#""s", "s-1""#), rollout("large", r#""l""#)].join(",");
         let mut envoy = Envoy::with(&format!(r#"{{"rollouts":[{rollouts}]}}"#));
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         for (body, expected) in [
             (&br#"{"model":"s"}"#[..], "small"),
             (br#"{"messages":[{"model":"s"}],"model":"l"}"#, "large"),
@@ -190,7 +190,7 @@ fn rollouts_are_told_apart_by_the_model() {
 }
 
 #[test]
-fn a_pin_holds_whatever_the_split_says() {
+fn a_pin_overrides_the_split() {
     on_each_host(|| {
         let pin = r#""key": [{"header": "x-id"}], "pin": {"cookie": "llm_pin", "header": "x-llm-pin", "max_age_s": 60}"#;
         let mut envoy = waiting(pin);
@@ -204,7 +204,7 @@ fn a_pin_holds_whatever_the_split_says() {
         let first = envoy.get(&head(&[("x-id", V2_KEY.as_bytes())]));
         let cookie = format!("llm_pin={}; Max-Age=60; Path=/; HttpOnly; SameSite=Lax", token("v2"));
         assert_eq!(answered(first), (vec![token("v2").into_bytes()], cookie));
-        // Whichever comes back holds, and a cookie that is there is not given again.
+        // The cookie or the header holds the version, and a cookie that the client has is not set again.
         let drained = config(pin).replace(r#""v2": 50"#, r#""v2": 0"#);
         assert!(envoy.configure(drained.as_bytes()));
         let cookies = format!("a=b; llm_pin={}", token("v2"));
@@ -214,7 +214,7 @@ fn a_pin_holds_whatever_the_split_says() {
         let id = envoy.get(&head(&[("x-llm-pin", token("v2").as_bytes())]));
         assert_eq!(version(id), "v2");
         assert!(!answered(id).1.is_empty());
-        // What names nothing, or a version that is stopped, counts as absent; the new pin is the baseline's.
+        // An invalid pin, or one of a stopped version, counts as absent. The new pin is the baseline's.
         for pin in [
             "",
             "v2",
@@ -238,7 +238,7 @@ fn a_pin_holds_whatever_the_split_says() {
 const RESPONSES: &str = r#""key": [{"header": "x-id"}], "pin": {"response_id": true}"#;
 
 #[test]
-fn stored_responses_are_found_where_they_are_stored() {
+fn stored_responses_are_requested_from_the_version_that_stores_them() {
     on_each_host(|| {
         let mut envoy = waiting(RESPONSES);
         let path = (":path", &b"/v1/responses"[..]);
@@ -249,10 +249,10 @@ fn stored_responses_are_found_where_they_are_stored() {
         let id =
             id.respond("200", &[("content-type", b"application/json"), ("content-length", b"91")], false);
         let id = id.body(&body[..9], false).body(&body[9..], true);
-        let marked = |id: &str| format!("{id}-llm-{}", Token::of("chat", "v2"));
+        let tagged = |id: &str| format!("{id}-llm-{}", Token::of("chat", "v2"));
         let expected = String::from_utf8_lossy(body)
-            .replace("resp_1", &marked("resp_1"))
-            .replace("conv_1", &marked("conv_1"));
+            .replace("resp_1", &tagged("resp_1"))
+            .replace("conv_1", &tagged("conv_1"));
         assert_eq!(String::from_utf8(id.client_body()).unwrap(), expected);
         assert_eq!(id.client_header("content-length"), None);
         id.end();
@@ -260,35 +260,35 @@ fn stored_responses_are_found_where_they_are_stored() {
         let stream = b"event: response.created\ndata: {\"response\":{\"id\":\"resp_2\"}}\n\n";
         let id = envoy.request(&head(&[path, ("x-id", V2_KEY.as_bytes())])).post([&b"{}"[..]]).event_stream();
         let id = id.chunk(&stream[..50]).chunk(&stream[50..]);
-        let expected = String::from_utf8_lossy(stream).replace("resp_2", &marked("resp_2"));
+        let expected = String::from_utf8_lossy(stream).replace("resp_2", &tagged("resp_2"));
         assert_eq!(String::from_utf8(id.client_body()).unwrap(), expected);
         id.complete();
 
-        // The next turn finds it, by any of its ids, and whatever the key says; its server sees its own ids.
+        // Any of the ids routes the next turn to that version, whatever the key. The server receives its own ids.
         for (name, sent) in [
             (
                 "previous_response_id",
-                format!(r#"{{"previous_response_id":"{}","input":"x"}}"#, marked("resp_1")),
+                format!(r#"{{"previous_response_id":"{}","input":"x"}}"#, tagged("resp_1")),
             ),
-            ("conversation", format!(r#"{{"input":"x","conversation":"{}"}}"#, marked("conv_1"))),
-            ("conversation.id", format!(r#"{{"input":"x","conversation":{{"id":"{}"}}}}"#, marked("conv_1"))),
+            ("conversation", format!(r#"{{"input":"x","conversation":"{}"}}"#, tagged("conv_1"))),
+            ("conversation.id", format!(r#"{{"input":"x","conversation":{{"id":"{}"}}}}"#, tagged("conv_1"))),
         ] {
             let length = sent.len().to_string();
             let headers = [path, ("x-id", V1_KEY.as_bytes()), ("content-length", length.as_bytes())];
             for size in [1, 7, 1000] {
                 let id = envoy.request(&head(&headers)).post(sent.as_bytes().chunks(size));
                 assert_eq!(version(id), "v2", "{name}");
-                let expected = sent.replace(&marked(""), "");
+                let expected = sent.replace(&tagged(""), "");
                 assert_eq!(String::from_utf8(id.upstream_body()).unwrap(), expected);
                 let length =
                     id.upstream_header("content-length").map(|length| String::from_utf8(length).unwrap());
                 assert!(length.is_none_or(|length| length == expected.len().to_string()), "{name} {size}");
             }
         }
-        let id = envoy.get(&head(&[(":path", format!("/v1/responses/{}?a=b", marked("resp_1")).as_bytes())]));
+        let id = envoy.get(&head(&[(":path", format!("/v1/responses/{}?a=b", tagged("resp_1")).as_bytes())]));
         assert_eq!(version(id), "v2");
         assert_eq!(id.upstream_header(":path").unwrap(), b"/v1/responses/resp_1?a=b");
-        // Somebody else's mark is left alone, and other APIs are.
+        // Foreign tags stay unchanged, and so do the bodies of other APIs.
         let other = b"/v1/responses/resp_1-llm-00000000";
         let id = envoy.get(&head(&[(":path", other)]));
         assert_eq!(
@@ -309,7 +309,7 @@ const REWRITE: &str = r#", "rewrite": {"host": "v2.example.com", "path_prefix": 
 fn a_request_is_rewritten_for_its_version() {
     on_each_host(|| {
         let mut envoy = Envoy::with(&config_of(r#""key": [{"header": "x-id"}]"#, REWRITE));
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let key = ("x-id", V2_KEY.as_bytes());
         let body = br#"{"model":"chat","messages":[]}"#;
         let expected = br#"{"model":"chat-2","messages":[]}"#;
@@ -326,7 +326,7 @@ fn a_request_is_rewritten_for_its_version() {
                 assert_eq!(id.upstream_header(name).unwrap(), value.as_bytes());
             }
         }
-        // Without a length nothing waits; and the rest of a long body does not.
+        // Without `content-length` no request waits. With it a request waits only until the edit is done.
         let id = envoy.request(&head(&[key]));
         assert!(!id.is_paused());
         assert_eq!(id.post(body.chunks(3)).upstream_body(), expected);
@@ -334,7 +334,7 @@ fn a_request_is_rewritten_for_its_version() {
         id.post_piece(&body[..20], false);
         assert!(!id.is_paused());
         assert_eq!(id.upstream_header("content-length").unwrap(), b"1002");
-        // Nothing to rewrite, or nothing that can be read.
+        // Nothing to rewrite, or an unreadable body.
         for body in [&b"x"[..], b"{}", br#"{"model":1}"#] {
             let id = envoy.request(&head(&[key, ("content-length", b"3")])).post([body]);
             assert_eq!(
@@ -350,7 +350,7 @@ fn a_request_is_rewritten_for_its_version() {
 }
 
 #[test]
-fn feedback_may_name_its_conversation_in_its_body() {
+fn feedback_may_have_its_key_in_its_body() {
     on_each_host(|| {
         let fields =
             format!(r#"{BODY_KEY}, "keyless": "random", "feedback": {{"path": "/feedback", "up": ["up"]}}"#);
@@ -371,13 +371,13 @@ fn feedback_may_name_its_conversation_in_its_body() {
 }
 
 #[test]
-fn whatever_the_host_refuses_nothing_is_lost() {
+fn no_body_is_lost_whichever_hostcall_fails() {
     on_each_host(|| {
         let body = br#"{"model":"chat","id":"a","previous_response_id":"resp_1-llm-12345678"}"#;
         let edited = br#"{"model":"chat-2","id":"a","previous_response_id":"resp_1-llm-12345678"}"#;
         let fields = format!(r#"{BODY_KEY}, "pin": {{"response_id": true, "cookie": "p", "header": "x-p"}}"#);
         let mut envoy = Envoy::with(&config_of(&fields, REWRITE));
-        envoy.send_on_bodies();
+        envoy.deliver_bodies();
         let play = |envoy: &mut Envoy| {
             let length = body.len().to_string();
             let headers = [(":path", &b"/v1/responses"[..]), ("content-length", length.as_bytes())];
@@ -385,7 +385,8 @@ fn whatever_the_host_refuses_nothing_is_lost() {
             envoy.tick();
             let sent = id.upstream_body();
             assert!(!id.is_paused() && (sent == body || sent == edited), "{}", sent.escape_ascii());
-            let told = id.upstream_header("content-length").map(|told| String::from_utf8(told).unwrap());
+            let length =
+                id.upstream_header("content-length").map(|length| String::from_utf8(length).unwrap());
             let id = id.respond("200", &[("content-type", b"application/json")], false);
             let answer = id.body(br#"{"id":"r"}"#, true).client_body();
             assert!(
@@ -394,7 +395,7 @@ fn whatever_the_host_refuses_nothing_is_lost() {
                 answer.escape_ascii()
             );
             id.end();
-            (sent.len(), told)
+            (sent.len(), length)
         };
         assert_eq!(play(&mut envoy), (edited.len(), Some(edited.len().to_string())));
         envoy.play_with_each_call_failing(30, |envoy| {

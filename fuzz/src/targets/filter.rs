@@ -205,7 +205,7 @@ impl Run<'_> {
             13 if self.input.below(4) == 0 => self.configure(),
             13 => self.tick(),
             14 => self.fail(),
-            _ => self.envoy.send_on_bodies(),
+            _ => self.envoy.deliver_bodies(),
         }
     }
 
@@ -365,7 +365,7 @@ impl Run<'_> {
             1 => stream.id.cut(Cut::Upstream),
             _ => stream.id.end(),
         }
-        assert_eq!(stream.id.haunt(), 0, "its context is still there");
+        assert_eq!(stream.id.call_after_end(), 0, "its context is still there");
         stream.is_odd = true;
     }
 

@@ -20,7 +20,7 @@ mod module {
     }
 }
 
-/// Calls the module; the answer of a callback without one is 0.
+/// Calls the module. A callback without a result returns 0.
 pub(super) fn call(id: u32, callback: Callback) -> u32 {
     match callback {
         Callback::ContextCreate { parent } => module::proxy_on_context_create(id, parent),
@@ -48,14 +48,14 @@ pub(super) fn call(id: u32, callback: Callback) -> u32 {
 fn hand_over(value: Answer<Vec<u8>>, out: *mut *mut u8, out_len: *mut usize) -> u32 {
     match value {
         Err(status) => status,
-        // SAFETY: the filter allocates `len` bytes and passes valid places for the answer.
+        // SAFETY: the filter allocates `len` bytes and passes valid pointers for the result.
         Ok(value) => unsafe {
             let room = if value.is_empty() {
                 ptr::null_mut()
             } else {
                 module::proxy_on_memory_allocate(value.len())
             };
-            assert!(room.addr().is_multiple_of(4096), "no room that begins a page: {room:p}");
+            assert!(room.addr().is_multiple_of(4096), "not aligned to a page: {room:p}");
             if !room.is_null() {
                 ptr::copy_nonoverlapping(value.as_ptr(), room, value.len());
             }
@@ -80,7 +80,7 @@ fn status(result: Answer<()>) -> u32 {
     result.err().unwrap_or(OK)
 }
 
-/// A map or a buffer of the ABI.
+/// The request or the response, by the ABI's number of a map or a buffer.
 fn side(number: u32, response: u32) -> Answer<Side> {
     match number {
         0 => Ok(Side::Request),
@@ -136,7 +136,7 @@ unsafe extern "C" fn proxy_set_buffer_bytes(
     data_len: usize,
 ) -> u32 {
     let data = unsafe { bytes(data, data_len) };
-    assert_eq!(start, 0, "Envoy replaces from the start on only");
+    assert_eq!(start, 0, "the filter replaces from the start only");
     status(super::call(|proxy| proxy.replace_body(side(kind, 1)?, len, data)))
 }
 
@@ -279,7 +279,7 @@ unsafe extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, name_len: 
     let name = unsafe { text(name, name_len) };
     let defined = super::call(|proxy| proxy.define_series(series(&name)));
     match defined {
-        // SAFETY: the filter passes a valid place for the answer.
+        // SAFETY: the filter passes a valid pointer for the result.
         Ok(at) => unsafe {
             *id = at as u32;
             OK
@@ -301,7 +301,7 @@ extern "C" fn proxy_record_metric(id: u32, value: u64) -> u32 {
 #[unsafe(no_mangle)]
 unsafe extern "C" fn clock_time_get(clock: u32, _precision_ns: u64, time_ns: *mut u64) -> u32 {
     let now = with(|proxy| if clock == 0 { proxy.realtime } else { proxy.monotonic });
-    // SAFETY: the filter passes a valid place for the answer.
+    // SAFETY: the filter passes a valid pointer for the result.
     unsafe { *time_ns = now.as_nanos() as u64 };
     OK
 }

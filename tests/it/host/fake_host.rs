@@ -1,4 +1,4 @@
-//! A host of the filter, without an ABI between.
+//! A host that implements `filter::Host` directly, without an ABI.
 
 use super::*;
 use llm_canary::filter::{self, Body, Delivery, Head, Host};
@@ -6,7 +6,7 @@ use llm_canary::metrics::Series;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Another size than Envoy's VM has, so that nothing depends on it.
+/// Not the size of Envoy's VM, so that no test depends on it.
 const SLICE_BYTES_MAX: usize = 1000;
 
 type Worker = filter::Worker<FakeHost>;
@@ -17,7 +17,7 @@ thread_local! {
     static STREAMS: RefCell<HashMap<u32, Stream>> = RefCell::default();
 }
 
-/// Calls the filter; the answer of a callback without one is 0.
+/// Calls the filter. A callback without a result returns 0.
 pub(super) fn call(id: u32, callback: Callback) -> u32 {
     match callback {
         Callback::ContextCreate { parent } => {
@@ -25,7 +25,7 @@ pub(super) fn call(id: u32, callback: Callback) -> u32 {
             STREAMS.with_borrow_mut(|streams| streams.extend(stream.map(|stream| (id, stream))));
         }
         Callback::Configure { .. } => {
-            // Where the logger of Envoy's VM is installed already, its lines come to the same proxy.
+            // If the logger of Envoy's VM is installed already, its lines reach the same proxy.
             if log::set_logger(&ProxyLog).is_ok() {
                 log::set_max_level(log::LevelFilter::Info);
             }
