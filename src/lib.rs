@@ -8,7 +8,7 @@
 //! response   bytes → framing → json → dialect → observe → metrics
 //! ```
 //!
-//! ARCHITECTURE.md says who may import whom, and `tests/it/tidy.rs` holds it to that.
+//! ARCHITECTURE.md says who may import whom, and `tests/tidy/` holds it to that.
 
 // The module does without std: see src/filter/platform.rs.
 #![cfg_attr(not(test), no_std)]

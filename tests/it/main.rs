@@ -22,5 +22,4 @@ mod request;
 mod route;
 mod security;
 mod streams;
-mod tidy;
 mod waiting;
