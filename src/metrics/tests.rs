@@ -101,7 +101,7 @@ fn what_the_request_says_hits_its_series() {
 fn an_observation_hits_its_series_and_no_others() {
     let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
     let mut observer = Observer::new(head, 0, 2_000);
-    let stream: &[u8] = include_bytes!("../../tests/data/streams/chat-stream.sse");
+    let stream: &[u8] = include_bytes!("../../tests/data/corpus/openai-chat/chat-stream.sse");
     observer.push(12_400, stream);
     let observation = Observation { model: Some(b"v1".to_vec()), ..observer.finish(End::Complete, 20_000) };
     let decision = decision(0, 1, true);

@@ -16,7 +16,7 @@ from harness.upstream import events, stream
 
 RUNNING, CLIENTS = 20, 8
 DRAIN_S, PARENT_SHUTDOWN_S = 1, 2
-CHAT = events((STREAMS / "chat-stream.sse").read_bytes())
+CHAT = events((STREAMS / "openai-chat" / "chat-stream.sse").read_bytes())
 HALF = CHAT[:3]
 KEYS = [b"conversation-%d" % at for at in range(40)]
 

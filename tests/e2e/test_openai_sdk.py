@@ -38,7 +38,7 @@ def assert_same_view(seen, text, usage):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_chat_streamed(sdk, replies, counted, seed):
-    replies["it"] = stream(*cut_at_random((STREAMS / "e2e-chat-usage.sse").read_bytes(), seed))
+    replies["it"] = stream(*cut_at_random((STREAMS / "openai-chat" / "e2e-chat-usage.sse").read_bytes(), seed))
     chunks = list(
         sdk.chat.completions.create(
             model="chat-large",
@@ -57,7 +57,7 @@ def test_chat_streamed(sdk, replies, counted, seed):
 
 
 def test_chat_whole(sdk, replies, counted):
-    replies["it"] = whole((STREAMS / "e2e-chat-whole.json").read_bytes())
+    replies["it"] = whole((STREAMS / "openai-chat" / "e2e-chat-whole.json").read_bytes())
     answer = sdk.chat.completions.with_raw_response.create(
         model="chat-large",
         messages=[{"role": "user", "content": "hello"}],
@@ -74,7 +74,7 @@ def test_chat_whole(sdk, replies, counted):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_completions_streamed(sdk, replies, counted, seed):
-    replies["it"] = stream(*cut_at_random((STREAMS / "e2e-completions-usage.sse").read_bytes(), seed))
+    replies["it"] = stream(*cut_at_random((STREAMS / "openai-completions" / "e2e-completions-usage.sse").read_bytes(), seed))
     chunks = list(
         sdk.completions.create(
             model="chat-large",

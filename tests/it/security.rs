@@ -8,7 +8,7 @@ use llm_canary::pin::Token;
 
 use crate::host::{Cut, Envoy, Id, STATUSES};
 
-const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
+const STREAM: &[u8] = include_bytes!("../data/corpus/openai-chat/chat-stream.sse");
 
 /// 1 % of conversations, by the client's own id, are v2's.
 fn config(fields: &str) -> String {
@@ -284,8 +284,7 @@ fn each_claim_of_the_page_names_tests_that_exist() {
     assert!(named.len() > 25, "{}", named.len());
     for (file, test) in &named {
         let text = std::fs::read_to_string(file).unwrap_or_default();
-        let is_there =
-            [format!("fn {test}()"), format!("def {test}(")].iter().any(|head| text.contains(head));
+        let is_there = [format!("fn {test}("), format!("def {test}(")].iter().any(|head| text.contains(head));
         assert!(is_there, "docs/security.md names {test} of {}, which does not exist", file.display());
     }
     // And each claim, which is an item of a list, names one.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-STREAMS = REPOSITORY / "tests" / "data" / "streams"
+STREAMS = REPOSITORY / "tests" / "data" / "corpus"
 
 # Envoy's versions
 OLDEST, NEWEST = "1.36.2", "1.40.0"
