@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage: fuzz/seed.sh [--help]
 #
-# Writes the seeds of each fuzz target to target/fuzz/seeds/TARGET: configurations and streams of tests/data, recorded
+# Writes the seeds of each fuzz target to target/fuzz/seeds/TARGET: configurations and responses of tests/data, recorded
 # responses if ../shared/corpus exists, and a few bodies, keys and ids.
 set -euo pipefail
 shopt -s nullglob
@@ -35,10 +35,10 @@ responses() {
 rm -rf "$seeds"
 mkdir -p "$seeds"/{config,response,request,keys,steps,filter}
 cp tests/data/configs/*.json "$seeds/config"
-responses "$STREAM" tests/data/streams/*.sse "$corpus"/*/*.sse
-responses "$WHOLE" tests/data/streams/*.json "$corpus"/*/*.json
-responses "$LINES" tests/data/streams/*.ndjson "$corpus"/*/*.ndjson
-responses "$BINARY" "$corpus"/*/*.bin
+responses "$STREAM" tests/data/corpus/*/*.sse "$corpus"/*/*.sse
+responses "$WHOLE" tests/data/corpus/*/*.json "$corpus"/*/*.json
+responses "$LINES" tests/data/corpus/*/*.ndjson "$corpus"/*/*.ndjson
+responses "$BINARY" tests/data/corpus/*/*.bin "$corpus"/*/*.bin
 
 number=0
 while IFS= read -r body; do

@@ -9,7 +9,7 @@
 //! response   bytes → framing → json → dialect → observe → metrics
 //! ```
 //!
-//! ARCHITECTURE.md lists which module may import which; `tests/it/tidy.rs` checks it.
+//! ARCHITECTURE.md lists which module may import which; `tests/tidy/` checks it.
 
 // The module does not link std: see src/proxy_wasm/runtime.rs.
 #![cfg_attr(not(test), no_std)]

@@ -105,7 +105,7 @@ fn retries_feedback_and_first_turns_update_their_series() {
 fn an_observation_updates_its_series_and_no_others() {
     let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
     let mut observer = Observer::new(head, 0, 2_000);
-    let stream: &[u8] = include_bytes!("../../tests/data/streams/chat-stream.sse");
+    let stream: &[u8] = include_bytes!("../../tests/data/corpus/openai-chat/chat-stream.sse");
     observer.push(12_400, stream);
     let observation = Observation { model: Some(b"v1".to_vec()), ..observer.finish(End::Complete, 20_000) };
     let decision = decision(0, 1, true);

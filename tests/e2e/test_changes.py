@@ -25,7 +25,7 @@ MB = 1_000_000
 RELOADS_GROWTH_BYTES_MAX = 5 * MB
 BAD = sorted((REPOSITORY / "tests" / "data" / "configs").glob("bad-*.json"))
 
-CHAT = events((STREAMS / "chat-stream.sse").read_bytes())
+CHAT = events((STREAMS / "openai-chat" / "chat-stream.sse").read_bytes())
 KINDS = {
     "quick": (stream(*CHAT), "complete"),
     "slow": (stream(*(step for piece in CHAT for step in (piece, 0.03))), "complete"),

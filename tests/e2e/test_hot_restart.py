@@ -22,7 +22,7 @@ from tests.harness.upstream import Replies, events, stream
 
 RUNNING, CLIENTS = 20, 8
 DRAIN_S, PARENT_SHUTDOWN_S = 1, 2
-CHAT = events((STREAMS / "chat-stream.sse").read_bytes())
+CHAT = events((STREAMS / "openai-chat" / "chat-stream.sse").read_bytes())
 HALF = CHAT[:3]
 KEYS = [b"conversation-%d" % at for at in range(40)]
 

@@ -45,7 +45,7 @@ def assert_same_view(seen: Snapshot, text: str, usage: Any) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_chat_streamed(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot], seed: int) -> None:
-    replies["it"] = stream(*cut_at_random((STREAMS / "e2e-chat-usage.sse").read_bytes(), seed))
+    replies["it"] = stream(*cut_at_random((STREAMS / "openai-chat" / "e2e-chat-usage.sse").read_bytes(), seed))
     chunks = list(
         sdk.chat.completions.create(
             model="chat-large",
@@ -64,7 +64,7 @@ def test_chat_streamed(sdk: openai.OpenAI, replies: Replies, counted: Callable[[
 
 
 def test_chat_whole(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot]) -> None:
-    replies["it"] = whole((STREAMS / "e2e-chat-whole.json").read_bytes())
+    replies["it"] = whole((STREAMS / "openai-chat" / "e2e-chat-whole.json").read_bytes())
     answer = sdk.chat.completions.with_raw_response.create(
         model="chat-large",
         messages=[{"role": "user", "content": "hello"}],
@@ -81,7 +81,7 @@ def test_chat_whole(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_completions_streamed(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot], seed: int) -> None:
-    replies["it"] = stream(*cut_at_random((STREAMS / "e2e-completions-usage.sse").read_bytes(), seed))
+    replies["it"] = stream(*cut_at_random((STREAMS / "openai-completions" / "e2e-completions-usage.sse").read_bytes(), seed))
     chunks = list(
         sdk.completions.create(
             model="chat-large",

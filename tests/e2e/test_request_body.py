@@ -24,8 +24,8 @@ FEEDBACK = {"path": "/v1/feedback", "up": ["up"], "down": ["down"], "escalation"
 ASKS = {"x-usage": "request"}
 FIRST = {"model": "chat-large", "messages": [{"role": "user", "content": "hello"}]}
 LATER = {**FIRST, "messages": [*FIRST["messages"], {"role": "assistant", "content": "hi"}, *FIRST["messages"]]}
-CHAT = (STREAMS / "e2e-chat-usage.sse").read_bytes()
-COMPLETIONS = (STREAMS / "e2e-completions-usage.sse").read_bytes()
+CHAT = (STREAMS / "openai-chat" / "e2e-chat-usage.sse").read_bytes()
+COMPLETIONS = (STREAMS / "openai-completions" / "e2e-completions-usage.sse").read_bytes()
 SEEN_S_MAX = 10
 
 

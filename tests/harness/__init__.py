@@ -13,7 +13,7 @@ import pytest
 Json = dict[str, Any]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STREAMS = REPOSITORY / "tests" / "data" / "streams"
+STREAMS = REPOSITORY / "tests" / "data" / "corpus"
 
 # Versions of Envoy. scripts/dependencies.sh pins the same.
 OLDEST, NEWEST = "1.36.2", "1.40.0"

@@ -10,7 +10,7 @@ const CONFIG: &str = r#"{"rollouts":[{
     "split": {"v2": 50},
     "overrides": [{"header": "x-llm-cohort", "values": ["staff"], "version": "v2"}]}]}"#;
 
-const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
+const STREAM: &[u8] = include_bytes!("../data/corpus/openai-chat/chat-stream.sse");
 /// The assistant's text in [`STREAM`], in characters.
 const STREAM_CHARS: u64 = 13;
 

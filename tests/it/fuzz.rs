@@ -75,9 +75,12 @@ fn play(name: &str, seeds: &[Vec<u8>]) {
     }
 }
 
-/// The files of a folder whose names end in `ends`, each followed by `choices`.
+/// The files of a folder of the repository and of the folders in it whose names end in `ends`, each followed by `choices`.
 fn seeds(folder: &str, ends: &str, choices: &[u8]) -> Vec<Vec<u8>> {
-    let files = files(root().join(folder));
+    let mut files = files(root().join(folder));
+    let folders = std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    files.extend(folders.filter(|path| path.is_dir()).flat_map(self::files));
+    files.sort();
     let seeds: Vec<_> = files
         .iter()
         .filter(|path| path.to_string_lossy().ends_with(ends))
@@ -122,9 +125,10 @@ fn any_bytes_are_a_valid_configuration_or_refused() {
 
 #[test]
 fn responses_are_read_alike_however_they_are_cut() {
-    play("response", &seeds("tests/data/streams", ".sse", b"\0\x01\x03\x01\0\0\0\0"));
-    play("response", &seeds("tests/data/streams", ".json", b"\0\x01\x03\x01\0\0\0\x01"));
-    play("response", &seeds("tests/data/streams", ".ndjson", b"\0\x01\x03\x01\0\0\0\x02"));
+    let corpus = "tests/data/corpus";
+    for (ends, kind) in [(".sse", 0), (".json", 1), (".ndjson", 2), (".bin", 3)] {
+        play("response", &seeds(corpus, ends, &[0, 1, 3, 1, 0, 0, 0, kind]));
+    }
 }
 
 #[test]
@@ -136,7 +140,7 @@ fn bodies_are_read_and_edited_alike_however_they_are_cut() {
         b"{\"id\":\"resp_1\",\"conversation\":{\"id\":\"conv_1\"}}\x01\x02\x01",
     ];
     play("request", &bodies.map(<[u8]>::to_vec));
-    play("request", &seeds("tests/data/streams", "responses-stream.sse", b"\x01\x02\x03"));
+    play("request", &seeds("tests/data/corpus/openai-responses", "responses-stream.sse", b"\x01\x02\x03"));
 }
 
 #[test]

@@ -1,15 +1,10 @@
 //! Integration tests, through the crate's public interface.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    reason = "a test may panic, and prints what it skips"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod buckets;
 mod compare;
 mod config;
-mod corpus;
+mod counting;
 mod docs;
 mod filter;
 mod fuzz;
@@ -22,7 +17,4 @@ mod request;
 mod route;
 mod scenarios;
 mod security;
-mod streams;
-mod tags;
-mod tidy;
 mod waiting;

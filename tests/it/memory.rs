@@ -1,76 +1,10 @@
-//! How much memory one stream needs, whatever is sent. A global allocator of the tests counts it.
-
-#![expect(unsafe_code, reason = "a global allocator is unsafe to write")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+//! How much memory one stream needs, whatever is sent.
 
 use llm_canary::edit::Editor;
-use llm_canary::observe::{End, Head, Observer};
 use llm_canary::pin::{Body, TagIds, Token, UntagIds};
 use llm_canary::rewrite::{Model, ModelName};
 
-use crate::corpus;
-
-/// Bytes that a stream may allocate at any time. docs/security.md names this limit.
-const STREAM_BYTES_MAX: isize = 64 * 1024;
-
-struct Counting;
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // When the thread ends, the counters are gone, and nothing is measured.
-    let _ = LIVE.try_with(|live| {
-        live.set(live.get() + bytes);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-}
-
-// SAFETY: every call goes to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-(layout.size() as isize));
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The most that a stream of these chunks had allocated at any time.
-fn peak_bytes<'a>(content_type: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> isize {
-    let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
-    let before = LIVE.get();
-    PEAK.set(before);
-    let mut observer = Box::new(Observer::new(head, 0, 0));
-    chunks.into_iter().for_each(|chunk| observer.push(0, chunk));
-    observer.finish(End::Complete, 0);
-    PEAK.get() - before
-}
-
-#[test]
-fn a_recorded_stream_keeps_little() {
-    let Some(corpus) = corpus::corpus() else { return };
-    let mut worst = (0, String::new());
-    for row in corpus::rows(&corpus) {
-        let bytes = std::fs::read(corpus.join(&row["file"])).unwrap();
-        for size in [bytes.len().max(1), 1000] {
-            let peak = peak_bytes(&row["content_type"], bytes.chunks(size));
-            worst = worst.max((peak, row["file"].clone()));
-        }
-    }
-    eprintln!("the recording that needs most memory: {} bytes, {}", worst.0, worst.1);
-    assert!(worst.0 <= STREAM_BYTES_MAX);
-}
+use crate::counting::{LIVE, STREAM_BYTES_MAX, peak_bytes};
 
 #[test]
 fn no_stream_keeps_more_than_its_share() {
@@ -151,7 +85,7 @@ fn an_edit_keeps_little_whatever_is_sent() {
 
 #[test]
 fn streams_leave_nothing_behind() {
-    let stream: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
+    let stream: &[u8] = include_bytes!("../data/corpus/openai-chat/chat-stream.sse");
     peak_bytes("text/event-stream", [stream]); // the first one compiles the tables
     let before = LIVE.get();
     for _ in 0..1000 {

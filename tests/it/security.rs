@@ -8,7 +8,7 @@ use llm_canary::pin::Token;
 
 use crate::host::{Cut, Envoy, Id, STATUSES, on_each_host};
 
-const STREAM: &[u8] = include_bytes!("../data/streams/chat-stream.sse");
+const STREAM: &[u8] = include_bytes!("../data/corpus/openai-chat/chat-stream.sse");
 
 /// v2 gets 1 % of the conversations.
 fn config(fields: &str) -> String {
@@ -311,8 +311,7 @@ fn each_claim_of_the_page_names_tests_that_exist() {
     assert!(named.len() > 25, "{}", named.len());
     for (file, test) in &named {
         let text = std::fs::read_to_string(file).unwrap_or_default();
-        let is_there =
-            [format!("fn {test}()"), format!("def {test}(")].iter().any(|head| text.contains(head));
+        let is_there = [format!("fn {test}("), format!("def {test}(")].iter().any(|head| text.contains(head));
         assert!(is_there, "docs/security.md names {test} of {}, which does not exist", file.display());
     }
     // Each claim is a list item, and names at least one test.

@@ -99,7 +99,7 @@ def _from_corpus() -> Iterator[Found]:
 
 
 def _from_streams() -> Iterator[Found]:
-    for path in sorted(STREAMS.iterdir()):
+    for path in sorted(STREAMS.glob("*/*")):
         if path.suffix in MEDIA:
             yield Answer(path.name, path.read_bytes(), 200, MEDIA[path.suffix], path.suffix != ".json", {}), None
 

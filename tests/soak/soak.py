@@ -161,7 +161,7 @@ async def soak(args: argparse.Namespace, folder: Path) -> list[str]:
     tool = Path(args.tool)
     dice = random.Random(SEED)
     recordings = await asyncio.to_thread(Recordings, tool, SHORT_RECORDINGS if is_short else RECORDINGS, dice)
-    say(f"the corpus is {corpus.folder() if corpus.is_there() else 'not there: only tests/data/streams is used'}")
+    say(f"the corpus is {corpus.folder() if corpus.is_there() else 'not there: only tests/data/corpus is used'}")
     say(
         f"{len(recordings.whole)} recordings ({recordings.read_otherwise} more are read otherwise than by a strict "
         f"reader and left out), {len(recordings.cut)} beginnings of them; {args.clients} clients, {args.minutes:g} min"

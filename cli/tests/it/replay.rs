@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-const STREAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/streams/chat-stream.sse");
+const STREAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/corpus/openai-chat/chat-stream.sse");
 const FACTS: &str = concat!(
     r#"{"dialect":"openai-chat","outcome":"complete","finish":"stop","text_chars":13,"output_tokens":7,"#,
     r#""input_tokens":9,"cached_input_tokens":null,"reasoning_tokens":null,"tool_calls":0,"refusal":false,"#,

@@ -3,159 +3,23 @@
 //! a body that nobody asked to edit passes as it came, each routed request is counted once, none waits for ever, and
 //! a context that ended is gone.
 
+mod choices;
+mod stream;
+
 use std::time::Duration;
 
-use llm_canary::edit::{Chain, Editor};
-use llm_canary::pin::{self, Endpoint, TagIds, Token, UntagIds};
-use llm_canary::rewrite::{Model, ModelName};
-use llm_canary::usage::{InjectUsage, StripUsage};
+use llm_canary::pin::Token;
 
+use self::choices::{
+    METHODS, OTHER_HEADERS, PATHS, REQUEST_PIECES, REQUEST_TYPES, RESPONSE_PIECES, RESPONSE_TYPES, SETTINGS,
+    Setting, VALUES, WRONG,
+};
+use self::stream::Stream;
 use super::input::Input;
-use crate::host::{Cut, Envoy, Front, Id, STATUSES};
-
-const PLAIN: &str = r#"{"rollouts": [{"name": "chat", "match": {"path_prefix": "/v1/"}, "baseline": "v1",
-    "key": [{"header": "x-conversation-id"}, {"cookie": "c"}, {"query": "q"}, {"metadata": "ns/key"}],
-    "started_at": {"header": "x-started"}, "keyless": "random", "refusal_phrases": true,
-    "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50},
-    "overrides": [{"header": "x-cohort", "values": ["staff"], "version": "v2"}],
-    "pin": {"cookie": "pin", "header": "x-pin"}}]}"#;
-const FROM_BODIES: &str = r#"{"rollouts": [{"name": "chat", "match": {"models": ["large"]}, "baseline": "v1",
-    "key": [{"body": "/user"}, {"body": "/messages/0/content"}, {"first_message": true}],
-    "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50},
-    "feedback": {"path": "/feedback", "up": ["up"]}},
-    {"name": "rest", "baseline": "v1", "versions": [{"name": "v1", "cluster": "a"}],
-    "feedback": {"path": "/rated", "up": ["up"], "respond": false}}]}"#;
-const USAGE: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "usage": "request",
-    "key": [{"header": "x-conversation-id"}],
-    "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50},
-    "feedback": {"path": "/feedback", "up": ["up"]}}]}"#;
-const MARKS: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "pin": {"response_id": true},
-    "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50}}]}"#;
-const ALL_EDITS: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "usage": "request",
-    "pin": {"response_id": true, "cookie": "pin"}, "versions": [
-    {"name": "v1", "cluster": "a", "rewrite": {"model": "one", "host": "h", "headers": {"x-canary": "0"}}},
-    {"name": "v2", "cluster": "b", "rewrite": {"model": "two", "path_prefix": {"from": "/v1/", "to": "/v2/"}}}],
-    "split": {"v2": 50}}]}"#;
-const STOPPED: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1",
-    "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b", "stopped": true}],
-    "steps": [{"at": "2023-11-14T00:00:00Z", "percent": {"v2": 10}},
-              {"at": "2023-11-14T22:13:20Z", "percent": {"v2": 90}}]}]}"#;
-const NOTHING: &str = r#"{"rollouts": []}"#;
-const WRONG: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v9", "versions": []}]}"#;
-
-/// What is known of a configuration's edits.
-#[derive(Clone, Copy)]
-struct Setting {
-    text: &'static str,
-    marks: bool,
-    asks: bool,
-    /// The model that each version is asked for.
-    models: [Option<&'static str>; 2],
-}
-
-const fn setting(text: &'static str, marks: bool, asks: bool, models: [Option<&'static str>; 2]) -> Setting {
-    Setting { text, marks, asks, models }
-}
-
-const SETTINGS: [Setting; 8] = [
-    setting(PLAIN, false, false, [None, None]),
-    setting(FROM_BODIES, false, false, [None, None]),
-    setting(USAGE, false, true, [None, None]),
-    setting(MARKS, true, false, [None, None]),
-    setting(ALL_EDITS, true, true, [Some("one"), Some("two")]),
-    setting(STOPPED, false, false, [None, None]),
-    setting(NOTHING, false, false, [None, None]),
-    setting(WRONG, false, false, [None, None]),
-];
-
-const PATHS: [&str; 8] = [
-    "/v1/chat/completions",
-    "/v1/responses",
-    "/v1/responses/resp_1",
-    "/v1/conversations/c/items?q=k",
-    "/feedback",
-    "/rated?x",
-    "/v1/completions?q=%ff",
-    "",
-];
-const METHODS: [&str; 4] = ["POST", "POST", "POST", "GET"];
-const REQUEST_TYPES: [&str; 4] = ["application/json", "application/json", "application/grpc", "text/plain"];
-const RESPONSE_TYPES: [&str; 5] =
-    ["text/event-stream", "application/json", "application/vnd.amazon.eventstream", "text/plain", ""];
-const OTHER_HEADERS: [&str; 10] = [
-    "x-conversation-id",
-    "x-started",
-    "x-cohort",
-    "x-pin",
-    "cookie",
-    "authorization",
-    "content-encoding",
-    "x-stainless-retry-count",
-    "x-llm-cluster",
-    "x-llm-version",
-];
-const VALUES: [&[u8]; 8] = [
-    b"c1",
-    b"01890a5d-ac96-774b-bcce-b302099a8057",
-    b"1700000000000",
-    b"staff",
-    b"pin=\xff; c=k",
-    b"identity",
-    b"gzip",
-    b"\x01\xff",
-];
-const REQUEST_PIECES: [&[u8]; 12] = [
-    b"{\"model\":\"large\",",
-    b"\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]",
-    b",\"stream\":true",
-    b",\"stream_options\":null",
-    b",\"stream_options\":{\"include_usage\":false}",
-    b"}",
-    b"{\"previous_response_id\":\"resp_1-llm-",
-    b"{\"conversation\":{\"id\":\"conv_1-llm-",
-    b"\",",
-    b"{\"rating\":\"up\"}",
-    b"\"user\":\"u\"",
-    b" \n\"\\",
-];
-const RESPONSE_PIECES: [&[u8]; 12] = [
-    b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n",
-    b"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n",
-    b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n",
-    b"data: [DONE]\n\n",
-    b"data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n",
-    b"{\"id\":\"resp_1\",\"object\":\"response\",\"previous_response_id\":\"resp_0\"",
-    b",\"usage\":{\"output_tokens\":1}}",
-    b"data: {\"error\":{\"message\":\"x\"}}\n\n",
-    b"event: x\rid: 1\ndata:",
-    b": still here\n\n",
-    b"\n",
-    b"{\"message\":{\"content\":\"a\"},\"done\":true}\n",
-];
+use crate::host::{Cut, Envoy, Front, STATUSES};
 
 const STEPS_MAX: usize = 300;
 const STREAMS_MAX: usize = 8;
-
-struct Stream {
-    id: Id,
-    setting: Setting,
-    path: &'static str,
-    method: &'static str,
-    kind: &'static str,
-    /// As a server reads it: with a coding, the filter leaves the body alone.
-    is_encoded: bool,
-    posted: Vec<u8>,
-    is_posted: bool,
-    /// The end was not handed over, because the request waited.
-    owes_end: bool,
-    responses: usize,
-    response_type: &'static str,
-    is_response_encoded: bool,
-    answered: Vec<u8>,
-    is_answered: bool,
-    /// Callbacks came in an order in which no host would call.
-    is_odd: bool,
-}
 
 struct Run<'b> {
     input: Input<'b>,
@@ -418,106 +282,4 @@ impl Run<'_> {
         }
         self.envoy.stop();
     }
-}
-
-impl Stream {
-    fn post(&mut self, piece: &[u8], is_end: bool) {
-        self.is_odd |= self.is_posted;
-        self.is_posted |= is_end;
-        self.posted.extend_from_slice(piece);
-        self.id.post_piece(piece, is_end);
-        self.owes_end |= is_end && self.id.is_paused();
-        self.check();
-    }
-
-    /// A request that goes on gets what it missed.
-    fn go_on(&mut self) {
-        let has_missed = self.owes_end || self.id.upstream_body().len() < self.posted.len();
-        if has_missed && !self.id.is_paused() && self.id.local_reply().is_none() {
-            let is_end = std::mem::take(&mut self.owes_end);
-            self.id.post_piece(b"", is_end);
-        }
-        self.check();
-    }
-
-    /// Whether a version was given to it here.
-    fn is_routed(&self) -> bool {
-        self.id.filter_state("llm_reason").is_some()
-    }
-
-    fn edits_request(&self) -> bool {
-        self.setting.marks || self.setting.asks || self.setting.models[0].is_some()
-    }
-
-    /// What holds at any moment: what was not to be edited is not.
-    fn check(&self) {
-        let sent = self.id.upstream_body();
-        if !self.edits_request() {
-            assert!(self.posted.starts_with(&sent), "{}", sent.escape_ascii());
-            if !self.id.is_paused() && self.id.local_reply().is_none() && !self.owes_end {
-                assert!(sent == self.posted, "{}", sent.escape_ascii());
-            }
-        }
-        if !self.setting.marks && !self.setting.asks {
-            assert!(self.id.client_body() == self.answered, "{}", self.id.client_body().escape_ascii());
-        }
-    }
-
-    /// What holds where all came in order: what was to be edited is what the edits make of the whole.
-    fn check_edits(&self) {
-        let is_whole = self.is_posted && !self.owes_end && !self.id.is_paused();
-        if self.is_odd || self.id.local_reply().is_some() {
-            return;
-        }
-        if is_whole && self.edits_request() {
-            let expected = if self.is_routed() { self.edited_request() } else { self.posted.clone() };
-            let sent = self.id.upstream_body();
-            assert!(sent == expected, "{} of {}", sent.escape_ascii(), self.posted.escape_ascii());
-        }
-        if self.is_answered && (self.setting.marks || self.setting.asks) {
-            let sent = self.id.client_body();
-            let is_hidden = self.setting.asks && sent == whole(&mut StripUsage::default(), &self.answered);
-            let is_expected = match self.marked_response() {
-                Some(marked) if self.is_routed() => sent == marked,
-                _ => sent == self.answered || is_hidden,
-            };
-            assert!(is_expected, "{} of {}", sent.escape_ascii(), self.answered.escape_ascii());
-        }
-    }
-
-    fn edited_request(&self) -> Vec<u8> {
-        let is_readable = self.method == "POST" && !self.is_encoded && self.kind != "application/grpc";
-        if !is_readable {
-            return self.posted.clone();
-        }
-        let path = self.path.as_bytes();
-        let unmark = (self.setting.marks && Endpoint::of(path).is_some())
-            .then(|| UntagIds::new(["v1", "v2"].map(|version| Token::of("chat", version)).into()));
-        let version = self.id.filter_state("llm_version").unwrap();
-        let model = self.setting.models[usize::from(version == "v2")];
-        let model = model.map(|model| Model::new(ModelName::new(model)));
-        let is_completion = self.path.split('?').next().unwrap().ends_with("/completions");
-        let asks = self.setting.asks && is_completion && self.kind == "application/json";
-        let mut edits = Chain(unmark, Chain(model, asks.then(InjectUsage::default)));
-        whole(&mut edits, &self.posted)
-    }
-
-    /// Where it tells the id of what is stored.
-    fn marked_response(&self) -> Option<Vec<u8>> {
-        let is_stored = Endpoint::of(self.path.as_bytes()) == Some(Endpoint::Stored);
-        if !self.setting.marks || !is_stored || self.is_response_encoded {
-            return None;
-        }
-        let is_stream = self.response_type == "text/event-stream";
-        let kind = if is_stream { pin::Body::Stream } else { pin::Body::Whole };
-        let token = Token::of("chat", &self.id.filter_state("llm_version")?);
-        Some(whole(&mut TagIds::new(kind, token), &self.answered))
-    }
-}
-
-/// What an edit makes of a whole body.
-fn whole(edit: &mut impl Editor, body: &[u8]) -> Vec<u8> {
-    let mut sent = edit.push(body).unwrap_or_else(|| body.to_vec());
-    sent.extend(edit.finish());
-    sent
 }
