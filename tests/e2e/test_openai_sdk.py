@@ -81,7 +81,9 @@ def test_chat_whole(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_completions_streamed(sdk: openai.OpenAI, replies: Replies, counted: Callable[[], Snapshot], seed: int) -> None:
-    replies["it"] = stream(*cut_at_random((STREAMS / "openai-completions" / "e2e-completions-usage.sse").read_bytes(), seed))
+    replies["it"] = stream(
+        *cut_at_random((STREAMS / "openai-completions" / "e2e-completions-usage.sse").read_bytes(), seed)
+    )
     chunks = list(
         sdk.completions.create(
             model="chat-large",

@@ -3,9 +3,9 @@
 
     python3 tests/data/corpus/index.py > tests/data/corpus/INDEX.tsv
 
-Every recording was written for this repository. The reader below splits a whole body into its documents, parses each with
-json, and takes the facts from there, dialect by dialect. Read the difference before you commit it: the facts are a claim
-about the recording, not about the filter.
+Every recording was written for this repository. The reader below splits a whole body into its documents, parses each
+with json, and takes the facts from there, dialect by dialect. Read the difference before you commit it: the facts are
+a claim about the recording, not about the filter.
 
 Last non-null usage wins. `text_chars` counts the characters of the answer in all choices, without reasoning, refusals
 and arguments of tools. `finish_norm` is stop, length, tool, filter, error or other; of several choices each is named. A
@@ -17,13 +17,33 @@ import base64
 import json
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
 
 HERE = Path(__file__).parent
-COLUMNS = (
-    "file dialect streaming status content_type output_tokens input_tokens cached_tokens reasoning_tokens "
-    "finish_reason finish_norm tool_calls refusal error terminal text_chars n_choices n_events"
-).split()
+COLUMNS = [
+    "file",
+    "dialect",
+    "streaming",
+    "status",
+    "content_type",
+    "output_tokens",
+    "input_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "finish_reason",
+    "finish_norm",
+    "tool_calls",
+    "refusal",
+    "error",
+    "terminal",
+    "text_chars",
+    "n_choices",
+    "n_events",
+]
 TYPES = {".json": "application/json", ".sse": "text/event-stream", ".ndjson": "application/x-ndjson"}
 TYPES[".bin"] = "application/vnd.amazon.eventstream"
 # Other than by its ending, or not 200.
@@ -37,15 +57,15 @@ STATUSES = {
     "openai-completions/bad-request.json": 400,
 }
 FINISHES = {
-    "stop": "stop completed end_turn stop_sequence eos_token complete finish finished".split(),
-    "length": "length max_tokens max_output_tokens".split(),
-    "tool": "tool_calls tool_use tool_call function_call".split(),
-    "filter": "content_filter refusal safety guardrail_intervened prohibited_content".split(),
-    "error": "error failed".split(),
+    "stop": ["stop", "completed", "end_turn", "stop_sequence", "eos_token", "complete", "finish", "finished"],
+    "length": ["length", "max_tokens", "max_output_tokens"],
+    "tool": ["tool_calls", "tool_use", "tool_call", "function_call"],
+    "filter": ["content_filter", "refusal", "safety", "guardrail_intervened", "prohibited_content"],
+    "error": ["error", "failed"],
 }
 
 
-def events(body):
+def events(body: bytes) -> Iterator[str]:
     """The data of each event."""
     for block in body.decode().replace("\r\n", "\n").split("\n\n"):
         data = [line[5:].removeprefix(" ") for line in block.split("\n") if line.startswith("data:")]
@@ -53,7 +73,7 @@ def events(body):
             yield "\n".join(data)
 
 
-def messages(body):
+def messages(body: bytes) -> Iterator[tuple[dict[str, str], Json]]:
     """The headers and the payload of each of Amazon's binary messages."""
     while body:
         length, of_headers = struct.unpack(">II", body[:8])
@@ -68,11 +88,11 @@ def messages(body):
         body = body[length:]
 
 
-def documents(path, body, dialect):
+def documents(path: Path, body: bytes, dialect: str) -> tuple[list[Json], int]:
     """The documents of a body, and how many events they came in."""
     if path.suffix == ".sse":
-        found = list(events(body))
-        return [json.loads(data) for data in found if data != "[DONE]"], len(found)
+        data = list(events(body))
+        return [json.loads(event) for event in data if event != "[DONE]"], len(data)
     if path.suffix == ".ndjson":
         found = [json.loads(line) for line in body.splitlines()]
         return found, len(found)
@@ -90,21 +110,22 @@ def documents(path, body, dialect):
 
 
 class Facts:
-    def __init__(self):
-        self.text, self.calls, self.finishes = "", 0, {}
+    def __init__(self) -> None:
+        self.text, self.calls = "", 0
+        self.finishes: dict[int, str] = {}
         self.is_refused = self.is_error = self.is_ended = False
-        self.tokens = dict.fromkeys(["input", "output", "cached", "reasoning"])
+        self.tokens: dict[str, int | None] = dict.fromkeys(["input", "output", "cached", "reasoning"])
 
-    def use(self, **tokens):
+    def use(self, **tokens: int | None) -> None:
         self.tokens |= {kind: count for kind, count in tokens.items() if count is not None}
 
-    def finish(self, reason, choice=0):
+    def finish(self, reason: str | None, choice: int = 0) -> None:
         if reason:
             self.finishes[choice] = reason
             self.is_ended = True
 
 
-def openai_chat(facts, document):
+def openai_chat(facts: Facts, document: Json) -> None:
     for choice in document.get("choices") or []:
         message = choice.get("delta") or choice.get("message") or {}
         facts.text += message.get("content") or ""
@@ -114,21 +135,21 @@ def openai_chat(facts, document):
     openai_usage(facts, document)
 
 
-def openai_completions(facts, document):
+def openai_completions(facts: Facts, document: Json) -> None:
     for choice in document.get("choices") or []:
         facts.text += choice["text"]
         facts.finish(choice["finish_reason"], choice["index"])
     openai_usage(facts, document)
 
 
-def openai_usage(facts, document):
+def openai_usage(facts: Facts, document: Json) -> None:
     usage = document.get("usage") or {}
     facts.use(input=usage.get("prompt_tokens"), output=usage.get("completion_tokens"))
     facts.use(cached=(usage.get("prompt_tokens_details") or {}).get("cached_tokens"))
     facts.use(reasoning=(usage.get("completion_tokens_details") or {}).get("reasoning_tokens"))
 
 
-def openai_responses(facts, document):
+def openai_responses(facts: Facts, document: Json) -> None:
     kind = document.get("type", "")
     if kind == "response.output_text.delta":
         facts.text += document["delta"]
@@ -151,7 +172,7 @@ def openai_responses(facts, document):
     facts.use(reasoning=(usage.get("output_tokens_details") or {}).get("reasoning_tokens"))
 
 
-def anthropic_messages(facts, document):
+def anthropic_messages(facts: Facts, document: Json) -> None:
     message = document.get("message") or document
     blocks = document.get("content") or [document.get("content_block"), document.get("delta")]
     for block in filter(None, blocks):
@@ -164,12 +185,12 @@ def anthropic_messages(facts, document):
     facts.finish((document.get("delta") or document).get("stop_reason"))
 
 
-def anthropic_complete(facts, document):
+def anthropic_complete(facts: Facts, document: Json) -> None:
     facts.text += document["completion"]
     facts.finish(document["stop_reason"])
 
 
-def bedrock_converse(facts, document):
+def bedrock_converse(facts: Facts, document: Json) -> None:
     for block in document.get("output", {}).get("message", {}).get("content", []):
         facts.text += block.get("text", "")
         facts.calls += "toolUse" in block
@@ -181,7 +202,7 @@ def bedrock_converse(facts, document):
     facts.use(cached=usage.get("cacheReadInputTokens"))
 
 
-def bedrock_invoke(facts, document):
+def bedrock_invoke(facts: Facts, document: Json) -> None:
     facts.text += document.get("generation", "")
     facts.finish(document.get("stop_reason"))
     facts.use(input=document.get("prompt_token_count"), output=document.get("generation_token_count"))
@@ -193,7 +214,7 @@ def bedrock_invoke(facts, document):
     facts.use(input=metrics.get("inputTokenCount"), output=metrics.get("outputTokenCount"))
 
 
-def cohere_v1(facts, document):
+def cohere_v1(facts: Facts, document: Json) -> None:
     facts.text += document.get("text", "")
     facts.calls += len(document.get("tool_calls", []))
     facts.finish(document.get("finish_reason"))
@@ -201,7 +222,7 @@ def cohere_v1(facts, document):
     facts.use(input=tokens.get("input_tokens"), output=tokens.get("output_tokens"))
 
 
-def cohere_v2(facts, document):
+def cohere_v2(facts: Facts, document: Json) -> None:
     delta = document.get("delta") or document
     message = delta.get("message") or {}
     if isinstance(message, str):  # of an error
@@ -217,7 +238,7 @@ def cohere_v2(facts, document):
     facts.use(cached=usage.get("cached_tokens"))
 
 
-def gemini(facts, document):
+def gemini(facts: Facts, document: Json) -> None:
     for candidate in document.get("candidates", []):
         for part in candidate.get("content", {}).get("parts", []):
             facts.text += "" if part.get("thought") else part.get("text", "")
@@ -229,7 +250,7 @@ def gemini(facts, document):
     facts.use(cached=usage.get("cachedContentTokenCount"), reasoning=usage.get("thoughtsTokenCount"))
 
 
-def gemini_interactions(facts, document):
+def gemini_interactions(facts: Facts, document: Json) -> None:
     interaction = document.get("interaction") or document
     for step in interaction.get("steps", []):
         parts = step.get("content", []) if step["type"] == "model_output" else []
@@ -243,7 +264,7 @@ def gemini_interactions(facts, document):
     facts.use(cached=usage.get("total_cached_tokens"), reasoning=usage.get("total_thought_tokens"))
 
 
-def ollama(facts, document):
+def ollama(facts: Facts, document: Json) -> None:
     message = document.get("message", {})
     facts.text += message.get("content") or document.get("response", "")
     facts.calls += len(message.get("tool_calls", []))
@@ -251,7 +272,7 @@ def ollama(facts, document):
     facts.use(input=document.get("prompt_eval_count"), output=document.get("eval_count"))
 
 
-def tgi(facts, document):
+def tgi(facts: Facts, document: Json) -> None:
     token = document.get("token")
     if token:
         facts.text += "" if token["special"] else token["text"]
@@ -262,18 +283,18 @@ def tgi(facts, document):
     facts.use(output=details.get("generated_tokens"), input=details.get("input_length"))
 
 
-def sglang(facts, document):
+def sglang(facts: Facts, document: Json) -> None:
     facts.text = document["text"]
     meta = document["meta_info"]
     facts.finish((meta["finish_reason"] or {}).get("type"))
     facts.use(input=meta["prompt_tokens"], output=meta["completion_tokens"], cached=meta["cached_tokens"])
 
 
-def triton(facts, document):
+def triton(facts: Facts, document: Json) -> None:
     facts.text += document.get("text_output", "")
 
 
-def row(path):
+def row(path: Path) -> dict[str, object]:
     file, dialect = path.relative_to(HERE).as_posix(), path.parent.name
     body, status = path.read_bytes(), STATUSES.get(file, 200)
     is_stream = path.suffix != ".json" or file in STREAMED
@@ -311,7 +332,7 @@ def row(path):
     }
 
 
-def main():
+def main() -> None:
     sys.stdout.write("\t".join(COLUMNS) + "\n")
     for path in sorted(HERE.glob("*/*")):
         cells = row(path)
