@@ -1,6 +1,7 @@
 //! The shape of the repository, held by tests.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
+mod abi;
 mod bad;
 mod crates;
 mod resolve;
