@@ -229,8 +229,8 @@ fn a_client_that_goes_away_after_a_tool_call_is_told_in_every_dialect() {
 
 #[test]
 fn a_cut_stream_counts_the_length_seen_so_far() {
+    let mut envoy = Envoy::with(CONFIG);
     for cut in 0..STREAM.len() {
-        let mut envoy = Envoy::with(CONFIG);
         let before = envoy.sum("llm_response_chars_total", "");
         envoy.request(&[path()]).event_stream().chunk(&STREAM[..cut]).cut(Cut::Upstream);
         let chars = envoy.sum("llm_response_chars_total", "") - before;
