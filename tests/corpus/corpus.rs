@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
+
 /// Of one recording, by the names of the index's columns.
 pub(crate) type Row = BTreeMap<String, String>;
 
@@ -47,4 +49,15 @@ impl Corpus {
     pub(crate) fn body(&self, row: &Row) -> Vec<u8> {
         std::fs::read(self.folder.join(&row["file"])).unwrap()
     }
+}
+
+/// The bytes with one text in place of another.
+pub(crate) fn replaced(stream: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(stream.len()), stream);
+    while let Some(at) = memmem::find(rest, from.as_bytes()) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(to.as_bytes());
+        rest = &rest[at + from.len()..];
+    }
+    [out, rest.to_vec()].concat()
 }

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use llm_canary::observe::{End, Finish, Head, Observation, Observer, Outcome, Timing};
-use memchr::memmem;
 
-use crate::corpus::{Corpus, Row};
+use crate::corpus::{Corpus, Row, replaced};
 
 /// Recordings whose facts we read otherwise, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
@@ -159,16 +158,6 @@ pub(crate) fn are_those_of_the_index(corpus: &Corpus) {
         }
     }
     assert!(wrong.is_empty(), "{} of {} recordings:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
-}
-
-fn replaced(stream: &[u8], from: &str, to: &str) -> Vec<u8> {
-    let (mut out, mut rest) = (Vec::with_capacity(stream.len()), stream);
-    while let Some(at) = memmem::find(rest, from.as_bytes()) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(to.as_bytes());
-        rest = &rest[at + from.len()..];
-    }
-    [out, rest.to_vec()].concat()
 }
 
 /// Each event stream, rewritten so that nothing it says changes, is read the same.

@@ -5,7 +5,7 @@ use llm_canary::framing::sse;
 use llm_canary::pin::{Body, TagIds, Token};
 use serde_json::Value as Json;
 
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, replaced};
 
 fn tagged<'a>(body: Body, token: Token, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut editor = TagIds::new(body, token);
@@ -83,20 +83,8 @@ fn check(name: &str, body: Body, bytes: &[u8]) -> usize {
     assert_eq!(documents(body, &all), expected, "{name}");
     // Without the tags no byte differs.
     assert_eq!(all.len(), bytes.len() + count * tag.len(), "{name}");
-    assert!(without(&all, tag.as_bytes()) == bytes, "{name}");
+    assert!(replaced(&all, &tag, "") == bytes, "{name}");
     count
-}
-
-fn without(bytes: &[u8], tag: &[u8]) -> Vec<u8> {
-    let mut left = Vec::new();
-    let mut rest = bytes;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = rest.strip_prefix(tag).unwrap_or_else(|| {
-            left.push(byte);
-            after
-        });
-    }
-    left
 }
 
 /// Every id of the Responses API is tagged, no other byte changes, and event streams of other dialects have none.
@@ -104,12 +92,12 @@ pub(crate) fn are_on_every_id(corpus: &Corpus) {
     let mut ids = 0;
     for row in corpus.rows() {
         let (file, is_stream) = (&row["file"], row["file"].ends_with(".sse"));
-        let has_ids = row["dialect"] == "openai-responses";
-        if has_ids || is_stream {
-            let body = if is_stream { Body::Stream } else { Body::Whole };
-            let count = check(file, body, &corpus.body(&row));
-            assert!(has_ids || count == 0, "{file}: {count}");
-            ids += count;
+        let bytes = corpus.body(&row);
+        if row["dialect"] == "openai-responses" {
+            ids += check(file, if is_stream { Body::Stream } else { Body::Whole }, &bytes);
+        } else if is_stream {
+            let token = Token::of("chat", "v2");
+            assert!(tagged(Body::Stream, token, [&bytes[..]]) == bytes, "{file}");
         }
     }
     assert!(ids >= corpus.ids_min, "{ids} ids");

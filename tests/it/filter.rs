@@ -244,8 +244,8 @@ fn a_client_abort_after_a_tool_call_is_detected_in_every_dialect() {
 #[test]
 fn a_cut_stream_counts_the_text_received_so_far() {
     on_each_host(|| {
+        let mut envoy = Envoy::with(CONFIG);
         for cut in 0..STREAM.len() {
-            let mut envoy = Envoy::with(CONFIG);
             let before = envoy.sum("llm_response_chars_total", "");
             envoy.request(&[path()]).event_stream().chunk(&STREAM[..cut]).cut(Cut::Upstream);
             let chars = envoy.sum("llm_response_chars_total", "") - before;

@@ -20,8 +20,8 @@ fn no_stream_keeps_more_than_its_share() {
     let many_calls: String = (0..COUNT / 10).map(|id| format!("{{\"id\":\"{id}\"}},")).collect();
     let many_calls = format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{many_calls}");
     let cases: [(&str, &str, Vec<u8>); 14] = [
-        ("an endless line", "text/event-stream", join(&[b"data: ", &times("x", COUNT * 100)])),
-        ("an endless field name", "text/event-stream", times("d", COUNT * 100)),
+        ("an endless line", "text/event-stream", join(&[b"data: ", &times("x", COUNT * 10)])),
+        ("an endless field name", "text/event-stream", times("d", COUNT * 10)),
         ("an endless type", "text/event-stream", join(&[b"event: ", &times("x", COUNT * 10)])),
         ("an endless event", "text/event-stream", times("data: {\"a\":1}\n", COUNT * 10)),
         ("a million tiny events", "text/event-stream", times("data:\n\n", COUNT * 10)),
