@@ -2,7 +2,7 @@
 
 use crate::describe;
 use llm_canary::config::json::Node;
-use llm_canary::config::{Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout, Source};
+use llm_canary::config::{Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout};
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
 
@@ -68,15 +68,9 @@ fn name(rollout: &Rollout, version: usize) -> &str {
 }
 
 fn looks_like_a_user(config: &Config, key: &KeySource) -> bool {
-    let last = |path: &'_ [String]| path.last().cloned().unwrap_or_default();
-    let name = match &key.source {
-        Source::Header(name) => name.as_str().to_owned(),
-        Source::Cookie(name) | Source::Query(name) => name.clone(),
-        Source::Metadata(path) => last(path),
-        Source::Body(pointer) => config.pointers.get(*pointer).map(|path| last(path)).unwrap_or_default(),
-        Source::FirstMessage => return false,
-    };
-    let name = name.to_ascii_lowercase();
+    let source = describe::key_source(config, &key.source).to_ascii_lowercase();
+    // The last name of the source: of a header, of a cookie, or where the path to a value ends.
+    let name = source.rsplit([' ', '/']).next().unwrap_or_default();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     key.kind == KeyKind::Conversation
         && (USER_WORDS.iter().any(|word| name.contains(word))
