@@ -93,7 +93,7 @@ impl Tables {
             (Some((own, _)), Some((other, _))) if own == other => true,
             (Some((_, Allowed::Only(names))), _) => is_one_of(to, names),
             (Some((_, Allowed::AllBut(names))), _) => !is_one_of(to, names),
-            (None, _) => false,
+            (None, _) => true, // its row is missed already
         }
     }
 
