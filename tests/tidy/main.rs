@@ -1,5 +1,6 @@
 //! The shape of the repository, held by tests.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "a few of the many kinds of syntax are looked at")]
 
 mod abi;
 mod bad;
