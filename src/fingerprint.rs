@@ -114,7 +114,7 @@ impl Fingerprint {
 /// Two murmur3 hashes of the same bytes.
 type Hash = [u8; FINGERPRINT_BYTES];
 
-/// Computes a [`Hash`].
+/// Computes a hash.
 struct Hasher([Murmur3; 2]);
 
 impl Default for Hasher {

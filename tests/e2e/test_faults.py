@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ class Recording:
 
     @property
     def name(self) -> str:
-        return self.file.split(".")[0]
+        return Path(self.file).stem
 
     @property
     def pieces(self) -> tuple[bytes, ...]:
@@ -73,10 +74,10 @@ class Recording:
 
 
 RECORDINGS = [
-    Recording("chat-stream.sse", chat_text, b'"finish_reason":"stop"'),
-    Recording("anthropic-stream.sse", anthropic_text, b'"stop_reason":"tool_use"', b'"input_json_delta"'),
-    Recording("gemini-stream.sse", gemini_text, b'"finishReason"', b'"functionCall"'),
-    Recording("ollama-chat.ndjson", ollama_text, b'"done":true', b'"tool_calls"', LINES),
+    Recording("openai-chat/chat-stream.sse", chat_text, b'"finish_reason":"stop"'),
+    Recording("anthropic-messages/anthropic-stream.sse", anthropic_text, b'"stop_reason":"tool_use"', b'"input_json_delta"'),
+    Recording("gemini/gemini-stream.sse", gemini_text, b'"finishReason"', b'"functionCall"'),
+    Recording("ollama/ollama-chat.ndjson", ollama_text, b'"done":true', b'"tool_calls"', LINES),
 ]
 
 

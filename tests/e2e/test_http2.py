@@ -18,7 +18,7 @@ from tests.harness.http2_server import Answer, Break, Http2Server
 from tests.harness.upstream import cut_at_random, events
 
 KEY = [(b"x-conversation-id", b"c1")]
-CHAT = events((STREAMS / "chat-stream.sse").read_bytes())
+CHAT = events((STREAMS / "openai-chat" / "chat-stream.sse").read_bytes())
 BODY = b"".join(CHAT)
 CHARS = len('Grüße, "Wörld')
 FINISHED = 5  # events after which nothing more is needed

@@ -19,7 +19,7 @@ from tests.harness.fixtures import ClientOf, StartEnvoy
 from tests.harness.upstream import Ending, Replies, cut_at_random, events, stream
 
 REQUESTS, AT_ONCE = 300, 50
-CHAT = (STREAMS / "chat-stream.sse").read_bytes()
+CHAT = (STREAMS / "openai-chat" / "chat-stream.sse").read_bytes()
 CHARS = len('Grüße, "Wörld')
 INNER = config(
     rollout(name="inner", salt="inner", split={"v2": 50}, pin={"header": "x-inner-pin"}),
