@@ -75,7 +75,9 @@ class Recording:
 
 RECORDINGS = [
     Recording("openai-chat/chat-stream.sse", chat_text, b'"finish_reason":"stop"'),
-    Recording("anthropic-messages/anthropic-stream.sse", anthropic_text, b'"stop_reason":"tool_use"', b'"input_json_delta"'),
+    Recording(
+        "anthropic-messages/anthropic-stream.sse", anthropic_text, b'"stop_reason":"tool_use"', b'"input_json_delta"'
+    ),
     Recording("gemini/gemini-stream.sse", gemini_text, b'"finishReason"', b'"functionCall"'),
     Recording("ollama/ollama-chat.ndjson", ollama_text, b'"done":true', b'"tool_calls"', LINES),
 ]
