@@ -90,7 +90,7 @@ compare() {
   for argument; do
     if [[ $argument == *=*.wasm ]]; then modules+=("$argument"); fi
   done
-  tools=$(parts_javascript)
+  tools=$(dependency_javascript)
   printf '### Without a clock\n\n'
   "$tools/node" bench/calls.mjs "${modules[@]}"
   printf '\n'
