@@ -8,7 +8,7 @@ import gzip
 
 import pytest
 
-from pylib.client import Connection
+from pylib.client import Connection, Exchange
 from pylib.http1 import Header, request
 from tests.e2e.conftest import Servers
 from tests.harness import OLDEST, SUPPORTED, Json
@@ -67,6 +67,17 @@ def in_pieces(raw: bytes, count: int) -> list[bytes]:
 
 async def received(envoy: Envoy, servers: Servers, pieces: list[bytes]) -> Received:
     """What arrives of a request that is sent in these pieces."""
+    return arrived(await sent(envoy, pieces), servers)
+
+
+def arrived(exchange: Exchange, servers: Servers) -> Received:
+    assert exchange.status == 200, (exchange.status, bytes(exchange.body))
+    [only] = [received for server in servers.values() for received in server.received]
+    servers[only.version].received.clear()
+    return only
+
+
+async def sent(envoy: Envoy, pieces: list[bytes]) -> Exchange:
     first, *others = pieces
     connection = await Connection.open(envoy.port)
     exchange = connection.start(first)
@@ -75,10 +86,7 @@ async def received(envoy: Envoy, servers: Servers, pieces: list[bytes]) -> Recei
         connection.send_more(piece)
     await exchange.ended()
     connection.close()
-    assert exchange.status == 200, (exchange.status, bytes(exchange.body))
-    [only] = [received for server in servers.values() for received in server.received]
-    servers[only.version].received.clear()
-    return only
+    return exchange
 
 
 def text(size: int) -> bytes:
@@ -145,12 +153,12 @@ async def test_a_long_body_that_comes_in_a_jump_is_not_refused(
         raw = request(body=BODIES[name], host=host, headers=[KEY])
         raw = chunked(raw, 100 * KB) if is_chunked else raw
         pieces = [raw[: 300 * KB], raw[300 * KB :]]
-        if envoy.version == OLDEST and is_chunked and host == WAITING:
-            # It applies the limit of a route too late for a filter (envoyproxy/envoy#42607).
-            with pytest.raises(AssertionError, match="413"):
-                await received(envoy, servers, pieces)
-            continue
-        assert (await received(envoy, servers, pieces)).body == rewritten(BODIES[name])
+        # The oldest Envoy applies the limit of a route too late for a filter (envoyproxy/envoy#42607). It answers 413
+        # if much of the body comes at once, which is up to the network.
+        may_refuse = envoy.version == OLDEST and is_chunked and host == WAITING
+        exchange = await sent(envoy, pieces)
+        if exchange.status != 413 or not may_refuse:
+            assert arrived(exchange, servers).body == rewritten(BODIES[name])
 
 
 @pytest.mark.parametrize("trailers", [(), ((b"x-checksum", b"1"),)], ids=["no trailers", "trailers"])
