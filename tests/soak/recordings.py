@@ -99,9 +99,11 @@ def _from_corpus() -> Iterator[Found]:
 
 
 def _from_streams() -> Iterator[Found]:
-    for path in sorted(STREAMS.glob("*/*")):
+    """Our own recordings, beside a larger corpus."""
+    for path in sorted(STREAMS.glob("*/*")) if corpus.folder() != corpus.OWN else []:
         if path.suffix in MEDIA:
-            yield Answer(path.name, path.read_bytes(), 200, MEDIA[path.suffix], path.suffix != ".json", {}), None
+            name = f"own/{path.relative_to(STREAMS)}"
+            yield Answer(name, path.read_bytes(), 200, MEDIA[path.suffix], path.suffix != ".json", {}), None
 
 
 def _cut(answer: Answer, at: int) -> Answer:
