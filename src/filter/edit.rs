@@ -23,7 +23,11 @@ pub(super) fn edit<E: Editor>(
     let is_read = host.read_body(body, 0, size, |bytes| {
         see(bytes);
         if is_short {
-            edited.push(bytes, editor.push(bytes));
+            match editor.push(bytes) {
+                // Most pieces come as one slice and do not change. They are not copied, unless the end may append to them.
+                None if bytes.len() == size && !is_end => {}
+                replacement => edited.push(bytes, replacement),
+            }
         }
         true
     });
