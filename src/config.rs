@@ -149,6 +149,16 @@ pub struct Rollout {
     pub usage: Usage,
     /// Whether answers that begin with a phrase of refusal count as refusals.
     pub refusal_phrases: bool,
+    /// If given, the rollout changes no request and no response: it only counts, for the version whose cluster Envoy
+    /// chose by its own routes.
+    pub observe: Option<Observe>,
+}
+
+/// How a rollout observes versions that Envoy chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observe {
+    /// Whether Envoy chooses them at random, so that they may be compared.
+    pub is_random: bool,
 }
 
 /// What a response gives the client to send back, so that later requests get the same version. The default is nothing.

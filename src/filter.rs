@@ -7,6 +7,7 @@
 mod buffered;
 mod delivery;
 mod edit;
+mod ending;
 mod feedback;
 mod headers;
 mod host;
@@ -15,6 +16,7 @@ mod request;
 mod request_body;
 mod response;
 mod stream;
+mod upgrade;
 mod worker;
 
 pub use headers::Headers;

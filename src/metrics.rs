@@ -10,7 +10,7 @@ mod tests;
 use crate::bucket::SHARDS;
 use crate::config::Config;
 use crate::feedback::Rating;
-use crate::observe::{Finish, Observation, Outcome, Refusal, Unparsed};
+use crate::observe::{Finish, HttpError, Observation, Outcome, Refusal, Unparsed};
 use crate::refusal;
 use crate::route::{Decision, Reason};
 use alloc::string::{String, ToString};
@@ -80,6 +80,7 @@ catalogue! {
     Tokens: Counter "llm_tokens_total" ["llm_token" = TOKENS], "Tokens as reported by the server; never estimated.";
     UsageMissing: Counter "llm_usage_missing_total", "Complete responses of a known dialect that reported no output tokens.";
     Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be parsed, by reason.";
+    HttpErrors: Counter "llm_http_errors_total" ["llm_status" = HTTP_ERRORS], "Requests with the outcome http_error, by status; grpc: the HTTP status was 200, and gRPC's was an error.";
     VersionMismatches: Counter "llm_version_mismatch_total", "Responses whose reported model is the name of another version of the rollout.";
     ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, by the shard of their key.";
     ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Refusals among llm_shard_requests_total.";
@@ -112,6 +113,7 @@ const REFUSALS: &[&str] = Refusal::NAMES;
 const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
 const RATINGS: &[&str] = Rating::NAMES;
 const UNREADS: &[&str] = Unparsed::NAMES;
+const HTTP_ERRORS: &[&str] = HttpError::NAMES;
 const SHARD_NAMES: &[&str] =
     &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
 const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
@@ -265,7 +267,23 @@ pub fn observed(
         }
     };
     let outcome = observation.outcome;
+    let timing = &observation.timing;
     put(Metric::Requests, outcome as usize, 1);
+    if let Some(http_error) = observation.http_error {
+        put(Metric::HttpErrors, http_error as usize, 1);
+    }
+    if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {
+        put(Metric::ShardRequests, shard, 1);
+        put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
+        put(Metric::ShardErrors, shard, u64::from(is_failure(outcome)));
+    }
+    if let Some(first_byte_us) = timing.first_byte_us {
+        put(Metric::TimeToFirstByte, 0, ms(first_byte_us));
+    }
+    put(Metric::RequestDuration, 0, ms(timing.duration_us));
+    if !observation.is_answer {
+        return;
+    }
     put(Metric::Finishes, observation.finish as usize, 1);
     if let Some(refusal) = observation.refusal {
         put(Metric::Refusals, refusal as usize, 1);
@@ -285,23 +303,12 @@ pub fn observed(
         put(Metric::Unread, unparsed as usize, 1);
     }
     put(Metric::VersionMismatches, 0, u64::from(names_another(config, decision, observation)));
-    if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {
-        put(Metric::ShardRequests, shard, 1);
-        put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
-        put(Metric::ShardErrors, shard, u64::from(is_failure(outcome)));
-    }
-
-    let timing = &observation.timing;
-    if let Some(first_byte_us) = timing.first_byte_us {
-        put(Metric::TimeToFirstByte, 0, ms(first_byte_us));
-    }
     if let Some(first_token_us) = timing.first_token_us {
         let first_token_ms = ms(first_token_us);
         put(Metric::TimeToFirstToken, 0, first_token_ms);
         put(Metric::TimeToFirstTokenTotal, 0, first_token_ms);
         put(Metric::TimeToFirstTokenSquared, 0, squared(first_token_ms));
     }
-    put(Metric::RequestDuration, 0, ms(timing.duration_us));
     if let Some(us) = observation.time_per_output_token_us() {
         put(Metric::TimePerOutputToken, 0, us);
     }

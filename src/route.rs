@@ -16,6 +16,7 @@ mod source;
 use crate::bucket;
 use crate::config::{Config, KeyKind, Keyless, Rollout};
 use crate::label::label_values;
+use crate::operation;
 use crate::pointer::Fact;
 use crate::split::{Range, Split};
 use crate::timestamp::{self, UnixMs};
@@ -56,9 +57,13 @@ pub struct Decision {
     pub version: usize,
     /// Which rule chose it.
     pub reason: Reason,
-    /// Whether the version was chosen at random by the split in force now. Only such requests may be compared with those
-    /// of another version.
+    /// Whether the request asks a model for an answer, by its method and path.
+    pub asks_for_answer: bool,
+    /// Whether it does so, and its version was chosen at random by the split in force now. Only such requests may be
+    /// compared with those of another version.
     pub compare: bool,
+    /// Whether its answer may give the client a pin: the request belongs to a conversation, or to a random version.
+    pub gives_pin: bool,
     /// The shard in which the request is counted; `None` without a key.
     pub shard: Option<u32>,
     /// Whether the conversation may have changed its version: its bucket did in the last 24 hours, and neither a start
@@ -75,7 +80,7 @@ label_values! {
         Pin = "pin",
         /// The key's bucket belonged to it when the conversation began.
         Started = "started",
-        /// The key's bucket belongs to it now.
+        /// The key's bucket belongs to it now, or Envoy's own routes chose it and the rollout only observes.
         Split = "split",
         /// The request has no key.
         Keyless = "keyless",
@@ -130,6 +135,9 @@ pub enum Choice {
         /// How many steps have taken effect by now.
         steps_taken: usize,
     },
+    /// Envoy's own routes, which the rollout only observes. The version is known when the response arrives; until then
+    /// the decision has the baseline.
+    Observed,
 }
 
 impl Choice {
@@ -138,7 +146,7 @@ impl Choice {
     pub fn bucket(&self) -> Option<u32> {
         match self {
             Self::Key { bucket, .. } | Self::KeylessRandom { bucket, .. } => Some(*bucket),
-            Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline => None,
+            Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline | Self::Observed => None,
         }
     }
 
@@ -149,7 +157,7 @@ impl Choice {
             Self::Key { steps_taken, .. } | Self::KeylessRandom { steps_taken, .. } => {
                 Some(rollout.steps.split(*steps_taken))
             }
-            Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline => None,
+            Self::Override(_) | Self::Pin(_) | Self::KeylessBaseline | Self::Observed => None,
         }
     }
 
@@ -240,7 +248,7 @@ pub fn feedback(
     let path = path.split(|&b| b == b'?').next().unwrap_or_default();
     let matching = config.rollouts.iter().enumerate().find(|(_, rollout)| {
         let is_path = rollout.feedback.as_ref().is_some_and(|feedback| feedback.path.as_bytes() == path);
-        is_path && caller_mismatch(&rollout.matcher, request).is_none()
+        is_path && rollout.observe.is_none() && caller_mismatch(&rollout.matcher, request).is_none()
     });
     let Some((index, rollout)) = matching.filter(|_| request.header(":method") == Some(b"POST")) else {
         return Ok(None);
@@ -265,6 +273,10 @@ fn choose(
     now: UnixMs,
     random: &mut dyn FnMut() -> u32,
 ) -> Result<Explanation, BodyNeeded> {
+    let asks_for_answer = asks_for_answer(request);
+    if let Some(observe) = rollout.observe {
+        return Ok(observed(rollout, index, request, observe.is_random && asks_for_answer));
+    }
     let steps_taken_now = rollout.steps.taken_by(now);
     let mut shard = None;
     let mut is_unheld = false;
@@ -295,14 +307,48 @@ fn choose(
             }
         }
     };
+    let has_conversation = !matches!(choice, Choice::Override(_) | Choice::KeylessBaseline);
+    let decision = Decision {
+        rollout: index,
+        version: chosen,
+        reason,
+        asks_for_answer,
+        compare: is_current && asks_for_answer,
+        gives_pin: has_conversation && asks_for_answer,
+        shard,
+        is_unheld,
+    };
     let is_stopped = rollout.versions.get(chosen).is_none_or(|version| version.stopped);
     let decision = if is_stopped {
         let version = rollout.baseline;
-        Decision { rollout: index, version, reason: Reason::Stopped, compare: false, shard, is_unheld: false }
+        Decision { version, reason: Reason::Stopped, compare: false, is_unheld: false, ..decision }
     } else {
-        Decision { rollout: index, version: chosen, reason, compare: is_current, shard, is_unheld }
+        decision
     };
     Ok(Explanation { decision, choice, chosen })
+}
+
+/// The request of a rollout that observes. It does not wait, so its key is not looked for in its body.
+fn observed(rollout: &Rollout, index: usize, request: &impl Request, compare: bool) -> Explanation {
+    let key = find_key(rollout, request).ok().flatten();
+    let decision = Decision {
+        rollout: index,
+        version: rollout.baseline,
+        reason: Reason::Split,
+        asks_for_answer: asks_for_answer(request),
+        compare,
+        gives_pin: false,
+        shard: key.map(|(_, key)| bucket::shard(&key)),
+        is_unheld: false,
+    };
+    Explanation { decision, choice: Choice::Observed, chosen: rollout.baseline }
+}
+
+/// Whether a request asks a model for an answer. An upgrade does not: what follows is another protocol.
+fn asks_for_answer(request: &impl Request) -> bool {
+    let method = request.header(":method").unwrap_or_default();
+    let path = request.header(":path").unwrap_or_default();
+    operation::asks_for_answer(method, path) && request.header("upgrade").is_none()
 }
 
 /// When the conversation began: a time in the request or in its key.

@@ -38,10 +38,11 @@ pub(crate) struct ObservationReport {
     unread: Option<&'static str>,
 }
 
-/// Reads a body.
+/// Reads a body. `grpc_status`: the trailer of that name.
 pub(crate) fn observe(
     head: Head<'_>,
     body: &[u8],
+    grpc_status: Option<&[u8]>,
     chunking: Chunking,
     refusal_phrases: bool,
 ) -> ObservationReport {
@@ -50,6 +51,7 @@ pub(crate) fn observe(
         observer.detect_refusal_phrases();
     }
     chunking.cut(body, |chunk| observer.push(0, chunk));
+    observer.trailers(grpc_status);
     observer.finish(End::Complete, 0).into()
 }
 

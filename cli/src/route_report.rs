@@ -46,6 +46,10 @@ pub(crate) struct RouteReport<'a> {
     version: Option<&'a str>,
     cluster: Option<&'a str>,
     reason: Option<&'static str>,
+    /// Whether the request asks a model for an answer, by its method and path.
+    answer: bool,
+    /// Whether the rollout only observes: it changes nothing, and Envoy's own routes choose the version.
+    observe: bool,
     /// Whether the metrics compare the request with those of other versions.
     compare: bool,
     shard: Option<u32>,
@@ -115,6 +119,8 @@ impl<'a> RouteReport<'a> {
             version: None,
             cluster: None,
             reason: None,
+            answer: false,
+            observe: false,
             compare: false,
             shard: None,
             key: None,
@@ -137,6 +143,13 @@ impl<'a> RouteReport<'a> {
         let Some(explanation) = explanation else { return report };
         let Some((rollout, version)) = chosen(config, explanation) else { return report };
         report.rollout = Some(&rollout.name);
+        report.answer = explanation.decision.asks_for_answer;
+        report.observe = rollout.observe.is_some();
+        if report.observe {
+            report.compare = explanation.decision.compare;
+            report.shard = explanation.decision.shard;
+            return report;
+        }
         report.version = Some(&version.name);
         report.cluster = Some(&version.cluster);
         report.reason = Some(explanation.decision.reason.as_str());
@@ -190,6 +203,21 @@ impl<'a> RouteReport<'a> {
             return lines;
         };
         lines.push(format!("rollout  {}", rollout.name));
+        if !self.answer {
+            let why =
+                "the method and the path do not ask a model for an answer, so the request is not compared";
+            lines.push(format!("other    {why}"));
+        }
+        if self.observe {
+            let compared = if self.compare { "compared" } else { "not compared" };
+            lines.push(
+                "observes Envoy's own routes choose the version; the filter changes nothing".to_owned(),
+            );
+            lines.push(format!(
+                "version  the one whose cluster Envoy chooses, {compared} with other versions"
+            ));
+            return lines;
+        }
         lines.extend(self.choice_lines(config, explanation, rollout));
         if explanation.decision.reason == Reason::Stopped {
             let stopped = self.chosen.unwrap_or_default();
@@ -264,6 +292,7 @@ impl<'a> RouteReport<'a> {
                     "keyless  goes to the baseline".to_owned(),
                 ]
             }
+            Choice::Observed => Vec::new(),
             Choice::KeylessRandom { bucket, .. } => vec![
                 format!("key      none; looked in {}", key_sources(config, rollout)),
                 format!("keyless  random for each request; this time bucket {bucket}"),
@@ -280,14 +309,12 @@ impl FeedbackReport<'_> {
             None => "counted for no version, because it has no key".to_owned(),
         };
         let answered = if self.respond { "answered by the filter" } else { "passed on" };
-        format!("feedback on {} if it is a POST: {counted}, {answered}", self.rollout)
+        format!("feedback on {}: {counted}, {answered}", self.rollout)
     }
 }
 
 fn feedback<'a>(config: &'a Config, request: &SampleRequest, now: UnixMs) -> Option<FeedbackReport<'a>> {
-    let mut posted = request.clone();
-    posted.add_header(":method", b"POST");
-    let (rollout, version) = match route::feedback(config, &posted, now).ok()?? {
+    let (rollout, version) = match route::feedback(config, request, now).ok()?? {
         Feedback::On(decision) => (decision.rollout, Some(decision.version)),
         Feedback::OnNone { rollout } => (rollout, None),
     };

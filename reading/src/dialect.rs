@@ -20,6 +20,7 @@ mod facts;
 mod fold;
 mod gemini;
 mod inference;
+mod no_answer;
 mod ollama;
 mod openai;
 mod responses;
@@ -30,6 +31,7 @@ pub use definition::{BlockKind, Dialect, Meaning};
 pub use delta::{Checkpoint, Delta, EscapedText};
 pub use facts::{Finish, ResponseFacts, TextPresence, Usage};
 pub use fold::Fold;
+pub use no_answer::is_no_answer;
 
 use crate::json::{self, LazyTable, Scanner, Table, Value};
 use alloc::vec::Vec;
@@ -56,6 +58,11 @@ pub static DIALECTS: [&Dialect; 14] = [
 pub static COMMON: LazyTable<Meaning> =
     LazyTable::new(|| Table::compile(&[("error", Meaning::Error), ("type", Meaning::Type)]));
 
+/// Signatures that other documents than answers have as well. They count if a document has no other signature, and is
+/// not known to be no answer.
+static WEAK_SIGNATURES: [(&str, &Dialect); 2] =
+    [("usage.prompt_tokens", &openai::DIALECT), ("meta.api_version", &cohere::V1)];
+
 /// A document is scanned for signatures in pieces of this size, so that the scan can stop early.
 const DETECT_PIECE_BYTES: usize = 256;
 
@@ -66,26 +73,33 @@ pub fn detect(document: &[u8]) -> Option<&'static Dialect> {
         for (index, dialect) in DIALECTS.iter().enumerate() {
             for signature in dialect.signatures {
                 let (path, start) = signature.split_once('=').unwrap_or((signature, ""));
-                signatures.push((path, Signature { dialect: index, start }));
+                signatures.push((path, Signature { rank: index, start }));
             }
+        }
+        for (rank, &(path, _)) in (DIALECTS.len()..).zip(&WEAK_SIGNATURES) {
+            signatures.push((path, Signature { rank, start: "" }));
         }
         Table::compile(&signatures)
     });
-    let (mut scanner, mut found) = (Scanner::default(), FirstDialect(None));
+    let (mut scanner, mut found) = (Scanner::default(), LowestRank(None));
     for piece in document.chunks(DETECT_PIECE_BYTES) {
         scanner.push(&SIGNATURES, piece, &mut found);
         if found.0 == Some(0) {
             break; // the first dialect wins over all others, and it is the most frequent
         }
     }
-    found.0.and_then(|dialect| DIALECTS.get(dialect)).copied()
+    match found.0?.checked_sub(DIALECTS.len()) {
+        None => found.0.and_then(|dialect| DIALECTS.get(dialect)).copied(),
+        Some(_) if is_no_answer(document) => None,
+        Some(weak) => WEAK_SIGNATURES.get(weak).map(|&(_, dialect)| dialect),
+    }
 }
 
 /// A path that only one dialect has.
 #[derive(Clone, Copy)]
 struct Signature {
-    /// Index in [`DIALECTS`].
-    dialect: usize,
+    /// Index in [`DIALECTS`], or the length of that and an index in [`WEAK_SIGNATURES`].
+    rank: usize,
     /// How a string at the path must begin. If empty, any value will do.
     start: &'static str,
 }
@@ -96,17 +110,17 @@ impl json::Field for Signature {
     }
 }
 
-/// The first of the dialects whose signatures were found.
-struct FirstDialect(Option<usize>);
+/// The lowest rank of the signatures that were found.
+struct LowestRank(Option<usize>);
 
-impl json::Sink<Signature> for FirstDialect {
+impl json::Sink<Signature> for LowestRank {
     fn value(&mut self, signature: Signature, value: Value<'_>) {
         let matches = match value {
             Value::Short(word) => word.starts_with(signature.start.as_bytes()),
             Value::Open | Value::Close | Value::Text(_) | Value::Scalar(_) => signature.start.is_empty(),
         };
         if matches {
-            self.0 = Some(self.0.map_or(signature.dialect, |first| first.min(signature.dialect)));
+            self.0 = Some(self.0.map_or(signature.rank, |lowest| lowest.min(signature.rank)));
         }
     }
 

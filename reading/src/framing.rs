@@ -6,3 +6,4 @@
 pub mod aws;
 pub mod base64;
 pub mod sse;
+pub mod websocket;

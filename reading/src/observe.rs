@@ -8,6 +8,7 @@
 mod body;
 mod documents;
 mod events;
+mod grpc;
 mod observation;
 mod summary;
 #[cfg(test)]
@@ -15,10 +16,11 @@ mod tests;
 
 use body::ResponseBody;
 pub use documents::DETECT_BYTES_MAX;
-pub use observation::{End, Head, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
+pub use observation::{End, Head, HttpError, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
 pub use crate::dialect::{Finish, Usage};
 use crate::refusal;
+use grpc::GrpcEnd;
 
 // What is kept of an answer is what is searched for a refusal.
 const _: () = assert!(crate::dialect::ANSWER_PREFIX_CHARS_MAX == refusal::PREFIX_CHARS_MAX as u64);
@@ -26,7 +28,9 @@ const _: () = assert!(crate::dialect::ANSWER_PREFIX_CHARS_MAX == refusal::PREFIX
 /// Observes one response while it passes.
 pub struct Observer {
     body: ResponseBody,
-    is_http_error: bool,
+    status: u16,
+    grpc: Option<GrpcEnd>,
+    is_answer_expected: bool,
     requested: Micros,
     timing: Timing,
 }
@@ -36,7 +40,9 @@ impl Observer {
     pub fn new(head: Head<'_>, requested: Micros, now: Micros) -> Observer {
         Observer {
             body: ResponseBody::new(head),
-            is_http_error: head.status >= 400,
+            status: head.status,
+            grpc: GrpcEnd::new(head),
+            is_answer_expected: true,
             requested,
             timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
         }
@@ -47,13 +53,28 @@ impl Observer {
         self.body.keep_answer_prefix();
     }
 
+    /// The request did not ask for an answer of a model. So a body of no known dialect is no answer either.
+    pub fn expect_no_answer(&mut self) {
+        self.is_answer_expected = false;
+    }
+
     /// For a request to which no response came.
     pub fn without_response(requested: Micros) -> Observer {
-        Observer { body: ResponseBody::Absent, is_http_error: false, requested, timing: Timing::default() }
+        Observer {
+            body: ResponseBody::Absent,
+            status: 0,
+            grpc: None,
+            is_answer_expected: true,
+            requested,
+            timing: Timing::default(),
+        }
     }
 
     /// The next piece of the body has come. It may begin and end anywhere.
     pub fn push(&mut self, now: Micros, bytes: &[u8]) {
+        if let Some(grpc) = &mut self.grpc {
+            grpc.push(bytes);
+        }
         let deltas = self.body.streamed_deltas();
         self.body.push(bytes);
         if self.body.streamed_deltas() > deltas {
@@ -61,14 +82,34 @@ impl Observer {
         }
     }
 
+    /// The trailers have come. `grpc_status`: the header `grpc-status` among them.
+    pub fn trailers(&mut self, grpc_status: Option<&[u8]>) {
+        if let Some(grpc) = &mut self.grpc {
+            grpc.trailers(grpc_status);
+        }
+    }
+
+    /// Whether this is a response of gRPC.
+    pub fn is_grpc(&self) -> bool {
+        self.grpc.is_some()
+    }
+
+    /// Whether the end of the response lacks the status that its protocol requires. Then it was cut off, even if the
+    /// host saw a regular end.
+    pub fn lacks_status(&self) -> bool {
+        self.grpc.as_ref().is_some_and(|grpc| !grpc.has_status())
+    }
+
     /// The response has ended.
     pub fn finish(mut self, end: End, now: Micros) -> Observation {
         self.timing.duration_us = now.saturating_sub(self.requested);
+        let is_http_error = self.status >= 400;
         let body = self.body.finish();
         let facts = body.facts;
         let outcome = match end {
             End::LocalReply => Outcome::LocalReply,
-            _ if self.is_http_error => Outcome::HttpError,
+            _ if let Some(grpc) = &self.grpc => grpc.outcome(end),
+            _ if is_http_error => Outcome::HttpError,
             _ if facts.error => Outcome::StreamError,
             _ if body.is_finished == Some(true) => Outcome::Complete,
             End::ClientAbort if facts.is_call_finished => Outcome::ClientAbortAfterToolCall,
@@ -77,8 +118,12 @@ impl Observer {
             End::Complete if body.is_finished == Some(false) => Outcome::Truncated,
             End::Complete => Outcome::Complete,
         };
+        let http_error = (outcome == Outcome::HttpError)
+            .then(|| if is_http_error { HttpError::of(self.status) } else { HttpError::Grpc });
         let finish = facts.finish();
-        let is_error = self.is_http_error || facts.error;
+        let is_error =
+            is_http_error || facts.error || matches!(outcome, Outcome::HttpError | Outcome::StreamError);
+        let is_answer = body.dialect.is_some() || (self.is_answer_expected && !body.is_other);
         let is_structured = facts.refusal_chars > 0 || facts.blocked || finish == Finish::ContentFilter;
         let refusal = if is_structured {
             Some(Refusal::Structured)
@@ -86,22 +131,25 @@ impl Observer {
             let prefix = facts.answer_prefix.as_bytes(); // empty unless it is kept
             (!prefix.is_empty() && refusal::is_refusal(prefix)).then_some(Refusal::Phrase)
         };
+        let is_unknown = body.text_chars.is_some() || body.unparsed == Some(Unparsed::Dialect);
+        // The text of an error report is not assistant text.
+        let is_error_report = is_error && body.dialect.is_none() && is_unknown;
+        let text_chars = if is_error_report { Some(0) } else { body.text_chars };
+        let is_failed = matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
+        let unparsed = body.unparsed.filter(|_| is_answer && !is_failed && !is_error_report);
         Observation {
             dialect: body.dialect,
             outcome,
+            http_error,
+            is_answer,
             finish,
-            // The text of an error report is not assistant text.
-            text_chars: if is_error && body.dialect.is_none() {
-                body.text_chars.map(|_| 0)
-            } else {
-                body.text_chars
-            },
+            text_chars: text_chars.filter(|_| is_answer),
             usage: facts.usage,
             tool_calls: facts.tool_calls,
             refusal,
             error: is_error,
             events: body.events,
-            unparsed: body.unparsed,
+            unparsed,
             model: Some(facts.model).filter(|model| !model.is_empty()),
             timing: self.timing,
         }

@@ -7,8 +7,8 @@ use super::json::Node;
 use super::messages::quoted;
 use super::validator::{Empty, Validator};
 use super::{
-    Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, headers, names,
-    pin, requests, sources, steps, versions,
+    Config, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback,
+    headers, names, pin, requests, sources, steps, versions,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -119,6 +119,8 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         "feedback",
         "usage",
         "refusal_phrases",
+        "observe",
+        "random",
     ];
     let errors = v.errors.count();
     let object = v.object(node, &known)?;
@@ -163,6 +165,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         None => Some(Usage::AsIs),
     };
     let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| v.bool(node));
+    let observe = observe(v, object, matcher.as_ref(), versions.as_deref());
     // There is no error, so a field that is `None` was not given.
     if !v.has_no_error_since(errors) {
         return None;
@@ -182,7 +185,45 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         feedback,
         usage: usage?,
         refusal_phrases: refusal_phrases?,
+        observe,
     })
+}
+
+fn observe(
+    v: &mut Validator<'_>,
+    object: &Node,
+    matcher: Option<&Match>,
+    versions: Option<&[Version]>,
+) -> Option<Observe> {
+    let observes = object.get("observe").map_or(Some(false), |node| v.bool(node));
+    let is_random = object.get("random").map_or(Some(false), |node| v.bool(node));
+    if observes != Some(true) {
+        if is_random == Some(true) && observes == Some(false) {
+            let message =
+                "is about the versions that observe watches; set observe to true, or leave this out";
+            v.error_below(object, "random", format_args!("{message}"));
+        }
+        return None;
+    }
+    if matcher.is_some_and(|matcher| !matcher.models.is_empty())
+        && let Some(node) = object.get("match")
+    {
+        let message = "are in bodies, and an observed request does not wait for its body; match by host, path or headers";
+        v.error_below(node, "models", format_args!("{message}"));
+    }
+    let nodes = object.get("versions").map(Node::items).unwrap_or_default();
+    let mut clusters: Vec<&Version> = Vec::new();
+    for (node, version) in nodes.iter().zip(versions.unwrap_or_default()) {
+        if let Some(earlier) = clusters.iter().find(|earlier| earlier.cluster == version.cluster) {
+            let earlier = quoted(&earlier.name);
+            let message = format_args!(
+                "is also the cluster of {earlier}, so observe cannot tell them apart; give each its own"
+            );
+            v.error_below(node, "cluster", message);
+        }
+        clusters.push(version);
+    }
+    Some(Observe { is_random: is_random? })
 }
 
 fn rollout_name<'a>(v: &mut Validator<'_>, node: &'a Node) -> Option<&'a str> {

@@ -13,13 +13,15 @@ use crate::metrics::Series;
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
 
-/// One of the two header maps of an exchange.
+/// One of the header maps of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
     /// The request's.
     Request,
     /// The response's.
     Response,
+    /// The response's trailers, which follow its body.
+    ResponseTrailers,
 }
 
 /// One of the two bodies of an exchange: the part that is readable in the current callback.
@@ -93,6 +95,9 @@ pub trait Host: Copy {
     fn response_flags(self) -> u64;
     /// Reads Envoy's response code details. Known when the exchange has ended.
     fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T>;
+
+    /// Reads the name of the cluster that Envoy's routes chose. Known when the response's head arrives.
+    fn cluster<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T>;
 
     /// Microseconds on the monotonic clock.
     fn now(self) -> Micros;

@@ -66,7 +66,7 @@ impl<H: Host> LoadedConfig<H> {
             series,
             pointers: Pointers::compile(&config.pointers),
             reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
-            may_wait: config.rollouts.iter().any(may_wait),
+            may_wait: config.rollouts.iter().any(|rollout| rollout.observe.is_none() && may_wait(rollout)),
             config,
         }
     }
@@ -104,7 +104,7 @@ impl<H: Host> LoadedConfig<H> {
     /// Whether the filter may edit the body of a request with this path, or answer the request as feedback.
     pub(super) fn may_edit(&self, path: Option<&[u8]>) -> bool {
         let path = path.and_then(|path| path.split(|&b| b == b'?').next());
-        self.config.rollouts.iter().any(|rollout| {
+        self.config.rollouts.iter().filter(|rollout| rollout.observe.is_none()).any(|rollout| {
             rollout.pin.response_id
                 || rollout.usage == Usage::Request
                 || rollout.versions.iter().any(|version| version.rewrite.model.is_some())

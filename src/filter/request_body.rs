@@ -60,6 +60,11 @@ impl RequestBody {
         RequestBody { turn: Turn::default(), edits: is_edited.then_some(edits), held: holds.then_some(held) }
     }
 
+    /// The body of a request that is only observed. It passes as it is.
+    pub(super) fn observed() -> RequestBody {
+        RequestBody { turn: Turn::default(), edits: None, held: None }
+    }
+
     /// Whether the request waits for more of its body.
     pub(super) fn waits(&self) -> bool {
         self.held.is_some()

@@ -5,8 +5,10 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::edit::edit;
+use super::ending::{interruption, is_internal_redirect, is_local_reply};
 use super::headers::{Headers, is_media_type};
 use super::host::{Body, Head, Host};
+use super::upgrade::Upgrade;
 use crate::config::{Config, Pin, Rollout, Version};
 use crate::edit::Editor;
 use crate::observe::{self, End, Micros, Observation, Observer};
@@ -15,11 +17,6 @@ use crate::route::Decision;
 use crate::usage::StripUsage;
 
 const CONTENT_LENGTH: &str = "content-length";
-/// Envoy's response flags for a client that closed its connection (`DC`) or reset its HTTP/2 stream (`DR`).
-const FLAGS_CLIENT_GONE: u64 = 0x4000 | 0x1000_0000;
-/// Envoy's response code details of a response that came from the upstream.
-const DETAILS_VIA_UPSTREAM: &[u8] = b"via_upstream";
-
 /// What is known of a request that has a version.
 #[derive(Clone, Copy)]
 pub(super) struct Routed {
@@ -37,6 +34,8 @@ pub(super) struct Response {
     observer: Observer,
     editor: Option<Box<dyn Editor>>,
     status: u16,
+    /// It has only a head.
+    is_head_only: bool,
     /// When its last byte arrived.
     ended: Option<Micros>,
 }
@@ -57,19 +56,30 @@ impl Response {
         let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
         let content_type = headers.get("content-type").unwrap_or_default();
         let content_encoding = headers.get("content-encoding").unwrap_or_default();
-        let head = observe::Head { status, content_type, content_encoding };
+        let grpc_status = if is_end { headers.get("grpc-status") } else { None };
+        let head = observe::Head { status, content_type, content_encoding, grpc_status };
         let mut observer = Observer::new(head, routed.requested, now);
+        if !routed.decision.asks_for_answer {
+            observer.expect_no_answer();
+        }
         let target = target(config, &routed.decision);
         if target.is_some_and(|(rollout, _)| rollout.refusal_phrases) {
             observer.detect_refusal_phrases();
         }
-        let editor =
-            target.and_then(|(_, version)| editor(host, &routed, version, head, &headers, strips_usage));
-        mark_response(host, config, &routed.decision);
-        if let Some((rollout, version)) = target {
-            give_pin(host, &rollout.pin, version, routed.needs_cookie);
+        let mut editor = None;
+        if let Some((rollout, version)) = target.filter(|(rollout, _)| rollout.observe.is_none()) {
+            editor = self::editor(host, &routed, version, head, &headers, strips_usage);
+            mark_response(host, config, &routed.decision);
+            if routed.decision.gives_pin && is_pinnable(status) && !is_envoys_own(host, &rollout.pin) {
+                give_pin(host, &rollout.pin, version, routed.needs_cookie);
+            } else if let Some(header) = &rollout.pin.header
+                && headers.may_contain(header.as_str())
+            {
+                // A server must not choose a version by this header.
+                host.remove_header(Head::Response, header.as_str());
+            }
         }
-        Response { routed, observer, editor, status, ended: is_end.then_some(now) }
+        Response { routed, observer, editor, status, is_head_only: is_end, ended: is_end.then_some(now) }
     }
 
     /// A piece of the body has arrived, or its end.
@@ -94,6 +104,10 @@ impl Response {
     /// The response has ended with trailers: its own, or those that Envoy's decompressor adds.
     pub(super) fn end(&mut self, host: impl Host) {
         self.ended = Some(host.now());
+        if self.observer.is_grpc() {
+            let observer = &mut self.observer;
+            host.header(Head::ResponseTrailers, "grpc-status", |status| observer.trailers(Some(status)));
+        }
     }
 
     pub(super) fn decision(&self) -> Decision {
@@ -101,33 +115,43 @@ impl Response {
     }
 
     /// The exchange has ended, in whatever way.
-    pub(super) fn finish(self, host: impl Host) -> Observation {
-        let end = match self.ended {
-            // Only an error can be Envoy's local reply; finding out costs a hostcall.
-            Some(_) if self.status >= 400 && is_local_reply(host) => End::LocalReply,
-            Some(_) => End::Complete,
-            None => interruption(host),
+    pub(super) fn finish(self, host: impl Host, upgrade: Option<&Upgrade>) -> Observation {
+        // Only an error can be Envoy's local reply; finding out costs a hostcall. Envoy sends gRPC's as a head.
+        let may_be_local = self.status >= 400 || (self.is_head_only && self.observer.is_grpc());
+        let end = match (self.ended, upgrade.filter(|upgrade| upgrade.is_accepted_by(self.status))) {
+            (ended, Some(upgrade)) => upgrade.end(host, ended.is_some()),
+            (Some(_), None) if may_be_local && is_local_reply(host) => End::LocalReply,
+            (Some(_), None) if self.observer.lacks_status() => interruption(host),
+            (Some(_), None) => End::Complete,
+            (None, None) => interruption(host),
         };
         self.observer.finish(end, self.ended.unwrap_or_else(|| host.now()))
     }
 }
 
 impl Routed {
-    /// The exchange has ended before the response's head arrived.
-    pub(super) fn finish(self, host: impl Host) -> Observation {
-        Observer::without_response(self.requested).finish(interruption(host), host.now())
+    /// The exchange has ended before the response's head arrived. `None`: the request passes the filter again, after an
+    /// internal redirect, and is counted then.
+    pub(super) fn finish(self, host: impl Host) -> Option<Observation> {
+        if is_internal_redirect(host) {
+            return None;
+        }
+        let mut observer = Observer::without_response(self.requested);
+        if !self.decision.asks_for_answer {
+            observer.expect_no_answer();
+        }
+        Some(observer.finish(interruption(host), host.now()))
     }
 }
 
-/// Which side aborted an exchange.
-fn interruption(host: impl Host) -> End {
-    let is_client = host.response_flags() & FLAGS_CLIENT_GONE != 0;
-    if is_client { End::ClientAbort } else { End::UpstreamReset }
+/// Whether the answer with this status may give the client a pin. Errors may not, nor responses without content.
+fn is_pinnable(status: u16) -> bool {
+    (200..400).contains(&status) && !matches!(status, 204 | 205 | 304)
 }
 
-/// Whether Envoy answered in place of the upstream.
-fn is_local_reply(host: impl Host) -> bool {
-    host.response_code_details(|details| details != DETAILS_VIA_UPSTREAM).unwrap_or(false)
+/// Whether Envoy answered in place of the upstream. Finding out costs a hostcall, so only a rollout with pins asks.
+fn is_envoys_own(host: impl Host, pin: &Pin) -> bool {
+    (pin.header.is_some() || pin.cookie.is_some()) && is_local_reply(host)
 }
 
 /// The rollout and the version of a decision.

@@ -7,10 +7,11 @@ use core::mem;
 use super::buffered::BufferedRequest;
 use super::feedback::{self, FeedbackRequest};
 use super::headers::Headers;
-use super::host::{Action, Head, Host};
+use super::host::{Action, Body, Head, Host};
 use super::request::{BodyFacts, Request};
 use super::request_body::RequestBody;
 use super::response::{Response, Routed, mark_response};
+use super::upgrade::Upgrade;
 use super::worker::Worker;
 use crate::config::{Rollout, Version};
 use crate::key;
@@ -18,7 +19,7 @@ use crate::observe::Micros;
 use crate::pin::{self, Endpoint, Token};
 use crate::retry;
 use crate::rewrite;
-use crate::route::{self, BodyNeeded};
+use crate::route::{self, BodyNeeded, Decision};
 use crate::timestamp::UnixMs;
 
 /// One exchange, under the configuration in force when its request arrived.
@@ -27,6 +28,8 @@ pub struct Stream<H: Host> {
     phase: Phase,
     /// The request's body; `None` if there is none, or no rollout matches the request.
     body: Option<Box<RequestBody>>,
+    /// What follows a request to switch the protocol; such a request has no body.
+    upgrade: Option<Box<Upgrade>>,
     /// When the request gave up waiting for its body. Reset when the first piece arrives.
     gave_up: Option<Micros>,
 }
@@ -39,6 +42,8 @@ enum Phase {
     Waiting(Box<BufferedRequest>),
     /// The request has a version; the response's head has not arrived.
     Routed(Routed),
+    /// Envoy's own routes give the request a version, which is known when the response's head arrives.
+    Observed { routed: Routed, is_retry: bool },
     /// The response passes.
     Responding(Box<Response>),
     /// The request is not for a version, but a user's feedback on one.
@@ -49,7 +54,7 @@ impl<H: Host> Stream<H> {
     /// Creates the state of an exchange, before the request's head arrives.
     #[must_use]
     pub fn new(worker: Rc<Worker<H>>) -> Stream<H> {
-        Stream { worker, phase: Phase::Idle, body: None, gave_up: None }
+        Stream { worker, phase: Phase::Idle, body: None, upgrade: None, gave_up: None }
     }
 
     /// The request's head has arrived. `is_end`: it has no body.
@@ -96,6 +101,17 @@ impl<H: Host> Stream<H> {
             }
             return Ok(Action::Continue);
         };
+        if let Some(upgrade) = Upgrade::new(headers) {
+            self.upgrade = Some(Box::new(upgrade));
+        }
+        if rollout.observe.is_some() {
+            if !is_end && self.upgrade.is_none() {
+                self.body = Some(Box::new(RequestBody::observed()));
+            }
+            let routed = Routed { decision, requested, needs_cookie: false, carries_stored_id: false };
+            self.phase = Phase::Observed { routed, is_retry: retry::is_retry(|name| headers.get(name)) };
+            return Ok(Action::Continue);
+        }
         let waits = matches!(request.body, BodyFacts::Read(_));
         let may_wait = worker.delivery.may_wait();
         let needs_cookie = rollout.pin.cookie.as_ref().is_some_and(|cookie| {
@@ -106,7 +122,7 @@ impl<H: Host> Stream<H> {
         });
         let carries_stored_id =
             rollout.pin.response_id && headers.get(":path").and_then(Endpoint::of) == Some(Endpoint::Stored);
-        if !is_end {
+        if !is_end && self.upgrade.is_none() {
             let body = RequestBody::new(host, rollout, version, headers, requested, may_wait, waits);
             self.body = Some(Box::new(body));
         }
@@ -179,10 +195,18 @@ impl<H: Host> Stream<H> {
             }
             // All of the body so far is still readable. It is read again below, to detect a first turn and to edit it.
         }
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.push(host, Body::Request, size);
+            return Action::Continue;
+        }
         match &mut self.phase {
             Phase::Feedback(request) if request.is_answered() => Action::Pause,
             Phase::Feedback(request) => request.push(host, &self.worker, size, is_end),
-            Phase::Idle | Phase::Waiting(_) | Phase::Routed(_) | Phase::Responding(_) => {
+            Phase::Idle
+            | Phase::Waiting(_)
+            | Phase::Routed(_)
+            | Phase::Observed { .. }
+            | Phase::Responding(_) => {
                 self.body.as_mut().map_or(Action::Continue, |body| body.push(host, size, is_end))
             }
         }
@@ -193,7 +217,7 @@ impl<H: Host> Stream<H> {
         let read_bytes = match &self.phase {
             Phase::Waiting(buffered) => buffered.window_read_bytes(),
             Phase::Feedback(request) => request.held_bytes(),
-            Phase::Idle | Phase::Routed(_) | Phase::Responding(_) => {
+            Phase::Idle | Phase::Routed(_) | Phase::Observed { .. } | Phase::Responding(_) => {
                 self.body.as_ref().map_or(0, |body| body.held_bytes())
             }
         };
@@ -205,7 +229,7 @@ impl<H: Host> Stream<H> {
         match &self.phase {
             Phase::Waiting(buffered) => buffered.waits_since(),
             Phase::Feedback(request) => request.waits_since(),
-            Phase::Idle | Phase::Routed(_) | Phase::Responding(_) => {
+            Phase::Idle | Phase::Routed(_) | Phase::Observed { .. } | Phase::Responding(_) => {
                 self.body.as_ref().and_then(|body| body.waits_since())
             }
         }
@@ -248,6 +272,7 @@ impl<H: Host> Stream<H> {
 
     /// The response's head has arrived. `is_end`: it has no body.
     pub fn on_response_headers(&mut self, host: H, is_end: bool) {
+        self.resolve_observed(host);
         let config = &self.worker.loaded.config;
         match &self.phase {
             Phase::Routed(routed) => {
@@ -258,12 +283,38 @@ impl<H: Host> Stream<H> {
             Phase::Feedback(request) => {
                 request.decision().into_iter().for_each(|decision| mark_response(host, config, &decision));
             }
-            Phase::Idle | Phase::Waiting(_) | Phase::Responding(_) => {}
+            Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Responding(_) => {}
         }
+    }
+
+    /// If a rollout observes this request, finds the version that Envoy's routes chose.
+    fn resolve_observed(&mut self, host: H) {
+        if let Phase::Observed { routed, is_retry } = self.phase {
+            self.phase = self.observed(host, routed, is_retry).map_or(Phase::Idle, Phase::Routed);
+        }
+    }
+
+    /// Finds the version whose cluster Envoy chose, and counts the decision. `None`: it is the cluster of none.
+    fn observed(&self, host: H, routed: Routed, is_retry: bool) -> Option<Routed> {
+        let loaded = &self.worker.loaded;
+        let rollout = loaded.config.rollouts.get(routed.decision.rollout)?;
+        let of_cluster = |name: &[u8]| rollout.versions.iter().position(|v| v.cluster.as_bytes() == name);
+        let version = host.cluster(of_cluster).flatten()?;
+        let decision = Decision { version, ..routed.decision };
+        host.set_filter_state("llm_version", &rollout.versions.get(version)?.name);
+        host.set_filter_state("llm_reason", decision.reason.as_str());
+        loaded.count_decision(host, &decision);
+        if is_retry {
+            loaded.count_retry(host, &decision);
+        }
+        Some(Routed { decision, ..routed })
     }
 
     /// A piece of the response's body has arrived, or its end. `size`: how many bytes of it are readable.
     pub fn on_response_body(&mut self, host: H, size: usize, is_end: bool) {
+        if let Some(upgrade) = &mut self.upgrade {
+            upgrade.push(host, Body::Response, size);
+        }
         if let Phase::Responding(response) = &mut self.phase {
             response.push(host, size, is_end);
         }
@@ -278,10 +329,16 @@ impl<H: Host> Stream<H> {
 
     /// The exchange has ended, in whatever way. Envoy makes this callback once for each request.
     pub fn on_log(&mut self, host: H) {
+        self.resolve_observed(host);
         let (decision, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Idle | Phase::Waiting(_) | Phase::Feedback(_) => return,
-            Phase::Routed(routed) => (routed.decision, routed.finish(host)),
-            Phase::Responding(response) => (response.decision(), response.finish(host)),
+            Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Feedback(_) => return,
+            Phase::Routed(routed) => match routed.finish(host) {
+                Some(observation) => (routed.decision, observation),
+                None => return,
+            },
+            Phase::Responding(response) => {
+                (response.decision(), response.finish(host, self.upgrade.as_deref()))
+            }
         };
         let loaded = &self.worker.loaded;
         loaded.count_observation(host, &decision, &observation);

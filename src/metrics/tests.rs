@@ -27,7 +27,16 @@ fn series(decision: &Decision, update: &Update) -> String {
 }
 
 fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
-    Decision { rollout, version, reason: Reason::Split, compare, shard: Some(15), is_unheld: false }
+    Decision {
+        rollout,
+        version,
+        reason: Reason::Split,
+        asks_for_answer: true,
+        compare,
+        gives_pin: true,
+        shard: Some(15),
+        is_unheld: false,
+    }
 }
 
 #[test]
@@ -88,7 +97,7 @@ fn retries_feedback_and_first_turns_update_their_series() {
     let rated = series(&decision, &rated(Rating::Down));
     assert!(rated.starts_with("llm_feedback_total{") && rated.ends_with("llm_feedback=down}"), "{rated}");
     let first_turn = |status, body: &str| {
-        let head = Head { status, content_type: b"application/json", content_encoding: b"" };
+        let head = Head { status, content_type: b"application/json", ..Head::default() };
         let mut observer = Observer::new(head, 0, 0);
         observer.push(0, body.as_bytes());
         let mut names = Vec::new();
@@ -103,7 +112,7 @@ fn retries_feedback_and_first_turns_update_their_series() {
 
 #[test]
 fn an_observation_updates_its_series_and_no_others() {
-    let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
+    let head = Head { status: 200, content_type: b"text/event-stream", ..Head::default() };
     let mut observer = Observer::new(head, 0, 2_000);
     let stream: &[u8] = include_bytes!("../../tests/data/corpus/openai-chat/chat-stream.sse");
     observer.push(12_400, stream);

@@ -32,6 +32,7 @@ const NO_HEADERS: [u8; 4] = [0; 4];
 pub(super) enum Map {
     Request = 0,
     Response = 2,
+    ResponseTrailers = 3,
 }
 
 /// A buffer of the host.

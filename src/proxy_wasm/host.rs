@@ -24,6 +24,7 @@ impl From<Head> for Map {
         match head {
             Head::Request => Map::Request,
             Head::Response => Map::Response,
+            Head::ResponseTrailers => Map::ResponseTrailers,
         }
     }
 }
@@ -112,6 +113,10 @@ impl Host for EnvoyVm {
 
     fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
         abi::property(b"response\0code_details", take)
+    }
+
+    fn cluster<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        abi::property(b"xds\0cluster_name", take)
     }
 
     fn now(self) -> Micros {

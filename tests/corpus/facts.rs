@@ -50,7 +50,7 @@ fn observe<'a>(row: &Row, chunks: impl IntoIterator<Item = &'a [u8]>) -> Observa
     let head = Head {
         status: row["status"].parse().unwrap(),
         content_type: row["content_type"].as_bytes(),
-        content_encoding: b"",
+        ..Head::default()
     };
     let mut observer = Observer::new(head, 0, 0);
     for chunk in chunks {

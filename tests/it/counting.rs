@@ -43,7 +43,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// The most that a stream of these chunks kept at any moment.
 pub(crate) fn peak_bytes<'a>(content_type: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> isize {
-    let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
+    let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
     let before = LIVE.get();
     PEAK.set(before);
     let mut observer = Box::new(Observer::new(head, 0, 0));

@@ -67,6 +67,7 @@ enum Phase {
     Tick,
     ResponseHeaders,
     ResponseBody,
+    ResponseTrailers,
     Log,
 }
 
@@ -74,6 +75,9 @@ enum Phase {
 struct Exchange {
     request: Headers,
     response: Headers,
+    response_trailers: Headers,
+    /// The cluster that the routes chose; known once the request has been sent.
+    cluster: Vec<u8>,
     chunk: Vec<u8>,
     /// The latest action of the filter pauses the request.
     is_paused: bool,
@@ -163,6 +167,7 @@ fn call<T>(f: impl FnOnce(&mut Proxy) -> Answer<T>) -> Answer<T> {
 enum Side {
     Request,
     Response,
+    ResponseTrailers,
 }
 
 type Answer<T> = Result<T, u32>;
@@ -181,6 +186,9 @@ impl Proxy {
             // While a request is paused at its head, the head can be read and changed in every callback.
             (Side::Request, _) if exchange.is_paused => Ok(&mut exchange.request),
             (Side::Response, Phase::ResponseHeaders | Phase::Log) => Ok(&mut exchange.response),
+            (Side::ResponseTrailers, Phase::ResponseTrailers | Phase::Log) => {
+                Ok(&mut exchange.response_trailers)
+            }
             _ => Err(BAD_ARGUMENT),
         }
     }
@@ -232,6 +240,13 @@ impl Proxy {
         exchange.details = details;
         exchange.local_reply = Some((status, body));
         Ok(())
+    }
+
+    fn cluster(&mut self) -> Answer<Vec<u8>> {
+        let phase = self.phase;
+        let exchange = self.exchange()?;
+        let is_known = matches!(phase, Phase::ResponseHeaders | Phase::Log) && !exchange.cluster.is_empty();
+        if is_known { Ok(exchange.cluster.clone()) } else { Err(NOT_FOUND) }
     }
 
     fn set_filter_state(&mut self, key: String, value: String) -> Answer<()> {
@@ -563,9 +578,20 @@ impl Id {
 
     /// The response's head arrives.
     pub(crate) fn respond(self, status: &str, headers: &[(&str, &[u8])], is_end: bool) -> Id {
+        self.respond_as("via_upstream", status, headers, is_end)
+    }
+
+    /// The same, with these response code details.
+    pub(crate) fn respond_as(
+        self,
+        details: &str,
+        status: &str,
+        headers: &[(&str, &[u8])],
+        is_end: bool,
+    ) -> Id {
         with(|proxy| {
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
-            exchange.details = b"via_upstream".to_vec();
+            exchange.details = details.into();
             exchange.response = vec![(":status".into(), status.into())];
             exchange.response.extend(headers.iter().map(|(name, value)| (name.to_string(), value.to_vec())));
         });
@@ -576,9 +602,13 @@ impl Id {
 
     /// The response is a local reply of Envoy.
     pub(crate) fn respond_locally(self, status: &str) -> Id {
-        let id = self.respond(status, &[("content-type", b"text/plain")], false);
-        with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().details = b"cluster_not_found".to_vec());
-        id
+        self.respond_as("cluster_not_found", status, &[("content-type", b"text/plain")], false)
+    }
+
+    /// The proxy's own routes choose this cluster.
+    pub(crate) fn route_to(self, cluster: &str) -> Id {
+        with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().cluster = cluster.into());
+        self
     }
 
     pub(crate) fn event_stream(self) -> Id {
@@ -602,13 +632,28 @@ impl Id {
     }
 
     pub(crate) fn trailers(self) -> Id {
-        assert_eq!(callback(Phase::ResponseBody, self.0, Callback::ResponseTrailers), 0);
+        self.trailers_with(&[])
+    }
+
+    pub(crate) fn trailers_with(self, trailers: &[(&str, &str)]) -> Id {
+        let trailers = trailers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
+        with(|proxy| proxy.exchanges.get_mut(&self.0).unwrap().response_trailers = trailers.collect());
+        assert_eq!(callback(Phase::ResponseTrailers, self.0, Callback::ResponseTrailers), 0);
         self
     }
 
     /// The response's body ends, as in HTTP/1 with an empty piece.
     pub(crate) fn complete(self) {
         self.body(b"", true).end();
+    }
+
+    /// The exchange ends with these response flags and response code details.
+    pub(crate) fn end_as(self, flags: u64, details: &str) {
+        with(|proxy| {
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
+            (exchange.flags, exchange.details) = (flags, details.into());
+        });
+        self.end();
     }
 
     pub(crate) fn cut(self, by: Cut) {

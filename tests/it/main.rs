@@ -6,6 +6,7 @@ mod compare;
 mod config;
 mod counting;
 mod docs;
+mod ends;
 mod filter;
 mod fuzz;
 mod hold;

@@ -156,7 +156,8 @@ fn key_of(config: &Config, request: &[(&str, &[u8])]) -> Option<(usize, Vec<u8>)
             assert_eq!(found, bucket(&config.rollouts[0].salt, &key));
             Some((source, key))
         }
-        Choice::Override(_) | Choice::Pin(_) | Choice::KeylessBaseline | Choice::KeylessRandom { .. } => None,
+        Choice::Override(_) | Choice::Pin(_) => None,
+        Choice::KeylessBaseline | Choice::KeylessRandom { .. } | Choice::Observed => None,
     }
 }
 
@@ -265,13 +266,24 @@ fn only_choices_of_the_split_are_compared() {
     let shard = Some(shard(b"k"));
     assert_eq!(
         decision(&[("session-id", b"k")]),
-        Decision { rollout: 0, version, reason: Reason::Split, compare: true, shard, is_unheld: false }
+        Decision {
+            rollout: 0,
+            version,
+            reason: Reason::Split,
+            asks_for_answer: true,
+            compare: true,
+            gives_pin: true,
+            shard,
+            is_unheld: false,
+        }
     );
     let uncompared = |version, reason| Decision {
         rollout: 0,
         version,
         reason,
+        asks_for_answer: true,
         compare: false,
+        gives_pin: false,
         shard: None,
         is_unheld: false,
     };

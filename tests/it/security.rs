@@ -187,7 +187,11 @@ fn a_server_cannot_choose_a_metric_name_or_a_version() {
             &[("content-type", b"text/event-stream"), ("x-llm-version", b"evil;.;"), ("x-pin", b"0badc0de")];
         let id = envoy.get(&head(&[])).respond("200", head_sent, false);
         assert_eq!(id.client_headers("x-llm-version"), [b"v1"]);
-        assert_eq!(id.client_headers("x-pin"), [Token::of("chat", "v1").to_string().into_bytes()]);
+        assert_eq!(id.client_headers("x-pin"), Vec::<Vec<u8>>::new(), "a request without a key gets no pin");
+        let id = envoy.get(&head(&[("x-id", b"c")])).respond("200", head_sent, false);
+        let pins = ["v1", "v2"].map(|version| Token::of("chat", version).to_string().into_bytes());
+        assert_eq!(id.client_headers("x-pin").len(), 1);
+        assert!(pins.contains(&id.client_headers("x-pin")[0]));
         for value in ["evil;.;x=.=y", "v2", "\\u0000", "\\ud800"] {
             let event = format!(
                 "event: {value}\nid: {value}\ndata: {{\"model\":\"{value}\",\"id\":\"{value}\",\"choices\":[{{\"index\":0,\

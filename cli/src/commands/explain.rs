@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// The host of the request
     #[arg(long, value_name = "HOST")]
     host: Option<OsString>,
+    /// The method of the request
+    #[arg(long, value_name = "METHOD", default_value = "POST")]
+    method: OsString,
     /// The path of the request, with its query
     #[arg(long, value_name = "PATH")]
     path: Option<OsString>,
@@ -118,6 +121,7 @@ fn request_time(text: &str, now: UnixMs) -> Result<UnixMs, Error> {
 
 fn request(args: &Args) -> Result<SampleRequest, Error> {
     let mut request = SampleRequest::default();
+    request.add_header(":method", args.method.to_ascii_uppercase().as_encoded_bytes());
     for (name, value) in [(":authority", &args.host), (":path", &args.path)] {
         if let Some(value) = value {
             request.add_header(name, value.as_encoded_bytes());

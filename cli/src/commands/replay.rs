@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// The response's status
     #[arg(long, default_value_t = 200, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..=599))]
     status: u16,
+    /// A trailer of the response, such as 'grpc-status: 13'
+    #[arg(long = "trailer", value_name = "NAME: VALUE")]
+    trailers: Vec<String>,
     /// Cut the body into chunks: whole, a number of bytes each, or random:SEED; the result is always the same
     #[arg(long, default_value = "whole", value_name = "whole|N|random:SEED")]
     chunks: Chunking,
@@ -54,8 +57,12 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         status: args.status,
         content_type: args.content_type.as_bytes(),
         content_encoding: args.content_encoding.as_bytes(),
+        grpc_status: None,
     };
-    let report = recording::observe(head, &body, args.chunks, args.refusal_phrases);
+    let trailers: Vec<_> = args.trailers.iter().map(|text| trailer(text)).collect::<Result<_, _>>()?;
+    let grpc_status = trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case("grpc-status"));
+    let grpc_status = grpc_status.map(|(_, status)| status.as_bytes());
+    let report = recording::observe(head, &body, grpc_status, args.chunks, args.refusal_phrases);
     if args.json {
         let line = serde_json::to_string(&report).map_err(io::Error::from)?;
         world.print(&line)?;
@@ -71,4 +78,12 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         world.print(&format!("{name:<20} {value}"))?;
     }
     Ok(())
+}
+
+fn trailer(text: &str) -> Result<(&str, &str), Error> {
+    let (name, value) = text.split_once([':', '=']).ok_or_else(|| {
+        let remedy = "is not a name and a value; write --trailer 'grpc-status: 13'";
+        Error::refused(format!("--trailer {text:?} {remedy}"))
+    })?;
+    Ok((name.trim(), value.trim()))
 }

@@ -384,12 +384,8 @@ fn explain_tells_feedback() {
     // The bucket of c-23 is the second version's, that of no key the baseline's.
     let ran = run(&[&args[..], &["-H", "x-conversation-id=c-23"]].concat());
     let line = ran.out.lines().next().unwrap_or_default();
-    assert_eq!(line, "feedback on chat if it is a POST: counted for v2, answered by the filter");
-    assert!(
-        run(&args).out.starts_with("feedback on chat if it is a POST: counted for v1"),
-        "{}",
-        run(&args).out
-    );
+    assert_eq!(line, "feedback on chat: counted for v2, answered by the filter");
+    assert!(run(&args).out.starts_with("feedback on chat: counted for v1"), "{}", run(&args).out);
     let random = with(
         r#""baseline": "v1", "keyless": "random", "feedback": {"path": "/rate", "up": ["+"], "respond": false},"#,
     );

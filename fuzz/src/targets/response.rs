@@ -1,10 +1,11 @@
 //! Any bytes as any response: what is seen of them is the same however they are cut, and never more than there is.
 
+use llm_canary::framing::websocket::Frames;
 use llm_canary::observe::{End, Head, Observation, Observer};
 
 use super::input::{Cuts, Input};
 
-const TYPES: [&str; 8] = [
+const TYPES: [&str; 9] = [
     "text/event-stream",
     "application/json",
     "application/x-ndjson",
@@ -13,15 +14,19 @@ const TYPES: [&str; 8] = [
     "",
     "text/event-stream; charset=utf-8",
     "image/png",
+    "application/grpc",
 ];
 const ENDS: [End; 4] = [End::Complete, End::ClientAbort, End::UpstreamReset, End::LocalReply];
-const STATUSES: [u16; 8] = [200, 200, 200, 200, 200, 503, 404, 0];
+const STATUSES: [u16; 8] = [200, 200, 200, 200, 204, 503, 404, 0];
+const GRPC_STATUSES: [Option<&[u8]>; 4] = [None, Some(b"0"), Some(b"14"), Some(b"")];
 const ENCODINGS: [&str; 8] = ["", "", "", "", "", "", "identity", "gzip"];
 
 struct Case<'b> {
     head: Head<'b>,
     end: End,
     detects_phrases: bool,
+    expects_answer: bool,
+    grpc_status: Option<&'b [u8]>,
     body: &'b [u8],
 }
 
@@ -31,12 +36,22 @@ impl<'b> Case<'b> {
         if self.detects_phrases {
             observer.detect_refusal_phrases();
         }
+        if !self.expects_answer {
+            observer.expect_no_answer();
+        }
         pieces.into_iter().for_each(|piece| observer.push(0, piece));
+        observer.trailers(self.grpc_status);
         let mut seen = observer.finish(self.end, 0);
         // Two deltas in one piece came at one moment, and no gap was seen.
         seen.timing.longest_gap_us = None;
         seen
     }
+}
+
+fn has_close<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> bool {
+    let mut frames = Frames::default();
+    pieces.into_iter().for_each(|piece| frames.push(piece));
+    frames.has_close()
 }
 
 /// The body, then as the last bytes: how it is cut, and what its head says.
@@ -48,12 +63,18 @@ pub(crate) fn response(bytes: &[u8]) {
     let end = input.pick(&ENDS);
     let detects_phrases = input.flag();
     let cuts = Cuts::of(&mut input);
-    let head = Head { status, content_type, content_encoding };
-    let case = Case { head, end, detects_phrases, body: input.rest() };
+    let head = Head { status, content_type, content_encoding, grpc_status: input.pick(&GRPC_STATUSES) };
+    let (expects_answer, grpc_status) = (!input.flag(), input.pick(&GRPC_STATUSES));
+    let case = Case { head, end, detects_phrases, expects_answer, grpc_status, body: input.rest() };
+    assert_eq!(has_close(cuts.pieces(case.body)), has_close([case.body]), "of WebSocket");
 
     let whole = case.observed([case.body]);
     assert_eq!(case.observed(cuts.pieces(case.body)), whole, "cut, it shows something else than whole");
     let length = case.body.len() as u64;
+    assert!(
+        whole.is_answer || (whole.text_chars, whole.unparsed, whole.dialect) == (None, None, None),
+        "{whole:?}"
+    );
     assert!(whole.text_chars.unwrap_or(0) <= length, "{whole:?}");
     assert!(whole.tool_calls <= length && whole.events.unwrap_or(0) <= length, "{whole:?}");
     assert!(whole.model.as_ref().is_none_or(|model| model.len() <= case.body.len()), "{whole:?}");

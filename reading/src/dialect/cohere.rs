@@ -22,7 +22,7 @@ pub(super) static V2: Dialect = Dialect {
 /// Version 1, and the older generate.
 pub(super) static V1: Dialect = Dialect {
     name: |_| "cohere-v1",
-    signatures: &["generations", "meta.api_version", "generation_id", "chat_history"],
+    signatures: &["generations", "generation_id", "chat_history"],
     table: LazyTable::new(|| Table::compile(V1_PATHS)),
     finish_reasons: &[],
     types: &[],

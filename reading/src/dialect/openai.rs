@@ -15,7 +15,7 @@ use crate::json::{LazyTable, Table};
 /// Chat completions and completions. Both have the same shape, but their text is at different paths.
 pub(super) static DIALECT: Dialect = Dialect {
     name,
-    signatures: &["choices", "usage.prompt_tokens"],
+    signatures: &["choices"],
     table: LazyTable::new(|| Table::compile(PATHS)),
     finish_reasons: &[],
     types: &[],

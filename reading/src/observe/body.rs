@@ -63,8 +63,9 @@ enum Framing {
 
 impl ResponseBody {
     pub(super) fn new(head: Head<'_>) -> ResponseBody {
-        if head.status < 200 {
-            return ResponseBody::Unparsed(Unparsed::Type); // the protocol is switched, and no HTTP body follows
+        // The protocol is switched, and no HTTP body follows; or the status says that there is no body.
+        if head.status < 200 || matches!(head.status, 204 | 205 | 304) {
+            return ResponseBody::Absent;
         }
         let encoding = head.content_encoding.trim_ascii();
         if !(encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")) {

@@ -31,10 +31,16 @@ pub(super) struct DocumentReader {
     unparsed: Option<Unparsed>,
     /// The documents are inside of Bedrock's invoke messages.
     is_wrapped: bool,
-    /// Characters of the current document, until its dialect is detected.
+    /// Characters of the current document if it is text, not JSON.
     document_chars: u64,
-    /// Characters of complete documents of an unknown dialect.
-    unknown_chars: u64,
+    /// Characters of complete documents that are text.
+    text_chars: u64,
+    /// The current document is JSON of an unknown dialect.
+    is_unknown_json: bool,
+    /// A document was JSON of an unknown dialect.
+    has_unknown_json: bool,
+    /// A document is known to be something else than an answer.
+    is_other: bool,
 }
 
 impl Default for DocumentReader {
@@ -49,7 +55,10 @@ impl Default for DocumentReader {
             unparsed: None,
             is_wrapped: false,
             document_chars: 0,
-            unknown_chars: 0,
+            text_chars: 0,
+            is_unknown_json: false,
+            has_unknown_json: false,
+            is_other: false,
         }
     }
 }
@@ -84,7 +93,9 @@ impl DocumentReader {
     )]
     fn push_unknown(&mut self, piece: &[u8]) {
         if self.is_skipped {
-            self.document_chars += chars(piece);
+            if !self.is_unknown_json {
+                self.document_chars += chars(piece);
+            }
             return self.scanner.push(&COMMON, piece, &mut self.fold);
         }
         let room = DETECT_BYTES_MAX - self.pending.len();
@@ -107,9 +118,15 @@ impl DocumentReader {
                 self.scanner.push(&dialect.table, &pending, &mut self.fold);
             }
             None => {
-                self.document_chars = chars(&pending);
-                if self.is_skipped {
-                    self.unparsed = Some(Unparsed::TooLong);
+                self.is_unknown_json = matches!(pending.trim_ascii_start().first(), Some(b'{' | b'['));
+                self.has_unknown_json |= self.is_unknown_json;
+                if self.is_unknown_json {
+                    self.is_other |= dialect::is_no_answer(&pending);
+                    if self.is_skipped {
+                        self.unparsed = Some(Unparsed::TooLong);
+                    }
+                } else {
+                    self.document_chars = chars(&pending);
                 }
                 self.scanner.push(&COMMON, &pending, &mut self.fold);
             }
@@ -128,9 +145,10 @@ impl DocumentReader {
         };
         self.fold.cut_document();
         self.is_skipped = false;
+        self.is_unknown_json = false;
         let document_chars = core::mem::take(&mut self.document_chars);
         if is_complete || end == DocumentEnd::Between {
-            self.unknown_chars += document_chars;
+            self.text_chars += document_chars;
         }
         end
     }
@@ -139,7 +157,7 @@ impl DocumentReader {
     fn message_payload(&mut self, payload: &[u8]) {
         self.push(payload);
         self.end_document(true);
-        self.unknown_chars = 0;
+        self.text_chars = 0;
     }
 
     /// The event stream has ended. `is_inside`: within an event.
@@ -197,12 +215,18 @@ impl DocumentReader {
     fn summary(self, events: Option<u64>, is_finished: Option<bool>) -> BodySummary {
         let dialect: Option<&'static Dialect> = self.fold.dialect();
         let facts = self.fold.facts;
+        let (text_chars, unparsed) = match dialect {
+            Some(_) => (Some(facts.text_chars), self.unparsed),
+            None if self.has_unknown_json => (None, Some(Unparsed::Dialect)),
+            None => (Some(self.text_chars), self.unparsed),
+        };
         BodySummary {
             dialect: dialect
                 .map(|dialect| if self.is_wrapped { "bedrock-invoke" } else { (dialect.name)(&facts) }),
-            text_chars: Some(if dialect.is_some() { facts.text_chars } else { self.unknown_chars }),
+            text_chars,
             events,
-            unparsed: self.unparsed,
+            unparsed,
+            is_other: self.is_other && dialect.is_none(),
             is_finished,
             facts,
         }
@@ -237,6 +261,7 @@ impl sse::Sink for DocumentReader {
         self.fold.facts.error |= event_type == b"error";
         if self.done_matched == Some(DONE.len()) {
             self.fold.done();
+            self.pending.clear(); // it is no document, though it begins like one
         }
         self.done_matched = Some(0);
         self.events += 1;

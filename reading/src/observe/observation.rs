@@ -17,6 +17,8 @@ pub struct Head<'a> {
     pub content_type: &'a [u8],
     /// The header `content-encoding`, empty if absent.
     pub content_encoding: &'a [u8],
+    /// The header `grpc-status`, which gRPC sends here if the response has no message.
+    pub grpc_status: Option<&'a [u8]>,
 }
 
 /// How the response ended, as the host saw it.
@@ -37,9 +39,9 @@ label_values! {
     pub enum Outcome {
         /// It is complete.
         Complete = "complete",
-        /// The upstream answered with a status of 400 or more.
+        /// The upstream answered with a status of 400 or more, or with an error of gRPC and no message.
         HttpError = "http_error",
-        /// The status was good, but the body reported an error.
+        /// The status was good, but the body, or gRPC's status after a message, reported an error.
         StreamError = "stream_error",
         /// The host saw a regular end, but the body is not complete.
         Truncated = "truncated",
@@ -73,6 +75,66 @@ label_values! {
         Type = "type",
         /// A part of it was longer than is kept, or damaged.
         TooLong = "too_long",
+        /// It is JSON of no known dialect.
+        Dialect = "dialect",
+    }
+}
+
+label_values! {
+    /// What an [`Outcome::HttpError`] was. The frequent statuses have values of their own.
+    pub enum HttpError {
+        /// The request is invalid.
+        Status400 = "400",
+        /// The credential is missing or wrong.
+        Status401 = "401",
+        /// The caller has no permission.
+        Status403 = "403",
+        /// The model or the path does not exist.
+        Status404 = "404",
+        /// The client was too slow.
+        Status408 = "408",
+        /// The request is too large.
+        Status413 = "413",
+        /// The request has the right syntax, but invalid values.
+        Status422 = "422",
+        /// The caller sends too much.
+        Status429 = "429",
+        /// Another status below 500.
+        Status4xx = "4xx",
+        /// The server failed.
+        Status500 = "500",
+        /// A proxy behind this one had no valid answer.
+        Status502 = "502",
+        /// The server is overloaded, or not ready.
+        Status503 = "503",
+        /// A proxy behind this one did not wait longer.
+        Status504 = "504",
+        /// Another status of 500 or more.
+        Status5xx = "5xx",
+        /// An error of gRPC, whose HTTP status is 200.
+        Grpc = "grpc",
+    }
+}
+
+impl HttpError {
+    /// The value for an HTTP status of 400 or more.
+    pub(super) fn of(status: u16) -> HttpError {
+        match status {
+            400 => HttpError::Status400,
+            401 => HttpError::Status401,
+            403 => HttpError::Status403,
+            404 => HttpError::Status404,
+            408 => HttpError::Status408,
+            413 => HttpError::Status413,
+            422 => HttpError::Status422,
+            429 => HttpError::Status429,
+            ..500 => HttpError::Status4xx,
+            500 => HttpError::Status500,
+            502 => HttpError::Status502,
+            503 => HttpError::Status503,
+            504 => HttpError::Status504,
+            _ => HttpError::Status5xx,
+        }
     }
 }
 
@@ -83,10 +145,15 @@ pub struct Observation {
     pub dialect: Option<&'static str>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What the error was, if the outcome is [`Outcome::HttpError`].
+    pub http_error: Option<HttpError>,
+    /// Whether this may be a model's answer. False: the request did not ask for one and none was found, or the body is
+    /// known to be something else, such as embeddings. Then only the outcome and the times mean something.
+    pub is_answer: bool,
     /// Why the model stopped. Of the reasons of several answers, the last in the order of [`Finish`].
     pub finish: Finish,
-    /// Unicode scalar values of assistant text, or of the whole body if its dialect is not known. `None` if it was
-    /// not parsed.
+    /// Unicode scalar values of assistant text, or of the whole body if it is plain text. `None` if it was not
+    /// parsed, or is no answer.
     pub text_chars: Option<u64>,
     /// Numbers of tokens, as the server reported them.
     pub usage: Usage,

@@ -11,6 +11,8 @@ pub(super) struct BodySummary {
     pub(super) text_chars: Option<u64>,
     pub(super) events: Option<u64>,
     pub(super) unparsed: Option<Unparsed>,
+    /// The body is known to be something else than an answer.
+    pub(super) is_other: bool,
     /// Whether the response was complete. `None` if only the end of the stream shows it.
     pub(super) is_finished: Option<bool>,
 }

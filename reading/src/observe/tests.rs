@@ -20,7 +20,7 @@ fn observe(content_type: &str, body: impl AsRef<[u8]>) -> Observation {
 }
 
 fn end(content_type: &str, body: impl AsRef<[u8]>, end: End) -> Observation {
-    let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
+    let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
     let mut observer = Observer::new(head, 0, 0);
     observer.push(0, body.as_ref());
     observer.finish(end, 0)
@@ -53,8 +53,8 @@ fn of_unknown_content_the_length_is_reported_or_why_not() {
         (observe(content_type, body).text_chars, observe(content_type, body).outcome)
     };
     assert_eq!(length("text/plain", "Grüße"), (Some(5), Outcome::Complete));
-    assert_eq!(length("application/json", r#"{"text":"é"}"#), (Some(12), Outcome::Complete));
-    assert_eq!(length("application/json", r#"{"text":"é""#), (Some(0), Outcome::Truncated));
+    assert_eq!(length("application/json", r#"{"text":"é"}"#), (None, Outcome::Complete));
+    assert_eq!(length("application/json", r#"{"text":"é""#), (None, Outcome::Truncated));
     assert_eq!(length("text/event-stream", "data: é1\n\ndata: 2\n\n"), (Some(3), Outcome::Complete));
     assert_eq!(length("", ""), (Some(0), Outcome::Complete));
     let unparsed = |content_type: &str, encoding: &str| {
@@ -62,6 +62,7 @@ fn of_unknown_content_the_length_is_reported_or_why_not() {
             status: 200,
             content_type: content_type.as_bytes(),
             content_encoding: encoding.as_bytes(),
+            ..Head::default()
         };
         let mut observer = Observer::new(head, 0, 0);
         observer.push(0, CHAT.as_bytes());
@@ -147,7 +148,7 @@ fn calls_are_identified_by_answer_index_and_id() {
 
 #[test]
 fn the_first_token_is_the_first_delta_with_content() {
-    let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
+    let head = Head { status: 200, content_type: b"text/event-stream", ..Head::default() };
     let mut observer = Observer::new(head, 1_000, 1_500);
     let mut events = CHAT.split_inclusive("\n\n");
     let moments = [2_000, 5_000, 9_000, 9_500, 9_600];
@@ -208,7 +209,7 @@ proptest! {
     ) {
         let body = pieces.concat().into_bytes();
         let (a, b) = body.split_at(cut.index(body.len() + 1));
-        let head = Head { status: 200, content_type: content_type.as_bytes(), content_encoding: b"" };
+        let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
         let observe = |chunks: &[&[u8]]| {
             let mut observer = Observer::new(head, 0, 0);
             chunks.iter().for_each(|chunk| observer.push(0, chunk));
@@ -236,4 +237,157 @@ fn a_tool_calls_arguments_are_not_searched_for_refusals() {
     assert_eq!(refuses("response.output_text.delta"), Some(Refusal::Phrase));
     assert_eq!(refuses("response.function_call_arguments.delta"), None);
     assert_eq!(refuses("response.custom_tool_call_input.delta"), None);
+}
+
+#[test]
+fn json_of_an_unknown_dialect_has_no_length() {
+    let long = format!(r#"{{"pages":["{}"]}}"#, "x".repeat(40_000));
+    let lines = "{\"a\":1}\n{\"a\":2}\n";
+    for (content_type, body) in [
+        ("application/json", r#"{"text":"hello"}"#),
+        ("application/json", r#" [1, 2]"#),
+        ("text/plain", r#"{"text":"hello"}"#),
+        ("application/x-ndjson", lines),
+        ("text/event-stream", "data: {\"a\":1}\n\ndata: {\"a\":2}\n\ndata: [DONE]\n\n"),
+        // Text beside JSON is no answer's length either.
+        ("text/event-stream", "data: one\n\ndata: {\"a\":2}\n\n"),
+        ("application/json", long.as_str()),
+    ] {
+        let seen = observe(content_type, body);
+        let facts = (seen.dialect, seen.text_chars, seen.unparsed, seen.is_answer, seen.outcome);
+        let unread = (None, None, Some(Unparsed::Dialect), true, Outcome::Complete);
+        assert_eq!(facts, unread, "{content_type} {:.50}", body);
+    }
+    // Text is counted, and the mark of a stream's end is no text.
+    let seen = observe("text/event-stream", "data: one\n\ndata: [DONE]\n\n");
+    assert_eq!((seen.text_chars, seen.unparsed), (Some(3), None));
+}
+
+#[test]
+fn an_error_report_is_not_unread() {
+    let seen = observe("application/json", r#"{"error":{"message":"overloaded"}}"#);
+    assert_eq!((seen.outcome, seen.text_chars, seen.unparsed), (Outcome::StreamError, Some(0), None));
+    for (content_type, content_encoding) in
+        [("application/json", ""), ("image/png", ""), ("text/html", "gzip")]
+    {
+        let head = Head {
+            status: 418,
+            content_type: content_type.as_bytes(),
+            content_encoding: content_encoding.as_bytes(),
+            ..Head::default()
+        };
+        let mut observer = Observer::new(head, 0, 0);
+        observer.push(0, br#"{"detail":"no"}"#);
+        let seen = observer.finish(End::Complete, 0);
+        assert_eq!((seen.outcome, seen.unparsed), (Outcome::HttpError, None), "{content_type}");
+        assert_eq!(seen.http_error, Some(HttpError::Status4xx));
+    }
+}
+
+#[test]
+fn each_error_status_has_a_value() {
+    for status in 400..=599 {
+        let exact = status.to_string();
+        let class = format!("{}xx", status / 100);
+        let is_listed = HttpError::NAMES.contains(&exact.as_str());
+        assert_eq!(HttpError::of(status).as_str(), if is_listed { exact } else { class });
+    }
+}
+
+#[test]
+fn what_is_no_answer_has_only_an_outcome_and_times() {
+    let observe_other = |content_type: &str, body: &str| {
+        let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
+        let mut observer = Observer::new(head, 0, 0);
+        observer.expect_no_answer();
+        observer.push(0, body.as_bytes());
+        observer.finish(End::Complete, 0)
+    };
+    for (content_type, body) in [
+        ("application/json", r#"{"status":"ok"}"#),
+        ("text/plain", "vllm:num_requests_running 1"),
+        ("text/html", "<html></html>"),
+        ("image/png", "..."),
+        ("", ""),
+    ] {
+        let seen = observe_other(content_type, body);
+        assert_eq!((seen.is_answer, seen.text_chars, seen.unparsed), (false, None, None), "{body}");
+    }
+    // A stored answer that is read again is an answer.
+    let stored = observe_other("application/json", WHOLE);
+    assert_eq!((stored.is_answer, stored.text_chars), (true, Some(6)));
+    // And a body may show that it is none.
+    let seen = observe(
+        "application/json",
+        r#"{"object":"list","data":[{"embedding":[0.1]}],"usage":{"prompt_tokens":8}}"#,
+    );
+    assert_eq!((seen.is_answer, seen.text_chars, seen.unparsed), (false, None, None));
+}
+
+#[test]
+fn a_response_without_content_has_no_length() {
+    for status in [101, 204, 205, 304] {
+        let observer = Observer::new(Head { status, ..Head::default() }, 0, 0);
+        let seen = observer.finish(End::Complete, 0);
+        assert_eq!(
+            (seen.text_chars, seen.unparsed, seen.outcome),
+            (None, None, Outcome::Complete),
+            "{status}"
+        );
+    }
+}
+
+#[test]
+fn the_end_of_a_grpc_response_is_its_status() {
+    const MESSAGE: &[u8] = b"\0\0\0\0\x01a";
+    let grpc = |in_head: Option<&str>, message: &[u8], in_trailers: Option<&str>, end: End| {
+        let head = Head {
+            status: 200,
+            content_type: b"application/grpc+proto",
+            grpc_status: in_head.map(str::as_bytes),
+            ..Head::default()
+        };
+        let mut observer = Observer::new(head, 0, 0);
+        observer.push(0, message);
+        observer.trailers(in_trailers.map(str::as_bytes));
+        let lacks_status = observer.lacks_status();
+        let seen = observer.finish(end, 0);
+        assert_eq!(seen.http_error.is_some(), seen.outcome == Outcome::HttpError);
+        assert_eq!(lacks_status, in_head.or(in_trailers).is_none());
+        assert_eq!(seen.error, matches!(seen.outcome, Outcome::HttpError | Outcome::StreamError));
+        seen.outcome
+    };
+    for status in 1..=16 {
+        let status = status.to_string();
+        let status = Some(status.as_str());
+        assert_eq!(grpc(status, b"", None, End::Complete), Outcome::HttpError);
+        assert_eq!(grpc(None, b"", status, End::Complete), Outcome::HttpError);
+        assert_eq!(grpc(None, MESSAGE, status, End::Complete), Outcome::StreamError);
+        assert_eq!(grpc(status, b"", None, End::LocalReply), Outcome::LocalReply);
+    }
+    for malformed in ["", "00", "x", "-1", "17"] {
+        assert_eq!(grpc(None, MESSAGE, Some(malformed), End::Complete), Outcome::StreamError, "{malformed}");
+    }
+    assert_eq!(grpc(None, MESSAGE, Some("0"), End::Complete), Outcome::Complete);
+    assert_eq!(grpc(Some("0"), b"", None, End::Complete), Outcome::Complete);
+    assert_eq!(grpc(None, MESSAGE, None, End::Complete), Outcome::UpstreamReset);
+    assert_eq!(grpc(None, MESSAGE, None, End::UpstreamReset), Outcome::UpstreamReset);
+    assert_eq!(grpc(None, MESSAGE, None, End::ClientAbort), Outcome::ClientAbort);
+    // Its status has come, so the client that went then had all of it.
+    assert_eq!(grpc(None, MESSAGE, Some("0"), End::ClientAbort), Outcome::Complete);
+}
+
+#[test]
+fn only_grpc_is_grpc() {
+    let is_grpc = |content_type: &str, status| {
+        let head = Head { status, content_type: content_type.as_bytes(), ..Head::default() };
+        Observer::new(head, 0, 0).is_grpc()
+    };
+    for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;charset=utf-8"] {
+        assert!(is_grpc(content_type, 200), "{content_type}");
+        assert!(!is_grpc(content_type, 503), "its HTTP status says how it ended");
+    }
+    for content_type in ["application/grpc-web", "application/grpc-web-text+proto", "application/json", ""] {
+        assert!(!is_grpc(content_type, 200), "{content_type}");
+    }
 }

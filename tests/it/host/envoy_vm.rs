@@ -97,7 +97,7 @@ fn series(name: &str) -> String {
 }
 
 fn map(number: u32) -> Answer<Side> {
-    side(number, 2)
+    if number == 3 { Ok(Side::ResponseTrailers) } else { side(number, 2) }
 }
 
 #[unsafe(no_mangle)]
@@ -253,6 +253,9 @@ unsafe extern "C" fn proxy_get_property(
 ) -> u32 {
     let path = unsafe { bytes(path, path_len) };
     let value = super::call(|proxy| {
+        if path == b"xds\0cluster_name" {
+            return proxy.cluster();
+        }
         let exchange = proxy.exchange()?;
         match &path[..] {
             b"response\0flags" => Ok(exchange.flags.to_le_bytes().to_vec()),

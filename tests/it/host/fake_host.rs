@@ -73,7 +73,11 @@ fn on_request(id: u32, callback: impl FnOnce(&mut Stream) -> Action) -> u32 {
 struct FakeHost;
 
 fn head(head: Head) -> Side {
-    if head == Head::Request { Side::Request } else { Side::Response }
+    match head {
+        Head::Request => Side::Request,
+        Head::Response => Side::Response,
+        Head::ResponseTrailers => Side::ResponseTrailers,
+    }
 }
 
 fn body(body: Body) -> Side {
@@ -150,6 +154,10 @@ impl Host for FakeHost {
 
     fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
         super::call(|proxy| Ok(proxy.exchange()?.details.clone())).ok().map(|details| take(&details))
+    }
+
+    fn cluster<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        super::call(|proxy| proxy.cluster()).ok().map(|name| take(&name))
     }
 
     fn now(self) -> u64 {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 /// Observes a stream that comes in pieces, a microsecond apart. Returns also how many events were not parsed.
 fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, parses_all: bool) -> (Observation, u64) {
-    let head = Head { status: 200, content_type: b"text/event-stream", content_encoding: b"" };
+    let head = Head { status: 200, content_type: b"text/event-stream", ..Head::default() };
     let mut observer = Observer::new(head, 0, 0);
     observer.detect_refusal_phrases();
     let events = Events { parses_all, ..Events::default() };
