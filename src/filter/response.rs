@@ -56,7 +56,8 @@ impl Response {
         let status = status.and_then(|status| status.parse().ok()).unwrap_or(0);
         let content_type = headers.get("content-type").unwrap_or_default();
         let content_encoding = headers.get("content-encoding").unwrap_or_default();
-        let grpc_status = if is_end { headers.get("grpc-status") } else { None };
+        let is_grpc = is_media_type(content_type, b"application/grpc");
+        let grpc_status = if is_grpc { headers.get("grpc-status") } else { None };
         let head = observe::Head { status, content_type, content_encoding, grpc_status };
         let mut observer = Observer::new(head, routed.requested, now);
         if !routed.decision.asks_for_answer {

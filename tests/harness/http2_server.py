@@ -39,13 +39,15 @@ class Break(Enum):
 @dataclass
 class Answer:
     """`steps` are bytes, each a DATA frame; pauses in seconds; events to wait for; and a Break. Without trailers, the
-    last frame of data ends the stream, or an empty frame where `ends_empty`. Where `head` is None, no head is sent.
+    last frame of data ends the stream, or an empty frame where `ends_empty`. With `head_only` the head ends it. Where
+    `head` is None, no head is sent.
     """
 
     steps: tuple[bytes | float | asyncio.Event | Break, ...]
     head: tuple[Header, ...] | None = ((b":status", b"200"), (b"content-type", b"text/event-stream"))
     trailers: tuple[Header, ...] = ()
     ends_empty: bool = False
+    head_only: bool = False
 
 
 @dataclass
@@ -107,7 +109,8 @@ class Http2Server:
 
     async def _play(self, writer: asyncio.StreamWriter, stream: int, answer: Answer) -> None:
         if answer.head is not None:
-            writer.write(frame(HEADERS, END_HEADERS, stream, block(answer.head)))
+            ends = END_STREAM if answer.head_only else 0
+            writer.write(frame(HEADERS, END_HEADERS | ends, stream, block(answer.head)))
         last = len(answer.steps) - 1
         ends_with_data = not answer.trailers and not answer.ends_empty
         for at, step in enumerate(answer.steps):
