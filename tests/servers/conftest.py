@@ -136,7 +136,9 @@ def start_triton(
             "PYTHONDONTWRITEBYTECODE": "1",
             "LD_LIBRARY_PATH": f"{site / 'nvidia_pytriton.libs'}:{libraries}",
         }
-        return start_server("triton", command, http, "/v2/health/ready", environment=environment)
+        server = start_server("triton", command, http, "/v2/health/ready", environment=environment)
+        server.grpc_port = grpc
+        return server
 
     return start
 

@@ -33,6 +33,7 @@ class Server:
         self, command: Sequence[object], port: int, health: str, log: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         self.port = port
+        self.grpc_port: int | None = None  # where it speaks gRPC, if it does
         self._health = health
         self._log = Path(log)
         with open(self._log, "wb") as output:
