@@ -7,8 +7,9 @@ const HEAD: &str = "\
 # Metrics
 
 Every counter and histogram has the labels `llm_rollout`, `llm_version` and `llm_compare`, and the label in its row.
-`llm_compare` is `yes` if the version was drawn at random at the share now in force; compare versions only there. All
-series exist, at 0, as soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
+`llm_compare` is `yes` if the request asks a model for an answer, by its method and path, and its version was drawn at
+random at the share now in force; compare versions only there. What is known to be no answer, such as a list of models or
+embeddings, counts in the decisions, the outcomes, the errors and the times, and nowhere else. All series exist, at 0, as soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
 
 There are two gauges. `llm_config_hash` identifies the configuration in force. `llm_refusal_list_info`, always 1, exists
 if `refusal_phrases` is on: its label `llm_refusal_list` identifies the list of phrases. Refusals detected by phrase are
