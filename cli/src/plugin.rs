@@ -11,6 +11,9 @@ use llm_canary::config::{self, Config, Errors};
 /// Parts of a plugin's name or URL that mark it as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
 
+/// Ends the type of a resource by which Envoy discovers a filter's configuration.
+const DISCOVERED: &str = "envoy.config.core.v3.TypedExtensionConfig";
+
 /// One segment of the path to a value in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PathSegment {
@@ -30,6 +33,8 @@ pub(crate) struct PluginConfig {
     pub(crate) path: Vec<PathSegment>,
     /// Whether the value there is JSON text, and not the configuration itself.
     pub(crate) is_text: bool,
+    /// The name under which Envoy discovers it, if the document says it.
+    pub(crate) discovered_as: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
 }
@@ -100,6 +105,7 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error
                 document: index,
                 path: Vec::new(),
                 is_text: false,
+                discovered_as: None,
                 tree: Ok(document),
             });
         } else {
@@ -172,7 +178,7 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
         let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
         let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig { place, document: 0, path, is_text: false, tree });
+        plugins.push(PluginConfig { place, document: 0, path, is_text: false, discovered_as: None, tree });
     }
 }
 
@@ -187,16 +193,22 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
             let inside = ["configuration", "value"].map(|name| PathSegment::Member(name.to_owned()));
             let path: Vec<PathSegment> = path.iter().cloned().chain(inside).collect();
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig { place: path_text(&path), document: 0, path, is_text: true, tree });
+            let place = path_text(&path);
+            plugins.push(PluginConfig { place, document: 0, path, is_text: true, discovered_as: None, tree });
         }
         return;
     }
+    let first = plugins.len();
     let members = node.members().iter().map(|(name, member)| (PathSegment::Member(name.clone()), member));
     let items = node.items().iter().enumerate().map(|(i, item)| (PathSegment::Item(i), item));
     for (segment, inner) in members.chain(items) {
         path.push(segment);
         find(inner, path, plugins);
         path.pop();
+    }
+    if node.get("@type").and_then(Node::as_str).is_some_and(|kind| kind.ends_with(DISCOVERED)) {
+        let name = node.get("name").and_then(Node::as_str);
+        plugins.iter_mut().skip(first).for_each(|plugin| plugin.discovered_as = name.map(str::to_owned));
     }
 }
 

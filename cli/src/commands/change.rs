@@ -3,7 +3,7 @@
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
 use crate::edit::schedule::{Schedule, Step, describe_shares};
-use crate::envoy::{EnvoyStatus, UpdateState};
+use crate::envoy::{EnvoyStatus, UpdateState, Watched};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::io::admin::{Envoys, News};
@@ -203,7 +203,12 @@ pub(super) fn run(
         }
         return Ok(print(options, world, &summary, &report)?);
     }
-    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins);
+    let watched = Watched {
+        rollout: name,
+        discovered_as: plugin.discovered_as.as_deref(),
+        hash: report.config_hash,
+    };
+    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
     let written_at = if changed {
         let write = target.write(&new_text, &plugin.path, world.clock)?;
         if let Some(warning) = write.warning {
@@ -239,7 +244,7 @@ fn wait(
 ) -> Result<(), Error> {
     let written_at_ms = world.clock.now() - millis(world.clock.elapsed() - written_at);
     let mut printed = if options.json { Ok(()) } else { world.print(summary) };
-    report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
+    report.envoys = envoys.wait(written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
         News::Done(_) => {}
         News::Waiting(open, seconds) => {

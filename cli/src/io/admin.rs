@@ -4,7 +4,7 @@
 //! that they refused an update.
 
 use super::clock::Clock;
-use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH};
+use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -45,6 +45,7 @@ pub(crate) struct Envoys<'a> {
     admin: &'a dyn Admin,
     clock: &'a dyn Clock,
     addresses: &'a [String],
+    watched: Watched<'a>,
     /// How many updates each had refused before the change; `None` if it did not answer.
     refused_before: Vec<Option<u64>>,
 }
@@ -69,24 +70,31 @@ impl Admin for HttpAdmin {
 
 impl<'a> Envoys<'a> {
     /// Asks every Envoy for its counters before a change.
-    pub(crate) fn before_change(admin: &'a dyn Admin, clock: &'a dyn Clock, addresses: &'a [String]) -> Self {
+    pub(crate) fn before_change(
+        admin: &'a dyn Admin,
+        clock: &'a dyn Clock,
+        addresses: &'a [String],
+        watched: Watched<'a>,
+    ) -> Self {
         let refused_before = thread::scope(|scope| {
             let requests: Vec<_> = addresses
                 .iter()
                 .map(|address| {
-                    scope.spawn(|| stats(admin, address, BEFORE_TIMEOUT).ok().map(|stats| stats.refused))
+                    scope.spawn(move || {
+                        let stats = stats(admin, address, &watched, BEFORE_TIMEOUT);
+                        stats.ok().map(|stats| stats.refused)
+                    })
                 })
                 .collect();
             requests.into_iter().map(|request| request.join().unwrap_or_default()).collect()
         });
-        Self { admin, clock, addresses, refused_before }
+        Self { admin, clock, addresses, watched, refused_before }
     }
 
-    /// Waits until every Envoy runs the configuration with this hash, refuses it, or the timeout is over. Times are
-    /// counted from `since`, on [`Clock::elapsed`].
+    /// Waits until every Envoy runs the configuration, refuses it, or the timeout is over. Times are counted from `since`,
+    /// on [`Clock::elapsed`].
     pub(crate) fn wait(
         &self,
-        hash: u32,
         since: Duration,
         timeout: Duration,
         mut on_news: impl FnMut(News<'_>),
@@ -96,7 +104,7 @@ impl<'a> Envoys<'a> {
             for (index, (address, refused)) in self.addresses.iter().zip(&self.refused_before).enumerate() {
                 let sender = sender.clone();
                 scope.spawn(move || {
-                    let status = self.follow(address, *refused, hash, since, timeout);
+                    let status = self.follow(address, *refused, since, timeout);
                     // The receiver lives until the last sender is gone.
                     let _ = sender.send((index, status));
                 });
@@ -128,18 +136,17 @@ impl<'a> Envoys<'a> {
         &self,
         address: &str,
         refused_before: Option<u64>,
-        hash: u32,
         since: Duration,
         timeout: Duration,
     ) -> EnvoyStatus {
         let request_timeout = REQUEST_TIMEOUT.min(timeout.max(POLL_INTERVAL));
         let mut refused_before = refused_before;
         loop {
-            let why = match stats(self.admin, address, request_timeout) {
+            let why = match stats(self.admin, address, &self.watched, request_timeout) {
                 Ok(stats) => {
                     // The first answer counts as the one before the change if there was none then.
                     let refused_before = *refused_before.get_or_insert(stats.refused);
-                    match stats.progress(hash, refused_before) {
+                    match stats.progress(&self.watched, refused_before) {
                         Progress::Runs => {
                             return EnvoyStatus::runs(address, self.clock.elapsed() - since);
                         }
@@ -157,6 +164,11 @@ impl<'a> Envoys<'a> {
     }
 }
 
-fn stats(admin: &dyn Admin, address: &str, timeout: Duration) -> Result<AdminStats, String> {
-    admin.get(address, STATS_PATH, timeout).map(|text| AdminStats::parse(&text))
+fn stats(
+    admin: &dyn Admin,
+    address: &str,
+    watched: &Watched<'_>,
+    timeout: Duration,
+) -> Result<AdminStats, String> {
+    admin.get(address, STATS_PATH, timeout).map(|text| AdminStats::parse(&text, watched))
 }

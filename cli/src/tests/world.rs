@@ -235,7 +235,7 @@ impl Admin for FakeAdmin {
             Takes::Silence => return Err(silent()),
         }
         let name = "extension_config_discovery.http_filter.llm-canary.update_rejected";
-        Ok(format!("{name}: {refused}\nwasmcustom.llm_config_hash: {running}\n"))
+        Ok(format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {running}\n"))
     }
 }
 

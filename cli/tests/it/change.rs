@@ -72,7 +72,7 @@ fn start_envoy(file: PathBuf, refuses: bool) -> String {
             let now = hash();
             let (hash, refused) = if refuses { (before, u32::from(now != before)) } else { (now, 0) };
             let name = "extension_config_discovery.http_filter.llm-canary.update_rejected";
-            let body = format!("{name}: {refused}\nwasmcustom.llm_config_hash: {hash}\n");
+            let body = format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {hash}\n");
             // In chunks, as Envoy answers.
             let _ = write!(
                 stream,
