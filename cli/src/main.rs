@@ -10,6 +10,7 @@ mod edit;
 mod envoy;
 mod error;
 mod io;
+mod kubernetes;
 mod plugin;
 mod recording;
 mod request;
@@ -18,6 +19,7 @@ mod simulation;
 mod suggest;
 mod time_args;
 mod warnings;
+mod yaml;
 
 use clap::Parser;
 use commands::Command;

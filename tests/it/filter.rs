@@ -388,7 +388,10 @@ fn each_rollout_names_the_configuration_by_which_it_runs() {
                 let envoy = Envoy::with(two);
                 assert_eq!(gauge(&envoy, "chat"), Some(vec![hash(two)]), "of the whole configuration");
                 assert_eq!(gauge(&envoy, "code"), Some(vec![hash(two)]));
-                assert_eq!(envoy.names().iter().filter(|name| name.starts_with("llm_config_hash")).count(), 2);
+                assert_eq!(
+                    envoy.names().iter().filter(|name| name.starts_with("llm_config_hash")).count(),
+                    2
+                );
             });
             scope.spawn(|| {
                 let envoy = Envoy::with(r#"{"rollouts": []}"#);

@@ -44,7 +44,7 @@ pub(super) struct ChangeOptions {
     /// How long to wait for the Envoys
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration)]
     timeout: Duration,
-    /// Change a live WasmPlugin, TrafficExtension or EnvoyFilter with kubectl
+    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
     #[arg(long)]
     kubectl: bool,
     /// The namespace of the resource
@@ -153,6 +153,9 @@ pub(super) fn run(
     }
     let text = target.text();
     let plugins = plugin::parse(target.name(), text.as_bytes())?;
+    for unread in plugin::unread_parts(target.name(), text.as_bytes()) {
+        world.say(&format!("warning: {unread}"));
+    }
     let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
@@ -167,6 +170,7 @@ pub(super) fn run(
         text.to_owned()
     };
     let (tree, warnings) = validate(target.name(), plugin, &new_text)?;
+    let warnings: Vec<String> = target.warning().map(str::to_owned).into_iter().chain(warnings).collect();
     for warning in &warnings {
         world.say(&format!("warning: {warning}"));
     }
@@ -203,11 +207,8 @@ pub(super) fn run(
         }
         return Ok(print(options, world, &summary, &report)?);
     }
-    let watched = Watched {
-        rollout: name,
-        discovered_as: plugin.discovered_as.as_deref(),
-        hash: report.config_hash,
-    };
+    let watched =
+        Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref(), hash: report.config_hash };
     let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
     let written_at = if changed {
         let write = target.write(&new_text, &plugin.path, world.clock)?;
@@ -313,7 +314,7 @@ fn select_rollout<'a>(
 /// before.
 fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
     let plugins = plugin::parse(name, new_text.as_bytes())?;
-    let is_same = |other: &&PluginConfig| other.document == plugin.document && other.path == plugin.path;
+    let is_same = |other: &&PluginConfig| other.path == plugin.path;
     let tree = plugins.iter().find(is_same).and_then(|plugin| plugin.tree.clone().ok());
     let tree =
         tree.ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;

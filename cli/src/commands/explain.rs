@@ -2,7 +2,7 @@
 
 use super::input::{self, Keys, read_config};
 use crate::describe::key_sources;
-use crate::error::Error;
+use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::request::SampleRequest;
 use crate::route_report::{KeyText, RouteReport, chosen};
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let mut request = request(args)?;
     if let Some(file) = &args.body {
         let body = input::read(world, file, BODY_BYTES_MAX)
-            .map_err(|error| Error::refused(format!("--body {}: {error}", file.display())))?;
+            .map_err(|error| Error::refused(format!("--body {}: {}", file.display(), io_words(&error))))?;
         request.set_body(&config, &body);
     }
     if args.key.is_none() && args.keys.is_none() {

@@ -1,7 +1,7 @@
 //! `llm-canary replay`: what the filter would count for a recorded response.
 
 use super::input;
-use crate::error::Error;
+use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::recording::{self, Chunking};
 use llm_canary::observe::Head;
@@ -47,9 +47,8 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    let body = input::read(world, &args.file, u64::MAX).map_err(|error| {
-        Error::problem(&args.file.display().to_string(), format!("cannot read the recording: {error}"))
-    })?;
+    let body = input::read(world, &args.file, u64::MAX)
+        .map_err(|error| Error::problem(&args.file.display().to_string(), io_words(&error)))?;
     let head = Head {
         status: args.status,
         content_type: args.content_type.as_bytes(),

@@ -204,7 +204,7 @@ fn unknown_names_and_files_are_refused() {
     world.fine(&["stop", "two.json", "v2", "--rollout", "code"]);
     let two = json(&world.read("two.json"));
     assert!(two["rollouts"][0]["steps"].is_null() && two["rollouts"][1]["versions"][1]["stopped"] == true);
-    world.refused(&["stop", "nowhere.json", "v2"], "nowhere.json: No such file");
+    world.refused(&["stop", "nowhere.json", "v2"], "nowhere.json: does not exist");
     world.write("broken.json", &CHAT.replace("10", "1000"));
     world.refused(&["stop", "broken.json", "v2"], "broken.json: rollouts[0].split.v2: is 1000");
     world.write("other.yaml", "kind: Service\n");
