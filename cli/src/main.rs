@@ -11,6 +11,7 @@ mod envoy;
 mod error;
 mod io;
 mod kubernetes;
+mod number_args;
 mod plugin;
 mod recording;
 mod request;

@@ -42,7 +42,7 @@ pub(super) struct ChangeOptions {
     #[arg(long = "admin", value_name = "URL")]
     admins: Vec<String>,
     /// How long to wait for the Envoys
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
     timeout: Duration,
     /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
     #[arg(long)]
@@ -116,16 +116,20 @@ impl CurrentRollout<'_> {
         Err(Error::refused(format!("rollout {} has no version {name:?}; {suggestion}", self.name)))
     }
 
+    /// The time that `--at` gives, or the default.
+    pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
+        self.start(at).map_err(|message| Error::refused(format!("--at {message}")))
+    }
+
     /// The time that `--at` or a step of `--plan` gives, or the default. A past time is refused: conversations have
     /// begun since then under the old shares.
-    pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
+    pub(super) fn start(&self, at: Option<&str>) -> Result<UnixMs, String> {
         let Some(text) = at else { return Ok(self.default_start) };
-        let at = time_args::parse_time(text, self.now)
-            .map_err(|message| Error::refused(format!("--at {message}")))?;
+        let at = time_args::parse_time(text, self.now)?;
         if at < self.now {
-            return Err(Error::refused(format!(
-                "--at {text} is in the past; conversations that began since then would move. Write now, or +10m"
-            )));
+            return Err(format!(
+                "{text} is in the past; conversations that began since then would move. Write now, or +10m"
+            ));
         }
         Ok(at)
     }

@@ -56,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// When the request comes: now, +10m, or RFC 3339
-    #[arg(long, value_name = "TIME", default_value = "now")]
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
     now: String,
     /// A key, put into the first header where the rollout looks for one, or else into the first other place
     #[arg(long, conflicts_with = "keys")]

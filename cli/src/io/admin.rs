@@ -5,6 +5,8 @@
 
 use super::clock::Clock;
 use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
+use crate::error::io_words;
+use std::io;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +22,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest response that is read; the page has a few lines.
 const RESPONSE_BYTES_MAX: u64 = 4 << 20;
+
+const NO_ADDRESS: &str = "this is no address; write one such as http://127.0.0.1:9901";
 
 /// Reads admin pages; threads may share it.
 pub(crate) trait Admin: Sync {
@@ -59,12 +63,65 @@ impl HttpAdmin {
 
 impl Admin for HttpAdmin {
     fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<String, String> {
-        let url = format!("{}{path}", admin.trim_end_matches('/'));
-        let url = if url.contains("://") { url } else { format!("http://{url}") };
+        let url =
+            format!("{}{path}", base_url(admin).map_err(|words| format!("it does not answer: {words}"))?);
         let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
-        let mut response = request.call().map_err(|error| format!("it does not answer: {error}"))?;
+        let mut response =
+            request.call().map_err(|error| format!("it does not answer: {}", http_words(&error)))?;
         let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX).read_to_string();
-        body.map_err(|error| format!("its answer cannot be read: {error}"))
+        body.map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
+    }
+}
+
+/// The address of an admin page with its scheme. The library would ignore a port that is none.
+fn base_url(admin: &str) -> Result<String, String> {
+    let (scheme, rest) = admin.split_once("://").unwrap_or(("http", admin));
+    if scheme == "https" {
+        return Err("an admin page is read over http://, not https://".to_owned());
+    }
+    let rest = rest.trim_end_matches('/');
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, "80"),
+    };
+    if scheme != "http" || host.is_empty() || port.parse::<u16>().is_err() {
+        return Err(NO_ADDRESS.to_owned());
+    }
+    Ok(format!("http://{rest}"))
+}
+
+/// Whether the system could not find the address of a host's name. That error has no number, and a kind without a name.
+fn is_of_resolver(error: &io::Error) -> bool {
+    let is_named = matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::Other
+    );
+    error.raw_os_error().is_none() && !is_named
+}
+
+/// What a failed request means, as a sentence.
+fn http_words(error: &ureq::Error) -> String {
+    use ureq::Error as Http;
+    match error {
+        Http::StatusCode(status) => {
+            format!("it answers with the status {status}; is this the address of Envoy's admin page?")
+        }
+        Http::Io(error) if is_of_resolver(error) => "its name is not known; check the spelling".to_owned(),
+        Http::Io(error) => format!("it {}", io_words(error)),
+        Http::Timeout(_) => "it took too long".to_owned(),
+        Http::HostNotFound => "its name is not known; check the spelling".to_owned(),
+        Http::BadUri(_) | Http::Http(_) => NO_ADDRESS.to_owned(),
+        Http::BodyExceedsLimit(_) => format!("it is longer than {RESPONSE_BYTES_MAX} bytes"),
+        Http::RedirectFailed | Http::TooManyRedirects => {
+            "it sends to another address; give the address of Envoy's admin page itself".to_owned()
+        }
+        _ => "it does not speak HTTP as Envoy's admin page does".to_owned(),
     }
 }
 

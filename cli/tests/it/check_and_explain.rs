@@ -72,7 +72,7 @@ fn check_prints_every_error_with_its_place() {
         ran.err,
         "error: bad.json: rollouts[0].spilt: is not a known field; did you mean \"split\"?\n\
          error: bad.json: rollouts[0].match.path_prefix: \"v1\" can never match; start it with '/'\n\
-         error: bad.json: rollouts[0].split.v2: is 125, but a percentage is from 0 to 100\n\
+         error: bad.json: rollouts[0].split.v2: is 125, but a percentage is at most 100; write 0 to 100\n\
          3 errors\n"
     );
 }
@@ -102,7 +102,7 @@ fn check_reads_envoys_discovery_files() {
 
     let ran = run(&["check", &file("ecds-bad.yaml", &yaml("StringValue", &block.replace("12.5", "-1")))]);
     let error = format!(
-        "error: ecds-bad.yaml: {place}: rollouts[0].split.v2: is -1, but a percentage is from 0 to 100"
+        "error: ecds-bad.yaml: {place}: rollouts[0].split.v2: is -1, but a percentage is not negative; write 0 to 100"
     );
     assert!(ran.code == Some(2) && ran.err.starts_with(&error), "{ran:?}");
 

@@ -116,7 +116,7 @@ fn config_of(bytes: usize) -> Value {
     for at in 0..OTHERS {
         let values: Vec<String> =
             (0..bytes / OTHERS / VALUE_BYTES + 1).map(|value| format!("{value:0>VALUE_BYTES$}")).collect();
-        config["rollouts"].as_array_mut().unwrap().push(json!({
+        config.get_mut("rollouts").and_then(Value::as_array_mut).unwrap().push(json!({
             "name": format!("other-{at}"), "baseline": "v1", "match": {"path_prefix": format!("/{at}/")},
             "versions": [{"name": "v1", "cluster": "llm-v1"}],
             "overrides": [{"header": "x-cohort", "values": values, "version": "v1"}]

@@ -9,3 +9,4 @@ mod check_and_explain;
 mod kubectl;
 mod replay;
 mod tool;
+mod words;
