@@ -110,6 +110,10 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error
         find_in_document(document, is_json(bytes), &mut path, &mut plugins);
     }
     for plugin in &mut plugins {
+        if is_json(bytes) && bytes.len() > INPUT_BYTES_MAX && plugin.path.len() == 1 {
+            // The whole text is the configuration, and the filter does not read one of this size.
+            plugin.tree = json::parse(bytes);
+        }
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
         plugin.place = format!("{name}{inside}");
     }

@@ -350,7 +350,7 @@ fn late_warning(envoy: &EnvoyStatus, written_at_ms: UnixMs, step_at: UnixMs) -> 
     let late = ran_at.checked_sub(step_at).filter(|late| *late > 0)?;
     Some(format!(
         "{} ran the step {} after it took effect; a conversation that began there in between may change its version once. \
-         Leave more time with --at",
+         Leave more time with --at, or in --plan",
         envoy.admin,
         format_duration(late)
     ))

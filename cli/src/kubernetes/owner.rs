@@ -21,7 +21,7 @@ struct Metadata<'a>(&'a Value);
 
 /// Those whose marks are the most special come first: Flux's helm-controller also leaves Helm's marks, and Argo CD those of
 /// a chart.
-const OWNERS: [Owner; 9] = [
+const OWNERS: [Owner; 10] = [
     Owner {
         marks: &[
             ("argocd.argoproj.io/tracking-id", None),
@@ -68,6 +68,16 @@ const OWNERS: [Owner; 9] = [
         words: |_| {
             "kapp manages it: the next kapp deploy undoes this change, and kapp-controller does so at its next sync \
              (spec.syncPeriod of the App). To keep the change, make it in the source as well"
+                .to_owned()
+        },
+    },
+    Owner {
+        marks: &[("objectset.rio.cattle.io/owner-gvk", Some("k3s.cattle.io/v1, Kind=Addon"))],
+        managers: &["deploy@"],
+        exempt: &[],
+        words: |_| {
+            "k3s deploys it from a file on its servers (/var/lib/rancher/k3s/server/manifests): a change of that file, or a start \
+             of k3s, undoes this change. To keep the change, make it in the file as well"
                 .to_owned()
         },
     },
@@ -287,6 +297,10 @@ mod tests {
                 &["Config Sync manages it", "at once, or refuses it"],
             ),
             (label("kapp.k14s.io/app", "1700000000"), &["kapp manages it", "spec.syncPeriod"]),
+            (
+                note("objectset.rio.cattle.io/owner-gvk", "k3s.cattle.io/v1, Kind=Addon"),
+                &["k3s deploys it from a file", "a start of k3s"],
+            ),
             (label("objectset.rio.cattle.io/id", "x"), &["Rancher Fleet manages it", "correctDrift"]),
             (json!({"managedFields": managed_by("Terraform")}), &["Terraform manages it", "terraform apply"]),
             (

@@ -185,6 +185,34 @@ fn check_says_why_a_file_cannot_be_read() {
 }
 
 #[test]
+fn only_the_configuration_itself_is_limited_to_a_mebibyte() {
+    let padded = |bytes: usize| CHAT.replacen('{', &format!("{{{}", " ".repeat(bytes)), 1);
+    let ran = run(&["check", &file("bare.json", &padded(1 << 20))]);
+    assert!(ran.code == Some(2) && ran.err.contains("bare.json: is 104"), "{ran:?}");
+    // Around it there may be more, in another notation.
+    let items = format!(
+        "{{\"kind\": \"List\", \"items\": [{{\"kind\": \"WasmPlugin\", \"spec\": {{\"pluginConfig\": {CHAT}}}}}, {{\"kind\": \"x\"{}}}]}}",
+        " ".repeat(1 << 20)
+    );
+    let ran = run(&["check", &file("list.json", &items)]);
+    assert!(ran.code == Some(0) && ran.out.ends_with(CHAT_LINE), "{ran:?}");
+    let data = format!(
+        "kind: ConfigMap\ndata:\n  other: \"{}\"\n  a.json: |\n{}",
+        "x".repeat(1 << 20),
+        indented(CHAT, 4)
+    );
+    let ran = run(&["check", &file("large-map.yaml", &data)]);
+    assert!(ran.code == Some(0) && ran.out.ends_with(CHAT_LINE), "{ran:?}");
+    let ran = run(&["check", &file("huge.yaml", &format!("a: {}\n", "x".repeat(16 << 20)))]);
+    assert!(
+        ran.code == Some(2)
+            && ran.err.contains("huge.yaml: has 167")
+            && ran.err.contains("at most 16777216 are read"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn nothing_broken_beside_a_good_document_is_passed_over() {
     let good = "rollouts:\n- {name: chat, baseline: v1, versions: [{name: v1, cluster: a}, {name: v2, cluster: b}], split: {v2: 5}}\n";
     let plugin = |kind: &str, field: &str, name: &str| {
