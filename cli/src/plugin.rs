@@ -120,29 +120,32 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error
     Ok(plugins)
 }
 
-/// What the parts of a text are that were not read, though they may be meant for llm-canary, as sentences. In a text with
-/// one part, that is an error already.
+/// The parts of a text that were not read, though they may be meant for llm-canary, as sentences. If a text has one part
+/// only, that is an error already.
 pub(crate) fn unread_parts(name: &str, bytes: &[u8]) -> Vec<String> {
     let mut unread = Vec::new();
     let documents = read_documents(name, bytes).unwrap_or_default();
-    let count = documents.len();
-    for (index, document) in documents.into_iter().enumerate() {
-        let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
-        let items = if is_list { document.get("items").map(Node::items).unwrap_or_default() } else { &[] };
-        let items: Vec<(String, Node)> = if is_list {
-            let named = |(item, node): (usize, &Node)| (format!(", items[{item}]"), node.clone());
-            items.iter().enumerate().map(named).collect()
-        } else {
-            vec![(String::new(), document)]
-        };
-        for (item, part) in items {
-            if (count > 1 || is_list) && may_be_meant(&part) && find_alone(&part).is_empty() {
+    let is_alone = documents.len() == 1;
+    for (index, document) in documents.iter().enumerate() {
+        let document_number = index + 1;
+        let mut check = |part: &Node, place: String| {
+            if may_be_meant(part) && find_alone(part).is_empty() {
                 unread.push(format!(
-                    "{name}: document {}{item} was not read, though it may be meant for llm-canary: it is none of what this \
-                     tool reads; {ACCEPTED_FILES}",
-                    index + 1
+                    "{name}: document {document_number}{place} was not read, though it may be meant for llm-canary: it is none \
+                     of what this tool reads; {ACCEPTED_FILES}"
                 ));
             }
+        };
+        let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+        let list = if is_list { "items" } else { "resources" };
+        match document.get(list) {
+            Some(Node::List(items)) => {
+                // Kustomize lists names of files there.
+                let items = items.iter().enumerate().filter(|(_, item)| is_list || item.as_str().is_none());
+                items.for_each(|(at, item)| check(item, format!(", {list}[{at}]")));
+            }
+            _ if !is_alone => check(document, String::new()),
+            _ => {}
         }
     }
     unread
@@ -158,10 +161,12 @@ fn find_alone(part: &Node) -> Vec<PluginConfig> {
 fn may_be_meant(part: &Node) -> bool {
     fn has_rollouts(node: &Node) -> bool {
         node.get("rollouts").is_some()
+            || node.as_str().is_some_and(|text| text.contains("\"rollouts\""))
             || node.members().iter().any(|(_, inner)| has_rollouts(inner))
             || node.items().iter().any(has_rollouts)
     }
-    !ENVELOPE_FIELDS.iter().any(|name| part.get(name).is_some()) || has_rollouts(part)
+    let is_resource = ENVELOPE_FIELDS.iter().chain(&["@type"]).any(|name| part.get(name).is_some());
+    !is_resource || has_rollouts(part)
 }
 
 /// Whether a text is read as JSON: it starts with a brace or a bracket. JSON's errors are clearer than YAML's.

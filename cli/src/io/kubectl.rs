@@ -58,11 +58,14 @@ impl<'a> LiveResource<'a> {
     ) -> Result<Self, Error> {
         let Some((kind_name, _)) = kubernetes::split_name(name) else {
             return Err(Error::refused(format!(
-                "--kubectl changes a resource, and {name:?} is not the name of one; write wasmplugin/llm-canary or the like"
+                "--kubectl changes a resource, and {name:?} is not the name of one; write wasmplugin/llm-canary or the like, \
+                 or, to change a file, leave --kubectl out"
             )));
         };
         let Some(kind) = Kind::parse(kind_name) else {
-            return Err(Error::refused(format!("--kubectl changes {KINDS}, not a {kind_name:?}")));
+            return Err(Error::refused(format!(
+                "--kubectl changes {KINDS}, not a {kind_name:?}; to change a file, leave --kubectl out"
+            )));
         };
         let mut place = Vec::new();
         for (option, value) in [("--namespace", namespace), ("--context", context)] {

@@ -238,6 +238,11 @@ fn nothing_broken_beside_a_good_document_is_passed_over() {
         (list("rollout: []"), 0, "document 2, items[1] was not read"),
         (list("text"), 0, "document 2, items[1] was not read"),
         (list(""), 0, "document 2, items[1] was not read"),
+        (
+            wasm("\"{\\\"rollouts\\\": []}\"").replace("root_id", "rot_id"),
+            0,
+            "document 2, resources[0] was not read",
+        ),
         // Plugins of ours that are wrong.
         (plugin("WasmPlugin", "pluginConfig", "x").replace("[]", "1"), 2, "WasmPlugin x: rollouts: is "),
         (
@@ -258,6 +263,8 @@ fn nothing_broken_beside_a_good_document_is_passed_over() {
         (plugin("WasmPlugin", "pluginConfig", "x").replace("rollouts", "rules"), 0, ""),
         ("kind: ConfigMap\ndata: {a.sh: \"rollouts: [\", b.yaml: \"a: [\"}\n".to_owned(), 0, ""),
         ("# a comment\n".to_owned(), 0, ""),
+        ("resources: [a.yaml, b.yaml]\n".to_owned(), 0, ""),
+        ("resources: [{\"@type\": x, name: lua, typed_config: {code: \"rollouts\"}}]\n".to_owned(), 0, ""),
     ]
     .into_iter()
     .enumerate()
