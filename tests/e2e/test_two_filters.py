@@ -111,6 +111,15 @@ async def test_two_filters(
         assert seen.sum("llm_response_chars_total", llm_rollout=rollout_name) == chars
 
 
+def break_file(file: Path) -> None:
+    """Renames a configuration into place that the filter refuses."""
+    response = yaml.safe_load(file.read_text())
+    response["resources"][0]["typed_config"]["config"]["configuration"]["value"] = "{"
+    written = file.with_name("broken")
+    written.write_text(json.dumps(response))
+    written.rename(file)
+
+
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
 async def test_the_tool_waits_for_the_filter_that_it_edits(
     start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, tmp_path: Path, version: str
@@ -139,3 +148,28 @@ async def test_the_tool_waits_for_the_filter_that_it_edits(
     stray = tmp_path / "stray.json"
     stray.write_text(json.dumps(config(rollout(name="stray", split={"v2": 50}))))
     assert "it runs other rollouts, and none with the name stray" in await operate("stop", stray, code=4)
+
+
+async def test_only_the_edited_filters_refusals_count(
+    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, tmp_path: Path
+) -> None:
+    envoy = await asyncio.to_thread(start_envoy, OUTER, edit=with_inner("llm-canary", discovered=tmp_path))
+    read = envoy.folder / "ecds" / ECDS.name
+    # This Envoy does not read the copy, so the tool waits until an update is refused, or for as long as it may.
+    copied = tmp_path / "copy" / ECDS.name
+    copied.parent.mkdir()
+
+    async def state_after(broken: Path) -> str:
+        copied.write_text(read.read_text())
+        options = ("--admin", envoy.admin_address, "--timeout", "4s", "--json")
+        waiting = asyncio.create_task(asyncio.to_thread(llm_canary, "stop", copied, "v2", *options))
+        await asyncio.sleep(1)
+        await asyncio.to_thread(break_file, broken)
+        said = await waiting
+        assert said.returncode == 4, said.stderr
+        [status] = json.loads(said.stdout)["envoys"]
+        return str(status["state"])
+
+    assert await state_after(tmp_path / "inner.yaml") == "timed_out"
+    assert envoy.counter("extension_config_discovery.http_filter.inner.config_fail") > 0
+    assert await state_after(read) == "refused"

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
 
+/// How long one request may take. Without it kubectl waits for a silent server for ever.
+const REQUEST_TIMEOUT: &str = "--request-timeout=30s";
 /// Where a process finds its standard input as a file.
 const STDIN: &str = "/dev/stdin";
 
@@ -45,7 +47,7 @@ pub(crate) struct LiveResource<'a> {
     version: String,
     note: Option<String>,
     warning: Option<String>,
-    /// The options that say where it is.
+    /// The options of each run: how long it may take, and where the resource is.
     place: Vec<String>,
 }
 
@@ -67,7 +69,7 @@ impl<'a> LiveResource<'a> {
                 "--kubectl changes {KINDS}, not a {kind_name:?}; to change a file, leave --kubectl out"
             )));
         };
-        let mut place = Vec::new();
+        let mut place = vec![REQUEST_TIMEOUT.to_owned()];
         for (option, value) in [("--namespace", namespace), ("--context", context)] {
             if let Some(value) = value {
                 place.extend([option.to_owned(), value.to_owned()]);

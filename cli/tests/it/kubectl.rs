@@ -90,7 +90,9 @@ fn a_live_resource_is_patched() {
     );
     let asked = folder.read("asked");
     assert!(
-        asked.lines().all(|line| line.starts_with("--namespace istio-ingress --context prod ")),
+        asked
+            .lines()
+            .all(|line| line.starts_with("--request-timeout=30s --namespace istio-ingress --context prod ")),
         "{asked}"
     );
     assert!(
