@@ -114,7 +114,7 @@ impl AdminStats {
                  the hash may be another filter's. Load the module of the tool's version"
             )),
             None if self.has_others => {
-                Progress::Waiting(format!("it runs other rollouts, and none with the name {rollout}"))
+                Progress::Waiting(format!("it has read other rollouts, and none with the name {rollout}"))
             }
             None => Progress::Waiting(format!(
                 "it exports no {CONFIG_HASH}: the filter is not loaded, or is much older than this tool"

@@ -147,7 +147,7 @@ async def test_the_tool_waits_for_the_filter_that_it_edits(
     # A file that this Envoy does not read is not mistaken for one that it does.
     stray = tmp_path / "stray.json"
     stray.write_text(json.dumps(config(rollout(name="stray", split={"v2": 50}))))
-    assert "it runs other rollouts, and none with the name stray" in await operate("stop", stray, code=4)
+    assert "it has read other rollouts, and none with the name stray" in await operate("stop", stray, code=4)
 
 
 async def test_only_the_edited_filters_refusals_count(

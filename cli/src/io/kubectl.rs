@@ -77,9 +77,10 @@ impl<'a> LiveResource<'a> {
         }
         let get = ["get", name, "--output=json", "--show-managed-fields"];
         let get = [place.iter().map(String::as_str).collect(), get.to_vec()].concat();
-        let json = kubectl
-            .run(&get, b"")
-            .map_err(|error| Error::refused(format!("{name} cannot be read: {}", error.words)))?;
+        let json = kubectl.run(&get, b"").map_err(|error| {
+            let remedy = if error.may_be_done { "; run the command again" } else { "" };
+            Error::refused(format!("{name} cannot be read: {}{remedy}", error.words))
+        })?;
         let resource: Value = serde_json::from_slice(&json).unwrap_or_default();
         let version =
             resource.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();

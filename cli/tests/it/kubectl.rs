@@ -249,6 +249,9 @@ fn each_failure_of_kubectl_has_words() {
     );
     folder.refused(&["stop", "--kubectl", "wasmplugin/x", "v2"], "update it to 1.21 or later");
 
+    folder.write("get-fails", "Unable to connect to the server: EOF\n");
+    folder.refused(&["stop", "--kubectl", "wasmplugin/x", "v2"], "EOF\"; run the command again\n");
+
     let unreadable = self::folder("unreadable", &Value::Null);
     unreadable.refused(&["stop", "--kubectl", "wasmplugin/x", "v2"], "kubectl get printed no resource");
     unreadable.write("resource.json", "<html>");
