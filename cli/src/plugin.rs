@@ -253,7 +253,9 @@ fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<Plug
                     path.pop();
                 }
             }
-            Err(errors) if CONFIGURATION_FILES.iter().any(|end| file.ends_with(end)) => {
+            Err(errors)
+                if !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end)) =>
+            {
                 plugins.push(PluginConfig {
                     place: String::new(),
                     path,

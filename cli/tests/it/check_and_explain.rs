@@ -258,6 +258,11 @@ fn nothing_broken_beside_a_good_document_is_passed_over() {
             2,
             "ConfigMap x: data.a.yaml: is not YAML: ",
         ),
+        (
+            "kind: ConfigMap\nmetadata: {name: x}\ndata: {config: \"{\\\"rollouts\\\": \"}\n".to_owned(),
+            2,
+            "ConfigMap x: data.config: is not JSON: ",
+        ),
         // What is not ours.
         ("kind: Service\n".to_owned(), 0, ""),
         (plugin("WasmPlugin", "pluginConfig", "x").replace("rollouts", "rules"), 0, ""),
