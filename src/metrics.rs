@@ -174,8 +174,13 @@ pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
     }
 }
 
-/// The name of the gauge that identifies the configuration in force by its [`crate::config::json::Node::hash`].
-pub const CONFIG_HASH: &str = "llm_config_hash";
+/// The name and the label of the gauge that identifies the configuration by which a rollout runs. Its value is the
+/// [`crate::config::json::Node::hash`] of the whole configuration, because that says which file the filter has read. The
+/// label tells apart the filters of one proxy, which share its metrics.
+pub fn config_hash(rollout: &str) -> (&'static str, (&'static str, &str)) {
+    let [for_rollout, ..] = BLOCK_LABELS;
+    ("llm_config_hash", (for_rollout, rollout))
+}
 
 /// The name and the label of a gauge that is always 1. The label identifies the list of refusal phrases: counts of
 /// refusals by phrase are comparable only where it is equal.

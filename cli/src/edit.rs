@@ -11,7 +11,7 @@ mod writer;
 use crate::plugin::{self, PathSegment, PluginConfig};
 use llm_canary::config::json::Node;
 use schedule::Schedule;
-use spanned::{SpannedNode, Syntax};
+use spanned::Syntax;
 use text_edit::{EmbeddedText, TextEdit, apply};
 use writer::RolloutWriter;
 
@@ -31,50 +31,39 @@ pub(crate) fn edit(
          in a block \"value: |\", or as plain YAML, or change it by hand"
             .to_owned()
     };
-    let changed = changed(text, plugin, rollout, old, new).ok_or_else(by_hand)?;
+    let changed = edits(text, &plugin.path, rollout, old, new).and_then(|edits| apply(text, edits));
+    let changed = changed.ok_or_else(by_hand)?;
     reads_as(text, &changed, plugin, rollout, new).then_some(changed).ok_or_else(by_hand)
 }
 
-fn changed(
+/// The edits of a text; `path` begins with one of its documents.
+fn edits(
     text: &str,
-    plugin: &PluginConfig,
+    path: &[PathSegment],
     rollout: usize,
     old: &Schedule,
     new: &Schedule,
-) -> Option<String> {
+) -> Option<Vec<TextEdit>> {
     let (syntax, documents) = if plugin::is_json(text.as_bytes()) {
         (Syntax::Json, vec![spanned::json(text)?])
     } else {
         (Syntax::Yaml, spanned::yaml(text)?)
     };
-    let configuration = walk(documents.get(plugin.document)?, &plugin.path)?;
-    if !plugin.is_text {
-        let edits = edits(text, syntax, configuration, rollout, old, new)?;
-        return apply(text, edits);
+    let (PathSegment::Document(document), path) = path.split_first()? else { return None };
+    let mut node = documents.get(*document)?;
+    for (at, segment) in path.iter().enumerate() {
+        node = match segment {
+            PathSegment::Member(name) => node.get(name)?,
+            PathSegment::Item(index) => node.items().get(*index)?,
+            PathSegment::Document(_) => {
+                let embedded = EmbeddedText::new(text, node)?;
+                let inner = edits(&embedded.text, path.get(at..)?, rollout, old, new)?;
+                return inner.iter().map(|edit| embedded.to_outer(edit)).collect();
+            }
+        };
     }
-    let embedded = EmbeddedText::new(text, configuration)?;
-    let inner = spanned::json(&embedded.text)?;
-    let edits = edits(&embedded.text, Syntax::Json, &inner, rollout, old, new)?;
-    apply(text, edits.iter().map(|edit| embedded.to_outer(edit)).collect::<Option<_>>()?)
-}
-
-fn edits(
-    text: &str,
-    syntax: Syntax,
-    configuration: &SpannedNode,
-    rollout: usize,
-    old: &Schedule,
-    new: &Schedule,
-) -> Option<Vec<TextEdit>> {
-    let rollout = configuration.get("rollouts")?.items().get(rollout)?;
+    let rollout = node.get("rollouts")?.items().get(rollout)?;
     RolloutWriter { text, syntax }.edits(rollout, old, new)
-}
-
-fn walk<'a>(tree: &'a SpannedNode, path: &[PathSegment]) -> Option<&'a SpannedNode> {
-    path.iter().try_fold(tree, |node, segment| match segment {
-        PathSegment::Member(name) => node.get(name),
-        PathSegment::Item(index) => node.items().get(*index),
-    })
 }
 
 /// Whether a changed text gives the new schedule, and apart from that the same configurations.
@@ -83,9 +72,7 @@ fn reads_as(text: &str, changed: &str, plugin: &PluginConfig, rollout: usize, ne
     let (before, after) = (read(text), read(changed));
     before.len() == after.len()
         && before.iter().zip(&after).all(|(before, after)| match (&before.tree, &after.tree) {
-            (Ok(a), Ok(b)) if before.document == plugin.document && before.path == plugin.path => {
-                differs_by(a, b, rollout, new)
-            }
+            (Ok(a), Ok(b)) if before.path == plugin.path => differs_by(a, b, rollout, new),
             (a, b) => a == b,
         })
 }

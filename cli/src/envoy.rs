@@ -10,13 +10,32 @@ use std::time::Duration;
 pub(crate) const STATS_PATH: &str =
     "/stats?filter=llm_config_hash%7Cextension_config_discovery.*(update_rejected%7Cconfig_fail)";
 const CONFIG_HASH: &str = "llm_config_hash";
+/// In front of the names of the plugins' own metrics.
+const PLUGIN_PREFIX: &str = "wasmcustom.";
+/// In front of the names of the counters of one filter's updates.
+const UPDATES_PREFIX: &str = "extension_config_discovery.http_filter.";
+
+/// What an Envoy is asked about.
+#[derive(Clone, Copy)]
+pub(crate) struct Watched<'a> {
+    /// The rollout that is edited. An Envoy may have several filters, each with rollouts of its own.
+    pub(crate) rollout: &'a str,
+    /// The name under which Envoy discovers the configuration; `None` where the file does not say it.
+    pub(crate) discovered_as: Option<&'a str>,
+    /// The hash of the configuration with the change.
+    pub(crate) hash: u32,
+}
 
 /// The counters of one Envoy.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct AdminStats {
-    /// The hash of the configuration that it runs.
-    pub(crate) config_hash: Option<u64>,
-    /// How many updates of a filter's configuration it has refused.
+    /// The hash of the configuration by which the rollout runs.
+    config_hash: Option<u64>,
+    /// The hash that a module without the label `llm_rollout` exports.
+    unlabelled_hash: Option<u64>,
+    /// Whether other rollouts run there.
+    has_others: bool,
+    /// How many updates of the filter's configuration it has refused; of all filters' if it is not known which counts.
     pub(crate) refused: u64,
 }
 
@@ -53,30 +72,52 @@ pub(crate) enum Progress {
 
 impl AdminStats {
     /// Reads lines of `name: value`; others are ignored.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str, watched: &Watched<'_>) -> Self {
         let mut stats = Self::default();
+        let (mut refused_by_all, mut refused_by_watched) = (0_u64, None::<u64>);
+        let of_rollout = format!("{CONFIG_HASH}.llm_rollout=.={};.;", watched.rollout);
+        let of_filter = watched.discovered_as.map(|name| format!("{UPDATES_PREFIX}{name}."));
         for line in text.lines() {
             let Some((name, value)) = line.rsplit_once(": ") else { continue };
             let Ok(value) = value.trim().parse::<u64>() else { continue };
-            if name.rsplit('.').next().is_some_and(|last| last == CONFIG_HASH) {
-                stats.config_hash = Some(value);
-            } else if name.starts_with("extension_config_discovery.") {
-                stats.refused = stats.refused.saturating_add(value);
+            if let Some(name) = name.strip_prefix(PLUGIN_PREFIX) {
+                if name == of_rollout {
+                    stats.config_hash = Some(value);
+                } else if name == CONFIG_HASH {
+                    stats.unlabelled_hash = Some(value);
+                } else if name.starts_with(CONFIG_HASH) {
+                    stats.has_others = true;
+                }
+            } else if name.starts_with(UPDATES_PREFIX) {
+                refused_by_all = refused_by_all.saturating_add(value);
+                if of_filter.as_ref().is_some_and(|prefix| name.starts_with(prefix)) {
+                    refused_by_watched = Some(refused_by_watched.unwrap_or(0).saturating_add(value));
+                }
             }
         }
+        stats.refused = refused_by_watched.unwrap_or(refused_by_all);
         stats
     }
 
-    /// Whether the Envoy runs the configuration with this hash, or has refused an update since the count before it.
-    pub(crate) fn progress(&self, hash: u32, refused_before: u64) -> Progress {
-        match self.config_hash {
-            Some(running) if running == u64::from(hash) => Progress::Runs,
+    /// Whether the Envoy runs the configuration, or has refused an update since the count before it.
+    pub(crate) fn progress(&self, watched: &Watched<'_>, refused_before: u64) -> Progress {
+        let Watched { rollout, hash, .. } = watched;
+        // A module without the label exports one hash for all filters. If it is the right one, a filter runs this.
+        match self.config_hash.or(self.unlabelled_hash) {
+            Some(running) if running == u64::from(*hash) => Progress::Runs,
             _ if self.refused > refused_before => Progress::Refused,
-            Some(running) => {
-                Progress::Waiting(format!("it runs the configuration with the hash {running}, not {hash}"))
+            Some(running) if self.config_hash.is_some() => Progress::Waiting(format!(
+                "it runs the rollout {rollout} by the configuration with the hash {running}, not {hash}"
+            )),
+            Some(running) => Progress::Waiting(format!(
+                "its {CONFIG_HASH} is {running}, not {hash}, and names no rollout: the module is older than this tool, and \
+                 the hash may be another filter's. Load the module of the tool's version"
+            )),
+            None if self.has_others => {
+                Progress::Waiting(format!("it has read other rollouts, and none with the name {rollout}"))
             }
             None => Progress::Waiting(format!(
-                "it exports no {CONFIG_HASH}: the filter is not loaded, or is older than this tool"
+                "it exports no {CONFIG_HASH}: the filter is not loaded, or is much older than this tool"
             )),
         }
     }
@@ -113,31 +154,79 @@ impl fmt::Display for EnvoyStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::{AdminStats, Progress};
+    use super::{AdminStats, Progress, Watched};
+
+    const CHAT: Watched<'static> = Watched { rollout: "chat", discovered_as: Some("llm"), hash: 7 };
+
+    /// A line as Envoy writes it.
+    fn hash(rollout: &str, value: u64) -> String {
+        format!("wasmcustom.llm_config_hash.llm_rollout=.={rollout};.;: {value}\n")
+    }
+
+    fn refused(filter: &str, count: u64) -> String {
+        format!(
+            "extension_config_discovery.http_filter.{filter}.config_fail: {count}\n\
+             extension_config_discovery.http_filter.{filter}.update_rejected: {count}\n"
+        )
+    }
 
     #[test]
     fn stats_are_read() {
-        let text = "extension_config_discovery.http_filter.llm-canary.config_fail: 1\n\
-            extension_config_discovery.http_filter.llm-canary.update_rejected: 2\n\
-            wasmcustom.llm_config_hash: 4294967295\n";
-        assert_eq!(
-            AdminStats::parse(text),
-            AdminStats { config_hash: Some(u64::from(u32::MAX)), refused: 3 }
+        let max = u64::from(u32::MAX);
+        let text = refused("llm", 1) + &hash("chat", max);
+        let read = AdminStats { config_hash: Some(max), refused: 2, ..AdminStats::default() };
+        assert_eq!(AdminStats::parse(&text, &CHAT), read);
+        let none = "wasmcustom.not_llm_config_hash: 1\nwasmcustom.llm_config_hash: x\nllm_config_hash: 1\n";
+        assert_eq!(AdminStats::parse(none, &CHAT), AdminStats::default());
+        // A name may hold anything but control characters and the separator.
+        for odd in ["a b", "chat: 5", "llm_rollout=.=chat", "v1.2", "größe", "chat 2"] {
+            let watched = Watched { rollout: odd, ..CHAT };
+            let text = hash(odd, 5) + &hash("chat", 6);
+            assert_eq!(AdminStats::parse(&text, &watched).config_hash, Some(5), "{odd}");
+        }
+    }
+
+    #[test]
+    fn other_filters_are_not_mistaken_for_this_one() {
+        // Refusals of another filter's updates do not count, if it is known which are this one's.
+        let text = refused("llm", 1) + &refused("llm2", 5) + &refused("other", 7);
+        assert_eq!(AdminStats::parse(&text, &CHAT).refused, 2);
+        for discovered_as in [None, Some("unknown"), Some("")] {
+            assert_eq!(AdminStats::parse(&text, &Watched { discovered_as, ..CHAT }).refused, 26);
+        }
+        let mut runs = AdminStats::parse(&(hash("code", 7) + &hash("chat", 6) + &hash("chat2", 7)), &CHAT);
+        assert!(
+            matches!(runs.progress(&CHAT, 0), Progress::Waiting(why) if why.contains("rollout chat by the configuration with the hash 6, not 7"))
         );
-        let others = "wasmcustom.not_llm_config_hash: 1\nllm_config_hash: x\n";
-        assert_eq!(AdminStats::parse(others), AdminStats::default());
+        runs.config_hash = None;
+        assert!(
+            matches!(runs.progress(&CHAT, 0), Progress::Waiting(why) if why.contains("none with the name chat"))
+        );
     }
 
     #[test]
     fn a_look_says_how_far_an_update_is() {
-        let stats = |config_hash, refused| AdminStats { config_hash, refused };
-        assert_eq!(stats(Some(7), 4).progress(7, 3), Progress::Runs, "the hash decides");
-        assert_eq!(stats(Some(6), 4).progress(7, 3), Progress::Refused);
+        let look = |config_hash, refused, before| {
+            AdminStats { config_hash, refused, ..AdminStats::default() }.progress(&CHAT, before)
+        };
+        assert_eq!(look(Some(7), 4, 3), Progress::Runs, "the hash decides");
+        assert_eq!(look(Some(6), 4, 3), Progress::Refused);
+        assert!(matches!(look(Some(6), 3, 3), Progress::Waiting(why) if why.contains("hash 6, not 7")));
+        assert!(matches!(look(None, 0, 0), Progress::Waiting(why) if why.contains("exports no")));
+    }
+
+    #[test]
+    fn a_module_without_the_label_is_named_unless_it_runs_the_change() {
+        let look = |text: &str| AdminStats::parse(text, &CHAT).progress(&CHAT, 0);
+        let old = "wasmcustom.llm_config_hash: ";
+        assert_eq!(look(&format!("{old}7\n")), Progress::Runs);
+        let behind = look(&format!("{old}6\n"));
         assert!(
-            matches!(stats(Some(6), 3).progress(7, 3), Progress::Waiting(why) if why.contains("hash 6, not 7"))
+            matches!(&behind, Progress::Waiting(why) if why.contains("the module is older than this tool") && why.contains("Load the module of")),
+            "{behind:?}"
         );
-        assert!(
-            matches!(stats(None, 0).progress(7, 0), Progress::Waiting(why) if why.contains("exports no"))
-        );
+        // Envoy keeps the old module's series when a new one replaces it.
+        let stale = look(&(format!("{old}7\n") + &hash("chat", 6)));
+        assert!(matches!(&stale, Progress::Waiting(why) if why.contains("hash 6, not 7")), "{stale:?}");
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum Error {
     #[error("{message}")]
     NotRunning { message: String, problems: Vec<Problem>, report: Map<String, Value> },
     /// Standard output cannot be written.
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write the output: it {}", io_words(.0))]
     Output(#[from] io::Error),
 }
 
@@ -130,6 +130,42 @@ pub(crate) fn json_fields(error: &str, problems: &[Problem], exit_code: u8) -> M
         .into_iter()
         .map(|(name, value): (_, Value)| (name.to_owned(), value))
         .collect()
+}
+
+/// What the system's refusal means, as a sentence without its subject: its own words differ from system to system.
+pub(crate) fn io_words(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let words = match error.kind() {
+        Kind::NotFound => "does not exist",
+        Kind::PermissionDenied => "is not allowed to this user",
+        Kind::IsADirectory => "is a folder, not a file",
+        Kind::NotADirectory => "has something in its path that is no folder",
+        Kind::ReadOnlyFilesystem => "is on a file system that cannot be written",
+        Kind::StorageFull => "is on a disk that is full",
+        Kind::QuotaExceeded => "is more than this user's quota allows",
+        Kind::FileTooLarge => "is larger than the file system allows",
+        Kind::ResourceBusy | Kind::ExecutableFileBusy => "is in use by somebody else",
+        Kind::CrossesDevices => "is mounted by itself, so it cannot be replaced by a rename",
+        Kind::InvalidFilename => "has a name that the file system does not allow",
+        Kind::InvalidInput => "has a name or a value that the system does not allow",
+        Kind::InvalidData => "holds data that cannot be read",
+        Kind::ConnectionRefused => "refuses the connection",
+        Kind::ConnectionReset | Kind::ConnectionAborted => "broke the connection off",
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown => "cannot be reached",
+        Kind::AddrNotAvailable => "has an address that cannot be reached from here",
+        Kind::TimedOut | Kind::WouldBlock => "took too long",
+        Kind::UnexpectedEof => "ended too early",
+        Kind::BrokenPipe => "was closed by its reader",
+        Kind::OutOfMemory => "needs more memory than there is",
+        Kind::Unsupported => "cannot do this on this system",
+        _ => {
+            return match error.raw_os_error() {
+                Some(number) => format!("failed with the system's error number {number}"),
+                None => "failed".to_owned(),
+            };
+        }
+    };
+    words.to_owned()
 }
 
 /// One line about all problems.

@@ -10,6 +10,8 @@ mod edit;
 mod envoy;
 mod error;
 mod io;
+mod kubernetes;
+mod number_args;
 mod plugin;
 mod recording;
 mod request;
@@ -18,6 +20,7 @@ mod simulation;
 mod suggest;
 mod time_args;
 mod warnings;
+mod yaml;
 
 use clap::Parser;
 use commands::Command;

@@ -1,15 +1,19 @@
 //! Finds llm-canary's configurations in the text of a file.
 //!
 //! In: JSON or YAML, one document or several: the configuration itself, Envoy's discovery response or
-//! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, or a list of those. Out: each llm-canary
-//! configuration, and its place. Other plugins are ignored.
+//! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, a ConfigMap with files of these, or a list of those. Out:
+//! each llm-canary configuration, and its place. Other plugins are ignored.
 
 use crate::error::{Error, Problem};
+use crate::yaml;
 use llm_canary::config::json::{self, INPUT_BYTES_MAX, Node};
 use llm_canary::config::{self, Config, Errors};
 
 /// Parts of a plugin's name or URL that mark it as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
+
+/// Ends the type of a resource by which Envoy discovers a filter's configuration.
+const DISCOVERED: &str = "envoy.config.core.v3.TypedExtensionConfig";
 
 /// One segment of the path to a value in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,25 +22,35 @@ pub(crate) enum PathSegment {
     Member(String),
     /// The item of a list.
     Item(usize),
+    /// The document with this index, of the text that stands here.
+    Document(usize),
 }
 
 /// One configuration, and its place.
 pub(crate) struct PluginConfig {
     /// The file, and the resource or the path in it; messages begin with it.
     pub(crate) place: String,
-    /// The index of the document in the file.
-    pub(crate) document: usize,
-    /// The path to the configuration in the document.
+    /// The path to the configuration, which begins with the document in the file.
     pub(crate) path: Vec<PathSegment>,
-    /// Whether the value there is JSON text, and not the configuration itself.
-    pub(crate) is_text: bool,
+    /// The name under which Envoy discovers it, if the document says it.
+    pub(crate) discovered_as: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
 }
 
+/// What a ConfigMap's file has somewhere if it may be ours.
+const OUR_WORDS: [&str; 3] = ["rollouts", "llm-canary", "llm_canary"];
+/// The ends of names of files that hold configurations.
+const CONFIGURATION_FILES: [&str; 3] = [".json", ".yaml", ".yml"];
+/// The longest text that is read. It is larger than a configuration may be, because it may hold one in another notation.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// What to give the tool.
-pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, or an Istio \
-    WasmPlugin or TrafficExtension whose plugin is named llm-canary";
+pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
+    one, or an Istio WasmPlugin or TrafficExtension whose plugin is named llm-canary";
+
+/// A document with one of these fields is a resource, or Envoy's.
+const ENVELOPE_FIELDS: [&str; 4] = ["kind", "apiVersion", "resources", "static_resources"];
 
 /// A YAML document with one of these fields is the configuration itself.
 const OUR_FIELDS: [&str; 4] = ["rollouts", "cluster_header", "version_header", "version_on_response"];
@@ -91,27 +105,68 @@ impl PluginConfig {
 /// The text is neither JSON nor YAML, or too long.
 pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error> {
     let mut plugins = Vec::new();
-    for (index, document) in documents(name, bytes)?.into_iter().enumerate() {
-        let first = plugins.len();
-        if is_configuration(&document, is_json(bytes)) {
-            let place = String::new();
-            plugins.push(PluginConfig {
-                place,
-                document: index,
-                path: Vec::new(),
-                is_text: false,
-                tree: Ok(document),
-            });
-        } else {
-            find(&document, &mut Vec::new(), &mut plugins);
-        }
-        plugins.iter_mut().skip(first).for_each(|plugin| plugin.document = index);
+    for (index, document) in read_documents(name, bytes)?.into_iter().enumerate() {
+        let mut path = vec![PathSegment::Document(index)];
+        find_in_document(document, is_json(bytes), &mut path, &mut plugins);
     }
     for plugin in &mut plugins {
+        if is_json(bytes) && bytes.len() > INPUT_BYTES_MAX && plugin.path.len() == 1 {
+            // The whole text is the configuration, and the filter does not read one of this size.
+            plugin.tree = json::parse(bytes);
+        }
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
         plugin.place = format!("{name}{inside}");
     }
     Ok(plugins)
+}
+
+/// The parts of a text that were not read, though they may be meant for llm-canary, as sentences. If a text has one part
+/// only, that is an error already.
+pub(crate) fn unread_parts(name: &str, bytes: &[u8]) -> Vec<String> {
+    let mut unread = Vec::new();
+    let documents = read_documents(name, bytes).unwrap_or_default();
+    let is_alone = documents.len() == 1;
+    for (index, document) in documents.iter().enumerate() {
+        let document_number = index + 1;
+        let mut check = |part: &Node, place: String| {
+            if may_be_meant(part) && find_alone(part).is_empty() {
+                unread.push(format!(
+                    "{name}: document {document_number}{place} was not read, though it may be meant for llm-canary: it is none \
+                     of what this tool reads; {ACCEPTED_FILES}"
+                ));
+            }
+        };
+        let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
+        let list = if is_list { "items" } else { "resources" };
+        match document.get(list) {
+            Some(Node::List(items)) => {
+                // Kustomize lists names of files there.
+                let items = items.iter().enumerate().filter(|(_, item)| is_list || item.as_str().is_none());
+                items.for_each(|(at, item)| check(item, format!(", {list}[{at}]")));
+            }
+            _ if !is_alone => check(document, String::new()),
+            _ => {}
+        }
+    }
+    unread
+}
+
+fn find_alone(part: &Node) -> Vec<PluginConfig> {
+    let mut plugins = Vec::new();
+    find_in_document(part.clone(), false, &mut Vec::new(), &mut plugins);
+    plugins
+}
+
+/// Whether a part of a text without a configuration should hold one: it is no resource, or has rollouts somewhere.
+fn may_be_meant(part: &Node) -> bool {
+    fn has_rollouts(node: &Node) -> bool {
+        node.get("rollouts").is_some()
+            || node.as_str().is_some_and(|text| text.contains("\"rollouts\""))
+            || node.members().iter().any(|(_, inner)| has_rollouts(inner))
+            || node.items().iter().any(has_rollouts)
+    }
+    let is_resource = ENVELOPE_FIELDS.iter().chain(&["@type"]).any(|name| part.get(name).is_some());
+    !is_resource || has_rollouts(part)
 }
 
 /// Whether a text is read as JSON: it starts with a brace or a bracket. JSON's errors are clearer than YAML's.
@@ -123,34 +178,97 @@ pub(crate) fn is_json(bytes: &[u8]) -> bool {
 /// most YAML is something else.
 fn is_configuration(document: &Node, is_json: bool) -> bool {
     let has = |name: &&str| document.get(name).is_some();
-    let is_envelope = ["kind", "apiVersion", "resources", "static_resources"].iter().any(has);
-    !is_envelope && (is_json || OUR_FIELDS.iter().any(has))
+    !ENVELOPE_FIELDS.iter().any(has) && (is_json || OUR_FIELDS.iter().any(has))
+}
+
+fn read_documents(name: &str, bytes: &[u8]) -> Result<Vec<Node>, Error> {
+    let problem = |error: &config::Error| Problem::new(name, &error.path, &error.message);
+    documents(bytes).map_err(|errors| Error::invalid(errors.iter().map(problem).collect()))
 }
 
 /// The documents of a text.
-fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Node>, Error> {
-    if is_json(bytes) {
-        let problem = |error: &config::Error| Problem::new(name, &error.path, &error.message);
-        let invalid = |errors: Errors| Error::invalid(errors.iter().map(problem).collect());
-        return json::parse(bytes).map(|tree| vec![tree]).map_err(invalid);
+fn documents(bytes: &[u8]) -> Result<Vec<Node>, Errors> {
+    // A larger text may still hold a configuration that is not too large. YAML's parser reads JSON, too.
+    if is_json(bytes) && bytes.len() <= INPUT_BYTES_MAX {
+        return json::parse(bytes).map(|tree| vec![tree]);
     }
-    if bytes.len() > INPUT_BYTES_MAX {
-        let message = format!("has {} bytes, and at most {INPUT_BYTES_MAX} are read", bytes.len());
-        return Err(Error::problem(name, message));
+    if bytes.len() > TEXT_BYTES_MAX {
+        let message = format!("has {} bytes, and at most {TEXT_BYTES_MAX} are read", bytes.len());
+        return Err(Errors::one("", message));
     }
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| Error::problem(name, format!("is not UTF-8: {error}")))?;
-    serde_saphyr::from_multiple(text)
-        .map_err(|error| Error::problem(name, format!("is not YAML: {}", error.without_snippet())))
+    let text = utf8(bytes).map_err(|message| Errors::one("", message))?;
+    yaml::documents(text).map_err(|message| Errors::one("", message))
+}
+
+/// Bytes as text.
+///
+/// # Errors
+/// A sentence without its subject.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        format!("is not UTF-8: line {line} has a byte that UTF-8 does not allow; save the text as UTF-8")
+    })
+}
+
+/// Adds the configurations in a document; `path` leads to it.
+fn find_in_document(
+    document: Node,
+    is_json: bool,
+    path: &mut Vec<PathSegment>,
+    plugins: &mut Vec<PluginConfig>,
+) {
+    if is_configuration(&document, is_json) {
+        let (place, path) = (String::new(), path.clone());
+        plugins.push(PluginConfig { place, path, discovered_as: None, tree: Ok(document) });
+    } else {
+        find(&document, path, plugins);
+    }
 }
 
 /// Adds the configurations at and below a node.
 fn find(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<PluginConfig>) {
-    let kind = node.get("kind").and_then(Node::as_str);
-    if let Some(kind @ ("WasmPlugin" | "TrafficExtension")) = kind {
-        find_istio(node, kind, path, plugins);
-    } else {
-        find_envoy(node, path, plugins);
+    match node.get("kind").and_then(Node::as_str) {
+        Some(kind @ ("WasmPlugin" | "TrafficExtension")) => find_istio(node, kind, path, plugins),
+        Some("ConfigMap") => find_config_map(node, path, plugins),
+        _ => find_envoy(node, path, plugins),
+    }
+}
+
+/// Adds the configurations in a ConfigMap's files. A file of others that cannot be read is none of ours.
+fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<PluginConfig>) {
+    let name = resource.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
+    for (file, text) in resource.get("data").map(Node::members).unwrap_or_default() {
+        let may_be_ours = |text: &&str| OUR_WORDS.iter().any(|word| text.contains(word));
+        let Some(text) = text.as_str().filter(may_be_ours) else { continue };
+        let mut path = path.to_vec();
+        path.extend(["data", file].map(|name| PathSegment::Member(name.to_owned())));
+        let first = plugins.len();
+        match documents(text.as_bytes()) {
+            Ok(documents) => {
+                for (index, document) in documents.into_iter().enumerate() {
+                    path.push(PathSegment::Document(index));
+                    find_in_document(document, false, &mut path, plugins);
+                    path.pop();
+                }
+            }
+            Err(errors)
+                if !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end)) =>
+            {
+                plugins.push(PluginConfig {
+                    place: String::new(),
+                    path,
+                    discovered_as: None,
+                    tree: Err(errors),
+                });
+            }
+            Err(_) => {}
+        }
+        for plugin in plugins.iter_mut().skip(first) {
+            let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
+            plugin.place = format!("ConfigMap {}: data.{file}{inside}", name.unwrap_or("without a name"));
+        }
     }
 }
 
@@ -161,8 +279,11 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
     let config = field("pluginConfig");
     let name = resource.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
     let names = [name, field("pluginName").and_then(Node::as_str), field("url").and_then(Node::as_str)];
-    let has_rollouts = config.is_some_and(|config| config.get("rollouts").is_some());
-    if has_rollouts || is_ours(&names) {
+    let has_our_fields = config.is_some_and(|config| match config {
+        Node::String(text) => text.contains("rollouts"),
+        config => OUR_FIELDS.iter().any(|name| config.get(name).is_some()),
+    });
+    if has_our_fields || is_ours(&names) {
         let place = format!("{kind} {}", name.unwrap_or("without a name"));
         // Without pluginConfig the plugin starts with an empty configuration.
         let tree =
@@ -172,7 +293,7 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
         let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
         let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig { place, document: 0, path, is_text: false, tree });
+        plugins.push(PluginConfig { place, path, discovered_as: None, tree });
     }
 }
 
@@ -182,21 +303,30 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
         let text = |name| node.get(name).and_then(Node::as_str);
         let configuration = node.get("configuration");
         let value = configuration.and_then(|node| node.get("value")).and_then(Node::as_str);
-        let has_rollouts = value.is_some_and(|value| value.contains("\"rollouts\""));
+        let as_object =
+            configuration.and_then(|node| node.get("value")).and_then(|node| node.get("rollouts"));
+        let has_rollouts = as_object.is_some() || value.is_some_and(|value| value.contains("rollouts"));
         if has_rollouts || is_ours(&[text("name"), text("root_id")]) {
             let inside = ["configuration", "value"].map(|name| PathSegment::Member(name.to_owned()));
-            let path: Vec<PathSegment> = path.iter().cloned().chain(inside).collect();
+            let mut path: Vec<PathSegment> = path.iter().cloned().chain(inside).collect();
+            let place = path_text(&path);
+            path.push(PathSegment::Document(0));
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig { place: path_text(&path), document: 0, path, is_text: true, tree });
+            plugins.push(PluginConfig { place, path, discovered_as: None, tree });
         }
         return;
     }
+    let first = plugins.len();
     let members = node.members().iter().map(|(name, member)| (PathSegment::Member(name.clone()), member));
     let items = node.items().iter().enumerate().map(|(i, item)| (PathSegment::Item(i), item));
     for (segment, inner) in members.chain(items) {
         path.push(segment);
         find(inner, path, plugins);
         path.pop();
+    }
+    if node.get("@type").and_then(Node::as_str).is_some_and(|kind| kind.ends_with(DISCOVERED)) {
+        let name = node.get("name").and_then(Node::as_str);
+        plugins.iter_mut().skip(first).for_each(|plugin| plugin.discovered_as = name.map(str::to_owned));
     }
 }
 
@@ -216,7 +346,7 @@ fn is_ours(names: &[Option<&str>]) -> bool {
     names.iter().flatten().any(|name| OUR_NAMES.iter().any(|ours| name.contains(ours)))
 }
 
-/// `resources[0].typed_config`
+/// `resources[0].typed_config`, in the innermost document.
 fn path_text(path: &[PathSegment]) -> String {
     let mut text = String::new();
     for segment in path {
@@ -224,6 +354,7 @@ fn path_text(path: &[PathSegment]) -> String {
             PathSegment::Member(name) if text.is_empty() => text.push_str(name),
             PathSegment::Member(name) => text.extend([".", name.as_str()]),
             PathSegment::Item(index) => text.push_str(&format!("[{index}]")),
+            PathSegment::Document(_) => text.clear(),
         }
     }
     text

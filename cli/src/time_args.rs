@@ -20,7 +20,8 @@ pub(crate) fn parse_time(text: &str, now: UnixMs) -> Result<UnixMs, String> {
         return Ok(next_full_second(now));
     }
     if let Some(later) = text.strip_prefix('+') {
-        return Ok(next_full_second(now + millis(parse_duration(later)?)));
+        let bad = |message| format!("{text:?} is not a time: {message}");
+        return Ok(next_full_second(now + millis(parse_duration(later).map_err(bad)?)));
     }
     parse_rfc3339(text).ok_or_else(|| {
         format!("{text:?} is not a time; write now, +10m, or RFC 3339 such as 2026-11-23T09:00:00Z")

@@ -114,13 +114,15 @@ fn parts(v: &mut Validator<'_>, node: &Node) -> Option<u32> {
     let percent = v.number(node)?;
     let (parts, is_exact) = percent.in_units(PERCENT_PLACES);
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-    if percent.is_negative() || parts > PARTS || parts == PARTS && !is_exact {
-        v.error(node, format_args!("is {percent}, but a percentage is from 0 to 100"));
-        return None;
-    }
-    if !is_exact {
-        v.error(node, format_args!("is {percent}, but the finest percentage is 0.0001; round it"));
-        return None;
-    }
-    Some(parts)
+    let wrong = if percent.is_negative() {
+        "a percentage is not negative; write 0 to 100"
+    } else if parts > PARTS || parts == PARTS && !is_exact {
+        "a percentage is at most 100; write 0 to 100"
+    } else if !is_exact {
+        "the finest percentage is 0.0001; round it"
+    } else {
+        return Some(parts);
+    };
+    v.error(node, format_args!("is {percent}, but {wrong}"));
+    None
 }

@@ -38,7 +38,10 @@ impl<H: Host> LoadedConfig<H> {
             Ok((config, hash)) => {
                 let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
                 log::info!("version {VERSION}, rollouts: {}", names.join(", "));
-                set_gauge(host, metrics::CONFIG_HASH, &[], u64::from(hash));
+                for name in names {
+                    let (gauge, label) = metrics::config_hash(name);
+                    set_gauge(host, gauge, label, u64::from(hash));
+                }
                 Some(LoadedConfig::new(host, config))
             }
             Err(errors) => {
@@ -58,7 +61,7 @@ impl<H: Host> LoadedConfig<H> {
         metrics::for_each_series(&config, |defined| series.push(host.define_series(defined)));
         if config.rollouts.iter().any(|rollout| rollout.refusal_phrases) {
             let (name, label) = metrics::refusal_list();
-            set_gauge(host, name, &[(label.0, &label.1)], 1);
+            set_gauge(host, name, (label.0, &label.1), 1);
         }
         let mut keys = config.rollouts.iter().flat_map(|rollout| &rollout.keys);
         LoadedConfig {
@@ -113,8 +116,8 @@ impl<H: Host> LoadedConfig<H> {
     }
 }
 
-fn set_gauge<H: Host>(host: H, name: &str, labels: &[(&str, &str)], value: u64) {
-    let gauge = metrics::Series { kind: MetricKind::Gauge, name, labels };
+fn set_gauge<H: Host>(host: H, name: &str, label: (&str, &str), value: u64) {
+    let gauge = metrics::Series { kind: MetricKind::Gauge, name, labels: &[label] };
     if let Some(gauge) = host.define_series(&gauge) {
         host.record(&gauge, value);
     }

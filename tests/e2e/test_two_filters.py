@@ -1,17 +1,18 @@
 """Two of our filters in one chain, each with its own configuration, in one VM or two, on one worker or four. Neither
-counts or changes what belongs to the other.
+counts or changes what belongs to the other, and the operator's tool waits for the one that it edits.
 """
 
 import asyncio
 import copy
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
 
 from pylib.http1 import request
-from tests.e2e.conftest import Servers
+from tests.e2e.conftest import RunTool, Servers
 from tests.harness import NEWEST, OLDEST, STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import ECDS, MODULE, discovered_filter, http_manager
@@ -29,19 +30,31 @@ INNER = config(
 OUTER = config(rollout(name="outer", salt="outer", split={"v2": 50}))
 
 
-def with_inner(vm_id: str) -> Callable[[Json], None]:
-    """Adds a second filter behind the first. Its cluster is the one that counts, so the two set different headers."""
+def with_inner(vm_id: str, discovered: Path | None = None) -> Callable[[Json], None]:
+    """Adds a second filter behind the first. Its cluster is the one that counts, so the two set different headers. Its
+    configuration is static, or read from a file in the folder `discovered`.
+    """
 
     def edit(bootstrap: Json) -> None:
         manager = http_manager(bootstrap)
-        inner = yaml.safe_load(ECDS.read_text())["resources"][0]["typed_config"]
+        response = yaml.safe_load(ECDS.read_text())
+        inner = response["resources"][0]["typed_config"]
         plugin = inner["config"]
         plugin["name"] = "inner"
         plugin["configuration"]["value"] = json.dumps(INNER)
         plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
         plugin["vm_config"]["vm_id"] = vm_id
+        first = discovered_filter(bootstrap)
+        second = {"name": "inner", "typed_config": inner}
+        if discovered is not None:
+            response["resources"][0]["name"] = "inner"
+            (discovered / "inner.yaml").write_text(json.dumps(response))
+            second = copy.deepcopy(first) | {"name": "inner"}
+            source = second["config_discovery"]["config_source"]["path_config_source"]
+            source["path"] = str(discovered / "inner.yaml")
+            source["watched_directory"] = {"path": str(discovered)}
         filters = manager["http_filters"]
-        filters.insert(filters.index(discovered_filter(bootstrap)) + 1, {"name": "inner", "typed_config": inner})
+        filters.insert(filters.index(first) + 1, second)
         [host] = manager["route_config"]["virtual_hosts"]
         route = copy.deepcopy(host["routes"][0])
         assert route["name"] == "by-version"
@@ -96,3 +109,67 @@ async def test_two_filters(
             assert seen.sum("llm_decisions_total", llm_rollout=rollout_name, llm_version=version) == mine
         chars = (REQUESTS - cut) * CHARS + cut * len("Grüße")
         assert seen.sum("llm_response_chars_total", llm_rollout=rollout_name) == chars
+
+
+def break_file(file: Path) -> None:
+    """Renames a configuration into place that the filter refuses."""
+    response = yaml.safe_load(file.read_text())
+    response["resources"][0]["typed_config"]["config"]["configuration"]["value"] = "{"
+    written = file.with_name("broken")
+    written.write_text(json.dumps(response))
+    written.rename(file)
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+async def test_the_tool_waits_for_the_filter_that_it_edits(
+    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, tmp_path: Path, version: str
+) -> None:
+    edit = with_inner("llm-canary", discovered=tmp_path)
+    envoy = await asyncio.to_thread(start_envoy, OUTER, version=version, edit=edit)
+    outer, inner = envoy.folder / "ecds" / ECDS.name, tmp_path / "inner.yaml"
+
+    async def operate(command: str, file: Path, *arguments: str, code: int = 0) -> str:
+        options = ("--admin", envoy.admin_address, "--timeout", "5s")
+        said = await asyncio.to_thread(llm_canary, command, file, "v2", *arguments, *options)
+        assert said.returncode == code, (said.stdout, said.stderr)
+        return said.stdout
+
+    # Each in turn, so that the hash that was written last is the other filter's.
+    for file in (outer, inner, outer, inner):
+        assert " runs it after " in await operate("ramp", file, "60", "--resume")
+        assert " runs it after " in await operate("stop", file)
+        other = inner if file == outer else outer
+        if "stopped" in other.read_text():
+            assert "nothing to do" in await operate("stop", other)
+    hashes = (await asyncio.to_thread(envoy.stats)).by("llm_config_hash", "llm_rollout")
+    assert hashes.keys() == {"inner", "outer"} and len(set(hashes.values())) == 2
+
+    # A file that this Envoy does not read is not mistaken for one that it does.
+    stray = tmp_path / "stray.json"
+    stray.write_text(json.dumps(config(rollout(name="stray", split={"v2": 50}))))
+    assert "it has read other rollouts, and none with the name stray" in await operate("stop", stray, code=4)
+
+
+async def test_only_the_edited_filters_refusals_count(
+    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, tmp_path: Path
+) -> None:
+    envoy = await asyncio.to_thread(start_envoy, OUTER, edit=with_inner("llm-canary", discovered=tmp_path))
+    read = envoy.folder / "ecds" / ECDS.name
+    # This Envoy does not read the copy, so the tool waits until an update is refused, or for as long as it may.
+    copied = tmp_path / "copy" / ECDS.name
+    copied.parent.mkdir()
+
+    async def state_after(broken: Path) -> str:
+        copied.write_text(read.read_text())
+        options = ("--admin", envoy.admin_address, "--timeout", "4s", "--json")
+        waiting = asyncio.create_task(asyncio.to_thread(llm_canary, "stop", copied, "v2", *options))
+        await asyncio.sleep(1)
+        await asyncio.to_thread(break_file, broken)
+        said = await waiting
+        assert said.returncode == 4, said.stderr
+        [status] = json.loads(said.stdout)["envoys"]
+        return str(status["state"])
+
+    assert await state_after(tmp_path / "inner.yaml") == "timed_out"
+    assert envoy.counter("extension_config_discovery.http_filter.inner.config_fail") > 0
+    assert await state_after(read) == "refused"

@@ -160,7 +160,7 @@ def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live: Live, reposi
     for series in live.get("series", **{"match[]": '{__name__=~"llm_.+"}'}):
         labels = set(series) - OF_PROMETHEUS
         if series["__name__"] == "llm_config_hash":
-            assert labels == set(), "of all rollouts"
+            assert labels == {"llm_rollout"}, "of all versions"
             continue
         assert {"llm_rollout", "llm_version", "llm_compare"} <= labels <= tags, series
 

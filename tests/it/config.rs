@@ -188,9 +188,9 @@ fn percentages_are_exact() {
     }
     for (written, error) in [
         ("0.00001", "is 0.00001, but the finest percentage is 0.0001; round it"),
-        ("100.0001", "is 100.0001, but a percentage is from 0 to 100"),
-        ("-1", "is -1, but a percentage is from 0 to 100"),
-        ("1e300", "but a percentage is from 0 to 100"),
+        ("100.0001", "is 100.0001, but a percentage is at most 100; write 0 to 100"),
+        ("-1", "is -1, but a percentage is not negative; write 0 to 100"),
+        ("1e300", "but a percentage is at most 100; write 0 to 100"),
         ("\"10%\"", "is the string \"10%\"; write a number such as 10 or 0.5"),
     ] {
         let found = errors(&one(&format!(r#", "split": {{"v2": {written}}}"#)));

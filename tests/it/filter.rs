@@ -1,6 +1,7 @@
 //! The whole filter on the fake host.
 
 use crate::host::{Cut, Envoy, STATUSES, on_each_host};
+use llm_canary::config::json;
 
 const CONFIG: &str = r#"{"rollouts":[{
     "name": "chat", "match": {"path_prefix": "/v1/"}, "salt": "s",
@@ -368,5 +369,39 @@ fn refusal_phrases_are_counted_only_where_enabled() {
                 });
             });
         }
+    });
+}
+
+#[test]
+fn each_rollout_names_the_configuration_by_which_it_runs() {
+    let two = r#"{"rollouts": [
+        {"name": "chat", "baseline": "v1", "versions": [{"name": "v1", "cluster": "c"}]},
+        {"name": "code", "baseline": "v1", "versions": [{"name": "v1", "cluster": "c"}]}]}"#;
+    let other = two.replace("\"chat\"", "\"translate\"");
+    let hash = |text: &str| u64::from(json::parse(text.as_bytes()).unwrap().hash());
+    on_each_host(|| {
+        let gauge = |envoy: &Envoy, rollout: &str| {
+            envoy.metrics().get(&format!("llm_config_hash{{llm_rollout={rollout}}}")).cloned()
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let envoy = Envoy::with(two);
+                assert_eq!(gauge(&envoy, "chat"), Some(vec![hash(two)]), "of the whole configuration");
+                assert_eq!(gauge(&envoy, "code"), Some(vec![hash(two)]));
+                assert_eq!(
+                    envoy.names().iter().filter(|name| name.starts_with("llm_config_hash")).count(),
+                    2
+                );
+            });
+            scope.spawn(|| {
+                let envoy = Envoy::with(r#"{"rollouts": []}"#);
+                assert_eq!(envoy.names(), [""; 0], "without rollouts there is nothing to wait for");
+            });
+            scope.spawn(|| {
+                let envoy = Envoy::with(&other);
+                assert_eq!(gauge(&envoy, "translate"), Some(vec![hash(&other)]));
+                assert_eq!(gauge(&envoy, "chat"), None);
+            });
+        });
     });
 }

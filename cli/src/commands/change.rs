@@ -3,7 +3,7 @@
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
 use crate::edit::schedule::{Schedule, Step, describe_shares};
-use crate::envoy::{EnvoyStatus, UpdateState};
+use crate::envoy::{EnvoyStatus, UpdateState, Watched};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::io::admin::{Envoys, News};
@@ -42,9 +42,9 @@ pub(super) struct ChangeOptions {
     #[arg(long = "admin", value_name = "URL")]
     admins: Vec<String>,
     /// How long to wait for the Envoys
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
     timeout: Duration,
-    /// Change a live WasmPlugin, TrafficExtension or EnvoyFilter with kubectl
+    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
     #[arg(long)]
     kubectl: bool,
     /// The namespace of the resource
@@ -116,16 +116,20 @@ impl CurrentRollout<'_> {
         Err(Error::refused(format!("rollout {} has no version {name:?}; {suggestion}", self.name)))
     }
 
+    /// The time that `--at` gives, or the default.
+    pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
+        self.start(at).map_err(|message| Error::refused(format!("--at {message}")))
+    }
+
     /// The time that `--at` or a step of `--plan` gives, or the default. A past time is refused: conversations have
     /// begun since then under the old shares.
-    pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
+    pub(super) fn start(&self, at: Option<&str>) -> Result<UnixMs, String> {
         let Some(text) = at else { return Ok(self.default_start) };
-        let at = time_args::parse_time(text, self.now)
-            .map_err(|message| Error::refused(format!("--at {message}")))?;
+        let at = time_args::parse_time(text, self.now)?;
         if at < self.now {
-            return Err(Error::refused(format!(
-                "--at {text} is in the past; conversations that began since then would move. Write now, or +10m"
-            )));
+            return Err(format!(
+                "{text} is in the past; conversations that began since then would move. Write now, or +10m"
+            ));
         }
         Ok(at)
     }
@@ -153,6 +157,9 @@ pub(super) fn run(
     }
     let text = target.text();
     let plugins = plugin::parse(target.name(), text.as_bytes())?;
+    for unread in plugin::unread_parts(target.name(), text.as_bytes()) {
+        world.say(&format!("warning: {unread}"));
+    }
     let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
@@ -167,6 +174,7 @@ pub(super) fn run(
         text.to_owned()
     };
     let (tree, warnings) = validate(target.name(), plugin, &new_text)?;
+    let warnings: Vec<String> = target.warning().map(str::to_owned).into_iter().chain(warnings).collect();
     for warning in &warnings {
         world.say(&format!("warning: {warning}"));
     }
@@ -203,7 +211,9 @@ pub(super) fn run(
         }
         return Ok(print(options, world, &summary, &report)?);
     }
-    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins);
+    let watched =
+        Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref(), hash: report.config_hash };
+    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
     let written_at = if changed {
         let write = target.write(&new_text, &plugin.path, world.clock)?;
         if let Some(warning) = write.warning {
@@ -239,7 +249,7 @@ fn wait(
 ) -> Result<(), Error> {
     let written_at_ms = world.clock.now() - millis(world.clock.elapsed() - written_at);
     let mut printed = if options.json { Ok(()) } else { world.print(summary) };
-    report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
+    report.envoys = envoys.wait(written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
         News::Done(_) => {}
         News::Waiting(open, seconds) => {
@@ -308,7 +318,7 @@ fn select_rollout<'a>(
 /// before.
 fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
     let plugins = plugin::parse(name, new_text.as_bytes())?;
-    let is_same = |other: &&PluginConfig| other.document == plugin.document && other.path == plugin.path;
+    let is_same = |other: &&PluginConfig| other.path == plugin.path;
     let tree = plugins.iter().find(is_same).and_then(|plugin| plugin.tree.clone().ok());
     let tree =
         tree.ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
@@ -340,7 +350,7 @@ fn late_warning(envoy: &EnvoyStatus, written_at_ms: UnixMs, step_at: UnixMs) -> 
     let late = ran_at.checked_sub(step_at).filter(|late| *late > 0)?;
     Some(format!(
         "{} ran the step {} after it took effect; a conversation that began there in between may change its version once. \
-         Leave more time with --at",
+         Leave more time with --at, or in --plan",
         envoy.admin,
         format_duration(late)
     ))

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Report every error and every doubtful part of configurations, with its path and what to write instead.
 ///
 /// Reads the plugin's own JSON or YAML, Envoy's discovery files and bootstraps, and Istio's WasmPlugin,
-/// TrafficExtension and EnvoyFilter, also several documents in a file. Prints a line for each valid rollout.
+/// TrafficExtension and EnvoyFilter, ConfigMaps with files of these, also several documents in a file. Prints a line for each valid rollout.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   llm-canary check envoy/ecds/llm-canary.yaml
@@ -63,7 +63,11 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let mut reports = Vec::new();
     for file in &args.files {
         let name = file.display().to_string();
-        match read_file(world, file).and_then(|bytes| plugin::parse(&name, &bytes)) {
+        let bytes = read_file(world, file);
+        for unread in bytes.iter().flat_map(|bytes| plugin::unread_parts(&name, bytes)) {
+            world.say(&format!("warning: {unread}"));
+        }
+        match bytes.and_then(|bytes| plugin::parse(&name, &bytes)) {
             Ok(plugins) if plugins.is_empty() => {
                 world.say(&format!("note: {name}: holds no llm-canary configuration"));
             }

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// The version to drain
     version: String,
     /// When it takes effect: now, +10m, or RFC 3339
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     at: Option<String>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::input::{self, Keys, read_config};
 use crate::describe::key_sources;
-use crate::error::Error;
+use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::request::SampleRequest;
 use crate::route_report::{KeyText, RouteReport, chosen};
@@ -59,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     body: Option<PathBuf>,
     /// When the request comes: now, +10m, or RFC 3339
-    #[arg(long, value_name = "TIME", default_value = "now")]
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
     now: String,
     /// A key, put into the first header where the rollout looks for one, or else into the first other place
     #[arg(long, conflicts_with = "keys")]
@@ -84,7 +84,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let mut request = request(args)?;
     if let Some(file) = &args.body {
         let body = input::read(world, file, BODY_BYTES_MAX)
-            .map_err(|error| Error::refused(format!("--body {}: {error}", file.display())))?;
+            .map_err(|error| Error::refused(format!("--body {}: {}", file.display(), io_words(&error))))?;
         request.set_body(&config, &body);
     }
     if args.key.is_none() && args.keys.is_none() {

@@ -1,7 +1,8 @@
 //! Reads the inputs that commands have in common: configurations, bodies, and keys a line.
 
-use crate::error::Error;
+use crate::error::{Error, io_words};
 use crate::io::World;
+use crate::kubernetes;
 use crate::plugin;
 use llm_canary::config::Config;
 use std::io::{self, BufRead, Read};
@@ -21,13 +22,26 @@ pub(super) fn read(world: &World<'_>, path: &Path, bytes_max: u64) -> io::Result
 
 /// A file with configurations.
 pub(super) fn read_file(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error> {
-    let problem = |error: io::Error| Error::problem(&path.display().to_string(), error.to_string());
-    read(world, path, INPUT_BYTES_MAX).map_err(problem)
+    read(world, path, INPUT_BYTES_MAX).map_err(|error| {
+        let name = path.display().to_string();
+        let words = io_words(&error);
+        let is_resource = error.kind() == io::ErrorKind::NotFound && kubernetes::is_resource(&name);
+        let hint = if is_resource {
+            format!(". To read the resource of this name: kubectl get {name} -o yaml | llm-canary COMMAND -")
+        } else {
+            String::new()
+        };
+        Error::problem(&name, words + &hint)
+    })
 }
 
 /// The only configuration of a file.
-pub(super) fn read_config(world: &World<'_>, path: &Path) -> Result<Config, Error> {
-    plugin::parse_one(&path.display().to_string(), &read_file(world, path)?)
+pub(super) fn read_config(world: &mut World<'_>, path: &Path) -> Result<Config, Error> {
+    let (name, bytes) = (path.display().to_string(), read_file(world, path)?);
+    for unread in plugin::unread_parts(&name, &bytes) {
+        world.say(&format!("warning: {unread}"));
+    }
+    plugin::parse_one(&name, &bytes)
 }
 
 /// Keys, one a line, with or without the last line break.
@@ -57,5 +71,5 @@ impl Keys {
 }
 
 fn cannot_read(name: &str, error: &io::Error) -> Error {
-    Error::refused(format!("{name}: {error}"))
+    Error::refused(format!("{name}: {}", io_words(error)))
 }

@@ -31,13 +31,13 @@ pub(crate) struct Args {
     /// The version to promote
     version: String,
     /// When it takes effect: now, +10m, or RFC 3339
-    #[arg(long, value_name = "TIME", conflicts_with = "finish")]
+    #[arg(long, value_name = "TIME", conflicts_with = "finish", allow_hyphen_values = true)]
     at: Option<String>,
     /// Make the version the baseline, once all others have drained
     #[arg(long)]
     finish: bool,
     /// How long the version must have had 100 % before --finish; longer than conversations last
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration, allow_hyphen_values = true)]
     held: Duration,
 }
 

@@ -1,9 +1,9 @@
 //! `llm-canary ramp`: a new share for a version, or several planned ones.
 
 use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES};
-use crate::edit::schedule::parse_percent;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::io::World;
+use crate::number_args::parse_percent;
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
 
@@ -32,13 +32,13 @@ pub(crate) struct Args {
     /// The version to ramp
     version: String,
     /// Its share in percent, as fine as 0.0001
-    #[arg(required_unless_present = "plan", value_parser = parse_percent)]
+    #[arg(required_unless_present = "plan", value_parser = parse_percent, allow_negative_numbers = true)]
     percent: Option<u32>,
     /// When it takes effect: now, +10m, or RFC 3339
-    #[arg(long, value_name = "TIME", conflicts_with = "plan")]
+    #[arg(long, value_name = "TIME", conflicts_with = "plan", allow_hyphen_values = true)]
     at: Option<String>,
     /// Several shares, each with the time it takes effect
-    #[arg(long, value_name = "PERCENT[@TIME],...", conflicts_with = "percent")]
+    #[arg(long, value_name = "PERCENT[@TIME],...", conflicts_with = "percent", allow_hyphen_values = true)]
     plan: Option<String>,
     /// Start the version again if it is stopped
     #[arg(long)]
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, world, |current| {
+    let ran = change::run(&args.options, world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {
@@ -81,6 +81,16 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             format!("{version} has {before} %, gets {}", shares.join(", "))
         };
         Ok(Change { schedule, summary, at: Some(at) })
+    });
+    ran.map_err(|error| match (error, &args.plan) {
+        (Error::WouldBeRefused(problems), Some(plan)) => {
+            let by_plan = |problem: Problem| Problem {
+                message: format!("{}. --plan {plan} asks for that", problem.message),
+                ..problem
+            };
+            Error::WouldBeRefused(problems.into_iter().map(by_plan).collect())
+        }
+        (error, _) => error,
     })
 }
 
@@ -88,13 +98,13 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
 fn parse_plan(current: &CurrentRollout<'_>, plan: &str) -> Result<Vec<(UnixMs, u32)>, Error> {
     let mut shares: Vec<(UnixMs, u32)> = Vec::new();
     for item in plan.split(',') {
+        let refused = |message: String| Error::refused(format!("--plan {plan}: {message}"));
         let (share, at) = item.split_once('@').map_or((item, None), |(share, at)| (share, Some(at.trim())));
-        let parts =
-            parse_percent(share.trim()).map_err(|message| Error::refused(format!("--plan {message}")))?;
-        let at = current.start_time(at)?;
+        let parts = parse_percent(share.trim()).map_err(refused)?;
+        let at = current.start(at).map_err(refused)?;
         if shares.last().is_some_and(|(last, _)| *last >= at) {
-            return Err(Error::refused(format!(
-                "--plan {plan}: {item:?} is not later than the share before it; write a time after each, such as 5%@+30m"
+            return Err(refused(format!(
+                "{item:?} is not later than the share before it; write a time after each, such as 5%@+30m"
             )));
         }
         shares.push((at, parts));

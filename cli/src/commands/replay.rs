@@ -1,8 +1,9 @@
 //! `llm-canary replay`: what the filter would count for a recorded response.
 
 use super::input;
-use crate::error::Error;
+use crate::error::{Error, io_words};
 use crate::io::World;
+use crate::number_args::parse_whole;
 use crate::recording::{self, Chunking};
 use llm_canary::observe::Head;
 use serde_json::Value;
@@ -33,13 +34,13 @@ pub(crate) struct Args {
     #[arg(long, default_value = "", value_name = "ENCODING")]
     content_encoding: String,
     /// The response's status
-    #[arg(long, default_value_t = 200, value_name = "CODE", value_parser = clap::value_parser!(u16).range(100..=599))]
+    #[arg(long, default_value = "200", value_name = "CODE", value_parser = parse_status, allow_hyphen_values = true)]
     status: u16,
     /// A trailer of the response, such as 'grpc-status: 13'
     #[arg(long = "trailer", value_name = "NAME: VALUE")]
     trailers: Vec<String>,
     /// Cut the body into chunks: whole, a number of bytes each, or random:SEED; the result is always the same
-    #[arg(long, default_value = "whole", value_name = "whole|N|random:SEED")]
+    #[arg(long, default_value = "whole", value_name = "whole|N|random:SEED", allow_hyphen_values = true)]
     chunks: Chunking,
     /// Also detect refusals by the phrases that open an answer
     #[arg(long)]
@@ -49,10 +50,14 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
+fn parse_status(text: &str) -> Result<u16, String> {
+    let status = parse_whole(text, 100..=599)?;
+    Ok(u16::try_from(status).unwrap_or(u16::MAX))
+}
+
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    let body = input::read(world, &args.file, u64::MAX).map_err(|error| {
-        Error::problem(&args.file.display().to_string(), format!("cannot read the recording: {error}"))
-    })?;
+    let body = input::read(world, &args.file, u64::MAX)
+        .map_err(|error| Error::problem(&args.file.display().to_string(), io_words(&error)))?;
     let head = Head {
         status: args.status,
         content_type: args.content_type.as_bytes(),

@@ -3,6 +3,7 @@
 use super::input::{Keys, read_config};
 use crate::error::Error;
 use crate::io::World;
+use crate::number_args::parse_whole;
 use crate::simulation::{KeyCounts, Simulation, synthetic_key, table};
 use crate::time_args;
 use llm_canary::config::Rollout;
@@ -37,17 +38,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["count", "seed"])]
     keys: Option<PathBuf>,
     /// How many synthetic keys to use
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = parse_count, allow_hyphen_values = true)]
     count: u64,
     /// The seed of the synthetic keys
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = parse_seed, allow_hyphen_values = true)]
     seed: u64,
     /// Mark the row in force at this time: now, +10m, or RFC 3339
-    #[arg(long, value_name = "TIME", default_value = "now")]
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
     at: String,
     /// Print JSON: a list of rollouts, each with its steps
     #[arg(long)]
     pub(super) json: bool,
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    parse_whole(text, 1..=COUNT_MAX)
+}
+
+fn parse_seed(text: &str) -> Result<u64, String> {
+    parse_whole(text, 0..=u64::MAX)
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {

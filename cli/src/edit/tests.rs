@@ -1,5 +1,6 @@
 use super::edit;
 use super::schedule::{Schedule, Step};
+use crate::kubernetes::shown;
 use crate::plugin;
 use llm_canary::timestamp::rfc3339;
 use proptest::prelude::*;
@@ -448,6 +449,12 @@ fn notations(before: &Before) -> Vec<String> {
         ),
     ];
     notations.extend(["", "  "].map(|dash| block_yaml(&value, dash)));
+    // Each as a file in a ConfigMap.
+    let in_config_map = |text: &String| {
+        shown::text(&serde_json::json!({"kind": "ConfigMap", "data": {"first": "x: [", "llm.yaml": text}}))
+    };
+    let config_maps: Vec<String> = notations.iter().map(in_config_map).collect();
+    notations.extend(config_maps);
     notations
 }
 
@@ -494,8 +501,8 @@ proptest! {
                 let new = done(action, &old);
                 let changed = edit(&text, plugin, 1, &old, &new);
                 let changed = changed.map_err(|words| format!("{words}: {action:?}\n{text}")).unwrap();
-                // If steps are only added, no comment is lost.
-                if new.steps.starts_with(&old.steps) && old.form == new.form {
+                // If steps are only added, no comment is lost. JSON has none.
+                if !text.starts_with('{') && new.steps.starts_with(&old.steps) && old.form == new.form {
                     let comments = |text: &str| -> Vec<String> {
                         text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()
                     };

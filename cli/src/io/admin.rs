@@ -4,7 +4,9 @@
 //! that they refused an update.
 
 use super::clock::Clock;
-use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH};
+use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
+use crate::error::io_words;
+use std::io;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -20,6 +22,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest response that is read; the page has a few lines.
 const RESPONSE_BYTES_MAX: u64 = 4 << 20;
+
+const NO_ADDRESS: &str = "this is no address; write one such as http://127.0.0.1:9901";
 
 /// Reads admin pages; threads may share it.
 pub(crate) trait Admin: Sync {
@@ -45,6 +49,7 @@ pub(crate) struct Envoys<'a> {
     admin: &'a dyn Admin,
     clock: &'a dyn Clock,
     addresses: &'a [String],
+    watched: Watched<'a>,
     /// How many updates each had refused before the change; `None` if it did not answer.
     refused_before: Vec<Option<u64>>,
 }
@@ -58,35 +63,95 @@ impl HttpAdmin {
 
 impl Admin for HttpAdmin {
     fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<String, String> {
-        let url = format!("{}{path}", admin.trim_end_matches('/'));
-        let url = if url.contains("://") { url } else { format!("http://{url}") };
+        let url =
+            format!("{}{path}", base_url(admin).map_err(|words| format!("it does not answer: {words}"))?);
         let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
-        let mut response = request.call().map_err(|error| format!("it does not answer: {error}"))?;
+        let mut response =
+            request.call().map_err(|error| format!("it does not answer: {}", http_words(&error)))?;
         let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX).read_to_string();
-        body.map_err(|error| format!("its answer cannot be read: {error}"))
+        body.map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
+    }
+}
+
+/// The address of an admin page with its scheme. The library would ignore a port that is none.
+fn base_url(admin: &str) -> Result<String, String> {
+    let (scheme, rest) = admin.split_once("://").unwrap_or(("http", admin));
+    if scheme == "https" {
+        return Err("an admin page is read over http://, not https://".to_owned());
+    }
+    let rest = rest.trim_end_matches('/');
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (authority, "80"),
+    };
+    if scheme != "http" || host.is_empty() || port.parse::<u16>().is_err() {
+        return Err(NO_ADDRESS.to_owned());
+    }
+    Ok(format!("http://{rest}"))
+}
+
+/// Whether the system could not find the address of a host's name. That error has no number, and a kind without a name.
+fn is_of_resolver(error: &io::Error) -> bool {
+    let is_named = matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::WouldBlock
+            | io::ErrorKind::Other
+    );
+    error.raw_os_error().is_none() && !is_named
+}
+
+/// What a failed request means, as a sentence.
+fn http_words(error: &ureq::Error) -> String {
+    use ureq::Error as Http;
+    match error {
+        Http::StatusCode(status) => {
+            format!("it answers with the status {status}; is this the address of Envoy's admin page?")
+        }
+        Http::Io(error) if is_of_resolver(error) => "its name is not known; check the spelling".to_owned(),
+        Http::Io(error) => format!("it {}", io_words(error)),
+        Http::Timeout(_) => "it took too long".to_owned(),
+        Http::HostNotFound => "its name is not known; check the spelling".to_owned(),
+        Http::BadUri(_) | Http::Http(_) => NO_ADDRESS.to_owned(),
+        Http::BodyExceedsLimit(_) => format!("it is longer than {RESPONSE_BYTES_MAX} bytes"),
+        Http::RedirectFailed | Http::TooManyRedirects => {
+            "it sends to another address; give the address of Envoy's admin page itself".to_owned()
+        }
+        _ => "it does not speak HTTP as Envoy's admin page does".to_owned(),
     }
 }
 
 impl<'a> Envoys<'a> {
     /// Asks every Envoy for its counters before a change.
-    pub(crate) fn before_change(admin: &'a dyn Admin, clock: &'a dyn Clock, addresses: &'a [String]) -> Self {
+    pub(crate) fn before_change(
+        admin: &'a dyn Admin,
+        clock: &'a dyn Clock,
+        addresses: &'a [String],
+        watched: Watched<'a>,
+    ) -> Self {
         let refused_before = thread::scope(|scope| {
             let requests: Vec<_> = addresses
                 .iter()
                 .map(|address| {
-                    scope.spawn(|| stats(admin, address, BEFORE_TIMEOUT).ok().map(|stats| stats.refused))
+                    scope.spawn(move || {
+                        let stats = stats(admin, address, &watched, BEFORE_TIMEOUT);
+                        stats.ok().map(|stats| stats.refused)
+                    })
                 })
                 .collect();
             requests.into_iter().map(|request| request.join().unwrap_or_default()).collect()
         });
-        Self { admin, clock, addresses, refused_before }
+        Self { admin, clock, addresses, watched, refused_before }
     }
 
-    /// Waits until every Envoy runs the configuration with this hash, refuses it, or the timeout is over. Times are
-    /// counted from `since`, on [`Clock::elapsed`].
+    /// Waits until every Envoy runs the configuration, refuses it, or the timeout is over. Times are counted from `since`,
+    /// on [`Clock::elapsed`].
     pub(crate) fn wait(
         &self,
-        hash: u32,
         since: Duration,
         timeout: Duration,
         mut on_news: impl FnMut(News<'_>),
@@ -96,7 +161,7 @@ impl<'a> Envoys<'a> {
             for (index, (address, refused)) in self.addresses.iter().zip(&self.refused_before).enumerate() {
                 let sender = sender.clone();
                 scope.spawn(move || {
-                    let status = self.follow(address, *refused, hash, since, timeout);
+                    let status = self.follow(address, *refused, since, timeout);
                     // The receiver lives until the last sender is gone.
                     let _ = sender.send((index, status));
                 });
@@ -128,18 +193,17 @@ impl<'a> Envoys<'a> {
         &self,
         address: &str,
         refused_before: Option<u64>,
-        hash: u32,
         since: Duration,
         timeout: Duration,
     ) -> EnvoyStatus {
         let request_timeout = REQUEST_TIMEOUT.min(timeout.max(POLL_INTERVAL));
         let mut refused_before = refused_before;
         loop {
-            let why = match stats(self.admin, address, request_timeout) {
+            let why = match stats(self.admin, address, &self.watched, request_timeout) {
                 Ok(stats) => {
                     // The first answer counts as the one before the change if there was none then.
                     let refused_before = *refused_before.get_or_insert(stats.refused);
-                    match stats.progress(hash, refused_before) {
+                    match stats.progress(&self.watched, refused_before) {
                         Progress::Runs => {
                             return EnvoyStatus::runs(address, self.clock.elapsed() - since);
                         }
@@ -157,6 +221,11 @@ impl<'a> Envoys<'a> {
     }
 }
 
-fn stats(admin: &dyn Admin, address: &str, timeout: Duration) -> Result<AdminStats, String> {
-    admin.get(address, STATS_PATH, timeout).map(|text| AdminStats::parse(&text))
+fn stats(
+    admin: &dyn Admin,
+    address: &str,
+    watched: &Watched<'_>,
+    timeout: Duration,
+) -> Result<AdminStats, String> {
+    admin.get(address, STATS_PATH, timeout).map(|text| AdminStats::parse(&text, watched))
 }

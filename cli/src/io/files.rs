@@ -6,8 +6,9 @@
 
 use super::clock::Clock;
 use super::target::{Target, Write as Written};
-use crate::error::Error;
-use crate::plugin::PathSegment;
+use crate::error::{Error, io_words};
+use crate::kubernetes;
+use crate::plugin::{self, PathSegment};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -58,8 +59,13 @@ impl Files for FileSystem {
 impl LockedFile {
     fn new(given: &Path) -> Result<Self, Error> {
         let name = given.display().to_string();
-        let problem = |error: io::Error| Error::problem(&name, error.to_string());
-        let path = fs::canonicalize(given).map_err(problem)?;
+        let problem = |error: io::Error| Error::problem(&name, io_words(&error));
+        let path = fs::canonicalize(given).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound if kubernetes::is_resource(&name) => {
+                Error::problem(&name, "does not exist. To change the resource of this name, add --kubectl")
+            }
+            _ => problem(error),
+        })?;
         if is_mounted(&path) {
             return Err(Error::problem(
                 &name,
@@ -75,19 +81,34 @@ impl LockedFile {
                 path.display()
             )
         });
-        let file = locked(&path).map_err(problem)?;
+        let file = locked(&path).map_err(|words| Error::problem(&name, words))?;
         let mut bytes = Vec::new();
         (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(problem)?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(Error::problem(&name, format!("is larger than {FILE_BYTES_MAX} bytes")));
         }
-        let text = String::from_utf8(bytes)
-            .map_err(|error| Error::problem(&name, format!("is not UTF-8: {}", error.utf8_error())))?;
+        let text = plugin::utf8(&bytes).map_err(|words| Error::problem(&name, words))?.to_owned();
         Ok(Self { name, text, path, file, note })
     }
 
     /// Replaces the file; returns the time of the rename.
-    fn replace(&self, text: &str, folder: &Path, clock: &dyn Clock) -> io::Result<Duration> {
+    fn replace(&self, text: &str, folder: &Path, clock: &dyn Clock) -> Result<Duration, String> {
+        let temporary = self.temporary(text, folder).map_err(|error| match error.kind() {
+            // What does not exist, or is not allowed, is the new file in this folder.
+            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                format!("its folder {}", io_words(&error))
+            }
+            _ => format!("it {}", io_words(&error)),
+        })?;
+        if fs::read(&self.path).map_err(|error| format!("it {}", io_words(&error)))? != self.text.as_bytes() {
+            return Err("somebody else changed it meanwhile; run the command again".to_owned());
+        }
+        temporary.persist(&self.path).map_err(|error| format!("it {}", io_words(&error.error)))?;
+        Ok(clock.elapsed())
+    }
+
+    /// Writes the text beside the file, with the file's owner and permissions.
+    fn temporary(&self, text: &str, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
         let file_name = self.path.file_name().unwrap_or_default().to_string_lossy();
         // It is removed when it is dropped before the rename.
         let mut temporary =
@@ -99,11 +120,7 @@ impl LockedFile {
         }
         temporary.as_file().set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
         temporary.as_file().sync_all()?;
-        if fs::read(&self.path)? != self.text.as_bytes() {
-            return Err(io::Error::other("somebody else changed it meanwhile; run the command again"));
-        }
-        temporary.persist(&self.path)?;
-        Ok(clock.elapsed())
+        Ok(temporary)
     }
 }
 
@@ -130,13 +147,14 @@ impl Target for LockedFile {
 
     fn write(&self, text: &str, _: &[PathSegment], clock: &dyn Clock) -> Result<Written, Error> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        let at = self.replace(text, folder, clock).map_err(|error| {
-            Error::problem(&self.name, format!("cannot be replaced: {error}; nothing was changed"))
+        let at = self.replace(text, folder, clock).map_err(|words| {
+            Error::problem(&self.name, format!("cannot be replaced: {words}; nothing was changed"))
         })?;
         // The rename is done. Only a power cut can undo it.
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        let warning =
-            synced.err().map(|error| format!("{}: its folder cannot be synced: {error}", self.name));
+        let warning = synced.err().map(|error| {
+            format!("{}: its folder cannot be synced, because it {}", self.name, io_words(&error))
+        });
         Ok(Written { at, warning })
     }
 }
@@ -150,21 +168,22 @@ fn is_mounted(path: &Path) -> bool {
 }
 
 /// Opens and locks a file. A file that was replaced while this waited for the lock is opened again.
-fn locked(path: &Path) -> io::Result<File> {
+fn locked(path: &Path) -> Result<File, String> {
     for _ in 0..REOPENS_MAX {
-        let file = File::open(path)?;
+        let file = File::open(path).map_err(|error| io_words(&error))?;
         match file.lock() {
             Ok(()) => {}
             // Not every file system has locks. The comparison before the rename remains.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
-            Err(error) => return Err(error),
+            Err(error) => return Err(format!("cannot be locked: it {}", io_words(&error))),
         }
-        let (held, there) = (file.metadata()?, fs::metadata(path)?);
+        let metadata = file.metadata().and_then(|held| Ok((held, fs::metadata(path)?)));
+        let (held, there) = metadata.map_err(|error| io_words(&error))?;
         if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
             return Ok(file);
         }
     }
-    Err(io::Error::other("is replaced again and again by other programs"))
+    Err("is replaced again and again by other programs".to_owned())
 }
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ pub(crate) trait Target {
     fn note(&self) -> Option<&str> {
         None
     }
+    /// What will become of a change, if somebody else writes this place.
+    fn warning(&self) -> Option<&str> {
+        None
+    }
     /// Checks a change without making it, if the place can do that.
     fn dry_run(&self, text: &str, path: &[PathSegment]) -> Result<(), Error>;
     /// Writes the text; `path` leads to the configuration in it. Only the text that was read is replaced.

@@ -103,11 +103,20 @@ fn a_plan_is_followed_and_replaced() {
         ("5@1999-01-01T00:00:00Z", "is in the past; conversations that began since then would move"),
         ("5@soon", "is not a time; write now"),
         ("five", "is not a percentage"),
+        // v3 has 1 % from two hours on.
+        (
+            "5,100@+3h",
+            "v2 100 + v3 1 = 101 percent, but the sum must be at most 100; lower one. --plan 5,100@+3h asks for that",
+        ),
     ] {
         world.refused(&["ramp", "chat.json", "v2", "--plan", plan], message);
+        world.refused(&["ramp", "chat.json", "v2", "--plan", plan], &format!("--plan {plan}"));
     }
     world.refused(&["ramp", "chat.json", "v2"], "<PERCENT>");
-    world.refused(&["ramp", "chat.json", "v2", "101"], "is not a percentage; write a number from 0 to 100");
+    world.refused(
+        &["ramp", "chat.json", "v2", "101"],
+        "\"101\" is more than 100; write a percentage from 0 to 100",
+    );
 }
 
 #[test]
@@ -204,7 +213,7 @@ fn unknown_names_and_files_are_refused() {
     world.fine(&["stop", "two.json", "v2", "--rollout", "code"]);
     let two = json(&world.read("two.json"));
     assert!(two["rollouts"][0]["steps"].is_null() && two["rollouts"][1]["versions"][1]["stopped"] == true);
-    world.refused(&["stop", "nowhere.json", "v2"], "nowhere.json: No such file");
+    world.refused(&["stop", "nowhere.json", "v2"], "nowhere.json: does not exist");
     world.write("broken.json", &CHAT.replace("10", "1000"));
     world.refused(&["stop", "broken.json", "v2"], "broken.json: rollouts[0].split.v2: is 1000");
     world.write("other.yaml", "kind: Service\n");

@@ -52,7 +52,7 @@ fn every_error_of_a_configuration_is_listed() {
     assert_eq!(checked["errors"].as_array().map(Vec::len), Some(3));
     assert_eq!(
         checked["errors"][2],
-        serde_json::json!({"place": "nowhere.json", "path": "", "message": "No such file"})
+        serde_json::json!({"place": "nowhere.json", "path": "", "message": "does not exist"})
     );
     assert_eq!(checked["configurations"][0]["rollouts"][0]["name"], "chat", "valid ones are still shown");
 }

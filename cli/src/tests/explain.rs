@@ -87,7 +87,7 @@ fn a_body_is_read_as_the_filter_reads_it() {
     // A key alone is enough: the model is assumed.
     let ran = world.fine(&["explain", "c.json", "--key", "c-42"]);
     assert!(ran.err.contains("assumed, because rollout chat requires it: model chat-large"), "{ran:?}");
-    world.refused(&["explain", "c.json", "--body", "nowhere"], "--body nowhere: No such file");
+    world.refused(&["explain", "c.json", "--body", "nowhere"], "--body nowhere: does not exist");
     world.write(
         "opening.json",
         &CHAT.replace(r#"{"header": "x-conversation-id"}, {"body": "/metadata/a~1b"}, "#, ""),

@@ -113,8 +113,11 @@ fn what_cannot_be_simulated() {
         &["simulate", "c.json", "--rollout", "x"],
         "--rollout \"x\" is not in c.json, which has chat, users",
     );
-    world.refused(&["simulate", "c.json", "--keys", "nowhere"], "--keys nowhere: No such file");
-    world.refused(&["simulate", "c.json", "--count", "0"], "0 is not in 1..=10000000");
+    world.refused(&["simulate", "c.json", "--keys", "nowhere"], "--keys nowhere: does not exist");
+    world.refused(
+        &["simulate", "c.json", "--count", "0"],
+        "\"0\" is less than 1; write a whole number from 1 to 10000000",
+    );
     world.refused(&["simulate", "c.json", "--at", "soon"], "--at \"soon\" is not a time");
     world.write("empty", "\n\n");
     world.refused(&["simulate", "c.json", "--keys", "empty"], "--keys empty: has no keys");

@@ -58,7 +58,12 @@ fn an_envoy_that_does_not_run_a_change_has_an_exit_code_of_its_own() {
     let report = json(&ran.out);
     let states: Vec<_> = (0..3).map(|index| report["envoys"][index]["state"].clone()).collect();
     assert_eq!(states, ["timed_out", "timed_out", "runs"]);
-    assert!(report["envoys"][0]["why"].as_str().unwrap().contains("it runs the configuration with the hash"));
+    assert!(
+        report["envoys"][0]["why"]
+            .as_str()
+            .unwrap()
+            .contains("it runs the rollout chat by the configuration with the hash")
+    );
     assert_eq!((&report["written"], &report["exit_code"]), (&true.into(), &4.into()));
     assert_eq!(report["error"], "1 of 3 Envoys run it; the change stays written");
     let off = "does not run it: it does not answer: connection refused";

@@ -5,7 +5,7 @@ use crate::io::World;
 use crate::io::admin::Admin;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
-use crate::io::kubectl::Kubectl;
+use crate::io::kubectl::{Kubectl, KubectlError};
 use crate::io::target::{Target, Write};
 use crate::plugin::PathSegment;
 use llm_canary::config::json::{self, Node};
@@ -173,13 +173,13 @@ impl Files for FakeFiles {
     fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>> {
         let texts = self.texts.lock().unwrap();
         let text = texts.get(path.to_str().unwrap()).cloned();
-        Ok(Box::new(Cursor::new(text.ok_or(io::Error::other("No such file"))?)))
+        Ok(Box::new(Cursor::new(text.ok_or(io::Error::from(io::ErrorKind::NotFound))?)))
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error> {
         let name = path.to_str().unwrap().to_owned();
         let text = self.texts.lock().unwrap().get(&name).cloned();
-        let text = text.ok_or_else(|| Error::problem(&name, "No such file"))?;
+        let text = text.ok_or_else(|| Error::problem(&name, "does not exist"))?;
         let text = String::from_utf8(text).unwrap();
         Ok(Box::new(FakeTarget { name, text, texts: Arc::clone(&self.texts) }))
     }
@@ -235,12 +235,12 @@ impl Admin for FakeAdmin {
             Takes::Silence => return Err(silent()),
         }
         let name = "extension_config_discovery.http_filter.llm-canary.update_rejected";
-        Ok(format!("{name}: {refused}\nwasmcustom.llm_config_hash: {running}\n"))
+        Ok(format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {running}\n"))
     }
 }
 
 impl Kubectl for NoKubectl {
-    fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+    fn run(&self, arguments: &[&str], _: &[u8]) -> Result<Vec<u8>, KubectlError> {
         panic!("no test here runs kubectl: {arguments:?}")
     }
 }

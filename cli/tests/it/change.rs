@@ -23,8 +23,6 @@ const CHAT: &str = r#"{
 }
 "#;
 
-const EPOCH: &str = "1970-01-01T00:00:00Z";
-
 fn folder(name: &str) -> Folder {
     let folder = Folder::new(&format!("change-{name}"));
     folder.write("chat.json", CHAT);
@@ -72,7 +70,8 @@ fn start_envoy(file: PathBuf, refuses: bool) -> String {
             let now = hash();
             let (hash, refused) = if refuses { (before, u32::from(now != before)) } else { (now, 0) };
             let name = "extension_config_discovery.http_filter.llm-canary.update_rejected";
-            let body = format!("{name}: {refused}\nwasmcustom.llm_config_hash: {hash}\n");
+            let body =
+                format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {hash}\n");
             // In chunks, as Envoy answers.
             let _ = write!(
                 stream,
@@ -101,94 +100,6 @@ fn envoys_are_asked_over_http() {
     let nobody = "http://127.0.0.1:9";
     let ran = folder.run(&["stop", "chat.json", "v3", "--admin", nobody, "--timeout", "0s"]);
     assert!(ran.code == Some(4) && ran.out.contains(" does not run it: it does not answer: "), "{ran:?}");
-}
-
-/// Keeps one resource in a file, and takes a patch of it if that names the version it has. What is asked of it
-/// is noted.
-const KUBECTL: &str = r#"#!/bin/sh
-echo "$@" >> asked
-case " $* " in
-  *" get wasmplugin/llm-canary "*) cat resource.json ;;
-  *" patch wasmplugin/llm-canary "*)
-    for arg in "$@"; do case "$arg" in --patch=*) patch="${arg#--patch=}" ;; esac; done
-    case "$patch" in
-      *'{"op":"test","path":"/metadata/resourceVersion","value":"'"$(cat version)"'"}'*) ;;
-      *) echo 'error: testing path /metadata/resourceVersion with value ... failed: test failed' >&2; exit 1 ;;
-    esac
-    case " $* " in *" --dry-run=server "*) ;; *) echo "$patch" > patch.json ;; esac
-    echo wasmplugin.extensions.istio.io/llm-canary ;;
-  *) echo 'Error from server (NotFound): not found' >&2; exit 1 ;;
-esac
-"#;
-
-#[test]
-fn a_live_resource_is_patched() {
-    let mut folder = Folder::new("operate-kubectl");
-    folder.program("kubectl", KUBECTL);
-    let config: serde_json::Value = serde_json::from_str(CHAT).unwrap();
-    let resource = serde_json::json!({
-        "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
-        "metadata": {"name": "llm-canary", "namespace": "istio-ingress", "resourceVersion": "41", "generation": 3},
-        "spec": {"url": "oci://registry.example.com/llm-canary:1", "pluginConfig": config},
-        "status": {}
-    });
-    folder.write("resource.json", &resource.to_string());
-    folder.write("version", "41");
-    let target = ["--kubectl", "wasmplugin/llm-canary", "-n", "istio-ingress", "--context", "prod"];
-    let run = |args: &[&str]| folder.run(&[args, &target].concat());
-
-    let ran = run(&["stop", "wasmplugin/llm-canary", "v2", "--dry-run"]);
-    assert_eq!(ran.code, Some(2), "the resource is the argument, and --kubectl a flag: {ran:?}");
-    let stop = |more: &[&str]| {
-        let args =
-            ["stop", "--kubectl", "wasmplugin/llm-canary", "v2", "-n", "istio-ingress", "--context", "prod"];
-        folder.run(&[&args[..], more].concat())
-    };
-    let ran = stop(&["--dry-run"]);
-    assert!(ran.code == Some(0) && ran.err.contains("+++ wasmplugin/llm-canary (changed)"), "{ran:?}");
-    assert!(!folder.path.join("patch.json").exists());
-    let ran = stop(&[]);
-    assert_eq!(
-        (ran.code, ran.out.as_str()),
-        (Some(0), "chat: v2 is stopped; v1 serves its conversations\n"),
-        "{ran:?}"
-    );
-    let asked = folder.read("asked");
-    assert!(
-        asked.lines().all(|line| line.starts_with("--namespace istio-ingress --context prod ")),
-        "{asked}"
-    );
-
-    let patch = json(&folder.read("patch.json"));
-    assert_eq!(
-        patch[0],
-        serde_json::json!({"op": "test", "path": "/metadata/resourceVersion", "value": "41"})
-    );
-    assert_eq!((&patch[1]["op"], &patch[1]["path"]), (&"replace".into(), &"/spec/pluginConfig".into()));
-    let rollout = &patch[1]["value"]["rollouts"][0];
-    assert_eq!(
-        (&rollout["versions"][1]["stopped"], &rollout["split"]),
-        (&true.into(), &serde_json::Value::Null)
-    );
-    assert_eq!(rollout["steps"][0], serde_json::json!({"at": EPOCH, "percent": {"v2": 10}}));
-    assert_eq!(rollout["steps"][1]["percent"], serde_json::json!({"v2": 0}));
-
-    // Somebody else was faster.
-    folder.write("version", "42");
-    let ran = stop(&[]);
-    assert!(
-        ran.code == Some(2)
-            && ran.err.contains("somebody else changed the resource meanwhile, run the command again"),
-        "{ran:?}"
-    );
-    let ran = folder.run(&["stop", "--kubectl", "wasmplugin/other", "v2"]);
-    assert!(ran.code == Some(2) && ran.err.contains("NotFound"), "{ran:?}");
-    folder.refused(&["stop", "--kubectl", "llm-canary", "v2"], "write wasmplugin/llm-canary or the like");
-    folder.refused(
-        &["stop", "--kubectl", "secret/llm-canary", "v2"],
-        "changes a wasmplugin, a trafficextension",
-    );
-    folder.refused(&["stop", "llm-canary", "-n", "x", "v2"], "--kubectl");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn check_prints_every_error_with_its_place() {
         ran.err,
         "error: bad.json: rollouts[0].spilt: is not a known field; did you mean \"split\"?\n\
          error: bad.json: rollouts[0].match.path_prefix: \"v1\" can never match; start it with '/'\n\
-         error: bad.json: rollouts[0].split.v2: is 125, but a percentage is from 0 to 100\n\
+         error: bad.json: rollouts[0].split.v2: is 125, but a percentage is at most 100; write 0 to 100\n\
          3 errors\n"
     );
 }
@@ -102,7 +102,7 @@ fn check_reads_envoys_discovery_files() {
 
     let ran = run(&["check", &file("ecds-bad.yaml", &yaml("StringValue", &block.replace("12.5", "-1")))]);
     let error = format!(
-        "error: ecds-bad.yaml: {place}: rollouts[0].split.v2: is -1, but a percentage is from 0 to 100"
+        "error: ecds-bad.yaml: {place}: rollouts[0].split.v2: is -1, but a percentage is not negative; write 0 to 100"
     );
     assert!(ran.code == Some(2) && ran.err.starts_with(&error), "{ran:?}");
 
@@ -163,9 +163,9 @@ fn check_says_why_a_file_cannot_be_read() {
     let other = file("other.yaml", "apiVersion: v1\nkind: Service\n");
     let comma = file("comma.json", "{\n  \"rollouts\": [],\n}\n");
     for (args, error) in [
-        (vec!["check", "nowhere.json"], "error: nowhere.json: No such file"),
+        (vec!["check", "nowhere.json"], "error: nowhere.json: does not exist"),
         (vec!["check", &syntax], "error: syntax.yaml: is not YAML: "),
-        (vec!["check", &twice], "error: twice.yaml: is not YAML: "),
+        (vec!["check", &twice], "error: twice.yaml: has \"rollouts\" twice in one object at line 2 column 1"),
         (
             vec!["check", &comma],
             "error: comma.json: is not JSON: a comma after the last item at line 2 column 17",
@@ -182,6 +182,110 @@ fn check_says_why_a_file_cannot_be_read() {
     }
     let ran = run(&["check", &other, &file("beside-other.json", CHAT)]);
     assert_eq!(ran.code, Some(0), "other files may lie beside the configuration: {ran:?}");
+}
+
+#[test]
+fn only_the_configuration_itself_is_limited_to_a_mebibyte() {
+    let padded = |bytes: usize| CHAT.replacen('{', &format!("{{{}", " ".repeat(bytes)), 1);
+    let ran = run(&["check", &file("bare.json", &padded(1 << 20))]);
+    assert!(ran.code == Some(2) && ran.err.contains("bare.json: is 104"), "{ran:?}");
+    // Around it there may be more, in another notation.
+    let items = format!(
+        "{{\"kind\": \"List\", \"items\": [{{\"kind\": \"WasmPlugin\", \"spec\": {{\"pluginConfig\": {CHAT}}}}}, {{\"kind\": \"x\"{}}}]}}",
+        " ".repeat(1 << 20)
+    );
+    let ran = run(&["check", &file("list.json", &items)]);
+    assert!(ran.code == Some(0) && ran.out.ends_with(CHAT_LINE), "{ran:?}");
+    let data = format!(
+        "kind: ConfigMap\ndata:\n  other: \"{}\"\n  a.json: |\n{}",
+        "x".repeat(1 << 20),
+        indented(CHAT, 4)
+    );
+    let ran = run(&["check", &file("large-map.yaml", &data)]);
+    assert!(ran.code == Some(0) && ran.out.ends_with(CHAT_LINE), "{ran:?}");
+    let ran = run(&["check", &file("huge.yaml", &format!("a: {}\n", "x".repeat(16 << 20)))]);
+    assert!(
+        ran.code == Some(2)
+            && ran.err.contains("huge.yaml: has 167")
+            && ran.err.contains("at most 16777216 are read"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn nothing_broken_beside_a_good_document_is_passed_over() {
+    let good = "rollouts:\n- {name: chat, baseline: v1, versions: [{name: v1, cluster: a}, {name: v2, cluster: b}], split: {v2: 5}}\n";
+    let plugin = |kind: &str, field: &str, name: &str| {
+        format!("kind: {kind}\nmetadata: {{name: {name}}}\nspec: {{{field}: {{rollouts: []}}}}\n")
+    };
+    let wasm = |value: &str| {
+        format!(
+            "resources: [{{typed_config: {{config: {{root_id: x, configuration: {{\"@type\": type.googleapis.com/google.protobuf.StringValue, value: {value}}}}}}}}}]\n"
+        )
+    };
+    let meant = "document 2 was not read, though it may be meant for llm-canary";
+    let list = |item: &str| format!("kind: List\nitems:\n- kind: Service\n- {item}\n");
+    for (i, (beside, code, words)) in [
+        // Whole files that cannot be parsed.
+        ("a: [\n".to_owned(), 2, "is not YAML: '[' is not closed before the end at line 4 column 4"),
+        ("a: 1\na: 2\n".to_owned(), 2, "has \"a\" twice in one object at line 5 column 1"),
+        // Documents that are none of what is read.
+        ("rollout: []\n".to_owned(), 0, meant),
+        ("text\n".to_owned(), 0, meant),
+        ("- rollouts\n".to_owned(), 0, meant),
+        (plugin("WasmPlugn", "pluginConfig", "x"), 0, meant),
+        (plugin("WasmPlugin", "pluginConfg", "x"), 0, meant),
+        (list("rollout: []"), 0, "document 2, items[1] was not read"),
+        (list("text"), 0, "document 2, items[1] was not read"),
+        (list(""), 0, "document 2, items[1] was not read"),
+        (
+            wasm("\"{\\\"rollouts\\\": []}\"").replace("root_id", "rot_id"),
+            0,
+            "document 2, resources[0] was not read",
+        ),
+        // Plugins of ours that are wrong.
+        (plugin("WasmPlugin", "pluginConfig", "x").replace("[]", "1"), 2, "WasmPlugin x: rollouts: is "),
+        (
+            plugin("WasmPlugin", "pluginConfig", "x").replace("{rollouts: []}", "\"{rollouts: []}\""),
+            2,
+            "WasmPlugin x: is ",
+        ),
+        (plugin("WasmPlugin", "pluginConfg", "llm-canary"), 2, "spec.pluginConfig: is missing"),
+        (wasm("\"{rollouts: [}\""), 2, "configuration.value: is not JSON"),
+        (wasm("{rollouts: []}"), 2, "does not reach the plugin as JSON"),
+        (
+            "kind: ConfigMap\nmetadata: {name: x}\ndata: {a.yaml: \"rollouts: [\"}\n".to_owned(),
+            2,
+            "ConfigMap x: data.a.yaml: is not YAML: ",
+        ),
+        (
+            "kind: ConfigMap\nmetadata: {name: x}\ndata: {config: \"{\\\"rollouts\\\": \"}\n".to_owned(),
+            2,
+            "ConfigMap x: data.config: is not JSON: ",
+        ),
+        // What is not ours.
+        ("kind: Service\n".to_owned(), 0, ""),
+        (plugin("WasmPlugin", "pluginConfig", "x").replace("rollouts", "rules"), 0, ""),
+        ("kind: ConfigMap\ndata: {a.sh: \"rollouts: [\", b.yaml: \"a: [\"}\n".to_owned(), 0, ""),
+        ("# a comment\n".to_owned(), 0, ""),
+        ("resources: [a.yaml, b.yaml]\n".to_owned(), 0, ""),
+        ("resources: [{\"@type\": x, name: lua, typed_config: {code: \"rollouts\"}}]\n".to_owned(), 0, ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = file(&format!("beside-{i}.yaml"), &format!("{good}---\n{beside}"));
+        let ran = run(&["check", &name]);
+        assert!(ran.code == Some(code) && ran.err.contains(words), "{beside}: {ran:?}");
+        assert_eq!(ran.err.is_empty(), words.is_empty(), "{beside}: {ran:?}");
+        let changed = run(&["stop", &name, "v2", "--rollout", "chat", "--dry-run"]);
+        assert!(changed.err.contains(words), "{beside}: {changed:?}");
+        let shown = run(&["simulate", &name, "--count", "10"]);
+        assert!(
+            shown.err.contains(words) || shown.err.contains("has several configurations"),
+            "{beside}: {shown:?}"
+        );
+    }
 }
 
 /// The warnings a list of rollouts gives, without their places' file.

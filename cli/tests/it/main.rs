@@ -6,5 +6,7 @@
 
 mod change;
 mod check_and_explain;
+mod kubectl;
 mod replay;
 mod tool;
+mod words;

@@ -56,14 +56,25 @@ impl Folder {
         self.run_with_input(args, b"")
     }
 
+    /// A run that finds no program of the machine.
+    pub fn run_alone(&self, args: &[&str]) -> Ran {
+        let programs = self.programs.clone().unwrap_or_default();
+        self.run_where(args, b"", Some(programs.into()))
+    }
+
     pub fn run_with_input(&self, args: &[&str], input: &[u8]) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_llm-canary"));
-        if let Some(programs) = &self.programs {
+        let path = self.programs.as_ref().map(|programs| {
             let mut path = OsString::from(programs);
             path.push(":");
             path.push(std::env::var_os("PATH").unwrap_or_default());
-            command.env("PATH", path);
-        }
+            path
+        });
+        self.run_where(args, input, path)
+    }
+
+    fn run_where(&self, args: &[&str], input: &[u8], path: Option<OsString>) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_llm-canary"));
+        path.map(|path| command.env("PATH", path));
         let mut child = command
             .args(args)
             .current_dir(&self.path)
