@@ -326,14 +326,31 @@ fn a_request_is_rewritten_for_its_version() {
                 assert_eq!(id.upstream_header(name).unwrap(), value.as_bytes());
             }
         }
-        // Without `content-length` no request waits. With it a request waits only until the edit is done.
+        // Without `content-length` no request waits. With it a request waits until the edit is done, at the body's end.
         let id = envoy.request(&head(&[key]));
         assert!(!id.is_paused());
         assert_eq!(id.post(body.chunks(3)).upstream_body(), expected);
         let id = envoy.request(&head(&[key, ("content-length", b"1000")]));
         id.post_piece(&body[..20], false);
+        assert!(id.is_paused());
+        id.post_piece(&body[20..29], false);
+        assert!(id.is_paused());
+        id.post_piece(&body[29..], false);
         assert!(!id.is_paused());
         assert_eq!(id.upstream_header("content-length").unwrap(), b"1002");
+        // Of a key that occurs twice, a server that reads the last reads the same as one that reads the first.
+        let twice = br#"{"model":"chat","messages":[],"mod\u0065l":"other"}"#;
+        let expected = br#"{"model":"chat-2","messages":[],"mod\u0065l":"chat-2"}"#;
+        for cut in 0..=twice.len() {
+            for length in [Some(twice.len().to_string()), None] {
+                let length = length.iter().map(|length| ("content-length", length.as_bytes()));
+                let id = envoy.request(&head(&[key].into_iter().chain(length).collect::<Vec<_>>()));
+                let id = id.post([&twice[..cut], &twice[cut..]]);
+                assert_eq!(id.upstream_body(), expected, "{cut}");
+                let length = id.upstream_header("content-length");
+                assert!(length.is_none_or(|length| length == expected.len().to_string().as_bytes()), "{cut}");
+            }
+        }
         // Nothing to rewrite, or an unreadable body.
         for body in [&b"x"[..], b"{}", br#"{"model":1}"#] {
             let id = envoy.request(&head(&[key, ("content-length", b"3")])).post([body]);
