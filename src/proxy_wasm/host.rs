@@ -167,7 +167,7 @@ impl Host for EnvoyVm {
 /// the point.
 ///
 /// Nothing tells a number from a string of eight bytes. A string of an id has no control characters and is UTF-8. Of the
-/// integers up to 10^15, and of times in seconds, none looks like that. A number that is neither 0 nor from 1 to 2^53 is no id
+/// integers up to 2^51, and of times in seconds, none looks like that. A number that is neither 0 nor from 1 to 2^53 is no id
 /// and no time; it stays as it is.
 #[expect(
     clippy::arithmetic_side_effects,
@@ -251,7 +251,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_integer_is_written_in_decimal(integer in 0..1_u64 << 50) {
+        fn an_integer_is_written_in_decimal(integer in 0..1_u64 << 51) {
             prop_assert_eq!(number(integer as f64), integer.to_string());
         }
 
