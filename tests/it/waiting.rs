@@ -366,6 +366,36 @@ fn a_request_is_rewritten_for_its_version() {
     });
 }
 
+/// Only `content-length` has to be known before the body's end.
+#[test]
+fn a_request_without_its_length_waits_for_its_key_and_not_for_its_rewrite() {
+    on_each_host(|| {
+        let mut envoy = Envoy::with(&config_of(BODY_KEY, REWRITE));
+        envoy.deliver_bodies();
+        let body = br#"{"id":"a","model":"chat","messages":[],"model":"other"}"#;
+        let expected = br#"{"id":"a","model":"chat-2","messages":[],"model":"chat-2"}"#;
+        let key_bytes = br#"{"id":"a""#.len();
+        for length in [None, Some(body.len().to_string())] {
+            let header = length.iter().map(|length| ("content-length", length.as_bytes()));
+            for cut in key_bytes..body.len() {
+                let id = envoy.request(&head(&header.clone().collect::<Vec<_>>()));
+                assert!(id.is_paused());
+                id.post_piece(&body[..key_bytes - 1], false);
+                assert!(id.is_paused());
+                id.post_piece(&body[key_bytes - 1..cut], false);
+                assert_eq!(id.is_paused(), length.is_some(), "{cut}");
+                id.post_piece(&body[cut..], true);
+                assert_eq!(id.upstream_body(), expected, "{cut}");
+                assert_eq!(
+                    id.upstream_header("content-length").map(|length| String::from_utf8(length).unwrap()),
+                    length.as_ref().map(|_| expected.len().to_string()),
+                    "{cut}"
+                );
+            }
+        }
+    });
+}
+
 #[test]
 fn feedback_may_have_its_key_in_its_body() {
     on_each_host(|| {

@@ -222,8 +222,7 @@ fn what_check_says_of_keys_that_change_within_a_conversation() {
         // Tags are for the Responses API.
         (&["body /conversation_id", "user x-user-id"], "[0]", &[0, 3]),
         (&["body /previous_interaction_id", "user x-user-id"], "[0]", &[0, 3]),
-        (&["header mcp-session-id", "user x-user-id"], "[0]", &[0, 3]),
-        (&["header X-Amzn-Bedrock-AgentCore-Runtime-Session-Id", "user x-user-id"], "[0]", &[0, 3]),
+        (&["header Mcp-Session-Id", "user x-user-id"], "[0]", &[0, 3]),
         // The first turn has no key, so it gets no pin unless it is random.
         (&["header x-id", "body /conversation"], "[1]", &[0, 1, 2]),
         (&["body /conversation_id"], "[0]", &[0, 1, 2, 3]),

@@ -20,7 +20,7 @@ const fn conversation(source: &'static str) -> GivenId {
     GivenId { source, is_of_one_turn: false, is_tagged: false }
 }
 
-const GIVEN_IDS: [GivenId; 7] = [
+const GIVEN_IDS: [GivenId; 6] = [
     GivenId { is_tagged: true, ..conversation("body /conversation") },
     GivenId { is_tagged: true, ..conversation("body /conversation/id") },
     GivenId { is_tagged: true, is_of_one_turn: true, ..conversation("body /previous_response_id") },
@@ -28,9 +28,8 @@ const GIVEN_IDS: [GivenId; 7] = [
     GivenId { is_of_one_turn: true, ..conversation("body /previous_interaction_id") },
     // Dify.
     conversation("body /conversation_id"),
-    // The Model Context Protocol, and Amazon Bedrock's AgentCore.
+    // The Model Context Protocol.
     conversation("header mcp-session-id"),
-    conversation("header x-amzn-bedrock-agentcore-runtime-session-id"),
 ];
 
 /// Parts of paths of APIs without conversations on the server.
