@@ -5,7 +5,61 @@
 //! Keys have no maximum length. A key that was cut could equal another, a key that was refused would be lost, and
 //! Envoy has limited the size of the head already.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
+
+/// How many different lines of one header count.
+const LINES_MAX: usize = 32;
+
+/// What languages and templates write where a variable has no value, in any case.
+///
+/// `null`, `undefined`, `[object …]`: JavaScript. `None`, `nan`: Python. `nil`: Ruby, Lua, Swift. `<nil>`, `%!s(<nil>)`: Go.
+/// `(null)`, `<null>`: C and Objective-C. `Optional.empty`: Java. The last one is the UUID for no UUID (RFC 9562).
+const NO_IDS: [&[u8]; 17] = [
+    b"null",
+    b"undefined",
+    b"none",
+    b"nil",
+    b"nan",
+    b"[object object]",
+    b"[object promise]",
+    b"[object undefined]",
+    b"[object null]",
+    b"<nil>",
+    b"%!s(<nil>)",
+    b"(null)",
+    b"<null>",
+    b"optional.empty",
+    b"{}",
+    b"\"\"",
+    b"00000000-0000-0000-0000-000000000000",
+];
+
+/// An id without the white space around it; `None` if nothing is left, or only what stands for no id.
+#[must_use]
+pub fn id(text: &[u8]) -> Option<&[u8]> {
+    value(text).filter(|id| !NO_IDS.iter().any(|none| id.eq_ignore_ascii_case(none)))
+}
+
+/// The value of a header that may have several lines. Equal lines count once; others are joined in order, cookies by `; `
+/// (RFC 9113, section 8.2.3) and others by `,` (RFC 9110, section 5.3). White space around a line does not count, nor do
+/// empty lines, nor lines past [`LINES_MAX`] different ones. A single line is lent as it is. `None`: there is no line.
+#[must_use]
+pub fn joined<'a>(name: &str, mut lines: impl Iterator<Item = &'a [u8]>) -> Option<Cow<'a, [u8]>> {
+    let first = lines.next()?;
+    let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
+    let mut different: Vec<&[u8]> = Vec::new();
+    for line in [first, second].into_iter().chain(lines).filter_map(value) {
+        if different.len() < LINES_MAX && !different.contains(&line) {
+            different.push(line);
+        }
+    }
+    let separator: &[u8] = if name == "cookie" { b"; " } else { b"," };
+    Some(match different.as_slice() {
+        [line] => Cow::Borrowed(*line),
+        lines => Cow::Owned(lines.join(separator)),
+    })
+}
 
 /// A header's value without the white space around it; `None` if it is empty then.
 #[must_use]
@@ -46,8 +100,8 @@ fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, rest.get(1..)?))
 }
 
-/// Decodes `application/x-www-form-urlencoded`.
-fn decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
+/// Decodes `application/x-www-form-urlencoded`. An invalid escape stays as it is.
+pub(crate) fn decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
     core::iter::from_fn(move || match text {
         [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
             text = rest;
@@ -74,8 +128,76 @@ fn nibble(digit: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{cookie, query, value};
+    use super::{LINES_MAX, NO_IDS, cookie, id, joined, query, value};
     use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    #[test]
+    fn ids() {
+        for (text, expected) in [
+            ("c-42", Some("c-42")),
+            (" \t\r\n\x0cc 42 \n", Some("c 42")),
+            ("nulls", Some("nulls")),
+            ("undefined-1", Some("undefined-1")),
+            ("no", Some("no")),
+            ("0", Some("0")),
+            ("false", Some("false")),
+            ("00000000-0000-0000-0000-000000000001", Some("00000000-0000-0000-0000-000000000001")),
+            ("", None),
+            (" \t\r\n\x0c", None),
+            // As each language writes it.
+            ("null", None),
+            ("NULL", None),
+            ("undefined", None),
+            ("None", None),
+            ("nil", None),
+            ("NaN", None),
+            ("[object Object]", None),
+            ("[object Promise]", None),
+            ("[object Undefined]", None),
+            ("[object Null]", None),
+            ("<nil>", None),
+            ("%!s(<nil>)", None),
+            ("(null)", None),
+            ("<null>", None),
+            ("Optional.empty", None),
+            ("{}", None),
+            ("\"\"", None),
+            ("00000000-0000-0000-0000-000000000000", None),
+        ] {
+            for text in [text.to_owned(), format!(" {text}\t")] {
+                assert_eq!(id(text.as_bytes()), expected.map(str::as_bytes), "{text:?}");
+            }
+        }
+        assert_eq!(id(b"\xff "), Some(&b"\xff"[..]));
+        assert!(NO_IDS.iter().all(|none| none.to_ascii_lowercase() == *none));
+    }
+
+    #[test]
+    fn lines_are_joined() {
+        for (name, lines, expected) in [
+            ("x-id", &[][..], None),
+            ("x-id", &["a"], Some("a")),
+            ("x-id", &[" a "], Some(" a ")), // a single line is lent as it is
+            ("x-id", &[""], Some("")),
+            ("x-id", &["a", "a"], Some("a")),
+            ("x-id", &["a", " a\t", "a"], Some("a")),
+            ("x-id", &["a", "b"], Some("a,b")),
+            ("x-id", &["b", "a", "b", "c"], Some("b,a,c")),
+            ("x-id", &["", "a"], Some("a")),
+            ("x-id", &["a", " "], Some("a")),
+            ("x-id", &["", ""], Some("")),
+            ("x-id", &["a,b", "a"], Some("a,b,a")), // lines are compared, not items
+            ("cookie", &["a=1", "b=2", "a=1"], Some("a=1; b=2")),
+        ] {
+            let found = joined(name, lines.iter().map(|line| line.as_bytes()));
+            assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{name} {lines:?}");
+        }
+        assert!(matches!(joined("x", [&b"a"[..], b"a"].into_iter()), Some(Cow::Borrowed(b"a"))));
+        let many: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
+        let found = joined("x", many.iter().map(String::as_bytes)).unwrap();
+        assert_eq!(found.split(|&b| b == b',').count(), LINES_MAX);
+    }
 
     fn check_cookie(header: &[u8], expect: Option<&[u8]>) {
         assert_eq!(cookie(header, b"id"), expect, "{}", header.escape_ascii());
@@ -133,6 +255,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn joined_lines_are_the_different_ones_in_order(lines in prop::collection::vec("[ab ]{0,2}", 0..8)) {
+            let mut expected: Vec<&str> = Vec::new();
+            for line in lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()) {
+                if !expected.contains(&line) {
+                    expected.push(line);
+                }
+            }
+            let found = joined("x", lines.iter().map(String::as_bytes));
+            let trimmed = found.as_deref().map(|found| found.trim_ascii().to_vec());
+            prop_assert_eq!(trimmed, (!lines.is_empty()).then(|| expected.join(",").into_bytes()));
+        }
+
         #[test]
         fn any_escaped_value_is_decoded(id in prop::collection::vec(any::<u8>(), 1..40)) {
             let escaped: String = id.iter().map(|b| format!("%{b:02x}")).collect();

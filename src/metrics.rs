@@ -72,6 +72,7 @@ macro_rules! catalogue {
 catalogue! {
     Decisions: Counter "llm_decisions_total" ["llm_reason" = REASONS], "Requests routed to a version, by reason.";
     Unheld: Counter "llm_unheld_total", "Decisions that may have moved a running conversation: the bucket of its key went to another version in the last 24 hours, and the conversation's start time is unknown.";
+    StartedAtInvalid: Counter "llm_started_at_invalid_total", "Decisions for a request whose start time cannot be read; it counts as absent.";
     Requests: Counter "llm_requests_total" ["llm_outcome" = OUTCOMES], "Requests that ended, by outcome.";
     Finishes: Counter "llm_finish_total" ["llm_finish" = FINISHES], "Requests that ended, by the model's finish reason.";
     Refusals: Counter "llm_refusals_total" ["llm_refusal" = REFUSALS], "Responses in which the model refused, by how the refusal was detected.";
@@ -234,6 +235,9 @@ pub fn decided(decision: &Decision, mut emit: impl FnMut(Update)) {
     emit(update(Metric::Decisions, decision.reason as usize, 1));
     if decision.is_unheld {
         emit(update(Metric::Unheld, 0, 1));
+    }
+    if decision.has_invalid_start {
+        emit(update(Metric::StartedAtInvalid, 0, 1));
     }
 }
 

@@ -42,25 +42,19 @@ impl ModelName {
     }
 }
 
-/// Edits the body of one request: replaces the first top-level `model` if it is a string.
+/// Edits the body of one request: replaces each top-level `model` that is a string. Of several the filter reads the first
+/// and most servers the last, so all become the same.
 ///
-/// The new name is sent instead of the old name's opening quote, and the rest of the old name is left out chunk by chunk.
+/// The new name is sent instead of an old name's opening quote, and the rest of the old name is left out chunk by chunk.
 /// So nothing is held back, however long the name is. (If the old name has no closing quote, the rest of the body is left
-/// out; such a body is not JSON.) A second `model` does not change; clients send one.
+/// out; such a body is not JSON.)
 pub struct Model {
     name: ModelName,
     check: EditCheck,
-    state: State,
-}
-
-enum State {
-    /// Before the name.
-    Searching(Box<Scanner>),
-    /// Inside the old name; whether the last byte was a backslash that escapes the next one.
-    LeavingOut {
-        is_escaped: bool,
-    },
-    Settled,
+    scanner: Box<Scanner>,
+    seen: ModelFacts,
+    /// The rest of the body does not change.
+    is_over: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -71,14 +65,18 @@ impl json::Field for ModelField {
     fn is_text(self) -> bool {
         true
     }
+
+    fn wants_text_end(self) -> bool {
+        true
+    }
 }
 
 static TABLE: LazyTable<ModelField> = LazyTable::new(|| Table::compile(&[("model", ModelField)]));
 
 #[derive(Default)]
 struct ModelFacts {
-    /// Whether the first model is a string.
-    is_string: Option<bool>,
+    /// Inside an old name.
+    is_in_name: bool,
     is_whole: bool,
 }
 
@@ -86,99 +84,64 @@ impl Model {
     /// Replaces the model by this name.
     #[must_use]
     pub fn new(name: ModelName) -> Model {
-        Model { name, check: EditCheck::default(), state: State::Searching(Box::default()) }
+        Model {
+            name,
+            check: EditCheck::default(),
+            scanner: Box::default(),
+            seen: ModelFacts::default(),
+            is_over: false,
+        }
     }
 }
 
 impl Editor for Model {
+    #[expect(clippy::arithmetic_side_effects, reason = "positions in `chunk`; no part of it is empty")]
     fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
         let is_allowed = self.check.allows(chunk);
-        let (mut edited, rest, is_escaped) = match &mut self.state {
-            State::Searching(_) if !is_allowed => {
-                self.state = State::Settled;
-                return None;
-            }
-            State::Searching(scanner) => match find_name(scanner, chunk) {
-                NameSearch::Found { quote } => {
-                    let (before, rest) = chunk.split_at(quote);
-                    ([before, &self.name.0].concat(), rest.get(1..).unwrap_or_default(), false)
+        self.is_over |= !is_allowed && !self.seen.is_in_name;
+        let mut edited = self.seen.is_in_name.then(Vec::new);
+        // Where the bytes begin that have been neither copied nor left out.
+        let mut begin = 0;
+        let mut at = 0;
+        // Quote by quote, because the scanner does not tell the position of a name's quotes.
+        while at < chunk.len() && !self.is_over {
+            let was_in_name = self.seen.is_in_name;
+            let rest = chunk.get(at..).unwrap_or_default();
+            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
+            self.scanner.push(&TABLE, rest.get(..length).unwrap_or_default(), &mut self.seen);
+            at += length;
+            match (was_in_name, self.seen.is_in_name) {
+                (false, true) => {
+                    let edited = edited.get_or_insert_default();
+                    edited.extend_from_slice(chunk.get(begin..at - 1).unwrap_or_default());
+                    edited.extend_from_slice(&self.name.0);
                 }
-                NameSearch::NotYet => return None,
-                NameSearch::Absent => {
-                    self.state = State::Settled;
-                    return None;
-                }
-            },
-            State::LeavingOut { is_escaped } => (Vec::new(), chunk, *is_escaped),
-            State::Settled => return None,
-        };
-        self.state = match leave_out(rest, is_escaped) {
-            Ok(after) => {
-                edited.extend_from_slice(after);
-                State::Settled
+                (true, false) => begin = at,
+                (false, false) | (true, true) => {}
             }
-            Err(is_escaped) => State::LeavingOut { is_escaped },
-        };
+            let is_unread = self.scanner.is_broken() || (!is_allowed && !self.seen.is_in_name);
+            self.is_over = self.seen.is_whole || is_unread;
+        }
+        let mut edited = edited?;
+        if !self.seen.is_in_name {
+            edited.extend_from_slice(chunk.get(begin..).unwrap_or_default());
+        }
         Some(edited)
     }
 
     fn finish(&mut self) -> Vec<u8> {
-        self.state = State::Settled;
+        self.is_over = true;
         Vec::new()
     }
 
     fn is_settled(&self) -> bool {
-        matches!(self.state, State::Settled)
+        self.is_over
     }
-}
-
-enum NameSearch {
-    /// The position of the name's opening quote.
-    Found { quote: usize },
-    /// It may be in a later chunk.
-    NotYet,
-    /// The body has no name to replace.
-    Absent,
-}
-
-/// Looks for the name's opening quote. The scanner is given parts that end with a quote, so that its position is known.
-#[expect(clippy::arithmetic_side_effects, reason = "positions in `chunk`; no part of it is empty")]
-fn find_name(scanner: &mut Scanner, chunk: &[u8]) -> NameSearch {
-    let mut seen = ModelFacts::default();
-    let mut rest = chunk;
-    while !rest.is_empty() {
-        let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
-        let (part, after) = rest.split_at(length);
-        scanner.push(&TABLE, part, &mut seen);
-        rest = after;
-        match seen.is_string {
-            Some(true) => return NameSearch::Found { quote: chunk.len() - after.len() - 1 },
-            Some(false) => return NameSearch::Absent,
-            None if seen.is_whole => return NameSearch::Absent,
-            None => {}
-        }
-    }
-    NameSearch::NotYet
-}
-
-/// Skips the rest of a string. `Ok`: the bytes behind its closing quote. `Err`: the string does not end here; whether the
-/// last byte is a backslash that escapes the next one.
-fn leave_out(bytes: &[u8], mut is_escaped: bool) -> Result<&[u8], bool> {
-    let mut rest = bytes.iter();
-    while let Some(&byte) = rest.next() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' => is_escaped = true,
-            b'"' => return Ok(rest.as_slice()),
-            _ => {}
-        }
-    }
-    Err(is_escaped)
 }
 
 impl Sink<ModelField> for ModelFacts {
     fn value(&mut self, _: ModelField, value: Value<'_>) {
-        self.is_string.get_or_insert(matches!(value, Value::Text(_)));
+        self.is_in_name = matches!(value, Value::Text(_));
     }
 
     fn document(&mut self) {

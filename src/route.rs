@@ -5,9 +5,6 @@
 //! the conversation began, the split in force now. A stopped version is never chosen; the baseline serves instead.
 //!
 //! Reading a body makes a request wait, so only what the configuration names is read of it.
-//!
-//! If a header occurs several times, Envoy shows a filter only the first. It joins the pieces in which HTTP/2 sends
-//! cookies. (Both observed with Envoy 1.40.)
 
 mod matching;
 mod pinned;
@@ -15,11 +12,13 @@ mod source;
 
 use crate::bucket;
 use crate::config::{Config, KeyKind, Keyless, Rollout};
+use crate::key;
 use crate::label::label_values;
 use crate::operation;
 use crate::pointer::Fact;
 use crate::split::{Range, Split};
-use crate::timestamp::{self, UnixMs};
+use crate::timestamp::{self, FIRST_MS, UnixMs};
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -34,8 +33,9 @@ const UNHELD_MS: UnixMs = 24 * 60 * 60 * 1000;
 
 /// Access to a request.
 pub trait Request {
-    /// The value of a header, of `:path` or of `:authority`.
-    fn header(&self, name: &str) -> Option<&[u8]>;
+    /// The value of a header, of `:path` or of `:authority`. Several lines of a header are one value, as
+    /// [`crate::key::joined`] makes it.
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
     /// A value of dynamic metadata: a filter's namespace, then the keys below it.
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>>;
     /// The value in the body at one of [`Config::pointers`].
@@ -69,6 +69,8 @@ pub struct Decision {
     /// Whether the conversation may have changed its version: its bucket did in the last 24 hours, and neither a start
     /// time nor a pin held the conversation.
     pub is_unheld: bool,
+    /// Whether the request has a start time that cannot be read.
+    pub has_invalid_start: bool,
 }
 
 label_values! {
@@ -123,6 +125,8 @@ pub enum Choice {
         bucket: u32,
         /// When the conversation began, if that is known.
         started_at: Option<UnixMs>,
+        /// What the request has as its start time, if that cannot be read.
+        invalid_start: Option<Vec<u8>>,
         /// How many steps had taken effect then; if it is not known, how many have now.
         steps_taken: usize,
     },
@@ -250,9 +254,8 @@ pub fn feedback(
         let is_path = rollout.feedback.as_ref().is_some_and(|feedback| feedback.path.as_bytes() == path);
         is_path && rollout.observe.is_none() && caller_mismatch(&rollout.matcher, request).is_none()
     });
-    let Some((index, rollout)) = matching.filter(|_| request.header(":method") == Some(b"POST")) else {
-        return Ok(None);
-    };
+    let is_post = || request.header(":method").as_deref() == Some(b"POST");
+    let Some((index, rollout)) = matching.filter(|_| is_post()) else { return Ok(None) };
     let Explanation { decision, choice, .. } = choose(rollout, index, request, now, &mut || 0)?;
     let is_drawn = matches!(choice, Choice::KeylessRandom { .. });
     Ok(Some(if is_drawn { Feedback::OnNone { rollout: index } } else { Feedback::On(decision) }))
@@ -281,6 +284,7 @@ fn choose(
     let mut shard = None;
     let mut is_unheld = false;
     let mut is_current = false;
+    let mut has_invalid_start = false;
     let (choice, chosen, reason) = if let Some((at, version)) = overridden(rollout, request) {
         (Choice::Override(at), version, Reason::Override)
     } else if let Some((kind, version)) = pinned::version(rollout, request)? {
@@ -288,15 +292,16 @@ fn choose(
     } else if let Some((source, key)) = find_key(rollout, request)? {
         let bucket = bucket::bucket(&rollout.salt, &key);
         shard = Some(bucket::shard(&key));
-        let started_at = start_time(rollout, source, &key, request)?
-            .filter(|time| time.saturating_sub(now) <= AHEAD_MS_MAX);
+        let (start, invalid_start) = start_time(rollout, source, &key, request)?;
+        let started_at = start.filter(|time| time.saturating_sub(now) <= AHEAD_MS_MAX);
+        has_invalid_start = invalid_start.is_some();
         let steps_taken = started_at.map_or(steps_taken_now, |time| rollout.steps.taken_by(time));
         is_current = steps_taken == steps_taken_now;
         is_unheld =
             started_at.is_none() && rollout.steps.has_moved(bucket, now.saturating_sub(UNHELD_MS), now);
         let reason = if started_at.is_some() { Reason::Started } else { Reason::Split };
         let version = rollout.steps.split(steps_taken).version(bucket);
-        (Choice::Key { source, key, bucket, started_at, steps_taken }, version, reason)
+        (Choice::Key { source, key, bucket, started_at, invalid_start, steps_taken }, version, reason)
     } else {
         match rollout.keyless {
             Keyless::Baseline => (Choice::KeylessBaseline, rollout.baseline, Reason::Keyless),
@@ -308,22 +313,17 @@ fn choose(
         }
     };
     let has_conversation = !matches!(choice, Choice::Override(_) | Choice::KeylessBaseline);
+    let is_stopped = rollout.versions.get(chosen).is_none_or(|version| version.stopped);
     let decision = Decision {
         rollout: index,
-        version: chosen,
-        reason,
+        version: if is_stopped { rollout.baseline } else { chosen },
+        reason: if is_stopped { Reason::Stopped } else { reason },
         asks_for_answer,
-        compare: is_current && asks_for_answer,
+        compare: is_current && asks_for_answer && !is_stopped,
         gives_pin: has_conversation && asks_for_answer,
         shard,
-        is_unheld,
-    };
-    let is_stopped = rollout.versions.get(chosen).is_none_or(|version| version.stopped);
-    let decision = if is_stopped {
-        let version = rollout.baseline;
-        Decision { version, reason: Reason::Stopped, compare: false, is_unheld: false, ..decision }
-    } else {
-        decision
+        is_unheld: is_unheld && !is_stopped,
+        has_invalid_start,
     };
     Ok(Explanation { decision, choice, chosen })
 }
@@ -340,6 +340,7 @@ fn observed(rollout: &Rollout, index: usize, request: &impl Request, compare: bo
         gives_pin: false,
         shard: key.map(|(_, key)| bucket::shard(&key)),
         is_unheld: false,
+        has_invalid_start: false,
     };
     Explanation { decision, choice: Choice::Observed, chosen: rollout.baseline }
 }
@@ -348,30 +349,42 @@ fn observed(rollout: &Rollout, index: usize, request: &impl Request, compare: bo
 fn asks_for_answer(request: &impl Request) -> bool {
     let method = request.header(":method").unwrap_or_default();
     let path = request.header(":path").unwrap_or_default();
-    operation::asks_for_answer(method, path) && request.header("upgrade").is_none()
+    operation::asks_for_answer(&method, &path) && request.header("upgrade").is_none()
 }
 
-/// When the conversation began: a time in the request or in its key.
+/// When the conversation began: a time in the request or in its key. Also what the request has as a time that cannot be
+/// read.
 fn start_time(
     rollout: &Rollout,
     source: usize,
-    key: &[u8],
+    id: &[u8],
     request: &impl Request,
-) -> Result<Option<UnixMs>, BodyNeeded> {
+) -> Result<(Option<UnixMs>, Option<Vec<u8>>), BodyNeeded> {
+    let mut invalid = None;
     if let Some(source) = &rollout.started_at
-        && let Some(time) = value(request, source)?.as_deref().and_then(timestamp::parse)
+        && let Some(text) = value(request, source)?
     {
-        return Ok(Some(time));
+        // Servers and browsers escape cookies, and each does it in its own way.
+        let is_escaped = text.contains(&b'%');
+        let decoded =
+            if is_escaped { Cow::Owned(key::decoded(&text).collect()) } else { Cow::Borrowed(&text[..]) };
+        let time = timestamp::parse(&decoded);
+        if time.is_some() {
+            return Ok((time, None));
+        }
+        invalid = Some(text);
     }
     // The time in a user's id is when the user was created, which may be years ago.
     let is_conversation = rollout.keys.get(source).is_some_and(|key| key.kind == KeyKind::Conversation);
-    Ok(if is_conversation { timestamp::of_id(key) } else { None })
+    let made_at = if is_conversation { timestamp::of_id(id) } else { None };
+    Ok((made_at.filter(|&time| time >= FIRST_MS), invalid))
 }
 
 /// The first override that applies, and its version.
 fn overridden(rollout: &Rollout, request: &impl Request) -> Option<(usize, usize)> {
     rollout.overrides.iter().enumerate().find_map(|(at, rule)| {
-        let header = crate::key::value(request.header(rule.header.as_str())?)?;
+        let header = request.header(rule.header.as_str())?;
+        let header = key::value(&header)?;
         let asks = |value: &String| {
             let value = value.as_bytes();
             header == value || header.split(|&b| b == b',').any(|item| item.trim_ascii() == value)

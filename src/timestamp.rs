@@ -3,23 +3,22 @@
 //! In: bytes. Out: milliseconds since 1970, or `None`. It reads no clock, and does not judge whether a time is
 //! plausible.
 //!
-//! * Text: RFC 3339, years 1970 to 9999, or decimal milliseconds.
+//! * Text of operators: RFC 3339, years 1970 to 9999. Text of clients: `client.rs` has the forms.
 //! * Ids: UUIDv7 (RFC 9562), ULID (github.com/ulid/spec), TypeID (github.com/jetify-com/typeid/tree/main/spec). All
 //!   three begin with 48 bits of milliseconds.
 
 use alloc::string::String;
 
+mod client;
 mod id;
 #[cfg(test)]
 mod tests;
 
+pub use client::{FIRST_MS, parse};
 pub use id::of_id;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type UnixMs = u64;
-
-/// Digits of a number of milliseconds: enough for 30,000 years.
-const DIGITS_MAX: usize = 15;
 
 const SECOND_MS: u64 = 1000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
@@ -34,44 +33,42 @@ const DAYS_IN_400_YEARS: u64 = 146_097;
 const DAYS_IN_100_YEARS: u64 = 36_524;
 const DAYS_IN_4_YEARS: u64 = 1_461;
 
-/// A time in a header or a body: decimal milliseconds since 1970, at most 15 digits, or RFC 3339.
-#[must_use]
-pub fn parse(text: &[u8]) -> Option<UnixMs> {
-    let text = text.trim_ascii();
-    if text.len() <= DIGITS_MAX && !text.is_empty() && text.iter().all(u8::is_ascii_digit) {
-        return Parser(text).digits(text.len());
-    }
-    parse_rfc3339(str::from_utf8(text).ok()?)
-}
-
 /// RFC 3339: `2026-11-23T09:00:00Z`. Fractions are cut to milliseconds. A leap second becomes the last millisecond
 /// before it, because Unix time has no leap seconds.
 #[must_use]
-#[expect(clippy::arithmetic_side_effects, reason = "years 1970 to 9999 are below 2^48 milliseconds")]
 pub fn parse_rfc3339(text: &str) -> Option<UnixMs> {
     let mut parser = Parser(text.as_bytes());
-    let year = parser.digits(4).filter(|&year| year >= 1970)?;
-    parser.one_of(b"-")?;
-    let month = parser.two_digits(1..=12)?;
-    parser.one_of(b"-")?;
-    let day = parser.two_digits(1..=days_in_month(year, month))?;
+    let days = parser.days()?;
     parser.one_of(b"Tt ")?;
-    let hour = parser.two_digits(0..=23)?;
+    let minute_ms = parser.minute_ms(days)?;
     parser.one_of(b":")?;
-    let minute = parser.two_digits(0..=59)?;
-    parser.one_of(b":")?;
-    let second = parser.two_digits(0..=60)?;
-    let fraction_ms = parser.fraction_ms()?;
-    let (is_east, offset_ms) = parser.offset_ms()?;
-    if !parser.0.is_empty() {
-        return None;
-    }
+    let second = parser.second()?;
+    let fraction_ms = parser.fraction_ms(b".")?;
+    let offset = parser.offset()?;
+    if parser.0.is_empty() { unix_ms(minute_ms, second, fraction_ms, offset) } else { None }
+}
 
+/// The difference between local time and UTC.
+#[derive(Clone, Copy)]
+enum Offset {
+    /// Local time is ahead by so many milliseconds.
+    East(u64),
+    /// Local time is behind by so many milliseconds.
+    West(u64),
+}
+
+const UTC: Offset = Offset::East(0);
+
+/// A local time in UTC. `minute_ms` is the beginning of its minute.
+#[expect(clippy::arithmetic_side_effects, reason = "years 1970 to 9999 are below 2^48 milliseconds")]
+fn unix_ms(minute_ms: u64, second: u64, fraction_ms: u64, offset: Offset) -> Option<UnixMs> {
     let is_leap = second == 60;
     let second_ms = if is_leap { MINUTE_MS - 1 } else { second * SECOND_MS + fraction_ms };
-    let local_ms =
-        days_since_1970(year, month, day) * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS + second_ms;
-    let time = if is_east { local_ms.checked_sub(offset_ms)? } else { local_ms + offset_ms };
+    let local_ms = minute_ms + second_ms;
+    let time = match offset {
+        Offset::East(ms) => local_ms.checked_sub(ms)?,
+        Offset::West(ms) => local_ms + ms,
+    };
     // Leap seconds occur only at the end of a month, in UTC.
     let next = time + 1;
     let is_month_end = next.is_multiple_of(DAY_MS) && date(next / DAY_MS).2 == 1;
@@ -147,8 +144,8 @@ impl Parser<'_> {
         })
     }
 
-    /// Consumes so many digits, at most [`DIGITS_MAX`].
-    #[expect(clippy::arithmetic_side_effects, reason = "10^DIGITS_MAX is below 2^64")]
+    /// Consumes so many digits, at most 4.
+    #[expect(clippy::arithmetic_side_effects, reason = "10^4 is below 2^64")]
     fn digits(&mut self, count: usize) -> Option<u64> {
         let (digits, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -162,9 +159,36 @@ impl Parser<'_> {
         self.digits(2).filter(|number| range.contains(number))
     }
 
-    /// Consumes a fraction of a second, of any length, if there is one.
-    fn fraction_ms(&mut self) -> Option<u64> {
-        if self.one_of(b".").is_none() {
+    fn year(&mut self) -> Option<u64> {
+        self.digits(4).filter(|&year| year >= 1970)
+    }
+
+    /// Consumes `2026-11-23`: the days from 1970-01-01.
+    fn days(&mut self) -> Option<u64> {
+        let year = self.year()?;
+        self.one_of(b"-")?;
+        let month = self.two_digits(1..=12)?;
+        self.one_of(b"-")?;
+        let day = self.two_digits(1..=days_in_month(year, month))?;
+        Some(days_since_1970(year, month, day))
+    }
+
+    /// Consumes `09:00`: the beginning of this minute of a day, in milliseconds.
+    #[expect(clippy::arithmetic_side_effects, reason = "years 1970 to 9999 are below 2^48 milliseconds")]
+    fn minute_ms(&mut self, days: u64) -> Option<u64> {
+        let hour = self.two_digits(0..=23)?;
+        self.one_of(b":")?;
+        let minute = self.two_digits(0..=59)?;
+        Some(days * DAY_MS + hour * HOUR_MS + minute * MINUTE_MS)
+    }
+
+    fn second(&mut self) -> Option<u64> {
+        self.two_digits(0..=60)
+    }
+
+    /// Consumes a fraction of a second, of any length, if there is one behind one of these points.
+    fn fraction_ms(&mut self, points: &[u8]) -> Option<u64> {
+        if self.one_of(points).is_none() {
             return Some(0);
         }
         let length = self.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -174,16 +198,21 @@ impl Parser<'_> {
         Parser(&first).digits(first.len())
     }
 
-    /// Consumes the offset: whether local time is ahead of UTC, and the difference.
-    #[expect(clippy::arithmetic_side_effects, reason = "at most a day")]
-    fn offset_ms(&mut self) -> Option<(bool, u64)> {
+    /// Consumes `Z` or `+01:00`.
+    fn offset(&mut self) -> Option<Offset> {
         let sign = self.one_of(b"Zz+-")?;
         if sign.eq_ignore_ascii_case(&b'Z') {
-            return Some((false, 0));
+            return Some(UTC);
         }
         let hours = self.two_digits(0..=23)?;
         self.one_of(b":")?;
         let minutes = self.two_digits(0..=59)?;
-        Some((sign == b'+', hours * HOUR_MS + minutes * MINUTE_MS))
+        Some(offset_of(sign, hours, minutes))
     }
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "at most a day")]
+fn offset_of(sign: u8, hours: u64, minutes: u64) -> Offset {
+    let ms = hours * HOUR_MS + minutes * MINUTE_MS;
+    if sign == b'-' { Offset::West(ms) } else { Offset::East(ms) }
 }

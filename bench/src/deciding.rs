@@ -1,5 +1,6 @@
 //! Decisions: what one costs as the configuration grows.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 
 use llm_canary::config::Config;
@@ -109,10 +110,10 @@ struct Request {
 }
 
 impl route::Request for Request {
-    fn header(&self, name: &str) -> Option<&[u8]> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         match name {
-            ":path" => Some(self.path.as_bytes()),
-            _ => (name == self.key).then(|| &b"7f9c2ba4-e88f-4279-8d4c-32fb54b61a1e"[..]),
+            ":path" => Some(Cow::Borrowed(self.path.as_bytes())),
+            _ => (name == self.key).then(|| Cow::Borrowed(&b"7f9c2ba4-e88f-4279-8d4c-32fb54b61a1e"[..])),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use llm_canary::config::{Config, HostPattern, MODEL_POINTER, Match, Source};
 use llm_canary::fingerprint::Fingerprint;
+use llm_canary::key;
 use llm_canary::pointer::{Fact, Pointers, Values};
 use llm_canary::route::Request;
+use std::borrow::Cow;
 
 /// The parts of a request that the filter looks at.
 #[derive(Clone, Default)]
@@ -16,7 +18,7 @@ pub(crate) struct SampleRequest {
 }
 
 impl SampleRequest {
-    /// Adds a header. Of several with one name the filter sees the first.
+    /// Adds a header. Several with one name are its lines.
     pub(crate) fn add_header(&mut self, name: &str, value: &[u8]) {
         self.headers.push((name.to_ascii_lowercase(), value.to_vec()));
     }
@@ -85,8 +87,8 @@ impl SampleRequest {
                 self.set_header("cookie", [name.as_bytes(), b"=\"", key, b"\""].concat());
             }
             Source::Query(name) => {
-                let path = self.header(":path").unwrap_or(b"/");
-                let path = path.split(|&b| b == b'?').next().unwrap_or_default();
+                let path = self.header(":path").unwrap_or(Cow::Borrowed(b"/"));
+                let path = path.split(|&b| b == b'?').next().unwrap_or_default().to_vec();
                 let query = [
                     b"?",
                     percent_encoded(name.as_bytes()).as_bytes(),
@@ -94,7 +96,7 @@ impl SampleRequest {
                     percent_encoded(key).as_bytes(),
                 ]
                 .concat();
-                self.set_header(":path", [path, &query].concat());
+                self.set_header(":path", [path, query].concat());
             }
             Source::Metadata(path) => {
                 let path = path.join("/");
@@ -111,10 +113,8 @@ impl SampleRequest {
     }
 
     fn set_header(&mut self, name: &str, value: Vec<u8>) {
-        match self.headers.iter_mut().find(|(header, _)| header == name) {
-            Some((_, old)) => *old = value,
-            None => self.headers.push((name.to_owned(), value)),
-        }
+        self.headers.retain(|(header, _)| header != name);
+        self.headers.push((name.to_owned(), value));
     }
 }
 
@@ -123,8 +123,9 @@ fn percent_encoded(bytes: &[u8]) -> String {
 }
 
 impl Request for SampleRequest {
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let lines = self.headers.iter().filter(|(header, _)| header == name);
+        key::joined(name, lines.map(|(_, value)| value.as_slice()))
     }
 
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {

@@ -59,6 +59,8 @@ pub(crate) struct RouteReport<'a> {
     range: Option<[u32; 2]>,
     /// When the conversation began, if its id or the request contains it.
     began: Option<String>,
+    /// What the request has as its start time, if that cannot be read. It counts as absent.
+    invalid_started_at: Option<String>,
     /// When the split that decides took effect; `None`: it always has.
     split_since: Option<String>,
     /// Whether the conversation may have changed its version: it has no start time and no pin, and its bucket got another
@@ -128,6 +130,7 @@ impl<'a> RouteReport<'a> {
             bucket: None,
             range: None,
             began: None,
+            invalid_started_at: None,
             split_since: None,
             unheld: false,
             pin: None,
@@ -160,8 +163,10 @@ impl<'a> RouteReport<'a> {
         report.bucket = explanation.choice.bucket();
         report.range = explanation.choice.range(rollout).map(|range| [range.start, range.end]);
         report.unheld = explanation.decision.is_unheld;
-        if let Choice::Key { source, key, started_at, steps_taken, .. } = &explanation.choice {
+        if let Choice::Key { source, key, started_at, invalid_start, steps_taken, .. } = &explanation.choice {
             report.began = started_at.map(rfc3339);
+            let text = invalid_start.as_deref();
+            report.invalid_started_at = text.map(|text| String::from_utf8_lossy(text).into_owned());
             let step = steps_taken.checked_sub(1).and_then(|step| rollout.steps.steps().get(step));
             report.split_since = step.map(|step| rfc3339(step.at));
             report.key = rollout.keys.get(*source).map(|found| KeyReport {
@@ -259,7 +264,7 @@ impl<'a> RouteReport<'a> {
                     (self.pin.as_deref().unwrap_or_default(), self.chosen.unwrap_or_default());
                 vec![format!("pin      {pin} says {version}")]
             }
-            Choice::Key { source, key, bucket, .. } => {
+            Choice::Key { source, key, bucket, invalid_start, .. } => {
                 let found = rollout.keys.get(*source);
                 let from = found.map(|found| key_source(config, &found.source)).unwrap_or_default();
                 let kind = found.map(|found| kind(found.kind)).unwrap_or_default();
@@ -268,6 +273,12 @@ impl<'a> RouteReport<'a> {
                     format!("key      {} from {from}, which names a {kind} (key[{source}])", shown(key)),
                     format!("bucket   {bucket} of 1000000, murmur3 of \"{salt}:\" and the key"),
                 ];
+                if let (Some(text), Some(source)) = (invalid_start, &rollout.started_at) {
+                    let (text, source) = (shown(text), key_source(config, source));
+                    lines.push(format!(
+                        "start    {text} from {source} cannot be read as a time, so it counts as absent"
+                    ));
+                }
                 let since = self.split_since.as_deref().map(|since| format!("the step of {since}"));
                 match (&self.began, since) {
                     (Some(began), Some(step)) => {

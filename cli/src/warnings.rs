@@ -1,5 +1,7 @@
 //! Doubtful parts of a valid configuration.
 
+mod turns;
+
 use crate::describe;
 use llm_canary::config::json::Node;
 use llm_canary::config::{Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout};
@@ -34,6 +36,10 @@ pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
                 describe::key_source(config, &key.source)
             );
             warn(&format!(".key[{k}]"), message);
+        }
+        let has_keys = trees.get(i).is_some_and(|rollout| rollout.get("key").is_some());
+        if let Some(Error { path, message }) = turns::find(config, rollout, has_keys) {
+            warn(&path, message);
         }
         let has_split = trees
             .get(i)

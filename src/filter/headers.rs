@@ -3,7 +3,10 @@
 //! In Envoy's VM, reading one header costs nearly as much as reading all of them. So the header map is copied once, as
 //! proxy-wasm serialises it, and searched in that form.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
+
+use crate::key;
 
 /// The headers of a request or a response, pseudo headers included.
 #[derive(Default)]
@@ -40,7 +43,20 @@ impl Headers {
 
     /// The value of the first header with this name, in lower case.
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter().find(|(header, _)| *header == name.as_bytes()).map(|(_, value)| value)
+        self.lines(name).next()
+    }
+
+    /// The value of all headers with this name, in lower case, as [`key::joined`]. A pseudo header has one line.
+    pub(super) fn joined(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        if name.starts_with(':') {
+            self.get(name).map(Cow::Borrowed)
+        } else {
+            key::joined(name, self.lines(name))
+        }
+    }
+
+    fn lines(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.iter().filter(move |(header, _)| *header == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// Whether there may be a header with this name: there is one, or the host did not provide the headers.
@@ -96,7 +112,7 @@ fn text<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::Headers;
+    use super::{Headers, key};
     use proptest::prelude::*;
 
     fn written(pairs: &[(Vec<u8>, Vec<u8>)]) -> Headers {
@@ -111,6 +127,9 @@ mod tests {
             for name in ["", "a", "ab", "c", "d"] {
                 let first = pairs.iter().find(|(header, _)| header == name.as_bytes());
                 prop_assert_eq!(headers.get(name), first.map(|(_, value)| value.as_slice()));
+                let lines = pairs.iter().filter(|(header, _)| header == name.as_bytes());
+                let joined = key::joined(name, lines.map(|(_, value)| value.as_slice()));
+                prop_assert_eq!(headers.joined(name), joined);
             }
         }
 

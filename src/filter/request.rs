@@ -1,5 +1,6 @@
 //! What a routing decision may read of the request in the current callback.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -29,8 +30,8 @@ pub(super) enum BodyFacts<'r> {
 }
 
 impl<H: Host> route::Request for Request<'_, H> {
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.get(name)
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        self.headers.joined(name)
     }
 
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {

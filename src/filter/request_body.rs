@@ -2,7 +2,8 @@
 //! the configuration asks for that.
 //!
 //! The body passes without waiting, with one exception: if an edit may make `content-length` wrong, the request waits
-//! until the edit is done, within limits. Where it cannot wait, the filter removes `content-length`.
+//! until the edit is done, within limits. That is at the body's end, because a key may occur again. Where the request cannot
+//! wait, the filter removes `content-length`.
 
 use super::edit::{Edited, edit};
 use super::headers::{self, Headers};
@@ -32,7 +33,8 @@ pub(super) struct RequestBody {
 struct Held {
     since: Micros,
     edited: Edited,
-    is_too_long: bool,
+    /// Whether the request waits until the edits are done: it has a `content-length`, and that is not too long.
+    has_to_wait: bool,
 }
 
 impl RequestBody {
@@ -50,13 +52,13 @@ impl RequestBody {
         let injects_usage = edits.1.1.is_some();
         let is_edited = injects_usage || edits.0.is_some() || edits.1.0.is_some();
         let has_length = is_edited && headers.get(CONTENT_LENGTH).is_some();
-        // Whether usage has to be injected is known only at the body's end, and no request waits for that long.
-        let is_too_long = is_edited && headers.content_length_exceeds(H::BUFFERED_BYTES_MAX);
-        let holds = waits || (has_length && !is_too_long && !injects_usage && may_wait);
+        let has_to_wait = has_length && !headers.content_length_exceeds(H::BUFFERED_BYTES_MAX);
+        // A request for usage may go on without its length, so it does not wait.
+        let holds = waits || (has_to_wait && !injects_usage && may_wait);
         if is_edited && !holds {
             host.remove_header(Head::Request, CONTENT_LENGTH);
         }
-        let held = Held { since: now, edited: Edited::default(), is_too_long };
+        let held = Held { since: now, edited: Edited::default(), has_to_wait };
         RequestBody { turn: Turn::default(), edits: is_edited.then_some(edits), held: holds.then_some(held) }
     }
 
@@ -121,7 +123,7 @@ impl RequestBody {
             // The host did not provide the bytes, so they pass unchanged.
             return Action::Continue;
         }
-        if !is_end && !edits.is_settled() && size <= H::BUFFERED_BYTES_MAX && !held.is_too_long {
+        if !is_end && !edits.is_settled() && size <= H::BUFFERED_BYTES_MAX && held.has_to_wait {
             self.edits = Some(edits);
             self.held = Some(held);
             return Action::Pause;

@@ -118,7 +118,7 @@ impl<H: Host> Stream<H> {
             let token = |cookies: &[u8]| {
                 key::cookie(cookies, cookie.name.as_bytes()).and_then(Token::parse) == Some(version.token)
             };
-            !headers.get("cookie").is_some_and(token)
+            !headers.joined("cookie").is_some_and(|cookies| token(&cookies))
         });
         let carries_stored_id =
             rollout.pin.response_id && headers.get(":path").and_then(Endpoint::of) == Some(Endpoint::Stored);

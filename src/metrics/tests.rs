@@ -36,6 +36,7 @@ fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
         gives_pin: true,
         shard: Some(15),
         is_unheld: false,
+        has_invalid_start: false,
     }
 }
 
@@ -84,7 +85,11 @@ fn a_decision_updates_its_series() {
         let unheld = Decision { is_unheld: true, ..decision };
         found.clear();
         decided(&unheld, |update| found.push(series(&unheld, &update)));
-        assert_eq!(found, [expected, format!("llm_unheld_total{{{labels}}}")]);
+        assert_eq!(found, [expected.clone(), format!("llm_unheld_total{{{labels}}}")]);
+        let invalid = Decision { has_invalid_start: true, ..decision };
+        found.clear();
+        decided(&invalid, |update| found.push(series(&invalid, &update)));
+        assert_eq!(found, [expected, format!("llm_started_at_invalid_total{{{labels}}}")]);
     }
 }
 

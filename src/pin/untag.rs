@@ -1,11 +1,12 @@
-//! Removes the tag from the id that a request continues, before the version that made the id receives it.
+//! Removes the tags from the ids that a request continues, before the version that made the ids receives them.
 //!
-//! Only the bytes at a chunk's end that may belong to a tag are held back. A request may have `previous_response_id` or
-//! `conversation`, but not both, so the edit ends with the first tag.
+//! Only the bytes at a chunk's end that may belong to a tag are held back. A body may have a key several times. The filter
+//! reads the first, and most servers the last, so each loses its tag.
 
 use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use memchr::memchr;
 
@@ -46,7 +47,7 @@ impl UntagIds {
         }
     }
 
-    /// The token of the tag that was removed.
+    /// The token of the first tag that was removed.
     #[must_use]
     pub fn token(&self) -> Option<Token> {
         self.token
@@ -65,8 +66,8 @@ impl Editor for UntagIds {
         let bytes = if is_unchanged { Cow::Borrowed(chunk) } else { Cow::Owned([&held, chunk].concat()) };
         let mut end = bytes.len() - tag_at_end(&bytes);
         let mut rest = bytes.get(..end).unwrap_or_default();
-        // Where the tag is: it ends at the id's closing quote.
-        let mut tag = None;
+        // Where the tags are: each ends at an id's closing quote.
+        let mut tags: Vec<Range<usize>> = Vec::new();
         // Quote by quote, because the scanner does not tell the position of an id's closing quote.
         while !rest.is_empty() && !self.is_over {
             let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
@@ -78,22 +79,28 @@ impl Editor for UntagIds {
                 let quote = end - after.len() - 1;
                 let last = bytes.get(..quote).and_then(|before| before.last_chunk::<TAG_BYTES>());
                 let token = last.and_then(|last| parse_tag(last));
-                self.token = token.filter(|token| self.known.contains(token));
-                tag = self.token.map(|_| quote - TAG_BYTES..quote);
+                if let Some(token) = token.filter(|token| self.known.contains(token)) {
+                    self.token = self.token.or(Some(token));
+                    tags.push(quote - TAG_BYTES..quote);
+                }
             }
-            self.is_over = tag.is_some() || self.seen.is_whole;
+            self.is_over = self.seen.is_whole || self.scanner.is_broken();
         }
         if self.is_over {
             end = bytes.len();
         }
         self.held = bytes.get(end..).unwrap_or_default().to_vec();
-        if is_unchanged && self.held.is_empty() && tag.is_none() {
+        if is_unchanged && self.held.is_empty() && tags.is_empty() {
             return None;
         }
-        let sent = bytes.get(..end).unwrap_or_default();
-        let Some(tag) = tag else { return Some(sent.to_vec()) };
-        let (before, after) = (sent.get(..tag.start), sent.get(tag.end..));
-        Some([before.unwrap_or_default(), after.unwrap_or_default()].concat())
+        let mut sent = Vec::with_capacity(end);
+        let mut begin = 0;
+        for tag in tags {
+            sent.extend_from_slice(bytes.get(begin..tag.start).unwrap_or_default());
+            begin = tag.end;
+        }
+        sent.extend_from_slice(bytes.get(begin..end).unwrap_or_default());
+        Some(sent)
     }
 
     fn finish(&mut self) -> Vec<u8> {

@@ -4,6 +4,7 @@ use super::source::body;
 use super::{BodyNeeded, Mismatch, Request, pinned};
 use crate::config::{HostPattern, MODEL_POINTER, Match, Rollout};
 use crate::key;
+use alloc::borrow::Cow;
 
 pub(super) fn first_mismatch(
     rollout: &Rollout,
@@ -35,7 +36,7 @@ fn model_mismatch(rollout: &Rollout, request: &impl Request) -> Result<Option<Mi
 fn host_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     if !matcher.hosts.is_empty() {
         let authority = request.header(":authority");
-        let host = authority.map(host_of);
+        let host = authority.as_deref().map(host_of);
         if !matcher.hosts.iter().any(|pattern| host.is_some_and(|host| pattern.matches(host))) {
             return Some(Mismatch::Host(host.map(<[u8]>::to_vec)));
         }
@@ -46,8 +47,8 @@ fn host_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
 fn path_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     if let Some(prefix) = &matcher.path_prefix {
         let path = request.header(":path");
-        if !path.is_some_and(|path| path.starts_with(prefix.as_bytes())) {
-            return Some(Mismatch::Path(path.map(<[u8]>::to_vec)));
+        if !path.as_ref().is_some_and(|path| path.starts_with(prefix.as_bytes())) {
+            return Some(Mismatch::Path(path.map(Cow::into_owned)));
         }
     }
     None
@@ -55,7 +56,8 @@ fn path_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
 
 fn header_mismatch(matcher: &Match, request: &impl Request) -> Option<Mismatch> {
     matcher.headers.iter().enumerate().find_map(|(index, (name, value))| {
-        let found = request.header(name.as_str()).and_then(key::value);
+        let found = request.header(name.as_str());
+        let found = found.as_deref().and_then(key::value);
         let holds = found == Some(value.as_bytes());
         (!holds).then(|| Mismatch::Header { index, found: found.map(<[u8]>::to_vec) })
     })

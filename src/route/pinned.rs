@@ -38,27 +38,28 @@ pub(super) fn version(
         }
     }
     if let Some(header) = header {
-        let token = request.header(header.as_str()).and_then(key::value).and_then(Token::parse);
-        if let Some(pinned) = running(PinKind::Header, token) {
+        let value = request.header(header.as_str()).unwrap_or_default();
+        // Of several lines the first with a version's token counts.
+        let mut items = value.split(|&byte| byte == b',').map(|item| Token::parse(item.trim_ascii()));
+        if let Some(pinned) = items.find_map(|token| running(PinKind::Header, token)) {
             return Ok(Some(pinned));
         }
     }
     let Some(cookie) = cookie else { return Ok(None) };
     let cookies = request.header("cookie");
-    let token =
-        cookies.and_then(|cookies| key::cookie(cookies, cookie.name.as_bytes())).and_then(Token::parse);
+    let token = cookies.and_then(|cookies| Token::parse(key::cookie(&cookies, cookie.name.as_bytes())?));
     Ok(running(PinKind::Cookie, token))
 }
 
 /// The token in the path of a request for a stored response or conversation.
 pub(super) fn by_path(rollout: &Rollout, request: &impl Request) -> Option<Token> {
     let is_known = |token| rollout.version_of(token).is_some();
-    pin::untag_path(request.header(":path")?, is_known).map(|(_, token)| token)
+    pin::untag_path(&request.header(":path")?, is_known).map(|(_, token)| token)
 }
 
 /// The token of the stored response or conversation that a body continues.
 fn by_body(rollout: &Rollout, request: &impl Request) -> Result<Option<Token>, BodyNeeded> {
-    if request.header(":path").and_then(Endpoint::of).is_none() {
+    if request.header(":path").and_then(|path| Endpoint::of(&path)).is_none() {
         return Ok(None);
     }
     for pointer in [PREVIOUS_RESPONSE_POINTER, CONVERSATION_POINTER, CONVERSATION_ID_POINTER] {

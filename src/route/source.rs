@@ -10,25 +10,25 @@ use alloc::vec::Vec;
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// The value at a source, unless it is empty.
+/// The value at a source, trimmed alike at all sources, unless it stands for none.
 pub(super) fn value(request: &impl Request, source: &Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
-    let value = match source {
-        Source::Header(name) => request.header(name.as_str()).and_then(key::value),
+    let id = |value: &[u8]| key::id(value).map(<[u8]>::to_vec);
+    Ok(match source {
+        Source::Header(name) => request.header(name.as_str()).and_then(|value| id(&value)),
         Source::Cookie(name) => {
-            request.header("cookie").and_then(|cookies| key::cookie(cookies, name.as_bytes()))
+            request.header("cookie").and_then(|cookies| id(key::cookie(&cookies, name.as_bytes())?))
         }
         Source::Query(name) => {
-            return Ok(request.header(":path").and_then(|path| key::query(path, name.as_bytes())));
+            request.header(":path").and_then(|path| id(&key::query(&path, name.as_bytes())?))
         }
-        Source::Metadata(path) => return Ok(request.metadata(path).filter(|value| !value.is_empty())),
-        Source::Body(pointer) => body(request, *pointer)?,
+        Source::Metadata(path) => request.metadata(path).and_then(|value| id(&value)),
+        Source::Body(pointer) => body(request, *pointer)?.and_then(id),
         Source::FirstMessage => {
             let credential = || CREDENTIAL_HEADERS.into_iter().find_map(|name| request.header(name));
             let fingerprint = known(request.fingerprint())?;
-            return Ok(fingerprint.map(|fingerprint| fingerprint_key(fingerprint, credential())));
+            fingerprint.map(|fingerprint| fingerprint_key(fingerprint, credential().as_deref()))
         }
-    };
-    Ok(value.filter(|value| !value.is_empty()).map(<[u8]>::to_vec))
+    })
 }
 
 /// The value at one of the configuration's pointers.

@@ -1,5 +1,7 @@
 //! Times against jiff and uuid as oracles, and against tables.
 
+mod client;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -25,7 +27,8 @@ fn text_is_read_as_rfc_3339_says() {
         ("1972-06-30T23:59:60Z", 78_796_799_999),
     ] {
         assert_eq!(parse_rfc3339(text), Some(expected), "{text}");
-        assert_eq!(parse(format!(" \t{text}\n").as_bytes()), Some(expected), "{text}");
+        let plausible = Some(expected).filter(|&time| time >= FIRST_MS);
+        assert_eq!(parse(format!(" \t{text}\n").as_bytes()), plausible, "{text}");
     }
     for text in [
         "",
@@ -67,29 +70,6 @@ fn text_is_read_as_rfc_3339_says() {
     ] {
         assert_eq!(parse_rfc3339(text), None, "{text}");
     }
-}
-
-#[test]
-fn a_time_is_milliseconds_or_text() {
-    for (text, expected) in [
-        ("0", Some(0)),
-        (" 1795424400000\r\n", Some(1_795_424_400_000)),
-        ("000000000000001", Some(1)),
-        ("999999999999999", Some(999_999_999_999_999)),
-        ("0000000000000001", None),
-        ("1000000000000000", None),
-        ("", None),
-        (" ", None),
-        ("1 2", None),
-        ("-1", None),
-        ("+1", None),
-        ("1.5", None),
-        ("1e3", None),
-        ("٣", None),
-    ] {
-        assert_eq!(parse(text.as_bytes()), expected, "{text:?}");
-    }
-    assert_eq!(parse(b"\xff"), None);
 }
 
 #[test]
@@ -251,7 +231,6 @@ proptest! {
         prop_assert_eq!(parse_rfc3339(&text), Some(ms));
         let timestamp: jiff::Timestamp = text.parse().unwrap();
         prop_assert_eq!(u64::try_from(timestamp.as_millisecond()).unwrap(), ms);
-        prop_assert_eq!(parse(ms.to_string().as_bytes()), Some(ms));
     }
 
     #[test]
@@ -276,7 +255,7 @@ proptest! {
         let mut text = rfc3339(ms).into_bytes();
         let at = at.index(text.len());
         text[at] = with;
-        let ours = parse(&text);
+        let ours = str::from_utf8(&text).ok().and_then(parse_rfc3339);
         // Jiff takes a leap second anywhere.
         let is_leap = text[17..19] == *b"60";
         let theirs = str::from_utf8(&text).ok().and_then(|text| text.trim().parse::<jiff::Timestamp>().ok());

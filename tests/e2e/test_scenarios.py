@@ -80,7 +80,8 @@ def head_of(request: Json) -> bytes:
     if body:
         headers = {"content-type": "application/json", "content-length": str(len("".join(body).encode()))} | headers
     lines = [f"{request['method']} {request['path']} HTTP/1.1", f"host: {HOST.decode()}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    for name, value in headers.items():
+        lines += [f"{name}: {line}" for line in (value if isinstance(value, list) else [value])]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -101,3 +101,48 @@ async def test_metadata_from_the_body_needs_no_wait(
     _, exchange = await timed(envoy.port, request(body=b"no JSON"))
     assert exchange.header(b"x-llm-version") == b"v1"
     assert WAY_OUT not in envoy.log()
+
+
+@pytest.mark.parametrize("version", SUPPORTED)
+async def test_numbers_in_metadata_are_read_like_their_digits(
+    start_envoy: StartEnvoy, servers: Servers, explain: Explain, version: str
+) -> None:
+    configuration = config(
+        rollout(
+            key=[{"metadata": "llm/conv"}],
+            started_at={"metadata": "llm/began"},
+            steps=[{"at": "2020-01-01T00:00:00Z", "percent": {"v2": 50}}],
+        )
+    )
+
+    def with_began(bootstrap: Json) -> None:
+        json_to_metadata(bootstrap)
+        rules = http_manager(bootstrap)["http_filters"][0]["typed_config"]["request_rules"]["rules"]
+        rules.append({"selectors": [{"key": "began"}], "on_present": {"metadata_namespace": "llm", "key": "began"}})
+
+    options = {"plugin": CANNOT_WAIT, "edit": with_began}
+    envoy = await asyncio.to_thread(start_envoy, configuration, version=version, **options)
+    ids = [7, 42, 1_000_000, *range(4_000_000_000, 4_000_000_012), 1_795_424_400_000, 900_719_925_474_099]
+    expected = await asyncio.to_thread(explain, configuration, [b"%d" % number for number in ids])
+    assert set(expected.values()) == {b"v1", b"v2"}
+
+    async def routed(conversation: object, **fields: object) -> bytes | None:
+        body = json.dumps({"metadata": {"conversation_id": conversation}} | fields).encode()
+        return (await timed(envoy.port, request(body=body)))[1].header(b"x-llm-version")
+
+    for number in ids:
+        # Numbers, digits and digits with white space are the same id.
+        for conversation in (number, str(number), f" {number}\n"):
+            assert await routed(conversation) == expected[b"%d" % number], conversation
+    for none in ("null", "undefined", " ", "[object Object]"):
+        assert await routed(none) == b"v1", none
+    on_v2 = next(number for number in ids if expected[b"%d" % number] == b"v2")
+    # Before the first step all were on the baseline.
+    for began in (1_560_000_000, 1_560_000_000.123, 1_560_000_000_123, 1_560_000_000_123_456, "2019-06-08T13:20:00"):
+        assert await routed(on_v2, began=began) == b"v1", began
+    before = envoy.stats()
+    assert await routed(on_v2, began=7) == b"v2"
+    assert await routed(on_v2, began="yesterday") == b"v2"
+    assert await routed(on_v2, began="") == b"v2"
+    await envoy.settled(lambda seen: seen.sum("llm_started_at_invalid_total") == 2, before)
+    assert (await envoy.flushed() - before).sum("llm_started_at_invalid_total", llm_version="v2") == 2

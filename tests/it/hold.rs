@@ -10,6 +10,7 @@ use llm_canary::config::Config;
 use llm_canary::pointer::Fact;
 use llm_canary::route::{self, Decision, Reason, Request};
 use llm_canary::timestamp::{UnixMs, rfc3339};
+use std::borrow::Cow;
 
 const HOUR_MS: UnixMs = 60 * 60 * 1000;
 const DAY_MS: UnixMs = 24 * HOUR_MS;
@@ -94,10 +95,10 @@ fn base32(value: u128) -> String {
 }
 
 impl Request for Conversation {
-    fn header(&self, name: &str) -> Option<&[u8]> {
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
         match name {
-            "x-conversation-id" => Some(&self.id),
-            "x-conversation-started-at" => self.started_at_header.as_deref(),
+            "x-conversation-id" => Some(Cow::Borrowed(&self.id)),
+            "x-conversation-started-at" => self.started_at_header.as_deref().map(Cow::Borrowed),
             _ => None,
         }
     }

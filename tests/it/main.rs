@@ -18,4 +18,5 @@ mod request;
 mod route;
 mod scenarios;
 mod security;
+mod turns;
 mod waiting;

@@ -4,10 +4,13 @@
 
 use llm_canary::bucket::{PARTS, bucket, shard};
 use llm_canary::config::Config;
+use llm_canary::key;
+use llm_canary::pin::Token;
 use llm_canary::pointer::Fact;
 use llm_canary::route::{self, Choice, Decision, Explanation, Mismatch, Reason, Request, mismatch};
 use llm_canary::timestamp::UnixMs;
 use proptest::prelude::*;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -33,8 +36,9 @@ impl Fake {
 }
 
 impl Request for Fake {
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_slice())
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let lines = self.headers.iter().filter(|(header, _)| header == name);
+        key::joined(name, lines.map(|(_, value)| value.as_slice()))
     }
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>> {
         self.reads.borrow_mut().push(path.join("/"));
@@ -187,6 +191,167 @@ fn the_first_key_that_has_a_value_wins() {
     check(&[(path, b"/?conversation=a%20b")], Some((2, b"a b")));
 }
 
+/// Requests with the same text at each source, and the index of that source's key.
+fn at_each_source(config: &Config, text: &[u8]) -> Vec<(usize, Fake)> {
+    let escaped: String = text.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let mut in_body = Fake::default();
+    let pointer = config.pointers.iter().position(|keys| keys == &["id"]).unwrap();
+    in_body.body.insert(pointer, text.to_vec());
+    vec![
+        (0, Fake::new(&[("x-id", text)])),
+        (1, Fake::new(&[("cookie", &[b"a=1; id=", text, b"; b=2"].concat())])),
+        (1, Fake::new(&[("cookie", &[b"id=\"", text, b"\""].concat())])),
+        (2, Fake::new(&[(":path", format!("/?id={escaped}&b=2").as_bytes())])),
+        (3, Fake::new(&[("ns/id", text)])),
+        (4, in_body),
+    ]
+}
+
+const SOURCES: &str =
+    r#"{"header": "x-id"}, {"cookie": "id"}, {"query": "id"}, {"metadata": "ns/id"}, {"body": "/id"}"#;
+
+#[test]
+fn an_id_is_the_same_key_from_every_source() {
+    let config = config(&rollout(&format!(r#""key": [{SOURCES}, {{"header": "x-user"}}],"#)));
+    let key = |request: &Fake| match explain(&config, request, || 0).unwrap().choice {
+        Choice::Key { source, key, .. } => Some((source, key)),
+        Choice::Override(_) | Choice::Pin(_) => None,
+        Choice::KeylessBaseline | Choice::KeylessRandom { .. } | Choice::Observed => None,
+    };
+    for text in ["c-42", " c-42", "c-42\t ", "\r\nc-42\n"] {
+        for (source, request) in at_each_source(&config, text.as_bytes()) {
+            assert_eq!(key(&request), Some((source, b"c-42".to_vec())), "{text:?} from {source}");
+        }
+    }
+    let nothing = ["", " \t", "null", "NULL", " undefined ", "None", "[object Object]", "NaN", "<nil>", "{}"];
+    for text in nothing {
+        for (source, mut request) in at_each_source(&config, text.as_bytes()) {
+            assert_eq!(key(&request), None, "{text:?} from {source}");
+            request.headers.push(("x-user".into(), b"alice".to_vec()));
+            assert_eq!(key(&request), Some((5, b"alice".to_vec())), "{text:?} from {source}");
+        }
+    }
+}
+
+#[test]
+fn a_start_time_is_read_from_every_source() {
+    let started_at = 1_799_996_400_000; // an hour ago
+    let sources: Vec<_> = SOURCES.split(", ").collect();
+    for (at, source) in sources.iter().enumerate() {
+        let config = config(&rollout(&format!(r#""key": [{{"header": "x-key"}}], "started_at": {source},"#)));
+        let start = |id: &str, mut request: Fake| {
+            request.headers.push(("x-key".into(), id.as_bytes().to_vec()));
+            let Explanation { decision, choice, .. } = explain(&config, &request, no_random).unwrap();
+            let Choice::Key { started_at, invalid_start, .. } = choice else { panic!("there is a key") };
+            assert_eq!(decision.has_invalid_start, invalid_start.is_some());
+            (started_at, invalid_start.map(|text| String::from_utf8(text).unwrap()))
+        };
+        // Configurations without a body source have no pointer for it.
+        let pointers = config.pointers.clone();
+        let requests = |text: &str| {
+            let mut config = config.clone();
+            if !pointers.iter().any(|keys| keys == &["id"]) {
+                config.pointers.push(vec!["id".to_owned()]);
+            }
+            at_each_source(&config, text.as_bytes()).into_iter().filter(|(source, _)| *source == at)
+        };
+        for text in [
+            "1799996400",
+            "1799996400000",
+            "1799996400000000",
+            "1799996400000000000",
+            " 1799996400.5 ",
+            "2027-01-15T07:00:00Z",
+            "2027-01-15 07:00:00+0000",
+            "2027-01-15T08:00:00 01:00",
+            "2027-01-15T08%3A00%3A00%2B01%3A00",
+            "Fri, 15 Jan 2027 07:00:00 GMT",
+        ] {
+            let expected = started_at + if text.contains(".5") { 500 } else { 0 };
+            for (_, request) in requests(text) {
+                assert_eq!(start("k", request), (Some(expected), None), "{text:?} in {source}");
+            }
+        }
+        for text in ["", " ", "null", "undefined"] {
+            for (_, request) in requests(text) {
+                assert_eq!(start("k", request), (None, None), "{text:?} in {source}");
+            }
+        }
+        for text in ["0", "yesterday", "2027-01-15", "1970-01-01T00:00:00Z", "179999640000", "true", "%zz"] {
+            for (_, request) in requests(text) {
+                assert_eq!(start("k", request), (None, Some(text.to_owned())), "{text:?} in {source}");
+            }
+            // It is as absent, so the time in the id counts.
+            for (_, request) in requests(text) {
+                let v7 = start("019ab2f0-7c00-7000-8000-000000000001", request);
+                assert_eq!(v7, (Some(0x019a_b2f0_7c00), Some(text.to_owned())), "{text:?} in {source}");
+            }
+        }
+        // A time too far ahead is no error: clocks differ.
+        for (_, request) in requests("2027-01-15T08:01:00.001Z") {
+            assert_eq!(start("k", request), (None, None), "{source}");
+        }
+    }
+}
+
+/// An id whose first 48 bits are zeros was not made in 1970.
+#[test]
+fn a_time_of_an_id_before_the_first_does_not_count() {
+    let config = config(&rollout(r#""steps": [{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 100}}],"#));
+    for (id, reason) in [
+        ("00000000-0000-7000-8000-000000000001", Reason::Split),
+        ("00000000000000000000000000", Reason::Split),
+        ("019ab2f0-7c00-7000-8000-000000000001", Reason::Started),
+    ] {
+        let decision = decide(&config, &Fake::new(&[("session-id", id.as_bytes())]), no_random).unwrap();
+        assert_eq!((decision.reason, decision.has_invalid_start), (reason, false), "{id}");
+    }
+}
+
+#[test]
+fn several_lines_of_a_header_are_one_value() {
+    let config = config(&rollout(r#""key": [{"header": "x-id"}, {"cookie": "id"}],"#));
+    for (lines, expected) in [
+        (&[("x-id", &b"a"[..]), ("x-id", b"a")][..], Some((0, &b"a"[..]))),
+        (&[("x-id", b"a"), ("x-id", b" a ")], Some((0, b"a"))),
+        (&[("x-id", b"a"), ("x-other", b"c"), ("x-id", b"b")], Some((0, b"a,b"))),
+        (&[("x-id", b"b"), ("x-id", b"a")], Some((0, b"b,a"))),
+        (&[("x-id", b""), ("x-id", b"a")], Some((0, b"a"))),
+        (&[("x-id", b""), ("x-id", b" ")], None),
+        (&[("cookie", b"a=1"), ("cookie", b"id=c")], Some((1, b"c"))),
+        (&[("cookie", b"id=c"), ("cookie", b"id=d")], Some((1, b"c"))),
+    ] {
+        assert_eq!(key_of(&config, lines), expected.map(|(at, key)| (at, key.to_vec())), "{lines:?}");
+    }
+}
+
+#[test]
+fn matches_overrides_and_pins_see_every_line() {
+    let token = |version: &str| Token::of("chat", version).to_string();
+    let (v1, v2) = (token("v1"), token("v2"));
+    let config = config(&rollout(
+        r#""match": {"headers": {"x-tenant": "acme"}}, "pin": {"header": "x-pin", "cookie": "pin"},
+           "overrides": [{"header": "x-cohort", "values": ["staff"], "version": "v2"}],"#,
+    ));
+    let acme = ("x-tenant", &b"acme"[..]);
+    let cookie = format!("pin={v2}");
+    for (lines, expected) in [
+        (&[acme, acme][..], "chat/v1 keyless"),
+        (&[acme, ("x-tenant", b"other")], "-"),
+        (&[acme, ("x-cohort", b"guest"), ("x-cohort", b"staff")], "chat/v2 override"),
+        (&[acme, ("x-cohort", b"guest, x"), ("x-cohort", b"y ,staff")], "chat/v2 override"),
+        (&[acme, ("x-cohort", b"guest"), ("x-cohort", b"guest")], "chat/v1 keyless"),
+        (&[acme, ("x-pin", v2.as_bytes()), ("x-pin", v2.as_bytes())], "chat/v2 pin"),
+        (&[acme, ("x-pin", b"malformed"), ("x-pin", v2.as_bytes())], "chat/v2 pin"),
+        (&[acme, ("x-pin", b"00000000"), ("x-pin", v2.as_bytes())], "chat/v2 pin"),
+        (&[acme, ("x-pin", v1.as_bytes()), ("x-pin", v2.as_bytes())], "chat/v1 pin"),
+        (&[acme, ("x-pin", b"malformed"), ("x-pin", b"nothing")], "chat/v1 keyless"),
+        (&[acme, ("cookie", b"a=1"), ("cookie", cookie.as_bytes())], "chat/v2 pin"),
+    ] {
+        check(&config, lines, expected);
+    }
+}
+
 #[test]
 fn without_a_key_list_the_usual_headers_count() {
     let config = config(&rollout(""));
@@ -275,6 +440,7 @@ fn only_choices_of_the_split_are_compared() {
             gives_pin: true,
             shard,
             is_unheld: false,
+            has_invalid_start: false,
         }
     );
     let uncompared = |version, reason| Decision {
@@ -286,6 +452,7 @@ fn only_choices_of_the_split_are_compared() {
         gives_pin: false,
         shard: None,
         is_unheld: false,
+        has_invalid_start: false,
     };
     assert_eq!(decision(&[("x-o", b"1"), ("session-id", b"k")]), uncompared(1, Reason::Override));
     assert_eq!(decision(&[]), uncompared(0, Reason::Keyless));

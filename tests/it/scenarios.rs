@@ -39,9 +39,26 @@ struct Exchange {
 struct Request {
     method: String,
     path: String,
-    headers: BTreeMap<String, String>,
+    headers: BTreeMap<String, Lines>,
     #[serde(default)]
     body: Vec<String>,
+}
+
+/// One line of a header, or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Lines {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Lines {
+    fn iter(&self) -> std::slice::Iter<'_, String> {
+        match self {
+            Lines::One(line) => std::slice::from_ref(line).iter(),
+            Lines::Several(lines) => lines.iter(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -100,7 +117,9 @@ fn send(envoy: &mut Envoy, request: &Request) -> Id {
         headers.push(("content-type", b"application/json"));
         headers.push(("content-length", length.as_bytes()));
     }
-    headers.extend(request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    for (name, lines) in &request.headers {
+        headers.extend(lines.iter().map(|line| (name.as_str(), line.as_bytes())));
+    }
     match request.body.split_last() {
         None => envoy.get(&headers),
         Some((last, others)) => {

@@ -326,14 +326,31 @@ fn a_request_is_rewritten_for_its_version() {
                 assert_eq!(id.upstream_header(name).unwrap(), value.as_bytes());
             }
         }
-        // Without `content-length` no request waits. With it a request waits only until the edit is done.
+        // Without `content-length` no request waits. With it a request waits until the edit is done, at the body's end.
         let id = envoy.request(&head(&[key]));
         assert!(!id.is_paused());
         assert_eq!(id.post(body.chunks(3)).upstream_body(), expected);
         let id = envoy.request(&head(&[key, ("content-length", b"1000")]));
         id.post_piece(&body[..20], false);
+        assert!(id.is_paused());
+        id.post_piece(&body[20..29], false);
+        assert!(id.is_paused());
+        id.post_piece(&body[29..], false);
         assert!(!id.is_paused());
         assert_eq!(id.upstream_header("content-length").unwrap(), b"1002");
+        // Of a key that occurs twice, a server that reads the last reads the same as one that reads the first.
+        let twice = br#"{"model":"chat","messages":[],"mod\u0065l":"other"}"#;
+        let expected = br#"{"model":"chat-2","messages":[],"mod\u0065l":"chat-2"}"#;
+        for cut in 0..=twice.len() {
+            for length in [Some(twice.len().to_string()), None] {
+                let length = length.iter().map(|length| ("content-length", length.as_bytes()));
+                let id = envoy.request(&head(&[key].into_iter().chain(length).collect::<Vec<_>>()));
+                let id = id.post([&twice[..cut], &twice[cut..]]);
+                assert_eq!(id.upstream_body(), expected, "{cut}");
+                let length = id.upstream_header("content-length");
+                assert!(length.is_none_or(|length| length == expected.len().to_string().as_bytes()), "{cut}");
+            }
+        }
         // Nothing to rewrite, or an unreadable body.
         for body in [&b"x"[..], b"{}", br#"{"model":1}"#] {
             let id = envoy.request(&head(&[key, ("content-length", b"3")])).post([body]);
@@ -346,6 +363,36 @@ fn a_request_is_rewritten_for_its_version() {
         assert_eq!(id.upstream_body(), body);
         let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())])).post([&body[..]]);
         assert_eq!((id.upstream_body().as_slice(), id.upstream_header("x-canary")), (&body[..], None));
+    });
+}
+
+/// Only `content-length` has to be known before the body's end.
+#[test]
+fn a_request_without_its_length_waits_for_its_key_and_not_for_its_rewrite() {
+    on_each_host(|| {
+        let mut envoy = Envoy::with(&config_of(BODY_KEY, REWRITE));
+        envoy.deliver_bodies();
+        let body = br#"{"id":"a","model":"chat","messages":[],"model":"other"}"#;
+        let expected = br#"{"id":"a","model":"chat-2","messages":[],"model":"chat-2"}"#;
+        let key_bytes = br#"{"id":"a""#.len();
+        for length in [None, Some(body.len().to_string())] {
+            let header = length.iter().map(|length| ("content-length", length.as_bytes()));
+            for cut in key_bytes..body.len() {
+                let id = envoy.request(&head(&header.clone().collect::<Vec<_>>()));
+                assert!(id.is_paused());
+                id.post_piece(&body[..key_bytes - 1], false);
+                assert!(id.is_paused());
+                id.post_piece(&body[key_bytes - 1..cut], false);
+                assert_eq!(id.is_paused(), length.is_some(), "{cut}");
+                id.post_piece(&body[cut..], true);
+                assert_eq!(id.upstream_body(), expected, "{cut}");
+                assert_eq!(
+                    id.upstream_header("content-length").map(|length| String::from_utf8(length).unwrap()),
+                    length.as_ref().map(|_| expected.len().to_string()),
+                    "{cut}"
+                );
+            }
+        }
     });
 }
 

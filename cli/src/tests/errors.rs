@@ -5,7 +5,9 @@ use super::world::{FakeWorld, json};
 
 fn world() -> FakeWorld {
     let broken = CHAT.replace("10", "1000").replace("\"v3\"", "\"v2\"");
-    FakeWorld::new("2026-11-23T09:00:00Z", &[("chat.json", CHAT), ("broken.json", &broken)])
+    // With keys of its own, so that there is nothing to warn of.
+    let good = CHAT.replacen("\"baseline\"", r#""key": [{"header": "x-id"}], "baseline""#, 1);
+    FakeWorld::new("2026-11-23T09:00:00Z", &[("chat.json", &good), ("broken.json", &broken)])
 }
 
 /// The JSON of a run that is refused.

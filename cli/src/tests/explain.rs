@@ -62,6 +62,60 @@ fn a_conversation_is_looked_up_under_the_step_it_began_under() {
 }
 
 #[test]
+fn a_start_time_that_cannot_be_read_is_told() {
+    let world = world();
+    world.write("c.json", &CHAT.replace(r#""key":"#, r#""started_at": {"header": "x-began"}, "key":"#));
+    let now = "2026-11-23T09:30:00Z";
+    for (began, read) in [
+        ("2026-11-23T08:30:00Z", Some("2026-11-23T08:30:00Z")),
+        ("1795422600", Some("2026-11-23T08:30:00Z")),
+        ("1795422600123456", Some("2026-11-23T08:30:00.123Z")),
+        ("2026-11-23 09:30:00+0100", Some("2026-11-23T08:30:00Z")),
+        ("null", None),
+        ("", None),
+        ("yesterday", None),
+        ("0", None),
+    ] {
+        let is_invalid = ["yesterday", "0"].contains(&began);
+        let args = ["--key", "c-42", "--now", now, "-H", &format!("x-began={began}")];
+        let told = report(&world, &args);
+        assert_eq!(told["began"], read.map_or(Value::Null, Value::from), "{began:?}");
+        let invalid = if is_invalid { Value::from(began) } else { Value::Null };
+        assert_eq!(told["invalid_started_at"], invalid, "{began:?}");
+        let words = world.fine(&[&["explain", "c.json"][..], &args].concat()).out;
+        let line = format!(
+            "start    \"{began}\" from header x-began cannot be read as a time, so it counts as absent\n"
+        );
+        assert_eq!(words.contains(&line), is_invalid, "{words}");
+    }
+    // The time in the id counts then.
+    let told = report(&world, &["--key", BEGAN_EARLY, "--now", now, "-H", "x-began=yesterday"]);
+    assert_eq!(
+        (&told["began"], &told["invalid_started_at"]),
+        (&"2026-11-23T08:30:00Z".into(), &"yesterday".into())
+    );
+}
+
+#[test]
+fn several_lines_of_a_header_are_one_value() {
+    let world = world();
+    let key = |headers: &[&str]| {
+        let headers: Vec<&str> = headers.iter().flat_map(|header| ["-H", header]).collect();
+        let args = [&["--key", "c-42", "-H", "x-other=1"][..], &headers].concat();
+        report(&world, &args)["key"]["key"].clone()
+    };
+    assert_eq!(key(&[]), "c-42");
+    world.write("body.json", r#"{"model": "chat-large"}"#);
+    let key = |headers: &[&str]| {
+        let headers: Vec<&str> = headers.iter().flat_map(|header| ["-H", header]).collect();
+        report(&world, &[&["--body", "body.json"][..], &headers].concat())["key"]["key"].clone()
+    };
+    assert_eq!(key(&["x-conversation-id=a", "x-conversation-id=a"]), "a");
+    assert_eq!(key(&["x-conversation-id=a", "x-conversation-id=b"]), "a,b");
+    assert_eq!(key(&["x-conversation-id=undefined"]), Value::Null);
+}
+
+#[test]
 fn a_body_is_read_as_the_filter_reads_it() {
     let world = world();
     let body = |fields: &str| {
@@ -124,6 +178,103 @@ fn what_check_says_of_steps_models_and_bodies() {
     let hidden =
         warnings(&format!("{{\"rollouts\": [{rollout}, {}]}}", second.replace("chat-small", "chat-large")));
     assert!(hidden.contains("rollouts[1].match: no request can reach \"small\""), "{hidden}");
+}
+
+/// The first turn of a conversation has no id that the server gives.
+#[test]
+fn what_check_says_of_keys_that_change_within_a_conversation() {
+    let world = FakeWorld::new("2026-11-28T09:00:00Z", &[]);
+    let warnings = |fields: &str| {
+        let text = format!(
+            r#"{{"rollouts": [{{"name": "chat", "baseline": "v1", {fields} "split": {{"v2": 10}},
+                "versions": [{{"name": "v1", "cluster": "a"}}, {{"name": "v2", "cluster": "b"}}]}}]}}"#
+        );
+        world.write("w.json", &text);
+        let err = world.fine(&["check", "w.json"]).err;
+        err.lines()
+            .map(|line| line.strip_prefix("warning: w.json: rollouts[0]").unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let keys = |sources: &[&str]| {
+        let sources: Vec<String> = sources
+            .iter()
+            .map(|source| match source.split_once(' ').unwrap() {
+                ("user", header) => format!(r#"{{"header": "{header}", "kind": "user"}}"#),
+                (place, name) => format!(r#"{{"{place}": "{name}"}}"#),
+            })
+            .collect();
+        format!(r#""key": [{}],"#, sources.join(", "))
+    };
+    let pins = [
+        "",
+        r#""pin": {"header": "x-llm-pin"},"#,
+        r#""pin": {"cookie": "llm_pin"},"#,
+        r#""pin": {"response_id": true},"#,
+        r#""keyless": "random", "pin": {"header": "x-llm-pin"},"#,
+    ];
+    // Where the warning is, and under which of the pins it is given.
+    for (sources, at, risky) in [
+        // An id of the server before a key that the first turn has.
+        (&["body /conversation", "user x-user-id"][..], "[0]", &[0][..]),
+        (&["header x-id", "body /conversation/id", "user x-user-id"], "[1]", &[0]),
+        (&["body /previous_response_id", "body /prompt_cache_key"], "[0]", &[0]),
+        (&["body /conversation", "body /previous_response_id", "user x-user-id"], "[0]", &[0]),
+        // Tags are for the Responses API.
+        (&["body /conversation_id", "user x-user-id"], "[0]", &[0, 3]),
+        (&["body /previous_interaction_id", "user x-user-id"], "[0]", &[0, 3]),
+        (&["header Mcp-Session-Id", "user x-user-id"], "[0]", &[0, 3]),
+        // The first turn has no key, so it gets no pin unless it is random.
+        (&["header x-id", "body /conversation"], "[1]", &[0, 1, 2]),
+        (&["body /conversation_id"], "[0]", &[0, 1, 2, 3]),
+        (&["body /conversation", "body /conversation/id"], "[0]", &[0, 1, 2]),
+        // Keys that every turn has.
+        (&["user x-user-id", "header x-id"], "", &[]),
+        (&["header x-id", "cookie conv", "query c", "user x-user-id"], "", &[]),
+        (&["body /metadata/conversation_id", "body /prompt_cache_key", "user x-user-id"], "", &[]),
+    ] {
+        for (pin, fields) in pins.iter().enumerate() {
+            let found = warnings(&format!("{}{fields}", keys(sources)));
+            assert_eq!(found.len(), usize::from(risky.contains(&pin)), "{sources:?} {fields}: {found:?}");
+            assert!(found.iter().all(|line| line.starts_with(&format!(".key{at}: "))), "{found:?}");
+        }
+    }
+    assert_eq!(
+        warnings(&keys(&["body /conversation", "user x-user-id"])),
+        [
+            ".key[0]: body /conversation is an id that the server gives, so the first turn of a conversation goes by another key, such as \
+          header x-user-id, and the conversation may change its version; hold it with \"pin\": {\"response_id\": true} or \
+          \"pin\": {\"header\": \"x-llm-pin\"}, or remove this key"
+        ]
+    );
+    assert_eq!(
+        warnings(&keys(&["body /conversation_id"])),
+        [
+            ".key[0]: body /conversation_id is an id that the server gives, so the first turn of a conversation has no key, and the \
+          conversation may change its version; add a key that every turn has, and \"pin\": {\"header\": \"x-llm-pin\"}, or remove this key"
+        ]
+    );
+    // The default list has keys of the Responses API before those of users.
+    for (pin, fields) in pins.iter().enumerate() {
+        let found = warnings(fields);
+        assert_eq!(found.len(), usize::from(pin == 0), "{found:?}");
+        let start =
+            ".key: is missing, so the default list counts: body /conversation is an id that the server gives";
+        assert!(
+            found
+                .iter()
+                .all(|line| line.starts_with(start) && line.ends_with("or list keys that every turn has")),
+            "{found:?}"
+        );
+    }
+    // These paths have no such ids, and with one running version there is nothing to change to.
+    for fields in [
+        r#""match": {"path_prefix": "/v1/chat/"},"#,
+        r#""match": {"path_prefix": "/v1/messages"},"#,
+        r#""match": {"path_prefix": "/v2/models/llm/"},"#,
+    ] {
+        assert_eq!(warnings(fields), [""; 0], "{fields}");
+    }
+    assert_eq!(warnings(r#""match": {"path_prefix": "/v1/"},"#).len(), 1);
 }
 
 #[test]

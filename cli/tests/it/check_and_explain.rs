@@ -122,7 +122,7 @@ fn check_reads_envoys_discovery_files() {
 fn check_reads_istios_resources() {
     let text = "# two of ours, two of others\n\
         apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: canary}\nspec:\n  \
-        url: oci://registry.example.com/llm-canary:1\n  pluginConfig:\n    rollouts:\n    - name: chat\n      baseline: v1\n      \
+        url: oci://registry.example.com/llm-canary:1\n  pluginConfig:\n    rollouts:\n    - name: chat\n      baseline: v1\n      key: [{header: x-id}]\n      \
         versions:\n      - {name: v1, cluster: v1}\n      - {name: v2, cluster: v2}\n      split: {v2: 0.0001}\n\
         ---\n\
         apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: auth}\nspec:\n  pluginConfig: {key: value}\n\
@@ -214,7 +214,7 @@ fn only_the_configuration_itself_is_limited_to_a_mebibyte() {
 
 #[test]
 fn nothing_broken_beside_a_good_document_is_passed_over() {
-    let good = "rollouts:\n- {name: chat, baseline: v1, versions: [{name: v1, cluster: a}, {name: v2, cluster: b}], split: {v2: 5}}\n";
+    let good = "rollouts:\n- {name: chat, key: [{header: x-id}], baseline: v1, versions: [{name: v1, cluster: a}, {name: v2, cluster: b}], split: {v2: 5}}\n";
     let plugin = |kind: &str, field: &str, name: &str| {
         format!("kind: {kind}\nmetadata: {{name: {name}}}\nspec: {{{field}: {{rollouts: []}}}}\n")
     };

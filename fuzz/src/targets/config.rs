@@ -1,5 +1,6 @@
 //! Any bytes as a configuration: it is refused with errors that can be read, or it is whole.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use llm_canary::bucket::PARTS;
@@ -150,8 +151,8 @@ fn count_series(config: &Config) -> usize {
 struct Request(&'static [u8]);
 
 impl route::Request for Request {
-    fn header(&self, name: &str) -> Option<&[u8]> {
-        (name == ":path").then_some(self.0)
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        (name == ":path").then_some(Cow::Borrowed(self.0))
     }
 
     fn metadata(&self, _: &[String]) -> Option<Vec<u8>> {
