@@ -111,11 +111,25 @@ pub struct Config {
     pub version_header: HeaderName,
     /// Whether the response has the version header.
     pub version_on_response: bool,
+    /// Whether requests may wait for their bodies.
+    pub body_wait: BodyWait,
     /// The first rollout that matches a request routes it. Without rollouts the filter only removes headers that clients
     /// must not send; so releases can be switched off without a change to Envoy's filter chain.
     pub rollouts: Vec<Rollout>,
     /// All JSON pointers that are read in requests' bodies, each as a list of keys: see [`Source::Body`].
     pub pointers: Vec<Vec<String>>,
+}
+
+/// Whether requests may wait for their bodies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyWait {
+    /// They may, until it is proved that the proxy does not deliver the bodies of requests that wait.
+    #[default]
+    Auto,
+    /// They may. If a body does not come, its request waits for the longest time allowed, and goes on without it.
+    Always,
+    /// None waits, and keys in bodies are not read.
+    Never,
 }
 
 /// A release in progress.

@@ -17,6 +17,7 @@ mod response;
 mod stream;
 mod worker;
 
+pub use delivery::BodiesCame;
 pub use headers::Headers;
 pub use host::{Action, Body, Delivery, Head, Host};
 pub use loaded::LoadedConfig;

@@ -10,9 +10,12 @@ Every counter and histogram has the labels `llm_rollout`, `llm_version` and `llm
 `llm_compare` is `yes` if the version was drawn at random at the share now in force; compare versions only there. All
 series exist, at 0, as soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
 
-There are two gauges. `llm_config_hash` identifies the configuration in force. `llm_refusal_list_info`, always 1, exists
+There are three gauges. `llm_config_hash` identifies the configuration in force. `llm_refusal_list_info`, always 1, exists
 if `refusal_phrases` is on: its label `llm_refusal_list` identifies the list of phrases. Refusals detected by phrase are
-comparable only where it is equal.
+comparable only where it is equal. `llm_body_waits` is 1 if requests may wait for their bodies. It is 0 under
+`\"body_wait\": \"never\"`, and if at least one worker thread has found, under the configuration in force, that Envoy does not
+deliver the bodies of waiting requests: then keys in bodies are not read there. Worker threads, and several filters in
+one Envoy, share this gauge. Loading a configuration sets it anew.
 
 Envoy's histograms are approximate: a sum is off by up to 2.5 %. Counters described as exact are exact.
 

@@ -186,7 +186,11 @@ fn check_says_why_a_file_cannot_be_read() {
 
 /// The warnings a list of rollouts gives, without their places' file.
 fn warnings(name: &str, rollouts: &str) -> Vec<String> {
-    let name = file(name, &format!(r#"{{"rollouts": [{rollouts}]}}"#));
+    warnings_of(name, "", rollouts)
+}
+
+fn warnings_of(name: &str, fields: &str, rollouts: &str) -> Vec<String> {
+    let name = file(name, &format!(r#"{{{fields} "rollouts": [{rollouts}]}}"#));
     let ran = run(&["check", &name]);
     assert_eq!(ran.code, Some(0), "a warning is no error: {ran:?}");
     let start = format!("warning: {name}: ");
@@ -229,6 +233,30 @@ fn check_warns_of_what_is_probably_not_meant() {
         warnings("w-stopped.json", &two(r#""split": {"v2": 10},"#)),
         [r#"rollouts[0].versions[1].stopped: "v2" is stopped, so its 10 % go to "v1""#]
     );
+
+    let in_bodies = r#""key": [{"header": "x-a"}, {"body": "/a"}, {"first_message": true}], "started_at": {"body": "/b"},
+        "match": {"models": ["m"]}, "pin": {"response_id": true}, "feedback": {"path": "/f", "up": ["1"]},"#;
+    let because = "because \"body_wait\" is \"never\"; write \"body_wait\": \"auto\", or change this";
+    assert_eq!(warnings("w-waits.json", &one("chat", in_bodies)), none);
+    let never =
+        |name: &str, fields: &str| warnings_of(name, r#""body_wait": "never","#, &one("chat", fields));
+    assert_eq!(
+        never("w-never.json", in_bodies),
+        [
+            format!("rollouts[0].key[1]: is never found, {because}"),
+            format!("rollouts[0].key[2]: is never found, {because}"),
+            format!("rollouts[0].started_at: is never found, {because}"),
+            format!("rollouts[0].match.models: never holds, {because}"),
+            format!("rollouts[0].pin.response_id: holds only requests with an id in their path, {because}"),
+            format!(
+                "rollouts[0].feedback.respond: has no effect: feedback is counted and passed on, {because}"
+            ),
+        ]
+    );
+    let passed_on = r#""key": [{"header": "x-a"}], "started_at": {"header": "x-b"}, "pin": {"cookie": "p"},
+        "feedback": {"path": "/f", "up": ["1"], "respond": false},"#;
+    assert_eq!(never("w-never-passed-on.json", passed_on), none);
+    assert_eq!(never("w-never-default.json", ""), none, "the default keys are no mistake");
 
     let matching = |name: &str, matcher: &str| one(name, &format!(r#""match": {{{matcher}}},"#));
     let reach = |name: &str, first: &str, second: &str| {
