@@ -5,6 +5,7 @@
 //!
 //! `json` parses the text, and `validator` reads the tree and collects errors. Each other module checks one part.
 
+mod cookie;
 mod decimal;
 mod errors;
 mod feedback;
@@ -183,6 +184,27 @@ pub struct PinCookie {
     pub name: String,
     /// How long browsers keep it, in seconds.
     pub max_age_s: u32,
+    /// Whether browsers send it over TLS only.
+    pub secure: bool,
+    /// When browsers send it with requests from other sites.
+    pub same_site: SameSite,
+    /// The domain whose hosts it is for, in lower case; `None`: the host that set it.
+    pub domain: Option<String>,
+    /// The beginning of the paths that it is for.
+    pub path: String,
+    /// Whether browsers keep one for each site that embeds the host.
+    pub partitioned: bool,
+}
+
+/// When browsers send a cookie with requests that come from pages of other sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// When a user follows a link.
+    Lax,
+    /// Never.
+    Strict,
+    /// Always.
+    None,
 }
 
 /// Requests that rate an answer.

@@ -1,5 +1,7 @@
 //! Doubtful parts of a valid configuration.
 
+mod pins;
+
 use crate::describe;
 use llm_canary::config::json::Node;
 use llm_canary::config::{BodyWait, Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout, Source};
@@ -34,6 +36,9 @@ pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
                 describe::key_source(config, &key.source)
             );
             warn(&format!(".key[{k}]"), message);
+        }
+        for (field, message) in pins::find(config.rollouts.get(..i).unwrap_or_default(), rollout) {
+            warn(field, message);
         }
         if config.body_wait == BodyWait::Never {
             let tree = trees.get(i);

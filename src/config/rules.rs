@@ -7,8 +7,8 @@ use super::json::Node;
 use super::messages::quoted;
 use super::validator::{Empty, Validator};
 use super::{
-    BodyWait, Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback, headers,
-    names, pin, requests, sources, steps, versions,
+    BodyWait, Config, Keyless, NAME_CHARS_MAX, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, cookie, feedback,
+    headers, names, pin, requests, sources, steps, versions,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -76,6 +76,7 @@ fn rollouts(v: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
             );
             v.error(path, message);
         }
+        cookie::same_name(v, node, &rollouts, read.as_ref());
         rollouts.extend(read);
     }
     same_tokens(v, items, &rollouts);
