@@ -159,7 +159,7 @@ def test_the_labels_of_the_metrics_are_those_of_the_bootstrap(live: Live, reposi
     tags = {tag["tag_name"] for tag in bootstrap["stats_config"]["stats_tags"]}
     for series in live.get("series", **{"match[]": '{__name__=~"llm_.+"}'}):
         labels = set(series) - OF_PROMETHEUS
-        if series["__name__"] == "llm_config_hash":
+        if series["__name__"] in ("llm_config_hash", "llm_body_waits"):
             assert labels == set(), "of all rollouts"
             continue
         assert {"llm_rollout", "llm_version", "llm_compare"} <= labels <= tags, series
