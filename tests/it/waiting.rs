@@ -219,6 +219,33 @@ fn a_worker_keeps_over_reloads_that_bodies_come() {
 }
 
 #[test]
+fn a_body_that_is_held_back_for_a_moment_is_no_proof() {
+    on_a_new_worker(|| {
+        let mut envoy = Envoy::with(&config(BODY_KEY));
+        for ticks in 1..=3 {
+            // A filter in front of this one has the body for a while, up to the moment when the request gives up.
+            let id = envoy.request(&head(&[]));
+            envoy.tick();
+            envoy.advance(Duration::from_millis(2_000 - 500 * (ticks - 1)));
+            id.post_piece(BODY, true);
+            for _ in 1..ticks {
+                envoy.tick();
+                assert!(id.is_paused());
+                envoy.advance(Duration::from_millis(500));
+            }
+            envoy.tick();
+            assert!(!id.is_paused());
+            let is_proof = ticks > 1;
+            assert_eq!(envoy.gauge("llm_body_waits"), Some(u64::from(!is_proof)), "{ticks}");
+            let next = envoy.request(&head(&[]));
+            assert_eq!(next.is_paused(), !is_proof);
+            [id, next].into_iter().for_each(|id| id.cut(Cut::Client));
+            assert!(envoy.configure(config(BODY_KEY).as_bytes()));
+        }
+    });
+}
+
+#[test]
 fn body_wait_says_whether_requests_wait() {
     for (setting, waits_first, waits_later) in
         [("auto", true, false), ("always", true, true), ("never", false, false)]
