@@ -1,5 +1,5 @@
-"""Clients that send their heads and hold their bodies back, timed so that they look like a proxy that delivers no bodies.
-No client may turn keys in bodies off for others.
+"""Clients that send their heads and hold their bodies back, timed so that they look like a proxy that delivers no
+bodies. No client may turn keys in bodies off for others.
 """
 
 import asyncio
@@ -49,6 +49,12 @@ async def send_slow_bodies(envoy: Envoy) -> None:
     await asyncio.gather(*(send(at) for at in range(CLIENTS)))
 
 
+async def reload(envoy: Envoy, configuration: Json) -> None:
+    before = envoy.discovery("config_reload")
+    await asyncio.to_thread(envoy.push, configuration)
+    await envoy.until(lambda: envoy.discovery("config_reload") > before, "the reload")
+
+
 async def versions_by_body(envoy: Envoy, keys: list[bytes]) -> dict[bytes, bytes | None]:
     seen = {}
     for key in keys:
@@ -66,9 +72,7 @@ async def test_slow_bodies_turn_nothing_off(start_envoy: StartEnvoy, explain: Ex
     keys = [b"c%d" % at for at in range(20)]
     for at in range(3):
         if at > 0:
-            reloads = envoy.discovery("config_reload")
-            await asyncio.to_thread(envoy.push, by_body(str(at)))
-            await envoy.until(lambda before=reloads: envoy.discovery("config_reload") > before, "the reload")
+            await reload(envoy, by_body(str(at)))
         await send_slow_bodies(envoy)
         expected = await asyncio.to_thread(explain, by_body(str(at)), keys)
         assert set(expected.values()) == {b"v1", b"v2"}
