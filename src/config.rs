@@ -5,6 +5,7 @@
 //!
 //! `json` parses the text, and `validator` reads the tree and collects errors. Each other module checks one part.
 
+mod cookie;
 mod decimal;
 mod errors;
 mod feedback;
@@ -111,11 +112,25 @@ pub struct Config {
     pub version_header: HeaderName,
     /// Whether the response has the version header.
     pub version_on_response: bool,
+    /// Whether requests may wait for their bodies.
+    pub body_wait: BodyWait,
     /// The first rollout that matches a request routes it. Without rollouts the filter only removes headers that clients
     /// must not send; so releases can be switched off without a change to Envoy's filter chain.
     pub rollouts: Vec<Rollout>,
     /// All JSON pointers that are read in requests' bodies, each as a list of keys: see [`Source::Body`].
     pub pointers: Vec<Vec<String>>,
+}
+
+/// Whether requests may wait for their bodies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyWait {
+    /// They may, until it is proved that the proxy does not deliver the bodies of requests that wait.
+    #[default]
+    Auto,
+    /// They may. If a body does not come, its request waits for the longest time allowed, and goes on without it.
+    Always,
+    /// None waits, and keys in bodies are not read.
+    Never,
 }
 
 /// A release in progress.
@@ -179,6 +194,27 @@ pub struct PinCookie {
     pub name: String,
     /// How long browsers keep it, in seconds.
     pub max_age_s: u32,
+    /// Whether browsers send it over TLS only.
+    pub secure: bool,
+    /// When browsers send it with requests from other sites.
+    pub same_site: SameSite,
+    /// The domain whose hosts it is for, in lower case; `None`: the host that set it.
+    pub domain: Option<String>,
+    /// The beginning of the paths that it is for.
+    pub path: String,
+    /// Whether browsers keep one for each site that embeds the host.
+    pub partitioned: bool,
+}
+
+/// When browsers send a cookie with requests that come from pages of other sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// When a user follows a link.
+    Lax,
+    /// Never.
+    Strict,
+    /// Always.
+    None,
 }
 
 /// Requests that rate an answer.

@@ -19,6 +19,7 @@ mod stream;
 mod upgrade;
 mod worker;
 
+pub use delivery::BodiesCame;
 pub use headers::Headers;
 pub use host::{Action, Body, Delivery, Head, Host};
 pub use loaded::LoadedConfig;

@@ -183,6 +183,10 @@ pub fn config_hash(rollout: &str) -> (&'static str, (&'static str, &str)) {
     ("llm_config_hash", (for_rollout, rollout))
 }
 
+/// The name of the gauge that is 1 if requests wait for their bodies, and 0 if a worker let them wait no longer, or if
+/// the configuration says that none may wait.
+pub const BODY_WAITS: &str = "llm_body_waits";
+
 /// The name and the label of a gauge that is always 1. The label identifies the list of refusal phrases: counts of
 /// refusals by phrase are comparable only where it is equal.
 pub fn refusal_list() -> (&'static str, (&'static str, String)) {

@@ -1,10 +1,11 @@
 //! Doubtful parts of a valid configuration.
 
+mod pins;
 mod turns;
 
 use crate::describe;
 use llm_canary::config::json::Node;
-use llm_canary::config::{Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout};
+use llm_canary::config::{BodyWait, Config, Error, HostPattern, KeyKind, KeySource, Match, Rollout, Source};
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
 
@@ -41,6 +42,17 @@ pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
         if let Some(Error { path, message }) = turns::find(config, rollout, has_keys) {
             warn(&path, message);
         }
+        for (field, message) in pins::find(config.rollouts.get(..i).unwrap_or_default(), rollout) {
+            warn(field, message);
+        }
+        if config.body_wait == BodyWait::Never {
+            let tree = trees.get(i);
+            let has_own_keys = tree.is_some_and(|rollout| rollout.get("key").is_some());
+            for (field, effect) in needs_waiting(rollout, has_own_keys) {
+                let remedy = "write \"body_wait\": \"auto\", or change this";
+                warn(&field, format!("{effect}, because \"body_wait\" is \"never\"; {remedy}"));
+            }
+        }
         let has_split = trees
             .get(i)
             .is_some_and(|rollout| ["split", "steps"].iter().any(|name| rollout.get(name).is_some()));
@@ -67,6 +79,24 @@ pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
         }
     }
     warnings
+}
+
+/// Fields that need requests to wait for their bodies, each with what it does where none waits. The default keys are no
+/// mistake: most of them are in headers.
+fn needs_waiting(rollout: &Rollout, has_own_keys: bool) -> Vec<(String, &'static str)> {
+    let is_in_body = |source: &Source| matches!(source, Source::Body(_) | Source::FirstMessage);
+    let keys = rollout.keys.iter().enumerate().filter(|(_, key)| has_own_keys && is_in_body(&key.source));
+    let mut fields: Vec<_> = keys.map(|(k, _)| (format!(".key[{k}]"), "is never found")).collect();
+    let responds = rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond);
+    let others = [
+        (rollout.started_at.as_ref().is_some_and(is_in_body), ".started_at", "is never found"),
+        (!rollout.matcher.models.is_empty(), ".match.models", "never holds"),
+        (rollout.pin.response_id, ".pin.response_id", "holds only requests with an id in their path"),
+        (responds, ".feedback.respond", "has no effect: feedback is counted and passed on"),
+    ];
+    let needed = others.into_iter().filter(|(needs, _, _)| *needs);
+    fields.extend(needed.map(|(_, field, effect)| (field.to_owned(), effect)));
+    fields
 }
 
 fn name(rollout: &Rollout, version: usize) -> &str {

@@ -70,15 +70,24 @@ fn is_unsafe(c: char) -> bool {
 }
 
 /// `"a", "b" and "c"`.
-#[expect(clippy::arithmetic_side_effects, reason = "an index within the list")]
 pub(super) fn listed(names: &[&str]) -> String {
+    joined(names, " and ")
+}
+
+/// `"a", "b" or "c"`.
+pub(super) fn either(names: &[&str]) -> String {
+    joined(names, " or ")
+}
+
+#[expect(clippy::arithmetic_side_effects, reason = "an index within the list")]
+fn joined(names: &[&str], last: &str) -> String {
     let mut list = String::from(if names.is_empty() { "none" } else { "" });
     for (i, name) in names.iter().enumerate() {
         let is_last = i + 1 == names.len();
         let between = if i == 0 {
             ""
         } else if is_last {
-            " and "
+            last
         } else {
             ", "
         };

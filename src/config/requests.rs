@@ -81,6 +81,27 @@ fn is_ipv6(host: &str) -> bool {
     }
 }
 
+/// Whether any host matches patterns of both lists. A list without patterns matches every host.
+pub(super) fn overlap(one: &[HostPattern], other: &[HostPattern]) -> bool {
+    let overlaps = |a: &HostPattern, b: &HostPattern| match (a, b) {
+        (HostPattern::Exact(a), HostPattern::Exact(b)) => a == b,
+        (HostPattern::Below(a), HostPattern::Below(b)) => a.ends_with(b.as_str()) || b.ends_with(a.as_str()),
+        (HostPattern::Below(parent), HostPattern::Exact(host))
+        | (HostPattern::Exact(host), HostPattern::Below(parent)) => {
+            host.len() > parent.len() && host.ends_with(parent.as_str())
+        }
+    };
+    one.is_empty() || other.is_empty() || one.iter().any(|a| other.iter().any(|b| overlaps(a, b)))
+}
+
+impl Match {
+    /// Whether there is a host whose requests both could match.
+    #[must_use]
+    pub fn shares_a_host(&self, other: &Match) -> bool {
+        overlap(&self.hosts, &other.hosts)
+    }
+}
+
 pub(super) fn overrides(v: &mut Validator<'_>, node: &Node, names: &[&str]) -> Option<Vec<Override>> {
     let items = v.list(node, OVERRIDES_MAX)?;
     v.each(items, |v, node| override_(v, node, names))

@@ -7,8 +7,8 @@ use super::json::Node;
 use super::messages::quoted;
 use super::validator::{Empty, Validator};
 use super::{
-    Config, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout, Usage, Version, feedback,
-    headers, names, pin, requests, sources, steps, versions,
+    BodyWait, Config, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout, Usage, Version,
+    cookie, feedback, headers, names, pin, requests, sources, steps, versions,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -27,7 +27,7 @@ pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
 }
 
 fn read_config(v: &mut Validator<'_>, root: &Node) -> Option<Config> {
-    let known = ["cluster_header", "version_header", "version_on_response", "rollouts"];
+    let known = ["cluster_header", "version_header", "version_on_response", "body_wait", "rollouts"];
     let object = v.object(root, &known)?;
     let cluster_header = output_header(v, object, "cluster_header", CLUSTER_HEADER);
     let version_header = output_header(v, object, "version_header", VERSION_HEADER);
@@ -36,6 +36,9 @@ fn read_config(v: &mut Validator<'_>, root: &Node) -> Option<Config> {
         v.error_below(object, "version_header", message);
     }
     let version_on_response = object.get("version_on_response").map_or(Some(true), |node| v.bool(node));
+    let body_wait = object.get("body_wait").map_or(Some(BodyWait::default()), |node| {
+        v.choice(node, [("auto", BodyWait::Auto), ("always", BodyWait::Always), ("never", BodyWait::Never)])
+    });
     v.own_headers = [&cluster_header, &version_header].into_iter().flatten().cloned().collect();
     let rollouts = v
         .required(object, "rollouts", "write a list of rollouts, or [] to route nothing")
@@ -45,6 +48,7 @@ fn read_config(v: &mut Validator<'_>, root: &Node) -> Option<Config> {
         cluster_header: cluster_header?,
         version_header: version_header?,
         version_on_response: version_on_response?,
+        body_wait: body_wait?,
         rollouts: rollouts?,
         pointers: v.take_pointers(),
     })
@@ -72,6 +76,7 @@ fn rollouts(v: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
             );
             v.error(path, message);
         }
+        cookie::same_name(v, node, &rollouts, read.as_ref());
         rollouts.extend(read);
     }
     same_tokens(v, items, &rollouts);
@@ -137,7 +142,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         None => Some(sources::default_keys(v)),
     };
     let keyless = match object.get("keyless") {
-        Some(node) => v.choice(node, ("baseline", Keyless::Baseline), ("random", Keyless::Random)),
+        Some(node) => v.choice(node, [("baseline", Keyless::Baseline), ("random", Keyless::Random)]),
         None => Some(Keyless::Baseline),
     };
     let started_at = object.get("started_at").and_then(|node| sources::started_at(v, node));
@@ -161,7 +166,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
     let pin = object.get("pin").and_then(|node| pin::pin(v, node));
     let feedback = object.get("feedback").and_then(|node| feedback::feedback(v, node));
     let usage = match object.get("usage") {
-        Some(node) => v.choice(node, ("as_is", Usage::AsIs), ("request", Usage::Request)),
+        Some(node) => v.choice(node, [("as_is", Usage::AsIs), ("request", Usage::Request)]),
         None => Some(Usage::AsIs),
     };
     let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| v.bool(node));

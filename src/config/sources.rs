@@ -39,7 +39,7 @@ fn key(v: &mut Validator<'_>, node: &Node) -> Option<KeySource> {
     let [header, cookie, query, body, metadata] = SOURCES;
     let object = v.object(node, &[header, cookie, query, body, metadata, FIRST_MESSAGE, "kind"])?;
     let kind = match object.get("kind") {
-        Some(node) => v.choice(node, ("conversation", KeyKind::Conversation), ("user", KeyKind::User)),
+        Some(node) => v.choice(node, [("conversation", KeyKind::Conversation), ("user", KeyKind::User)]),
         None => Some(KeyKind::Conversation),
     };
     let sources = [header, cookie, query, body, metadata, FIRST_MESSAGE];

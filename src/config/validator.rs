@@ -6,7 +6,7 @@
 use super::decimal::Decimal;
 use super::errors::Errors;
 use super::json::Node;
-use super::messages::{listed, nearest, push_member, quoted};
+use super::messages::{either, listed, nearest, push_member, quoted};
 use super::{POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -171,22 +171,25 @@ impl<'t> Validator<'t> {
         self.text(node, Empty::Refused).map(str::to_owned)
     }
 
-    /// The value of one of two words.
-    pub(super) fn choice<T>(&mut self, node: &Node, first: (&str, T), second: (&str, T)) -> Option<T> {
-        let is_second = self.is_second_word(node, first.0, second.0)?;
-        Some(if is_second { second.1 } else { first.1 })
+    /// The value of one of these words.
+    pub(super) fn choice<T: Copy, const N: usize>(
+        &mut self,
+        node: &Node,
+        choices: [(&str, T); N],
+    ) -> Option<T> {
+        let index = self.word(node, &choices.map(|(word, _)| word))?;
+        choices.get(index).map(|(_, value)| *value)
     }
 
     /// The part of [`Self::choice`] that does not depend on a type, so that the module has it only once.
-    fn is_second_word(&mut self, node: &Node, first: &str, second: &str) -> Option<bool> {
-        let word = self.string(node)?;
-        let is_second = word == second;
-        if !is_second && word != first {
-            let word = quoted(word);
-            self.error(node, format_args!("is {word}; write \"{first}\" or \"{second}\""));
-            return None;
+    fn word(&mut self, node: &Node, words: &[&str]) -> Option<usize> {
+        let found = self.string(node)?;
+        let index = words.iter().position(|word| *word == found);
+        if index.is_none() {
+            let (found, words) = (quoted(found), either(words));
+            self.error(node, format_args!("is {found}; write {words}"));
         }
-        Some(is_second)
+        index
     }
 
     /// A JSON pointer (RFC 6901) as its keys.

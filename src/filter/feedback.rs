@@ -71,7 +71,6 @@ impl FeedbackRequest {
             State::Passed | State::Answered => return Action::Continue,
         };
         if waits {
-            worker.delivery.has_arrived();
             self.state = State::Held(size);
         }
         host.read_body(Body::Request, start, size, |bytes| {

@@ -41,6 +41,14 @@ impl Headers {
         Headers { map }
     }
 
+    /// The bytes of all names and values; `None` if the host did not provide the headers.
+    #[must_use]
+    pub fn byte_size(&self) -> Option<u64> {
+        let sizes = self.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        let sum = sizes.fold(0, usize::saturating_add);
+        (sum > 0).then(|| u64::try_from(sum).unwrap_or(u64::MAX))
+    }
+
     /// The value of the first header with this name, in lower case.
     pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
         self.lines(name).next()
@@ -131,6 +139,8 @@ mod tests {
                 let joined = key::joined(name, lines.map(|(_, value)| value.as_slice()));
                 prop_assert_eq!(headers.joined(name), joined);
             }
+            let bytes: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+            prop_assert_eq!(headers.byte_size(), (bytes > 0).then_some(bytes as u64));
         }
 
         #[test]

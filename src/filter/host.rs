@@ -52,7 +52,7 @@ pub enum Delivery {
     /// It always does.
     Certain,
     /// That depends on a setting of the proxy that a filter cannot read. So a request waits for a limited time: the
-    /// host calls [`super::Stream::waits_too_long`] at intervals.
+    /// host calls [`super::Stream::on_tick`] at intervals.
     Uncertain,
 }
 
@@ -91,6 +91,9 @@ pub trait Host: Copy {
     fn metadata(self, path: &[String]) -> Option<Vec<u8>>;
     /// Sets filter state, which the access log can print.
     fn set_filter_state(self, key: &str, value: &str) -> bool;
+    /// How many bytes of the request's body the proxy has received, whether or not it has delivered them to the filter.
+    /// `None`: unknown. Called only while a request waits, and only where [`Host::DELIVERY`] is uncertain.
+    fn received_body_bytes(self) -> Option<u64>;
     /// Envoy's response flags. Known when the exchange has ended.
     fn response_flags(self) -> u64;
     /// Reads Envoy's response code details. Known when the exchange has ended.

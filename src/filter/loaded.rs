@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::host::Host;
 use crate::config::json;
-use crate::config::{Config, Rollout, Source, Usage};
+use crate::config::{BodyWait, Config, Rollout, Source, Usage};
 use crate::feedback::Rating;
 use crate::metrics::{self, MetricKind, SeriesLayout, Update};
 use crate::observe::Observation;
@@ -28,6 +28,8 @@ pub struct LoadedConfig<H: Host> {
     layout: SeriesLayout,
     /// In the order of [`metrics::for_each_series`]; `None` where the host refused the definition.
     series: Vec<Option<H::SeriesId>>,
+    /// The gauge [`metrics::BODY_WAITS`].
+    body_waits: Option<H::SeriesId>,
 }
 
 impl<H: Host> LoadedConfig<H> {
@@ -42,7 +44,9 @@ impl<H: Host> LoadedConfig<H> {
                     let (gauge, label) = metrics::config_hash(name);
                     set_gauge(host, gauge, label, u64::from(hash));
                 }
-                Some(LoadedConfig::new(host, config))
+                let loaded = LoadedConfig::new(host, config);
+                loaded.set_body_waits(host, loaded.config.body_wait != BodyWait::Never);
+                Some(loaded)
             }
             Err(errors) => {
                 for error in errors.iter() {
@@ -70,6 +74,7 @@ impl<H: Host> LoadedConfig<H> {
             pointers: Pointers::compile(&config.pointers),
             reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
             may_wait: config.rollouts.iter().any(|rollout| rollout.observe.is_none() && may_wait(rollout)),
+            body_waits: host.define_series(&gauge(metrics::BODY_WAITS, &[])),
             config,
         }
     }
@@ -92,6 +97,11 @@ impl<H: Host> LoadedConfig<H> {
 
     pub(super) fn count_observation(&self, host: H, decision: &Decision, observation: &Observation) {
         metrics::observed(&self.config, decision, observation, |update| self.apply(host, decision, update));
+    }
+
+    /// Exports whether requests wait for their bodies.
+    pub(super) fn set_body_waits(&self, host: H, waits: bool) {
+        self.body_waits.iter().for_each(|gauge| host.record(gauge, u64::from(waits)));
     }
 
     fn apply(&self, host: H, decision: &Decision, update: Update) {
@@ -117,10 +127,13 @@ impl<H: Host> LoadedConfig<H> {
 }
 
 fn set_gauge<H: Host>(host: H, name: &str, label: (&str, &str), value: u64) {
-    let gauge = metrics::Series { kind: MetricKind::Gauge, name, labels: &[label] };
-    if let Some(gauge) = host.define_series(&gauge) {
+    if let Some(gauge) = host.define_series(&gauge(name, &[label])) {
         host.record(&gauge, value);
     }
+}
+
+fn gauge<'s>(name: &'s str, labels: &'s [(&'s str, &'s str)]) -> metrics::Series<'s> {
+    metrics::Series { kind: MetricKind::Gauge, name, labels }
 }
 
 /// Whether any request of a rollout may have to wait for its body.

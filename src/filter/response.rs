@@ -200,8 +200,6 @@ fn give_pin(host: impl Host, pin: &Pin, version: &Version, needs_cookie: bool) {
         host.replace_header(Head::Response, header.as_str(), token.to_string().as_bytes());
     }
     if let Some(cookie) = pin.cookie.as_ref().filter(|_| needs_cookie) {
-        let (name, max_age_s) = (&cookie.name, cookie.max_age_s);
-        let cookie = format!("{name}={token}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax");
-        host.add_header(Head::Response, "set-cookie", &cookie);
+        host.add_header(Head::Response, "set-cookie", &cookie.set_cookie(token));
     }
 }

@@ -30,8 +30,8 @@ pub struct Stream<H: Host> {
     body: Option<Box<RequestBody>>,
     /// What follows a request to switch the protocol; such a request has no body.
     upgrade: Option<Box<Upgrade>>,
-    /// When the request gave up waiting for its body. Reset when the first piece arrives.
-    gave_up: Option<Micros>,
+    /// At the latest tick the proxy kept a part of the request's body from the filter.
+    is_held_back: bool,
 }
 
 /// The phase of an exchange.
@@ -54,7 +54,7 @@ impl<H: Host> Stream<H> {
     /// Creates the state of an exchange, before the request's head arrives.
     #[must_use]
     pub fn new(worker: Rc<Worker<H>>) -> Stream<H> {
-        Stream { worker, phase: Phase::Idle, body: None, upgrade: None, gave_up: None }
+        Stream { worker, phase: Phase::Idle, body: None, upgrade: None, is_held_back: false }
     }
 
     /// The request's head has arrived. `is_end`: it has no body.
@@ -170,11 +170,10 @@ impl<H: Host> Stream<H> {
 
     /// A piece of the request's body has arrived, or its end. `size`: how many bytes of the body are readable.
     pub fn on_request_body(&mut self, host: H, size: usize, is_end: bool) -> Action {
-        if let Some(gave_up) = self.gave_up.take() {
-            self.worker.delivery.has_arrived_after(host.now().saturating_sub(gave_up));
+        if self.waits() {
+            self.worker.delivery.has_arrived();
         }
         if matches!(self.phase, Phase::Waiting(_)) {
-            self.worker.delivery.has_arrived();
             let Phase::Waiting(mut buffered) = mem::replace(&mut self.phase, Phase::Idle) else {
                 return Action::Continue;
             };
@@ -241,16 +240,26 @@ impl<H: Host> Stream<H> {
         self.waits_since().is_some()
     }
 
-    /// Whether it has waited too long. If so, the host calls [`Stream::give_up_waiting`] and resumes the request.
-    #[must_use]
-    pub fn waits_too_long(&self, now: Micros) -> bool {
-        self.waits_since()
-            .is_some_and(|since| now.saturating_sub(since) >= self.worker.delivery.wait_us_max())
+    /// Time has passed: the host calls this at intervals while the request waits. Returns whether the request has
+    /// waited too long. If so, the host resumes it, and its body passes as it comes.
+    pub fn on_tick(&mut self, host: H, now: Micros) -> bool {
+        let Some(since) = self.waits_since() else { return false };
+        let Worker { loaded, delivery } = &*self.worker;
+        let holds_back = delivery.seeks_proof() && host.received_body_bytes().is_some_and(|bytes| bytes > 0);
+        // An earlier filter may hold a body back for a moment, so one tick is not enough.
+        let is_proof = mem::replace(&mut self.is_held_back, holds_back) && holds_back;
+        if now.saturating_sub(since) < delivery.wait_us_max() {
+            return false;
+        }
+        if is_proof {
+            delivery.turn_off();
+            loaded.set_body_waits(host, false);
+        }
+        self.give_up_waiting(host);
+        true
     }
 
-    /// The request resumes without its body.
-    pub fn give_up_waiting(&mut self, host: H, now: Micros) {
-        self.gave_up = Some(now);
+    fn give_up_waiting(&mut self, host: H) {
         if matches!(self.phase, Phase::Waiting(_))
             && let Phase::Waiting(mut buffered) = mem::replace(&mut self.phase, Phase::Idle)
         {

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::delivery::BodyDelivery;
+use super::delivery::{BodiesCame, BodyDelivery};
 use super::host::Host;
 use super::loaded::LoadedConfig;
 
@@ -13,15 +13,16 @@ pub struct Worker<H: Host> {
 }
 
 impl<H: Host> Worker<H> {
-    /// Creates a worker with a loaded configuration.
+    /// Creates a worker with a loaded configuration. `bodies_came` is the same for all configurations of the thread.
     #[must_use]
-    pub fn new(loaded: Arc<LoadedConfig<H>>) -> Worker<H> {
-        Worker { loaded, delivery: BodyDelivery::new(H::DELIVERY) }
+    pub fn new(loaded: Arc<LoadedConfig<H>>, bodies_came: BodiesCame) -> Worker<H> {
+        let delivery = BodyDelivery::new(H::DELIVERY, loaded.config.body_wait, bodies_came);
+        Worker { loaded, delivery }
     }
 
     /// Whether any request may have to wait for its body.
     #[must_use]
     pub fn may_wait(&self) -> bool {
-        self.loaded.may_wait
+        self.loaded.may_wait && self.delivery.may_wait()
     }
 }

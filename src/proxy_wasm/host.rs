@@ -109,9 +109,15 @@ impl Host for EnvoyVm {
         abi::set_property(key, value)
     }
 
+    /// Envoy tells the size of the head and what has come of the body in one sum. It adds to the sum before the first
+    /// filter sees a piece of the body.
+    fn received_body_bytes(self) -> Option<u64> {
+        let total = abi::property(b"request\0total_size", number).flatten()?;
+        total.checked_sub(self.headers(Head::Request).byte_size()?)
+    }
+
     fn response_flags(self) -> u64 {
-        let flags = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
-        abi::property(b"response\0flags", flags).unwrap_or(0)
+        abi::property(b"response\0flags", number).flatten().unwrap_or(0)
     }
 
     fn response_code_details<T>(self, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
@@ -202,6 +208,11 @@ fn metadata_text(value: &[u8]) -> Vec<u8> {
     }
     let text = format!("{sign}{whole}.{fraction:05}");
     text.trim_end_matches('0').as_bytes().to_vec()
+}
+
+/// A number as Envoy writes it.
+fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_le_bytes)
 }
 
 /// The name of a series in Envoy, whose metrics have no labels: `metric.label=.=value;.;label=.=value;.;`. The stats

@@ -12,7 +12,7 @@ use super::contexts::Contexts;
 use super::host::EnvoyVm;
 use super::logger;
 use super::vm_local::vm_local;
-use crate::filter::{Host, LoadedConfig};
+use crate::filter::{BodiesCame, Host, LoadedConfig};
 
 type Stream = crate::filter::Stream<EnvoyVm>;
 type Worker = crate::filter::Worker<EnvoyVm>;
@@ -24,10 +24,13 @@ pub(super) struct Vm {
     /// The configuration in force, and older ones whose requests have not ended.
     workers: Contexts<Rc<Worker>>,
     streams: Contexts<Stream>,
+    /// Created with the first configuration.
+    bodies_came: Option<BodiesCame>,
 }
 
 vm_local! {
-    static VM: RefCell<Vm> = RefCell::new(Vm { workers: Contexts::new(), streams: Contexts::new() });
+    static VM: RefCell<Vm> =
+        RefCell::new(Vm { workers: Contexts::new(), streams: Contexts::new(), bodies_came: None });
 }
 
 impl Vm {
@@ -49,10 +52,11 @@ impl Vm {
     pub(super) fn on_tick(&mut self, root: ContextId) {
         let now = EnvoyVm.now();
         for (id, stream) in self.streams.iter_mut() {
-            if stream.waits_too_long(now) {
+            if stream.waits() {
                 abi::in_context(id, root, || {
-                    stream.give_up_waiting(EnvoyVm, now);
-                    abi::resume_request();
+                    if stream.on_tick(EnvoyVm, now) {
+                        abi::resume_request();
+                    }
                 });
             }
         }
@@ -68,7 +72,8 @@ impl Vm {
     pub(super) fn configure(&mut self, id: ContextId, text: &[u8]) -> bool {
         logger::install();
         let Some(loaded) = LoadedConfig::load(EnvoyVm, text) else { return false };
-        let worker = Worker::new(Arc::new(loaded));
+        let bodies_came = self.bodies_came.get_or_insert_default().clone();
+        let worker = Worker::new(Arc::new(loaded), bodies_came);
         // Envoy has stopped the ticks of the old configuration, whose requests may still wait.
         if worker.may_wait() || self.streams.iter_mut().any(|(_, stream)| stream.waits()) {
             abi::set_tick_period_ms(TICK_MS);

@@ -65,6 +65,22 @@ async def test_the_first_request_waits_and_the_others_do_not(
     received = {r.header(b"x-conversation-id")[0]: r.body for server in servers.values() for r in server.received}
     assert received == bodies
     assert envoy.log().count(WAY_OUT) == 1
+    assert envoy.stats().sum("llm_body_waits") == 0
+
+
+@pytest.mark.parametrize(("setting", "waits"), [("always", 1), ("never", 0)])
+async def test_body_wait_decides(start_envoy: StartEnvoy, explain: Explain, setting: str, waits: int) -> None:
+    configuration = BY_BODY | {"body_wait": setting}
+    envoy = await asyncio.to_thread(start_envoy, configuration, plugin=CANNOT_WAIT, concurrency=1)
+    keys = [b"c%d" % at for at in range(4)]
+    expected = await asyncio.to_thread(explain, BY_BODY, keys)
+    for key in keys:
+        raw = request(headers=[(b"x-conversation-id", key)], body=b'{"conversation":"in the body"}')
+        wait_s, exchange = await timed(envoy.port, raw)
+        assert exchange.header(b"x-llm-version") == expected[key]
+        assert (wait_s > LATER_WAIT_S_MAX) == bool(waits) and wait_s <= FIRST_WAIT_S_MAX
+    assert envoy.stats().sum("llm_body_waits") == waits
+    assert WAY_OUT not in envoy.log()
 
 
 async def test_each_worker_learns_it_once_and_none_hangs(start_envoy: StartEnvoy, servers: Servers) -> None:

@@ -10,7 +10,7 @@
     reason = "a failure fails the test"
 )]
 
-use llm_canary::config::{self, Config, HostPattern, KeyKind, Keyless, Source};
+use llm_canary::config::{self, BodyWait, Config, HostPattern, KeyKind, Keyless, Source};
 use llm_canary::pin::Token;
 use llm_canary::split::Range;
 use llm_canary::timestamp::rfc3339;
@@ -69,6 +69,7 @@ fn everything_is_read() {
     assert_eq!(config.cluster_header.as_str(), "x-my-cluster");
     assert_eq!(config.version_header.as_str(), "x-my-version");
     assert!(!config.version_on_response);
+    assert_eq!(config.body_wait, BodyWait::Always);
     assert_eq!(config.rollouts.len(), 3);
     let chat = &config.rollouts[0];
     assert_eq!((chat.name.as_str(), chat.salt.as_slice()), ("chat", b"chat-2026".as_slice()));

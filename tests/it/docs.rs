@@ -9,13 +9,18 @@ const HEAD: &str = "\
 Every counter and histogram has the labels `llm_rollout`, `llm_version` and `llm_compare`, and the label in its row.
 `llm_compare` is `yes` if the request asks a model for an answer, by its method and path, and its version was drawn at
 random at the share now in force; compare versions only there. What is known to be no answer, such as a list of models or
-embeddings, counts in the decisions, the outcomes, the errors and the times, and nowhere else. All series exist, at 0, as soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
+embeddings, counts in the decisions, the outcomes, the errors and the times, and nowhere else. All series exist, at 0, as
+soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
 
-There are two gauges. `llm_config_hash` has the label `llm_rollout`: its value identifies the whole configuration by which
+There are three gauges. `llm_config_hash` has the label `llm_rollout`: its value identifies the whole configuration by which
 this rollout runs, so filters in one Envoy are told apart by their rollouts. Give rollouts of different filters different
 names. Envoy keeps the series of a rollout that a reload removed, at its last value, until it restarts.
 `llm_refusal_list_info`, always 1, exists if `refusal_phrases` is on: its label `llm_refusal_list` identifies the list of
 phrases. Refusals detected by phrase are comparable only where it is equal.
+`llm_body_waits` is 1 if requests may wait for their bodies. It is 0 under
+`\"body_wait\": \"never\"`, and if at least one worker thread has found, under the configuration in force, that Envoy does not
+deliver the bodies of waiting requests: then keys in bodies are not read there. Worker threads, and several filters in
+one Envoy, share this gauge. Loading a configuration sets it anew.
 
 Envoy's histograms are approximate: a sum is off by up to 2.5 %. Counters described as exact are exact.
 

@@ -49,6 +49,11 @@ pub(crate) fn on_each_host(test: impl Fn()) {
     }
 }
 
+/// Runs a test on a worker on which the body of no request has come yet, in Envoy's VM.
+pub(crate) fn on_a_new_worker(test: impl FnOnce() + Send) {
+    std::thread::scope(|threads| threads.spawn(test).join()).unwrap();
+}
+
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 const BAD_ARGUMENT: u32 = 2;
@@ -85,6 +90,8 @@ struct Exchange {
     request_chunk: Vec<u8>,
     /// The part that waits in the proxy and that the filter can no longer read.
     request_kept: Vec<u8>,
+    /// How many bytes of the request's body have come to the proxy.
+    received_bytes: usize,
     sent_upstream: Vec<u8>,
     sent_to_client: Vec<u8>,
     /// Status and text of the filter's local reply.
@@ -399,6 +406,11 @@ impl Envoy {
         with(|proxy| proxy.delivers_bodies = true);
     }
 
+    /// Keeps the bodies of waiting requests from the filter.
+    pub(crate) fn deliver_no_bodies(&self) {
+        with(|proxy| proxy.delivers_bodies = false);
+    }
+
     /// Sets the tick period. Envoy sets it to 0 when it replaces a configuration.
     pub(crate) fn tick_period(&self, period_ms: u32) {
         with(|proxy| proxy.tick_period_ms = period_ms);
@@ -477,6 +489,11 @@ impl Envoy {
         metrics.iter().filter(|(n, _)| n.starts_with(&start) && n.contains(label)).flat_map(|(_, v)| v).sum()
     }
 
+    /// The latest value of a gauge without labels.
+    pub(crate) fn gauge(&self, name: &str) -> Option<u64> {
+        self.metrics().get(&format!("{name}{{}}")).and_then(|values| values.last().copied())
+    }
+
     /// The names of all series that are defined.
     pub(crate) fn names(&self) -> Vec<String> {
         with(|proxy| proxy.metrics.iter().map(|(name, _)| name.clone()).collect())
@@ -548,6 +565,7 @@ impl Id {
             let delivers = proxy.delivers_bodies || FRONT.get() == Front::FakeHost;
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
             exchange.request_chunk.extend_from_slice(piece);
+            exchange.received_bytes += piece.len();
             let is_shown = exchange.local_reply.is_none() && (delivers || !exchange.is_paused);
             is_shown.then_some(exchange.request_chunk.len())
         });

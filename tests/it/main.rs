@@ -4,6 +4,7 @@
 mod buckets;
 mod compare;
 mod config;
+mod cookies;
 mod counting;
 mod docs;
 mod ends;

@@ -1,6 +1,6 @@
 //! What the filter detects in requests (first turns, retries, feedback), and the usage that it injects and strips.
 
-use crate::host::{Cut, Envoy, Id, on_each_host};
+use crate::host::{Cut, Envoy, Id, on_a_new_worker, on_each_host};
 use std::time::Duration;
 
 const CONFIG: &str = r#"{"rollouts":[{
@@ -362,30 +362,32 @@ fn feedback_of_any_length_is_passed_on() {
 
 #[test]
 fn feedback_whose_body_does_not_arrive_is_passed_on_after_a_while() {
-    let mut envoy = Envoy::with(CONFIG);
-    let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
-    assert!(id.is_paused());
-    assert!((1..=1000).contains(&envoy.tick()));
-    assert!(id.is_paused());
-    envoy.advance(Duration::from_millis(2_100));
-    envoy.tick();
-    assert!(!id.is_paused());
-    id.post_piece(b"", true);
-    assert!(envoy.logs().iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
-    assert_eq!((id.local_reply(), id.upstream_body()), (None, b"{\"rating\":\"up\"}".to_vec()));
-    assert_eq!(envoy.sum("llm_feedback_total", "llm_feedback=up"), 1);
-    // The body was in the proxy all the time, so the next request does not wait.
-    let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
-    assert_eq!((id.is_paused(), id.upstream_body()), (false, b"{\"rating\":\"up\"}".to_vec()));
-    // Where bodies are known to arrive, a slow client has more time.
-    assert!(envoy.configure(CONFIG.as_bytes()));
-    envoy.deliver_bodies();
-    rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
-    let slow = request(&mut envoy, &[(":path", b"/feedback")]);
-    envoy.advance(Duration::from_millis(2_100));
-    envoy.tick();
-    assert!(slow.is_paused());
-    assert_eq!(slow.post([&b"{\"rating\":\"up\"}"[..]]).local_reply().unwrap().0, 204);
+    on_a_new_worker(|| {
+        let mut envoy = Envoy::with(CONFIG);
+        let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
+        assert!(id.is_paused());
+        assert!((1..=1000).contains(&envoy.tick()));
+        assert!(id.is_paused());
+        envoy.advance(Duration::from_millis(2_100));
+        envoy.tick();
+        assert!(!id.is_paused());
+        id.post_piece(b"", true);
+        assert!(envoy.logs().iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
+        assert_eq!((id.local_reply(), id.upstream_body()), (None, b"{\"rating\":\"up\"}".to_vec()));
+        assert_eq!(envoy.sum("llm_feedback_total", "llm_feedback=up"), 1);
+        // The body was in the proxy all the time, so the next request does not wait.
+        let id = rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
+        assert_eq!((id.is_paused(), id.upstream_body()), (false, b"{\"rating\":\"up\"}".to_vec()));
+        // Where bodies are known to arrive, a slow client has more time.
+        assert!(envoy.configure(CONFIG.as_bytes()));
+        envoy.deliver_bodies();
+        rate(&mut envoy, "c", &[b"{\"rating\":\"up\"}"]);
+        let slow = request(&mut envoy, &[(":path", b"/feedback")]);
+        envoy.advance(Duration::from_millis(2_100));
+        envoy.tick();
+        assert!(slow.is_paused());
+        assert_eq!(slow.post([&b"{\"rating\":\"up\"}"[..]]).local_reply().unwrap().0, 204);
+    });
 }
 
 #[test]

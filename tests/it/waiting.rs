@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failure fails the test")]
 
-use crate::host::{Cut, Envoy, Id, on_each_host};
+use crate::host::{Cut, Envoy, Id, on_a_new_worker, on_each_host};
 use llm_canary::pin::Token;
 use std::time::Duration;
 
@@ -136,18 +136,156 @@ fn a_body_without_the_key_falls_through_to_the_next() {
 
 #[test]
 fn requests_resume_without_their_bodies_where_none_arrive() {
-    let mut envoy = Envoy::with(&config(BODY_KEY));
-    let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
-    id.post_piece(br#"{"id":"b"}"#, true);
-    assert!(id.is_paused());
-    envoy.advance(Duration::from_millis(2_100));
-    assert!(envoy.tick() > 0);
-    assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
-    id.post_piece(b"", true);
-    assert!(envoy.logs().last().unwrap().contains("allow_on_headers_stop_iteration"));
-    // Later requests do not wait.
-    let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
-    assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
+    on_a_new_worker(|| {
+        let mut envoy = Envoy::with(&config(BODY_KEY));
+        let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
+        id.post_piece(br#"{"id":"b"}"#, true);
+        assert!(id.is_paused());
+        envoy.tick();
+        envoy.advance(Duration::from_millis(2_100));
+        assert!(envoy.tick() > 0);
+        assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
+        id.post_piece(b"", true);
+        assert!(envoy.logs().last().unwrap().contains("allow_on_headers_stop_iteration"));
+        // Later requests do not wait.
+        let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
+        assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"));
+    });
+}
+
+/// Bodies that begin `late` after their heads, many at once, from clients that time them.
+fn slow_bodies(envoy: &mut Envoy, late: Duration) {
+    let before: Vec<Id> = (0..32).map(|_| envoy.request(&head(&[]))).collect();
+    let tick = Duration::from_millis(500);
+    let mut waited = Duration::ZERO;
+    while waited < late {
+        envoy.advance(tick.min(late - waited));
+        waited += tick.min(late - waited);
+        envoy.tick();
+    }
+    for id in before {
+        id.post([&BODY[..5], &BODY[5..]]);
+        assert!(!id.is_paused());
+        id.respond("200", &[], true).end();
+    }
+}
+
+#[test]
+fn no_client_turns_waiting_off_for_others() {
+    let key = |envoy: &mut Envoy| {
+        let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())])).post([BODY]);
+        let version = version(id);
+        id.respond("200", &[], true).end();
+        version
+    };
+    for late_ms in [0, 500, 1_990, 2_000, 2_001, 2_020, 2_500, 9_990, 10_000, 10_010, 60_000] {
+        // Right after the first start, when no body has come yet, then after a reload, when some have.
+        on_a_new_worker(|| {
+            let mut envoy = waiting(BODY_KEY);
+            for _ in 0..3 {
+                slow_bodies(&mut envoy, Duration::from_millis(late_ms));
+                assert_eq!(key(&mut envoy), "v2", "{late_ms}");
+                assert_eq!(envoy.gauge("llm_body_waits"), Some(1));
+                assert!(envoy.configure(config(BODY_KEY).as_bytes()));
+            }
+            assert!(!envoy.logs().iter().any(|line| line.contains("no longer wait")));
+        });
+    }
+}
+
+#[test]
+fn a_worker_keeps_over_reloads_that_bodies_come() {
+    on_a_new_worker(|| {
+        let mut envoy = waiting(BODY_KEY);
+        let old = envoy.request(&head(&[]));
+        assert!(envoy.configure(config(BODY_KEY).as_bytes()));
+        // The body of a request that waits under the old configuration.
+        assert_eq!(version(old.post([BODY])), "v2");
+        let slow = envoy.request(&head(&[]));
+        envoy.advance(Duration::from_millis(9_500));
+        envoy.tick();
+        assert!(slow.is_paused(), "where bodies come, a slow client has 10 s");
+        // A filter in front that holds bodies back now and then is no proof either.
+        envoy.deliver_no_bodies();
+        slow.post_piece(BODY, true);
+        for _ in 0..3 {
+            envoy.advance(Duration::from_millis(500));
+            envoy.tick();
+        }
+        assert!(!slow.is_paused());
+        assert!(envoy.request(&head(&[])).is_paused());
+        assert_eq!(envoy.gauge("llm_body_waits"), Some(1));
+    });
+}
+
+#[test]
+fn a_body_that_is_held_back_for_a_moment_is_no_proof() {
+    on_a_new_worker(|| {
+        let mut envoy = Envoy::with(&config(BODY_KEY));
+        for ticks in 1..=3 {
+            // A filter in front of this one has the body for a while, up to the moment when the request gives up.
+            let id = envoy.request(&head(&[]));
+            envoy.tick();
+            envoy.advance(Duration::from_millis(2_000 - 500 * (ticks - 1)));
+            id.post_piece(BODY, true);
+            for _ in 1..ticks {
+                envoy.tick();
+                assert!(id.is_paused());
+                envoy.advance(Duration::from_millis(500));
+            }
+            envoy.tick();
+            assert!(!id.is_paused());
+            let is_proof = ticks > 1;
+            assert_eq!(envoy.gauge("llm_body_waits"), Some(u64::from(!is_proof)), "{ticks}");
+            let next = envoy.request(&head(&[]));
+            assert_eq!(next.is_paused(), !is_proof);
+            [id, next].into_iter().for_each(|id| id.cut(Cut::Client));
+            assert!(envoy.configure(config(BODY_KEY).as_bytes()));
+        }
+    });
+}
+
+#[test]
+fn body_wait_says_whether_requests_wait() {
+    for (setting, waits_first, waits_later) in
+        [("auto", true, false), ("always", true, true), ("never", false, false)]
+    {
+        on_a_new_worker(|| {
+            let set =
+                |fields: &str| config(fields).replacen('{', &format!(r#"{{"body_wait": "{setting}","#), 1);
+            // The proxy delivers no bodies.
+            let mut envoy = Envoy::with(&set(BODY_KEY));
+            for waits in [waits_first, waits_later, waits_later] {
+                assert_eq!(envoy.gauge("llm_body_waits"), Some(waits.into()), "{setting}");
+                let id = envoy.request(&head(&[("x-id", V2_KEY.as_bytes())]));
+                assert_eq!(id.is_paused(), waits, "{setting}");
+                id.post_piece(br#"{"id":"b"}"#, true);
+                for _ in 0..5 {
+                    envoy.tick();
+                    envoy.advance(Duration::from_millis(500));
+                }
+                assert_eq!((id.is_paused(), version(id).as_str()), (false, "v2"), "{setting}");
+            }
+            let warnings = envoy.logs().iter().filter(|line| line.contains("no longer wait")).count();
+            assert_eq!(warnings, usize::from(setting == "auto"));
+            assert_eq!(envoy.tick() > 0, setting != "never", "{setting}");
+            // A reload forgets it: the setting of the proxy may have changed.
+            assert!(envoy.configure(set(BODY_KEY).as_bytes()));
+            let id = envoy.request(&head(&[]));
+            assert_eq!(id.is_paused(), waits_first);
+            id.cut(Cut::Client);
+            envoy.stop();
+        });
+    }
+    on_each_host(|| {
+        let never = config(BODY_KEY).replacen('{', r#"{"body_wait": "never","#, 1);
+        let mut envoy = Envoy::with(&never);
+        envoy.deliver_bodies();
+        let id = envoy.request(&head(&[("x-id", V1_KEY.as_bytes())]));
+        assert!(!id.is_paused());
+        assert_eq!((version(id).as_str(), id.post([BODY]).upstream_body().as_slice()), ("v1", BODY));
+        envoy.stop();
+    });
 }
 
 #[test]

@@ -173,7 +173,11 @@ fn what_check_says_of_steps_models_and_bodies() {
     );
     // Two rollouts told apart by their models alone.
     let rollout = CHAT.split_once('[').unwrap().1.rsplit_once("]}").unwrap().0;
-    let second = rollout.replace("\"chat\"", "\"small\"").replace("chat-large", "chat-small");
+    let second = rollout
+        .replace("\"chat\"", "\"small\"")
+        .replace("chat-large", "chat-small")
+        .replace("llm_pin", "small_pin")
+        .replace("x-llm-pin", "x-small-pin");
     assert_eq!(warnings(&format!("{{\"rollouts\": [{rollout}, {second}]}}")), "");
     let hidden =
         warnings(&format!("{{\"rollouts\": [{rollout}, {}]}}", second.replace("chat-small", "chat-large")));

@@ -290,20 +290,26 @@ fn nothing_broken_beside_a_good_document_is_passed_over() {
 
 /// The warnings a list of rollouts gives, without their places' file.
 fn warnings(name: &str, rollouts: &str) -> Vec<String> {
-    let name = file(name, &format!(r#"{{"rollouts": [{rollouts}]}}"#));
+    warnings_of(name, "", rollouts)
+}
+
+fn warnings_of(name: &str, fields: &str, rollouts: &str) -> Vec<String> {
+    let name = file(name, &format!(r#"{{{fields} "rollouts": [{rollouts}]}}"#));
     let ran = run(&["check", &name]);
     assert_eq!(ran.code, Some(0), "a warning is no error: {ran:?}");
     let start = format!("warning: {name}: ");
     ran.err.lines().map(|line| line.strip_prefix(&start).unwrap_or(line).to_owned()).collect()
 }
 
+/// A rollout of one version with further fields.
+fn one(name: &str, fields: &str) -> String {
+    format!(
+        r#"{{"name": "{name}", "baseline": "v1", {fields} "versions": [{{"name": "v1", "cluster": "c"}}]}}"#
+    )
+}
+
 #[test]
 fn check_warns_of_what_is_probably_not_meant() {
-    let one = |name: &str, fields: &str| {
-        format!(
-            r#"{{"name": "{name}", "baseline": "v1", {fields} "versions": [{{"name": "v1", "cluster": "c"}}]}}"#
-        )
-    };
     let none: [&str; 0] = [];
     let keys = r#""key": [{"header": "x-user-id"}, {"cookie": "account"}, {"query": "UID"}, {"metadata": "jwt/payload/sub"},
                   {"header": "x-email", "kind": "user"}, {"header": "x-uuid"}, {"cookie": "subscription"}],"#;
@@ -359,6 +365,76 @@ fn check_warns_of_what_is_probably_not_meant() {
     for (i, (first, second)) in reachable.into_iter().enumerate() {
         assert!(!reach(&format!("w-reachable-{i}.json"), first, second), "{first} does not hide {second}");
     }
+}
+
+#[test]
+fn check_warns_of_pins_that_do_not_come_back() {
+    let none: [&str; 0] = [];
+    let pinned =
+        |matcher: &str, pin: &str| one("chat", &format!(r#""match": {{{matcher}}}, "pin": {{{pin}}},"#));
+    let headers = |other: &str| {
+        let second = pinned(other, r#""header": "X-Pin""#).replace("chat", "second");
+        format!("{}, {second}", pinned(r#""hosts": ["a.com"]"#, r#""header": "x-pin""#))
+    };
+    let lost = "rollouts[1].pin.header: x-pin is the header of rollout \"chat\" too; a client that keeps one value of it loses the other; give each its own name";
+    assert_eq!(
+        warnings("w-header.json", &headers(r#""hosts": ["*.b.com", "a.com"], "models": ["m"]"#)),
+        [lost]
+    );
+    assert_eq!(warnings("w-headers.json", &headers(r#""hosts": ["b.com"]"#)), none);
+    let of_domain = |name: &str, hosts: &str| {
+        warnings(name, &pinned(&format!(r#""hosts": [{hosts}]"#), r#""cookie": "p", "domain": "a.com""#))
+    };
+    assert_eq!(of_domain("w-domain.json", r#""a.com", "b.a.com", "*.a.com", "*.b.a.com""#), none);
+    for (i, host) in ["b.com", "xa.com", "*.com", "*.xa.com", "com"].into_iter().enumerate() {
+        let dropped = format!(
+            "rollouts[0].pin.domain: \"a.com\" does not contain \"{host}\" of match.hosts, so browsers drop the cookie there; write a domain that contains all of these hosts, or leave it out"
+        );
+        assert_eq!(of_domain(&format!("w-domain-{i}.json"), &format!("\"a.com\", \"{host}\"")), [dropped]);
+    }
+    let of_path = |name: &str, path: &str| {
+        warnings(
+            name,
+            &pinned(r#""path_prefix": "/v1/chat/""#, &format!(r#""cookie": "p", "path": "{path}""#)),
+        )
+    };
+    for (i, path) in ["/", "/v1", "/v1/", "/v1/chat", "/v1/chat/"].into_iter().enumerate() {
+        assert_eq!(of_path(&format!("w-path-{i}.json"), path), none, "{path}");
+    }
+    for (i, path) in ["/v", "/v2", "/v1/chat/x", "/V1"].into_iter().enumerate() {
+        let unsent = format!(
+            "rollouts[0].pin.path: \"{path}\" does not contain match.path_prefix, \"/v1/chat/\", so browsers do not send the cookie with these requests; write \"/\", or a path that contains them"
+        );
+        assert_eq!(of_path(&format!("w-unsent-{i}.json"), path), [unsent]);
+    }
+}
+
+#[test]
+fn check_warns_of_what_needs_bodies_where_no_request_waits() {
+    let none: [&str; 0] = [];
+    let in_bodies = r#""key": [{"header": "x-a"}, {"body": "/a"}, {"first_message": true}], "started_at": {"body": "/b"},
+        "match": {"models": ["m"]}, "pin": {"response_id": true}, "feedback": {"path": "/f", "up": ["1"]},"#;
+    let because = "because \"body_wait\" is \"never\"; write \"body_wait\": \"auto\", or change this";
+    assert_eq!(warnings("w-waits.json", &one("chat", in_bodies)), none);
+    let never =
+        |name: &str, fields: &str| warnings_of(name, r#""body_wait": "never","#, &one("chat", fields));
+    assert_eq!(
+        never("w-never.json", in_bodies),
+        [
+            format!("rollouts[0].key[1]: is never found, {because}"),
+            format!("rollouts[0].key[2]: is never found, {because}"),
+            format!("rollouts[0].started_at: is never found, {because}"),
+            format!("rollouts[0].match.models: never holds, {because}"),
+            format!("rollouts[0].pin.response_id: holds only requests with an id in their path, {because}"),
+            format!(
+                "rollouts[0].feedback.respond: has no effect: feedback is counted and passed on, {because}"
+            ),
+        ]
+    );
+    let passed_on = r#""key": [{"header": "x-a"}], "started_at": {"header": "x-b"}, "pin": {"cookie": "p"},
+        "feedback": {"path": "/f", "up": ["1"], "respond": false},"#;
+    assert_eq!(never("w-never-passed-on.json", passed_on), none);
+    assert_eq!(never("w-never-default.json", ""), none, "the default keys are no mistake");
 }
 
 #[test]

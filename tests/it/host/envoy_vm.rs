@@ -258,6 +258,11 @@ unsafe extern "C" fn proxy_get_property(
         }
         let exchange = proxy.exchange()?;
         match &path[..] {
+            b"request\0total_size" => {
+                let head_bytes: usize =
+                    exchange.request.iter().map(|(name, value)| name.len() + value.len()).sum();
+                Ok(((head_bytes + exchange.received_bytes) as u64).to_le_bytes().to_vec())
+            }
             b"response\0flags" => Ok(exchange.flags.to_le_bytes().to_vec()),
             b"response\0code_details" => Ok(exchange.details.clone()),
             _ => exchange.metadata.get(&path).cloned().ok_or(NOT_FOUND),

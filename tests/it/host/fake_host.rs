@@ -15,6 +15,7 @@ type Stream = filter::Stream<FakeHost>;
 thread_local! {
     static WORKERS: RefCell<HashMap<u32, Rc<Worker>>> = RefCell::default();
     static STREAMS: RefCell<HashMap<u32, Stream>> = RefCell::default();
+    static BODIES_CAME: filter::BodiesCame = filter::BodiesCame::default();
 }
 
 /// Calls the filter. A callback without a result returns 0.
@@ -32,7 +33,8 @@ pub(super) fn call(id: u32, callback: Callback) -> u32 {
             let text = super::call(|proxy| Ok(proxy.configuration.clone()));
             let loaded = text.ok().and_then(|text| filter::LoadedConfig::load(FakeHost, &text));
             let Some(loaded) = loaded else { return 0 };
-            WORKERS.with_borrow_mut(|workers| workers.insert(id, Rc::new(Worker::new(Arc::new(loaded)))));
+            let worker = Rc::new(Worker::new(Arc::new(loaded), BODIES_CAME.with(Clone::clone)));
+            WORKERS.with_borrow_mut(|workers| workers.insert(id, worker));
             return 1;
         }
         Callback::Delete => {
@@ -146,6 +148,10 @@ impl Host for FakeHost {
 
     fn set_filter_state(self, key: &str, value: &str) -> bool {
         super::call(|proxy| proxy.set_filter_state(key.into(), value.into())).is_ok()
+    }
+
+    fn received_body_bytes(self) -> Option<u64> {
+        unreachable!("bodies always arrive")
     }
 
     fn response_flags(self) -> u64 {

@@ -5,14 +5,15 @@ const PLAIN: &str = r#"{"rollouts": [{"name": "chat", "match": {"path_prefix": "
     "started_at": {"header": "x-started"}, "keyless": "random", "refusal_phrases": true,
     "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50},
     "overrides": [{"header": "x-cohort", "values": ["staff"], "version": "v2"}],
-    "pin": {"cookie": "pin", "header": "x-pin"}}]}"#;
+    "pin": {"cookie": "pin", "header": "x-pin", "secure": true, "same_site": "none", "partitioned": true,
+            "domain": "example.com", "path": "/v1"}}]}"#;
 const FROM_BODIES: &str = r#"{"rollouts": [{"name": "chat", "match": {"models": ["large"]}, "baseline": "v1",
     "key": [{"body": "/user"}, {"body": "/messages/0/content"}, {"first_message": true}],
     "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50},
     "feedback": {"path": "/feedback", "up": ["up"]}},
     {"name": "rest", "baseline": "v1", "versions": [{"name": "v1", "cluster": "a"}],
     "feedback": {"path": "/rated", "up": ["up"], "respond": false}}]}"#;
-const USAGE: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "usage": "request",
+const USAGE: &str = r#"{"body_wait": "always", "rollouts": [{"name": "chat", "baseline": "v1", "usage": "request",
     "key": [{"header": "x-conversation-id"}],
     "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}], "split": {"v2": 50},
     "feedback": {"path": "/feedback", "up": ["up"]}}]}"#;
@@ -23,7 +24,7 @@ const ALL_EDITS: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "usa
     {"name": "v1", "cluster": "a", "rewrite": {"model": "one", "host": "h", "headers": {"x-canary": "0"}}},
     {"name": "v2", "cluster": "b", "rewrite": {"model": "two", "path_prefix": {"from": "/v1/", "to": "/v2/"}}}],
     "split": {"v2": 50}}]}"#;
-const STOPPED: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1",
+const STOPPED: &str = r#"{"body_wait": "never", "rollouts": [{"name": "chat", "baseline": "v1",
     "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b", "stopped": true}],
     "steps": [{"at": "2023-11-14T00:00:00Z", "percent": {"v2": 10}},
               {"at": "2023-11-14T22:13:20Z", "percent": {"v2": 90}}]}]}"#;
