@@ -8,8 +8,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-/// How many different lines of one header count.
-const LINES_MAX: usize = 32;
+/// How many lines of one header count.
+pub const LINES_MAX: usize = 32;
 
 /// What languages and templates write where a variable has no value, in any case.
 ///
@@ -43,14 +43,15 @@ pub fn id(text: &[u8]) -> Option<&[u8]> {
 
 /// The value of a header that may have several lines. Equal lines count once; others are joined in order, cookies by `; `
 /// (RFC 9113, section 8.2.3) and others by `,` (RFC 9110, section 5.3). White space around a line does not count, nor do
-/// empty lines, nor lines past [`LINES_MAX`] different ones. A single line is lent as it is. `None`: there is no line.
+/// empty lines, nor lines past [`LINES_MAX`]. A single line is lent as it is. `None`: there is no line.
 #[must_use]
-pub fn joined<'a>(name: &str, mut lines: impl Iterator<Item = &'a [u8]>) -> Option<Cow<'a, [u8]>> {
+pub fn joined<'a>(name: &str, lines: impl Iterator<Item = &'a [u8]>) -> Option<Cow<'a, [u8]>> {
+    let mut lines = lines.take(LINES_MAX);
     let first = lines.next()?;
     let Some(second) = lines.next() else { return Some(Cow::Borrowed(first)) };
     let mut different: Vec<&[u8]> = Vec::new();
     for line in [first, second].into_iter().chain(lines).filter_map(value) {
-        if different.len() < LINES_MAX && !different.contains(&line) {
+        if !different.contains(&line) {
             different.push(line);
         }
     }

@@ -213,6 +213,36 @@ fn all_pointers(tree: &Tree, at: &str, found: &mut Vec<String>) {
     }
 }
 
+/// Servers disagree on keys that occur twice, so it is only said which one counts here. Escapes do not make another key.
+#[test]
+fn of_a_key_that_occurs_twice_the_first_counts_however_it_is_written() {
+    let pointers = ["/id", "/a/id", "/model"];
+    for (body, expected) in [
+        (
+            r#"{"id":"1","id":"2","a":{"id":"3"},"a":{"id":"4"},"model":"m","model":"n"}"#,
+            [Some("1"), Some("3"), Some("m")],
+        ),
+        (
+            r#"{"\u0069d":"1","id":"2","a":{"i\u0064":"3","id":"4"},"mod\u0065l":"m","model":"n"}"#,
+            [Some("1"), Some("3"), Some("m")],
+        ),
+        (
+            r#"{"id":"1","\u0069\u0064":"2","a":{},"a":{"id":"4"},"model":7,"model":"n"}"#,
+            [Some("1"), Some("4"), Some("7")],
+        ),
+        (
+            r#"{"id":null,"id":"2","a":1,"a":{"id":""},"a":{"id":"4"},"model":"","model":"n"}"#,
+            [None, None, None],
+        ),
+    ] {
+        let expected = expected.map(|value| value.map(|value| value.as_bytes().to_vec()));
+        for cut in 0..=body.len() {
+            let (first, rest) = body.as_bytes().split_at(cut);
+            assert_eq!(read(&pointers, [first, rest]), expected, "{body} cut at {cut}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn finds_what_a_parser_finds_in_every_chunking(

@@ -53,7 +53,8 @@ pub(super) fn find(config: &Config, rollout: &Rollout, has_keys: bool) -> Option
         if is_held(rollout, id, first.is_some()) {
             return None;
         }
-        let message = message(source, id, first.map(String::as_str), has_keys);
+        let first = first.map(String::as_str);
+        let message = message(source, id, first, at > 0, has_keys);
         let path = if has_keys { format!(".key[{at}]") } else { ".key".to_owned() };
         Some(Error { path, message })
     })
@@ -66,13 +67,16 @@ fn is_held(rollout: &Rollout, id: &GivenId, has_first: bool) -> bool {
     (pin.response_id && id.is_tagged) || (is_pinned && (pin.header.is_some() || pin.cookie.is_some()))
 }
 
-fn message(source: &str, id: &GivenId, first: Option<&str>, has_keys: bool) -> String {
+fn message(source: &str, id: &GivenId, first: Option<&str>, has_earlier: bool, has_keys: bool) -> String {
     let begin = if has_keys { String::new() } else { "is missing, so the default list counts: ".to_owned() };
     let given =
         if id.is_of_one_turn { "is another id in each turn" } else { "is an id that the server gives" };
     let then = match first {
         Some(first) => {
             format!("so the first turn of a conversation goes by another key, such as {first}")
+        }
+        None if has_earlier => {
+            "so the first turn of a conversation has no key but an earlier one of the list".to_owned()
         }
         None => "so the first turn of a conversation has no key".to_owned(),
     };
