@@ -86,6 +86,7 @@ impl Headers {
         matches!(self.get(":method"), Some(b"POST" | b"PUT" | b"PATCH"))
             && self.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
             && !self.get("content-type").is_some_and(|kind| is_media_type(kind, b"application/grpc"))
+            && self.get("upgrade").is_none()
     }
 
     /// Whether `content-length` is more than this many bytes.
