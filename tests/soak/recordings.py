@@ -75,7 +75,7 @@ class Recordings:
         facts = self._read(answer)
         with_phrases = self._read(answer, "--refusal-phrases")
         kind = "structured" if facts["refusal"] else "phrase" if with_phrases["refusal"] else None
-        return Answer(**vars(answer) | {"facts": facts | {"refusal_kind": kind}})
+        return Answer(**vars(answer) | {"facts": facts | {"refusal_kind": kind, "status": answer.status}})
 
     def _read(self, answer: Answer, *options: str) -> Facts:
         command: list[str | Path] = [self._tool, "replay", "--json", "--status", str(answer.status), *options]

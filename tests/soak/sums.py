@@ -21,7 +21,9 @@ LABELS = (
     "llm_unread",
     "llm_shard",
     "llm_feedback",
+    "llm_status",
 )
+STATUSES = {400, 401, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504}  # with a value of their own
 COUNTED_HISTOGRAMS = (
     "llm_time_to_first_byte_ms_count",
     "llm_request_duration_ms_count",
@@ -67,6 +69,10 @@ class Sums:
         """One response, whole or not. `facts` are as `llm-canary replay` says them."""
         is_failure, refusal = outcome in FAILURES, facts["refusal_kind"]
         self.add(version, "llm_requests_total", outcome)
+        if outcome == "http_error":
+            status = facts["status"]
+            label = str(status) if status in STATUSES else f"{status // 100}xx"
+            self.add(version, "llm_http_errors_total", label)
         self.add(version, "llm_finish_total", facts["finish"] or "none")
         self.add(version, "llm_refusals_total", refusal, by=int(refusal is not None))
         self.add(version, "llm_tool_calls_total", by=facts["tool_calls"])
