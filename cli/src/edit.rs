@@ -3,6 +3,7 @@
 //! In: the text, the place of the configuration in it, the schedule before and after. Out: the changed text. The result
 //! is read again: it must give the new schedule, and apart from that the same configuration as before.
 
+pub(crate) mod history;
 pub(crate) mod schedule;
 mod spanned;
 mod text_edit;
@@ -12,8 +13,17 @@ use crate::plugin::{self, PathSegment, PluginConfig};
 use llm_canary::config::json::Node;
 use schedule::Schedule;
 use spanned::{SpannedNode, Syntax};
-use text_edit::{EmbeddedText, TextEdit, apply};
+use text_edit::{EmbeddedText, TextEdit, apply, compact};
 use writer::RolloutWriter;
+
+/// What an edit does with the blanks and line breaks of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spacing {
+    /// It keeps them.
+    Kept,
+    /// It drops those that mean nothing. Only JSON can be written so.
+    Compact,
+}
 
 /// The text after a change of one rollout in one of its configurations.
 ///
@@ -25,13 +35,14 @@ pub(crate) fn edit(
     rollout: usize,
     old: &Schedule,
     new: &Schedule,
+    spacing: Spacing,
 ) -> Result<String, String> {
     let by_hand = || {
-        "uses a notation that this tool cannot edit, such as an alias or a folded text; write the configuration as JSON \
-         in a block \"value: |\", or as plain YAML, or change it by hand"
+        "uses a notation that this tool cannot edit, such as an alias; write the configuration as JSON in a block \
+         \"value: |\", or as plain YAML, or change it by hand"
             .to_owned()
     };
-    let changed = changed(text, plugin, rollout, old, new).ok_or_else(by_hand)?;
+    let changed = changed(text, plugin, rollout, old, new, spacing).ok_or_else(by_hand)?;
     reads_as(text, &changed, plugin, rollout, new).then_some(changed).ok_or_else(by_hand)
 }
 
@@ -41,6 +52,7 @@ fn changed(
     rollout: usize,
     old: &Schedule,
     new: &Schedule,
+    spacing: Spacing,
 ) -> Option<String> {
     let (syntax, documents) = if plugin::is_json(text.as_bytes()) {
         (Syntax::Json, vec![spanned::json(text)?])
@@ -49,12 +61,19 @@ fn changed(
     };
     let configuration = walk(documents.get(plugin.document)?, &plugin.path)?;
     if !plugin.is_text {
-        let edits = edits(text, syntax, configuration, rollout, old, new)?;
-        return apply(text, edits);
+        let edited = apply(text, edits(text, syntax, configuration, rollout, old, new)?)?;
+        return Some(match (syntax, spacing) {
+            (Syntax::Json, Spacing::Compact) => compact(&edited),
+            _ => edited,
+        });
     }
     let embedded = EmbeddedText::new(text, configuration)?;
     let inner = spanned::json(&embedded.text)?;
-    let edits = edits(&embedded.text, Syntax::Json, &inner, rollout, old, new)?;
+    let mut edits = edits(&embedded.text, Syntax::Json, &inner, rollout, old, new)?;
+    if spacing == Spacing::Compact {
+        let edited = compact(&apply(&embedded.text, edits)?);
+        edits = vec![TextEdit { range: 0..embedded.text.len(), text: edited }];
+    }
     apply(text, edits.iter().map(|edit| embedded.to_outer(edit)).collect::<Option<_>>()?)
 }
 

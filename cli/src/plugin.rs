@@ -5,11 +5,14 @@
 //! configuration, and its place. Other plugins are ignored.
 
 use crate::error::{Error, Problem};
-use llm_canary::config::json::{self, INPUT_BYTES_MAX, Node};
+use llm_canary::config::json::{self, Node};
 use llm_canary::config::{self, Config, Errors};
 
 /// Parts of a plugin's name or URL that mark it as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
+
+/// The longest text of YAML. A configuration in it is far shorter, but its lines may be indented, and others stand beside it.
+const YAML_BYTES_MAX: usize = 16 << 20;
 
 /// One segment of the path to a value in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,14 +97,10 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error
     for (index, document) in documents(name, bytes)?.into_iter().enumerate() {
         let first = plugins.len();
         if is_configuration(&document, is_json(bytes)) {
-            let place = String::new();
-            plugins.push(PluginConfig {
-                place,
-                document: index,
-                path: Vec::new(),
-                is_text: false,
-                tree: Ok(document),
-            });
+            // The filter reads this text itself, so its limit on the length holds.
+            let tree = if is_json(bytes) { json::parse(bytes) } else { Ok(document) };
+            let (place, path) = (String::new(), Vec::new());
+            plugins.push(PluginConfig { place, document: index, path, is_text: false, tree });
         } else {
             find(&document, &mut Vec::new(), &mut plugins);
         }
@@ -132,10 +131,10 @@ fn documents(name: &str, bytes: &[u8]) -> Result<Vec<Node>, Error> {
     if is_json(bytes) {
         let problem = |error: &config::Error| Problem::new(name, &error.path, &error.message);
         let invalid = |errors: Errors| Error::invalid(errors.iter().map(problem).collect());
-        return json::parse(bytes).map(|tree| vec![tree]).map_err(invalid);
+        return json::parse_of_any_length(bytes).map(|tree| vec![tree]).map_err(invalid);
     }
-    if bytes.len() > INPUT_BYTES_MAX {
-        let message = format!("has {} bytes, and at most {INPUT_BYTES_MAX} are read", bytes.len());
+    if bytes.len() > YAML_BYTES_MAX {
+        let message = format!("has {} bytes, and at most {YAML_BYTES_MAX} are read", bytes.len());
         return Err(Error::problem(name, message));
     }
     let text =

@@ -2,7 +2,10 @@
 //!
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
+use crate::clocks::{self, Present};
+use crate::edit::history;
 use crate::edit::schedule::{Schedule, Step, describe_shares};
+use crate::edit::{self, Spacing};
 use crate::envoy::{EnvoyStatus, UpdateState};
 use crate::error::{Error, Problem};
 use crate::io::World;
@@ -12,7 +15,7 @@ use crate::io::target::Target;
 use crate::plugin::{self, PluginConfig};
 use crate::suggest::suggest;
 use crate::time_args::{self, format_duration, millis, next_full_second};
-use crate::{edit, warnings};
+use crate::warnings;
 use llm_canary::config::json::Node;
 use llm_canary::config::{Config, Error as ConfigError};
 use llm_canary::timestamp::{UnixMs, rfc3339};
@@ -58,18 +61,34 @@ pub(super) struct ChangeOptions {
     pub(super) json: bool,
 }
 
+/// The option of the commands that add steps.
+#[derive(clap::Args)]
+pub(super) struct ForgetOption {
+    /// Drop the steps before this time, to make room for new ones; conversations that began under them may move
+    ///
+    /// A rollout has at most 256 steps. Steps that change nothing are dropped without this option. The step in force at
+    /// this time stays. Conversations that began before it go to the baseline, and others may move once; how many is said
+    /// before anything is written.
+    #[arg(long, value_name = "TIME")]
+    forget_before: Option<String>,
+}
+
 /// A rollout before its change.
 pub(super) struct CurrentRollout<'a> {
     pub(super) schedule: &'a Schedule,
     name: &'a str,
-    pub(super) now: UnixMs,
+    /// The present, by every clock that is known.
+    pub(super) present: Present,
     /// When a change takes effect if the operator gives no time.
     default_start: UnixMs,
 }
 
 /// What a command makes of a rollout.
 pub(super) struct Change {
-    pub(super) schedule: Schedule,
+    /// The first of these that is within the limits is written.
+    pub(super) schedules: Vec<Schedule>,
+    /// Whether the configuration may be written without its line breaks and blanks, where it would otherwise be too long.
+    pub(super) may_compact: bool,
     /// What the change does, as a sentence without the rollout's name.
     pub(super) summary: String,
     /// When the shares take effect; `None`: at once, for every conversation.
@@ -117,28 +136,41 @@ impl CurrentRollout<'_> {
     }
 
     /// The time that `--at` or a step of `--plan` gives, or the default. A past time is refused: conversations have
-    /// begun since then under the old shares.
+    /// begun since then under the old shares. It is after every step that any clock has reached.
     pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
         let Some(text) = at else { return Ok(self.default_start) };
-        let at = time_args::parse_time(text, self.now)
-            .map_err(|message| Error::refused(format!("--at {message}")))?;
-        if at < self.now {
+        let now = self.present.latest;
+        let at =
+            time_args::parse_time(text, now).map_err(|message| Error::refused(format!("--at {message}")))?;
+        if at < now {
             return Err(Error::refused(format!(
                 "--at {text} is in the past; conversations that began since then would move. Write now, or +10m"
             )));
         }
-        Ok(at)
+        match self.schedule.last_taken(self.present.taken_until) {
+            Some(taken) if at <= taken => Ok(next_full_second(taken + 1)),
+            _ => Ok(at),
+        }
     }
 
     /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`].
     pub(super) fn describe_start(&self, at: UnixMs) -> String {
-        format!("from {} (in {})", rfc3339(at), format_duration(at - self.now))
+        format!("from {} (in {})", rfc3339(at), format_duration(at.saturating_sub(self.present.latest)))
     }
+}
+
+/// A change that can be written.
+struct Changed {
+    schedule: Schedule,
+    text: String,
+    tree: Node,
+    warnings: Vec<String>,
 }
 
 /// Carries out a change.
 pub(super) fn run(
     options: &ChangeOptions,
+    forget: Option<&ForgetOption>,
     world: &mut World<'_>,
     change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
 ) -> Result<(), Error> {
@@ -156,23 +188,32 @@ pub(super) fn run(
     let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let now = world.clock.now();
-    let default_start = next_full_second(now + target.lead_ms());
-    let change = change(&CurrentRollout { schedule: &old, name, now, default_start })?;
-    let changed = change.schedule != old;
-    let new_text = if changed {
-        edit::edit(text, plugin, index, &old, &change.schedule)
-            .map_err(|message| Error::problem(&plugin.place, message))?
-    } else {
-        text.to_owned()
+    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins);
+    let present = envoys.present();
+    let mut notes = clocks::warnings(&envoys.clocks());
+    notes.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
+    let kept = match forget.and_then(|option| option.forget_before.as_deref()) {
+        Some(time) => {
+            let (kept, note) = forgotten(&old, time, present)?;
+            world.say(&format!("warning: {note}"));
+            notes.push(note);
+            kept
+        }
+        None => old.clone(),
     };
-    let (tree, warnings) = validate(target.name(), plugin, &new_text)?;
-    for warning in &warnings {
-        world.say(&format!("warning: {warning}"));
-    }
+    let after_taken = kept.last_taken(present.taken_until).map_or(0, |taken| taken + 1);
+    let default_start = next_full_second((present.latest + target.lead_ms()).max(after_taken));
+    let mut change = change(&CurrentRollout { schedule: &kept, name, present, default_start })?;
+    change.schedules = history::within_limit(&kept, change.schedules, present.taken_until)
+        .map_err(|words| Error::refused(format!("rollout {name}: {words}")))?;
+    let Changed { schedule, text: new_text, tree, warnings } =
+        first_possible(target.name(), text, plugin, index, &old, &change)?;
+    warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
+    notes.extend(warnings);
+    let changed = schedule != old;
     if changed {
         world.say(diff(target.name(), text, &new_text).trim_end_matches('\n'));
-        for step in old.dropped_in(&change.schedule, now) {
+        for step in old.dropped_in(&schedule, present.taken_until) {
             let shares = describe_shares(&step.shares);
             world.say(&format!("note: no longer planned: {shares} from {}", rfc3339(step.at)));
         }
@@ -181,14 +222,14 @@ pub(super) fn run(
     let report = ChangeReport {
         place: &plugin.place,
         rollout: name,
-        baseline: &change.schedule.baseline,
+        baseline: &schedule.baseline,
         changed,
         written: changed && !options.dry_run,
         from: change.at.filter(|_| changed).map(rfc3339),
-        steps: change.schedule.steps.iter().map(step_report).collect(),
-        stopped: change.schedule.versions.iter().filter_map(is_stopped).collect(),
+        steps: schedule.steps.iter().map(step_report).collect(),
+        stopped: schedule.versions.iter().filter_map(is_stopped).collect(),
         config_hash: tree.hash(),
-        warnings,
+        warnings: notes,
         envoys: Vec::new(),
     };
     let prefix = match (changed, options.dry_run) {
@@ -203,7 +244,6 @@ pub(super) fn run(
         }
         return Ok(print(options, world, &summary, &report)?);
     }
-    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins);
     let written_at = if changed {
         let write = target.write(&new_text, &plugin.path, world.clock)?;
         if let Some(warning) = write.warning {
@@ -214,6 +254,53 @@ pub(super) fn run(
         world.clock.elapsed()
     };
     wait(options, world, &envoys, written_at, &summary, report, change.at.filter(|_| changed))
+}
+
+/// The schedule without the steps before a time, and what that moves.
+fn forgotten(old: &Schedule, time: &str, present: Present) -> Result<(Schedule, String), Error> {
+    let refused = |message: String| Error::refused(format!("--forget-before {message}"));
+    let at = time_args::parse_time(time, present.latest).map_err(refused)?;
+    if at > next_full_second(present.latest) {
+        return Err(refused(format!(
+            "{time} is in the future; only steps that have taken effect are forgotten"
+        )));
+    }
+    let kept = old.forgotten_before(at);
+    let dropped = history::count(old.steps.len() - kept.steps.len());
+    let moved = old.moved_by_forgetting(&kept).describe(&kept);
+    Ok((kept, format!("--forget-before drops {dropped}: {moved}")))
+}
+
+/// The first of a change's schedules that can be written.
+fn first_possible(
+    name: &str,
+    text: &str,
+    plugin: &PluginConfig,
+    rollout: usize,
+    old: &Schedule,
+    change: &Change,
+) -> Result<Changed, Error> {
+    let attempt = |schedule: &Schedule, spacing| {
+        let text = if schedule == old {
+            text.to_owned()
+        } else {
+            edit::edit(text, plugin, rollout, old, schedule, spacing)
+                .map_err(|message| Error::problem(&plugin.place, message))?
+        };
+        let (tree, warnings) = validate(name, plugin, &text)?;
+        Ok(Changed { schedule: schedule.clone(), text, tree, warnings })
+    };
+    let mut result = Err(Error::refused("there is nothing to write"));
+    for schedule in &change.schedules {
+        result = attempt(schedule, Spacing::Kept);
+        if result.is_ok() {
+            return result;
+        }
+    }
+    match change.schedules.last() {
+        Some(last) if change.may_compact => attempt(last, Spacing::Compact).or(result),
+        _ => result,
+    }
 }
 
 /// Prints the result of a change: a sentence, or the report as JSON.
@@ -237,7 +324,8 @@ fn wait(
     mut report: ChangeReport<'_>,
     step_at: Option<UnixMs>,
 ) -> Result<(), Error> {
-    let written_at_ms = world.clock.now() - millis(world.clock.elapsed() - written_at);
+    // By the clock that is furthest ahead, because steps are taken by the Envoys' clocks.
+    let written_at_ms = envoys.present().latest - millis(world.clock.elapsed() - written_at);
     let mut printed = if options.json { Ok(()) } else { world.print(summary) };
     report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
@@ -309,9 +397,10 @@ fn select_rollout<'a>(
 fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
     let plugins = plugin::parse(name, new_text.as_bytes())?;
     let is_same = |other: &&PluginConfig| other.document == plugin.document && other.path == plugin.path;
-    let tree = plugins.iter().find(is_same).and_then(|plugin| plugin.tree.clone().ok());
-    let tree =
-        tree.ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
+    let tree = plugins.iter().find(is_same).map(|plugin| plugin.tree.clone());
+    let tree = tree
+        .ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?
+        .map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
     let config =
         Config::from_json(&tree).map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
     let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
@@ -353,7 +442,11 @@ fn require_all_running(report: &ChangeReport<'_>) -> Result<(), Error> {
         return Ok(());
     }
     let all = report.envoys.len();
-    let consequence = if report.written { "the change stays written" } else { "nothing had to be changed" };
+    let consequence = if report.written {
+        format!("the change is written to {}, and stays", report.place)
+    } else {
+        format!("{} is written as was asked, and nothing had to be changed", report.place)
+    };
     let problem = |envoy: &&EnvoyStatus| {
         let state = if envoy.state == UpdateState::Refused { "refused it" } else { "does not run it" };
         let why = envoy.why.as_deref().unwrap_or_default();

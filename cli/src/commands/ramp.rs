@@ -1,6 +1,6 @@
 //! `llm-canary ramp`: a new share for a version, or several planned ones.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
 use crate::edit::schedule::parse_percent;
 use crate::error::Error;
 use crate::io::World;
@@ -29,6 +29,8 @@ in force, so that no running conversation moves.
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) options: ChangeOptions,
+    #[command(flatten)]
+    forget: ForgetOption,
     /// The version to ramp
     version: String,
     /// Its share in percent, as fine as 0.0001
@@ -46,7 +48,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, world, |current| {
+    change::run(&args.options, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {
@@ -80,7 +82,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let shares: Vec<String> = shares.iter().map(share).collect();
             format!("{version} has {before} %, gets {}", shares.join(", "))
         };
-        Ok(Change { schedule, summary, at: Some(at) })
+        Ok(Change { schedules: vec![schedule], may_compact: false, summary, at: Some(at) })
     })
 }
 

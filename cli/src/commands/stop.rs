@@ -24,7 +24,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, world, |current| {
+    change::run(&args.options, None, world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         let baseline = &current.schedule.baseline;
@@ -36,12 +36,17 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             )));
         }
         let at = current.start_time(Some("now"))?;
-        let schedule = current.schedule.with_share(version, &[(at, 0)]).with_stopped(version, true);
-        let summary = if schedule == *current.schedule {
-            format!("{version} is stopped already")
+        let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
+        let (schedules, summary) = if !current.schedule.is_stopped(version) {
+            (
+                vec![at_once, without_own_step],
+                format!("{version} is stopped; {baseline} serves its conversations"),
+            )
+        } else if without_own_step == *current.schedule {
+            (vec![without_own_step], format!("{version} is stopped already"))
         } else {
-            format!("{version} is stopped; {baseline} serves its conversations")
+            (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
         };
-        Ok(Change { schedule, summary, at: None })
+        Ok(Change { schedules, may_compact: true, summary, at: None })
     })
 }

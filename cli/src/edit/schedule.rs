@@ -137,6 +137,19 @@ impl Schedule {
         Self { baseline: version.to_owned(), ..self.with_steps(vec![step]) }
     }
 
+    /// The schedules in which a version is stopped, and has no planned share: the first has 0 % from `at` on, the second
+    /// from the first step after `taken_until` on, if there is one. So the second has no more steps than this schedule,
+    /// and a stop is possible where nothing can be added. Nobody gets the version in either.
+    pub(crate) fn stopping(&self, version: &str, at: UnixMs, taken_until: UnixMs) -> [Self; 2] {
+        let stopped = self.with_stopped(version, true);
+        let planned = self.steps.iter().map(|step| step.at).find(|at| *at > taken_until);
+        let from = planned.map_or(at, |planned| planned.min(at));
+        [
+            stopped.with_share(version, &[(from, 0)]),
+            planned.map_or(stopped.clone(), |planned| stopped.with_share(version, &[(planned, 0)])),
+        ]
+    }
+
     /// The schedule in which a version is stopped, or started again.
     pub(crate) fn with_stopped(&self, version: &str, stopped: bool) -> Self {
         let mut schedule = self.clone();
@@ -164,6 +177,11 @@ impl Schedule {
     pub(crate) fn full_since(&self, version: &str, now: UnixMs) -> Option<UnixMs> {
         let past = self.steps.iter().rev().filter(|step| step.at <= now);
         past.take_while(|step| parts_of(&step.shares, version) == PARTS).last().map(|step| step.at)
+    }
+
+    /// The time of the last step up to a time.
+    pub(crate) fn last_taken(&self, until: UnixMs) -> Option<UnixMs> {
+        self.steps.iter().map(|step| step.at).take_while(|at| *at <= until).last()
     }
 
     /// The later steps of this schedule that another schedule does not have.

@@ -1,5 +1,5 @@
-use super::edit;
 use super::schedule::{Schedule, Step};
+use super::{Spacing, edit};
 use crate::plugin;
 use llm_canary::timestamp::rfc3339;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn run(text: &str, change: Change) -> Result<String, String> {
     let plugin = plugins.first().expect("a configuration");
     let tree = plugin.tree.as_ref().expect("it can be read");
     let schedule = Schedule::read(&tree.get("rollouts").expect("rollouts").items()[0]);
-    edit(text, plugin, 0, &schedule, &change(&schedule))
+    edit(text, plugin, 0, &schedule, &change(&schedule), Spacing::Kept)
 }
 
 #[track_caller]
@@ -319,19 +319,82 @@ fn only_steps_that_change_are_replaced() {
     );
 }
 
+/// JSON that is broken over lines, in each of YAML's styles. (A plain text cannot begin with a brace.)
+#[test]
+fn json_over_several_lines() {
+    let value = |value: &str| {
+        format!(
+            "resources:\n- root_id: r\n  configuration:\n    \"@type\": google.protobuf.StringValue # text\n    \
+             value: {value}\n  vm_config: {{}} # end\n"
+        )
+    };
+    let lines = |steps: &[&str], line: &str| {
+        let mut lines = vec![
+            r#"{"rollouts": [{"baseline": "v1","#,
+            r#"  "salt": "two words it's","#,
+            r#"  "versions": [{"name": "v1"}, {"name": "v2"}],"#,
+        ];
+        lines.extend(steps);
+        lines.push("}]}");
+        lines.join(line)
+    };
+    let first = r#"    {"at": "1970-01-01T00:00:00Z", "percent": {"v2": 1}}"#;
+    let with_comma = format!("{first},");
+    let added = r#"    {"at": "2026-11-23T09:00:00Z", "percent": {"v2": 5}}"#;
+    let after = [r#"  "steps": ["#, &with_comma, added, "  ]"];
+    let double = |text: &str| text.replace('"', "\\\"");
+    let single = |text: &str| text.replace('\'', "''");
+    let plain = |text: &str| text.to_owned();
+    type Escape<'a> = &'a dyn Fn(&str) -> String;
+    let styles: [(&str, &str, Escape<'_>, &str); 14] = [
+        ("|\n      ", "\n      ", &plain, ""),
+        ("|-\n      ", "\n      ", &plain, ""),
+        ("|+\n      ", "\n      ", &plain, "\n"),
+        ("|1\n     ", "\n     ", &plain, ""),
+        ("|2-\n         ", "\n      ", &plain, ""),
+        ("\n      |\n      ", "\n      ", &plain, ""),
+        (">\n      ", "\n      ", &plain, ""),
+        (">- # folded\n      ", "\n      ", &plain, "\n\n"),
+        (">2+\n        ", "\n      ", &plain, "\n"),
+        ("&anchor !!str |\n      ", "\n      ", &plain, ""),
+        ("'", "\n      ", &single, "'"),
+        ("\n      '", "  \n\n      ", &single, "' # quoted"),
+        ("\"", "\n      ", &double, "\""),
+        ("!!str \"", "\n\t      ", &double, "\""),
+    ];
+    for (start, line, escape, end) in styles {
+        let text =
+            |steps: &[&str], line: &str| value(&format!("{start}{}{end}", escape(&lines(steps, line))));
+        // What stands between two lines is not repeated.
+        let squeezed = |text: &str| text.replace("  \n\n", "\n");
+        for before in [&[r#"  "split": {"v2": 1}"#][..], &[r#"  "steps": ["#, first, "  ]"]] {
+            let before = text(before, line);
+            let changed = run(&before, RAMP).unwrap_or_else(|words| panic!("{words}\n{before}"));
+            assert_eq!(squeezed(&changed), squeezed(&text(&after, line)), "{start:?}\n{changed}");
+            let windows = run(&before.replace('\n', "\r\n"), RAMP).unwrap();
+            assert_eq!(windows, changed.replace('\n', "\r\n"));
+        }
+    }
+    // A string of JSON that is broken, too, and a line that is continued.
+    let folded = r#"{"rollouts": [{"baseline": "v1", "salt": "two words", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
+    let ramped =
+        folded.replace("}]}]}", r#"}], "steps": [{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 5}}]}]}"#);
+    let in_the_string = |text: &str| text.replace("two words", "two\n      words");
+    for (start, escape, end) in
+        [(">\n      ", &plain as &dyn Fn(&str) -> String, ""), ("'", &single, "'"), ("\"", &double, "\"")]
+    {
+        let text = |json: &str| value(&format!("{start}{}{end}", in_the_string(&escape(json))));
+        check(&text(folded), RAMP, &text(&ramped));
+    }
+    let continued = |text: &str| {
+        value(&format!("\"{}\"", double(text).replace("two words", "two\\\n      \\ wo\\x72ds")))
+    };
+    check(&continued(folded), RAMP, &continued(&ramped));
+}
+
 #[test]
 fn notations_that_cannot_be_edited_are_refused() {
     let words = |text: &str| run(text, RAMP).expect_err(text);
-    let value = |value: &str| {
-        format!(
-            "resources:\n- root_id: r\n  configuration:\n    \"@type\": type.googleapis.com/google.protobuf.StringValue\n    value: {value}\n"
-        )
-    };
-    let json = r#"{"rollouts": [{"baseline": "v1", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
-    assert!(words(&value(&format!(">\n      {json}"))).contains("cannot edit"));
-    assert!(words(&value(&format!("|2\n         {json}"))).contains("cannot edit"));
-    let folded = json.replace("}, {", "},\n        {").replace('\'', "''");
-    assert!(words(&value(&format!("'{folded}'"))).contains("cannot edit"));
     let alias = "rollouts:\n- baseline: v1\n  versions: &versions\n  - name: v1\n  - name: v2\n  steps: []\n  split: *versions\n";
     assert!(run(&alias.replace("  split: *versions\n", ""), RAMP).is_ok());
     let twice = "x: &x\n  baseline: v1\n  versions:\n  - name: v1\n  - name: v2\nrollouts: [*x, *x]\n";
@@ -440,6 +503,13 @@ fn notations(before: &Before) -> Vec<String> {
         discovery(&format!("|{block}")),
         discovery(&format!("|- # text{block}\n\n")),
         discovery(&format!("|{block}")).replace('\n', "\r\n"),
+        discovery(&format!(">{block}")),
+        discovery(&format!(">2-{}\n\n", block.replace("\n      ", "\n        "))),
+        discovery(&format!("|+{block}\n")),
+        discovery(&format!("'{}'", four.replace('\'', "''").replace('\n', "\n      "))),
+        discovery(&format!("\"{}\"", four.replace('"', "\\\"").replace('\n', " \n\n      "))),
+        // As PyYAML breaks lines.
+        discovery(&quoted(&four).replace("\\n ", "\\n\\\n      \\ ")),
         discovery(&quoted(&four)),
         discovery(&format!("'{}'", compact.replace('\'', "''"))),
         // JSON is YAML, too.
@@ -492,7 +562,7 @@ proptest! {
                 let rollouts = plugin.tree.as_ref().unwrap().get("rollouts").unwrap();
                 let old = Schedule::read(&rollouts.items()[1]);
                 let new = done(action, &old);
-                let changed = edit(&text, plugin, 1, &old, &new);
+                let changed = edit(&text, plugin, 1, &old, &new, Spacing::Kept);
                 let changed = changed.map_err(|words| format!("{words}: {action:?}\n{text}")).unwrap();
                 // If steps are only added, no comment is lost.
                 if new.steps.starts_with(&old.steps) && old.form == new.form {
