@@ -2,28 +2,28 @@
 //!
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
+mod text;
+
 use crate::clocks::{self, Present};
 use crate::edit::history;
 use crate::edit::schedule::{Schedule, Step, describe_shares};
-use crate::edit::{self, Spacing};
 use crate::envoy::{EnvoyStatus, UpdateState};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::io::admin::{Envoys, News};
 use crate::io::kubectl::LiveResource;
 use crate::io::target::Target;
-use crate::plugin::{self, PluginConfig};
+use crate::plugin;
 use crate::suggest::suggest;
 use crate::time_args::{self, format_duration, millis, next_full_second};
-use crate::warnings;
 use llm_canary::config::json::Node;
-use llm_canary::config::{Config, Error as ConfigError};
 use llm_canary::timestamp::{UnixMs, rfc3339};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
+use text::{Changed, diff, first_possible, select_rollout};
 
 /// The exit codes, for the help of each command that changes a rollout.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do, and every Envoy named with --admin runs it; 2 refused, and nothing was
@@ -159,14 +159,6 @@ impl CurrentRollout<'_> {
     }
 }
 
-/// A change that can be written.
-struct Changed {
-    schedule: Schedule,
-    text: String,
-    tree: Node,
-    warnings: Vec<String>,
-}
-
 /// Carries out a change.
 pub(super) fn run(
     options: &ChangeOptions,
@@ -271,38 +263,6 @@ fn forgotten(old: &Schedule, time: &str, present: Present) -> Result<(Schedule, 
     Ok((kept, format!("--forget-before drops {dropped}: {moved}")))
 }
 
-/// The first of a change's schedules that can be written.
-fn first_possible(
-    name: &str,
-    text: &str,
-    plugin: &PluginConfig,
-    rollout: usize,
-    old: &Schedule,
-    change: &Change,
-) -> Result<Changed, Error> {
-    let attempt = |schedule: &Schedule, spacing| {
-        let text = if schedule == old {
-            text.to_owned()
-        } else {
-            edit::edit(text, plugin, rollout, old, schedule, spacing)
-                .map_err(|message| Error::problem(&plugin.place, message))?
-        };
-        let (tree, warnings) = validate(name, plugin, &text)?;
-        Ok(Changed { schedule: schedule.clone(), text, tree, warnings })
-    };
-    let mut result = Err(Error::refused("there is nothing to write"));
-    for schedule in &change.schedules {
-        result = attempt(schedule, Spacing::Kept);
-        if result.is_ok() {
-            return result;
-        }
-    }
-    match change.schedules.last() {
-        Some(last) if change.may_compact => attempt(last, Spacing::Compact).or(result),
-        _ => result,
-    }
-}
-
 /// Prints the result of a change: a sentence, or the report as JSON.
 fn print(
     options: &ChangeOptions,
@@ -353,67 +313,6 @@ fn wait(
         world.say(&format!("all {count} Envoys run it; the slowest took {slowest:.0} ms"));
     }
     Ok(())
-}
-
-/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
-fn select_rollout<'a>(
-    name: &str,
-    plugins: &'a [PluginConfig],
-    wanted: Option<&str>,
-) -> Result<(&'a PluginConfig, usize, &'a Node), Error> {
-    if plugins.is_empty() {
-        return Err(plugin::none_found(name));
-    }
-    let mut rollouts = Vec::new();
-    for plugin in plugins {
-        let (_, tree) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
-        let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
-        rollouts.extend(trees.iter().enumerate().map(|(index, rollout)| (plugin, index, rollout)));
-    }
-    let name_of = |rollout: &'a Node| rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let names: Vec<&str> = rollouts.iter().map(|(_, _, rollout)| name_of(rollout)).collect();
-    let matching: Vec<_> = rollouts
-        .iter()
-        .filter(|(_, _, rollout)| wanted.is_none_or(|wanted| name_of(rollout) == wanted))
-        .collect();
-    match (matching.as_slice(), wanted) {
-        ([one], _) => Ok(**one),
-        ([], Some(wanted)) => {
-            Err(Error::refused(format!("{name} has no rollout {wanted:?}; {}", suggest(wanted, &names))))
-        }
-        ([], None) => Err(Error::refused(format!("{name} has no rollouts"))),
-        (_, None) => Err(Error::refused(format!(
-            "{name} has the rollouts {}; say which with --rollout",
-            names.join(", ")
-        ))),
-        (_, Some(wanted)) => Err(Error::refused(format!(
-            "{name} has several rollouts {wanted:?}; give a file with one of them"
-        ))),
-    }
-}
-
-/// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
-/// before.
-fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
-    let plugins = plugin::parse(name, new_text.as_bytes())?;
-    let is_same = |other: &&PluginConfig| other.document == plugin.document && other.path == plugin.path;
-    let tree = plugins.iter().find(is_same).map(|plugin| plugin.tree.clone());
-    let tree = tree
-        .ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?
-        .map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
-    let config =
-        Config::from_json(&tree).map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
-    let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
-    let new = warnings::find(&config, &tree).into_iter().filter(|warning| !old.contains(warning));
-    let text =
-        |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
-    Ok((tree, new.map(text).collect()))
-}
-
-/// The change as a unified diff.
-fn diff(name: &str, old: &str, new: &str) -> String {
-    let diff = similar::TextDiff::from_lines(old, new);
-    diff.unified_diff().context_radius(3).header(name, &format!("{name} (changed)")).to_string()
 }
 
 fn step_report(step: &Step) -> StepReport {

@@ -9,7 +9,7 @@ use super::target::{Target, Write as Written};
 use crate::error::Error;
 use crate::plugin::PathSegment;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -100,7 +100,7 @@ impl LockedFile {
         temporary.as_file().set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
         temporary.as_file().sync_all()?;
         if fs::read(&self.path)? != self.text.as_bytes() {
-            return Err(io::Error::other("somebody else changed it meanwhile; run the command again"));
+            return Err(io::Error::other("somebody else changed it meanwhile, run the command again"));
         }
         temporary.persist(&self.path)?;
         Ok(clock.elapsed())
@@ -131,13 +131,38 @@ impl Target for LockedFile {
     fn write(&self, text: &str, _: &[PathSegment], clock: &dyn Clock) -> Result<Written, Error> {
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         let at = self.replace(text, folder, clock).map_err(|error| {
-            Error::problem(&self.name, format!("cannot be replaced: {error}; nothing was changed"))
+            let owner = self.file.metadata().map(|meta| meta.uid()).unwrap_or_default();
+            let why = why_not(&error, &folder.display().to_string(), owner);
+            Error::problem(&self.name, format!("cannot be replaced: {why}; nothing was changed"))
         })?;
         // The rename is done. Only a power cut can undo it.
         let synced = File::open(folder).and_then(|folder| folder.sync_all());
         let warning =
             synced.err().map(|error| format!("{}: its folder cannot be synced: {error}", self.name));
         Ok(Written { at, warning })
+    }
+}
+
+/// Why a file could not be replaced, and what to do about it.
+fn why_not(error: &io::Error, folder: &str, owner: u32) -> String {
+    match error.kind() {
+        // The rename would replace a mount point.
+        ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => format!(
+            "it is mounted by itself, so no new file can take its place. Mount its folder, not the file (Docker: -v \
+             FOLDER:{folder}; Kubernetes: no subPath), or run this command where the file comes from, such as on the host"
+        ),
+        ErrorKind::ReadOnlyFilesystem => format!(
+            "{folder} is read-only. Mount it to be written (Docker: no :ro; Kubernetes: no readOnly), or run this command \
+             where the file comes from, such as on the host"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "this user may not replace files in {folder}. Run this command as the user who owns the file (uid {owner}) and \
+             may write there"
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("{folder} has no room for the new file. Free some space")
+        }
+        _ => error.to_string(),
     }
 }
 
@@ -153,11 +178,10 @@ fn is_mounted(path: &Path) -> bool {
 fn locked(path: &Path) -> io::Result<File> {
     for _ in 0..REOPENS_MAX {
         let file = File::open(path)?;
-        match file.lock() {
-            Ok(()) => {}
-            // Not every file system has locks. The comparison before the rename remains.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
-            Err(error) => return Err(error),
+        // Not every file system has locks, and NFS has none for a file that is opened to be read. The comparison before the
+        // rename remains.
+        if file.lock().is_err() {
+            return Ok(file);
         }
         let (held, there) = (file.metadata()?, fs::metadata(path)?);
         if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
@@ -169,10 +193,11 @@ fn locked(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LockedFile, Target};
+    use super::{LockedFile, Target, why_not};
     use crate::error::Error;
     use crate::io::clock::SystemClock;
     use std::fs;
+    use std::io;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
 
@@ -230,6 +255,26 @@ mod tests {
             }
         });
         assert_eq!(fs::read_to_string(&path).unwrap(), "40", "no run was lost");
+    }
+
+    /// `tests/it/mounts.rs` meets the first three.
+    #[test]
+    fn each_reason_has_a_way_out() {
+        for (number, words) in [
+            (16, "Mount its folder, not the file (Docker: -v FOLDER:/etc/envoy; Kubernetes: no subPath)"),
+            (18, "Mount its folder, not the file"),
+            (30, "/etc/envoy is read-only. Mount it to be written"),
+            (
+                13,
+                "this user may not replace files in /etc/envoy. Run this command as the user who owns the file (uid 101)",
+            ),
+            (1, "the user who owns the file (uid 101)"),
+            (28, "/etc/envoy has no room for the new file"),
+            (122, "/etc/envoy has no room for the new file"),
+        ] {
+            let why = why_not(&io::Error::from_raw_os_error(number), "/etc/envoy", 101);
+            assert!(why.contains(words) && !why.contains("os error"), "{number}: {why}");
+        }
     }
 
     #[test]

@@ -6,5 +6,6 @@
 
 mod change;
 mod check_and_explain;
+mod mounts;
 mod replay;
 mod tool;
