@@ -64,11 +64,11 @@ pub(super) struct ChangeOptions {
 /// The option of the commands that add steps.
 #[derive(clap::Args)]
 pub(super) struct ForgetOption {
-    /// Drop the steps before this time, to make room for new ones; conversations that began under them may move
+    /// Drop the steps before this time, to make room for new ones. Conversations that began under them may move
     ///
     /// A rollout has at most 256 steps. Steps that change nothing are dropped without this option. The step in force at
-    /// this time stays. Conversations that began before it go to the baseline, and others may move once; how many is said
-    /// before anything is written.
+    /// this time stays, and conversations that began before that step go to the baseline. Other conversations may move
+    /// once. The command says how many; with --dry-run it only says it.
     #[arg(long, value_name = "TIME")]
     forget_before: Option<String>,
 }

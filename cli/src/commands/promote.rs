@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", conflicts_with = "finish")]
     at: Option<String>,
     /// Make the version the baseline, once all others have drained
-    #[arg(long)]
+    #[arg(long, conflicts_with = "forget_before")]
     finish: bool,
     /// How long the version must have had 100 % before --finish; longer than conversations last
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration)]

@@ -12,7 +12,7 @@ use llm_canary::timestamp::UnixMs;
 /// A ramp adds a step to the rollout. The shares of other versions stay. Conversations that are pinned, or whose id
 /// contains their start time, keep their version; of all others only the difference moves. The step takes effect two
 /// seconds later (fifteen with --kubectl), so that every Envoy knows it in time. Later steps of the version are replaced,
-/// and listed.
+/// and listed. A step that this machine or an Envoy named with --admin has reached by its clock is never changed.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 1

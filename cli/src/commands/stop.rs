@@ -8,7 +8,10 @@ use crate::io::World;
 ///
 /// Its conversations go to the baseline with their next request. Answers that are being streamed finish. The same write
 /// gives the version a step of 0 %, so that starting it again does not bring back its old share: ramp it with --resume
-/// when it is fixed. Steps that were planned for it are dropped, and listed.
+/// when it is fixed. Shares that were planned for it become 0 %, and are listed.
+///
+/// No limit prevents a stop. A rollout with 256 steps gets no further step. A configuration of 1 MiB loses the blanks and
+/// line breaks between its values.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary stop envoy/ecds/llm-canary.yaml v2
