@@ -73,6 +73,12 @@ impl PluginConfig {
     /// The configuration as the filter reads it, and its tree.
     pub(crate) fn config(&self) -> Result<(Config, &Node), Errors> {
         let tree = self.tree.as_ref().map_err(Errors::clone)?;
+        if !self.is_text {
+            // Istio hands it over as JSON without blanks, whose length is limited as that of any other.
+            let mut text = String::new();
+            write_json(tree, &mut text);
+            json::parse(text.as_bytes())?;
+        }
         Ok((Config::from_json(tree)?, tree))
     }
 
@@ -208,6 +214,35 @@ fn envoy_value(configuration: Option<&Node>, value: Option<&str>) -> Result<Node
             "does not reach the plugin as JSON; write \"configuration\": {\"@type\": \
              \"type.googleapis.com/google.protobuf.StringValue\", \"value\": \"{...}\"}",
         )),
+    }
+}
+
+/// Writes a tree as JSON without blanks.
+fn write_json(node: &Node, out: &mut String) {
+    let write_text = |text: &str, out: &mut String| out.push_str(&serde_json::Value::from(text).to_string());
+    match node {
+        Node::Null => out.push_str("null"),
+        Node::Bool(value) => out.push_str(&value.to_string()),
+        Node::Number(number) => out.push_str(&number.to_string()),
+        Node::String(text) => write_text(text, out),
+        Node::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index > 0 { "," } else { "" });
+                write_json(item, out);
+            }
+            out.push(']');
+        }
+        Node::Object(members) => {
+            out.push('{');
+            for (index, (name, member)) in members.iter().enumerate() {
+                out.push_str(if index > 0 { "," } else { "" });
+                write_text(name, out);
+                out.push(':');
+                write_json(member, out);
+            }
+            out.push('}');
+        }
     }
 }
 

@@ -153,9 +153,9 @@ impl CurrentRollout<'_> {
         }
     }
 
-    /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`].
+    /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`], by this machine's clock.
     pub(super) fn describe_start(&self, at: UnixMs) -> String {
-        format!("from {} (in {})", rfc3339(at), format_duration(at.saturating_sub(self.present.latest)))
+        format!("from {} (in {})", rfc3339(at), format_duration(at.saturating_sub(self.present.here)))
     }
 }
 

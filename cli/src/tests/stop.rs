@@ -51,6 +51,8 @@ enum Form {
     Block,
     Folded,
     DoubleQuoted,
+    /// YAML, which Istio hands over as JSON.
+    Tree,
 }
 
 #[derive(Clone, Debug)]
@@ -83,7 +85,8 @@ fn case() -> impl Strategy<Value = Case> {
                 Just(Form::Pretty),
                 Just(Form::Block),
                 Just(Form::Folded),
-                Just(Form::DoubleQuoted)
+                Just(Form::DoubleQuoted),
+                Just(Form::Tree)
             ],
             prop::bool::weighted(0.2),
         )
@@ -189,6 +192,7 @@ impl Case {
             Form::Compact | Form::Pretty => inner,
             Form::Block => block("|-"),
             Form::Folded => block(">-"),
+            Form::Tree => format!("kind: WasmPlugin\nspec:\n  pluginConfig: {inner}\n"),
             Form::DoubleQuoted => outer(&serde_json::to_string(&inner).unwrap()),
         }
     }
@@ -294,7 +298,7 @@ proptest! {
 
 #[test]
 fn every_limit_at_once() {
-    for form in [Form::Compact, Form::Pretty, Form::Block, Form::Folded, Form::DoubleQuoted] {
+    for form in [Form::Compact, Form::Pretty, Form::Block, Form::Folded, Form::DoubleQuoted, Form::Tree] {
         let steps = (0..STEPS_MAX as u32).map(|at| vec![at % 7, 5 + at % 3, 9]).collect();
         let (versions, planned) = (VERSIONS_MAX, 6);
         let case = Case { versions, steps, planned, stopped: vec![2, 15], victim: 1, form, is_full: true };

@@ -7,8 +7,8 @@ use crate::error::{Error, Problem};
 use crate::plugin::{self, PluginConfig};
 use crate::suggest::suggest;
 use crate::warnings;
+use llm_canary::config::Error as ConfigError;
 use llm_canary::config::json::Node;
-use llm_canary::config::{Config, Error as ConfigError};
 
 /// A change that can be written.
 pub(super) struct Changed {
@@ -94,17 +94,16 @@ pub(super) fn select_rollout<'a>(
 fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
     let plugins = plugin::parse(name, new_text.as_bytes())?;
     let is_same = |other: &&PluginConfig| other.document == plugin.document && other.path == plugin.path;
-    let tree = plugins.iter().find(is_same).map(|plugin| plugin.tree.clone());
-    let tree = tree
-        .ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?
-        .map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
-    let config =
-        Config::from_json(&tree).map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
+    let changed = plugins.iter().find(is_same);
+    let changed = changed
+        .ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
+    let (config, tree) =
+        changed.config().map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
     let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
-    let new = warnings::find(&config, &tree).into_iter().filter(|warning| !old.contains(warning));
+    let new = warnings::find(&config, tree).into_iter().filter(|warning| !old.contains(warning));
     let text =
         |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
-    Ok((tree, new.map(text).collect()))
+    Ok((tree.clone(), new.map(text).collect()))
 }
 
 /// The change as a unified diff.
