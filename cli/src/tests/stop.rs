@@ -88,7 +88,7 @@ fn case() -> impl Strategy<Value = Case> {
                 Just(Form::DoubleQuoted),
                 Just(Form::Tree)
             ],
-            prop::bool::weighted(0.2),
+            prop::bool::weighted(0.1),
         )
             .prop_map(move |(steps, planned, stopped, victim, form, is_full)| Case {
                 versions,
@@ -289,7 +289,7 @@ trait Sample: Iterator {
 impl<I: Iterator> Sample for I {}
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn stop_is_never_refused_and_moves_nobody_else(case in case()) {
         check(&case)?;
@@ -377,6 +377,29 @@ fn a_step_that_changes_nothing_makes_room_in_silence() {
     for step in before.rollouts[0].steps.steps() {
         assert_eq!(after.rollouts[0].steps.at(step.at), &step.split);
     }
+}
+
+#[test]
+fn other_commands_say_what_is_too_long() {
+    for form in [Form::Compact, Form::Block, Form::Tree] {
+        let (steps, stopped) = (vec![vec![5], vec![7]], Vec::new());
+        let case = Case { versions: 2, steps, planned: 0, stopped, victim: 1, form, is_full: true };
+        let world = FakeWorld::new(NOW, &[("chat.json", &case.text())]);
+        let ran = world.run(&["ramp", "chat.json", "v2", "50"]);
+        assert!(ran.code == 2 && ran.err.contains(" bytes, but at most 1048576 are read"), "{}", ran.err);
+        assert!(ran.err.contains("nothing was written, because the filter would refuse it"), "{}", ran.err);
+        assert_eq!(world.read("chat.json"), case.text());
+    }
+}
+
+/// A share that takes effect before the next full second is planned, too.
+#[test]
+fn a_share_of_this_very_second_is_dropped() {
+    let planned = r#""steps": [{"at": "2026-11-23T08:00:00Z", "percent": {"v2": 10}}, {"at": "2026-11-23T09:00:00.7Z", "percent": {"v2": 90}}]"#;
+    let text = CHAT.replace(r#""split": { "v2": 10 }"#, planned);
+    let world = FakeWorld::new(NOW, &[("chat.json", &text)]);
+    world.fine(&["stop", "chat.json", "v2"]);
+    assert_eq!(shares(&world), [r#"{"v2":10}"#, r#"{"v2":0}"#]);
 }
 
 #[test]
