@@ -21,6 +21,7 @@ use llm_canary::timestamp::UnixMs;
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 --plan 1%,5%@+30m,25%@+2h,100%@2026-11-24T09:00:00Z
   llm-canary ramp --kubectl wasmplugin/llm-canary -n istio-ingress v2 5
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --dry-run
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --forget-before 2026-11-01T00:00:00Z --dry-run
 
 The difference is shown on stderr before anything is written. A \"split\" in the file becomes a step that has always been
 in force, so that no running conversation moves.

@@ -1,6 +1,7 @@
 //! Files that cannot be replaced where the tool runs, as in a container: each is refused with a way out.
 
 use crate::tool::Folder;
+use std::io::{Write, stderr};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
@@ -15,7 +16,7 @@ fn in_a_container(folder: &Folder, options: &[&str], script: &str) -> Option<(Op
         command.current_dir(&folder.path).output()
     };
     if !container("true").is_ok_and(|done| done.status.success()) {
-        eprintln!("skipped: unshare --user {} does not work here", options.join(" "));
+        let _ = writeln!(stderr(), "skipped: unshare --user {} does not work here", options.join(" "));
         return None;
     }
     let done = container(script).expect("it ran before");
