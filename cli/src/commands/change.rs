@@ -259,7 +259,7 @@ fn forgotten(old: &Schedule, time: &str, present: Present) -> Result<(Schedule, 
     }
     let kept = old.forgotten_before(at);
     let dropped = history::count(old.steps.len() - kept.steps.len());
-    let moved = old.moved_by_forgetting(&kept).describe(&kept);
+    let moved = old.moved_by(&kept).describe(&kept);
     Ok((kept, format!("--forget-before drops {dropped}: {moved}")))
 }
 

@@ -3,6 +3,7 @@
 use super::change::{self, Change, ChangeOptions, EXIT_CODES};
 use crate::error::Error;
 use crate::io::World;
+use llm_canary::split::percent;
 
 /// Stop a version at once, whatever pins, overrides or start times say.
 ///
@@ -41,10 +42,20 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         let at = current.start_time(Some("now"))?;
         let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
         let (schedules, summary) = if !current.schedule.is_stopped(version) {
-            (
-                vec![at_once, without_own_step],
-                format!("{version} is stopped; {baseline} serves its conversations"),
-            )
+            let summary = format!("{version} is stopped; {baseline} serves its conversations");
+            // Where another version grows by a planned step, it takes the lowest free buckets, which may be those that this
+            // version gives back.
+            let moved = current.schedule.with_stopped(version, true).moved_by(&at_once).others;
+            let summary = if moved == 0 {
+                summary
+            } else {
+                format!(
+                    "{summary}. By the planned steps of other versions, up to {} % of the conversations without a start \
+                     time will be on another version than planned",
+                    percent(moved)
+                )
+            };
+            (vec![at_once, without_own_step], summary)
         } else if without_own_step == *current.schedule {
             (vec![without_own_step], format!("{version} is stopped already"))
         } else {

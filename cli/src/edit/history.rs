@@ -11,7 +11,7 @@ use llm_canary::split::{Share, Split, percent};
 use llm_canary::steps::Steps;
 use llm_canary::timestamp::{UnixMs, rfc3339};
 
-/// The conversations that change version if old steps are forgotten, in parts per million.
+/// The conversations that another version serves after a change of the steps, in parts per million.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moved {
     /// Of those that began before the first step that is kept, under any of the steps before it: the most.
@@ -59,10 +59,10 @@ impl Schedule {
         schedule
     }
 
-    /// What moves if the first steps are forgotten, and `kept` has the others.
-    pub(crate) fn moved_by_forgetting(&self, kept: &Self) -> Moved {
-        let (before, after) = (self.splits(), kept.splits());
-        let first = kept.steps.first().map_or(UnixMs::MAX, |step| step.at);
+    /// What moves if this schedule becomes another, which may lack its first steps.
+    pub(crate) fn moved_by(&self, other: &Self) -> Moved {
+        let (before, after) = (self.splits(), other.splits());
+        let first = other.steps.first().map_or(UnixMs::MAX, |step| step.at);
         let mut moved = Moved::default();
         for step in &self.steps {
             let parts = self.moved_parts(before.at(step.at), after.at(step.at));
@@ -148,7 +148,7 @@ pub(crate) fn within_limit(
         "{limit}. Add --forget-before {}, which drops the oldest {}: {}. A later time drops more",
         rfc3339(first.at),
         count(excess),
-        old.moved_by_forgetting(&kept).describe(&kept)
+        old.moved_by(&kept).describe(&kept)
     ))
 }
 

@@ -62,7 +62,7 @@ fn forgetting_has_a_price() {
     let old = schedule(&steps);
     let price = |time: u64| {
         let kept = old.forgotten_before(time * 1_000);
-        (kept.steps.len(), old.moved_by_forgetting(&kept))
+        (kept.steps.len(), old.moved_by(&kept))
     };
     let moved = |begun_before: u32, others: u32| Moved {
         begun_before: begun_before * 10_000,
@@ -76,13 +76,9 @@ fn forgetting_has_a_price() {
     assert_eq!(price(3), (2, moved(20, 20)));
     let stopped = old.with_stopped("v2", true);
     let kept = stopped.forgotten_before(1_000);
-    assert_eq!(stopped.moved_by_forgetting(&kept), moved(0, 0));
+    assert_eq!(stopped.moved_by(&kept), moved(0, 0));
     let kept = stopped.forgotten_before(2_000);
-    assert_eq!(
-        stopped.moved_by_forgetting(&kept),
-        moved(0, 0),
-        "the baseline serves a stopped version's already"
-    );
+    assert_eq!(stopped.moved_by(&kept), moved(0, 0), "the baseline serves a stopped version's already");
 }
 
 proptest! {
@@ -108,6 +104,6 @@ proptest! {
             let most = if at < first { &mut expect.begun_before } else { &mut expect.others };
             *most = (moved as u32 * 10_000).max(*most);
         }
-        prop_assert_eq!(old.moved_by_forgetting(&kept), expect);
+        prop_assert_eq!(old.moved_by(&kept), expect);
     }
 }

@@ -3,6 +3,7 @@
 use super::change::{CHAT, shares};
 use super::world::{FakeWorld, json};
 use crate::plugin;
+use llm_canary::bucket::PARTS;
 use llm_canary::config::json::INPUT_BYTES_MAX;
 use llm_canary::config::{Config, STEPS_MAX, VERSIONS_MAX};
 use llm_canary::pointer::Fact;
@@ -266,6 +267,15 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
             prop_assert_eq!(new.steps.at(moment).parts(version), old.steps.at(moment).parts(version));
         }
     }
+    let moves = planned.iter().any(|at| {
+        (0..PARTS).step_by(5_000).any(|bucket| {
+            let (was, is) = (old.steps.at(*at).version(bucket), new.steps.at(*at).version(bucket));
+            let serves = |version: usize| if new.versions[version].stopped { 0 } else { version };
+            serves(was) != serves(is)
+        })
+    });
+    let is_new = !case.stopped.contains(&case.victim);
+    prop_assert_eq!(ran.out.contains("on another version than planned"), moves && is_new, "{}", ran.out);
     // A second stop has nothing to do, and is no error.
     let ran = world.run(&["stop", "chat.json", &victim]);
     prop_assert!(ran.code == 0 && ran.out.contains("nothing to do"), "{}", ran.out);
@@ -377,6 +387,23 @@ fn a_step_that_changes_nothing_makes_room_in_silence() {
     for step in before.rollouts[0].steps.steps() {
         assert_eq!(after.rollouts[0].steps.at(step.at), &step.split);
     }
+}
+
+/// v3 grows by a planned step, and takes buckets that v2 has given back. Its share is as planned, and its place is not.
+#[test]
+fn a_stop_says_what_planned_steps_do_otherwise_than_planned() {
+    let steps = |last: &str| {
+        let planned = format!(
+            r#""steps": [{{"at": "2026-11-23T08:00:00Z", "percent": {{"v2": 10}}}}, {{"at": "2026-11-23T10:00:00Z", "percent": {last}}}]"#
+        );
+        FakeWorld::new(NOW, &[("chat.json", &CHAT.replace(r#""split": { "v2": 10 }"#, &planned))])
+    };
+    let ran = steps(r#"{"v2": 10, "v3": 3}"#).fine(&["stop", "chat.json", "v2"]);
+    let said = "v1 serves its conversations. By the planned steps of other versions, up to 6 % of the conversations without \
+         a start time will be on another version than planned\n";
+    assert!(ran.out.ends_with(said), "{ran:?}");
+    let ran = steps(r#"{"v2": 50}"#).fine(&["stop", "chat.json", "v2"]);
+    assert!(ran.out.ends_with("v1 serves its conversations\n"), "{ran:?}");
 }
 
 #[test]
