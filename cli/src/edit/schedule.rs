@@ -184,9 +184,14 @@ impl Schedule {
         self.steps.iter().map(|step| step.at).take_while(|at| *at <= until).last()
     }
 
-    /// The later steps of this schedule that another schedule does not have.
-    pub(crate) fn dropped_in<'a>(&'a self, other: &Self, after: UnixMs) -> Vec<&'a Step> {
-        self.steps.iter().filter(|step| step.at > after && !other.steps.contains(step)).collect()
+    /// The later steps of this schedule, each with those of its shares that another schedule does not give at that time.
+    pub(crate) fn dropped_in(&self, other: &Self, after: UnixMs) -> Vec<Step> {
+        let later = self.steps.iter().filter(|step| step.at > after);
+        let dropped = later.map(|step| {
+            let is_dropped = |(name, parts): &&(String, u32)| other.parts_at(name, step.at) != *parts;
+            Step { at: step.at, shares: step.shares.iter().filter(is_dropped).cloned().collect() }
+        });
+        dropped.filter(|step| !step.shares.is_empty()).collect()
     }
 
     /// The shares of a new step, in the order of the versions. It names every version with a share, and with 0 the

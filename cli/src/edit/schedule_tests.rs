@@ -76,7 +76,12 @@ fn a_share_replaces_the_plan_of_its_version_only() {
     assert_eq!(promoted.steps, schedule(&[(9, &[("v2", 0), ("v3", 0)])]).steps);
     let dropped = schedule(&[(1, &[("v2", 1)]), (20, &[("v2", 5)])]);
     let after = dropped.with_share("v2", &[(9_000, 0)]);
-    assert_eq!(dropped.dropped_in(&after, 9_000), [&dropped.steps[1]]);
+    assert_eq!(dropped.dropped_in(&after, 9_000), [dropped.steps[1].clone()]);
+    // What was planned for another version in the same step is not dropped.
+    let shared = schedule(&[(1, &[("v2", 1)]), (20, &[("v2", 5), ("v3", 3)]), (30, &[("v2", 0), ("v3", 4)])]);
+    let after = shared.with_share("v2", &[(9_000, 0)]);
+    let v2 = Step { at: 20_000, shares: percent(&[("v2", 5)]) };
+    assert_eq!(shared.dropped_in(&after, 9_000), [v2]);
 }
 
 #[test]
