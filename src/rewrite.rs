@@ -53,6 +53,8 @@ pub struct Model {
     check: EditCheck,
     scanner: Box<Scanner>,
     seen: ModelFacts,
+    /// Inside an old name: whether the last byte was a backslash that escapes the next one.
+    in_name: Option<bool>,
     /// The rest of the body does not change.
     is_over: bool,
 }
@@ -65,18 +67,14 @@ impl json::Field for ModelField {
     fn is_text(self) -> bool {
         true
     }
-
-    fn wants_text_end(self) -> bool {
-        true
-    }
 }
 
 static TABLE: LazyTable<ModelField> = LazyTable::new(|| Table::compile(&[("model", ModelField)]));
 
 #[derive(Default)]
 struct ModelFacts {
-    /// Inside an old name.
-    is_in_name: bool,
+    /// An old name has begun.
+    has_begun: bool,
     is_whole: bool,
 }
 
@@ -89,6 +87,7 @@ impl Model {
             check: EditCheck::default(),
             scanner: Box::default(),
             seen: ModelFacts::default(),
+            in_name: None,
             is_over: false,
         }
     }
@@ -98,38 +97,46 @@ impl Editor for Model {
     #[expect(clippy::arithmetic_side_effects, reason = "positions in `chunk`; no part of it is empty")]
     fn push(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
         let is_allowed = self.check.allows(chunk);
-        self.is_over |= !is_allowed && !self.seen.is_in_name;
-        let mut edited = self.seen.is_in_name.then(Vec::new);
+        self.is_over |= !is_allowed && self.in_name.is_none();
+        let mut edited = self.in_name.is_some().then(Vec::new);
         // Where the bytes begin that have been neither copied nor left out.
         let mut begin = 0;
         let mut at = 0;
-        // Quote by quote, because the scanner does not tell the position of a name's quotes.
+        // Quote by quote, because the scanner does not tell the position of a name's opening quote.
         while at < chunk.len() && !self.is_over {
-            let was_in_name = self.seen.is_in_name;
             let rest = chunk.get(at..).unwrap_or_default();
-            let length = memchr(b'"', rest).map_or(rest.len(), |quote| quote + 1);
-            self.scanner.push(&TABLE, rest.get(..length).unwrap_or_default(), &mut self.seen);
-            at += length;
-            match (was_in_name, self.seen.is_in_name) {
-                (false, true) => {
+            let in_name = self.in_name.take();
+            let end = match in_name {
+                Some(is_escaped) => closing_quote(rest, is_escaped),
+                None => Ok(memchr(b'"', rest).unwrap_or(rest.len())),
+            };
+            let part = end.ok().and_then(|quote| rest.get(..=quote)).unwrap_or(rest);
+            self.scanner.push(&TABLE, part, &mut self.seen);
+            at += part.len();
+            let begins = core::mem::take(&mut self.seen.has_begun);
+            match (in_name, end) {
+                (None, _) if begins => {
                     let edited = edited.get_or_insert_default();
                     edited.extend_from_slice(chunk.get(begin..at - 1).unwrap_or_default());
                     edited.extend_from_slice(&self.name.0);
+                    self.in_name = Some(false);
                 }
-                (true, false) => begin = at,
-                (false, false) | (true, true) => {}
+                (None, _) => {}
+                (Some(_), Ok(_)) => begin = at,
+                (Some(_), Err(is_escaped)) => self.in_name = Some(is_escaped),
             }
-            let is_unread = self.scanner.is_broken() || (!is_allowed && !self.seen.is_in_name);
-            self.is_over = self.seen.is_whole || is_unread;
+            let is_unread = self.scanner.is_broken() || !is_allowed;
+            self.is_over = self.in_name.is_none() && (self.seen.is_whole || is_unread);
         }
         let mut edited = edited?;
-        if !self.seen.is_in_name {
+        if self.in_name.is_none() {
             edited.extend_from_slice(chunk.get(begin..).unwrap_or_default());
         }
         Some(edited)
     }
 
     fn finish(&mut self) -> Vec<u8> {
+        self.in_name = None;
         self.is_over = true;
         Vec::new()
     }
@@ -139,9 +146,23 @@ impl Editor for Model {
     }
 }
 
+/// The position of a string's closing quote. It does not ask the scanner, because the string may be invalid. `Err`: it is
+/// not here; whether the last byte is a backslash that escapes the next one.
+fn closing_quote(bytes: &[u8], mut is_escaped: bool) -> Result<usize, bool> {
+    for (at, &byte) in bytes.iter().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => return Ok(at),
+            _ => {}
+        }
+    }
+    Err(is_escaped)
+}
+
 impl Sink<ModelField> for ModelFacts {
     fn value(&mut self, _: ModelField, value: Value<'_>) {
-        self.is_in_name = matches!(value, Value::Text(_));
+        self.has_begun |= matches!(value, Value::Text(_));
     }
 
     fn document(&mut self) {

@@ -44,9 +44,14 @@ impl Headers {
     /// The bytes of all names and values; `None` if the host did not provide the headers.
     #[must_use]
     pub fn byte_size(&self) -> Option<u64> {
-        let sizes = self.iter().map(|(name, value)| name.len().saturating_add(value.len()));
-        let sum = sizes.fold(0, usize::saturating_add);
-        (sum > 0).then(|| u64::try_from(sum).unwrap_or(u64::MAX))
+        let count = word(self.map.first_chunk()?);
+        // Besides names and values, the map has their number, their lengths and a NUL behind each.
+        let other_bytes = count.saturating_mul(2 * (WORD_BYTES + 1)).saturating_add(WORD_BYTES);
+        self.map
+            .len()
+            .checked_sub(other_bytes)
+            .and_then(|size| u64::try_from(size).ok())
+            .filter(|&size| size > 0)
     }
 
     /// The value of the first header with this name, in lower case.
@@ -86,6 +91,7 @@ impl Headers {
         matches!(self.get(":method"), Some(b"POST" | b"PUT" | b"PATCH"))
             && self.get("content-encoding").is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
             && !self.get("content-type").is_some_and(|kind| is_media_type(kind, b"application/grpc"))
+            && self.get("upgrade").is_none()
     }
 
     /// Whether `content-length` is more than this many bytes.

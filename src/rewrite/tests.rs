@@ -38,6 +38,8 @@ const BODIES: &[&str] = &[
     r#"{"model":7,"model":<"m">,"model":null}"#,
     r#"{"model":{"model":"m"},"model":["m"],"model":<"m">}"#,
     r#"{"model":<"m">,"x":@,"model":"m"}"#,
+    r#"{"model":<"m\u00g0\"\u">,"model":"m"}"#,
+    r#"{"model":<"\x\\">,"model":"m"}"#,
     r#"{"model":null}"#,
     r#"{"model":{"model":"m"}}"#,
     r#"{"model":["m"]}"#,
@@ -179,7 +181,7 @@ proptest! {
     #[test]
     fn any_pieces_are_edited_alike_in_any_chunking(
         pieces in prop::collection::vec(prop::sample::select(vec![
-            "{", "}", "[", "]", ",", ":", " ", "\"model\":", "\"model\"", "\"m\"", "\"", "\\", "\\u006d", "null", "\"x\":", "é", "-llm-",
+            "{", "}", "[", "]", ",", ":", " ", "\"model\":", "\"model\"", "\"m\"", "\"", "\\", "\\u006d", "\\u00", "null", "\"x\":", "é", "-llm-",
             "\"stream\":true", "\"previous_response_id\":", "1",
         ]), 0..24),
         size in 1..20_usize,

@@ -11,8 +11,8 @@ use std::time::Duration;
 use llm_canary::pin::Token;
 
 use self::choices::{
-    METHODS, OTHER_HEADERS, PATHS, REQUEST_PIECES, REQUEST_TYPES, RESPONSE_PIECES, RESPONSE_TYPES, SETTINGS,
-    Setting, VALUES, WRONG,
+    CLUSTERS, GRPC_STATUSES, METHODS, OTHER_HEADERS, PATHS, REQUEST_PIECES, REQUEST_TYPES, RESPONSE_PIECES,
+    RESPONSE_TYPES, SETTINGS, Setting, VALUES, WRONG,
 };
 use self::stream::Stream;
 use super::input::Input;
@@ -41,7 +41,7 @@ pub(crate) fn filter(bytes: &[u8]) {
         Front::FakeHost
     });
     let mut envoy = Envoy::new();
-    let setting = input.pick(&SETTINGS[..7]);
+    let setting = input.pick(&SETTINGS[..8]);
     assert!(envoy.configure(setting.text.as_bytes()), "{:?}", envoy.logs());
     let streams = Vec::new();
     let mut run = Run { input, envoy, setting, streams, has_failed: false, routed: 0, begun: 0 };
@@ -97,12 +97,14 @@ impl Run<'_> {
         }
         let encoding = headers.iter().find(|(name, _)| *name == "content-encoding");
         let is_encoded = encoding.is_some_and(|(_, value)| *value != b"identity");
+        let is_upgrade = headers.iter().any(|(name, _)| *name == "upgrade");
         let has_body = self.input.below(4) > 0;
         let id = if has_body {
             self.envoy.request_with(&headers, &[(&["ns", "key"], b"k")])
         } else {
             self.envoy.get(&headers)
         };
+        id.route_to(self.input.pick(&CLUSTERS));
         self.begun += 1;
         self.streams.push(Stream {
             id,
@@ -111,6 +113,7 @@ impl Run<'_> {
             method,
             kind,
             is_encoded,
+            is_upgrade,
             posted: Vec::new(),
             is_posted: !has_body,
             owes_end: false,
@@ -167,10 +170,11 @@ impl Run<'_> {
     }
 
     fn respond(&mut self) {
-        let status = self.input.pick(&["200", "200", "503", "\u{ff}"]);
+        let status = self.input.pick(&["200", "200", "503", "101", "204", "\u{ff}"]);
         let kind = self.input.pick(&RESPONSE_TYPES);
         let (has_length, is_encoded) = (self.input.below(4) == 0, self.input.below(8) == 0);
         let (is_end, is_local) = (self.input.below(8) == 0, self.input.below(8) == 0);
+        let grpc_status = if is_end { self.input.pick(&GRPC_STATUSES) } else { "" };
         let Some(stream) = self.stream() else { return };
         stream.is_odd |= stream.is_answered || stream.id.is_paused();
         stream.responses += 1;
@@ -185,6 +189,9 @@ impl Run<'_> {
             if is_encoded {
                 headers.push(("content-encoding", b"br"));
             }
+            if !grpc_status.is_empty() {
+                headers.push(("grpc-status", grpc_status.as_bytes()));
+            }
             (stream.response_type, stream.is_response_encoded) = (kind, is_encoded);
             stream.is_answered |= is_end;
             stream.id.respond(status, &headers, is_end);
@@ -194,6 +201,7 @@ impl Run<'_> {
     fn answer(&mut self) {
         let (piece, is_end) = (self.piece(&RESPONSE_PIECES), self.input.below(6) == 0);
         let has_trailers = self.input.below(16) == 0;
+        let trailers = [("grpc-status", self.input.pick(&GRPC_STATUSES))];
         let Some(stream) = self.stream() else { return };
         stream.is_odd |= stream.is_answered || stream.responses != 1;
         stream.answered.extend_from_slice(&piece);
@@ -203,7 +211,7 @@ impl Run<'_> {
             // What an edit holds back at that moment the host does not take any more.
             stream.is_odd = true;
             stream.is_answered = true;
-            stream.id.trailers();
+            stream.id.trailers_with(&trailers);
         }
         stream.check();
     }
@@ -223,12 +231,13 @@ impl Run<'_> {
         if !self.has_failed {
             stream.check_edits();
         }
-        self.routed += u64::from(stream.id.filter_state("llm_reason").is_some());
         match way {
             0 => stream.id.cut(Cut::Client),
             1 => stream.id.cut(Cut::Upstream),
             _ => stream.id.end(),
         }
+        // What a rollout observed may be known only in the end.
+        self.routed += u64::from(stream.id.filter_state("llm_reason").is_some());
         assert_eq!(stream.id.call_after_end(), 0, "its context is still there");
         stream.is_odd = true;
     }

@@ -28,6 +28,10 @@ const STOPPED: &str = r#"{"body_wait": "never", "rollouts": [{"name": "chat", "b
     "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b", "stopped": true}],
     "steps": [{"at": "2023-11-14T00:00:00Z", "percent": {"v2": 10}},
               {"at": "2023-11-14T22:13:20Z", "percent": {"v2": 90}}]}]}"#;
+const OBSERVED: &str = r#"{"rollouts": [{"name": "chat", "observe": true, "random": true, "baseline": "v1", "usage": "request",
+    "key": [{"header": "x-conversation-id"}, {"body": "/user"}], "pin": {"response_id": true, "header": "x-pin"},
+    "versions": [{"name": "v1", "cluster": "a", "rewrite": {"model": "one"}}, {"name": "v2", "cluster": "b"}],
+    "split": {"v2": 50}, "feedback": {"path": "/feedback", "up": ["up"]}}]}"#;
 const NOTHING: &str = r#"{"rollouts": []}"#;
 pub(super) const WRONG: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v9", "versions": []}]}"#;
 
@@ -45,13 +49,14 @@ const fn setting(text: &'static str, marks: bool, asks: bool, models: [Option<&'
     Setting { text, marks, asks, models }
 }
 
-pub(super) const SETTINGS: [Setting; 8] = [
+pub(super) const SETTINGS: [Setting; 9] = [
     setting(PLAIN, false, false, [None, None]),
     setting(FROM_BODIES, false, false, [None, None]),
     setting(USAGE, false, true, [None, None]),
     setting(MARKS, true, false, [None, None]),
     setting(ALL_EDITS, true, true, [Some("one"), Some("two")]),
     setting(STOPPED, false, false, [None, None]),
+    setting(OBSERVED, false, false, [None, None]),
     setting(NOTHING, false, false, [None, None]),
     setting(WRONG, false, false, [None, None]),
 ];
@@ -69,9 +74,17 @@ pub(super) const PATHS: [&str; 8] = [
 pub(super) const METHODS: [&str; 4] = ["POST", "POST", "POST", "GET"];
 pub(super) const REQUEST_TYPES: [&str; 4] =
     ["application/json", "application/json", "application/grpc", "text/plain"];
-pub(super) const RESPONSE_TYPES: [&str; 5] =
-    ["text/event-stream", "application/json", "application/vnd.amazon.eventstream", "text/plain", ""];
-pub(super) const OTHER_HEADERS: [&str; 10] = [
+pub(super) const RESPONSE_TYPES: [&str; 6] = [
+    "text/event-stream",
+    "application/json",
+    "application/vnd.amazon.eventstream",
+    "text/plain",
+    "application/grpc",
+    "",
+];
+pub(super) const CLUSTERS: [&str; 4] = ["a", "b", "c", ""];
+pub(super) const GRPC_STATUSES: [&str; 4] = ["0", "14", "", "x"];
+pub(super) const OTHER_HEADERS: [&str; 11] = [
     "x-conversation-id",
     "x-started",
     "x-cohort",
@@ -82,8 +95,9 @@ pub(super) const OTHER_HEADERS: [&str; 10] = [
     "x-stainless-retry-count",
     "x-llm-cluster",
     "x-llm-version",
+    "upgrade",
 ];
-pub(super) const VALUES: [&[u8]; 8] = [
+pub(super) const VALUES: [&[u8]; 9] = [
     b"c1",
     b"01890a5d-ac96-774b-bcce-b302099a8057",
     b"1700000000000",
@@ -92,8 +106,9 @@ pub(super) const VALUES: [&[u8]; 8] = [
     b"identity",
     b"gzip",
     b"\x01\xff",
+    b"websocket",
 ];
-pub(super) const REQUEST_PIECES: [&[u8]; 12] = [
+pub(super) const REQUEST_PIECES: [&[u8]; 13] = [
     b"{\"model\":\"large\",",
     b"\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]",
     b",\"stream\":true",
@@ -106,8 +121,9 @@ pub(super) const REQUEST_PIECES: [&[u8]; 12] = [
     b"{\"rating\":\"up\"}",
     b"\"user\":\"u\"",
     b" \n\"\\",
+    b"\x88\x82\0\0\0\0\x03\xe8",
 ];
-pub(super) const RESPONSE_PIECES: [&[u8]; 12] = [
+pub(super) const RESPONSE_PIECES: [&[u8]; 13] = [
     b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n",
     b"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n",
     b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n",
@@ -120,4 +136,5 @@ pub(super) const RESPONSE_PIECES: [&[u8]; 12] = [
     b": still here\n\n",
     b"\n",
     b"{\"message\":{\"content\":\"a\"},\"done\":true}\n",
+    b"\x88\x02\x03\xe8",
 ];

@@ -16,6 +16,7 @@ pub(super) struct Stream {
     pub(super) kind: &'static str,
     /// As a server reads it: with a coding, the filter leaves the body alone.
     pub(super) is_encoded: bool,
+    pub(super) is_upgrade: bool,
     pub(super) posted: Vec<u8>,
     pub(super) is_posted: bool,
     /// The end was not handed over, because the request waited.
@@ -95,7 +96,8 @@ impl Stream {
     }
 
     fn edited_request(&self) -> Vec<u8> {
-        let is_readable = self.method == "POST" && !self.is_encoded && self.kind != "application/grpc";
+        let is_readable =
+            self.method == "POST" && !self.is_encoded && !self.is_upgrade && self.kind != "application/grpc";
         if !is_readable {
             return self.posted.clone();
         }
