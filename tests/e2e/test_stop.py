@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from urllib.request import urlopen
 
@@ -239,7 +240,9 @@ async def test_pinned_conversations_move_once(envoys: list[Envoy], operate: Oper
     assert await turn() == began_on
     await operate("stop", "v2")
     assert set((await turn()).values()) == {b"v1"}
-    await operate("ramp", "v2", "50", "--resume", "--at", "now")
+    ramped = json.loads((await operate("ramp", "v2", "50", "--resume", "--at", "now", "--json")).stdout)
+    # "now" is a full second after the stop's step. What begins earlier began under an older step.
+    await asyncio.sleep(datetime.fromisoformat(ramped["from"]).timestamp() - time.time())
     for _ in range(2):
         assert set((await turn()).values()) == {b"v1"}
     later = [uuid7(now_ms(), dice) for _ in range(40)]
