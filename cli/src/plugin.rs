@@ -42,8 +42,9 @@ pub(crate) struct PluginConfig {
 const OUR_WORDS: [&str; 3] = ["rollouts", "llm-canary", "llm_canary"];
 /// The ends of names of files that hold configurations.
 const CONFIGURATION_FILES: [&str; 3] = [".json", ".yaml", ".yml"];
-/// The longest text that is read. A configuration in it is far shorter, but its lines may be indented, and others stand beside it.
-const TEXT_BYTES_MAX: usize = 16 << 20;
+/// The longest text that is read. A configuration in it is far shorter, but its lines may be indented, and others stand
+/// beside it.
+pub(crate) const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// What to give the tool.
 pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
@@ -73,6 +74,11 @@ pub(crate) fn parse_one(name: &str, bytes: &[u8]) -> Result<Config, Error> {
     };
     let (config, _) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
     Ok(config)
+}
+
+/// What is wrong with a text of more than [`TEXT_BYTES_MAX`] bytes, without its subject.
+pub(crate) fn too_long() -> String {
+    format!("is larger than {TEXT_BYTES_MAX} bytes; give a file with the configuration and little else")
 }
 
 /// The error about a text without a configuration.
@@ -182,8 +188,7 @@ fn problems(name: &str, errors: &Errors) -> Vec<Problem> {
 /// The documents of a text.
 fn documents(bytes: &[u8]) -> Result<Vec<Node>, Errors> {
     if bytes.len() > TEXT_BYTES_MAX {
-        let message = format!("has {} bytes, and at most {TEXT_BYTES_MAX} are read", bytes.len());
-        return Err(Errors::one("", message));
+        return Err(Errors::one("", too_long()));
     }
     if is_json(bytes) {
         return json::parse_of_any_length(bytes).map(|tree| vec![tree]);

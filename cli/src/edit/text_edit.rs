@@ -218,17 +218,18 @@ impl EmbeddedText {
                 at += bytes;
             }
         }
-        let has_lines = line_start(outer, span.start) != line_start(outer, span.end);
-        let (line_break, escaping) = match (is_double, is_json) {
-            (true, _) => {
-                let breaks = !is_json || escapes_breaks || !breaks;
-                (newline(outer).to_owned(), Escaping::DoubleQuotes { breaks, trims: has_lines })
-            }
-            // In one line there is nowhere to break it.
-            (false, true) if !breaks => (" ".to_owned(), Escaping::SingleQuotes),
-            (false, true) => (newline(outer).to_owned(), Escaping::SingleQuotes),
+        let line_break = match (is_json, breaks) {
             // One break would be folded.
-            (false, false) => (newline(outer).repeat(2), Escaping::SingleQuotes),
+            (false, _) => newline(outer).repeat(2),
+            (true, true) => newline(outer).to_owned(),
+            // In one line there is nowhere to break it but by an escape.
+            (true, false) => " ".to_owned(),
+        };
+        let escaping = if is_double {
+            let trims = line_start(outer, span.start) != line_start(outer, span.end);
+            Escaping::DoubleQuotes { breaks: !is_json || escapes_breaks || !breaks, trims }
+        } else {
+            Escaping::SingleQuotes
         };
         Some(view.finish(end, line_break, escaping))
     }

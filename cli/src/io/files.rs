@@ -8,15 +8,13 @@ use super::clock::Clock;
 use super::target::{Target, Write as Written};
 use crate::error::{Error, io_words};
 use crate::kubernetes;
-use crate::plugin::{self, PathSegment};
+use crate::plugin::{self, PathSegment, TEXT_BYTES_MAX};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-/// The largest file that is changed; far more than Envoy reads.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 /// How often another run may replace the file between its opening and its lock.
 const REOPENS_MAX: usize = 100;
 /// Envoy reads a renamed file within milliseconds, on a busy machine within tenths of a second.
@@ -83,9 +81,10 @@ impl LockedFile {
         });
         let file = locked(&path).map_err(|words| Error::problem(&name, words))?;
         let mut bytes = Vec::new();
-        (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(problem)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(Error::problem(&name, format!("is larger than {FILE_BYTES_MAX} bytes")));
+        // One more byte shows that it is too long.
+        (&file).take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(problem)?;
+        if bytes.len() > TEXT_BYTES_MAX {
+            return Err(Error::problem(&name, plugin::too_long()));
         }
         let text = plugin::utf8(&bytes).map_err(|words| Error::problem(&name, words))?.to_owned();
         Ok(Self { name, text, path, file, note })
