@@ -3,6 +3,7 @@
 //! In: the text, the place of the configuration in it, the schedule before and after. Out: the changed text. The result
 //! is read again: it must give the new schedule, and apart from that the same configuration as before.
 
+pub(crate) mod history;
 pub(crate) mod schedule;
 mod spanned;
 mod text_edit;
@@ -12,8 +13,17 @@ use crate::plugin::{self, PathSegment, PluginConfig};
 use llm_canary::config::json::Node;
 use schedule::Schedule;
 use spanned::Syntax;
-use text_edit::{EmbeddedText, TextEdit, apply};
+use text_edit::{EmbeddedText, TextEdit, apply, compact};
 use writer::RolloutWriter;
+
+/// What an edit does with the blanks and line breaks of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spacing {
+    /// It keeps them.
+    Kept,
+    /// It drops those that mean nothing. Only JSON can be written so.
+    Compact,
+}
 
 /// The text after a change of one rollout in one of its configurations.
 ///
@@ -25,13 +35,14 @@ pub(crate) fn edit(
     rollout: usize,
     old: &Schedule,
     new: &Schedule,
+    spacing: Spacing,
 ) -> Result<String, String> {
     let by_hand = || {
-        "uses a notation that this tool cannot edit, such as an alias or a folded text; write the configuration as JSON \
-         in a block \"value: |\", or as plain YAML, or change it by hand"
+        "uses a notation that this tool cannot edit, such as an alias; write the configuration as JSON in a block \
+         \"value: |\", or as plain YAML, or change it by hand"
             .to_owned()
     };
-    let changed = edits(text, &plugin.path, rollout, old, new).and_then(|edits| apply(text, edits));
+    let changed = edits(text, &plugin.path, rollout, old, new, spacing).and_then(|edits| apply(text, edits));
     let changed = changed.ok_or_else(by_hand)?;
     reads_as(text, &changed, plugin, rollout, new).then_some(changed).ok_or_else(by_hand)
 }
@@ -43,6 +54,7 @@ fn edits(
     rollout: usize,
     old: &Schedule,
     new: &Schedule,
+    spacing: Spacing,
 ) -> Option<Vec<TextEdit>> {
     let (syntax, documents) = if plugin::is_json(text.as_bytes()) {
         (Syntax::Json, vec![spanned::json(text)?])
@@ -57,23 +69,35 @@ fn edits(
             PathSegment::Item(index) => node.items().get(*index)?,
             PathSegment::Document(_) => {
                 let embedded = EmbeddedText::new(text, node)?;
-                let inner = edits(&embedded.text, path.get(at..)?, rollout, old, new)?;
+                let inner = edits(&embedded.text, path.get(at..)?, rollout, old, new, spacing)?;
                 return inner.iter().map(|edit| embedded.to_outer(edit)).collect();
             }
         };
     }
     let rollout = node.get("rollouts")?.items().get(rollout)?;
-    RolloutWriter { text, syntax }.edits(rollout, old, new)
+    let edits = RolloutWriter { text, syntax }.edits(rollout, old, new)?;
+    // Inside of a larger document the blanks do not count.
+    if spacing == Spacing::Compact && syntax == Syntax::Json && path.is_empty() {
+        let text_after = compact(&apply(text, edits)?);
+        return Some(vec![TextEdit { range: 0..text.len(), text: text_after }]);
+    }
+    Some(edits)
 }
 
-/// Whether a changed text gives the new schedule, and apart from that the same configurations.
+/// Whether a changed text gives the new schedule, and apart from that the same configurations. Whether the filter takes it
+/// is not asked here.
 fn reads_as(text: &str, changed: &str, plugin: &PluginConfig, rollout: usize, new: &Schedule) -> bool {
     let read = |text: &str| plugin::parse("", text.as_bytes()).unwrap_or_default();
     let (before, after) = (read(text), read(changed));
     before.len() == after.len()
-        && before.iter().zip(&after).all(|(before, after)| match (&before.tree, &after.tree) {
-            (Ok(a), Ok(b)) if before.path == plugin.path => differs_by(a, b, rollout, new),
-            (a, b) => a == b,
+        && before.iter().zip(&after).all(|(before, after)| {
+            let is_changed = before.path == plugin.path;
+            match (&before.tree, &after.tree) {
+                (Ok(a), Ok(b)) if is_changed => differs_by(a, b, rollout, new),
+                // It has become too long, and the filter's words about that are clearer than any here.
+                (Ok(_), Err(_)) if is_changed => true,
+                (a, b) => a == b,
+            }
         })
 }
 

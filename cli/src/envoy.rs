@@ -22,8 +22,6 @@ pub(crate) struct Watched<'a> {
     pub(crate) rollout: &'a str,
     /// The name under which Envoy discovers the configuration; `None` where the file does not say it.
     pub(crate) discovered_as: Option<&'a str>,
-    /// The hash of the configuration with the change.
-    pub(crate) hash: u32,
 }
 
 /// The counters of one Envoy.
@@ -99,12 +97,12 @@ impl AdminStats {
         stats
     }
 
-    /// Whether the Envoy runs the configuration, or has refused an update since the count before it.
-    pub(crate) fn progress(&self, watched: &Watched<'_>, refused_before: u64) -> Progress {
-        let Watched { rollout, hash, .. } = watched;
+    /// Whether the Envoy runs the configuration with this hash, or has refused an update since the count before it.
+    pub(crate) fn progress(&self, watched: &Watched<'_>, hash: u32, refused_before: u64) -> Progress {
+        let rollout = watched.rollout;
         // A module without the label exports one hash for all filters. If it is the right one, a filter runs this.
         match self.config_hash.or(self.unlabelled_hash) {
-            Some(running) if running == u64::from(*hash) => Progress::Runs,
+            Some(running) if running == u64::from(hash) => Progress::Runs,
             _ if self.refused > refused_before => Progress::Refused,
             Some(running) if self.config_hash.is_some() => Progress::Waiting(format!(
                 "it runs the rollout {rollout} by the configuration with the hash {running}, not {hash}"
@@ -156,7 +154,7 @@ impl fmt::Display for EnvoyStatus {
 mod tests {
     use super::{AdminStats, Progress, Watched};
 
-    const CHAT: Watched<'static> = Watched { rollout: "chat", discovered_as: Some("llm"), hash: 7 };
+    const CHAT: Watched<'static> = Watched { rollout: "chat", discovered_as: Some("llm") };
 
     /// A line as Envoy writes it.
     fn hash(rollout: &str, value: u64) -> String {
@@ -196,18 +194,18 @@ mod tests {
         }
         let mut runs = AdminStats::parse(&(hash("code", 7) + &hash("chat", 6) + &hash("chat2", 7)), &CHAT);
         assert!(
-            matches!(runs.progress(&CHAT, 0), Progress::Waiting(why) if why.contains("rollout chat by the configuration with the hash 6, not 7"))
+            matches!(runs.progress(&CHAT, 7, 0), Progress::Waiting(why) if why.contains("rollout chat by the configuration with the hash 6, not 7"))
         );
         runs.config_hash = None;
         assert!(
-            matches!(runs.progress(&CHAT, 0), Progress::Waiting(why) if why.contains("none with the name chat"))
+            matches!(runs.progress(&CHAT, 7, 0), Progress::Waiting(why) if why.contains("none with the name chat"))
         );
     }
 
     #[test]
     fn a_look_says_how_far_an_update_is() {
         let look = |config_hash, refused, before| {
-            AdminStats { config_hash, refused, ..AdminStats::default() }.progress(&CHAT, before)
+            AdminStats { config_hash, refused, ..AdminStats::default() }.progress(&CHAT, 7, before)
         };
         assert_eq!(look(Some(7), 4, 3), Progress::Runs, "the hash decides");
         assert_eq!(look(Some(6), 4, 3), Progress::Refused);
@@ -217,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_module_without_the_label_is_named_unless_it_runs_the_change() {
-        let look = |text: &str| AdminStats::parse(text, &CHAT).progress(&CHAT, 0);
+        let look = |text: &str| AdminStats::parse(text, &CHAT).progress(&CHAT, 7, 0);
         let old = "wasmcustom.llm_config_hash: ";
         assert_eq!(look(&format!("{old}7\n")), Progress::Runs);
         let behind = look(&format!("{old}6\n"));

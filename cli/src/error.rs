@@ -145,7 +145,6 @@ pub(crate) fn io_words(error: &io::Error) -> String {
         Kind::QuotaExceeded => "is more than this user's quota allows",
         Kind::FileTooLarge => "is larger than the file system allows",
         Kind::ResourceBusy | Kind::ExecutableFileBusy => "is in use by somebody else",
-        Kind::CrossesDevices => "is mounted by itself, so it cannot be replaced by a rename",
         Kind::InvalidFilename => "has a name that the file system does not allow",
         Kind::InvalidInput => "has a name or a value that the system does not allow",
         Kind::InvalidData => "holds data that cannot be read",

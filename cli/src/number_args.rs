@@ -2,36 +2,35 @@
 //!
 //! In: what the operator wrote. Out: a number, or a sentence that says what is wrong with it.
 
-use crate::edit::schedule;
+use llm_canary::bucket::PARTS;
 use std::ops::RangeInclusive;
 
 /// Decimal places of the finest percentage.
 const PERCENT_PLACES: usize = 4;
+const PARTS_PER_PERCENT: u32 = PARTS / 100;
 
 /// Reads a percentage such as `5`, `0.5%` or `12.5 %` as parts per million.
 pub(crate) fn parse_percent(text: &str) -> Result<u32, String> {
-    schedule::parse_percent(text).map_err(|general| {
-        let number = text.strip_suffix('%').unwrap_or(text).trim();
-        let (is_negative, digits) = number.strip_prefix('-').map_or((false, number), |digits| (true, digits));
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
-            return general;
-        }
-        // More digits than a number has are certainly more than 100.
-        let is_more = whole
-            .parse::<u32>()
-            .map_or(true, |whole| whole > 100 || whole == 100 && fraction.bytes().any(|digit| digit != b'0'));
-        if is_negative {
-            format!("{text:?} is negative; write a percentage from 0 to 100")
-        } else if is_more {
-            format!("{text:?} is more than 100; write a percentage from 0 to 100")
-        } else if fraction.len() > PERCENT_PLACES {
-            format!("{text:?} is finer than 0.0001, the finest percentage; round it to 4 places")
-        } else {
-            general
-        }
-    })
+    let number = text.strip_suffix('%').unwrap_or(text).trim_end();
+    let (is_negative, digits) = number.strip_prefix('-').map_or((false, number), |digits| (true, digits));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+        return Err(format!("{text:?} is not a percentage; write a number from 0 to 100, as fine as 0.0001"));
+    }
+    if is_negative {
+        return Err(format!("{text:?} is negative; write a percentage from 0 to 100"));
+    }
+    // What does not fit is certainly more than 100.
+    let whole = whole.parse().unwrap_or(u32::MAX);
+    if whole > 100 || whole == 100 && fraction.bytes().any(|digit| digit != b'0') {
+        return Err(format!("{text:?} is more than 100; write a percentage from 0 to 100"));
+    }
+    if fraction.len() > PERCENT_PLACES {
+        return Err(format!("{text:?} is finer than 0.0001, the finest percentage; round it to 4 places"));
+    }
+    let fraction = format!("{fraction:0<PERCENT_PLACES$}").parse().unwrap_or(0);
+    Ok(whole * PARTS_PER_PERCENT + fraction)
 }
 
 /// Reads a whole number within a range.
@@ -59,7 +58,17 @@ mod tests {
 
     #[test]
     fn each_wrong_percentage_has_words_of_its_own() {
-        assert_eq!(parse_percent("0.0001"), Ok(1));
+        for (text, parts) in [
+            ("5", 50_000),
+            ("5%", 50_000),
+            ("0.5 %", 5_000),
+            ("12.5", 125_000),
+            ("0.0001", 1),
+            ("100", 1_000_000),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_percent(text), Ok(parts), "{text}");
+        }
         for (text, words) in [
             ("-5", "is negative"),
             ("-0.5%", "is negative"),
@@ -78,6 +87,9 @@ mod tests {
             ("-", "is not a percentage"),
             ("", "is not a percentage"),
             ("5%%", "is not a percentage"),
+            ("%", "is not a percentage"),
+            (".5", "is not a percentage"),
+            ("1.2.3", "is not a percentage"),
             ("٥", "is not a percentage"),
         ] {
             let found = parse_percent(text).err().unwrap_or_default();

@@ -6,8 +6,8 @@
 
 use crate::error::{Error, Problem};
 use crate::yaml;
-use llm_canary::config::json::{self, INPUT_BYTES_MAX, Node};
-use llm_canary::config::{self, Config, Errors};
+use llm_canary::config::json::{self, Node};
+use llm_canary::config::{Config, Errors};
 
 /// Parts of a plugin's name or URL that mark it as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
@@ -42,8 +42,9 @@ pub(crate) struct PluginConfig {
 const OUR_WORDS: [&str; 3] = ["rollouts", "llm-canary", "llm_canary"];
 /// The ends of names of files that hold configurations.
 const CONFIGURATION_FILES: [&str; 3] = [".json", ".yaml", ".yml"];
-/// The longest text that is read. It is larger than a configuration may be, because it may hold one in another notation.
-const TEXT_BYTES_MAX: usize = 16 << 20;
+/// The longest text that is read. A configuration in it is far shorter, but its lines may be indented, and others stand
+/// beside it.
+pub(crate) const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// What to give the tool.
 pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
@@ -75,6 +76,11 @@ pub(crate) fn parse_one(name: &str, bytes: &[u8]) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// What is wrong with a text of more than [`TEXT_BYTES_MAX`] bytes, without its subject.
+pub(crate) fn too_long() -> String {
+    format!("is larger than {TEXT_BYTES_MAX} bytes; give a file with the configuration and little else")
+}
+
 /// The error about a text without a configuration.
 pub(crate) fn none_found(name: &str) -> Error {
     Error::problem(name, format!("holds no llm-canary configuration; {ACCEPTED_FILES}"))
@@ -89,8 +95,7 @@ impl PluginConfig {
 
     /// Errors of this configuration, with its place.
     pub(crate) fn problems(&self, errors: &Errors) -> Vec<Problem> {
-        let mut problems: Vec<Problem> =
-            errors.iter().map(|error| Problem::new(&self.place, &error.path, &error.message)).collect();
+        let mut problems = problems(&self.place, errors);
         if errors.left_out() > 0 {
             let message = format!("has {} more errors; fix these first", errors.left_out());
             problems.push(Problem::new(&self.place, "", &message));
@@ -105,15 +110,9 @@ impl PluginConfig {
 /// The text is neither JSON nor YAML, or too long.
 pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error> {
     let mut plugins = Vec::new();
-    for (index, document) in read_documents(name, bytes)?.into_iter().enumerate() {
-        let mut path = vec![PathSegment::Document(index)];
-        find_in_document(document, is_json(bytes), &mut path, &mut plugins);
-    }
+    find_in_text(bytes, true, &mut Vec::new(), &mut plugins)
+        .map_err(|errors| Error::invalid(problems(name, &errors)))?;
     for plugin in &mut plugins {
-        if is_json(bytes) && bytes.len() > INPUT_BYTES_MAX && plugin.path.len() == 1 {
-            // The whole text is the configuration, and the filter does not read one of this size.
-            plugin.tree = json::parse(bytes);
-        }
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
         plugin.place = format!("{name}{inside}");
     }
@@ -124,12 +123,12 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error
 /// only, that is an error already.
 pub(crate) fn unread_parts(name: &str, bytes: &[u8]) -> Vec<String> {
     let mut unread = Vec::new();
-    let documents = read_documents(name, bytes).unwrap_or_default();
+    let documents = documents(bytes).unwrap_or_default();
     let is_alone = documents.len() == 1;
     for (index, document) in documents.iter().enumerate() {
         let document_number = index + 1;
         let mut check = |part: &Node, place: String| {
-            if may_be_meant(part) && find_alone(part).is_empty() {
+            if may_be_meant(part) && !holds_any(part) {
                 unread.push(format!(
                     "{name}: document {document_number}{place} was not read, though it may be meant for llm-canary: it is none \
                      of what this tool reads; {ACCEPTED_FILES}"
@@ -151,10 +150,11 @@ pub(crate) fn unread_parts(name: &str, bytes: &[u8]) -> Vec<String> {
     unread
 }
 
-fn find_alone(part: &Node) -> Vec<PluginConfig> {
+/// Whether a part of a text is a configuration, or holds one.
+fn holds_any(part: &Node) -> bool {
     let mut plugins = Vec::new();
-    find_in_document(part.clone(), false, &mut Vec::new(), &mut plugins);
-    plugins
+    find(part, &mut Vec::new(), &mut plugins);
+    is_configuration(part, false) || !plugins.is_empty()
 }
 
 /// Whether a part of a text without a configuration should hold one: it is no resource, or has rollouts somewhere.
@@ -181,20 +181,17 @@ fn is_configuration(document: &Node, is_json: bool) -> bool {
     !ENVELOPE_FIELDS.iter().any(has) && (is_json || OUR_FIELDS.iter().any(has))
 }
 
-fn read_documents(name: &str, bytes: &[u8]) -> Result<Vec<Node>, Error> {
-    let problem = |error: &config::Error| Problem::new(name, &error.path, &error.message);
-    documents(bytes).map_err(|errors| Error::invalid(errors.iter().map(problem).collect()))
+fn problems(name: &str, errors: &Errors) -> Vec<Problem> {
+    errors.iter().map(|error| Problem::new(name, &error.path, &error.message)).collect()
 }
 
 /// The documents of a text.
 fn documents(bytes: &[u8]) -> Result<Vec<Node>, Errors> {
-    // A larger text may still hold a configuration that is not too large. YAML's parser reads JSON, too.
-    if is_json(bytes) && bytes.len() <= INPUT_BYTES_MAX {
-        return json::parse(bytes).map(|tree| vec![tree]);
-    }
     if bytes.len() > TEXT_BYTES_MAX {
-        let message = format!("has {} bytes, and at most {TEXT_BYTES_MAX} are read", bytes.len());
-        return Err(Errors::one("", message));
+        return Err(Errors::one("", too_long()));
+    }
+    if is_json(bytes) {
+        return json::parse_of_any_length(bytes).map(|tree| vec![tree]);
     }
     let text = utf8(bytes).map_err(|message| Errors::one("", message))?;
     yaml::documents(text).map_err(|message| Errors::one("", message))
@@ -212,19 +209,38 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, String> {
     })
 }
 
-/// Adds the configurations in a document; `path` leads to it.
-fn find_in_document(
-    document: Node,
-    is_json: bool,
+/// Adds the configurations in a text; `path` leads to it. If the text is JSON and `is_ours`, it is a configuration unless it
+/// is a resource.
+fn find_in_text(
+    text: &[u8],
+    is_ours: bool,
     path: &mut Vec<PathSegment>,
     plugins: &mut Vec<PluginConfig>,
-) {
-    if is_configuration(&document, is_json) {
-        let (place, path) = (String::new(), path.clone());
-        plugins.push(PluginConfig { place, path, discovered_as: None, tree: Ok(document) });
-    } else {
-        find(&document, path, plugins);
+) -> Result<(), Errors> {
+    for (index, document) in documents(text)?.into_iter().enumerate() {
+        path.push(PathSegment::Document(index));
+        if is_configuration(&document, is_ours && is_json(text)) {
+            // The filter reads JSON as it stands here, with its blanks.
+            let tree = if is_json(text) { json::parse(text) } else { within_limits(document) };
+            plugins.push(PluginConfig {
+                place: String::new(),
+                path: path.clone(),
+                discovered_as: None,
+                tree,
+            });
+        } else {
+            find(&document, path, plugins);
+        }
+        path.pop();
     }
+    Ok(())
+}
+
+/// A configuration that Istio hands over as JSON without blanks, whose length is limited as that of any other.
+fn within_limits(tree: Node) -> Result<Node, Errors> {
+    let mut text = String::new();
+    write_json(&tree, &mut text);
+    json::parse(text.as_bytes()).map(|_| tree)
 }
 
 /// Adds the configurations at and below a node.
@@ -245,14 +261,7 @@ fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<Plug
         let mut path = path.to_vec();
         path.extend(["data", file].map(|name| PathSegment::Member(name.to_owned())));
         let first = plugins.len();
-        match documents(text.as_bytes()) {
-            Ok(documents) => {
-                for (index, document) in documents.into_iter().enumerate() {
-                    path.push(PathSegment::Document(index));
-                    find_in_document(document, false, &mut path, plugins);
-                    path.pop();
-                }
-            }
+        match find_in_text(text.as_bytes(), false, &mut path, plugins) {
             Err(errors)
                 if !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end)) =>
             {
@@ -263,7 +272,7 @@ fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<Plug
                     tree: Err(errors),
                 });
             }
-            Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
         for plugin in plugins.iter_mut().skip(first) {
             let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
@@ -286,8 +295,10 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
     if has_our_fields || is_ours(&names) {
         let place = format!("{kind} {}", name.unwrap_or("without a name"));
         // Without pluginConfig the plugin starts with an empty configuration.
-        let tree =
-            config.cloned().ok_or_else(|| Errors::one("spec.pluginConfig", "is missing; write it there"));
+        let tree = config
+            .cloned()
+            .ok_or_else(|| Errors::one("spec.pluginConfig", "is missing; write it there"))
+            .and_then(within_limits);
         let is_inner = wasm.is_some_and(|wasm| wasm.get("pluginConfig").is_some());
         let inside: &[&str] =
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
@@ -339,6 +350,35 @@ fn envoy_value(configuration: Option<&Node>, value: Option<&str>) -> Result<Node
             "does not reach the plugin as JSON; write \"configuration\": {\"@type\": \
              \"type.googleapis.com/google.protobuf.StringValue\", \"value\": \"{...}\"}",
         )),
+    }
+}
+
+/// Writes a tree as JSON without blanks.
+fn write_json(node: &Node, out: &mut String) {
+    let write_text = |text: &str, out: &mut String| out.push_str(&serde_json::Value::from(text).to_string());
+    match node {
+        Node::Null => out.push_str("null"),
+        Node::Bool(value) => out.push_str(&value.to_string()),
+        Node::Number(number) => out.push_str(&number.to_string()),
+        Node::String(text) => write_text(text, out),
+        Node::List(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                out.push_str(if index > 0 { "," } else { "" });
+                write_json(item, out);
+            }
+            out.push(']');
+        }
+        Node::Object(members) => {
+            out.push('{');
+            for (index, (name, member)) in members.iter().enumerate() {
+                out.push_str(if index > 0 { "," } else { "" });
+                write_text(name, out);
+                out.push(':');
+                write_json(member, out);
+            }
+            out.push('}');
+        }
     }
 }
 

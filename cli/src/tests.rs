@@ -3,9 +3,11 @@
 //! `tests/` runs a few commands as users do, through the binary.
 
 mod change;
+mod clocks;
 mod errors;
 mod explain;
 mod help;
 mod simulate;
+mod stop;
 mod wait;
 mod world;

@@ -13,13 +13,19 @@ mod tests;
 
 use super::decimal::Decimal;
 use super::errors::Errors;
+use super::{ROLLOUTS_MAX, VERSIONS_MAX};
 use crate::bucket;
 use alloc::collections::BinaryHeap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// Bytes of a configuration.
+/// Bytes of a configuration. A member that stops a version does not count, so that a version can be stopped in any
+/// configuration that runs.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;
+/// Such a member, without blanks.
+const STOPPED: &[u8] = b"\"stopped\":true";
+/// Bytes that it adds to a configuration, with its comma.
+const STOPPED_BYTES: usize = STOPPED.len() + 1;
 /// Depth of nested lists and objects.
 pub const DEPTH_MAX: usize = 64;
 
@@ -115,12 +121,27 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// The position where the text is not JSON, and why.
-#[expect(clippy::arithmetic_side_effects, reason = "at most INPUT_BYTES_MAX lines and columns")]
 pub fn parse(text: &[u8]) -> Result<Node, Errors> {
-    if text.len() > INPUT_BYTES_MAX {
+    if text.len() > INPUT_BYTES_MAX && text.len() > INPUT_BYTES_MAX.saturating_add(stopped_bytes(text)) {
         let found = text.len();
         return Err(Errors::one("", format!("is {found} bytes, but at most {INPUT_BYTES_MAX} are read")));
     }
+    parse_of_any_length(text)
+}
+
+/// The bytes of a text that stop versions. Within a string each quote has a backslash in front of it, so only members are
+/// found.
+fn stopped_bytes(text: &[u8]) -> usize {
+    let stopped = text.windows(STOPPED.len()).filter(|window| *window == STOPPED).count();
+    stopped.min(ROLLOUTS_MAX.saturating_mul(VERSIONS_MAX)).saturating_mul(STOPPED_BYTES)
+}
+
+/// Like [`parse`], for a text that holds a configuration and more.
+///
+/// # Errors
+/// As those of [`parse`].
+#[expect(clippy::arithmetic_side_effects, reason = "no more lines and columns than bytes")]
+pub fn parse_of_any_length(text: &[u8]) -> Result<Node, Errors> {
     if text.trim_ascii().is_empty() {
         return Err(Errors::one("", "is empty; write at least {\"rollouts\": []}"));
     }

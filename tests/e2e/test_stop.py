@@ -3,12 +3,16 @@ and cuts nothing off; `drain` lets running conversations finish where they are.
 """
 
 import asyncio
+import json
 import os
 import random
 import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from urllib.request import urlopen
 
 import pytest
 
@@ -20,7 +24,7 @@ from tests.harness import NEWEST, OLDEST, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import ECDS, Envoy, discovered_filter
 from tests.harness.fixtures import StartEnvoy
-from tests.harness.ramp import Ramp, now_ms
+from tests.harness.ramp import Ramp, now_ms, rfc3339
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Replies, stream
 
@@ -35,6 +39,8 @@ LOAD_S = 0.4
 DRAIN_AHEAD_S = 3.1
 PER_SECOND_MIN = 50
 HOUR_MS = 3_600_000
+# The limits of a configuration, and how many of its steps are planned.
+STEPS_MAX, VERSIONS_MAX, SALT_BYTES_MAX, PLANNED = 256, 16, 256, 6
 HEAD, TAIL = b'data: {"choices":[{"index":0,"delta":{"content":"half"}}]}\n\n', b"data: [DONE]\n\n"
 
 
@@ -146,6 +152,71 @@ async def test_from_the_command_to_the_last_canary_request(
     assert stops_s[-1] <= STOP_S_MAX
 
 
+def at_every_limit(bytes_max: int | None) -> str:
+    """16 versions and 256 steps, six of them planned. With `bytes_max`, it has exactly so many bytes and no blanks."""
+    began_ms = now_ms() - 300 * HOUR_MS
+    shares = [(30 + at % 7, 10 + at % 3) for at in range(STEPS_MAX)]
+    times = [began_ms + at * HOUR_MS for at in range(STEPS_MAX - PLANNED)]
+    times += [now_ms() + (at + 1) * HOUR_MS for at in range(PLANNED)]
+    steps = [{"at": rfc3339(ms), "percent": {"v2": v2, "v3": v3}} for ms, (v2, v3) in zip(times, shares, strict=True)]
+    # Two model servers stand behind all of them.
+    versions = [{"name": f"v{at}", "cluster": "llm-v2" if at == 2 else "llm-v1"} for at in range(1, VERSIONS_MAX + 1)]
+
+    def text(fill: int, salt: int) -> str:
+        values = [f"{at:08}{'x' * 60}" for at in range(fill)]
+        overrides = [
+            {"header": "x-filler", "values": values[at : at + 250], "version": "v1"} for at in range(0, fill, 250)
+        ]
+        whole = config(rollout(steps=steps, versions=versions, overrides=overrides, salt="s" * salt))
+        return json.dumps(whole, separators=(",", ":"))
+
+    if bytes_max is None:
+        return text(0, 1)
+    fill = 0
+    while (rest := bytes_max - len(text(fill, 1))) > SALT_BYTES_MAX - 1:
+        fill += max(rest // 72, 1)
+    full = text(fill, 1 + rest)
+    assert len(full) == bytes_max
+    return full
+
+
+@pytest.mark.parametrize("bytes_max", [None, 1 << 20], ids=["256 steps", "256 steps in 1 MiB"])
+async def test_a_version_is_stopped_at_every_limit(
+    envoys: list[Envoy], operate: Operate, servers: Servers, bytes_max: int | None
+) -> None:
+    """Nothing can be added to the configuration. The version is empty at once, and nobody else's conversations move."""
+    reloads = [envoy.discovery("config_reload") for envoy in envoys]
+    await asyncio.to_thread(envoys[0].push, at_every_limit(bytes_max))
+    for envoy, before in zip(envoys, reloads, strict=True):
+        await envoy.until(reloaded(envoy, before), "a configuration at every limit")
+    dice = random.Random(7)
+    clients = [Client(envoy.port) for envoy in envoys]
+    # Some began under any of the steps, and some do not say when.
+    starts_ms = [now_ms() - dice.randrange(310 * HOUR_MS) for _ in range(90)]
+    keys = [uuid7(ms, dice) for ms in starts_ms] + [b"plain-%d" % at for at in range(60)]
+    began_on = {key: await version_of(clients[at % 3], key) for at, key in enumerate(keys)}
+    assert set(began_on.values()) == {b"v1", b"v2", b"v3"}
+    said = await operate("stop", "v2")
+    known_at = time.monotonic()
+    assert "all 3 Envoys run it" in said.stderr and "clock" not in said.stderr
+    expected = {key: b"v1" if version == b"v2" else version for key, version in began_on.items()}
+    for _ in range(3):
+        assert {key: await version_of(dice.choice(clients), key) for key in keys} == expected
+    assert not any(received.at > known_at for received in servers["v2"].received)
+    said = await operate("stop", "v2")
+    assert "nothing to do: v2 is stopped already" in said.stdout
+    for client in clients:
+        client.close()
+
+
+def test_an_admin_page_says_its_time(envoys: list[Envoy]) -> None:
+    """By this the tool knows which steps an Envoy has taken."""
+    for envoy in envoys:
+        with urlopen(f"{envoy.admin_address}/stats?filter=llm_config_hash", timeout=5) as page:
+            date = parsedate_to_datetime(page.headers["date"])
+        assert abs(date.timestamp() - time.time()) < 2
+
+
 async def test_pinned_conversations_move_once(envoys: list[Envoy], operate: Operate) -> None:
     """They move to the baseline when their version is stopped, and stay there when it is started again."""
     await begin_anew(envoys)
@@ -169,7 +240,9 @@ async def test_pinned_conversations_move_once(envoys: list[Envoy], operate: Oper
     assert await turn() == began_on
     await operate("stop", "v2")
     assert set((await turn()).values()) == {b"v1"}
-    await operate("ramp", "v2", "50", "--resume", "--at", "now")
+    ramped = json.loads((await operate("ramp", "v2", "50", "--resume", "--at", "now", "--json")).stdout)
+    # "now" is a full second after the stop's step. What begins earlier began under an older step.
+    await asyncio.sleep(datetime.fromisoformat(ramped["from"]).timestamp() - time.time())
     for _ in range(2):
         assert set((await turn()).values()) == {b"v1"}
     later = [uuid7(now_ms(), dice) for _ in range(40)]

@@ -1,7 +1,7 @@
 """The operator's tool changes the manifests, as files and live, into what Istio's definitions allow.
 
 There is no cluster here: `kubectl` is a script that keeps one resource in a file and applies JSON patches
-to it as an API server would, tests first.
+to it as an API server would, if they name the version that the resource has.
 """
 
 import json
@@ -33,19 +33,18 @@ if verb == "get":
     print(json.dumps(resource))
     sys.exit()
 assert verb == "patch", verb
-(patch,) = [option.removeprefix("--patch=") for option in options if option.startswith("--patch=")]
-assert "--type=json" in options, options
-for operation in json.loads(patch):
+assert "--type=json" in options and "--patch-file=/dev/stdin" in options, options
+for operation in json.load(open("/dev/stdin")):
     *way, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
     at = resource
     for part in way:
         at = at[int(part)] if isinstance(at, list) else at[part]
     last = int(last) if isinstance(at, list) else last
-    if operation["op"] == "test" and at[last] != operation["value"]:
-        sys.exit("error: testing path %s failed: test failed" % operation["path"])
-    if operation["op"] == "replace":
-        at[last]  # it must be there
-        at[last] = operation["value"]
+    assert operation["op"] == "replace", operation
+    if last == "resourceVersion" and at[last] != operation["value"]:
+        sys.exit("Error from server (Conflict): the object has been modified")
+    at[last]  # it must be there
+    at[last] = operation["value"]
 if "--dry-run=server" not in options:
     resource["metadata"]["resourceVersion"] = str(int(resource["metadata"]["resourceVersion"]) + 1)
     json.dump(resource, open("resource.json", "w"))

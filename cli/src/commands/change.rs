@@ -2,6 +2,10 @@
 //!
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
+mod text;
+
+use crate::clocks::{self, Present};
+use crate::edit::history;
 use crate::edit::schedule::{Schedule, Step, describe_shares};
 use crate::envoy::{EnvoyStatus, UpdateState, Watched};
 use crate::error::{Error, Problem};
@@ -9,18 +13,17 @@ use crate::io::World;
 use crate::io::admin::{Envoys, News};
 use crate::io::kubectl::LiveResource;
 use crate::io::target::Target;
-use crate::plugin::{self, PluginConfig};
+use crate::plugin;
 use crate::suggest::suggest;
 use crate::time_args::{self, format_duration, millis, next_full_second};
-use crate::{edit, warnings};
 use llm_canary::config::json::Node;
-use llm_canary::config::{Config, Error as ConfigError};
 use llm_canary::timestamp::{UnixMs, rfc3339};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
+use text::{Changed, diff, first_possible, select_rollout};
 
 /// The exit codes, for the help of each command that changes a rollout.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do, and every Envoy named with --admin runs it; 2 refused, and nothing was
@@ -58,18 +61,34 @@ pub(super) struct ChangeOptions {
     pub(super) json: bool,
 }
 
+/// The option of the commands that add steps.
+#[derive(clap::Args)]
+pub(super) struct ForgetOption {
+    /// Drop the steps before this time, to make room for new ones. Conversations that began under them may move
+    ///
+    /// A rollout has at most 256 steps. Steps that change nothing are dropped without this option. The step in force at
+    /// this time stays, and conversations that began before that step go to the baseline. Other conversations may move
+    /// once. The command says how many; with --dry-run it only says it.
+    #[arg(long, value_name = "TIME")]
+    forget_before: Option<String>,
+}
+
 /// A rollout before its change.
 pub(super) struct CurrentRollout<'a> {
     pub(super) schedule: &'a Schedule,
     name: &'a str,
-    pub(super) now: UnixMs,
+    /// The present, by every clock that is known.
+    pub(super) present: Present,
     /// When a change takes effect if the operator gives no time.
     default_start: UnixMs,
 }
 
 /// What a command makes of a rollout.
 pub(super) struct Change {
-    pub(super) schedule: Schedule,
+    /// The first of these that is within the limits is written.
+    pub(super) schedules: Vec<Schedule>,
+    /// Whether the configuration may be written without its line breaks and blanks, where it would otherwise be too long.
+    pub(super) may_compact: bool,
     /// What the change does, as a sentence without the rollout's name.
     pub(super) summary: String,
     /// When the shares take effect; `None`: at once, for every conversation.
@@ -122,27 +141,32 @@ impl CurrentRollout<'_> {
     }
 
     /// The time that `--at` or a step of `--plan` gives, or the default. A past time is refused: conversations have
-    /// begun since then under the old shares.
+    /// begun since then under the old shares. It is after every step that any clock has reached.
     pub(super) fn start(&self, at: Option<&str>) -> Result<UnixMs, String> {
         let Some(text) = at else { return Ok(self.default_start) };
-        let at = time_args::parse_time(text, self.now)?;
-        if at < self.now {
+        let now = self.present.latest;
+        let at = time_args::parse_time(text, now)?;
+        if at < now {
             return Err(format!(
                 "{text} is in the past; conversations that began since then would move. Write now, or +10m"
             ));
         }
-        Ok(at)
+        match self.schedule.last_taken(self.present.taken_until) {
+            Some(taken) if at <= taken => Ok(next_full_second(taken + 1)),
+            _ => Ok(at),
+        }
     }
 
-    /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`].
+    /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`], by this machine's clock.
     pub(super) fn describe_start(&self, at: UnixMs) -> String {
-        format!("from {} (in {})", rfc3339(at), format_duration(at - self.now))
+        format!("from {} (in {})", rfc3339(at), format_duration(at.saturating_sub(self.present.here)))
     }
 }
 
 /// Carries out a change.
 pub(super) fn run(
     options: &ChangeOptions,
+    forget: Option<&ForgetOption>,
     world: &mut World<'_>,
     change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
 ) -> Result<(), Error> {
@@ -163,24 +187,34 @@ pub(super) fn run(
     let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let now = world.clock.now();
-    let default_start = next_full_second(now + target.lead_ms());
-    let change = change(&CurrentRollout { schedule: &old, name, now, default_start })?;
-    let changed = change.schedule != old;
-    let new_text = if changed {
-        edit::edit(text, plugin, index, &old, &change.schedule)
-            .map_err(|message| Error::problem(&plugin.place, message))?
-    } else {
-        text.to_owned()
+    let watched = Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref() };
+    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
+    let present = envoys.present();
+    let mut notes: Vec<String> = target.warning().map(str::to_owned).into_iter().collect();
+    notes.extend(clocks::warnings(&envoys.clocks()));
+    notes.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
+    let kept = match forget.and_then(|option| option.forget_before.as_deref()) {
+        Some(time) => {
+            let (kept, note) = forgotten(&old, time, present)?;
+            world.say(&format!("warning: {note}"));
+            notes.push(note);
+            kept
+        }
+        None => old.clone(),
     };
-    let (tree, warnings) = validate(target.name(), plugin, &new_text)?;
-    let warnings: Vec<String> = target.warning().map(str::to_owned).into_iter().chain(warnings).collect();
-    for warning in &warnings {
-        world.say(&format!("warning: {warning}"));
-    }
+    let after_taken = kept.last_taken(present.taken_until).map_or(0, |taken| taken + 1);
+    let default_start = next_full_second((present.latest + target.lead_ms()).max(after_taken));
+    let mut change = change(&CurrentRollout { schedule: &kept, name, present, default_start })?;
+    change.schedules = history::within_limit(&kept, change.schedules, present.taken_until)
+        .map_err(|words| Error::refused(format!("rollout {name}: {words}")))?;
+    let Changed { schedule, text: new_text, tree, warnings } =
+        first_possible(target.name(), text, plugin, index, &old, &change)?;
+    warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
+    notes.extend(warnings);
+    let changed = schedule != old;
     if changed {
         world.say(diff(target.name(), text, &new_text).trim_end_matches('\n'));
-        for step in old.dropped_in(&change.schedule, now) {
+        for step in old.dropped_in(&schedule, present.taken_until) {
             let shares = describe_shares(&step.shares);
             world.say(&format!("note: no longer planned: {shares} from {}", rfc3339(step.at)));
         }
@@ -189,14 +223,14 @@ pub(super) fn run(
     let report = ChangeReport {
         place: &plugin.place,
         rollout: name,
-        baseline: &change.schedule.baseline,
+        baseline: &schedule.baseline,
         changed,
         written: changed && !options.dry_run,
         from: change.at.filter(|_| changed).map(rfc3339),
-        steps: change.schedule.steps.iter().map(step_report).collect(),
-        stopped: change.schedule.versions.iter().filter_map(is_stopped).collect(),
+        steps: schedule.steps.iter().map(step_report).collect(),
+        stopped: schedule.versions.iter().filter_map(is_stopped).collect(),
         config_hash: tree.hash(),
-        warnings,
+        warnings: notes,
         envoys: Vec::new(),
     };
     let prefix = match (changed, options.dry_run) {
@@ -211,9 +245,6 @@ pub(super) fn run(
         }
         return Ok(print(options, world, &summary, &report)?);
     }
-    let watched =
-        Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref(), hash: report.config_hash };
-    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
     let written_at = if changed {
         let write = target.write(&new_text, &plugin.path, world.clock)?;
         if let Some(warning) = write.warning {
@@ -224,6 +255,21 @@ pub(super) fn run(
         world.clock.elapsed()
     };
     wait(options, world, &envoys, written_at, &summary, report, change.at.filter(|_| changed))
+}
+
+/// The schedule without the steps before a time, and what that moves.
+fn forgotten(old: &Schedule, time: &str, present: Present) -> Result<(Schedule, String), Error> {
+    let refused = |message: String| Error::refused(format!("--forget-before {message}"));
+    let at = time_args::parse_time(time, present.latest).map_err(refused)?;
+    if at > next_full_second(present.latest) {
+        return Err(refused(format!(
+            "{time} is in the future; only steps that have taken effect are forgotten"
+        )));
+    }
+    let kept = old.forgotten_before(at);
+    let dropped = history::count(old.steps.len() - kept.steps.len());
+    let moved = old.moved_by(&kept).describe(&kept);
+    Ok((kept, format!("--forget-before drops {dropped}: {moved}")))
 }
 
 /// Prints the result of a change: a sentence, or the report as JSON.
@@ -247,9 +293,10 @@ fn wait(
     mut report: ChangeReport<'_>,
     step_at: Option<UnixMs>,
 ) -> Result<(), Error> {
-    let written_at_ms = world.clock.now() - millis(world.clock.elapsed() - written_at);
+    // By the clock that is furthest ahead, because steps are taken by the Envoys' clocks.
+    let written_at_ms = envoys.present().latest - millis(world.clock.elapsed() - written_at);
     let mut printed = if options.json { Ok(()) } else { world.print(summary) };
-    report.envoys = envoys.wait(written_at, options.timeout, |news| match news {
+    report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
         News::Done(_) => {}
         News::Waiting(open, seconds) => {
@@ -275,66 +322,6 @@ fn wait(
         world.say(&format!("all {count} Envoys run it; the slowest took {slowest:.0} ms"));
     }
     Ok(())
-}
-
-/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
-fn select_rollout<'a>(
-    name: &str,
-    plugins: &'a [PluginConfig],
-    wanted: Option<&str>,
-) -> Result<(&'a PluginConfig, usize, &'a Node), Error> {
-    if plugins.is_empty() {
-        return Err(plugin::none_found(name));
-    }
-    let mut rollouts = Vec::new();
-    for plugin in plugins {
-        let (_, tree) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
-        let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
-        rollouts.extend(trees.iter().enumerate().map(|(index, rollout)| (plugin, index, rollout)));
-    }
-    let name_of = |rollout: &'a Node| rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let names: Vec<&str> = rollouts.iter().map(|(_, _, rollout)| name_of(rollout)).collect();
-    let matching: Vec<_> = rollouts
-        .iter()
-        .filter(|(_, _, rollout)| wanted.is_none_or(|wanted| name_of(rollout) == wanted))
-        .collect();
-    match (matching.as_slice(), wanted) {
-        ([one], _) => Ok(**one),
-        ([], Some(wanted)) => {
-            Err(Error::refused(format!("{name} has no rollout {wanted:?}; {}", suggest(wanted, &names))))
-        }
-        ([], None) => Err(Error::refused(format!("{name} has no rollouts"))),
-        (_, None) => Err(Error::refused(format!(
-            "{name} has the rollouts {}; say which with --rollout",
-            names.join(", ")
-        ))),
-        (_, Some(wanted)) => Err(Error::refused(format!(
-            "{name} has several rollouts {wanted:?}; give a file with one of them"
-        ))),
-    }
-}
-
-/// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
-/// before.
-fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
-    let plugins = plugin::parse(name, new_text.as_bytes())?;
-    let is_same = |other: &&PluginConfig| other.path == plugin.path;
-    let tree = plugins.iter().find(is_same).and_then(|plugin| plugin.tree.clone().ok());
-    let tree =
-        tree.ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
-    let config =
-        Config::from_json(&tree).map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
-    let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
-    let new = warnings::find(&config, &tree).into_iter().filter(|warning| !old.contains(warning));
-    let text =
-        |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
-    Ok((tree, new.map(text).collect()))
-}
-
-/// The change as a unified diff.
-fn diff(name: &str, old: &str, new: &str) -> String {
-    let diff = similar::TextDiff::from_lines(old, new);
-    diff.unified_diff().context_radius(3).header(name, &format!("{name} (changed)")).to_string()
 }
 
 fn step_report(step: &Step) -> StepReport {
@@ -363,7 +350,11 @@ fn require_all_running(report: &ChangeReport<'_>) -> Result<(), Error> {
         return Ok(());
     }
     let all = report.envoys.len();
-    let consequence = if report.written { "the change stays written" } else { "nothing had to be changed" };
+    let consequence = if report.written {
+        format!("the change is written to {}, and stays", report.place)
+    } else {
+        format!("{} is written as was asked, and nothing had to be changed", report.place)
+    };
     let problem = |envoy: &&EnvoyStatus| {
         let state = if envoy.state == UpdateState::Refused { "refused it" } else { "does not run it" };
         let why = envoy.why.as_deref().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `llm-canary drain`: no new conversations for a version.
 
-use super::change::{self, Change, ChangeOptions, EXIT_CODES};
+use super::change::{self, Change, ChangeOptions, EXIT_CODES, ForgetOption};
 use crate::error::Error;
 use crate::io::World;
 use llm_canary::split::percent;
@@ -20,6 +20,8 @@ use llm_canary::split::percent;
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) options: ChangeOptions,
+    #[command(flatten)]
+    forget: ForgetOption,
     /// The version to drain
     version: String,
     /// When it takes effect: now, +10m, or RFC 3339
@@ -28,7 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, world, |current| {
+    change::run(&args.options, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {
@@ -44,6 +46,6 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let before = percent(current.schedule.parts_before(version, at));
             format!("{version} has {before} %, gets no new conversations {}", current.describe_start(at))
         };
-        Ok(Change { schedule, summary, at: Some(at) })
+        Ok(Change { schedules: vec![schedule], may_compact: false, summary, at: Some(at) })
     })
 }

@@ -8,8 +8,6 @@ use llm_canary::config::Config;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-/// The largest input that is read as a whole. The largest valid configuration is far smaller.
-const INPUT_BYTES_MAX: u64 = 64 << 20;
 /// The longest line of a file of keys; a longer one counts as several.
 const KEY_BYTES_MAX: u64 = 64 << 10;
 
@@ -22,7 +20,8 @@ pub(super) fn read(world: &World<'_>, path: &Path, bytes_max: u64) -> io::Result
 
 /// A file with configurations.
 pub(super) fn read_file(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error> {
-    read(world, path, INPUT_BYTES_MAX).map_err(|error| {
+    // One more byte shows that it is too long.
+    read(world, path, plugin::TEXT_BYTES_MAX as u64 + 1).map_err(|error| {
         let name = path.display().to_string();
         let words = io_words(&error);
         let is_resource = error.kind() == io::ErrorKind::NotFound && kubernetes::is_resource(&name);

@@ -1,6 +1,6 @@
 //! `llm-canary promote`: a version gets everything, and becomes the baseline.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
 use crate::error::Error;
 use crate::io::World;
 use crate::time_args::{format_duration, millis, next_full_second, parse_duration};
@@ -28,13 +28,15 @@ Until it is finished, the old version needs its servers.
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) options: ChangeOptions,
+    #[command(flatten)]
+    forget: ForgetOption,
     /// The version to promote
     version: String,
     /// When it takes effect: now, +10m, or RFC 3339
     #[arg(long, value_name = "TIME", conflicts_with = "finish", allow_hyphen_values = true)]
     at: Option<String>,
     /// Make the version the baseline, once all others have drained
-    #[arg(long)]
+    #[arg(long, conflicts_with = "forget_before")]
     finish: bool,
     /// How long the version must have had 100 % before --finish; longer than conversations last
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = parse_duration, allow_hyphen_values = true)]
@@ -42,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, world, |current| {
+    change::run(&args.options, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if current.schedule.is_stopped(version) {
@@ -68,14 +70,14 @@ fn promote(current: &CurrentRollout<'_>, version: &str, at: Option<&str>) -> Res
         let before = percent(current.schedule.parts_before(version, at));
         format!("{version} has {before} %, gets all new conversations {}", current.describe_start(at))
     };
-    Ok(Change { schedule, summary, at: Some(at) })
+    Ok(Change { schedules: vec![schedule], may_compact: false, summary, at: Some(at) })
 }
 
 fn finish(current: &CurrentRollout<'_>, version: &str, held: Duration) -> Result<Change, Error> {
-    let (schedule, now) = (current.schedule, current.now);
+    let (schedule, now) = (current.schedule, current.present.earliest);
     if version == schedule.baseline {
         let summary = format!("{version} is the baseline already");
-        return Ok(Change { schedule: schedule.clone(), summary, at: None });
+        return Ok(Change { schedules: vec![schedule.clone()], may_compact: false, summary, at: None });
     }
     let Some(since) = schedule.full_since(version, now) else {
         let share = percent(schedule.parts_at(version, now));
@@ -99,5 +101,6 @@ fn finish(current: &CurrentRollout<'_>, version: &str, held: Duration) -> Result
         )));
     }
     let summary = format!("{version} is the baseline, after {had} with 100 %; one step replaces all others");
-    Ok(Change { schedule: schedule.finished(version, next_full_second(now)), summary, at: None })
+    let finished = schedule.finished(version, next_full_second(current.present.latest));
+    Ok(Change { schedules: vec![finished], may_compact: false, summary, at: None })
 }

@@ -1,6 +1,6 @@
 //! `llm-canary ramp`: a new share for a version, or several planned ones.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::number_args::parse_percent;
@@ -12,7 +12,7 @@ use llm_canary::timestamp::UnixMs;
 /// A ramp adds a step to the rollout. The shares of other versions stay. Conversations that are pinned, or whose id
 /// contains their start time, keep their version; of all others only the difference moves. The step takes effect two
 /// seconds later (fifteen with --kubectl), so that every Envoy knows it in time. Later steps of the version are replaced,
-/// and listed.
+/// and listed. A step that this machine or an Envoy named with --admin has reached by its clock is never changed.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 1
@@ -21,6 +21,7 @@ use llm_canary::timestamp::UnixMs;
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 --plan 1%,5%@+30m,25%@+2h,100%@2026-11-24T09:00:00Z
   llm-canary ramp --kubectl wasmplugin/llm-canary -n istio-ingress v2 5
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --dry-run
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --forget-before 2026-11-01T00:00:00Z --dry-run
 
 The difference is shown on stderr before anything is written. A \"split\" in the file becomes a step that has always been
 in force, so that no running conversation moves.
@@ -29,6 +30,8 @@ in force, so that no running conversation moves.
 pub(crate) struct Args {
     #[command(flatten)]
     pub(super) options: ChangeOptions,
+    #[command(flatten)]
+    forget: ForgetOption,
     /// The version to ramp
     version: String,
     /// Its share in percent, as fine as 0.0001
@@ -46,7 +49,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    let ran = change::run(&args.options, world, |current| {
+    let ran = change::run(&args.options, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {
@@ -80,7 +83,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let shares: Vec<String> = shares.iter().map(share).collect();
             format!("{version} has {before} %, gets {}", shares.join(", "))
         };
-        Ok(Change { schedule, summary, at: Some(at) })
+        Ok(Change { schedules: vec![schedule], may_compact: false, summary, at: Some(at) })
     });
     ran.map_err(|error| match (error, &args.plan) {
         (Error::WouldBeRefused(problems), Some(plan)) => {

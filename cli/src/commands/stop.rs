@@ -3,12 +3,16 @@
 use super::change::{self, Change, ChangeOptions, EXIT_CODES};
 use crate::error::Error;
 use crate::io::World;
+use llm_canary::split::percent;
 
 /// Stop a version at once, whatever pins, overrides or start times say.
 ///
 /// Its conversations go to the baseline with their next request. Answers that are being streamed finish. The same write
 /// gives the version a step of 0 %, so that starting it again does not bring back its old share: ramp it with --resume
-/// when it is fixed. Steps that were planned for it are dropped, and listed.
+/// when it is fixed. Shares that were planned for it become 0 %, and are listed.
+///
+/// No limit prevents a stop. A rollout with 256 steps gets no further step. A configuration of 1 MiB loses the blanks and
+/// line breaks between its values.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary stop envoy/ecds/llm-canary.yaml v2
@@ -24,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, world, |current| {
+    change::run(&args.options, None, world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         let baseline = &current.schedule.baseline;
@@ -36,12 +40,27 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             )));
         }
         let at = current.start_time(Some("now"))?;
-        let schedule = current.schedule.with_share(version, &[(at, 0)]).with_stopped(version, true);
-        let summary = if schedule == *current.schedule {
-            format!("{version} is stopped already")
+        let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
+        let (schedules, summary) = if !current.schedule.is_stopped(version) {
+            let summary = format!("{version} is stopped; {baseline} serves its conversations");
+            // Where another version grows by a planned step, it takes the lowest free buckets, which may be those that this
+            // version gives back.
+            let moved = current.schedule.with_stopped(version, true).moved_by(&at_once).others;
+            let summary = if moved == 0 {
+                summary
+            } else {
+                format!(
+                    "{summary}. By the planned steps of other versions, up to {} % of the conversations without a start \
+                     time will be on another version than planned",
+                    percent(moved)
+                )
+            };
+            (vec![at_once, without_own_step], summary)
+        } else if without_own_step == *current.schedule {
+            (vec![without_own_step], format!("{version} is stopped already"))
         } else {
-            format!("{version} is stopped; {baseline} serves its conversations")
+            (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
         };
-        Ok(Change { schedule, summary, at: None })
+        Ok(Change { schedules, may_compact: true, summary, at: None })
     })
 }

@@ -137,6 +137,19 @@ impl Schedule {
         Self { baseline: version.to_owned(), ..self.with_steps(vec![step]) }
     }
 
+    /// The schedules in which a version is stopped, and has no planned share: the first has 0 % from `at` on, the second
+    /// from the first step after `taken_until` on, if there is one. So the second has no more steps than this schedule,
+    /// and a stop is possible where nothing can be added. Nobody gets the version in either.
+    pub(crate) fn stopping(&self, version: &str, at: UnixMs, taken_until: UnixMs) -> [Self; 2] {
+        let stopped = self.with_stopped(version, true);
+        let planned = self.steps.iter().map(|step| step.at).find(|at| *at > taken_until);
+        let from = planned.map_or(at, |planned| planned.min(at));
+        [
+            stopped.with_share(version, &[(from, 0)]),
+            planned.map_or(stopped.clone(), |planned| stopped.with_share(version, &[(planned, 0)])),
+        ]
+    }
+
     /// The schedule in which a version is stopped, or started again.
     pub(crate) fn with_stopped(&self, version: &str, stopped: bool) -> Self {
         let mut schedule = self.clone();
@@ -166,9 +179,19 @@ impl Schedule {
         past.take_while(|step| parts_of(&step.shares, version) == PARTS).last().map(|step| step.at)
     }
 
-    /// The later steps of this schedule that another schedule does not have.
-    pub(crate) fn dropped_in<'a>(&'a self, other: &Self, after: UnixMs) -> Vec<&'a Step> {
-        self.steps.iter().filter(|step| step.at > after && !other.steps.contains(step)).collect()
+    /// The time of the last step up to a time.
+    pub(crate) fn last_taken(&self, until: UnixMs) -> Option<UnixMs> {
+        self.steps.iter().map(|step| step.at).take_while(|at| *at <= until).last()
+    }
+
+    /// The later steps of this schedule, each with those of its shares that another schedule does not give at that time.
+    pub(crate) fn dropped_in(&self, other: &Self, after: UnixMs) -> Vec<Step> {
+        let later = self.steps.iter().filter(|step| step.at > after);
+        let dropped = later.map(|step| {
+            let is_dropped = |(name, parts): &&(String, u32)| other.parts_at(name, step.at) != *parts;
+            Step { at: step.at, shares: step.shares.iter().filter(is_dropped).cloned().collect() }
+        });
+        dropped.filter(|step| !step.shares.is_empty()).collect()
     }
 
     /// The shares of a new step, in the order of the versions. It names every version with a share, and with 0 the
@@ -189,21 +212,6 @@ pub(crate) fn describe_shares(shares: &Shares) -> String {
     let shares: Vec<String> =
         shares.iter().map(|(name, parts)| format!("{name} {} %", percent(*parts))).collect();
     shares.join(", ")
-}
-
-/// Reads a percentage such as `5`, `0.5` or `5%`, as parts per million.
-pub(crate) fn parse_percent(text: &str) -> Result<u32, String> {
-    let bad = || format!("{text:?} is not a percentage; write a number from 0 to 100, as fine as 0.0001");
-    let digits = text.strip_suffix('%').unwrap_or(text).trim_end();
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !all_digits(whole) || !all_digits(fraction) || fraction.len() > 4 {
-        return Err(bad());
-    }
-    let whole: u32 = whole.parse().map_err(|_| bad())?;
-    let fraction: u32 = format!("{fraction:0<4}").parse().map_err(|_| bad())?;
-    let parts = whole.checked_mul(10_000).and_then(|parts| parts.checked_add(fraction));
-    parts.filter(|parts| *parts <= PARTS).ok_or_else(bad)
 }
 
 fn shares(percentages: Option<&Node>) -> Shares {

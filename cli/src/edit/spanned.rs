@@ -30,9 +30,10 @@ pub(super) enum Quoting {
     Plain,
     Single,
     Double,
+    /// A block whose lines are kept.
     Literal,
-    /// A folded block, which cannot be edited.
-    Other,
+    /// A block whose lines are joined.
+    Folded,
 }
 
 /// A value, and its place in the text.
@@ -221,7 +222,7 @@ impl<'a> YamlParser<'a> {
                     ScalarStyle::SingleQuoted => Quoting::Single,
                     ScalarStyle::DoubleQuoted => Quoting::Double,
                     ScalarStyle::Literal => Quoting::Literal,
-                    _ => Quoting::Other,
+                    ScalarStyle::Folded => Quoting::Folded,
                 };
                 let content = Content::Scalar { text: text.into_owned(), quoting };
                 Some(SpannedNode { span: self.trimmed(range), content })

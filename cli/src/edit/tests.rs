@@ -1,5 +1,5 @@
-use super::edit;
 use super::schedule::{Schedule, Step};
+use super::{Spacing, edit};
 use crate::kubernetes::shown;
 use crate::plugin;
 use llm_canary::timestamp::rfc3339;
@@ -20,7 +20,7 @@ fn run(text: &str, change: Change) -> Result<String, String> {
     let plugin = plugins.first().expect("a configuration");
     let tree = plugin.tree.as_ref().expect("it can be read");
     let schedule = Schedule::read(&tree.get("rollouts").expect("rollouts").items()[0]);
-    edit(text, plugin, 0, &schedule, &change(&schedule))
+    edit(text, plugin, 0, &schedule, &change(&schedule), Spacing::Kept)
 }
 
 #[track_caller]
@@ -320,19 +320,82 @@ fn only_steps_that_change_are_replaced() {
     );
 }
 
+/// JSON that is broken over lines, in each of YAML's styles. (A plain text cannot begin with a brace.)
+#[test]
+fn json_over_several_lines() {
+    let value = |value: &str| {
+        format!(
+            "resources:\n- root_id: r\n  configuration:\n    \"@type\": google.protobuf.StringValue # text\n    \
+             value: {value}\n  vm_config: {{}} # end\n"
+        )
+    };
+    let lines = |steps: &[&str], line: &str| {
+        let mut lines = vec![
+            r#"{"rollouts": [{"baseline": "v1","#,
+            r#"  "salt": "two words it's","#,
+            r#"  "versions": [{"name": "v1"}, {"name": "v2"}],"#,
+        ];
+        lines.extend(steps);
+        lines.push("}]}");
+        lines.join(line)
+    };
+    let first = r#"    {"at": "1970-01-01T00:00:00Z", "percent": {"v2": 1}}"#;
+    let with_comma = format!("{first},");
+    let added = r#"    {"at": "2026-11-23T09:00:00Z", "percent": {"v2": 5}}"#;
+    let after = [r#"  "steps": ["#, &with_comma, added, "  ]"];
+    let double = |text: &str| text.replace('"', "\\\"");
+    let single = |text: &str| text.replace('\'', "''");
+    let plain = |text: &str| text.to_owned();
+    type Escape<'a> = &'a dyn Fn(&str) -> String;
+    let styles: [(&str, &str, Escape<'_>, &str); 14] = [
+        ("|\n      ", "\n      ", &plain, ""),
+        ("|-\n      ", "\n      ", &plain, ""),
+        ("|+\n      ", "\n      ", &plain, "\n"),
+        ("|1\n     ", "\n     ", &plain, ""),
+        ("|2-\n         ", "\n      ", &plain, ""),
+        ("\n      |\n      ", "\n      ", &plain, ""),
+        (">\n      ", "\n      ", &plain, ""),
+        (">- # folded\n      ", "\n      ", &plain, "\n\n"),
+        (">2+\n        ", "\n      ", &plain, "\n"),
+        ("&anchor !!str |\n      ", "\n      ", &plain, ""),
+        ("'", "\n      ", &single, "'"),
+        ("\n      '", "  \n\n      ", &single, "' # quoted"),
+        ("\"", "\n      ", &double, "\""),
+        ("!!str \"", "\n\t      ", &double, "\""),
+    ];
+    for (start, line, escape, end) in styles {
+        let text =
+            |steps: &[&str], line: &str| value(&format!("{start}{}{end}", escape(&lines(steps, line))));
+        // What stands between two lines is not repeated.
+        let squeezed = |text: &str| text.replace("  \n\n", "\n");
+        for before in [&[r#"  "split": {"v2": 1}"#][..], &[r#"  "steps": ["#, first, "  ]"]] {
+            let before = text(before, line);
+            let changed = run(&before, RAMP).unwrap_or_else(|words| panic!("{words}\n{before}"));
+            assert_eq!(squeezed(&changed), squeezed(&text(&after, line)), "{start:?}\n{changed}");
+            let windows = run(&before.replace('\n', "\r\n"), RAMP).unwrap();
+            assert_eq!(windows, changed.replace('\n', "\r\n"));
+        }
+    }
+    // A string of JSON that is broken, too, and a line that is continued.
+    let folded = r#"{"rollouts": [{"baseline": "v1", "salt": "two words", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
+    let ramped =
+        folded.replace("}]}]}", r#"}], "steps": [{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 5}}]}]}"#);
+    let in_the_string = |text: &str| text.replace("two words", "two\n      words");
+    for (start, escape, end) in
+        [(">\n      ", &plain as &dyn Fn(&str) -> String, ""), ("'", &single, "'"), ("\"", &double, "\"")]
+    {
+        let text = |json: &str| value(&format!("{start}{}{end}", in_the_string(&escape(json))));
+        check(&text(folded), RAMP, &text(&ramped));
+    }
+    let continued = |text: &str| {
+        value(&format!("\"{}\"", double(text).replace("two words", "two\\\n      \\ wo\\x72ds")))
+    };
+    check(&continued(folded), RAMP, &continued(&ramped));
+}
+
 #[test]
 fn notations_that_cannot_be_edited_are_refused() {
     let words = |text: &str| run(text, RAMP).expect_err(text);
-    let value = |value: &str| {
-        format!(
-            "resources:\n- root_id: r\n  configuration:\n    \"@type\": type.googleapis.com/google.protobuf.StringValue\n    value: {value}\n"
-        )
-    };
-    let json = r#"{"rollouts": [{"baseline": "v1", "versions": [{"name": "v1"}, {"name": "v2"}]}]}"#;
-    assert!(words(&value(&format!(">\n      {json}"))).contains("cannot edit"));
-    assert!(words(&value(&format!("|2\n         {json}"))).contains("cannot edit"));
-    let folded = json.replace("}, {", "},\n        {").replace('\'', "''");
-    assert!(words(&value(&format!("'{folded}'"))).contains("cannot edit"));
     let alias = "rollouts:\n- baseline: v1\n  versions: &versions\n  - name: v1\n  - name: v2\n  steps: []\n  split: *versions\n";
     assert!(run(&alias.replace("  split: *versions\n", ""), RAMP).is_ok());
     let twice = "x: &x\n  baseline: v1\n  versions:\n  - name: v1\n  - name: v2\nrollouts: [*x, *x]\n";
@@ -441,6 +504,13 @@ fn notations(before: &Before) -> Vec<String> {
         discovery(&format!("|{block}")),
         discovery(&format!("|- # text{block}\n\n")),
         discovery(&format!("|{block}")).replace('\n', "\r\n"),
+        discovery(&format!(">{block}")),
+        discovery(&format!(">2-{}\n\n", block.replace("\n      ", "\n        "))),
+        discovery(&format!("|+{block}\n")),
+        discovery(&format!("'{}'", four.replace('\'', "''").replace('\n', "\n      "))),
+        discovery(&format!("\"{}\"", four.replace('"', "\\\"").replace('\n', " \n\n      "))),
+        // As PyYAML breaks lines.
+        discovery(&quoted(&four).replace("\\n ", "\\n\\\n      \\ ")),
         discovery(&quoted(&four)),
         discovery(&format!("'{}'", compact.replace('\'', "''"))),
         // JSON is YAML, too.
@@ -454,8 +524,69 @@ fn notations(before: &Before) -> Vec<String> {
         shown::text(&serde_json::json!({"kind": "ConfigMap", "data": {"first": "x: [", "llm.yaml": text}}))
     };
     let config_maps: Vec<String> = notations.iter().map(in_config_map).collect();
+    // YAML's other styles. Where lines are joined, a line break that is read is written twice.
+    let data = |scalar: String| format!("kind: ConfigMap\ndata:\n  llm.yaml: {scalar}\n");
+    let in_styles = |text: &String| {
+        let one_line = quoted(text);
+        let lines: Vec<&str> = text.lines().collect();
+        let mut folded = format!("\n      {}", lines[0]);
+        for pair in lines.windows(2) {
+            let is_joined = pair.iter().all(|line| !line.starts_with(' '));
+            folded.push_str(if is_joined { "\n\n      " } else { "\n      " });
+            folded.push_str(pair[1]);
+        }
+        // As PyYAML breaks lines.
+        let broken = one_line.replace("\\n ", "\\n\\\n      \\ ").replace("\\n-", "\\n\\\n      -");
+        [data(one_line), data(broken), data(format!(">2-{}", folded.replace("\n      ", "\n    ")))]
+    };
+    let is_yaml = |text: &&String| !text.contains(['\r', '\t']) && !text.contains("\n\n");
+    let styles: Vec<String> = notations.iter().filter(is_yaml).flat_map(in_styles).collect();
     notations.extend(config_maps);
+    notations.extend(styles);
     notations
+}
+
+/// Files of a ConfigMap, in each of YAML's styles.
+#[test]
+fn yaml_in_a_text() {
+    let yaml = |steps: &str| {
+        format!(
+            "# it's ours\nrollouts:\n- baseline: v1\n  versions:\n  - name: v1\n  - name: v2\n{steps}  salt: \"a b\"\n"
+        )
+    };
+    let (before, after) =
+        (yaml(""), yaml("  steps:\n  - {at: \"2026-11-23T09:00:00Z\", percent: {v2: 5}}\n"));
+    let value = |scalar: &str| format!("kind: ConfigMap\ndata:\n  llm.yaml: {scalar}\n  other: x # end\n");
+    let lines = |text: &str, between: &str| text.trim_end().replace('\n', between);
+    let double = |text: &str| serde_json::to_string(text).unwrap();
+    let block = |text: &str| value(&format!("|-\n    {}", lines(text, "\n    ")));
+    check(&block(&before), RAMP, &block(&after));
+    check(&block(&before).replace('\n', "\r\n"), RAMP, &block(&after).replace('\n', "\r\n"));
+    let quoted = |text: &str| value(&double(text));
+    check(&quoted(&before), RAMP, &quoted(&after));
+    // A line break is read where a line is not indented on either side, if it is written twice.
+    let folded =
+        |text: &str| value(&format!(">-\n    {}", lines(text, "\n    ").replacen("\n    ", "\n\n    ", 2)));
+    check(&folded(&before), RAMP, &folded(&after));
+    // Two styles within one another, and a line that is continued.
+    let continued =
+        |text: &str| value(&double(text).replace("\\n  - name: v2", "\\n\\\n      \\  - name: v2"));
+    check(&continued(&before), RAMP, &continued(&after));
+    let json = |steps: &str| {
+        format!(
+            r#"{{"rollouts": [{{"baseline": "v1", "versions": [{{"name": "v1"}}, {{"name": "v2"}}]{steps}}}]}}"#
+        )
+    };
+    let discovery = |config: &str| {
+        format!(
+            "resources:\n- root_id: r\n  configuration:\n    \"@type\": google.protobuf.StringValue\n    value: '{config}'\n"
+        )
+    };
+    let (before, after) =
+        (json(""), json(r#", "steps": [{"at": "2026-11-23T09:00:00Z", "percent": {"v2": 5}}]"#));
+    for nested in [&block, &quoted] as [&dyn Fn(&str) -> String; 2] {
+        check(&nested(&discovery(&before)), RAMP, &nested(&discovery(&after)));
+    }
 }
 
 /// YAML with a comment at the end of every line; `dash` indents the items of a list.
@@ -499,12 +630,14 @@ proptest! {
                 let rollouts = plugin.tree.as_ref().unwrap().get("rollouts").unwrap();
                 let old = Schedule::read(&rollouts.items()[1]);
                 let new = done(action, &old);
-                let changed = edit(&text, plugin, 1, &old, &new);
+                let changed = edit(&text, plugin, 1, &old, &new, Spacing::Kept);
                 let changed = changed.map_err(|words| format!("{words}: {action:?}\n{text}")).unwrap();
                 // If steps are only added, no comment is lost. JSON has none.
                 if !text.starts_with('{') && new.steps.starts_with(&old.steps) && old.form == new.form {
                     let comments = |text: &str| -> Vec<String> {
-                        text.lines().filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()
+                        // Within quotes, a comment ends at an escaped line break.
+                        let lines = text.lines().flat_map(|line| line.split("\\n"));
+                        lines.filter_map(|line| Some(line.split_once('#')?.1.to_owned())).collect()
                     };
                     prop_assert_eq!(comments(&text), comments(&changed), "{:?}\n{}\n{}", action, text, changed);
                 }

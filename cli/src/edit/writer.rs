@@ -52,7 +52,7 @@ impl RolloutWriter<'_> {
             Quoting::Double => json(text),
             Quoting::Single => format!("'{}'", text.replace('\'', "''")),
             Quoting::Plain => self.name(text),
-            Quoting::Literal | Quoting::Other => return None,
+            Quoting::Literal | Quoting::Folded => return None,
         };
         Some(TextEdit { range: scalar.span.clone(), text })
     }

@@ -4,6 +4,7 @@
 //! that they refused an update.
 
 use super::clock::Clock;
+use crate::clocks::{ClockOffset, Present, parse_http_date};
 use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
 use crate::error::io_words;
 use std::io;
@@ -14,8 +15,9 @@ use ureq::Agent;
 
 /// The time between two requests to one Envoy.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The timeout of the requests before a change, which must not wait for a slow Envoy.
-const BEFORE_TIMEOUT: Duration = Duration::from_millis(50);
+/// The timeout of the requests before a change. They tell the Envoys' clocks, and a rollback must not wait long for an
+/// Envoy that is gone.
+const BEFORE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The timeout of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time between two lines about Envoys that are still waited for.
@@ -27,8 +29,15 @@ const NO_ADDRESS: &str = "this is no address; write one such as http://127.0.0.1
 
 /// Reads admin pages; threads may share it.
 pub(crate) trait Admin: Sync {
-    /// The text of a page, or why there is none.
-    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<String, String>;
+    /// A page, or why there is none.
+    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String>;
+}
+
+/// An admin page.
+pub(crate) struct Page {
+    pub(crate) text: String,
+    /// The header `date`.
+    pub(crate) date: Option<String>,
 }
 
 /// Reads admin pages over HTTP.
@@ -50,8 +59,16 @@ pub(crate) struct Envoys<'a> {
     clock: &'a dyn Clock,
     addresses: &'a [String],
     watched: Watched<'a>,
-    /// How many updates each had refused before the change; `None` if it did not answer.
-    refused_before: Vec<Option<u64>>,
+    /// What each said before the change; `None` if it did not answer.
+    before: Vec<Option<Before>>,
+}
+
+/// What an Envoy said before a change.
+#[derive(Clone, Copy)]
+struct Before {
+    /// How many updates it had refused.
+    refused: u64,
+    clock: Option<ClockOffset>,
 }
 
 impl HttpAdmin {
@@ -62,14 +79,16 @@ impl HttpAdmin {
 }
 
 impl Admin for HttpAdmin {
-    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<String, String> {
+    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String> {
         let url =
             format!("{}{path}", base_url(admin).map_err(|words| format!("it does not answer: {words}"))?);
         let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
         let mut response =
             request.call().map_err(|error| format!("it does not answer: {}", http_words(&error)))?;
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
         let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX).read_to_string();
-        body.map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
+        body.map(|text| Page { text, date })
+            .map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
     }
 }
 
@@ -126,42 +145,49 @@ fn http_words(error: &ureq::Error) -> String {
 }
 
 impl<'a> Envoys<'a> {
-    /// Asks every Envoy for its counters before a change.
+    /// Asks every Envoy for its counters and its time before a change.
     pub(crate) fn before_change(
         admin: &'a dyn Admin,
         clock: &'a dyn Clock,
         addresses: &'a [String],
         watched: Watched<'a>,
     ) -> Self {
-        let refused_before = thread::scope(|scope| {
-            let requests: Vec<_> = addresses
-                .iter()
-                .map(|address| {
-                    scope.spawn(move || {
-                        let stats = stats(admin, address, &watched, BEFORE_TIMEOUT);
-                        stats.ok().map(|stats| stats.refused)
-                    })
-                })
-                .collect();
+        let before = thread::scope(|scope| {
+            let ask = |address: &'a String| before(admin, clock, address, &watched);
+            let requests: Vec<_> =
+                addresses.iter().map(|address| scope.spawn(move || ask(address))).collect();
             requests.into_iter().map(|request| request.join().unwrap_or_default()).collect()
         });
-        Self { admin, clock, addresses, watched, refused_before }
+        Self { admin, clock, addresses, watched, before }
     }
 
-    /// Waits until every Envoy runs the configuration, refuses it, or the timeout is over. Times are counted from `since`,
+    /// How far the clock of each is ahead of this machine's, as it said before the change.
+    pub(crate) fn clocks(&self) -> Vec<(&'a str, Option<ClockOffset>)> {
+        let clock = |before: &Option<Before>| before.and_then(|before| before.clock);
+        self.addresses.iter().map(String::as_str).zip(self.before.iter().map(clock)).collect()
+    }
+
+    /// The present, by this machine's clock and those of the Envoys.
+    pub(crate) fn present(&self) -> Present {
+        Present::new(self.clock.now(), self.before.iter().filter_map(|before| (*before)?.clock))
+    }
+
+    /// Waits until every Envoy runs the configuration with this hash, refuses it, or the timeout is over. Times are counted from `since`,
     /// on [`Clock::elapsed`].
     pub(crate) fn wait(
         &self,
+        hash: u32,
         since: Duration,
         timeout: Duration,
         mut on_news: impl FnMut(News<'_>),
     ) -> Vec<EnvoyStatus> {
         let (sender, receiver) = mpsc::channel();
         thread::scope(|scope| {
-            for (index, (address, refused)) in self.addresses.iter().zip(&self.refused_before).enumerate() {
+            for (index, (address, before)) in self.addresses.iter().zip(&self.before).enumerate() {
                 let sender = sender.clone();
                 scope.spawn(move || {
-                    let status = self.follow(address, *refused, since, timeout);
+                    let refused = before.map(|before| before.refused);
+                    let status = self.follow(address, refused, hash, since, timeout);
                     // The receiver lives until the last sender is gone.
                     let _ = sender.send((index, status));
                 });
@@ -193,6 +219,7 @@ impl<'a> Envoys<'a> {
         &self,
         address: &str,
         refused_before: Option<u64>,
+        hash: u32,
         since: Duration,
         timeout: Duration,
     ) -> EnvoyStatus {
@@ -203,7 +230,7 @@ impl<'a> Envoys<'a> {
                 Ok(stats) => {
                     // The first answer counts as the one before the change if there was none then.
                     let refused_before = *refused_before.get_or_insert(stats.refused);
-                    match stats.progress(&self.watched, refused_before) {
+                    match stats.progress(&self.watched, hash, refused_before) {
                         Progress::Runs => {
                             return EnvoyStatus::runs(address, self.clock.elapsed() - since);
                         }
@@ -227,5 +254,16 @@ fn stats(
     watched: &Watched<'_>,
     timeout: Duration,
 ) -> Result<AdminStats, String> {
-    admin.get(address, STATS_PATH, timeout).map(|text| AdminStats::parse(&text, watched))
+    admin.get(address, STATS_PATH, timeout).map(|page| AdminStats::parse(&page.text, watched))
+}
+
+fn before(admin: &dyn Admin, clock: &dyn Clock, address: &str, watched: &Watched<'_>) -> Option<Before> {
+    let asked = clock.now();
+    let page = admin.get(address, STATS_PATH, BEFORE_TIMEOUT).ok()?;
+    let answered = clock.now();
+    let date = page.date.as_deref().and_then(parse_http_date);
+    Some(Before {
+        refused: AdminStats::parse(&page.text, watched).refused,
+        clock: date.map(|date| ClockOffset::new(date, asked, answered)),
+    })
 }

@@ -8,15 +8,13 @@ use super::clock::Clock;
 use super::target::{Target, Write as Written};
 use crate::error::{Error, io_words};
 use crate::kubernetes;
-use crate::plugin::{self, PathSegment};
+use crate::plugin::{self, PathSegment, TEXT_BYTES_MAX};
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-/// The largest file that is changed; far more than Envoy reads.
-const FILE_BYTES_MAX: u64 = 16 << 20;
 /// How often another run may replace the file between its opening and its lock.
 const REOPENS_MAX: usize = 100;
 /// Envoy reads a renamed file within milliseconds, on a busy machine within tenths of a second.
@@ -83,9 +81,10 @@ impl LockedFile {
         });
         let file = locked(&path).map_err(|words| Error::problem(&name, words))?;
         let mut bytes = Vec::new();
-        (&file).take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(problem)?;
-        if bytes.len() as u64 > FILE_BYTES_MAX {
-            return Err(Error::problem(&name, format!("is larger than {FILE_BYTES_MAX} bytes")));
+        // One more byte shows that it is too long.
+        (&file).take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(problem)?;
+        if bytes.len() > TEXT_BYTES_MAX {
+            return Err(Error::problem(&name, plugin::too_long()));
         }
         let text = plugin::utf8(&bytes).map_err(|words| Error::problem(&name, words))?.to_owned();
         Ok(Self { name, text, path, file, note })
@@ -93,17 +92,15 @@ impl LockedFile {
 
     /// Replaces the file; returns the time of the rename.
     fn replace(&self, text: &str, folder: &Path, clock: &dyn Clock) -> Result<Duration, String> {
-        let temporary = self.temporary(text, folder).map_err(|error| match error.kind() {
-            // What does not exist, or is not allowed, is the new file in this folder.
-            io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                format!("its folder {}", io_words(&error))
-            }
-            _ => format!("it {}", io_words(&error)),
-        })?;
-        if fs::read(&self.path).map_err(|error| format!("it {}", io_words(&error)))? != self.text.as_bytes() {
+        let why = |error: io::Error| {
+            let owner = self.file.metadata().map(|meta| meta.uid()).unwrap_or_default();
+            why_not(&error, &folder.display().to_string(), owner)
+        };
+        let temporary = self.temporary(text, folder).map_err(why)?;
+        if fs::read(&self.path).map_err(why)? != self.text.as_bytes() {
             return Err("somebody else changed it meanwhile; run the command again".to_owned());
         }
-        temporary.persist(&self.path).map_err(|error| format!("it {}", io_words(&error.error)))?;
+        temporary.persist(&self.path).map_err(|error| why(error.error))?;
         Ok(clock.elapsed())
     }
 
@@ -159,6 +156,32 @@ impl Target for LockedFile {
     }
 }
 
+/// Why a file could not be replaced, and what to do about it.
+fn why_not(error: &io::Error, folder: &str, owner: u32) -> String {
+    match error.kind() {
+        // The rename would replace a mount point.
+        ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => format!(
+            "it is mounted by itself, so no new file can take its place. Mount its folder, not the file (Docker: -v \
+             FOLDER:{folder}; Kubernetes: no subPath), or run this command where the file comes from, such as on the host"
+        ),
+        ErrorKind::ReadOnlyFilesystem => format!(
+            "{folder} is read-only. Mount it to be written (Docker: no :ro; Kubernetes: no readOnly), or run this command \
+             where the file comes from, such as on the host"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "this user may not replace files in {folder}. Run this command as the user who owns the file (uid {owner}) and \
+             may write there"
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("{folder} has no room for the new file. Free some space")
+        }
+        ErrorKind::NotFound => {
+            format!("it was removed meanwhile, or {folder} was. Run the command again")
+        }
+        _ => format!("it {}", io_words(error)),
+    }
+}
+
 /// Whether a path leads through a mounted ConfigMap: file -> ..data/file, ..data -> ..2026_11_23_09_00_00.1/
 fn is_mounted(path: &Path) -> bool {
     path.components().any(|part| match part {
@@ -171,11 +194,10 @@ fn is_mounted(path: &Path) -> bool {
 fn locked(path: &Path) -> Result<File, String> {
     for _ in 0..REOPENS_MAX {
         let file = File::open(path).map_err(|error| io_words(&error))?;
-        match file.lock() {
-            Ok(()) => {}
-            // Not every file system has locks. The comparison before the rename remains.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(file),
-            Err(error) => return Err(format!("cannot be locked: it {}", io_words(&error))),
+        // Not every file system has locks, and NFS has none for a file that is opened to be read. The comparison before the
+        // rename remains.
+        if file.lock().is_err() {
+            return Ok(file);
         }
         let metadata = file.metadata().and_then(|held| Ok((held, fs::metadata(path)?)));
         let (held, there) = metadata.map_err(|error| io_words(&error))?;
@@ -188,10 +210,11 @@ fn locked(path: &Path) -> Result<File, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LockedFile, Target};
+    use super::{LockedFile, Target, why_not};
     use crate::error::Error;
     use crate::io::clock::SystemClock;
     use std::fs;
+    use std::io;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::Path;
 
@@ -249,6 +272,28 @@ mod tests {
             }
         });
         assert_eq!(fs::read_to_string(&path).unwrap(), "40", "no run was lost");
+    }
+
+    /// `tests/it/mounts.rs` meets the first three.
+    #[test]
+    fn each_reason_has_a_way_out() {
+        for (number, words) in [
+            (16, "Mount its folder, not the file (Docker: -v FOLDER:/etc/envoy; Kubernetes: no subPath)"),
+            (18, "Mount its folder, not the file"),
+            (30, "/etc/envoy is read-only. Mount it to be written"),
+            (
+                13,
+                "this user may not replace files in /etc/envoy. Run this command as the user who owns the file (uid 101)",
+            ),
+            (1, "the user who owns the file (uid 101)"),
+            (28, "/etc/envoy has no room for the new file"),
+            (122, "/etc/envoy has no room for the new file"),
+            (2, "it was removed meanwhile, or /etc/envoy was. Run the command again"),
+            (36, "it has a name that the file system does not allow"),
+        ] {
+            let why = why_not(&io::Error::from_raw_os_error(number), "/etc/envoy", 101);
+            assert!(why.contains(words) && !why.contains("os error"), "{number}: {why}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn world() -> FakeWorld {
 }
 
 /// The steps of a bare configuration: the moment of each, and its percentages as JSON.
-fn steps(world: &FakeWorld) -> Vec<(String, String)> {
+pub(super) fn steps(world: &FakeWorld) -> Vec<(String, String)> {
     let config = json(&world.read("chat.json"));
     let steps = config["rollouts"][0]["steps"].as_array().cloned().unwrap_or_default();
     let text =
@@ -37,7 +37,7 @@ fn steps(world: &FakeWorld) -> Vec<(String, String)> {
     steps.iter().map(text).collect()
 }
 
-fn shares(world: &FakeWorld) -> Vec<String> {
+pub(super) fn shares(world: &FakeWorld) -> Vec<String> {
     steps(world).into_iter().map(|(_, shares)| shares).collect()
 }
 

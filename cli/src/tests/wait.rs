@@ -49,7 +49,10 @@ fn an_envoy_that_does_not_run_a_change_has_an_exit_code_of_its_own() {
     let ran = world.run(&["stop", "chat.json", "v2", "--admin", "good", "--admin", "refuses"]);
     assert_eq!(ran.code, 4, "{ran:?}");
     assert!(ran.out.contains("refuses refused it: its log says why"), "{ran:?}");
-    assert!(ran.err.ends_with("error: 1 of 2 Envoys run it; the change stays written\n"), "{ran:?}");
+    assert!(
+        ran.err.ends_with("error: 1 of 2 Envoys run it; the change is written to chat.json, and stays\n"),
+        "{ran:?}"
+    );
     assert_eq!(json(&world.read("chat.json"))["rollouts"][0]["versions"][1]["stopped"], true);
 
     let args = ["ramp", "chat.json", "v2", "1", "--resume", "--json", "--admin", "late", "--admin", "off"];
@@ -65,7 +68,7 @@ fn an_envoy_that_does_not_run_a_change_has_an_exit_code_of_its_own() {
             .contains("it runs the rollout chat by the configuration with the hash")
     );
     assert_eq!((&report["written"], &report["exit_code"]), (&true.into(), &4.into()));
-    assert_eq!(report["error"], "1 of 3 Envoys run it; the change stays written");
+    assert_eq!(report["error"], "1 of 3 Envoys run it; the change is written to chat.json, and stays");
     let off = "does not run it: it does not answer: connection refused";
     assert_eq!(report["errors"][1], serde_json::json!({"place": "off", "path": "", "message": off}));
 
@@ -74,7 +77,9 @@ fn an_envoy_that_does_not_run_a_change_has_an_exit_code_of_its_own() {
     assert_eq!(ran.code, 4, "{ran:?}");
     let ran = world.run(&["stop", "chat.json", "v3", "--admin", "off", "--timeout", "1s"]);
     assert!(ran.out.starts_with("chat: nothing to do: v3 is stopped already\n"), "{ran:?}");
-    assert_eq!((ran.code, ran.err.as_str()), (4, "error: 0 of 1 Envoys run it; nothing had to be changed\n"));
+    let said =
+        "error: 0 of 1 Envoys run it; chat.json is written as was asked, and nothing had to be changed\n";
+    assert_eq!((ran.code, ran.err.as_str()), (4, said));
 }
 
 #[test]

@@ -2,14 +2,14 @@
 
 use crate::error::Error;
 use crate::io::World;
-use crate::io::admin::Admin;
+use crate::io::admin::{Admin, Page};
 use crate::io::clock::Clock;
 use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
 use crate::io::target::{Target, Write};
 use crate::plugin::PathSegment;
 use llm_canary::config::json::{self, Node};
-use llm_canary::timestamp::{UnixMs, parse_rfc3339};
+use llm_canary::timestamp::{UnixMs, parse_rfc3339, rfc3339};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Cursor};
@@ -38,8 +38,9 @@ pub(super) struct FakeWorld {
 }
 
 /// A clock that only sleeping moves, and the test.
+#[derive(Clone)]
 struct FakeClock {
-    now: Mutex<UnixMs>,
+    now: Arc<Mutex<UnixMs>>,
 }
 
 type Texts = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -67,11 +68,14 @@ pub(super) enum Takes {
 
 struct FakeAdmin {
     texts: Texts,
+    clock: FakeClock,
     envoys: BTreeMap<String, FakeEnvoy>,
 }
 
 struct FakeEnvoy {
     takes: Takes,
+    /// How far its clock is ahead; `None` if it does not say its time.
+    ahead_ms: Option<i64>,
     /// The hash of what it runs, and when it was first asked after a change.
     state: Mutex<(u32, Option<Duration>)>,
 }
@@ -82,10 +86,11 @@ impl FakeWorld {
     /// A world at this time, with these files.
     pub(super) fn new(now: &str, files: &[(&str, &str)]) -> Self {
         let texts = Texts::default();
+        let clock = FakeClock { now: Arc::new(Mutex::new(parse_rfc3339(now).unwrap())) };
         let world = Self {
-            clock: FakeClock { now: Mutex::new(parse_rfc3339(now).unwrap()) },
+            clock: clock.clone(),
             files: FakeFiles { texts: Arc::clone(&texts) },
-            admin: FakeAdmin { texts, envoys: BTreeMap::new() },
+            admin: FakeAdmin { texts, clock, envoys: BTreeMap::new() },
         };
         for (name, text) in files {
             world.write(name, text);
@@ -109,7 +114,13 @@ impl FakeWorld {
     /// Adds an Envoy that runs what `chat.json` says now.
     pub(super) fn add_envoy(&mut self, address: &str, takes: Takes) {
         let state = Mutex::new((self.admin.hash(), None));
-        self.admin.envoys.insert(address.to_owned(), FakeEnvoy { takes, state });
+        self.admin.envoys.insert(address.to_owned(), FakeEnvoy { takes, ahead_ms: None, state });
+    }
+
+    /// Adds an Envoy that runs every change at once, and whose clock is so far ahead.
+    pub(super) fn add_envoy_ahead(&mut self, address: &str, ahead_ms: i64) {
+        self.add_envoy(address, Takes::After(Duration::ZERO));
+        self.admin.envoys.get_mut(address).unwrap().ahead_ms = Some(ahead_ms);
     }
 
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {
@@ -215,8 +226,18 @@ impl FakeAdmin {
     }
 }
 
+/// The header `date` at a time. The tool does not read the day of the week.
+fn http_date(at: UnixMs) -> String {
+    let text = rfc3339(at / 1_000 * 1_000);
+    let (date, time) = text.trim_end_matches('Z').split_once('T').unwrap();
+    let parts: Vec<&str> = date.split('-').collect();
+    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = months[parts[1].parse::<usize>().unwrap() - 1];
+    format!("Mon, {} {month} {} {time} GMT", parts[2], parts[0])
+}
+
 impl Admin for FakeAdmin {
-    fn get(&self, admin: &str, path: &str, _: Duration) -> Result<String, String> {
+    fn get(&self, admin: &str, path: &str, _: Duration) -> Result<Page, String> {
         assert!(path.starts_with("/stats?filter=llm_config_hash%7C"), "{path}");
         let silent = || "it does not answer: connection refused".to_owned();
         let envoy = self.envoys.get(admin).ok_or_else(silent)?;
@@ -235,7 +256,10 @@ impl Admin for FakeAdmin {
             Takes::Silence => return Err(silent()),
         }
         let name = "extension_config_discovery.http_filter.llm-canary.update_rejected";
-        Ok(format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {running}\n"))
+        let text =
+            format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {running}\n");
+        let date = envoy.ahead_ms.map(|ahead_ms| http_date(self.clock.now().saturating_add_signed(ahead_ms)));
+        Ok(Page { text, date })
     }
 }
 

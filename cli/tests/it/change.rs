@@ -55,7 +55,8 @@ fn the_files_envoy_and_istio_read() {
 }
 
 /// Answers as an Envoy's admin page that reads the file at once, and refuses or runs it. Ends with the test's process.
-fn start_envoy(file: PathBuf, refuses: bool) -> String {
+/// With a `date` it sends that header.
+fn start_envoy(file: PathBuf, refuses: bool, date: Option<&'static str>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let hash = move || json::parse(&std::fs::read(&file).unwrap()).map_or(0, |tree| Node::hash(&tree));
@@ -73,9 +74,10 @@ fn start_envoy(file: PathBuf, refuses: bool) -> String {
             let body =
                 format!("{name}: {refused}\nwasmcustom.llm_config_hash.llm_rollout=.=chat;.;: {hash}\n");
             // In chunks, as Envoy answers.
+            let date = date.map(|date| format!("date: {date}\r\n")).unwrap_or_default();
             let _ = write!(
                 stream,
-                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+                "HTTP/1.1 200 OK\r\n{date}transfer-encoding: chunked\r\nconnection: close\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
                 body.len()
             );
         }
@@ -87,12 +89,12 @@ fn start_envoy(file: PathBuf, refuses: bool) -> String {
 fn envoys_are_asked_over_http() {
     let folder = folder("envoys");
     let file = folder.path.join("chat.json");
-    let (first, second) = (start_envoy(file.clone(), false), start_envoy(file.clone(), false));
+    let (first, second) = (start_envoy(file.clone(), false, None), start_envoy(file.clone(), false, None));
     let ran = folder.fine(&["stop", "chat.json", "v2", "--admin", &first, "--admin", &second]);
     assert_eq!(ran.out.lines().filter(|line| line.contains(" runs it after ")).count(), 2, "{ran:?}");
     assert!(ran.err.contains("all 2 Envoys run it; the slowest took "), "{ran:?}");
 
-    let refusing = start_envoy(file, true);
+    let refusing = start_envoy(file.clone(), true, None);
     let ran = folder.run(&["stop", "chat.json", "v3", "--json", "--admin", &first, "--admin", &refusing]);
     assert_eq!(ran.code, Some(4), "{ran:?}");
     let report = json(&ran.out);
@@ -100,6 +102,19 @@ fn envoys_are_asked_over_http() {
     let nobody = "http://127.0.0.1:9";
     let ran = folder.run(&["stop", "chat.json", "v3", "--admin", nobody, "--timeout", "0s"]);
     assert!(ran.code == Some(4) && ran.out.contains(" does not run it: it does not answer: "), "{ran:?}");
+    assert!(
+        ran.err.ends_with("chat.json is written as was asked, and nothing had to be changed\n"),
+        "{ran:?}"
+    );
+
+    // Its clock is compared with this machine's.
+    let ahead = start_envoy(file, false, Some("Wed, 01 Jan 2098 00:00:00 GMT"));
+    let ran = folder.fine(&["ramp", "chat.json", "v2", "1", "--resume", "--admin", &ahead]);
+    assert!(
+        ran.err.contains(&format!("warning: the clock of {ahead} is ")) && ran.err.contains(" s ahead of "),
+        "{ran:?}"
+    );
+    assert!(ran.out.contains("gets 1 % from 2098-01-01T00:00:0"), "{ran:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod change;
 mod check_and_explain;
 mod kubectl;
+mod mounts;
 mod replay;
 mod tool;
 mod words;

@@ -62,6 +62,7 @@ fn no_library_speaks_to_the_user() {
     let good = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "split": {"v2": 5},
         "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}]}]}"#;
     folder.write("good.json", good);
+    folder.write("large.yaml", &"é".repeat((8 << 20) + 1));
     folder.write("open.yaml", "rollouts: [\n");
     folder.write("twice.yaml", "rollouts: []\nrollouts: []\n");
     folder.write("open.json", "{\"rollouts\": [");
@@ -74,6 +75,7 @@ fn no_library_speaks_to_the_user() {
     let missing = "does not exist";
     let is_folder = "is a folder, not a file";
     let in_file = "has something in its path that is no folder";
+    let too_long = "large.yaml: is larger than 16777216 bytes; give a file with the configuration";
     let utf8 = "latin.yaml: is not UTF-8: line 2 has a byte that UTF-8 does not allow";
     for (arguments, words) in [
         // Files.
@@ -93,6 +95,9 @@ fn no_library_speaks_to_the_user() {
         ("stop folder v2", is_folder),
         ("stop good.json/x v2", in_file),
         ("stop latin.yaml v2", utf8),
+        // An umlaut is cut at the limit.
+        ("check large.yaml", too_long),
+        ("stop large.yaml v2", too_long),
         // YAML and JSON.
         ("check open.yaml", "open.yaml: is not YAML: '[' is not closed before the end at line 1 column 11"),
         ("stop twice.yaml v2", "twice.yaml: has \"rollouts\" twice in one object at line 2 column 1"),

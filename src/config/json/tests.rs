@@ -42,6 +42,30 @@ fn limits() {
     assert!(parse(format!("{text} ").as_bytes()).is_err());
 }
 
+/// A full configuration has room for stopping each version, and for nothing else.
+#[test]
+fn what_stops_a_version_is_not_counted() {
+    let text = |members: &str, length: usize| format!("{{\"x\":\"{}\"{members}}}", "x".repeat(length));
+    let bytes = text("", 0).len();
+    let full = INPUT_BYTES_MAX - bytes;
+    let stopped = r#","stopped":true"#;
+    for (members, more, is_read) in [
+        (String::new(), 0, true),
+        (String::new(), 1, false),
+        (stopped.to_owned(), 0, true),
+        (stopped.to_owned(), 1, false),
+        (stopped.repeat(1_024), 0, true),
+        (stopped.repeat(1_025), 0, false),
+        (r#","stopped":false"#.to_owned(), 0, false),
+        (r#","y":"\"stopped\":true""#.to_owned(), 0, false),
+    ] {
+        let text = text(&members, full + more);
+        assert_eq!(parse(text.as_bytes()).is_ok(), is_read, "{} {more}", &members[..members.len().min(20)]);
+    }
+    let found = parse(text("", full + 1).as_bytes()).unwrap_err().to_string();
+    assert!(found.contains("is 1048577 bytes, but at most 1048576 are read"), "{found}");
+}
+
 #[test]
 fn formatting_does_not_change_the_hash() {
     let hash = |text: &str| parse(text.as_bytes()).unwrap().hash();

@@ -1,0 +1,113 @@
+//! The text of a change: which rollout of a text is changed, and how the text reads afterwards.
+
+use super::Change;
+use crate::edit::schedule::Schedule;
+use crate::edit::{self, Spacing};
+use crate::error::{Error, Problem};
+use crate::plugin::{self, PluginConfig};
+use crate::suggest::suggest;
+use crate::warnings;
+use llm_canary::config::Error as ConfigError;
+use llm_canary::config::json::Node;
+
+/// A change that can be written.
+pub(super) struct Changed {
+    pub(super) schedule: Schedule,
+    pub(super) text: String,
+    /// The configuration in it.
+    pub(super) tree: Node,
+    /// What `check` would warn of, and did not before.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The first of a change's schedules that can be written.
+pub(super) fn first_possible(
+    name: &str,
+    text: &str,
+    plugin: &PluginConfig,
+    rollout: usize,
+    old: &Schedule,
+    change: &Change,
+) -> Result<Changed, Error> {
+    let attempt = |schedule: &Schedule, spacing| {
+        let text = if schedule == old {
+            text.to_owned()
+        } else {
+            edit::edit(text, plugin, rollout, old, schedule, spacing)
+                .map_err(|message| Error::problem(&plugin.place, message))?
+        };
+        let (tree, warnings) = validate(name, plugin, &text)?;
+        Ok(Changed { schedule: schedule.clone(), text, tree, warnings })
+    };
+    let mut result = Err(Error::refused("there is nothing to write"));
+    for schedule in &change.schedules {
+        result = attempt(schedule, Spacing::Kept);
+        if result.is_ok() {
+            return result;
+        }
+    }
+    match change.schedules.last() {
+        Some(last) if change.may_compact => attempt(last, Spacing::Compact).or(result),
+        _ => result,
+    }
+}
+
+/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
+pub(super) fn select_rollout<'a>(
+    name: &str,
+    plugins: &'a [PluginConfig],
+    wanted: Option<&str>,
+) -> Result<(&'a PluginConfig, usize, &'a Node), Error> {
+    if plugins.is_empty() {
+        return Err(plugin::none_found(name));
+    }
+    let mut rollouts = Vec::new();
+    for plugin in plugins {
+        let (_, tree) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
+        let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
+        rollouts.extend(trees.iter().enumerate().map(|(index, rollout)| (plugin, index, rollout)));
+    }
+    let name_of = |rollout: &'a Node| rollout.get("name").and_then(Node::as_str).unwrap_or_default();
+    let names: Vec<&str> = rollouts.iter().map(|(_, _, rollout)| name_of(rollout)).collect();
+    let matching: Vec<_> = rollouts
+        .iter()
+        .filter(|(_, _, rollout)| wanted.is_none_or(|wanted| name_of(rollout) == wanted))
+        .collect();
+    match (matching.as_slice(), wanted) {
+        ([one], _) => Ok(**one),
+        ([], Some(wanted)) => {
+            Err(Error::refused(format!("{name} has no rollout {wanted:?}; {}", suggest(wanted, &names))))
+        }
+        ([], None) => Err(Error::refused(format!("{name} has no rollouts"))),
+        (_, None) => Err(Error::refused(format!(
+            "{name} has the rollouts {}; say which with --rollout",
+            names.join(", ")
+        ))),
+        (_, Some(wanted)) => Err(Error::refused(format!(
+            "{name} has several rollouts {wanted:?}; give a file with one of them"
+        ))),
+    }
+}
+
+/// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
+/// before.
+fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
+    let plugins = plugin::parse(name, new_text.as_bytes())?;
+    let is_same = |other: &&PluginConfig| other.path == plugin.path;
+    let changed = plugins.iter().find(is_same);
+    let changed = changed
+        .ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
+    let (config, tree) =
+        changed.config().map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
+    let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
+    let new = warnings::find(&config, tree).into_iter().filter(|warning| !old.contains(warning));
+    let text =
+        |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
+    Ok((tree.clone(), new.map(text).collect()))
+}
+
+/// The change as a unified diff.
+pub(super) fn diff(name: &str, old: &str, new: &str) -> String {
+    let diff = similar::TextDiff::from_lines(old, new);
+    diff.unified_diff().context_radius(3).header(name, &format!("{name} (changed)")).to_string()
+}
