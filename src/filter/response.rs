@@ -102,13 +102,18 @@ impl Response {
         }
     }
 
-    /// The response has ended with trailers: its own, or those that Envoy's decompressor adds.
+    /// The response has ended: with its last byte, its own trailers, or those that Envoy's decompressor adds.
     pub(super) fn end(&mut self, host: impl Host) {
         self.ended = Some(host.now());
         if self.observer.is_grpc() {
             let observer = &mut self.observer;
             host.header(Head::ResponseTrailers, "grpc-status", |status| observer.trailers(Some(status)));
         }
+    }
+
+    /// Whether this response switches the protocol.
+    pub(super) fn accepts(&self, upgrade: &Upgrade) -> bool {
+        upgrade.is_accepted_by(self.status)
     }
 
     pub(super) fn decision(&self) -> Decision {
@@ -119,7 +124,7 @@ impl Response {
     pub(super) fn finish(self, host: impl Host, upgrade: Option<&Upgrade>) -> Observation {
         // Only an error can be Envoy's local reply; finding out costs a hostcall. Envoy sends gRPC's as a head.
         let may_be_local = self.status >= 400 || (self.is_head_only && self.observer.is_grpc());
-        let end = match (self.ended, upgrade.filter(|upgrade| upgrade.is_accepted_by(self.status))) {
+        let end = match (self.ended, upgrade.filter(|upgrade| self.accepts(upgrade))) {
             (ended, Some(upgrade)) => upgrade.end(host, ended.is_some()),
             (Some(_), None) if may_be_local && is_local_reply(host) => End::LocalReply,
             (Some(_), None) if self.observer.lacks_status() => interruption(host),

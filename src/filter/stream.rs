@@ -321,11 +321,15 @@ impl<H: Host> Stream<H> {
 
     /// A piece of the response's body has arrived, or its end. `size`: how many bytes of it are readable.
     pub fn on_response_body(&mut self, host: H, size: usize, is_end: bool) {
-        if let Some(upgrade) = &mut self.upgrade {
-            upgrade.push(host, Body::Response, size);
-        }
-        if let Phase::Responding(response) = &mut self.phase {
-            response.push(host, size, is_end);
+        let Phase::Responding(response) = &mut self.phase else { return };
+        match &mut self.upgrade {
+            Some(upgrade) if response.accepts(upgrade) => {
+                upgrade.push(host, Body::Response, size);
+                if is_end {
+                    response.end(host);
+                }
+            }
+            _ => response.push(host, size, is_end),
         }
     }
 
