@@ -4,14 +4,12 @@
 //! the clocks are apart, and the present by all of them. Steps take effect by each Envoy's own clock, so a step counts as
 //! taken as soon as one clock has reached it. It reads no clock.
 
-use llm_canary::timestamp::{UnixMs, parse_rfc3339};
+use llm_canary::timestamp::UnixMs;
 
 /// Clocks that differ by more are named. A `date` has full seconds, so less than that cannot be told.
 const APART_MS_MAX: i64 = 2_000;
 /// What a `date` may have cut off.
 const CUT_MS_MAX: i64 = 999;
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// How far a clock is ahead of this machine's, in milliseconds: between these two, and negative if it is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,38 +88,14 @@ pub(crate) fn warnings(offsets: &[(&str, Option<ClockOffset>)]) -> Vec<String> {
     }
 }
 
-/// Reads the date of HTTP, `Mon, 23 Nov 2026 09:00:00 GMT` (RFC 9110). Of its three forms Envoy writes this one.
-pub(crate) fn parse_http_date(text: &str) -> Option<UnixMs> {
-    let words: Vec<&str> = text.split_ascii_whitespace().collect();
-    let [_, day, month, year, time, "GMT"] = words.as_slice() else { return None };
-    let month = MONTHS.iter().position(|name| name == month)? + 1;
-    parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z"))
-}
-
 fn signed(at: UnixMs) -> i64 {
     i64::try_from(at).unwrap_or(i64::MAX / 4)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ClockOffset, Present, parse_http_date, warnings};
+    use super::{ClockOffset, Present, warnings};
     use proptest::prelude::*;
-
-    #[test]
-    fn dates_of_http_are_read() {
-        for (text, expect) in [
-            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
-            ("Mon, 23 Nov 2026 09:00:00 GMT", Some(1_795_424_400_000)),
-            ("Tue, 29 Feb 2028 23:59:59 GMT", Some(1_835_481_599_000)),
-            ("Mon, 23 Nov 2026 09:00:00", None),
-            ("Mon, 23 Nov 2026 09:00:00 CET", None),
-            ("Mon, 31 Feb 2026 09:00:00 GMT", None),
-            ("Monday, 23-Nov-26 09:00:00 GMT", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_http_date(text), expect, "{text}");
-        }
-    }
 
     /// The `date` that a clock writes which is ahead by so much, asked and answered at these times.
     fn read(ahead_ms: i64, asked: u64, answered: u64) -> ClockOffset {

@@ -4,9 +4,10 @@
 //! that they refused an update.
 
 use super::clock::Clock;
-use crate::clocks::{ClockOffset, Present, parse_http_date};
+use crate::clocks::{ClockOffset, Present};
 use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
 use crate::error::io_words;
+use llm_canary::timestamp;
 use std::io;
 use std::sync::mpsc;
 use std::thread;
@@ -261,7 +262,7 @@ fn before(admin: &dyn Admin, clock: &dyn Clock, address: &str, watched: &Watched
     let asked = clock.now();
     let page = admin.get(address, STATS_PATH, BEFORE_TIMEOUT).ok()?;
     let answered = clock.now();
-    let date = page.date.as_deref().and_then(parse_http_date);
+    let date = page.date.as_deref().and_then(|date| timestamp::parse(date.as_bytes()));
     Some(Before {
         refused: AdminStats::parse(&page.text, watched).refused,
         clock: date.map(|date| ClockOffset::new(date, asked, answered)),
