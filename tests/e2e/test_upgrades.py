@@ -12,6 +12,7 @@ from tests.harness import SUPPORTED, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, http_manager
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.http2 import Connection
 from tests.harness.upstream import Ending
 from tests.harness.websocket import CLOSE, PING, TEXT, WebSocketClient, WebSocketServer, frame, reset
 
@@ -21,7 +22,9 @@ ASKED = frame(TEXT, b"\x88" * 300, is_masked=True)
 
 
 def custom_upgrade(bootstrap: Json) -> None:
-    http_manager(bootstrap)["upgrade_configs"].append({"upgrade_type": "tcp"})
+    manager = http_manager(bootstrap)
+    manager["upgrade_configs"].append({"upgrade_type": "tcp"})
+    manager["http2_protocol_options"]["allow_connect"] = True
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +124,22 @@ async def test_another_upgrade_ends_when_the_upstream_closes(envoy: Envoy, serve
     client = await talk(envoy, protocol=b"tcp")
     await client.read_to_end()
     await counted(envoy, before, "complete")
+
+
+@pytest.mark.parametrize("closes", [True, False], ids=["Close", "cut"])
+async def test_over_http2(envoy: Envoy, server: WebSocketServer, closes: bool) -> None:
+    """HTTP/2 asks by an extended CONNECT (RFC 8441), which Envoy turns into an upgrade."""
+    before = await asyncio.to_thread(envoy.stats)
+    server.steps = (SAID,)
+    connection = await Connection.open(envoy.port)
+    headers = [(b":protocol", b"websocket"), (b"sec-websocket-version", b"13"), (b"x-conversation-id", b"c1")]
+    stream, exchange = connection.start(headers, body=ASKED, target=b"/v1/realtime", is_whole=False, method=b"CONNECT")
+    await exchange.until(lambda came: came.status and len(came.body) >= len(SAID))
+    assert exchange.status == 200 and exchange.body == SAID
+    close = frame(CLOSE, NORMAL, is_masked=True) if closes else b""
+    if close:
+        connection.send_more(stream, close)
+    await until_received(server, ASKED + close)
+    connection.cancel(stream)
+    await counted(envoy, before, "complete" if closes else "client_abort")
+    connection.close()

@@ -90,17 +90,22 @@ class Connection:
         trailers: Iterable[Header] = (),
         target: bytes = b"/v1/chat/completions",
         is_whole: bool = True,
+        method: bytes = b"POST",
     ) -> tuple[int, Exchange]:
         """Begins a request, and ends it unless told not to. Returns (stream, exchange)."""
         stream = 2 * len(self._exchanges) + 1
         self._exchanges[stream] = Exchange()
-        head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"llm.example.com"), (b":path", target)]
+        head = [(b":method", method), (b":scheme", b"http"), (b":authority", b"llm.example.com"), (b":path", target)]
         self._writer.write(frame(HEADERS, END_HEADERS, stream, block([*head, *headers])))
         ends = END_STREAM if is_whole and not trailers else 0
         self._writer.write(frame(DATA, ends, stream, body))
         if trailers:
             self._writer.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, block(trailers)))
         return stream, self._exchanges[stream]
+
+    def send_more(self, stream: int, data: bytes) -> None:
+        """Sends more of a request that was begun and not ended."""
+        self._writer.write(frame(DATA, 0, stream, data))
 
     def cancel(self, stream: int) -> None:
         self._writer.write(frame(RESET, 0, stream, struct.pack(">I", _CANCEL)))
