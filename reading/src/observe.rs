@@ -123,7 +123,7 @@ impl Observer {
         let finish = facts.finish();
         let is_error =
             is_http_error || facts.error || matches!(outcome, Outcome::HttpError | Outcome::StreamError);
-        let is_answer = body.dialect.is_some() || (self.is_answer_expected && !body.is_other);
+        let is_answer = !body.is_other && (self.is_answer_expected || body.dialect.is_some());
         let is_structured = facts.refusal_chars > 0 || facts.blocked || finish == Finish::ContentFilter;
         let refusal = if is_structured {
             Some(Refusal::Structured)

@@ -23,6 +23,7 @@ pub(super) static MESSAGES: Dialect = Dialect {
     finish_reasons: FINISH_REASONS,
     types: TYPES,
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 /// The legacy completions.
@@ -41,6 +42,7 @@ pub(super) static COMPLETE: Dialect = Dialect {
     finish_reasons: FINISH_REASONS,
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 const FINISH_REASONS: Vocabulary<Finish> = &[("model_context_window_exceeded", Finish::Length)];

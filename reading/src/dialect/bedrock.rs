@@ -22,6 +22,7 @@ pub(super) static CONVERSE: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 /// invoke of Llama, Titan, and older models of Mistral, Cohere and AI21.
@@ -39,6 +40,7 @@ pub(super) static INVOKE: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 const CONVERSE_PATHS: &[(&str, Meaning)] = &[

@@ -17,6 +17,7 @@ pub(super) static V2: Dialect = Dialect {
     finish_reasons: &[],
     types: &[("message-end", BlockKind::Done), ("tool_call", BlockKind::Call)],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 /// Version 1, and the older generate.
@@ -27,6 +28,7 @@ pub(super) static V1: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 const V2_PATHS: &[(&str, Meaning)] = &[

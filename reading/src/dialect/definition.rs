@@ -126,6 +126,8 @@ pub struct Dialect {
     /// Whether the response is complete, so that nothing is lost if the stream breaks now. `None` if only the end
     /// of the stream shows it.
     pub is_finished: fn(&ResponseFacts) -> Option<bool>,
+    /// Whether the response is an answer of a language model. Some APIs also serve others.
+    pub is_answer: fn(&ResponseFacts) -> bool,
 }
 
 impl Dialect {

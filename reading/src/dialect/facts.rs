@@ -165,6 +165,11 @@ impl ResponseFacts {
         self.text_presence.get(usize::from(rank)).copied().unwrap_or_default()
     }
 
+    /// Whether there was a field for text, empty or not.
+    pub(super) fn has_text_field(&self) -> bool {
+        self.text_presence.iter().any(|&presence| presence != TextPresence::Absent)
+    }
+
     /// A choice has begun.
     pub(super) fn begin_choice(&mut self, choice: u64) {
         self.choices_begun |= bit(choice);

@@ -22,6 +22,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     finish_reasons: FINISH_REASONS,
     types: &[],
     is_finished: |facts| Some(facts.blocked || facts.is_each_choice_finished()),
+    is_answer: |_| true,
 };
 
 /// Interactions.
@@ -54,6 +55,7 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
         ("*", BlockKind::Ignored),
     ],
     is_finished: |facts| Some(facts.is_done()),
+    is_answer: |_| true,
 };
 
 const FINISH_REASONS: Vocabulary<Finish> = &[

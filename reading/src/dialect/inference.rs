@@ -23,6 +23,7 @@ pub(super) static TGI: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 /// SGLang's `/generate`. Each event has the whole text up to now.
@@ -43,6 +44,7 @@ pub(super) static SGLANG: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 /// Triton's generate and generate_stream, and inference by KServe's version 2 protocol. They report neither usage
@@ -62,4 +64,6 @@ pub(super) static TRITON: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: |_| None,
+    // The protocol also serves models whose outputs are numbers: embeddings, scores, classes.
+    is_answer: |facts| facts.error || facts.has_text_field(),
 };

@@ -10,6 +10,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: |facts| Some(facts.is_done()),
+    is_answer: |_| true,
 };
 
 const PATHS: &[(&str, Meaning)] = &[

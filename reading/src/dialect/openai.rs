@@ -20,6 +20,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
+    is_answer: |_| true,
 };
 
 const DELTA: u8 = 0;

@@ -24,6 +24,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     finish_reasons: FINISH_REASONS,
     types: TYPES,
     is_finished: |facts| Some(facts.is_done()),
+    is_answer: |_| true,
 };
 
 const FINISH_REASONS: Vocabulary<Finish> = &[

@@ -226,7 +226,7 @@ impl DocumentReader {
             text_chars,
             events,
             unparsed,
-            is_other: self.is_other && dialect.is_none(),
+            is_other: dialect.map_or(self.is_other, |dialect| !(dialect.is_answer)(&facts)),
             is_finished,
             facts,
         }

@@ -316,6 +316,18 @@ fn what_is_no_answer_has_only_an_outcome_and_times() {
     // A stored answer that is read again is an answer.
     let stored = observe_other("application/json", WHOLE);
     assert_eq!((stored.is_answer, stored.text_chars), (true, Some(6)));
+    // Numbers are no text, and an empty text is one.
+    for (data, is_answer, text_chars) in
+        [("0.1,0.2", false, None), (r#""","a""#, true, Some(1)), (r#""""#, true, Some(0))]
+    {
+        let body =
+            format!(r#"{{"model_name":"m","outputs":[{{"name":"o","datatype":"X","data":[{data}]}}]}}"#);
+        let seen = observe("application/json", body);
+        let facts = (seen.dialect, seen.is_answer, seen.text_chars);
+        assert_eq!(facts, (Some("triton"), is_answer, text_chars), "{data}");
+    }
+    let failed = observe("application/json", r#"{"model_version":"1","error":"failed"}"#);
+    assert_eq!((failed.is_answer, failed.outcome), (true, Outcome::StreamError));
     // And a body may show that it is none.
     let seen = observe(
         "application/json",
