@@ -32,12 +32,19 @@ const OPERATIONS: &[&str] = &[
     "ocr",
     "load_lora_adapter",
     "unload_lora_adapter",
+    "reset_prefix_cache",
+    "flush_cache",
+    "update_weights",
+    "update_weights_from_disk",
+    "abort_request",
+    "start_profile",
+    "stop_profile",
+    "sleep",
+    "wake_up",
     // Ollama, Cohere, text-embeddings-inference.
     "embed",
     "embed_all",
     "embed_sparse",
-    "show",
-    "pull",
     // Anthropic, Bedrock, Gemini and Vertex.
     "count_tokens",
     "count-tokens",
@@ -60,6 +67,12 @@ const OPERATIONS: &[&str] = &[
     "RepositoryModelUnload",
     "TraceSetting",
     "LogSettings",
+    "SystemSharedMemoryStatus",
+    "SystemSharedMemoryRegister",
+    "SystemSharedMemoryUnregister",
+    "CudaSharedMemoryStatus",
+    "CudaSharedMemoryRegister",
+    "CudaSharedMemoryUnregister",
     "HealthCheck",
     "GetModelInfo",
     "GetServerInfo",
@@ -69,6 +82,9 @@ const OPERATIONS: &[&str] = &[
     "Embed",
     "Abort",
 ];
+
+/// Ends of paths whose last segment alone would say too little. Ollama: its models.
+const PATH_ENDS: [&str; 5] = ["/api/show", "/api/pull", "/api/push", "/api/create", "/api/copy"];
 
 /// Segments of paths at and below which there are no answers.
 const FOLDERS: &[&str] = &[
@@ -81,8 +97,10 @@ const FOLDERS: &[&str] = &[
     "uploads",
     "vector_stores",
     "fine_tuning",
-    // Triton and KServe: the repository of models.
+    // Triton and KServe: the repository of models, and shared memory.
     "repository",
+    "systemsharedmemory",
+    "cudasharedmemory",
     // gRPC.
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
@@ -99,5 +117,7 @@ pub fn asks_for_answer(method: &[u8], path: &[u8]) -> bool {
     let path = path.strip_suffix(b"/").unwrap_or(path);
     let is_one_of = |names: &[&str], name: &[u8]| names.iter().any(|listed| listed.as_bytes() == name);
     let last = path.rsplit(|&b| b == b'/' || b == b':').next().unwrap_or_default();
-    !is_one_of(OPERATIONS, last) && !path.split(|&b| b == b'/').any(|segment| is_one_of(FOLDERS, segment))
+    !is_one_of(OPERATIONS, last)
+        && !PATH_ENDS.iter().any(|end| path.ends_with(end.as_bytes()))
+        && !path.split(|&b| b == b'/').any(|segment| is_one_of(FOLDERS, segment))
 }
