@@ -116,6 +116,11 @@ impl OpenBlock {
                 self.push_arguments();
                 self.discard_text();
             }
+            BlockKind::Repeated => {
+                for call in &mut self.calls {
+                    (call.target, call.arguments) = (CallTarget::Repeats, Transition::COMPLETE);
+                }
+            }
             BlockKind::Ignored => *self = OpenBlock { kind: BlockKind::Ignored, ..OpenBlock::default() },
         }
     }
@@ -127,15 +132,15 @@ impl OpenBlock {
         self.has_text = [false; RANKS];
     }
 
-    /// `call` is a further fragment of the last call.
+    /// `call` is a further fragment of a call.
     fn push_arguments(&mut self) {
-        self.call.target = CallTarget::Last;
+        self.call.target = CallTarget::Continues;
         let call = core::mem::take(&mut self.call);
         self.push_call(call);
     }
 
     pub(super) fn push_call(&mut self, call: CallFragment) {
-        if self.calls.len() < CALLS_MAX {
+        if self.calls.len() < CALLS_MAX && !call.is_server_run {
             self.calls.push(call);
         }
     }
@@ -155,6 +160,15 @@ impl OpenBlock {
         self.answer_prefix.extend(inner.answer_prefix.as_bytes());
         for call in inner.calls.drain(..) {
             self.push_call(call);
+        }
+    }
+
+    /// Gives the calls inside the block its own place, if they have none.
+    pub(super) fn place_calls(&mut self) {
+        if let Some(index) = self.call.index {
+            for call in &mut self.calls {
+                call.index.get_or_insert(index);
+            }
         }
     }
 }
@@ -217,7 +231,7 @@ impl ResponseFacts {
             facts.is_call_finished = false;
         }
         for (position, call) in (0..).zip(&block.calls) {
-            facts.call(index, call.index.unwrap_or(position), call);
+            facts.call(index, position, call);
         }
         if choice.finish != Finish::None {
             facts.end_choice(index, choice.finish);

@@ -44,12 +44,16 @@ pub enum Meaning {
     Done,
     /// One tool call, or a fragment of one.
     Call,
-    /// The call's index in its choice. Its position where this is absent.
+    /// The call's index in its choice: its place. Outside of a call, that of the calls in the document. Its position
+    /// where this is absent.
     CallIndex,
     /// The call's id. Later fragments have none, or an empty one.
     CallId,
     /// Present in the first fragment of a call only. A fragment without it continues the last call.
     CallStart,
+    /// The name of the call's function. A call begins with it, and some servers repeat it. A fragment without it, or
+    /// with an empty one, continues the call at its place.
+    CallName,
     /// The call's arguments: an object, or JSON as text in fragments.
     CallArguments,
     /// OpenAI's `function_call`: the one call that a choice could have before there were tools.
@@ -98,10 +102,12 @@ pub enum BlockKind {
     Refusal,
     /// A tool call, or the start of one.
     Call,
-    /// A further fragment of the last tool call's arguments.
+    /// A further fragment of a tool call's arguments.
     Arguments,
-    /// All arguments of the last tool call, repeated.
+    /// All arguments of a tool call, repeated.
     AllArguments,
+    /// The end of a block, which is repeated in it. If it is a tool call, then it may be known.
+    Repeated,
     /// It repeats earlier content, or has none of the answer.
     Ignored,
     /// The end of the response.

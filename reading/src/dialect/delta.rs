@@ -69,9 +69,9 @@ struct StableFacts {
     cumulative_chars: u64,
     choices_begun: u64,
     finish_reasons: u64,
-    /// Number of calls. Of a known call, only its arguments and its id (see `late_ids`) can change.
+    /// Number of calls. Of a known call, only its arguments and its id (see `special_fragments`) can change.
     calls: usize,
-    late_ids: u64,
+    special_fragments: u64,
 }
 
 impl ResponseFacts {
@@ -187,7 +187,7 @@ impl ResponseFacts {
             finish_reasons,
             finishes: _,
             calls,
-            late_ids,
+            special_fragments,
         } = self;
         StableFacts {
             tool_calls: *tool_calls,
@@ -199,7 +199,7 @@ impl ResponseFacts {
             choices_begun: *choices_begun,
             finish_reasons: *finish_reasons,
             calls: calls.len(),
-            late_ids: *late_ids,
+            special_fragments: *special_fragments,
         }
     }
 }

@@ -100,8 +100,9 @@ pub struct ResponseFacts {
     pub(super) finish_reasons: u64,
     pub(super) finishes: Finishes,
     pub(super) calls: Vec<Call>,
-    /// Calls whose id came with a fragment that was not the first.
-    pub(super) late_ids: u64,
+    /// Fragments of calls that changed more than the arguments of their call, or would do something else if the
+    /// arguments before them were others.
+    pub(super) special_fragments: u64,
 }
 
 /// The last finish reason of each choice.
@@ -113,7 +114,7 @@ impl Default for Finishes {
     }
 }
 
-/// A tool call. Its choice, index and id tell it apart from others.
+/// A tool call.
 pub(super) struct Call {
     choice: u64,
     index: u64,
@@ -128,18 +129,26 @@ pub(super) struct CallFragment {
     pub(super) id_hash: Option<u64>,
     pub(super) target: CallTarget,
     pub(super) arguments: Transition,
+    /// The server runs the tool itself.
+    pub(super) is_server_run: bool,
 }
 
 /// The call that a fragment belongs to.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum CallTarget {
-    /// The one with the same choice, index and id, or a new one.
+    /// A new one, unless the last one at its place is repeated: if both have the same id, or one has none and the
+    /// last one is not complete.
     #[default]
-    SameKey,
+    Begins,
+    /// The same, for servers that repeat the beginning with each fragment: one with another id is also new only if
+    /// the last one is not in the middle of its arguments.
+    Named,
+    /// The one at its place that is known by now, or a new one if there is none.
+    Repeats,
     /// A new one.
     New,
-    /// The last one.
-    Last,
+    /// The last one at its place; the last one of all if it gives no place.
+    Continues,
 }
 
 impl ResponseFacts {
@@ -186,34 +195,46 @@ impl ResponseFacts {
         }
     }
 
-    /// Adds a fragment to its call, and counts the call if it is new.
+    /// Adds a fragment to its call, and counts the call if it is new. `position` is the fragment's place if it gives no
+    /// index. A call is told by its place, and by a fragment that begins it. Ids only tell apart what begins at one
+    /// place: some servers give each fragment a new id, some give two calls the same.
     #[expect(clippy::arithmetic_side_effects, reason = "these are counts of values in the response")]
-    pub(super) fn call(&mut self, choice: u64, index: u64, fragment: &CallFragment) {
+    pub(super) fn call(&mut self, choice: u64, position: u64, fragment: &CallFragment) {
         let id_hash = fragment.id_hash;
-        let here = |(_, call): &(usize, &mut Call)| call.choice == choice && call.index == index;
-        let mut calls = self.calls.iter_mut().enumerate().rev();
-        let known = match (fragment.target, id_hash) {
-            (CallTarget::New, _) => None,
-            (CallTarget::Last, _) => calls.next(),
-            (CallTarget::SameKey, None) => calls.find(here),
-            (CallTarget::SameKey, Some(_)) => {
-                calls.filter(here).find(|(_, call)| call.id_hash.is_none() || call.id_hash == id_hash)
+        let index = fragment.index.unwrap_or(position);
+        let has_place = fragment.index.is_some();
+        let here = |call: &Call| call.choice == choice && call.index == index;
+        let last_here = self.calls.iter().rposition(here);
+        let known = match fragment.target {
+            CallTarget::New => None,
+            CallTarget::Continues if has_place => last_here,
+            CallTarget::Continues => self.calls.len().checked_sub(1),
+            CallTarget::Repeats => {
+                let same_id = self.calls.iter().rposition(|call| {
+                    (here(call) || !has_place) && id_hash.is_some() && call.id_hash == id_hash
+                });
+                same_id.or(last_here.filter(|_| has_place || id_hash.is_none()))
+            }
+            CallTarget::Begins | CallTarget::Named => {
+                last_here.filter(|&at| self.calls.get(at).is_some_and(|call| call.is_repeated_by(fragment)))
             }
         };
-        if let Some((at, call)) = known {
+        if let Some((at, call)) = known.and_then(|at| Some((at, self.calls.get_mut(at)?))) {
+            let is_new_id = call.id_hash.is_none() && id_hash.is_some();
+            let is_decided_by_id = call.id_hash.is_some() && call.id_hash == id_hash;
+            if is_new_id || (fragment.target != CallTarget::Continues && !is_decided_by_id) {
+                self.special_fragments += 1;
+            }
             self.call_fragments += 1;
             self.last_fragment = Some((at, fragment.arguments));
-            if call.id_hash.is_none() && id_hash.is_some() {
-                call.id_hash = id_hash;
-                self.late_ids += 1;
-            }
+            call.id_hash = call.id_hash.or(id_hash);
             call.arguments.extend(&fragment.arguments);
             self.is_call_finished = call.arguments.is_complete();
             return;
         }
-        if fragment.target == CallTarget::Last {
+        if fragment.target == CallTarget::Continues {
             // It continues a call of the server's own tool, such as a web search. These are not counted, because
-            // the client does not execute them.
+            // the client does not execute them. Or it is a fragment of a call that has not begun.
             return;
         }
         let mut arguments = Arguments::default();
@@ -222,6 +243,18 @@ impl ResponseFacts {
         self.tool_calls += 1;
         if self.calls.len() < CALLS_MAX {
             self.calls.push(Call { choice, index, id_hash, arguments });
+        }
+    }
+}
+
+impl Call {
+    /// Whether a fragment at the same place that could begin a call repeats this one's beginning.
+    fn is_repeated_by(&self, fragment: &CallFragment) -> bool {
+        match (self.id_hash, fragment.id_hash) {
+            (Some(id), Some(other)) if id == other => true,
+            (Some(_), Some(_)) => fragment.target == CallTarget::Named && self.arguments.is_open(),
+            (Some(_), None) => true,
+            (None, _) => !self.arguments.is_complete(),
         }
     }
 }

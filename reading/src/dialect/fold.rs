@@ -31,7 +31,7 @@ pub struct Fold {
     choice_position: u64,
     documents: u64,
     keeps_answer_prefix: bool,
-    /// The dialect has a [`Meaning::CallStart`].
+    /// The dialect has a [`Meaning::CallStart`] or [`Meaning::CallName`].
     marks_call_starts: bool,
 }
 
@@ -39,7 +39,8 @@ impl Fold {
     /// The dialect has been detected. All values from now on are of this dialect.
     pub fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
-        self.marks_call_starts = dialect.table.has(|meaning| meaning == Meaning::CallStart);
+        self.marks_call_starts =
+            dialect.table.has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName));
     }
 
     /// The dialect, once it is detected.
@@ -80,6 +81,7 @@ impl Fold {
                 BlockKind::Error => self.facts.error = true,
                 _ => {}
             }
+            self.document.block.place_calls();
             self.document.block.apply_kind();
             self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();
@@ -187,6 +189,7 @@ impl Fold {
             _ if word.is_empty() => {}
             Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
             Meaning::CallStart => self.open_call().target = CallTarget::New,
+            Meaning::CallName => self.open_call().target = CallTarget::Named,
             Meaning::Error => self.facts.error = true,
             Meaning::Blocked => self.block_choice(),
             Meaning::Done => self.facts.done = true,
@@ -207,9 +210,8 @@ impl Fold {
             }
             Meaning::Text(rank) => self.open_block().has_text(rank),
             Meaning::Call | Meaning::LegacyCall => {
-                // If the dialect marks the first fragment of a call, then one without a mark continues the last
-                // call.
-                let target = if self.marks_call_starts { CallTarget::Last } else { CallTarget::SameKey };
+                // If the dialect marks the first fragment of a call, then one without a mark continues a call.
+                let target = if self.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
                 self.call = CallFragment { target, ..CallFragment::default() };
                 self.is_call_open = true;
             }
