@@ -102,8 +102,9 @@ impl OpenBlock {
                 self.refusal_chars += typed_chars;
                 self.answer_prefix.clear();
             }
-            BlockKind::Call => {
-                let call = core::mem::take(&mut self.call);
+            BlockKind::Call | BlockKind::CustomCall => {
+                let mut call = core::mem::take(&mut self.call);
+                call.is_server_run |= call.is_server_custom_tool && self.kind == BlockKind::CustomCall;
                 self.push_call(call);
                 self.discard_text();
             }

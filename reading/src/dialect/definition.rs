@@ -54,6 +54,12 @@ pub enum Meaning {
     /// The name of the call's function. A call begins with it, and some servers repeat it. A fragment without it, or
     /// with an empty one, continues the call at its place.
     CallName,
+    /// A word that may say that the server runs the tool itself ([`vocabulary::SERVER_RUN`]). Such calls do not count: the
+    /// client does nothing for them.
+    CallRunner,
+    /// The name of a tool whose input is free text. Some servers call their own tools so
+    /// ([`vocabulary::SERVER_RUN_CUSTOM_TOOLS`]).
+    CustomToolName,
     /// The call's arguments: an object, or JSON as text in fragments.
     CallArguments,
     /// OpenAI's `function_call`: the one call that a choice could have before there were tools.
@@ -100,8 +106,10 @@ pub enum BlockKind {
     Reasoning,
     /// A refusal.
     Refusal,
-    /// A tool call, or the start of one.
+    /// A tool call, or the start of one. The client runs the tool, unless [`Meaning::CallRunner`] says otherwise.
     Call,
+    /// The same, of a tool whose input is free text.
+    CustomCall,
     /// A further fragment of a tool call's arguments.
     Arguments,
     /// All arguments of a tool call, repeated.

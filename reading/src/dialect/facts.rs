@@ -131,6 +131,8 @@ pub(super) struct CallFragment {
     pub(super) arguments: Transition,
     /// The server runs the tool itself.
     pub(super) is_server_run: bool,
+    /// If its input is free text, then the tool is the server's own.
+    pub(super) is_server_custom_tool: bool,
 }
 
 /// The call that a fragment belongs to.

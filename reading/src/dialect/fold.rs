@@ -7,6 +7,7 @@ use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
+use super::vocabulary::{SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, lookup};
 use crate::fnv::hash;
 use crate::json::{self, Value};
 
@@ -188,6 +189,12 @@ impl Fold {
             }
             _ if word.is_empty() => {}
             Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
+            Meaning::CallRunner => {
+                self.open_call().is_server_run |= lookup(SERVER_RUN, word).is_some();
+            }
+            Meaning::CustomToolName => {
+                self.open_call().is_server_custom_tool = lookup(SERVER_RUN_CUSTOM_TOOLS, word).is_some();
+            }
             Meaning::CallStart => self.open_call().target = CallTarget::New,
             Meaning::CallName => self.open_call().target = CallTarget::Named,
             Meaning::Error => self.facts.error = true,

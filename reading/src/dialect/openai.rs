@@ -71,6 +71,8 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].message.tool_calls[]", Meaning::Call),
     ("choices[].message.tool_calls[].index", Meaning::CallIndex),
     ("choices[].message.tool_calls[].id", Meaning::CallId),
+    // A whole message lists whole calls, each with its type, even if a server leaves the function out.
+    ("choices[].message.tool_calls[].type", Meaning::CallName),
     ("choices[].message.tool_calls[].function.name", Meaning::CallName),
     ("choices[].message.tool_calls[].function.arguments", Meaning::CallArguments),
     ("choices[].message.tool_calls[].custom.name", Meaning::CallName),

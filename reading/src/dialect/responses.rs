@@ -51,7 +51,14 @@ const TYPES: Vocabulary<BlockKind> = &[
     ("error", BlockKind::Error),
     // Items.
     ("function_call", BlockKind::Call),
-    ("custom_tool_call", BlockKind::Call),
+    ("custom_tool_call", BlockKind::CustomCall),
+    // Tools of OpenAI that the client runs. All others are the server's: web and file search, code interpreter, image
+    // generation, MCP.
+    ("local_shell_call", BlockKind::Call),
+    ("shell_call", BlockKind::Call),
+    ("apply_patch_call", BlockKind::Call),
+    ("computer_call", BlockKind::Call),
+    ("tool_search_call", BlockKind::Call),
     ("reasoning", BlockKind::Reasoning),
     ("message", BlockKind::Plain),
     ("output_text", BlockKind::Plain),
@@ -67,9 +74,15 @@ const PATHS: &[(&str, Meaning)] = &[
     // Not `id`: Copilot changes it with each event (vercel/ai#18548).
     ("output_index", Meaning::CallIndex),
     ("item.call_id", Meaning::CallId),
+    ("item.name", Meaning::CustomToolName),
+    ("item.execution", Meaning::CallRunner),
+    ("item.environment.type", Meaning::CallRunner),
     ("output[]", Meaning::Block),
     ("output[].type", Meaning::Type),
     ("output[].call_id", Meaning::CallId),
+    ("output[].name", Meaning::CustomToolName),
+    ("output[].execution", Meaning::CallRunner),
+    ("output[].environment.type", Meaning::CallRunner),
     ("output[].content[].text", Meaning::Text(0)),
     ("output[].content[].refusal", Meaning::Refusal),
     ("status", Meaning::Finish),

@@ -272,3 +272,75 @@ fn a_call_of_the_other_dialects_is_told_by_its_place_too() {
         assert_eq!(calls("application/json", document), 2, "{why}");
     }
 }
+
+#[test]
+fn a_call_is_one_that_the_client_runs() {
+    for (expected, item) in [
+        (1, r#""type":"function_call","name":"x_keyword_search""#),
+        (1, r#""type":"custom_tool_call","name":"f""#),
+        (1, r#""type":"local_shell_call","action":{"type":"exec"}"#),
+        (1, r#""type":"shell_call","action":{},"environment":{"type":"local"}"#),
+        (1, r#""type":"shell_call","action":{},"environment":null"#),
+        (1, r#""type":"apply_patch_call","operation":{"type":"create_file"}"#),
+        (1, r#""type":"computer_call","action":{"type":"click"}"#),
+        (1, r#""type":"tool_search_call","execution":"client""#),
+        (0, r#""type":"tool_search_call","execution":"server","call_id":null"#),
+        (0, r#""execution":"server","type":"tool_search_call""#),
+        (0, r#""type":"shell_call","environment":{"type":"container_reference","container_id":"c"}"#),
+        (0, r#""type":"shell_call_output","call_id":"c""#),
+        (0, r#""type":"openrouter:shell""#),
+        (0, r#""type":"web_search_call""#),
+        (0, r#""type":"x_search_call""#),
+        (0, r#""type":"file_search_call""#),
+        (0, r#""type":"code_interpreter_call""#),
+        (0, r#""type":"image_generation_call""#),
+        (0, r#""type":"mcp_call","name":"f""#),
+        (0, r#""type":"mcp_list_tools""#),
+        (0, r#""type":"mcp_approval_request","name":"f""#),
+        (0, r#""type":"custom_tool_call","name":"x_keyword_search""#),
+        (0, r#""name":"x_thread_fetch","type":"custom_tool_call""#),
+        (0, r#""type":"custom_tool_call","name":"view_x_video""#),
+    ] {
+        let whole = format!(r#"{{"object":"response","output":[{{{item}}}]}}"#);
+        assert_eq!(calls("application/json", &whole), expected, "{item}");
+        let event = |name: &str| {
+            format!(r#"{{"type":"response.output_item.{name}","output_index":0,"item":{{{item}}}}}"#)
+        };
+        assert_eq!(
+            calls("text/event-stream", &stream(&[&event("added"), &event("done")])),
+            expected,
+            "{item}"
+        );
+    }
+    for (expected, block) in [
+        (1, r#""type":"tool_use","name":"bash""#),
+        (0, r#""type":"server_tool_use","name":"web_search""#),
+        (0, r#""type":"server_tool_use","name":"bash_code_execution""#),
+        (0, r#""type":"server_tool_use","name":"tool_search_tool_regex""#),
+        (0, r#""type":"mcp_tool_use","name":"f""#),
+        (0, r#""type":"mcp_tool_result""#),
+    ] {
+        let event =
+            format!(r#"{{"type":"content_block_start","index":0,"content_block":{{{block},"id":"a"}}}}"#);
+        let arguments = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{}"}}"#;
+        assert_eq!(calls("text/event-stream", &stream(&[&event, arguments])), expected, "{block}");
+    }
+    for (expected, kind) in [(1, ""), (0, r#","type":"server_tool_use""#)] {
+        let whole = format!(
+            r#"{{"output":{{"message":{{"content":[{{"toolUse":{{"name":"nova_code_interpreter","input":{{}}{kind}}}}}]}}}},"stopReason":"end_turn"}}"#
+        );
+        assert_eq!(calls("application/json", &whole), expected, "{kind}");
+        let start = format!(
+            r#"{{"contentBlockIndex":0,"start":{{"toolUse":{{"toolUseId":"a","name":"nova_grounding"{kind}}}}}}}"#
+        );
+        let delta = r#"{"contentBlockIndex":0,"delta":{"toolUse":{"input":"{}"}}}"#;
+        assert_eq!(calls("text/event-stream", &stream(&[&start, delta])), expected, "{kind}");
+        let wrap = |name: &str, document: &str| format!(r#"{{"{name}":{document}}}"#);
+        let nova = stream(&[
+            r#"{"messageStart":{"role":"assistant"}}"#,
+            &wrap("contentBlockStart", &start),
+            &wrap("contentBlockDelta", delta),
+        ]);
+        assert_eq!(calls("text/event-stream", &nova), expected, "Nova {kind}");
+    }
+}
