@@ -4,10 +4,12 @@
 //! last. All counts grow by at most one for each byte of the response, so 64 bits are always enough.
 
 use super::answer_prefix::AnswerPrefix;
+use super::answers::RepeatedText;
 use super::arguments::Transition;
 use super::definition::{BlockKind, Meaning};
 use super::facts::{CALLS_MAX, CallFragment, CallTarget, Finish, RANKS, ResponseFacts, TextPresence};
 use crate::json::chars;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A block while it is open.
@@ -20,8 +22,8 @@ pub(super) struct OpenBlock {
     pub(super) has_text: [bool; RANKS],
     /// Characters of [`Meaning::TypedText`].
     pub(super) typed_chars: u64,
-    /// Characters of [`Meaning::CumulativeText`].
-    pub(super) cumulative_chars: Option<u64>,
+    /// The [`Meaning::CumulativeText`].
+    pub(super) repeated_text: Option<Box<RepeatedText>>,
     pub(super) refusal_chars: u64,
     pub(super) has_reasoning: bool,
     /// How the text of rank `prefix_rank` begins, if the answer's prefix is wanted.
@@ -54,7 +56,9 @@ impl OpenBlock {
                 self.text_chars.get_mut(usize::from(rank)).unwrap_or(&mut no_such_rank)
             }
             Meaning::TypedText => &mut self.typed_chars,
-            Meaning::CumulativeText => self.cumulative_chars.get_or_insert(0),
+            Meaning::CumulativeText => {
+                return self.repeated_text.get_or_insert_default().push(piece, chars(piece));
+            }
             Meaning::Refusal => &mut self.refusal_chars,
             _ => {
                 self.has_reasoning |= meaning == Meaning::Reasoning && !piece.is_empty();
@@ -214,15 +218,17 @@ impl ResponseFacts {
         // Of the same text at several paths, only that of the lowest rank counts.
         let rank = facts.text_presence.iter().position(|&presence| presence == TextPresence::NonEmpty);
         let mut text_chars = rank.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
-        if let Some(cumulative_chars) = block.cumulative_chars {
-            // Saturates: a server may send less than before.
-            text_chars += cumulative_chars.saturating_sub(facts.cumulative_chars);
-            facts.cumulative_chars = cumulative_chars.max(facts.cumulative_chars);
+        let index = index.saturating_add(facts.answers.as_ref().map_or(0, |answers| answers.first_choice));
+        let mut is_whole_text = false;
+        if let Some(text) = &block.repeated_text {
+            let answers = facts.answers.get_or_insert_default();
+            text_chars += answers.add(index, text, core::mem::take(&mut facts.usage));
+            is_whole_text = !answers.is_incremental;
         }
         facts.text_chars += text_chars;
         facts.refusal_chars += block.refusal_chars;
         if index == 0 {
-            if block.cumulative_chars.is_some() {
+            if is_whole_text {
                 facts.answer_prefix.clear();
             }
             facts.answer_prefix.extend(block.answer_prefix.as_bytes());
@@ -236,10 +242,7 @@ impl ResponseFacts {
         }
         if choice.finish != Finish::None {
             facts.end_choice(index, choice.finish);
-        } else if block.has_text.contains(&true)
-            || block.cumulative_chars.is_some()
-            || !block.calls.is_empty()
-        {
+        } else if block.has_text.contains(&true) || block.repeated_text.is_some() || !block.calls.is_empty() {
             facts.begin_choice(index);
         }
     }

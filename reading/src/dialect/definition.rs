@@ -30,7 +30,8 @@ pub enum Meaning {
     Text(u8),
     /// Text, reasoning, a refusal or arguments: the block's type says which.
     TypedText,
-    /// The whole text of the answer up to now, repeated in each document.
+    /// The whole text of the answer up to now, repeated in each document; or what is new of it, as some servers do. A
+    /// text that does not begin like the one before tells.
     CumulativeText,
     /// Text of the model's reasoning.
     Reasoning,

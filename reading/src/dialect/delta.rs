@@ -66,7 +66,7 @@ struct StableFacts {
     /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
     text_presence: [TextPresence; RANKS],
-    cumulative_chars: u64,
+    repeated_texts: u64,
     choices_begun: u64,
     finish_reasons: u64,
     /// Number of calls. Of a known call, only its arguments and its id (see `special_fragments`) can change.
@@ -182,7 +182,7 @@ impl ResponseFacts {
             usage,
             model,
             text_presence,
-            cumulative_chars,
+            answers,
             choices_begun,
             finish_reasons,
             finishes: _,
@@ -195,7 +195,7 @@ impl ResponseFacts {
             flags: [*error, *blocked, *done],
             model_bytes: model.len(),
             text_presence: *text_presence,
-            cumulative_chars: *cumulative_chars,
+            repeated_texts: answers.as_ref().map_or(0, |answers| answers.texts),
             choices_begun: *choices_begun,
             finish_reasons: *finish_reasons,
             calls: calls.len(),

@@ -3,8 +3,10 @@
 //! All counts here grow by at most one for each byte of the response, so 64 bits are always enough.
 
 use super::answer_prefix::AnswerPrefix;
+use super::answers::Answers;
 use super::arguments::{Arguments, Transition};
 use crate::label::label_values;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Choices of one response of which it is known whether each has ended. Further choices are counted, but a response
@@ -92,8 +94,8 @@ pub struct ResponseFacts {
     /// The end of the stream was announced.
     pub(super) done: bool,
     pub(super) text_presence: [TextPresence; RANKS],
-    /// Length of the longest [`super::Meaning::CumulativeText`].
-    pub(super) cumulative_chars: u64,
+    /// The answers, if there are several whose documents have to be told apart.
+    pub(super) answers: Option<Box<Answers>>,
     /// Bit `i`: choice `i` has begun.
     pub(super) choices_begun: u64,
     /// Finish reasons received.
@@ -169,6 +171,19 @@ impl ResponseFacts {
     /// Why the response ended. Of the reasons of several choices, the last in the order of [`Finish`].
     pub fn finish(&self) -> Finish {
         self.finishes.0.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The usage of all answers together.
+    pub fn total_usage(&self) -> Usage {
+        self.answers.as_ref().map_or(self.usage, |answers| answers.usage().plus(self.usage))
+    }
+
+    /// The document has ended. If it was an item of an array, then it was an answer.
+    pub(super) fn end_item(&mut self) {
+        if let Some(answers) = self.answers.as_mut().filter(|answers| answers.is_array) {
+            let next_choice = u64::BITS.saturating_sub(self.choices_begun.leading_zeros());
+            answers.end_item(core::mem::take(&mut self.usage), next_choice.into());
+        }
     }
 
     /// Whether there has been text at the paths of this rank.

@@ -7,6 +7,7 @@ use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
+use super::streams_arrays;
 use super::vocabulary::{SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, lookup};
 use crate::fnv::hash;
 use crate::json::{self, Value};
@@ -34,6 +35,8 @@ pub struct Fold {
     keeps_answer_prefix: bool,
     /// The dialect has a [`Meaning::CallStart`] or [`Meaning::CallName`].
     marks_call_starts: bool,
+    /// The documents are items of an array.
+    is_array: bool,
 }
 
 impl Fold {
@@ -42,6 +45,19 @@ impl Fold {
         self.dialect = Some(dialect);
         self.marks_call_starts =
             dialect.table.has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName));
+        if self.is_array && !streams_arrays(dialect) {
+            self.facts.answers.get_or_insert_default().is_array = true;
+        }
+    }
+
+    /// The documents are items of an array. To be called before the first.
+    pub fn begin_array(&mut self) {
+        self.is_array = true;
+    }
+
+    /// Whether each document is an answer of its own.
+    pub fn is_batch(&self) -> bool {
+        self.facts.answers.as_ref().is_some_and(|answers| answers.is_array)
     }
 
     /// The dialect, once it is detected.
@@ -87,6 +103,7 @@ impl Fold {
             self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();
         }
+        self.facts.end_item();
         self.choice_position = 0;
         self.is_call_open = false;
     }

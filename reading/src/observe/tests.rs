@@ -1,5 +1,6 @@
 //! Observations of small bodies: framing, outcome, times, limits.
 
+mod answers;
 mod calls;
 
 use super::*;
