@@ -8,7 +8,7 @@ use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
 use super::streams_arrays;
-use super::vocabulary::{SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, lookup};
+use super::vocabulary::{SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, SERVER_RUN_ID, lookup};
 use crate::fnv::hash;
 use crate::json::{self, Value};
 
@@ -205,7 +205,11 @@ impl Fold {
                 self.open_block().kind = kind;
             }
             _ if word.is_empty() => {}
-            Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
+            Meaning::CallId => {
+                let call = self.open_call();
+                call.id_hash = Some(hash(word.iter().copied()));
+                call.is_server_run |= word.starts_with(SERVER_RUN_ID);
+            }
             Meaning::CallRunner => {
                 self.open_call().is_server_run |= lookup(SERVER_RUN, word).is_some();
             }

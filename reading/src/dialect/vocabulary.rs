@@ -43,6 +43,10 @@ pub(super) const SERVER_RUN: Vocabulary<()> = &[
     ("container_*", ()),
 ];
 
+/// How the ids begin that Anthropic gives to calls of its own tools. Gateways keep them where they translate such calls
+/// to other dialects (AnswerDotAI/lisette#66).
+pub(super) const SERVER_RUN_ID: &[u8] = b"srvtoolu_";
+
 /// xAI's own tools, which it reports as custom tools (vercel/ai: packages/xai/src/responses).
 pub(super) const SERVER_RUN_CUSTOM_TOOLS: Vocabulary<()> = &[
     ("x_user_search", ()),

@@ -325,6 +325,35 @@ fn a_call_is_one_that_the_client_runs() {
         let arguments = r#"{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{}"}}"#;
         assert_eq!(calls("text/event-stream", &stream(&[&event, arguments])), expected, "{block}");
     }
+    for (expected, whole) in [
+        (1, r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]}}]}"#),
+        (
+            0,
+            r#"{"candidates":[{"content":{"parts":[{"executableCode":{"code":"1"}},{"codeExecutionResult":{}},{"toolCall":{"toolType":"GOOGLE_SEARCH_WEB"}}]}}]}"#,
+        ),
+        (1, r#"{"object":"interaction","steps":[{"type":"function_call","name":"f"}]}"#),
+        (
+            0,
+            r#"{"object":"interaction","steps":[{"type":"code_execution_call"},{"type":"google_search_call"},{"type":"mcp_server_tool_call"}]}"#,
+        ),
+        // Groq's compound models
+        (
+            0,
+            r#"{"choices":[{"message":{"content":"a","executed_tools":[{"index":0,"type":"search","arguments":"{}"}]}}]}"#,
+        ),
+        // LiteLLM, from Anthropic's server_tool_use
+        (
+            0,
+            r#"{"choices":[{"message":{"tool_calls":[{"id":"srvtoolu_1","type":"function","function":{"name":"web_search","arguments":"{}"}}]}}]}"#,
+        ),
+        // Moonshot's $web_search: the client has to send its arguments back.
+        (
+            1,
+            r#"{"choices":[{"message":{"tool_calls":[{"index":0,"id":"a","type":"builtin_function","function":{"name":"$web_search","arguments":"{}"}}]}}]}"#,
+        ),
+    ] {
+        assert_eq!(calls("application/json", whole), expected, "{whole}");
+    }
     for (expected, kind) in [(1, ""), (0, r#","type":"server_tool_use""#)] {
         let whole = format!(
             r#"{{"output":{{"message":{{"content":[{{"toolUse":{{"name":"nova_code_interpreter","input":{{}}{kind}}}}}]}}}},"stopReason":"end_turn"}}"#
