@@ -25,14 +25,16 @@ mod no_answer;
 mod ollama;
 mod openai;
 mod responses;
+mod usage;
 mod vocabulary;
 
 pub use answer_prefix::{ANSWER_PREFIX_CHARS_MAX, AnswerPrefix};
 pub use definition::{BlockKind, Dialect, Meaning};
 pub use delta::{Checkpoint, Delta, EscapedText};
-pub use facts::{Finish, ResponseFacts, TextPresence, Usage};
+pub use facts::{Finish, ResponseFacts, TextPresence};
 pub use fold::Fold;
 pub use no_answer::is_no_answer;
+pub use usage::Usage;
 
 use crate::json::{self, LazyTable, Scanner, Table, Value};
 use alloc::vec::Vec;

@@ -4,7 +4,7 @@
 //! (sgl-project/sglang#22549). It is taken for the whole text until a text and the one before it differ in their
 //! beginnings. Each answer reports its own usage; that of the response is the sum.
 
-use super::facts::Usage;
+use super::usage::Usage;
 use alloc::vec::Vec;
 
 /// The beginning of a text that is compared with the next one, in bytes.
@@ -119,29 +119,5 @@ impl Answers {
     /// The usage of all answers.
     pub(super) fn usage(&self) -> Usage {
         self.answers.iter().fold(self.ended, |sum, answer| sum.plus(answer.usage))
-    }
-}
-
-impl Usage {
-    fn zip(self, other: Usage, with: fn(Option<u64>, Option<u64>) -> Option<u64>) -> Usage {
-        Usage {
-            input: with(self.input, other.input),
-            cached_input: with(self.cached_input, other.cached_input),
-            output: with(self.output, other.output),
-            reasoning: with(self.reasoning, other.reasoning),
-        }
-    }
-
-    /// These numbers, and `earlier` ones where there are none.
-    fn or(self, earlier: Usage) -> Usage {
-        self.zip(earlier, Option::or)
-    }
-
-    /// The sums. They saturate: a server can send any number.
-    pub(super) fn plus(self, other: Usage) -> Usage {
-        self.zip(other, |a, b| match (a, b) {
-            (Some(a), Some(b)) => Some(a.saturating_add(b)),
-            (a, b) => a.or(b),
-        })
     }
 }

@@ -8,7 +8,8 @@
 //! In: the facts before and after a document. Out: a [`Delta`], which can be repeated with another text.
 
 use super::arguments::Transition;
-use super::facts::{RANKS, ResponseFacts, TextPresence, Usage};
+use super::facts::{RANKS, ResponseFacts, TextPresence};
+use super::usage::Usage;
 
 /// What one document with a text did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use super::answer_prefix::AnswerPrefix;
 use super::answers::Answers;
 use super::arguments::{Arguments, Transition};
+use super::usage::Usage;
 use crate::label::label_values;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -37,19 +38,6 @@ label_values! {
         /// The server failed.
         Error = "error",
     }
-}
-
-/// Numbers of tokens, as the server last reported them. They are never estimated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Tokens of the prompt. Some dialects leave out those from a cache.
-    pub input: Option<u64>,
-    /// Tokens of the prompt that were read from a cache.
-    pub cached_input: Option<u64>,
-    /// Tokens of the answer. Some dialects leave out reasoning.
-    pub output: Option<u64>,
-    /// Tokens of the reasoning.
-    pub reasoning: Option<u64>,
 }
 
 /// Whether a response has had text at the paths of one rank.
