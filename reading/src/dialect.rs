@@ -7,6 +7,7 @@
 //! A new dialect is one file in `reading/src/dialect/` and one line in [`DIALECTS`]; `docs/dialects.md` shows how.
 
 mod answer_prefix;
+mod answers;
 mod anthropic;
 mod arguments;
 mod bedrock;
@@ -24,14 +25,16 @@ mod no_answer;
 mod ollama;
 mod openai;
 mod responses;
+mod usage;
 mod vocabulary;
 
 pub use answer_prefix::{ANSWER_PREFIX_CHARS_MAX, AnswerPrefix};
 pub use definition::{BlockKind, Dialect, Meaning};
 pub use delta::{Checkpoint, Delta, EscapedText};
-pub use facts::{Finish, ResponseFacts, TextPresence, Usage};
+pub use facts::{Finish, ResponseFacts, TextPresence};
 pub use fold::Fold;
 pub use no_answer::is_no_answer;
+pub use usage::Usage;
 
 use crate::json::{self, LazyTable, Scanner, Table, Value};
 use alloc::vec::Vec;
@@ -53,6 +56,12 @@ pub static DIALECTS: [&Dialect; 14] = [
     &bedrock::INVOKE,
     &cohere::V1,
 ];
+
+/// Whether the dialect streams one answer as an array of documents. An array of another dialect has an answer in each
+/// item: TGI's `/`, SGLang's batches.
+pub fn streams_arrays(dialect: &Dialect) -> bool {
+    core::ptr::eq(dialect, &gemini::DIALECT)
+}
 
 /// The table for a document of an unknown dialect: it only finds that an error is reported.
 pub static COMMON: LazyTable<Meaning> =

@@ -64,6 +64,7 @@ const TYPES: Vocabulary<BlockKind> = &[
 
 const PATHS: &[(&str, Meaning)] = &[
     ("type", Meaning::Type),
+    ("index", Meaning::CallIndex),
     ("delta.text", Meaning::Text(0)),
     ("delta.thinking", Meaning::Reasoning),
     ("delta.partial_json", Meaning::CallArguments),

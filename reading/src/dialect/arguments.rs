@@ -29,6 +29,11 @@ impl Arguments {
         self.has_begun && self.depth <= 0 && self.state == Lexical::OutsideString
     }
 
+    /// Whether they are an object or array that has not been closed yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.has_begun && !self.is_complete()
+    }
+
     /// Reads the next fragment.
     pub(super) fn extend(&mut self, fragment: &Transition) {
         let [outside, in_string, escaped] = fragment.0;

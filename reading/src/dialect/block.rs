@@ -4,10 +4,12 @@
 //! last. All counts grow by at most one for each byte of the response, so 64 bits are always enough.
 
 use super::answer_prefix::AnswerPrefix;
+use super::answers::RepeatedText;
 use super::arguments::Transition;
 use super::definition::{BlockKind, Meaning};
 use super::facts::{CALLS_MAX, CallFragment, CallTarget, Finish, RANKS, ResponseFacts, TextPresence};
 use crate::json::chars;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A block while it is open.
@@ -20,8 +22,8 @@ pub(super) struct OpenBlock {
     pub(super) has_text: [bool; RANKS],
     /// Characters of [`Meaning::TypedText`].
     pub(super) typed_chars: u64,
-    /// Characters of [`Meaning::CumulativeText`].
-    pub(super) cumulative_chars: Option<u64>,
+    /// The [`Meaning::CumulativeText`].
+    pub(super) repeated_text: Option<Box<RepeatedText>>,
     pub(super) refusal_chars: u64,
     pub(super) has_reasoning: bool,
     /// How the text of rank `prefix_rank` begins, if the answer's prefix is wanted.
@@ -54,7 +56,9 @@ impl OpenBlock {
                 self.text_chars.get_mut(usize::from(rank)).unwrap_or(&mut no_such_rank)
             }
             Meaning::TypedText => &mut self.typed_chars,
-            Meaning::CumulativeText => self.cumulative_chars.get_or_insert(0),
+            Meaning::CumulativeText => {
+                return self.repeated_text.get_or_insert_default().push(piece, chars(piece));
+            }
             Meaning::Refusal => &mut self.refusal_chars,
             _ => {
                 self.has_reasoning |= meaning == Meaning::Reasoning && !piece.is_empty();
@@ -102,8 +106,9 @@ impl OpenBlock {
                 self.refusal_chars += typed_chars;
                 self.answer_prefix.clear();
             }
-            BlockKind::Call => {
-                let call = core::mem::take(&mut self.call);
+            BlockKind::Call | BlockKind::CustomCall => {
+                let mut call = core::mem::take(&mut self.call);
+                call.is_server_run |= call.is_server_custom_tool && self.kind == BlockKind::CustomCall;
                 self.push_call(call);
                 self.discard_text();
             }
@@ -116,6 +121,11 @@ impl OpenBlock {
                 self.push_arguments();
                 self.discard_text();
             }
+            BlockKind::Repeated => {
+                for call in &mut self.calls {
+                    (call.target, call.arguments) = (CallTarget::Repeats, Transition::COMPLETE);
+                }
+            }
             BlockKind::Ignored => *self = OpenBlock { kind: BlockKind::Ignored, ..OpenBlock::default() },
         }
     }
@@ -127,15 +137,15 @@ impl OpenBlock {
         self.has_text = [false; RANKS];
     }
 
-    /// `call` is a further fragment of the last call.
+    /// `call` is a further fragment of a call.
     fn push_arguments(&mut self) {
-        self.call.target = CallTarget::Last;
+        self.call.target = CallTarget::Continues;
         let call = core::mem::take(&mut self.call);
         self.push_call(call);
     }
 
     pub(super) fn push_call(&mut self, call: CallFragment) {
-        if self.calls.len() < CALLS_MAX {
+        if self.calls.len() < CALLS_MAX && !call.is_server_run {
             self.calls.push(call);
         }
     }
@@ -155,6 +165,15 @@ impl OpenBlock {
         self.answer_prefix.extend(inner.answer_prefix.as_bytes());
         for call in inner.calls.drain(..) {
             self.push_call(call);
+        }
+    }
+
+    /// Gives the calls inside the block its own place, if they have none.
+    pub(super) fn place_calls(&mut self) {
+        if let Some(index) = self.call.index {
+            for call in &mut self.calls {
+                call.index.get_or_insert(index);
+            }
         }
     }
 }
@@ -199,15 +218,17 @@ impl ResponseFacts {
         // Of the same text at several paths, only that of the lowest rank counts.
         let rank = facts.text_presence.iter().position(|&presence| presence == TextPresence::NonEmpty);
         let mut text_chars = rank.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
-        if let Some(cumulative_chars) = block.cumulative_chars {
-            // Saturates: a server may send less than before.
-            text_chars += cumulative_chars.saturating_sub(facts.cumulative_chars);
-            facts.cumulative_chars = cumulative_chars.max(facts.cumulative_chars);
+        let index = index.saturating_add(facts.answers.as_ref().map_or(0, |answers| answers.first_choice));
+        let mut is_whole_text = false;
+        if let Some(text) = &block.repeated_text {
+            let answers = facts.answers.get_or_insert_default();
+            text_chars += answers.add(index, text, core::mem::take(&mut facts.usage));
+            is_whole_text = !answers.is_incremental;
         }
         facts.text_chars += text_chars;
         facts.refusal_chars += block.refusal_chars;
         if index == 0 {
-            if block.cumulative_chars.is_some() {
+            if is_whole_text {
                 facts.answer_prefix.clear();
             }
             facts.answer_prefix.extend(block.answer_prefix.as_bytes());
@@ -217,14 +238,11 @@ impl ResponseFacts {
             facts.is_call_finished = false;
         }
         for (position, call) in (0..).zip(&block.calls) {
-            facts.call(index, call.index.unwrap_or(position), call);
+            facts.call(index, position, call);
         }
         if choice.finish != Finish::None {
             facts.end_choice(index, choice.finish);
-        } else if block.has_text.contains(&true)
-            || block.cumulative_chars.is_some()
-            || !block.calls.is_empty()
-        {
+        } else if block.has_text.contains(&true) || block.repeated_text.is_some() || !block.calls.is_empty() {
             facts.begin_choice(index);
         }
     }

@@ -30,7 +30,8 @@ pub enum Meaning {
     Text(u8),
     /// Text, reasoning, a refusal or arguments: the block's type says which.
     TypedText,
-    /// The whole text of the answer up to now, repeated in each document.
+    /// The whole text of the answer up to now, repeated in each document; or what is new of it, as some servers do. A
+    /// text that does not begin like the one before tells.
     CumulativeText,
     /// Text of the model's reasoning.
     Reasoning,
@@ -44,12 +45,22 @@ pub enum Meaning {
     Done,
     /// One tool call, or a fragment of one.
     Call,
-    /// The call's index in its choice. Its position where this is absent.
+    /// The call's index in its choice: its place. Outside of a call, that of the calls in the document. Its position
+    /// where this is absent.
     CallIndex,
     /// The call's id. Later fragments have none, or an empty one.
     CallId,
     /// Present in the first fragment of a call only. A fragment without it continues the last call.
     CallStart,
+    /// The name of the call's function. A call begins with it, and some servers repeat it. A fragment without it, or
+    /// with an empty one, continues the call at its place.
+    CallName,
+    /// A word that may say that the server runs the tool itself ([`vocabulary::SERVER_RUN`]). Such calls do not count: the
+    /// client does nothing for them.
+    CallRunner,
+    /// The name of a tool whose input is free text. Some servers call their own tools so
+    /// ([`vocabulary::SERVER_RUN_CUSTOM_TOOLS`]).
+    CustomToolName,
     /// The call's arguments: an object, or JSON as text in fragments.
     CallArguments,
     /// OpenAI's `function_call`: the one call that a choice could have before there were tools.
@@ -96,12 +107,16 @@ pub enum BlockKind {
     Reasoning,
     /// A refusal.
     Refusal,
-    /// A tool call, or the start of one.
+    /// A tool call, or the start of one. The client runs the tool, unless [`Meaning::CallRunner`] says otherwise.
     Call,
-    /// A further fragment of the last tool call's arguments.
+    /// The same, of a tool whose input is free text.
+    CustomCall,
+    /// A further fragment of a tool call's arguments.
     Arguments,
-    /// All arguments of the last tool call, repeated.
+    /// All arguments of a tool call, repeated.
     AllArguments,
+    /// The end of a block, which is repeated in it. If it is a tool call, then it may be known.
+    Repeated,
     /// It repeats earlier content, or has none of the answer.
     Ignored,
     /// The end of the response.

@@ -8,7 +8,8 @@
 //! In: the facts before and after a document. Out: a [`Delta`], which can be repeated with another text.
 
 use super::arguments::Transition;
-use super::facts::{RANKS, ResponseFacts, TextPresence, Usage};
+use super::facts::{RANKS, ResponseFacts, TextPresence};
+use super::usage::Usage;
 
 /// What one document with a text did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +67,12 @@ struct StableFacts {
     /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
     text_presence: [TextPresence; RANKS],
-    cumulative_chars: u64,
+    repeated_texts: u64,
     choices_begun: u64,
     finish_reasons: u64,
-    /// Number of calls. Of a known call, only its arguments and its id (see `late_ids`) can change.
+    /// Number of calls. Of a known call, only its arguments and its id (see `special_fragments`) can change.
     calls: usize,
-    late_ids: u64,
+    special_fragments: u64,
 }
 
 impl ResponseFacts {
@@ -182,12 +183,12 @@ impl ResponseFacts {
             usage,
             model,
             text_presence,
-            cumulative_chars,
+            answers,
             choices_begun,
             finish_reasons,
             finishes: _,
             calls,
-            late_ids,
+            special_fragments,
         } = self;
         StableFacts {
             tool_calls: *tool_calls,
@@ -195,11 +196,11 @@ impl ResponseFacts {
             flags: [*error, *blocked, *done],
             model_bytes: model.len(),
             text_presence: *text_presence,
-            cumulative_chars: *cumulative_chars,
+            repeated_texts: answers.as_ref().map_or(0, |answers| answers.texts),
             choices_begun: *choices_begun,
             finish_reasons: *finish_reasons,
             calls: calls.len(),
-            late_ids: *late_ids,
+            special_fragments: *special_fragments,
         }
     }
 }

@@ -3,8 +3,11 @@
 //! All counts here grow by at most one for each byte of the response, so 64 bits are always enough.
 
 use super::answer_prefix::AnswerPrefix;
+use super::answers::Answers;
 use super::arguments::{Arguments, Transition};
+use super::usage::Usage;
 use crate::label::label_values;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Choices of one response of which it is known whether each has ended. Further choices are counted, but a response
@@ -35,19 +38,6 @@ label_values! {
         /// The server failed.
         Error = "error",
     }
-}
-
-/// Numbers of tokens, as the server last reported them. They are never estimated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Tokens of the prompt. Some dialects leave out those from a cache.
-    pub input: Option<u64>,
-    /// Tokens of the prompt that were read from a cache.
-    pub cached_input: Option<u64>,
-    /// Tokens of the answer. Some dialects leave out reasoning.
-    pub output: Option<u64>,
-    /// Tokens of the reasoning.
-    pub reasoning: Option<u64>,
 }
 
 /// Whether a response has had text at the paths of one rank.
@@ -92,16 +82,17 @@ pub struct ResponseFacts {
     /// The end of the stream was announced.
     pub(super) done: bool,
     pub(super) text_presence: [TextPresence; RANKS],
-    /// Length of the longest [`super::Meaning::CumulativeText`].
-    pub(super) cumulative_chars: u64,
+    /// The answers, if there are several whose documents have to be told apart.
+    pub(super) answers: Option<Box<Answers>>,
     /// Bit `i`: choice `i` has begun.
     pub(super) choices_begun: u64,
     /// Finish reasons received.
     pub(super) finish_reasons: u64,
     pub(super) finishes: Finishes,
     pub(super) calls: Vec<Call>,
-    /// Calls whose id came with a fragment that was not the first.
-    pub(super) late_ids: u64,
+    /// Fragments of calls that changed more than the arguments of their call, or would do something else if the
+    /// arguments before them were others.
+    pub(super) special_fragments: u64,
 }
 
 /// The last finish reason of each choice.
@@ -113,7 +104,7 @@ impl Default for Finishes {
     }
 }
 
-/// A tool call. Its choice, index and id tell it apart from others.
+/// A tool call.
 pub(super) struct Call {
     choice: u64,
     index: u64,
@@ -128,18 +119,28 @@ pub(super) struct CallFragment {
     pub(super) id_hash: Option<u64>,
     pub(super) target: CallTarget,
     pub(super) arguments: Transition,
+    /// The server runs the tool itself.
+    pub(super) is_server_run: bool,
+    /// If its input is free text, then the tool is the server's own.
+    pub(super) is_server_custom_tool: bool,
 }
 
 /// The call that a fragment belongs to.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum CallTarget {
-    /// The one with the same choice, index and id, or a new one.
+    /// A new one, unless the last one at its place is repeated: if both have the same id, or one has none and the
+    /// last one is not complete.
     #[default]
-    SameKey,
+    Begins,
+    /// The same, for servers that repeat the beginning with each fragment: one with another id is also new only if
+    /// the last one is not in the middle of its arguments.
+    Named,
+    /// The one at its place that is known by now, or a new one if there is none.
+    Repeats,
     /// A new one.
     New,
-    /// The last one.
-    Last,
+    /// The last one at its place; the last one of all if it gives no place.
+    Continues,
 }
 
 impl ResponseFacts {
@@ -158,6 +159,19 @@ impl ResponseFacts {
     /// Why the response ended. Of the reasons of several choices, the last in the order of [`Finish`].
     pub fn finish(&self) -> Finish {
         self.finishes.0.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The usage of all answers together.
+    pub fn total_usage(&self) -> Usage {
+        self.answers.as_ref().map_or(self.usage, |answers| answers.usage().plus(self.usage))
+    }
+
+    /// The document has ended. If it was an item of an array, then it was an answer.
+    pub(super) fn end_item(&mut self) {
+        if let Some(answers) = self.answers.as_mut().filter(|answers| answers.is_array) {
+            let next_choice = u64::BITS.saturating_sub(self.choices_begun.leading_zeros());
+            answers.end_item(core::mem::take(&mut self.usage), next_choice.into());
+        }
     }
 
     /// Whether there has been text at the paths of this rank.
@@ -186,34 +200,46 @@ impl ResponseFacts {
         }
     }
 
-    /// Adds a fragment to its call, and counts the call if it is new.
+    /// Adds a fragment to its call, and counts the call if it is new. `position` is the fragment's place if it gives no
+    /// index. A call is told by its place, and by a fragment that begins it. Ids only tell apart what begins at one
+    /// place: some servers give each fragment a new id, some give two calls the same.
     #[expect(clippy::arithmetic_side_effects, reason = "these are counts of values in the response")]
-    pub(super) fn call(&mut self, choice: u64, index: u64, fragment: &CallFragment) {
+    pub(super) fn call(&mut self, choice: u64, position: u64, fragment: &CallFragment) {
         let id_hash = fragment.id_hash;
-        let here = |(_, call): &(usize, &mut Call)| call.choice == choice && call.index == index;
-        let mut calls = self.calls.iter_mut().enumerate().rev();
-        let known = match (fragment.target, id_hash) {
-            (CallTarget::New, _) => None,
-            (CallTarget::Last, _) => calls.next(),
-            (CallTarget::SameKey, None) => calls.find(here),
-            (CallTarget::SameKey, Some(_)) => {
-                calls.filter(here).find(|(_, call)| call.id_hash.is_none() || call.id_hash == id_hash)
+        let index = fragment.index.unwrap_or(position);
+        let has_place = fragment.index.is_some();
+        let here = |call: &Call| call.choice == choice && call.index == index;
+        let last_here = self.calls.iter().rposition(here);
+        let known = match fragment.target {
+            CallTarget::New => None,
+            CallTarget::Continues if has_place => last_here,
+            CallTarget::Continues => self.calls.len().checked_sub(1),
+            CallTarget::Repeats => {
+                let same_id = self.calls.iter().rposition(|call| {
+                    (here(call) || !has_place) && id_hash.is_some() && call.id_hash == id_hash
+                });
+                same_id.or(last_here.filter(|_| has_place || id_hash.is_none()))
+            }
+            CallTarget::Begins | CallTarget::Named => {
+                last_here.filter(|&at| self.calls.get(at).is_some_and(|call| call.is_repeated_by(fragment)))
             }
         };
-        if let Some((at, call)) = known {
+        if let Some((at, call)) = known.and_then(|at| Some((at, self.calls.get_mut(at)?))) {
+            let is_new_id = call.id_hash.is_none() && id_hash.is_some();
+            let is_decided_by_id = call.id_hash.is_some() && call.id_hash == id_hash;
+            if is_new_id || (fragment.target != CallTarget::Continues && !is_decided_by_id) {
+                self.special_fragments += 1;
+            }
             self.call_fragments += 1;
             self.last_fragment = Some((at, fragment.arguments));
-            if call.id_hash.is_none() && id_hash.is_some() {
-                call.id_hash = id_hash;
-                self.late_ids += 1;
-            }
+            call.id_hash = call.id_hash.or(id_hash);
             call.arguments.extend(&fragment.arguments);
             self.is_call_finished = call.arguments.is_complete();
             return;
         }
-        if fragment.target == CallTarget::Last {
+        if fragment.target == CallTarget::Continues {
             // It continues a call of the server's own tool, such as a web search. These are not counted, because
-            // the client does not execute them.
+            // the client does not execute them. Or it is a fragment of a call that has not begun.
             return;
         }
         let mut arguments = Arguments::default();
@@ -222,6 +248,18 @@ impl ResponseFacts {
         self.tool_calls += 1;
         if self.calls.len() < CALLS_MAX {
             self.calls.push(Call { choice, index, id_hash, arguments });
+        }
+    }
+}
+
+impl Call {
+    /// Whether a fragment at the same place that could begin a call repeats this one's beginning.
+    fn is_repeated_by(&self, fragment: &CallFragment) -> bool {
+        match (self.id_hash, fragment.id_hash) {
+            (Some(id), Some(other)) if id == other => true,
+            (Some(_), Some(_)) => fragment.target == CallTarget::Named && self.arguments.is_open(),
+            (Some(_), None) => true,
+            (None, _) => !self.arguments.is_complete(),
         }
     }
 }

@@ -7,6 +7,8 @@ use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
+use super::streams_arrays;
+use super::vocabulary::{SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, SERVER_RUN_ID, lookup};
 use crate::fnv::hash;
 use crate::json::{self, Value};
 
@@ -31,15 +33,31 @@ pub struct Fold {
     choice_position: u64,
     documents: u64,
     keeps_answer_prefix: bool,
-    /// The dialect has a [`Meaning::CallStart`].
+    /// The dialect has a [`Meaning::CallStart`] or [`Meaning::CallName`].
     marks_call_starts: bool,
+    /// The documents are items of an array.
+    is_array: bool,
 }
 
 impl Fold {
     /// The dialect has been detected. All values from now on are of this dialect.
     pub fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
-        self.marks_call_starts = dialect.table.has(|meaning| meaning == Meaning::CallStart);
+        self.marks_call_starts =
+            dialect.table.has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName));
+        if self.is_array && !streams_arrays(dialect) {
+            self.facts.answers.get_or_insert_default().is_array = true;
+        }
+    }
+
+    /// The documents are items of an array. To be called before the first.
+    pub fn begin_array(&mut self) {
+        self.is_array = true;
+    }
+
+    /// Whether each document is an answer of its own.
+    pub fn is_batch(&self) -> bool {
+        self.facts.answers.as_ref().is_some_and(|answers| answers.is_array)
     }
 
     /// The dialect, once it is detected.
@@ -80,10 +98,12 @@ impl Fold {
                 BlockKind::Error => self.facts.error = true,
                 _ => {}
             }
+            self.document.block.place_calls();
             self.document.block.apply_kind();
             self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();
         }
+        self.facts.end_item();
         self.choice_position = 0;
         self.is_call_open = false;
     }
@@ -185,8 +205,19 @@ impl Fold {
                 self.open_block().kind = kind;
             }
             _ if word.is_empty() => {}
-            Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
+            Meaning::CallId => {
+                let call = self.open_call();
+                call.id_hash = Some(hash(word.iter().copied()));
+                call.is_server_run |= word.starts_with(SERVER_RUN_ID);
+            }
+            Meaning::CallRunner => {
+                self.open_call().is_server_run |= lookup(SERVER_RUN, word).is_some();
+            }
+            Meaning::CustomToolName => {
+                self.open_call().is_server_custom_tool = lookup(SERVER_RUN_CUSTOM_TOOLS, word).is_some();
+            }
             Meaning::CallStart => self.open_call().target = CallTarget::New,
+            Meaning::CallName => self.open_call().target = CallTarget::Named,
             Meaning::Error => self.facts.error = true,
             Meaning::Blocked => self.block_choice(),
             Meaning::Done => self.facts.done = true,
@@ -207,9 +238,8 @@ impl Fold {
             }
             Meaning::Text(rank) => self.open_block().has_text(rank),
             Meaning::Call | Meaning::LegacyCall => {
-                // If the dialect marks the first fragment of a call, then one without a mark continues the last
-                // call.
-                let target = if self.marks_call_starts { CallTarget::Last } else { CallTarget::SameKey };
+                // If the dialect marks the first fragment of a call, then one without a mark continues a call.
+                let target = if self.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
                 self.call = CallFragment { target, ..CallFragment::default() };
                 self.is_call_open = true;
             }

@@ -111,6 +111,7 @@ const PATHS: &[(&str, Meaning)] = &[
 
 const INTERACTIONS_PATHS: &[(&str, Meaning)] = &[
     ("event_type", Meaning::Type),
+    ("index", Meaning::CallIndex),
     ("delta", Meaning::Block),
     ("delta.type", Meaning::Type),
     ("delta.text", Meaning::Text(0)),

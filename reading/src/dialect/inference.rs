@@ -26,12 +26,15 @@ pub(super) static TGI: Dialect = Dialect {
     is_answer: |_| true,
 };
 
-/// SGLang's `/generate`. Each event has the whole text up to now.
+/// SGLang's `/generate`. Each event has the whole text of an answer up to now, or with an option what is new. For a list
+/// of prompts, a stream's events have an `index`, and a whole body is an array (tokenizer_manager.py,
+/// `_handle_batch_request`).
 pub(super) static SGLANG: Dialect = Dialect {
     name: |_| "sglang",
     signatures: &["meta_info"],
     table: LazyTable::new(|| {
         Table::compile(&[
+            ("index", Meaning::ChoiceIndex),
             ("text", Meaning::CumulativeText),
             ("meta_info.finish_reason", Meaning::Finish),
             ("meta_info.finish_reason.type", Meaning::Finish),

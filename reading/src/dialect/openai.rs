@@ -5,6 +5,8 @@
 //! * content may be an array of typed parts (Mistral);
 //! * the same text is in `text` and `delta.content` (Together), or repeated in each chunk (Perplexity): hence ranks;
 //! * usage is in any chunk, in `x_groq` or in a choice (Moonshot), or nulls follow it: the last number counts;
+//! * a call begins with the name of its function. Some give each fragment a new id (LMDeploy#3412), an empty one or
+//!   none, repeat the name (LiteLLM#20480), give two calls one id (llama.cpp#27966), or all calls the index 0 (Gemini);
 //! * an error object may come instead of choices or beside them, with status 200;
 //! * some send no `[DONE]` (Perplexity, Writer): the end is a finish reason of each choice that began.
 
@@ -52,8 +54,11 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].delta.tool_calls[]", Meaning::Call),
     ("choices[].delta.tool_calls[].index", Meaning::CallIndex),
     ("choices[].delta.tool_calls[].id", Meaning::CallId),
+    ("choices[].delta.tool_calls[].function.name", Meaning::CallName),
     ("choices[].delta.tool_calls[].function.arguments", Meaning::CallArguments),
+    ("choices[].delta.tool_calls[].custom.name", Meaning::CallName),
     ("choices[].delta.function_call", Meaning::LegacyCall),
+    ("choices[].delta.function_call.name", Meaning::CallName),
     ("choices[].delta.function_call.arguments", Meaning::CallArguments),
     ("choices[].message", Meaning::Text(MESSAGE)),
     ("choices[].message.content", Meaning::Text(MESSAGE)),
@@ -66,8 +71,13 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].message.tool_calls[]", Meaning::Call),
     ("choices[].message.tool_calls[].index", Meaning::CallIndex),
     ("choices[].message.tool_calls[].id", Meaning::CallId),
+    // A whole message lists whole calls, each with its type, even if a server leaves the function out.
+    ("choices[].message.tool_calls[].type", Meaning::CallName),
+    ("choices[].message.tool_calls[].function.name", Meaning::CallName),
     ("choices[].message.tool_calls[].function.arguments", Meaning::CallArguments),
+    ("choices[].message.tool_calls[].custom.name", Meaning::CallName),
     ("choices[].message.function_call", Meaning::LegacyCall),
+    ("choices[].message.function_call.name", Meaning::CallName),
     ("choices[].message.function_call.arguments", Meaning::CallArguments),
     ("usage.prompt_tokens", Meaning::InputTokens),
     ("usage.completion_tokens", Meaning::OutputTokens),

@@ -97,7 +97,9 @@ impl ResponseBody {
         match self {
             ResponseBody::Events(events) => events.facts().deltas,
             ResponseBody::Messages(_, documents) => documents.facts().deltas,
-            ResponseBody::Json { documents, is_stream: true } => documents.facts().deltas,
+            ResponseBody::Json { documents, is_stream: true } if !documents.is_batch() => {
+                documents.facts().deltas
+            }
             ResponseBody::Json { .. } | ResponseBody::Unknown { .. } | ResponseBody::Text { .. } => 0,
             ResponseBody::Unparsed(_) | ResponseBody::Absent => 0,
         }
@@ -194,8 +196,13 @@ impl Start {
             Framing::Messages => (ResponseBody::Messages(aws::Framer::default(), Box::default()), bytes),
             Framing::Json => {
                 let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
-                let is_stream = media == MediaType::Lines || bytes.starts_with(b"[");
-                (ResponseBody::Json { documents: Box::default(), is_stream }, bytes)
+                let is_array = media != MediaType::Lines && bytes.starts_with(b"[");
+                let mut documents = Box::<DocumentReader>::default();
+                if is_array {
+                    documents.begin_array();
+                }
+                let is_stream = media == MediaType::Lines || is_array;
+                (ResponseBody::Json { documents, is_stream }, bytes)
             }
             Framing::Text => (ResponseBody::Text { chars: self.spaces }, bytes),
         };

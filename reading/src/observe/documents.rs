@@ -69,6 +69,16 @@ impl DocumentReader {
         self.fold.keep_answer_prefix();
     }
 
+    /// The body is an array, whose items are the documents.
+    pub(super) fn begin_array(&mut self) {
+        self.fold.begin_array();
+    }
+
+    /// Whether each document is an answer of its own, so that the body is no stream.
+    pub(super) fn is_batch(&self) -> bool {
+        self.fold.is_batch()
+    }
+
     pub(super) fn facts(&self) -> &ResponseFacts {
         &self.fold.facts
     }
@@ -195,14 +205,15 @@ impl DocumentReader {
         self.summary(Some(events), is_finished)
     }
 
-    /// A body of JSON has ended. `is_stream`: it was declared as a stream, or it is an array.
+    /// A body of JSON has ended. `is_stream`: it was declared as a stream, or it is an array. An array of answers is
+    /// none.
     #[expect(clippy::arithmetic_side_effects, reason = "a count of documents of the body")]
     pub(super) fn finish_documents(mut self, is_stream: bool) -> BodySummary {
         let end = self.end_document(false);
         // An incomplete line is a document too.
         let documents = self.fold.documents() + u64::from(end == DocumentEnd::Cut);
         let by_dialect = self.fold.dialect().and_then(|dialect| (dialect.is_finished)(self.facts()));
-        let is_stream = is_stream || documents > 1;
+        let is_stream = (is_stream || documents > 1) && !self.is_batch();
         let is_finished = match end {
             DocumentEnd::Between if is_stream => by_dialect.or(Some(true)),
             DocumentEnd::Between => Some(true),
@@ -214,7 +225,8 @@ impl DocumentReader {
 
     fn summary(self, events: Option<u64>, is_finished: Option<bool>) -> BodySummary {
         let dialect: Option<&'static Dialect> = self.fold.dialect();
-        let facts = self.fold.facts;
+        let mut facts = self.fold.facts;
+        facts.usage = facts.total_usage();
         let (text_chars, unparsed) = match dialect {
             Some(_) => (Some(facts.text_chars), self.unparsed),
             None if self.has_unknown_json => (None, Some(Unparsed::Dialect)),

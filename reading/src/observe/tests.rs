@@ -1,5 +1,8 @@
 //! Observations of small bodies: framing, outcome, times, limits.
 
+mod answers;
+mod calls;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -124,26 +127,6 @@ fn a_response_is_complete_when_each_answer_has_ended() {
     assert_eq!(observe("text/event-stream", &one).outcome, Outcome::Truncated);
     let seen = observe("text/event-stream", format!("{one}{}", ends(1, "length")));
     assert_eq!((seen.outcome, seen.finish, seen.text_chars), (Outcome::Complete, Finish::Length, Some(2)));
-}
-
-#[test]
-fn calls_are_identified_by_answer_index_and_id() {
-    let calls = |calls: &[&str]| {
-        let events = calls
-            .iter()
-            .map(|call| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n"));
-        observe("text/event-stream", events.collect::<String>()).tool_calls
-    };
-    let first = r#"{"index":0,"id":"a","function":{"name":"f","arguments":""}}"#;
-    let more = r#"{"index":0,"function":{"arguments":"{}"}}"#;
-    let more_with_empty_id = r#"{"index":0,"id":"","function":{"arguments":"{}"}}"#;
-    let second = r#"{"index":1,"id":"b","function":{"name":"g","arguments":""}}"#;
-    let other_id_same_place = r#"{"index":0,"id":"b","function":{"name":"g","arguments":"{}"}}"#;
-    assert_eq!(calls(&[first, more, more_with_empty_id]), 1);
-    assert_eq!(calls(&[first, first]), 1);
-    assert_eq!(calls(&[first, more, second]), 2);
-    assert_eq!(calls(&[first, other_id_same_place]), 2);
-    assert_eq!(calls(&[&[first, second].join(",")]), 2);
 }
 
 #[test]

@@ -57,6 +57,10 @@ const EVENTS: [&[&str]; 3] = [
         "id: #\n",
         "data: {\"error\":{\"message\":\"?\"}}\n\n",
         "data: [DONE]\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"?\",\"function\":{\"name\":\"f\",\"arguments\":\"@\"}}]}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"name\":\"f\",\"arguments\":\"@\"}}]}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":#,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"@\"}}]}}]}\n\n",
+        "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"name\":null,\"arguments\":\"@\"}}]}}]}\n\n",
     ],
     &[
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"@\"}}\n\n",
@@ -66,6 +70,8 @@ const EVENTS: [&[&str]; 3] = [
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"@\"}}\n\n",
         "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\",\"id\":\"?\",\"input\":{}}}\n\n",
         "event: error\ndata: {\"type\":\"error\"}\n\n",
+        "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":#,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"@\"}}\n\n",
+        "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":#,\"content_block\":{\"type\":\"server_tool_use\",\"id\":\"?\",\"input\":{}}}\n\n",
         "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":#}}\n\n",
     ],
     &[
@@ -76,6 +82,9 @@ const EVENTS: [&[&str]; 3] = [
         "event: response.reasoning_text.delta\ndata: {\"type\":\"response.reasoning_text.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
         "event: x\ndata: {\"type\":\"response.function_call_arguments.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
         "event: x\ndata: {\"type\":\"response.output_item.added\",\"item\":{\"type\":\"function_call\",\"id\":\"?\"}}\n\n",
+        "event: x\ndata: {\"type\":\"response.function_call_arguments.delta\",\"delta\":\"@\",\"output_index\":0}\n\n",
+        "event: x\ndata: {\"type\":\"response.output_item.added\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"call_id\":\"?\"}}\n\n",
+        "event: x\ndata: {\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{\"type\":\"function_call\",\"call_id\":\"?\"}}\n\n",
         "event: x\ndata: {\"type\":\"response.code_interpreter_call_code.delta\",\"delta\":\"@\",\"sequence_number\":#}\n\n",
     ],
 ];
