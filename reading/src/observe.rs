@@ -13,6 +13,8 @@ mod observation;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendor_tests;
 
 use body::ResponseBody;
 pub use documents::DETECT_BYTES_MAX;

@@ -4,7 +4,6 @@
 //! from a cache. The event that begins a content block may already have text.
 
 use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
-use super::facts::Finish;
 use super::vocabulary::Vocabulary;
 use crate::json::{LazyTable, Table};
 
@@ -20,7 +19,7 @@ pub(super) static MESSAGES: Dialect = Dialect {
         "stop_sequence",
     ],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finish_reasons: FINISH_REASONS,
+    finish_reasons: &[],
     types: TYPES,
     is_finished: when_done_or_each_finished,
     is_answer: |_| true,
@@ -39,13 +38,11 @@ pub(super) static COMPLETE: Dialect = Dialect {
             ("error", Meaning::Error),
         ])
     }),
-    finish_reasons: FINISH_REASONS,
+    finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
     is_answer: |_| true,
 };
-
-const FINISH_REASONS: Vocabulary<Finish> = &[("model_context_window_exceeded", Finish::Length)];
 
 const TYPES: Vocabulary<BlockKind> = &[
     ("content_block_*", BlockKind::Plain),

@@ -28,7 +28,7 @@ label_values! {
         ToolCalls = "tool_calls",
         /// Any other reason.
         Other = "other",
-        /// A limit of tokens was reached.
+        /// A limit of tokens was reached, or the server cut off a text that repeated itself.
         Length = "length",
         /// A filter cut the answer off, or the model refused.
         ContentFilter = "content_filter",

@@ -7,6 +7,7 @@ use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
+use super::vocabulary::{self, End};
 use crate::fnv::hash;
 use crate::json::{self, Value};
 
@@ -132,13 +133,18 @@ impl Fold {
     }
 
     fn finish(&mut self, word: &[u8]) {
-        let finish = self.dialect.map_or(Finish::None, |dialect| dialect.finish(word));
+        let Some(end) = self.dialect.map(|dialect| dialect.end(word)) else { return };
+        self.facts.error |= end == End::Failed;
+        let finish = end.finish();
         let choice = self.open_choice();
         choice.finish = finish.max(choice.finish);
     }
 
-    /// A filter blocked the request or the answer.
-    fn block_choice(&mut self) {
+    /// A filter blocked the request or the answer, unless the word for the reason says that none did.
+    fn block_choice(&mut self, reason: &[u8]) {
+        if vocabulary::is_not_blocked(reason) {
+            return;
+        }
         self.facts.blocked = true;
         self.open_choice().finish = Finish::ContentFilter;
     }
@@ -150,7 +156,7 @@ impl Fold {
         }
         match meaning {
             Meaning::Error => self.facts.error = true,
-            Meaning::Blocked => self.block_choice(),
+            Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
             Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
             Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
@@ -188,7 +194,7 @@ impl Fold {
             Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
             Meaning::CallStart => self.open_call().target = CallTarget::New,
             Meaning::Error => self.facts.error = true,
-            Meaning::Blocked => self.block_choice(),
+            Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
             Meaning::Model if self.facts.model.is_empty() => self.facts.model = word.to_vec(),
             _ => {}
@@ -215,7 +221,7 @@ impl Fold {
             }
             Meaning::CallArguments => self.open_call().arguments = Transition::COMPLETE,
             Meaning::Error => self.facts.error = true,
-            Meaning::Blocked => self.block_choice(),
+            Meaning::Blocked => self.block_choice(b""),
             Meaning::Done => self.facts.done = true,
             Meaning::ListedInputToken => {
                 // Saturates: the number before may be any that the server sent.

@@ -1,0 +1,126 @@
+//! What vendors send for the same fact: words for ends, counts of tokens, errors. Every body is read in any pieces.
+
+use super::*;
+
+/// The observation of a body, which is the same in any two pieces and byte by byte.
+fn read(content_type: &str, body: &str) -> Observation {
+    let observe = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
+        let mut observer = Observer::new(head, 0, 0);
+        pieces.for_each(|piece| observer.push(0, piece));
+        observer.finish(End::Complete, 0)
+    };
+    let whole = observe(&mut [body.as_bytes()].into_iter());
+    assert_eq!(observe(&mut body.as_bytes().chunks(1)), whole, "byte by byte: {body}");
+    for cut in 0..=body.len() {
+        let (first, second) = body.as_bytes().split_at(cut);
+        assert_eq!(observe(&mut [first, second].into_iter()), whole, "cut at {cut}: {body}");
+    }
+    whole
+}
+
+/// A body in which `@` stands for the word at the end.
+const CHAT: &str = r#"{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"@"}]}"#;
+const MESSAGES: &str = r#"{"type":"message","content":[{"type":"text","text":"Hi"}],"stop_reason":"@"}"#;
+const GEMINI: &str = r#"{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"@"}]}"#;
+const PROMPT: &str = r#"{"promptFeedback":{"blockReason":"@"},"usageMetadata":{"promptTokenCount":1}}"#;
+const CONVERSE: &str = r#"{"output":{"message":{"content":[{"text":"Hi"}]}},"stopReason":"@"}"#;
+const TITAN: &str = r#"{"results":[{"outputText":"Hi","completionReason":"@"}]}"#;
+const JURASSIC: &str = r#"{"completions":[{"data":{"text":"Hi"},"finishReason":{"reason":"@"}}]}"#;
+const COHERE_V2: &str =
+    r#"{"message":{"content":[{"type":"text","text":"Hi"}]},"finish_reason":"@","usage":{"tokens":{}}}"#;
+const COHERE_V1: &str = r#"{"text":"Hi","generation_id":"g","finish_reason":"@"}"#;
+const TGI: &str = r#"{"generated_text":"Hi","details":{"finish_reason":"@"}}"#;
+const SGLANG: &str = r#"{"text":"Hi","meta_info":{"finish_reason":{"type":"@"}}}"#;
+const OLLAMA: &str = r#"{"response":"Hi","done":true,"done_reason":"@"}"#;
+const RESPONSES: &str =
+    r#"{"output":[{"type":"message"}],"status":"incomplete","incomplete_details":{"reason":"@"}}"#;
+const STATUS: &str = r#"{"output":[{"type":"message"}],"status":"@"}"#;
+const INTERACTIONS: &str = r#"{"object":"interaction","status":"@"}"#;
+
+#[test]
+fn every_documented_word_for_an_end_is_known() {
+    let complete = Outcome::Complete;
+    let words: &[(&str, &[&str], Finish, Outcome)] = &[
+        (CHAT, &["stop", "eos"], Finish::Stop, complete),
+        (CHAT, &["tool_calls", "function_call"], Finish::ToolCalls, complete),
+        (CHAT, &["length", "model_length", "model_context_window_exceeded"], Finish::Length, complete),
+        (CHAT, &["repetition", "repetition_truncation"], Finish::Length, complete),
+        (CHAT, &["content_filter", "sensitive", "SAFETY"], Finish::ContentFilter, complete),
+        (CHAT, &["error", "abort", "network_error"], Finish::Error, Outcome::StreamError),
+        (CHAT, &["insufficient_system_resource", "timeout"], Finish::Error, Outcome::StreamError),
+        (CHAT, &["malformed_function_call"], Finish::Error, complete),
+        (CHAT, &["a_word_of_tomorrow", "cancelled"], Finish::Other, complete),
+        (MESSAGES, &["end_turn", "stop_sequence"], Finish::Stop, complete),
+        (MESSAGES, &["max_tokens", "model_context_window_exceeded"], Finish::Length, complete),
+        (MESSAGES, &["refusal"], Finish::ContentFilter, complete),
+        (MESSAGES, &["pause_turn"], Finish::Other, complete),
+        (GEMINI, &["STOP", "1"], Finish::Stop, complete),
+        (GEMINI, &["MAX_TOKENS", "2"], Finish::Length, complete),
+        (GEMINI, &["SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST"], Finish::ContentFilter, complete),
+        (GEMINI, &["PROHIBITED_CONTENT", "SPII", "MODEL_ARMOR"], Finish::ContentFilter, complete),
+        (GEMINI, &["IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT"], Finish::ContentFilter, complete),
+        (GEMINI, &["IMAGE_RECITATION", "3", "4", "6", "7", "8"], Finish::ContentFilter, complete),
+        (GEMINI, &["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"], Finish::Error, complete),
+        (GEMINI, &["TOO_MANY_TOOL_CALLS", "MALFORMED_RESPONSE"], Finish::Error, complete),
+        (GEMINI, &["MISSING_THOUGHT_SIGNATURE"], Finish::Error, complete),
+        (GEMINI, &["OTHER", "IMAGE_OTHER", "NO_IMAGE", "5"], Finish::Other, complete),
+        (GEMINI, &["FINISH_REASON_UNSPECIFIED", "0"], Finish::None, complete),
+        (PROMPT, &["SAFETY", "OTHER", "BLOCKLIST", "JAILBREAK"], Finish::ContentFilter, complete),
+        (PROMPT, &["BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED", ""], Finish::None, complete),
+        (CONVERSE, &["end_turn", "stop_sequence"], Finish::Stop, complete),
+        (CONVERSE, &["tool_use"], Finish::ToolCalls, complete),
+        (CONVERSE, &["max_tokens", "model_context_window_exceeded"], Finish::Length, complete),
+        (CONVERSE, &["guardrail_intervened", "content_filtered"], Finish::ContentFilter, complete),
+        (CONVERSE, &["malformed_model_output", "malformed_tool_use"], Finish::Error, complete),
+        (TITAN, &["FINISH", "FINISHED", "STOP_CRITERIA_MET"], Finish::Stop, complete),
+        (TITAN, &["LENGTH"], Finish::Length, complete),
+        (TITAN, &["CONTENT_FILTERED"], Finish::ContentFilter, complete),
+        (TITAN, &["RAG_QUERY_WHEN_RAG_DISABLED"], Finish::Other, complete),
+        (JURASSIC, &["endoftext", "stop"], Finish::Stop, complete),
+        (JURASSIC, &["length"], Finish::Length, complete),
+        (COHERE_V2, &["COMPLETE", "STOP_SEQUENCE"], Finish::Stop, complete),
+        (COHERE_V2, &["MAX_TOKENS"], Finish::Length, complete),
+        (COHERE_V2, &["TOOL_CALL"], Finish::ToolCalls, complete),
+        (COHERE_V2, &["ERROR", "TIMEOUT"], Finish::Error, Outcome::StreamError),
+        (COHERE_V1, &["ERROR_TOXIC"], Finish::ContentFilter, complete),
+        (COHERE_V1, &["ERROR_LIMIT"], Finish::Length, complete),
+        (COHERE_V1, &["USER_CANCEL"], Finish::Other, complete),
+        (TGI, &["eos_token", "stop_sequence"], Finish::Stop, complete),
+        (TGI, &["length"], Finish::Length, complete),
+        (SGLANG, &["stop"], Finish::Stop, complete),
+        (SGLANG, &["abort"], Finish::Error, Outcome::StreamError),
+        (OLLAMA, &["stop"], Finish::Stop, complete),
+        (OLLAMA, &["load", "unload"], Finish::Other, complete),
+        (RESPONSES, &["max_output_tokens", ""], Finish::Length, complete),
+        (RESPONSES, &["content_filter"], Finish::ContentFilter, complete),
+        (STATUS, &["completed"], Finish::Stop, complete),
+        (STATUS, &["cancelled"], Finish::Other, complete),
+        (STATUS, &["failed"], Finish::Error, Outcome::StreamError),
+        (INTERACTIONS, &["requires_action"], Finish::ToolCalls, complete),
+        (INTERACTIONS, &["failed"], Finish::Error, Outcome::StreamError),
+    ];
+    for &(body, words, finish, outcome) in words {
+        for word in words {
+            let seen = read("application/json", &body.replace('@', word));
+            assert_eq!((seen.finish, seen.outcome), (finish, outcome), "{word} in {body}");
+            assert_eq!(seen.error, outcome == Outcome::StreamError, "{word} in {body}");
+            let is_refusal = seen.refusal == Some(Refusal::Structured);
+            assert_eq!(is_refusal, finish == Finish::ContentFilter, "{word} in {body}");
+        }
+    }
+}
+
+#[test]
+fn an_end_by_the_servers_failure_is_no_complete_stream() {
+    for word in ["abort", "error", "network_error"] {
+        let body = format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"Hi\"}},\"finish_reason\":\"{word}\"}}]}}\n\ndata: [DONE]\n\n"
+        );
+        let seen = read("text/event-stream", &body);
+        assert_eq!(
+            (seen.outcome, seen.finish, seen.text_chars),
+            (Outcome::StreamError, Finish::Error, Some(2))
+        );
+    }
+}
