@@ -23,6 +23,7 @@ mod inference;
 mod no_answer;
 mod ollama;
 mod openai;
+mod own_usage;
 mod responses;
 mod vocabulary;
 

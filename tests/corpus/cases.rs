@@ -12,7 +12,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("converse-nova-grounding.json", "a call of the server's own tool"),
     ("whole-blank-lines.json", "nothing but white space"),
     ("tgi-root.json", "an array of one answer"),
-    ("chat-usage-strings.json", "numbers of tokens as strings"),
     ("sglang-batch.json", "an array of several answers"),
     ("sglang-incremental.sse", "texts that do not repeat those before"),
     ("ollama-long-whole.json", "a mark behind a text of more than 16 KiB"),

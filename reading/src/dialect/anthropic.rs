@@ -33,6 +33,9 @@ pub(super) static COMPLETE: Dialect = Dialect {
         Table::compile(&[
             ("completion", Meaning::Text(0)),
             ("stop_reason", Meaning::Finish),
+            ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+            ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+            ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
             ("model", Meaning::Model),
             ("message.model", Meaning::Model),
             ("error", Meaning::Error),
@@ -86,6 +89,10 @@ const PATHS: &[(&str, Meaning)] = &[
     ("usage.input_tokens", Meaning::InputTokens),
     ("usage.output_tokens", Meaning::OutputTokens),
     ("usage.cache_read_input_tokens", Meaning::CachedInputTokens),
+    // Gateways that send both namings.
+    ("usage.prompt_tokens", Meaning::OtherInputTokens),
+    ("usage.completion_tokens", Meaning::OtherOutputTokens),
+    ("usage.prompt_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
     ("usage.output_tokens_details.thinking_tokens", Meaning::ReasoningTokens),
     ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
     ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),

@@ -63,6 +63,15 @@ pub enum Meaning {
     CachedInputTokens,
     /// Number of tokens of the answer.
     OutputTokens,
+    /// The same three numbers under another dialect's name, which gateways also send, or in a place where they are less
+    /// exact. They count as long as this response has had none above 0 under its own name.
+    OtherInputTokens,
+    /// See [`Meaning::OtherInputTokens`].
+    OtherCachedInputTokens,
+    /// See [`Meaning::OtherInputTokens`].
+    OtherOutputTokens,
+    /// Number of tokens in this document alone.
+    AddedOutputTokens,
     /// Number of tokens of the reasoning.
     ReasoningTokens,
     /// If present and not null, the server reports an error.

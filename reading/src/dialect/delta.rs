@@ -9,6 +9,7 @@
 
 use super::arguments::Transition;
 use super::facts::{RANKS, ResponseFacts, TextPresence, Usage};
+use super::own_usage::OwnUsage;
 
 /// What one document with a text did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,7 @@ pub struct Checkpoint {
 struct StableFacts {
     tool_calls: u64,
     usage: Usage,
+    own_usage: OwnUsage,
     flags: [bool; 3],
     /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
@@ -180,6 +182,7 @@ impl ResponseFacts {
             done,
             tool_calls,
             usage,
+            own_usage,
             model,
             text_presence,
             cumulative_chars,
@@ -192,6 +195,7 @@ impl ResponseFacts {
         StableFacts {
             tool_calls: *tool_calls,
             usage: *usage,
+            own_usage: *own_usage,
             flags: [*error, *blocked, *done],
             model_bytes: model.len(),
             text_presence: *text_presence,

@@ -4,6 +4,7 @@
 
 use super::answer_prefix::AnswerPrefix;
 use super::arguments::{Arguments, Transition};
+use super::own_usage::OwnUsage;
 use crate::label::label_values;
 use alloc::vec::Vec;
 
@@ -75,6 +76,7 @@ pub struct ResponseFacts {
     pub tool_calls: u64,
     /// As last reported.
     pub usage: Usage,
+    pub(super) own_usage: OwnUsage,
     /// The server reported an error in the body.
     pub error: bool,
     /// A filter blocked the request or the answer.

@@ -173,9 +173,25 @@ impl Fold {
         match meaning {
             Meaning::ChoiceIndex => self.open_choice().index = Some(number),
             Meaning::CallIndex => self.open_call().index = Some(number),
-            Meaning::InputTokens => self.facts.usage.input = Some(number),
-            Meaning::CachedInputTokens => self.facts.usage.cached_input = Some(number),
-            Meaning::OutputTokens => self.facts.usage.output = Some(number),
+            Meaning::InputTokens => self.facts.own_usage.input.report(&mut self.facts.usage.input, number),
+            Meaning::CachedInputTokens => {
+                self.facts.own_usage.cached_input.report(&mut self.facts.usage.cached_input, number);
+            }
+            Meaning::OutputTokens => self.facts.own_usage.output.report(&mut self.facts.usage.output, number),
+            Meaning::OtherInputTokens => {
+                self.facts.own_usage.input.report_other(&mut self.facts.usage.input, number);
+            }
+            Meaning::OtherCachedInputTokens => {
+                self.facts.own_usage.cached_input.report_other(&mut self.facts.usage.cached_input, number);
+            }
+            Meaning::OtherOutputTokens => {
+                self.facts.own_usage.output.report_other(&mut self.facts.usage.output, number);
+            }
+            Meaning::AddedOutputTokens => {
+                // Saturates: the server may send any number.
+                let output = &mut self.facts.usage.output;
+                *output = Some(output.unwrap_or(0).saturating_add(number));
+            }
             Meaning::ReasoningTokens => self.facts.usage.reasoning = Some(number),
             _ => {}
         }
@@ -197,7 +213,12 @@ impl Fold {
             Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
             Meaning::Model if self.facts.model.is_empty() => self.facts.model = word.to_vec(),
-            _ => {}
+            // Some servers write numbers as strings.
+            _ => {
+                if let Some(number) = number(word) {
+                    self.number(meaning, number);
+                }
+            }
         }
     }
 

@@ -81,4 +81,13 @@ const PATHS: &[(&str, Meaning)] = &[
     ("response.usage.output_tokens", Meaning::OutputTokens),
     ("response.usage.input_tokens_details.cached_tokens", Meaning::CachedInputTokens),
     ("response.usage.output_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    // Servers that give a chat's usage.
+    ("usage.prompt_tokens", Meaning::OtherInputTokens),
+    ("usage.completion_tokens", Meaning::OtherOutputTokens),
+    ("usage.prompt_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
+    ("usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    ("response.usage.prompt_tokens", Meaning::OtherInputTokens),
+    ("response.usage.completion_tokens", Meaning::OtherOutputTokens),
+    ("response.usage.prompt_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
+    ("response.usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
 ];

@@ -8,7 +8,8 @@ fn read(content_type: &str, body: &str) -> Observation {
         let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
         let mut observer = Observer::new(head, 0, 0);
         pieces.for_each(|piece| observer.push(0, piece));
-        observer.finish(End::Complete, 0)
+        // When deltas came depends on the pieces.
+        Observation { timing: Timing::default(), ..observer.finish(End::Complete, 0) }
     };
     let whole = observe(&mut [body.as_bytes()].into_iter());
     assert_eq!(observe(&mut body.as_bytes().chunks(1)), whole, "byte by byte: {body}");
@@ -123,4 +124,71 @@ fn an_end_by_the_servers_failure_is_no_complete_stream() {
             (Outcome::StreamError, Finish::Error, Some(2))
         );
     }
+}
+
+#[test]
+fn usage_is_found_under_every_name() {
+    let usage = |input, cached_input, output, reasoning| Usage { input, cached_input, output, reasoning };
+    let chat = |usage: &str| {
+        format!(r#"{{"choices":[{{"message":{{"content":"Hi"}},"finish_reason":"stop"}}],{usage}}}"#)
+    };
+    let metrics = r#""amazon-bedrock-invocationMetrics":{"inputTokenCount":4,"outputTokenCount":2,"cacheReadInputTokenCount":3}"#;
+    let own = usage(Some(4), None, Some(2), None);
+    let cached = usage(Some(4), Some(3), Some(2), None);
+    let all = usage(Some(4), Some(3), Some(2), Some(1));
+    let responses =
+        |usage: &str| format!(r#"{{"output":[{{"type":"message"}}],"status":"completed",{usage}}}"#);
+    let cases = [
+        // Numbers as strings.
+        (chat(r#""usage":{"prompt_tokens":"4","completion_tokens":"2"}"#), own),
+        (r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":"4","candidatesTokenCount":"2"}}"#.into(), own),
+        (chat(r#""usage":{"prompt_tokens":"many","completion_tokens":"2"}"#), usage(None, None, Some(2), None)),
+        // Another dialect's names, alone and beside the own ones, in any order; a 0 stands for nothing.
+        (chat(r#""usage":{"prompt_tokens":4,"completion_tokens":2,"cache_read_input_tokens":3}"#), cached),
+        (chat(r#""usage":{"input_tokens":4,"output_tokens":2,"input_tokens_details":{"cached_tokens":3},"output_tokens_details":{"reasoning_tokens":1}}"#), all),
+        (chat(r#""usage":{"prompt_tokens":4,"completion_tokens":2,"input_tokens":0,"output_tokens":0}"#), own),
+        (chat(r#""usage":{"input_tokens":0,"output_tokens":0,"prompt_tokens":4,"completion_tokens":2}"#), own),
+        (chat(r#""usage":{"prompt_tokens":0,"completion_tokens":0,"input_tokens":4,"output_tokens":2}"#), own),
+        (chat(r#""usage":{"input_tokens":4,"output_tokens":2,"prompt_tokens":0,"completion_tokens":0}"#), own),
+        (chat(r#""usage":{"prompt_tokens":4,"completion_tokens":2,"input_tokens":9,"output_tokens":9}"#), own),
+        (chat(r#""x_groq":{"usage":{"prompt_tokens":4,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":3}}}"#), cached),
+        (responses(r#""usage":{"prompt_tokens":4,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":1}}"#), all),
+        (responses(r#""usage":{"input_tokens":4,"output_tokens":2,"prompt_tokens":0,"completion_tokens":0}"#), own),
+        (r#"{"type":"response.completed","response":{"status":"completed","usage":{"prompt_tokens":4,"completion_tokens":2}}}"#.into(), own),
+        (r#"{"type":"message","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":4,"output_tokens":2,"cache_read_input_tokens":3,"prompt_tokens":7,"completion_tokens":2}}"#.into(), cached),
+        (r#"{"type":"message","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"prompt_tokens":4,"completion_tokens":2}}"#.into(), own),
+        // Amazon's metrics, behind every model of invoke.
+        (chat(metrics), cached),
+        (format!(r#"{{"generation":"Hi","stop_reason":"stop",{metrics}}}"#), cached),
+        (format!(r#"{{"outputText":"Hi","completionReason":"FINISH",{metrics}}}"#), cached),
+        (format!(r#"{{"completion":"Hi","stop_reason":"stop_sequence",{metrics}}}"#), cached),
+        (format!(r#"{{"type":"message_stop",{metrics},"stop_sequence":null}}"#), cached),
+        (format!(r#"{{"messageStop":{{"stopReason":"end_turn"}},{metrics}}}"#), cached),
+        (format!(r#"{{"generations":[{{"text":"Hi","finish_reason":"COMPLETE"}}],{metrics}}}"#), cached),
+        (format!(r#"{{"outputs":[{{"text":"Hi","stop_reason":"stop"}}],{metrics}}}"#), cached),
+        // Cohere.
+        (r#"{"message":{"content":[]},"finish_reason":"COMPLETE","usage":{"billed_units":{"input_tokens":4,"output_tokens":2}}}"#.into(), own),
+        (r#"{"message":{"content":[]},"finish_reason":"COMPLETE","usage":{"tokens":{"input_tokens":4,"output_tokens":2},"billed_units":{"input_tokens":1,"output_tokens":9}}}"#.into(), own),
+        (r#"{"text":"Hi","generation_id":"g","meta":{"tokens":{"input_tokens":4,"output_tokens":2},"billed_units":{"input_tokens":1,"output_tokens":9}}}"#.into(), own),
+        (r#"{"generation_id":"g","event_type":"stream-end","finish_reason":"COMPLETE","response":{"meta":{"billed_units":{"input_tokens":4,"output_tokens":2}}}}"#.into(), own),
+        (r#"{"is_finished":true,"event_type":"stream-end","finish_reason":"COMPLETE","response":{"meta":{"tokens":{"input_tokens":4,"output_tokens":2},"cached_tokens":3}}}"#.into(), cached),
+        // Converse's stream through a gateway.
+        (r#"{"metadata":{"usage":{"inputTokens":4,"outputTokens":2,"cacheReadInputTokens":3}},"stopReason":"end_turn"}"#.into(), cached),
+    ];
+    for (body, expected) in cases {
+        assert_eq!(read("application/json", &body).usage, expected, "{body}");
+    }
+}
+
+#[test]
+fn tokens_of_each_response_of_triton_are_summed() {
+    let event = |text: &str, finish: &str, output: u64| {
+        format!(
+            "data: {{\"finish_reason\":\"{finish}\",\"model_version\":\"1\",\"num_input_tokens\":4,\"num_output_tokens\":{output},\"text_output\":\"{text}\"}}\n\n"
+        )
+    };
+    let body = [event("One", "None", 2), event(" two", "None", 2), event("", "length", 1)].concat();
+    let seen = read("text/event-stream", &body);
+    assert_eq!((seen.usage.input, seen.usage.output), (Some(4), Some(5)));
+    assert_eq!((seen.finish, seen.outcome, seen.text_chars), (Finish::Length, Outcome::Complete, Some(7)));
 }
