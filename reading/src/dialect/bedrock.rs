@@ -76,6 +76,13 @@ const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
     ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
+    // ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
+    ("internalServerException", Meaning::Error),
+    ("modelStreamErrorException", Meaning::Error),
+    ("modelTimeoutException", Meaning::Error),
+    ("serviceUnavailableException", Meaning::Error),
+    ("throttlingException", Meaning::Error),
+    ("validationException", Meaning::Error),
 ];
 
 const INVOKE_PATHS: &[(&str, Meaning)] = &[
@@ -109,4 +116,11 @@ const INVOKE_PATHS: &[(&str, Meaning)] = &[
     ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
     ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
+    // ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
+    ("internalServerException", Meaning::Error),
+    ("modelStreamErrorException", Meaning::Error),
+    ("modelTimeoutException", Meaning::Error),
+    ("serviceUnavailableException", Meaning::Error),
+    ("throttlingException", Meaning::Error),
+    ("validationException", Meaning::Error),
 ];

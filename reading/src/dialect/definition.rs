@@ -74,8 +74,10 @@ pub enum Meaning {
     AddedOutputTokens,
     /// Number of tokens of the reasoning.
     ReasoningTokens,
-    /// If present and not null, the server reports an error.
+    /// The server reports an error, unless this is null, false, 0, or empty.
     Error,
+    /// The server reports an error if this is the word `error`.
+    ErrorType,
     /// The name or version of the model that answered.
     Model,
 }
@@ -91,6 +93,10 @@ impl json::Field for Meaning {
                 | Meaning::Refusal
                 | Meaning::CallArguments
         )
+    }
+
+    fn wants_empty(self) -> bool {
+        self == Meaning::Error
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Fold {
     /// Choices of this document that have closed: the index of the next one, if that gives none.
     choice_position: u64,
     documents: u64,
+    /// An error was known before the object that is open at [`Meaning::Error`].
+    had_error: bool,
     keeps_answer_prefix: bool,
     /// The dialect has a [`Meaning::CallStart`].
     marks_call_starts: bool,
@@ -155,7 +157,7 @@ impl Fold {
             return;
         }
         match meaning {
-            Meaning::Error => self.facts.error = true,
+            Meaning::Error => self.facts.error |= number(word) != Some(0),
             Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
             Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
@@ -209,10 +211,12 @@ impl Fold {
             _ if word.is_empty() => {}
             Meaning::CallId => self.open_call().id_hash = Some(hash(word.iter().copied())),
             Meaning::CallStart => self.open_call().target = CallTarget::New,
-            Meaning::Error => self.facts.error = true,
+            Meaning::Error => self.facts.error |= number(word) != Some(0),
+            Meaning::ErrorType => self.facts.error |= word == b"error",
             Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
-            Meaning::Model if self.facts.model.is_empty() => self.facts.model = word.to_vec(),
+            Meaning::Model if !self.facts.model.is_empty() => {}
+            Meaning::Model => self.facts.model = word.to_vec(),
             // Some servers write numbers as strings.
             _ => {
                 if let Some(number) = number(word) {
@@ -241,7 +245,7 @@ impl Fold {
                 self.is_call_open = true;
             }
             Meaning::CallArguments => self.open_call().arguments = Transition::COMPLETE,
-            Meaning::Error => self.facts.error = true,
+            Meaning::Error => self.had_error = core::mem::replace(&mut self.facts.error, true),
             Meaning::Blocked => self.block_choice(b""),
             Meaning::Done => self.facts.done = true,
             Meaning::ListedInputToken => {
@@ -257,6 +261,8 @@ impl Fold {
         match meaning {
             Meaning::Choice => self.end_choice(),
             Meaning::Block => self.end_block(),
+            // It is empty.
+            Meaning::Error => self.facts.error = self.had_error,
             Meaning::Call => self.end_call(),
             Meaning::LegacyCall => {
                 self.call.index = Some(LEGACY_CALL_INDEX);

@@ -98,4 +98,10 @@ const PATHS: &[(&str, Meaning)] = &[
     ("model", Meaning::Model),
     ("error", Meaning::Error),
     ("choices[].error", Meaning::Error),
+    // Groq: `x_groq` of the last chunk. vLLM, LMDeploy, FastChat: ErrorResponse. MiniMax: `base_resp`, 0 if all is well.
+    // Baidu, FastChat: `error_code`, the same.
+    ("x_groq.error", Meaning::Error),
+    ("object", Meaning::ErrorType),
+    ("base_resp.status_code", Meaning::Error),
+    ("error_code", Meaning::Error),
 ];

@@ -192,3 +192,81 @@ fn tokens_of_each_response_of_triton_are_summed() {
     assert_eq!((seen.usage.input, seen.usage.output), (Some(4), Some(5)));
     assert_eq!((seen.finish, seen.outcome, seen.text_chars), (Finish::Length, Outcome::Complete, Some(7)));
 }
+
+/// Bodies of every dialect, and of none, that go on with what stands for `@`.
+const BODIES: &[&str] = &[
+    r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]@}"#,
+    r#"{"output":[{"type":"message"}],"status":"completed"@}"#,
+    r#"{"type":"message","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn"@}"#,
+    r#"{"completion":"Hi","stop_reason":"stop_sequence"@}"#,
+    r#"{"candidates":[{"finishReason":"STOP"}]@}"#,
+    r#"{"object":"interaction","status":"completed"@}"#,
+    r#"{"output":{"message":{"content":[{"text":"Hi"}]}},"stopReason":"end_turn"@}"#,
+    r#"{"generation":"Hi","stop_reason":"stop"@}"#,
+    r#"{"message":{"content":[]},"finish_reason":"COMPLETE","usage":{"tokens":{}}@}"#,
+    r#"{"text":"Hi","generation_id":"g","finish_reason":"COMPLETE"@}"#,
+    r#"{"response":"Hi","done":true@}"#,
+    r#"{"generated_text":"Hi"@}"#,
+    r#"{"text":"Hi","meta_info":{"finish_reason":{"type":"stop"}}@}"#,
+    r#"{"text_output":"Hi"@}"#,
+    r#"{"answer":"Hi"@}"#,
+];
+
+#[test]
+fn an_error_that_says_nothing_is_none() {
+    for body in BODIES {
+        let outcome = |error: &str| read("application/json", &body.replace('@', error)).outcome;
+        for nothing in ["{}", "[]", " { } ", "[\n]", "0", "0.0", "null", "false", r#""""#] {
+            let error = format!(r#","error":{nothing}"#);
+            assert_eq!(outcome(&error), Outcome::Complete, "{nothing} in {body}");
+            let then = format!(r#","error":"late"{error}"#);
+            assert_eq!(outcome(&then), Outcome::StreamError, "an error, then {nothing} in {body}");
+        }
+        for something in [r#"{"message":""}"#, r#"["x"]"#, "[{}]", "1", "500", "true", r#""down""#] {
+            let error = format!(r#","error":{something}"#);
+            assert_eq!(outcome(&error), Outcome::StreamError, "{something} in {body}");
+        }
+    }
+}
+
+#[test]
+fn errors_are_found_under_other_names() {
+    let [chat, .., none] = BODIES else { panic!("there are bodies") };
+    let exception = r#","throttlingException":{"message":"slow down"}"#;
+    for (body, more, is_error) in [
+        (chat, r#","x_groq":{"id":"r","error":"over capacity"}"#, true),
+        (chat, r#","x_groq":{"id":"r","error":""}"#, false),
+        (chat, r#","base_resp":{"status_code":1002,"status_msg":"rate limit"}"#, true),
+        (chat, r#","base_resp":{"status_code":0,"status_msg":""}"#, false),
+        (chat, r#","base_resp":{"status_code":"0","status_msg":""}"#, false),
+        (chat, r#","error_code":17"#, true),
+        (chat, r#","error_code":0"#, false),
+        (chat, r#","object":"chat.completion""#, false),
+        (none, r#","object":"error","message":"too long","type":"BadRequestError","code":400"#, true),
+        (none, r#","object":"model""#, false),
+        (none, r#","base_resp":{"status_code":1004,"status_msg":"no such key"}"#, true),
+        (none, r#","base_resp":{"status_code":0,"status_msg":"success"}"#, false),
+        (none, r#","error_code":17,"error_msg":"limit""#, true),
+        (none, exception, true),
+        (&CONVERSE.replace("\"@\"}", "\"end_turn\"@}").as_str(), exception, true),
+    ] {
+        let body = body.replace('@', more);
+        assert_eq!(read("application/json", &body).error, is_error, "{body}");
+    }
+}
+
+#[test]
+fn an_error_in_the_middle_of_a_stream_is_found() {
+    let delta = r#"data: {"object":"chat.completion.chunk","choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}"#;
+    for error in [
+        r#"{"object":"error","message":"engine died","code":500}"#,
+        r#"{"choices":[],"x_groq":{"error":"over capacity"}}"#,
+        r#"{"choices":null,"base_resp":{"status_code":1000}}"#,
+        r#"{"error":"engine died"}"#,
+        r#"{"error_code":336100,"error_msg":"try again"}"#,
+    ] {
+        let body = format!("{delta}\n\n{delta}\n\n{delta}\n\ndata: {error}\n\ndata: [DONE]\n\n");
+        let seen = read("text/event-stream", &body);
+        assert_eq!((seen.outcome, seen.text_chars), (Outcome::StreamError, Some(6)), "{error}");
+    }
+}
