@@ -10,7 +10,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("chat-call-id-per-chunk.sse", "a call with a new id in each fragment"),
     ("responses-rotated-item-ids.sse", "a call whose item has a new id in each event"),
     ("converse-nova-grounding.json", "a call of the server's own tool"),
-    ("whole-blank-lines.json", "nothing but white space"),
     ("tgi-root.json", "an array of one answer"),
     ("sglang-batch.json", "an array of several answers"),
     ("sglang-incremental.sse", "texts that do not repeat those before"),

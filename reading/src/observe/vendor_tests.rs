@@ -270,3 +270,53 @@ fn an_error_in_the_middle_of_a_stream_is_found() {
         assert_eq!((seen.outcome, seen.text_chars), (Outcome::StreamError, Some(6)), "{error}");
     }
 }
+
+#[test]
+fn an_answer_of_nothing_is_truncated() {
+    for (content_type, body, outcome) in [
+        ("application/json", "", Outcome::Truncated),
+        ("application/json; charset=utf-8", "\n\n\n", Outcome::Truncated),
+        ("application/x-ndjson", "", Outcome::Truncated),
+        ("application/problem+json", "", Outcome::Truncated),
+        ("text/event-stream", "\n\n", Outcome::Truncated),
+        ("text/plain", " \r\n\t", Outcome::Truncated),
+        ("", "\n", Outcome::Truncated),
+        // No body was announced.
+        ("", "", Outcome::Complete),
+        ("text/plain", "", Outcome::Complete),
+        ("text/plain", " a ", Outcome::Complete),
+    ] {
+        let seen = read(content_type, body);
+        let chars = if body.trim().is_empty() { 0 } else { 3 };
+        assert_eq!((seen.outcome, seen.text_chars), (outcome, Some(chars)), "{content_type} {body:?}");
+        assert!(!seen.error, "{content_type} {body:?}");
+    }
+    let late = format!("\n\n \n{}", CHAT.replace('@', "stop"));
+    assert_eq!(read("application/json", &late).outcome, Outcome::Complete);
+}
+
+#[test]
+fn no_body_is_missed_where_none_is_due() {
+    for (status, is_answer_expected, outcome) in [
+        (200, true, Outcome::Truncated),
+        (200, false, Outcome::Complete), // such as HEAD
+        (204, true, Outcome::Complete),
+        (307, true, Outcome::Complete),
+        (500, true, Outcome::HttpError),
+    ] {
+        let head = Head { status, content_type: b"application/json", ..Head::default() };
+        let mut observer = Observer::new(head, 0, 0);
+        if !is_answer_expected {
+            observer.expect_no_answer();
+        }
+        assert_eq!(observer.finish(End::Complete, 0).outcome, outcome, "{status} {is_answer_expected}");
+    }
+    for (end, outcome) in
+        [(End::ClientAbort, Outcome::ClientAbort), (End::UpstreamReset, Outcome::UpstreamReset)]
+    {
+        let head = Head { status: 200, content_type: b"application/json", ..Head::default() };
+        let mut observer = Observer::new(head, 0, 0);
+        observer.push(0, b"\n\n");
+        assert_eq!(observer.finish(end, 0).outcome, outcome);
+    }
+}
