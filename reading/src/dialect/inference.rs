@@ -1,6 +1,6 @@
 //! The native APIs of inference servers: TGI, SGLang, Triton, and KServe's version 2 protocol.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
 use super::vocabulary::NONE;
 use crate::json::{LazyTable, Table};
 
@@ -57,6 +57,8 @@ pub(super) static TRITON: Dialect = Dialect {
         Table::compile(&[
             ("text_output", Meaning::Text(0)),
             ("text_output[]", Meaning::Text(0)),
+            ("outputs[]", Meaning::Block),
+            ("outputs[].name", Meaning::Type),
             ("outputs[].data[]", Meaning::Text(1)),
             // Extra outputs of Triton's vLLM backend (`docs/additional_outputs.md` there). Each response has the number of
             // its own output tokens, and the reason `None` until the last.
@@ -68,7 +70,8 @@ pub(super) static TRITON: Dialect = Dialect {
         ])
     }),
     finish_reasons: &[("none", NONE)],
-    types: &[],
+    // An extra output whose text is not the answer's.
+    types: &[("finish_reason", BlockKind::Ignored)],
     is_finished: |facts| facts.is_each_choice_finished().then_some(true),
     // The protocol also serves models whose outputs are numbers: embeddings, scores, classes.
     is_answer: |facts| facts.error || facts.has_text_field(),

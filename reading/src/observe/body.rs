@@ -59,7 +59,6 @@ pub(super) enum MediaType {
 enum Framing {
     Events,
     Messages,
-    /// One JSON document.
     Json,
     Text,
 }
