@@ -73,7 +73,8 @@ const FINISH_REASONS: Vocabulary<End> = &[
     ("too_many_tool_calls", MALFORMED),
     ("missing_thought_signature", MALFORMED),
     ("finish_reason_unspecified", NONE),
-    // Some servers send the number of the enum's value. The two APIs number alike up to 8, but for which filter it was.
+    // Some servers send the number of the enum's value. The two APIs do not mean the same filter by 6, 7, 8 and 11,
+    // but both mean a filter. 9 and 10 are a filter in one API only, so they count as other.
     ("0", NONE),
     ("1", STOP),
     ("2", LENGTH),
@@ -82,6 +83,7 @@ const FINISH_REASONS: Vocabulary<End> = &[
     ("6", FILTERED),
     ("7", FILTERED),
     ("8", FILTERED),
+    ("11", FILTERED),
 ];
 
 const PATHS: &[(&str, Meaning)] = &[

@@ -62,7 +62,7 @@ pub(super) const FINISH_REASONS: Vocabulary<End> = &[
     ("error_limit", LENGTH),
     ("error_toxic", FILTERED),
     ("user_cancel", OTHER),
-    // Cohere: the generation took longer than allowed. TensorRT-LLM says the same.
+    // Cohere: the generation took longer than allowed. TensorRT-LLM: CompletionOutput's `finish_reason`.
     ("timeout", FAILED),
     // vLLM: v1/engine, FinishReason. SGLang: `finish_reason.type`. OpenRouter, Mistral, watsonx: `error`.
     ("error", FAILED),
