@@ -32,8 +32,8 @@ pub const SHORT_BYTES_MAX: usize = 128;
 pub enum Value<'a> {
     /// The beginning of an object or array.
     Open,
-    /// The end of an object or array, if the table has paths inside it; and of a text, if
-    /// [`Field::wants_text_end`].
+    /// The end of an object or array, if the table has paths inside it; of an empty one, if [`Field::wants_empty`];
+    /// and of a text, if [`Field::wants_text_end`].
     Close,
     /// A piece of a decoded string, for fields that are [`Field::is_text`]. May be empty.
     Text(&'a [u8]),

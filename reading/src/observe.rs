@@ -13,6 +13,8 @@ mod observation;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vendor_tests;
 
 use body::ResponseBody;
 pub use documents::DETECT_BYTES_MAX;
@@ -104,7 +106,8 @@ impl Observer {
     pub fn finish(mut self, end: End, now: Micros) -> Observation {
         self.timing.duration_us = now.saturating_sub(self.requested);
         let is_http_error = self.status >= 400;
-        let body = self.body.finish();
+        let is_success = (200..300).contains(&self.status);
+        let body = self.body.finish(is_success && self.is_answer_expected);
         let facts = body.facts;
         let outcome = match end {
             End::LocalReply => Outcome::LocalReply,

@@ -5,6 +5,7 @@
 //! set it fails. The standard harness cannot ignore a test while it runs, so this is a harness of its own.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod cases;
 mod corpus;
 #[path = "../it/counting.rs"]
 mod counting;
@@ -34,6 +35,7 @@ fn main() {
     let mut trials = trials("own", own, ("framing_conforms", framing::conforms), false);
     let framing: Check = ("framing_conforms_to_the_browsers_tests", framing::conforms_to_the_browsers_tests);
     trials.extend(self::trials("recordings", recordings, framing, is_ignored));
+    trials.push(cases_trial());
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
@@ -50,6 +52,19 @@ fn trials(name: &str, corpus: Corpus, framing: Check, is_ignored: bool) -> Vec<T
         Trial::test(format!("{name}::{check}"), run).with_kind(kind).with_ignored_flag(is_ignored)
     };
     CHECKS.iter().copied().chain([framing]).map(trial).collect()
+}
+
+/// Ignored where the cases are not at hand. With `CI` set it fails there.
+fn cases_trial() -> Trial {
+    let folder = cases::folder();
+    let is_ignored = !folder.join("cases.jsonl").is_file() && std::env::var_os("CI").is_none();
+    let run = move || {
+        assert!(folder.join("cases.jsonl").is_file(), "no cases in {}", folder.display());
+        cases::are_read_as_expected(&folder);
+        Ok(())
+    };
+    let kind = if is_ignored { "no cases beside the repository" } else { "" };
+    Trial::test("cases::are_read_as_expected", run).with_kind(kind).with_ignored_flag(is_ignored)
 }
 
 fn keeps_little(corpus: &Corpus) {

@@ -4,7 +4,6 @@
 //! from a cache. The event that begins a content block may already have text.
 
 use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
-use super::facts::Finish;
 use super::vocabulary::Vocabulary;
 use crate::json::{LazyTable, Table};
 
@@ -20,7 +19,7 @@ pub(super) static MESSAGES: Dialect = Dialect {
         "stop_sequence",
     ],
     table: LazyTable::new(|| Table::compile(PATHS)),
-    finish_reasons: FINISH_REASONS,
+    finish_reasons: &[],
     types: TYPES,
     is_finished: when_done_or_each_finished,
     is_answer: |_| true,
@@ -34,18 +33,19 @@ pub(super) static COMPLETE: Dialect = Dialect {
         Table::compile(&[
             ("completion", Meaning::Text(0)),
             ("stop_reason", Meaning::Finish),
+            ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+            ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+            ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
             ("model", Meaning::Model),
             ("message.model", Meaning::Model),
             ("error", Meaning::Error),
         ])
     }),
-    finish_reasons: FINISH_REASONS,
+    finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
     is_answer: |_| true,
 };
-
-const FINISH_REASONS: Vocabulary<Finish> = &[("model_context_window_exceeded", Finish::Length)];
 
 const TYPES: Vocabulary<BlockKind> = &[
     ("content_block_*", BlockKind::Plain),
@@ -90,6 +90,10 @@ const PATHS: &[(&str, Meaning)] = &[
     ("usage.input_tokens", Meaning::InputTokens),
     ("usage.output_tokens", Meaning::OutputTokens),
     ("usage.cache_read_input_tokens", Meaning::CachedInputTokens),
+    // Gateways that send both namings.
+    ("usage.prompt_tokens", Meaning::OtherInputTokens),
+    ("usage.completion_tokens", Meaning::OtherOutputTokens),
+    ("usage.prompt_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
     ("usage.output_tokens_details.thinking_tokens", Meaning::ReasoningTokens),
     ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
     ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),

@@ -76,10 +76,19 @@ const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     ("messageStop.stopReason", Meaning::Finish),
     ("metadata.usage.inputTokens", Meaning::InputTokens),
     ("metadata.usage.outputTokens", Meaning::OutputTokens),
+    ("metadata.usage.cacheReadInputTokens", Meaning::CachedInputTokens),
     ("metadata.usage.cacheReadInputTokenCount", Meaning::CachedInputTokens),
-    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
-    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
+    // ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
+    ("internalServerException", Meaning::Error),
+    ("modelStreamErrorException", Meaning::Error),
+    ("modelTimeoutException", Meaning::Error),
+    ("serviceUnavailableException", Meaning::Error),
+    ("throttlingException", Meaning::Error),
+    ("validationException", Meaning::Error),
 ];
 
 const INVOKE_PATHS: &[(&str, Meaning)] = &[
@@ -103,7 +112,21 @@ const INVOKE_PATHS: &[(&str, Meaning)] = &[
     ("outputs[].stop_reason", Meaning::Finish),
     ("text", Meaning::Text(0)),
     ("finish_reason", Meaning::Finish),
-    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::InputTokens),
-    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OutputTokens),
+    // The last event of Cohere's older models.
+    ("response.meta.billed_units.input_tokens", Meaning::OtherInputTokens),
+    ("response.meta.billed_units.output_tokens", Meaning::OtherOutputTokens),
+    ("response.meta.cached_tokens", Meaning::CachedInputTokens),
+    ("response.meta.tokens.input_tokens", Meaning::InputTokens),
+    ("response.meta.tokens.output_tokens", Meaning::OutputTokens),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
+    // ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
+    ("internalServerException", Meaning::Error),
+    ("modelStreamErrorException", Meaning::Error),
+    ("modelTimeoutException", Meaning::Error),
+    ("serviceUnavailableException", Meaning::Error),
+    ("throttlingException", Meaning::Error),
+    ("validationException", Meaning::Error),
 ];

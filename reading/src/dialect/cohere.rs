@@ -45,6 +45,8 @@ const V2_PATHS: &[(&str, Meaning)] = &[
     ("delta.usage.tokens.input_tokens", Meaning::InputTokens),
     ("delta.usage.tokens.output_tokens", Meaning::OutputTokens),
     ("delta.usage.cached_tokens", Meaning::CachedInputTokens),
+    ("delta.usage.billed_units.input_tokens", Meaning::OtherInputTokens),
+    ("delta.usage.billed_units.output_tokens", Meaning::OtherOutputTokens),
     ("message.content[].text", Meaning::Text(0)),
     ("message.content[].thinking", Meaning::Reasoning),
     ("message.tool_calls[]", Meaning::Call),
@@ -54,6 +56,11 @@ const V2_PATHS: &[(&str, Meaning)] = &[
     ("usage.tokens.input_tokens", Meaning::InputTokens),
     ("usage.tokens.output_tokens", Meaning::OutputTokens),
     ("usage.cached_tokens", Meaning::CachedInputTokens),
+    ("usage.billed_units.input_tokens", Meaning::OtherInputTokens),
+    ("usage.billed_units.output_tokens", Meaning::OtherOutputTokens),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
 ];
 
@@ -65,13 +72,19 @@ const V1_PATHS: &[(&str, Meaning)] = &[
     ("tool_calls[].name", Meaning::CallStart),
     ("finish_reason", Meaning::Finish),
     ("is_finished", Meaning::Done),
-    // Billed units come first in a document, so the number of tokens replaces them if it is there.
-    ("meta.billed_units.input_tokens", Meaning::InputTokens),
-    ("meta.billed_units.output_tokens", Meaning::OutputTokens),
+    // Billed units count if there are no numbers of tokens.
+    ("meta.billed_units.input_tokens", Meaning::OtherInputTokens),
+    ("meta.billed_units.output_tokens", Meaning::OtherOutputTokens),
     ("meta.cached_tokens", Meaning::CachedInputTokens),
     ("meta.tokens.input_tokens", Meaning::InputTokens),
     ("meta.tokens.output_tokens", Meaning::OutputTokens),
+    ("response.meta.billed_units.input_tokens", Meaning::OtherInputTokens),
+    ("response.meta.billed_units.output_tokens", Meaning::OtherOutputTokens),
+    ("response.meta.cached_tokens", Meaning::CachedInputTokens),
     ("response.meta.tokens.input_tokens", Meaning::InputTokens),
     ("response.meta.tokens.output_tokens", Meaning::OutputTokens),
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
 ];

@@ -2,8 +2,8 @@
 //!
 //! These are the types that tables of dialects are written in. The tables are in the files beside this one.
 
-use super::facts::{Finish, ResponseFacts};
-use super::vocabulary::{self, Vocabulary};
+use super::facts::ResponseFacts;
+use super::vocabulary::{self, End, Vocabulary};
 use crate::json::{self, LazyTable};
 
 /// What the value at a path means, in terms that all dialects share.
@@ -39,7 +39,8 @@ pub enum Meaning {
     Refusal,
     /// Why the choice ended.
     Finish,
-    /// If present and not null, a filter blocked the request or the answer. The value may be a word for the reason.
+    /// If present and not null, a filter blocked the request or the answer. The value may be a word for the reason,
+    /// also one that says that there is none.
     Blocked,
     /// If present and not false, the response is complete.
     Done,
@@ -73,10 +74,21 @@ pub enum Meaning {
     CachedInputTokens,
     /// Number of tokens of the answer.
     OutputTokens,
+    /// The same three numbers under another dialect's name, which gateways also send, or in a place where they are less
+    /// exact. They count as long as this response has had none above 0 under its own name.
+    OtherInputTokens,
+    /// See [`Meaning::OtherInputTokens`].
+    OtherCachedInputTokens,
+    /// See [`Meaning::OtherInputTokens`].
+    OtherOutputTokens,
+    /// Number of tokens in this document alone.
+    AddedOutputTokens,
     /// Number of tokens of the reasoning.
     ReasoningTokens,
-    /// If present and not null, the server reports an error.
+    /// The server reports an error, unless this is null, false, 0, or empty.
     Error,
+    /// The server reports an error if this is the word `error`.
+    ErrorType,
     /// The name or version of the model that answered.
     Model,
 }
@@ -92,6 +104,10 @@ impl json::Field for Meaning {
                 | Meaning::Refusal
                 | Meaning::CallArguments
         )
+    }
+
+    fn wants_empty(self) -> bool {
+        self == Meaning::Error
     }
 }
 
@@ -135,7 +151,7 @@ pub struct Dialect {
     /// Which paths have which meaning.
     pub table: LazyTable<Meaning>,
     /// The dialect's own words for why a choice ended, beside those of [`vocabulary::FINISH_REASONS`].
-    pub(super) finish_reasons: Vocabulary<Finish>,
+    pub(super) finish_reasons: Vocabulary<End>,
     /// Its types of blocks and documents. Any other is [`BlockKind::Plain`].
     pub(super) types: Vocabulary<BlockKind>,
     /// Whether the response is complete, so that nothing is lost if the stream breaks now. `None` if only the end
@@ -147,9 +163,9 @@ pub struct Dialect {
 
 impl Dialect {
     /// What a word for the end of a choice means.
-    pub fn finish(&self, word: &[u8]) -> Finish {
+    pub(super) fn end(&self, word: &[u8]) -> End {
         let own = vocabulary::lookup(self.finish_reasons, word);
-        own.or_else(|| vocabulary::lookup(vocabulary::FINISH_REASONS, word)).unwrap_or(Finish::Other)
+        own.or_else(|| vocabulary::lookup(vocabulary::FINISH_REASONS, word)).unwrap_or(vocabulary::OTHER)
     }
 
     /// What a type of block or document means.

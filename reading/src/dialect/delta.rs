@@ -9,6 +9,7 @@
 
 use super::arguments::Transition;
 use super::facts::{RANKS, ResponseFacts, TextPresence};
+use super::own_usage::OwnUsage;
 use super::usage::Usage;
 
 /// What one document with a text did.
@@ -63,6 +64,7 @@ pub struct Checkpoint {
 struct StableFacts {
     tool_calls: u64,
     usage: Usage,
+    own_usage: OwnUsage,
     flags: [bool; 3],
     /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
@@ -181,6 +183,7 @@ impl ResponseFacts {
             done,
             tool_calls,
             usage,
+            own_usage,
             model,
             text_presence,
             answers,
@@ -193,6 +196,7 @@ impl ResponseFacts {
         StableFacts {
             tool_calls: *tool_calls,
             usage: *usage,
+            own_usage: *own_usage,
             flags: [*error, *blocked, *done],
             model_bytes: model.len(),
             text_presence: *text_presence,

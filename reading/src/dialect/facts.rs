@@ -5,6 +5,7 @@
 use super::answer_prefix::AnswerPrefix;
 use super::answers::Answers;
 use super::arguments::{Arguments, Transition};
+use super::own_usage::OwnUsage;
 use super::usage::Usage;
 use crate::label::label_values;
 use alloc::boxed::Box;
@@ -31,7 +32,7 @@ label_values! {
         ToolCalls = "tool_calls",
         /// Any other reason.
         Other = "other",
-        /// A limit of tokens was reached.
+        /// A limit of tokens was reached, or the server cut off a text that repeated itself.
         Length = "length",
         /// A filter cut the answer off, or the model refused.
         ContentFilter = "content_filter",
@@ -65,6 +66,7 @@ pub struct ResponseFacts {
     pub tool_calls: u64,
     /// As last reported.
     pub usage: Usage,
+    pub(super) own_usage: OwnUsage,
     /// The server reported an error in the body.
     pub error: bool,
     /// A filter blocked the request or the answer.
@@ -171,6 +173,7 @@ impl ResponseFacts {
         if let Some(answers) = self.answers.as_mut().filter(|answers| answers.is_array) {
             let next_choice = u64::BITS.saturating_sub(self.choices_begun.leading_zeros());
             answers.end_item(core::mem::take(&mut self.usage), next_choice.into());
+            self.own_usage = OwnUsage::default();
         }
     }
 

@@ -8,7 +8,7 @@ use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
 use super::streams_arrays;
-use super::vocabulary::{SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, SERVER_RUN_ID, lookup};
+use super::vocabulary::{self, End, SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, SERVER_RUN_ID, lookup};
 use crate::fnv::hash;
 use crate::json::{self, Value};
 
@@ -32,6 +32,8 @@ pub struct Fold {
     /// Choices of this document that have closed: the index of the next one, if that gives none.
     choice_position: u64,
     documents: u64,
+    /// An error was known before the object that is open at [`Meaning::Error`].
+    had_error: bool,
     keeps_answer_prefix: bool,
     /// The dialect has a [`Meaning::CallStart`] or [`Meaning::CallName`].
     marks_call_starts: bool,
@@ -152,13 +154,18 @@ impl Fold {
     }
 
     fn finish(&mut self, word: &[u8]) {
-        let finish = self.dialect.map_or(Finish::None, |dialect| dialect.finish(word));
+        let Some(end) = self.dialect.map(|dialect| dialect.end(word)) else { return };
+        self.facts.error |= end == End::Failed;
+        let finish = end.finish();
         let choice = self.open_choice();
         choice.finish = finish.max(choice.finish);
     }
 
-    /// A filter blocked the request or the answer.
-    fn block_choice(&mut self) {
+    /// A filter blocked the request or the answer, unless the word for the reason says that none did.
+    fn block_choice(&mut self, reason: &[u8]) {
+        if vocabulary::is_not_blocked(reason) {
+            return;
+        }
         self.facts.blocked = true;
         self.open_choice().finish = Finish::ContentFilter;
     }
@@ -169,8 +176,8 @@ impl Fold {
             return;
         }
         match meaning {
-            Meaning::Error => self.facts.error = true,
-            Meaning::Blocked => self.block_choice(),
+            Meaning::Error => self.facts.error |= number(word) != Some(0),
+            Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
             Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
             Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
@@ -187,9 +194,25 @@ impl Fold {
         match meaning {
             Meaning::ChoiceIndex => self.open_choice().index = Some(number),
             Meaning::CallIndex => self.open_call().index = Some(number),
-            Meaning::InputTokens => self.facts.usage.input = Some(number),
-            Meaning::CachedInputTokens => self.facts.usage.cached_input = Some(number),
-            Meaning::OutputTokens => self.facts.usage.output = Some(number),
+            Meaning::InputTokens => self.facts.own_usage.input.report(&mut self.facts.usage.input, number),
+            Meaning::CachedInputTokens => {
+                self.facts.own_usage.cached_input.report(&mut self.facts.usage.cached_input, number);
+            }
+            Meaning::OutputTokens => self.facts.own_usage.output.report(&mut self.facts.usage.output, number),
+            Meaning::OtherInputTokens => {
+                self.facts.own_usage.input.report_other(&mut self.facts.usage.input, number);
+            }
+            Meaning::OtherCachedInputTokens => {
+                self.facts.own_usage.cached_input.report_other(&mut self.facts.usage.cached_input, number);
+            }
+            Meaning::OtherOutputTokens => {
+                self.facts.own_usage.output.report_other(&mut self.facts.usage.output, number);
+            }
+            Meaning::AddedOutputTokens => {
+                // Saturates: the server may send any number.
+                let output = &mut self.facts.usage.output;
+                *output = Some(output.unwrap_or(0).saturating_add(number));
+            }
             Meaning::ReasoningTokens => self.facts.usage.reasoning = Some(number),
             _ => {}
         }
@@ -218,11 +241,18 @@ impl Fold {
             }
             Meaning::CallStart => self.open_call().target = CallTarget::New,
             Meaning::CallName => self.open_call().target = CallTarget::Named,
-            Meaning::Error => self.facts.error = true,
-            Meaning::Blocked => self.block_choice(),
+            Meaning::Error => self.facts.error |= number(word) != Some(0),
+            Meaning::ErrorType => self.facts.error |= word == b"error",
+            Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
-            Meaning::Model if self.facts.model.is_empty() => self.facts.model = word.to_vec(),
-            _ => {}
+            Meaning::Model if !self.facts.model.is_empty() => {}
+            Meaning::Model => self.facts.model = word.to_vec(),
+            // Some servers write numbers as strings.
+            _ => {
+                if let Some(number) = number(word) {
+                    self.number(meaning, number);
+                }
+            }
         }
     }
 
@@ -244,8 +274,8 @@ impl Fold {
                 self.is_call_open = true;
             }
             Meaning::CallArguments => self.open_call().arguments = Transition::COMPLETE,
-            Meaning::Error => self.facts.error = true,
-            Meaning::Blocked => self.block_choice(),
+            Meaning::Error => self.had_error = core::mem::replace(&mut self.facts.error, true),
+            Meaning::Blocked => self.block_choice(b""),
             Meaning::Done => self.facts.done = true,
             Meaning::ListedInputToken => {
                 // Saturates: the number before may be any that the server sent.
@@ -260,6 +290,8 @@ impl Fold {
         match meaning {
             Meaning::Choice => self.end_choice(),
             Meaning::Block => self.end_block(),
+            // It is empty.
+            Meaning::Error => self.facts.error = self.had_error,
             Meaning::Call => self.end_call(),
             Meaning::LegacyCall => {
                 self.call.index = Some(LEGACY_CALL_INDEX);

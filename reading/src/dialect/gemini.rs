@@ -4,8 +4,7 @@
 //! Code puts each document into `response`.
 
 use super::definition::{BlockKind, Dialect, Meaning};
-use super::facts::Finish;
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{End, FAILED, FILTERED, LENGTH, MALFORMED, NONE, STOP, TOOL_CALLS, Vocabulary};
 use crate::json::{LazyTable, Table};
 
 /// generateContent and streamGenerateContent.
@@ -37,10 +36,11 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
     ],
     table: LazyTable::new(|| Table::compile(INTERACTIONS_PATHS)),
     finish_reasons: &[
-        ("in_progress", Finish::None),
-        ("incomplete", Finish::Length),
-        ("requires_action", Finish::ToolCalls),
-        ("failed", Finish::Error),
+        // Gemini: Interactions API, `status`.
+        ("in_progress", NONE),
+        ("incomplete", LENGTH),
+        ("requires_action", TOOL_CALLS),
+        ("failed", FAILED),
     ],
     types: &[
         ("thought", BlockKind::Reasoning),
@@ -58,21 +58,32 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
     is_answer: |_| true,
 };
 
-const FINISH_REASONS: Vocabulary<Finish> = &[
-    // Some servers send the number of the enum's value.
-    ("1", Finish::Stop),
-    ("2", Finish::Length),
-    ("recitation", Finish::ContentFilter),
-    ("blocklist", Finish::ContentFilter),
-    ("prohibited_content", Finish::ContentFilter),
-    ("spii", Finish::ContentFilter),
-    ("3", Finish::ContentFilter),
-    ("4", Finish::ContentFilter),
-    ("image_safety", Finish::ContentFilter),
-    ("malformed_function_call", Finish::Error),
-    ("unexpected_tool_call", Finish::Error),
-    ("finish_reason_unspecified", Finish::None),
-    ("0", Finish::None),
+// Gemini: API reference and google-genai, FinishReason; Vertex: Candidate.FinishReason, with MODEL_ARMOR.
+const FINISH_REASONS: Vocabulary<End> = &[
+    ("language", FILTERED),
+    ("blocklist", FILTERED),
+    ("prohibited_content", FILTERED),
+    ("spii", FILTERED),
+    ("model_armor", FILTERED),
+    ("image_safety", FILTERED),
+    ("image_prohibited_content", FILTERED),
+    ("image_recitation", FILTERED),
+    ("malformed_response", MALFORMED),
+    ("unexpected_tool_call", MALFORMED),
+    ("too_many_tool_calls", MALFORMED),
+    ("missing_thought_signature", MALFORMED),
+    ("finish_reason_unspecified", NONE),
+    // Some servers send the number of the enum's value. The two APIs do not mean the same filter by 6, 7, 8 and 11,
+    // but both mean a filter. 9 and 10 are a filter in one API only, so they count as other.
+    ("0", NONE),
+    ("1", STOP),
+    ("2", LENGTH),
+    ("3", FILTERED),
+    ("4", FILTERED),
+    ("6", FILTERED),
+    ("7", FILTERED),
+    ("8", FILTERED),
+    ("11", FILTERED),
 ];
 
 const PATHS: &[(&str, Meaning)] = &[

@@ -1,6 +1,7 @@
 //! The native APIs of inference servers: TGI, SGLang, Triton, and KServe's version 2 protocol.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::vocabulary::NONE;
 use crate::json::{LazyTable, Table};
 
 /// Hugging Face's text-generation-inference (TGI). The last event repeats the whole text.
@@ -51,7 +52,7 @@ pub(super) static SGLANG: Dialect = Dialect {
 };
 
 /// Triton's generate and generate_stream, and inference by KServe's version 2 protocol. They report neither usage
-/// nor a finish reason.
+/// nor a finish reason, except as extra outputs that a client asks for.
 pub(super) static TRITON: Dialect = Dialect {
     name: |_| "triton",
     signatures: &["text_output", "model_version", "outputs[].datatype"],
@@ -59,14 +60,22 @@ pub(super) static TRITON: Dialect = Dialect {
         Table::compile(&[
             ("text_output", Meaning::Text(0)),
             ("text_output[]", Meaning::Text(0)),
+            ("outputs[]", Meaning::Block),
+            ("outputs[].name", Meaning::Type),
             ("outputs[].data[]", Meaning::Text(1)),
+            // Extra outputs of Triton's vLLM backend (`docs/additional_outputs.md` there). Each response has the number of
+            // its own output tokens, and the reason `None` until the last.
+            ("finish_reason", Meaning::Finish),
+            ("num_input_tokens", Meaning::InputTokens),
+            ("num_output_tokens", Meaning::AddedOutputTokens),
             ("model_version", Meaning::Model),
             ("error", Meaning::Error),
         ])
     }),
-    finish_reasons: &[],
-    types: &[],
-    is_finished: |_| None,
+    finish_reasons: &[("none", NONE)],
+    // An extra output whose text is not the answer's.
+    types: &[("finish_reason", BlockKind::Ignored)],
+    is_finished: |facts| facts.is_each_choice_finished().then_some(true),
     // The protocol also serves models whose outputs are numbers: embeddings, scores, classes.
     is_answer: |facts| facts.error || facts.has_text_field(),
 };

@@ -86,6 +86,18 @@ const PATHS: &[(&str, Meaning)] = &[
     ("usage.cached_tokens", Meaning::CachedInputTokens),
     ("usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
     ("usage.reasoning_tokens", Meaning::ReasoningTokens),
+    // Gateways to Anthropic (LiteLLM), and gateways that send both namings (new-api).
+    ("usage.cache_read_input_tokens", Meaning::OtherCachedInputTokens),
+    ("usage.input_tokens", Meaning::OtherInputTokens),
+    ("usage.output_tokens", Meaning::OtherOutputTokens),
+    ("usage.input_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
+    ("usage.output_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    ("x_groq.usage.prompt_tokens_details.cached_tokens", Meaning::CachedInputTokens),
+    ("x_groq.usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    // Models of this shape behind Bedrock's invoke.
+    ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+    ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+    ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("x_groq.usage.prompt_tokens", Meaning::InputTokens),
     ("x_groq.usage.completion_tokens", Meaning::OutputTokens),
     ("choices[].usage.prompt_tokens", Meaning::InputTokens),
@@ -96,4 +108,10 @@ const PATHS: &[(&str, Meaning)] = &[
     ("model", Meaning::Model),
     ("error", Meaning::Error),
     ("choices[].error", Meaning::Error),
+    // Groq: `x_groq` of the last chunk. vLLM, LMDeploy, FastChat: ErrorResponse. MiniMax: `base_resp`, 0 if all is well.
+    // Baidu, FastChat: `error_code`, the same.
+    ("x_groq.error", Meaning::Error),
+    ("object", Meaning::ErrorType),
+    ("base_resp.status_code", Meaning::Error),
+    ("error_code", Meaning::Error),
 ];

@@ -4,8 +4,7 @@
 //! response. So only deltas count in a stream, and only `output` in a whole response.
 
 use super::definition::{BlockKind, Dialect, Meaning};
-use super::facts::Finish;
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{End, FAILED, LENGTH, NONE, Vocabulary};
 use crate::json::{LazyTable, Table};
 
 pub(super) static DIALECT: Dialect = Dialect {
@@ -27,12 +26,9 @@ pub(super) static DIALECT: Dialect = Dialect {
     is_answer: |_| true,
 };
 
-const FINISH_REASONS: Vocabulary<Finish> = &[
-    ("in_progress", Finish::None),
-    ("incomplete", Finish::Length),
-    ("max_output_tokens", Finish::Length),
-    ("failed", Finish::Error),
-];
+// OpenAI: API reference, the Response object, `status` and `incomplete_details.reason`.
+const FINISH_REASONS: Vocabulary<End> =
+    &[("in_progress", NONE), ("incomplete", LENGTH), ("max_output_tokens", LENGTH), ("failed", FAILED)];
 
 const TYPES: Vocabulary<BlockKind> = &[
     ("response.output_text.delta", BlockKind::Text),
@@ -101,4 +97,13 @@ const PATHS: &[(&str, Meaning)] = &[
     ("response.usage.output_tokens", Meaning::OutputTokens),
     ("response.usage.input_tokens_details.cached_tokens", Meaning::CachedInputTokens),
     ("response.usage.output_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    // Servers that give a chat's usage.
+    ("usage.prompt_tokens", Meaning::OtherInputTokens),
+    ("usage.completion_tokens", Meaning::OtherOutputTokens),
+    ("usage.prompt_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
+    ("usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
+    ("response.usage.prompt_tokens", Meaning::OtherInputTokens),
+    ("response.usage.completion_tokens", Meaning::OtherOutputTokens),
+    ("response.usage.prompt_tokens_details.cached_tokens", Meaning::OtherCachedInputTokens),
+    ("response.usage.completion_tokens_details.reasoning_tokens", Meaning::ReasoningTokens),
 ];

@@ -7,30 +7,90 @@ use crate::word::is_same;
 /// matches every word that begins with the rest of it.
 pub(super) type Vocabulary<T> = &'static [(&'static str, T)];
 
-/// Finish reasons that mean the same in all dialects.
-pub(super) const FINISH_REASONS: Vocabulary<Finish> = &[
-    ("", Finish::None),
-    ("stop", Finish::Stop),
-    ("eos", Finish::Stop),
-    ("eos_token", Finish::Stop),
-    ("stop_sequence", Finish::Stop),
-    ("end_turn", Finish::Stop),
-    ("complete", Finish::Stop),
-    ("finish", Finish::Stop),
-    ("endoftext", Finish::Stop),
-    ("completed", Finish::Stop),
-    ("length", Finish::Length),
-    ("max_tokens", Finish::Length),
-    ("tool_calls", Finish::ToolCalls),
-    ("tool_call", Finish::ToolCalls),
-    ("function_call", Finish::ToolCalls),
-    ("tool_use", Finish::ToolCalls),
-    ("content_filter", Finish::ContentFilter),
-    ("content_filtered", Finish::ContentFilter),
-    ("safety", Finish::ContentFilter),
-    ("refusal", Finish::ContentFilter),
-    ("guardrail_intervened", Finish::ContentFilter),
-    ("error", Finish::Error),
+/// How a choice ended, as a server's word for it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// As this says, and the answer is all that the server has.
+    With(Finish),
+    /// The server or its engine gave up, so the answer is not complete.
+    Failed,
+}
+
+impl End {
+    pub(super) fn finish(self) -> Finish {
+        match self {
+            End::With(finish) => finish,
+            End::Failed => Finish::Error,
+        }
+    }
+}
+
+pub(super) const NONE: End = End::With(Finish::None);
+pub(super) const STOP: End = End::With(Finish::Stop);
+pub(super) const TOOL_CALLS: End = End::With(Finish::ToolCalls);
+pub(super) const OTHER: End = End::With(Finish::Other);
+pub(super) const LENGTH: End = End::With(Finish::Length);
+pub(super) const FILTERED: End = End::With(Finish::ContentFilter);
+/// The model's output could not be used. The response is complete.
+pub(super) const MALFORMED: End = End::With(Finish::Error);
+pub(super) const FAILED: End = End::Failed;
+
+/// Finish reasons that mean the same in all dialects. Gateways pass on words of other vendors, so a word that only one
+/// vendor has is here as well if it can mean nothing else. A dialect's own table has the others.
+pub(super) const FINISH_REASONS: Vocabulary<End> = &[
+    ("", NONE),
+    // OpenAI: API reference, chat completions, `finish_reason`.
+    ("stop", STOP),
+    ("length", LENGTH),
+    ("tool_calls", TOOL_CALLS),
+    ("function_call", TOOL_CALLS),
+    ("content_filter", FILTERED),
+    // Anthropic: API reference, `stop_reason`.
+    ("end_turn", STOP),
+    ("stop_sequence", STOP),
+    ("max_tokens", LENGTH),
+    ("model_context_window_exceeded", LENGTH), // and Bedrock's StopReason, and Zhipu
+    ("tool_use", TOOL_CALLS),
+    ("refusal", FILTERED),
+    // Hugging Face: TGI's FinishReason. Together: `finish_reason`.
+    ("eos_token", STOP),
+    ("eos", STOP),
+    // OpenAI's Responses and Gemini's Interactions: `status`. Cohere: FinishReason.
+    ("completed", STOP),
+    ("complete", STOP),
+    ("tool_call", TOOL_CALLS),
+    ("error_limit", LENGTH),
+    ("error_toxic", FILTERED),
+    ("user_cancel", OTHER),
+    // Cohere: the generation took longer than allowed. TensorRT-LLM: CompletionOutput's `finish_reason`.
+    ("timeout", FAILED),
+    // vLLM: v1/engine, FinishReason. SGLang: `finish_reason.type`. OpenRouter, Mistral, watsonx: `error`.
+    ("error", FAILED),
+    ("abort", FAILED),
+    ("aborted", FAILED),
+    ("repetition", LENGTH),
+    // Xiaomi MiMo: `finish_reason`.
+    ("repetition_truncation", LENGTH),
+    // Mistral: ChatCompletionChoice's `finish_reason`.
+    ("model_length", LENGTH),
+    // Zhipu: `finish_reason`.
+    ("sensitive", FILTERED),
+    ("network_error", FAILED),
+    // DeepSeek: API reference, `finish_reason`.
+    ("insufficient_system_resource", FAILED),
+    // Bedrock: StopReason; Titan: `completionReason`; AI21: `finishReason.reason`.
+    ("guardrail_intervened", FILTERED),
+    ("content_filtered", FILTERED),
+    ("malformed_model_output", MALFORMED),
+    ("malformed_tool_use", MALFORMED),
+    ("finish", STOP),
+    ("finished", STOP),
+    ("stop_criteria_met", STOP),
+    ("endoftext", STOP),
+    // Gemini: FinishReason, as gateways pass it on.
+    ("safety", FILTERED),
+    ("recitation", FILTERED),
+    ("malformed_function_call", MALFORMED),
 ];
 
 /// Words at [`super::Meaning::CallRunner`] that say that the server runs the tool.
@@ -60,6 +120,15 @@ pub(super) const SERVER_RUN_CUSTOM_TOOLS: Vocabulary<()> = &[
     ("browse_page", ()),
     ("code_execution", ()),
 ];
+
+/// Words at [`super::Meaning::Blocked`] that say that nothing was blocked. Gemini: BlockReason. Vertex: BlockedReason.
+const NOT_BLOCKED: Vocabulary<()> =
+    &[("block_reason_unspecified", ()), ("blocked_reason_unspecified", ()), ("0", ())];
+
+/// Whether a word for the reason of a block says that there was none.
+pub(super) fn is_not_blocked(word: &[u8]) -> bool {
+    lookup(NOT_BLOCKED, word).is_some()
+}
 
 /// What a word means. Upper and lower case are the same, but not in entries that end in `*`.
 pub(super) fn lookup<T: Copy>(vocabulary: Vocabulary<T>, word: &[u8]) -> Option<T> {

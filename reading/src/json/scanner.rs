@@ -28,6 +28,8 @@ enum ScannerState {
     Scalar,
     /// Inside an object or array that is skipped.
     Skip,
+    /// The same, at its beginning, where it matters whether it is empty.
+    SkipOrEnd,
     Broken,
 }
 
@@ -114,7 +116,7 @@ impl Scanner {
             | ScannerState::String
             | ScannerState::Escape
             | ScannerState::Unicode(..) => DocumentEnd::Cut,
-            ScannerState::Scalar | ScannerState::Skip => DocumentEnd::Cut,
+            ScannerState::Scalar | ScannerState::Skip | ScannerState::SkipOrEnd => DocumentEnd::Cut,
         };
         self.position = Position::default();
         self.root_arrays = 0;
@@ -186,6 +188,7 @@ impl Pass<'_> {
                 after
             }
             ScannerState::AfterValue => self.after_value(byte, after),
+            ScannerState::SkipOrEnd => self.skip_or_end(byte, rest),
             ScannerState::Key | ScannerState::KeyOrEnd | ScannerState::Colon => self.broken(),
         }
     }
@@ -273,8 +276,18 @@ impl Pass<'_> {
         }
         self.emit(node, Value::Open);
         self.scanner.skipping = 1;
-        self.scanner.position.state = ScannerState::Skip;
+        let wants_empty = self.wanted(node).is_some_and(|wanted| wanted.wants_empty);
+        self.scanner.position.state = if wants_empty { ScannerState::SkipOrEnd } else { ScannerState::Skip };
         after
+    }
+
+    /// The first token in an object or array that is skipped begins with `byte`, which is the first of `rest`.
+    fn skip_or_end<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
+        if matches!(byte, b'}' | b']') {
+            self.emit(self.scanner.position.node, Value::Close);
+        }
+        self.scanner.position.state = ScannerState::Skip;
+        self.skip(rest)
     }
 
     #[inline(always)]

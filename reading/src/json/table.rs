@@ -19,6 +19,12 @@ pub trait Field: Copy {
     fn wants_text_end(self) -> bool {
         false
     }
+
+    /// Whether [`Value::Close`](super::Value::Close) also follows an object or array that is empty, if the table has no
+    /// paths inside it.
+    fn wants_empty(self) -> bool {
+        false
+    }
 }
 
 /// The paths a reader wants, and what each means.
@@ -107,6 +113,11 @@ impl<F: Field> Table<F> {
     fn wanted(&mut self, field: F) -> WantedPath {
         let index = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
         self.fields.push(field);
-        WantedPath { index, is_text: field.is_text(), wants_text_end: field.wants_text_end() }
+        WantedPath {
+            index,
+            is_text: field.is_text(),
+            wants_text_end: field.wants_text_end(),
+            wants_empty: field.wants_empty(),
+        }
     }
 }

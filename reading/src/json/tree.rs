@@ -20,6 +20,8 @@ pub(super) struct WantedPath {
     pub(super) is_text: bool,
     /// See [`Field::wants_text_end`](super::Field::wants_text_end).
     pub(super) wants_text_end: bool,
+    /// See [`Field::wants_empty`](super::Field::wants_empty).
+    pub(super) wants_empty: bool,
 }
 
 #[derive(Default)]

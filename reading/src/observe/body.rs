@@ -50,6 +50,8 @@ pub(super) enum MediaType {
     AwsEventStream,
     /// JSON in lines.
     Lines,
+    /// One JSON document.
+    Json,
     OtherText,
     Binary,
 }
@@ -74,7 +76,7 @@ impl ResponseBody {
         match MediaType::of(head.content_type) {
             MediaType::Binary => ResponseBody::Unparsed(Unparsed::Type),
             MediaType::AwsEventStream => ResponseBody::Messages(aws::Framer::default(), Box::default()),
-            media @ (MediaType::EventStream | MediaType::Lines | MediaType::OtherText) => {
+            media @ (MediaType::EventStream | MediaType::Lines | MediaType::Json | MediaType::OtherText) => {
                 ResponseBody::Unknown { start: Start::default(), media, keeps_answer_prefix: false }
             }
         }
@@ -126,8 +128,8 @@ impl ResponseBody {
         }
     }
 
-    /// The body has ended.
-    pub(super) fn finish(self) -> BodySummary {
+    /// The body has ended. `is_due`: the head promised a body, so a body of nothing is not complete.
+    pub(super) fn finish(self, is_due: bool) -> BodySummary {
         match self {
             ResponseBody::Events(events) => events.finish(),
             ResponseBody::Messages(framer, documents) => documents.finish_messages(framer.is_inside()),
@@ -138,9 +140,13 @@ impl ResponseBody {
                 BodySummary { unparsed: Some(unparsed), ..BodySummary::default() }
             }
             ResponseBody::Unknown { start, media: media @ MediaType::EventStream, .. } => {
-                start.into_body(Framing::Events, media, false).finish()
+                start.into_body(Framing::Events, media, false).finish(is_due)
             }
-            ResponseBody::Unknown { .. } => BodySummary { text_chars: Some(0), ..BodySummary::default() },
+            ResponseBody::Unknown { start, media, .. } => BodySummary {
+                text_chars: Some(0),
+                is_finished: (is_due && start.is_nothing(media)).then_some(false),
+                ..BodySummary::default()
+            },
         }
     }
 }
@@ -167,6 +173,13 @@ impl Start {
 
     fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Whether there is only white space, which servers send while a request waits; or not even that, though JSON was
+    /// announced.
+    fn is_nothing(&self, media: MediaType) -> bool {
+        let is_json = matches!(media, MediaType::Json | MediaType::Lines);
+        self.len == 0 && (self.spaces > 0 || is_json)
     }
 
     /// `None` if more bytes are needed.
@@ -226,7 +239,8 @@ impl MediaType {
             // Not known: the first bytes of the body tell.
             b"" | b"application/octet-stream" => MediaType::OtherText,
             _ if contains(b"ndjson") => MediaType::Lines,
-            _ if name.starts_with(b"text/") || contains(b"json") || contains(b"xml") => MediaType::OtherText,
+            _ if contains(b"json") => MediaType::Json,
+            _ if name.starts_with(b"text/") || contains(b"xml") => MediaType::OtherText,
             _ => MediaType::Binary,
         }
     }
