@@ -60,6 +60,12 @@ impl Observer {
         self.is_answer_expected = false;
     }
 
+    /// The response has no body, whatever its head declares: it answers HEAD, for example.
+    pub fn expect_no_body(&mut self) {
+        self.body = ResponseBody::Absent;
+        self.grpc = None;
+    }
+
     /// For a request to which no response came.
     pub fn without_response(requested: Micros) -> Observer {
         Observer {

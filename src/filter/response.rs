@@ -62,6 +62,10 @@ impl Response {
         let mut observer = Observer::new(head, routed.requested, now);
         if !routed.decision.asks_for_answer {
             observer.expect_no_answer();
+            // HEAD is answered by the head of a body that does not come. A status of gRPC is no such head.
+            if is_end && grpc_status.is_none() {
+                observer.expect_no_body();
+            }
         }
         let target = target(config, &routed.decision);
         if target.is_some_and(|(rollout, _)| rollout.refusal_phrases) {
@@ -71,7 +75,9 @@ impl Response {
         if let Some((rollout, version)) = target.filter(|(rollout, _)| rollout.observe.is_none()) {
             editor = self::editor(host, &routed, version, head, &headers, strips_usage);
             mark_response(host, config, &routed.decision);
-            if routed.decision.gives_pin && is_pinnable(status) && !is_envoys_own(host, &rollout.pin) {
+            let is_grpc_error = grpc_status.is_some_and(|status| status.trim_ascii() != b"0");
+            let is_pinnable = is_pinnable(status) && !is_grpc_error;
+            if routed.decision.gives_pin && is_pinnable && !is_envoys_own(host, &rollout.pin) {
                 give_pin(host, &rollout.pin, version, routed.needs_cookie);
             } else if let Some(header) = &rollout.pin.header
                 && headers.may_contain(header.as_str())

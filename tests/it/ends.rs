@@ -214,6 +214,28 @@ fn a_pass_that_ends_in_an_internal_redirect_is_no_request() {
     });
 }
 
+#[test]
+fn a_head_without_its_body_is_complete() {
+    on_each_host(|| {
+        for content_type in
+            ["text/event-stream", "application/json", "application/grpc", "application/x-ndjson"]
+        {
+            let mut envoy = envoy("");
+            let mut head = post("/v1/chat/completions", &[]);
+            head[0] = (":method", b"HEAD");
+            envoy.get(&head).respond("200", &[("content-type", content_type.as_bytes())], true).end();
+            assert_eq!(outcomes(&envoy), ["complete"], "{content_type}");
+            envoy.stop();
+        }
+        // A health check of gRPC that fails is no HEAD.
+        let mut envoy = envoy("");
+        let head: &[(&str, &[u8])] = &[("content-type", b"application/grpc"), ("grpc-status", b"14")];
+        envoy.request(&post("/grpc.health.v1.Health/Check", GRPC)).respond("200", head, true).end();
+        assert_eq!(outcomes(&envoy), ["http_error"]);
+        envoy.stop();
+    });
+}
+
 const PIN: &str = r#", "pin": {"cookie": "pin", "header": "x-pin"},
     "overrides": [{"header": "x-cohort", "values": ["staff"], "version": "v2"}]"#;
 
@@ -245,6 +267,16 @@ fn a_pin_needs_a_conversation() {
             id.complete();
             envoy.stop();
         }
+        let mut failing = envoy(PIN);
+        let head: &[(&str, &[u8])] = &[("content-type", b"application/grpc"), ("grpc-status", b"5")];
+        let id = failing.request(&post(chat, GRPC)).respond("200", head, true);
+        assert_eq!(
+            (id.client_header("x-pin"), id.client_header("set-cookie")),
+            (None, None),
+            "an error of gRPC"
+        );
+        id.end();
+        failing.stop();
         let mut envoy = envoy(&format!(r#"{PIN}, "keyless": "random""#));
         let id = envoy.get(&no_key).respond("200", &[], false);
         assert!(id.client_header("x-pin").is_some() && id.client_header("set-cookie").is_some());
