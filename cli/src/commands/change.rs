@@ -87,8 +87,9 @@ pub(super) struct CurrentRollout<'a> {
 pub(super) struct Change {
     /// The first of these that is within the limits is written.
     pub(super) schedules: Vec<Schedule>,
-    /// Whether the configuration may be written without its line breaks and blanks, where it would otherwise be too long.
-    pub(super) may_compact: bool,
+    /// If given, the change must not fail. Where the others make the configuration too long, the last of them is written
+    /// without line breaks and blanks, or else this.
+    pub(super) last_resort: Option<Schedule>,
     /// What the change does, as a sentence without the rollout's name.
     pub(super) summary: String,
     /// When the shares take effect; `None`: at once, for every conversation.

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let shares: Vec<String> = shares.iter().map(share).collect();
             format!("{version} has {before} %, gets {}", shares.join(", "))
         };
-        Ok(Change { schedules: vec![schedule], may_compact: false, summary, at: Some(at) })
+        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at) })
     });
     ran.map_err(|error| match (error, &args.plan) {
         (Error::WouldBeRefused(problems), Some(plan)) => {

@@ -12,7 +12,7 @@ use llm_canary::split::percent;
 /// when it is fixed. Shares that were planned for it become 0 %, and are listed.
 ///
 /// No limit prevents a stop. A rollout with 256 steps gets no further step. A configuration of 1 MiB loses the blanks and
-/// line breaks between its values.
+/// line breaks between its values; if that is not enough, the planned shares stay, and nobody gets them.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary stop envoy/ecds/llm-canary.yaml v2
@@ -61,6 +61,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         } else {
             (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
         };
-        Ok(Change { schedules, may_compact: true, summary, at: None })
+        let last_resort = Some(current.schedule.with_stopped(version, true));
+        Ok(Change { schedules, last_resort, summary, at: None })
     })
 }

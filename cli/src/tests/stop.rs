@@ -336,6 +336,25 @@ fn every_limit_at_once() {
     }
 }
 
+/// A planned step that leaves a version out would have to name it, if the stopped version's share became 0.
+#[test]
+fn a_full_configuration_whose_steps_cannot_grow_is_stopped_too() {
+    for form in FORMS {
+        let (past, planned) = (vec![10, 5], vec![10]);
+        let (stopped, steps) = (Vec::new(), vec![past, planned]);
+        let case = Case { versions: 3, steps, planned: 1, stopped, victim: 1, form, is_full: true };
+        let text = case.text();
+        assert_eq!(case.inner().len(), INPUT_BYTES_MAX);
+        let world = FakeWorld::new(NOW, &[("chat.json", &text)]);
+        let ran = world.run(&["stop", "chat.json", "v2"]);
+        assert!(ran.code == 0, "{form:?}: {}", ran.err.chars().take(500).collect::<String>());
+        let after = config(&world.read("chat.json"));
+        assert!(after.rollouts[0].versions[1].stopped, "{form:?}");
+        let ran = world.run(&["stop", "chat.json", "v2"]);
+        assert!(ran.code == 0 && ran.out.contains("nothing to do"), "{form:?}: {} {}", ran.out, ran.err);
+    }
+}
+
 /// A world whose rollout has so many steps, the last of which are planned. Each changes something.
 fn full(planned: usize) -> FakeWorld {
     let steps = (0..STEPS_MAX as u32).map(|at| vec![1 + at % 7]).collect();

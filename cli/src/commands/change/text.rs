@@ -46,10 +46,10 @@ pub(super) fn first_possible(
             return result;
         }
     }
-    match change.schedules.last() {
-        Some(last) if change.may_compact => attempt(last, Spacing::Compact).or(result),
-        _ => result,
-    }
+    let Some(last_resort) = &change.last_resort else { return result };
+    let compact = |schedule| attempt(schedule, Spacing::Compact);
+    let last = change.schedules.last().map(compact).and_then(Result::ok);
+    last.map_or_else(|| attempt(last_resort, Spacing::Kept).or_else(|_| compact(last_resort)).or(result), Ok)
 }
 
 /// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
