@@ -180,7 +180,8 @@ pub(super) fn run(
     if let Some(note) = target.note() {
         world.say(&format!("note: {note}"));
     }
-    let text = target.text();
+    let text = target.text().to_owned();
+    let text = text.as_str();
     let plugins = plugin::parse(target.name(), text.as_bytes())?;
     for unread in plugin::unread_parts(target.name(), text.as_bytes()) {
         world.say(&format!("warning: {unread}"));
@@ -255,6 +256,7 @@ pub(super) fn run(
     } else {
         world.clock.elapsed()
     };
+    drop(target); // another run need not wait until the Envoys run this change
     wait(options, world, &envoys, written_at, &summary, report, change.at.filter(|_| changed))
 }
 

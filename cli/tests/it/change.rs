@@ -6,6 +6,7 @@ use llm_canary::config::json::{self, Node};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 const CHAT: &str = r#"{
   "rollouts": [
@@ -142,4 +143,25 @@ fn many_operators_lose_no_change() {
     assert!(last.split.parts(1) > 100_000 && last.split.parts(2) > 100_000, "{}", folder.read("chat.json"));
     let beside = std::fs::read_dir(&folder.path).unwrap().count();
     assert_eq!(beside, 1, "nothing is left beside the file");
+}
+
+/// A run that waits for the Envoys has written, or has nothing to write. A stop must not wait for it.
+#[test]
+fn a_stop_does_not_wait_for_a_run_that_waits() {
+    let folder = folder("waits");
+    let nothing_to_do = ["ramp", "chat.json", "v2", "10", "--admin", "http://127.0.0.1:1", "--timeout", "4s"];
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_llm-canary"))
+        .args(nothing_to_do)
+        .current_dir(&folder.path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(waiting.stdout.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("nothing to do"), "{said}"); // it waits now
+    folder.fine(&["stop", "chat.json", "v2"]);
+    assert!(waiting.try_wait().unwrap().is_none(), "the stop came only when the other run had ended");
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
 }
