@@ -217,6 +217,10 @@ impl Start {
                 let is_stream = media == MediaType::Lines || is_array;
                 (ResponseBody::Json { documents, is_stream }, bytes)
             }
+            // A JSON value that is no object, or none: in either case no text of an answer.
+            Framing::Text if matches!(media, MediaType::Json | MediaType::Lines) => {
+                (ResponseBody::Unparsed(Unparsed::Dialect), bytes)
+            }
             Framing::Text => (ResponseBody::Text { chars: self.spaces }, bytes),
         };
         if keeps_answer_prefix {

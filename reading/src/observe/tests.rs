@@ -235,6 +235,11 @@ fn json_of_an_unknown_dialect_has_no_length() {
         // Text beside JSON is no answer's length either.
         ("text/event-stream", "data: one\n\ndata: {\"a\":2}\n\n"),
         ("application/json", long.as_str()),
+        ("application/json", "\"session-1\""),
+        ("application/json", " null "),
+        ("application/json; charset=utf-8", "12345"),
+        ("application/x-ndjson", "\"aaa\"\n\"bbb\"\n"),
+        ("application/json-seq", "\u{1e}{\"pages\":1}\n"),
     ] {
         let seen = observe(content_type, body);
         let facts = (seen.dialect, seen.text_chars, seen.unparsed, seen.is_answer, seen.outcome);
