@@ -73,12 +73,17 @@ pub fn value(header: &[u8]) -> Option<&[u8]> {
 /// sensitive). `None` if there is no such cookie or it is empty.
 #[must_use]
 pub fn cookie<'a>(header: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let found = header.split(|&b| b == b';').find_map(|pair| {
+    cookies(header, name).next().filter(|value| !value.is_empty())
+}
+
+/// The values of all cookies of this name, in their order. Browsers send several where a cookie of another domain or path has
+/// the same name.
+pub fn cookies<'a>(header: &'a [u8], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+    header.split(|&b| b == b';').filter_map(move |pair| {
         let (key, value) = split_once(pair, b'=')?;
-        (key.trim_ascii() == name).then(|| value.trim_ascii())
-    })?;
-    let unquoted = found.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(found);
-    (!unquoted.is_empty()).then_some(unquoted)
+        let value = (key.trim_ascii() == name).then(|| value.trim_ascii())?;
+        Some(value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value))
+    })
 }
 
 /// The value of the first query parameter of this name in a request's path, decoded like a form: `%20` and `+` are

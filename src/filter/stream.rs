@@ -115,10 +115,9 @@ impl<H: Host> Stream<H> {
         let waits = matches!(request.body, BodyFacts::Read(_));
         let may_wait = worker.delivery.may_wait();
         let needs_cookie = rollout.pin.cookie.as_ref().is_some_and(|cookie| {
-            let token = |cookies: &[u8]| {
-                key::cookie(cookies, cookie.name.as_bytes()).and_then(Token::parse) == Some(version.token)
-            };
-            !headers.joined("cookie").is_some_and(|cookies| token(&cookies))
+            let header = headers.joined("cookie").unwrap_or_default();
+            let mut tokens = key::cookies(&header, cookie.name.as_bytes()).filter_map(Token::parse);
+            tokens.all(|token| token != version.token)
         });
         let carries_stored_id =
             rollout.pin.response_id && headers.get(":path").and_then(Endpoint::of) == Some(Endpoint::Stored);

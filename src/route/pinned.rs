@@ -46,9 +46,9 @@ pub(super) fn version(
         }
     }
     let Some(cookie) = cookie else { return Ok(None) };
-    let cookies = request.header("cookie");
-    let token = cookies.and_then(|cookies| Token::parse(key::cookie(&cookies, cookie.name.as_bytes())?));
-    Ok(running(PinKind::Cookie, token))
+    let header = request.header("cookie").unwrap_or_default();
+    let mut tokens = key::cookies(&header, cookie.name.as_bytes()).map(Token::parse);
+    Ok(tokens.find_map(|token| running(PinKind::Cookie, token)))
 }
 
 /// The token in the path of a request for a stored response or conversation.

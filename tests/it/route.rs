@@ -335,6 +335,8 @@ fn matches_overrides_and_pins_see_every_line() {
     ));
     let acme = ("x-tenant", &b"acme"[..]);
     let cookie = format!("pin={v2}");
+    // Browsers send the cookie of an earlier domain or path first. It names no version any more.
+    let stale = format!("pin=deadbeef; pin=; pin={v2}");
     for (lines, expected) in [
         (&[acme, acme][..], "chat/v1 keyless"),
         (&[acme, ("x-tenant", b"other")], "-"),
@@ -347,6 +349,7 @@ fn matches_overrides_and_pins_see_every_line() {
         (&[acme, ("x-pin", v1.as_bytes()), ("x-pin", v2.as_bytes())], "chat/v1 pin"),
         (&[acme, ("x-pin", b"malformed"), ("x-pin", b"nothing")], "chat/v1 keyless"),
         (&[acme, ("cookie", b"a=1"), ("cookie", cookie.as_bytes())], "chat/v2 pin"),
+        (&[acme, ("cookie", stale.as_bytes())], "chat/v2 pin"),
     ] {
         check(&config, lines, expected);
     }
