@@ -16,6 +16,9 @@ const OPERATIONS: &[&str] = &[
     "moderations",
     "input_tokens",
     "cancel",
+    "assistants",
+    "client_secrets",
+    "mcp",
     // vLLM, SGLang, llama.cpp, TGI, Cohere, Jina, Mistral: scores, ranks, pooling and tokens.
     "rerank",
     "reranking",
@@ -28,10 +31,12 @@ const OPERATIONS: &[&str] = &[
     "chat_tokenize",
     "apply-template",
     "embedding",
+    "multimodalembeddings",
     "encode",
     "ocr",
     "load_lora_adapter",
     "unload_lora_adapter",
+    "collective_rpc",
     "reset_prefix_cache",
     "flush_cache",
     "update_weights",
@@ -54,6 +59,7 @@ const OPERATIONS: &[&str] = &[
     "batchEmbedContents",
     "asyncBatchEmbedContent",
     "batchGenerateContent",
+    "cachedContents",
     // gRPC: KServe's and Triton's service, vLLM's and SGLang's engines.
     "ServerLive",
     "ServerReady",
@@ -96,6 +102,7 @@ const FOLDERS: &[&str] = &[
     "videos",
     "uploads",
     "vector_stores",
+    "slots", // of llama.cpp
     "fine_tuning",
     // Triton and KServe: the repository of models, and shared memory.
     "repository",
@@ -114,7 +121,8 @@ pub fn asks_for_answer(method: &[u8], path: &[u8]) -> bool {
         return false;
     }
     let path = path.split(|&b| b == b'?').next().unwrap_or_default();
-    let path = path.strip_suffix(b"/").unwrap_or(path);
+    let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at.saturating_add(1));
+    let path = path.get(..end).unwrap_or_default();
     let is_one_of = |names: &[&str], name: &[u8]| names.iter().any(|listed| listed.as_bytes() == name);
     let last = path.rsplit(|&b| b == b'/' || b == b':').next().unwrap_or_default();
     !is_one_of(OPERATIONS, last)
