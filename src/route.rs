@@ -330,7 +330,7 @@ fn choose(
 
 /// The request of a rollout that observes. It does not wait, so its key is not looked for in its body.
 fn observed(rollout: &Rollout, index: usize, request: &impl Request, compare: bool) -> Explanation {
-    let key = find_key(rollout, request).ok().flatten();
+    let key = rollout.keys.iter().find_map(|key| value(request, &key.source).ok().flatten());
     let decision = Decision {
         rollout: index,
         version: rollout.baseline,
@@ -338,7 +338,7 @@ fn observed(rollout: &Rollout, index: usize, request: &impl Request, compare: bo
         asks_for_answer: asks_for_answer(request),
         compare,
         gives_pin: false,
-        shard: key.map(|(_, key)| bucket::shard(&key)),
+        shard: key.map(|key| bucket::shard(&key)),
         is_unheld: false,
         has_invalid_start: false,
     };

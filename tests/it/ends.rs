@@ -339,6 +339,19 @@ fn an_observed_request_passes_as_it_is_and_counts_for_its_cluster() {
 }
 
 #[test]
+fn an_observed_request_with_a_key_behind_one_in_the_body_has_its_shard() {
+    on_each_host(|| {
+        let keys = r#""key": [{"body": "/user"}, {"header": "x-id"}],"#;
+        let config = CONFIG.replace(r#""key": [{"header": "x-id"}],"#, keys);
+        let mut envoy = Envoy::with(&config.replace("OPTIONS", r#", "observe": true, "random": true"#));
+        let id = envoy.request(&post("/v1/chat/completions", &[])).post([&b"{}"[..]]);
+        id.route_to("llm-v1").respond("200", &[], true).end();
+        assert_eq!(envoy.sum("llm_shard_requests_total", "compare=yes"), 1);
+        envoy.stop();
+    });
+}
+
+#[test]
 fn an_observed_request_to_another_cluster_counts_for_none() {
     on_each_host(|| {
         let mut envoy = observing("");
