@@ -111,9 +111,6 @@ class Point:
         called = self.recording.called
         if broken == "client_abort" and called and any(called in piece for piece in self.said):
             return "client_abort_after_tool_call"
-        # Only an event stream tells that something was still to come.
-        if broken == "truncated" and not self.body and self.recording.content_type != SSE:
-            return "complete"
         return broken
 
     @property
