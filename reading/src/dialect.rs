@@ -66,19 +66,14 @@ pub fn streams_arrays(dialect: &Dialect) -> bool {
 
 /// The table for a document of an unknown dialect: it only finds that an error is reported.
 pub static COMMON: LazyTable<Meaning> = LazyTable::new(|| {
-    Table::compile(&[
+    let paths: &[(&str, Meaning)] = &[
         ("error", Meaning::Error),
         ("type", Meaning::Type),
         ("object", Meaning::ErrorType),
         ("base_resp.status_code", Meaning::Error),
         ("error_code", Meaning::Error),
-        ("internalServerException", Meaning::Error),
-        ("modelStreamErrorException", Meaning::Error),
-        ("modelTimeoutException", Meaning::Error),
-        ("serviceUnavailableException", Meaning::Error),
-        ("throttlingException", Meaning::Error),
-        ("validationException", Meaning::Error),
-    ])
+    ];
+    Table::compile(&[paths, bedrock::EXCEPTION_PATHS].concat())
 });
 
 /// Signatures that other documents than answers have as well. They count if a document has no other signature, and is

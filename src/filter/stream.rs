@@ -101,8 +101,8 @@ impl<H: Host> Stream<H> {
             }
             return Ok(Action::Continue);
         };
-        if let Some(upgrade) = Upgrade::new(headers) {
-            self.upgrade = Some(Box::new(upgrade));
+        if !decision.asks_for_answer {
+            self.upgrade = Upgrade::new(headers).map(Box::new);
         }
         if rollout.observe.is_some() {
             if !is_end && self.upgrade.is_none() {

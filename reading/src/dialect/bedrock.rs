@@ -18,7 +18,7 @@ pub(super) static CONVERSE: Dialect = Dialect {
         "messageStop",
         "output.message",
     ],
-    table: LazyTable::new(|| Table::compile(CONVERSE_PATHS)),
+    table: LazyTable::new(|| Table::compile(&[CONVERSE_PATHS, EXCEPTION_PATHS].concat())),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
@@ -36,7 +36,7 @@ pub(super) static INVOKE: Dialect = Dialect {
         "outputs[].stop_reason",
         "is_finished",
     ],
-    table: LazyTable::new(|| Table::compile(INVOKE_PATHS)),
+    table: LazyTable::new(|| Table::compile(&[INVOKE_PATHS, EXCEPTION_PATHS].concat())),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
@@ -82,13 +82,6 @@ const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
     ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
-    // ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
-    ("internalServerException", Meaning::Error),
-    ("modelStreamErrorException", Meaning::Error),
-    ("modelTimeoutException", Meaning::Error),
-    ("serviceUnavailableException", Meaning::Error),
-    ("throttlingException", Meaning::Error),
-    ("validationException", Meaning::Error),
 ];
 
 const INVOKE_PATHS: &[(&str, Meaning)] = &[
@@ -122,7 +115,10 @@ const INVOKE_PATHS: &[(&str, Meaning)] = &[
     ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
     ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
     ("error", Meaning::Error),
-    // ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
+];
+
+/// Exceptions of ConverseStreamOutput and ResponseStream, where a gateway passes on events as JSON.
+pub(super) const EXCEPTION_PATHS: &[(&str, Meaning)] = &[
     ("internalServerException", Meaning::Error),
     ("modelStreamErrorException", Meaning::Error),
     ("modelTimeoutException", Meaning::Error),
