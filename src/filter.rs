@@ -1,8 +1,9 @@
 //! What the filter does in each callback of a proxy, whatever the proxy.
 //!
-//! `stream.rs` handles one exchange: `request_body.rs`, `feedback.rs` and `buffered.rs` the request's body,
-//! `response.rs` the response. `loaded.rs` holds a configuration and its series, `worker.rs` the state of one worker
-//! thread. `host.rs` is the interface to the proxy: a [`Host`] makes the callbacks and answers the filter's calls.
+//! `stream.rs` handles one exchange: `request_head.rs` edits the request's head, `request_body.rs`, `feedback.rs` and
+//! `buffered.rs` handle its body, `response.rs` the response, and `redirect.rs` what follows an internal redirect.
+//! `loaded.rs` holds a configuration and its series, `worker.rs` the state of one worker thread. `host.rs` is the
+//! interface to the proxy: a [`Host`] makes the callbacks and answers the filter's calls.
 
 mod buffered;
 mod delivery;
@@ -12,8 +13,10 @@ mod feedback;
 mod headers;
 mod host;
 mod loaded;
+mod redirect;
 mod request;
 mod request_body;
+mod request_head;
 mod response;
 mod stream;
 mod upgrade;

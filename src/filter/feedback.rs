@@ -60,6 +60,13 @@ impl FeedbackRequest {
         Some((request, action))
     }
 
+    /// A request that has been counted, and passes the filter again. `None`: its rollout takes no feedback.
+    pub(super) fn counted<H: Host>(worker: &Worker<H>, decision: Decision) -> Option<FeedbackRequest> {
+        let about = route::Feedback::On(decision);
+        let config = config(&worker.loaded, &about)?;
+        Some(FeedbackRequest { about, body: feedback::Body::new(config), state: State::Passed })
+    }
+
     /// A piece of the body has arrived. `size` bytes are readable: all of the body so far while the request waits, else
     /// the latest piece.
     pub(super) fn push<H: Host>(&mut self, host: H, worker: &Worker<H>, size: usize, is_end: bool) -> Action {

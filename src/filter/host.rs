@@ -91,6 +91,11 @@ pub trait Host: Copy {
     fn metadata(self, path: &[String]) -> Option<Vec<u8>>;
     /// Sets filter state, which the access log can print.
     fn set_filter_state(self, key: &str, value: &str) -> bool;
+    /// Keeps a text for the next pass of the request, which follows an internal redirect. Clients and servers can
+    /// neither read nor write it. Called only when the exchange has ended.
+    fn hand_over(self, text: &str) -> bool;
+    /// The text that the pass before handed over.
+    fn handed_over(self) -> Option<Vec<u8>>;
     /// How many bytes of the request's body the proxy has received, whether or not it has delivered them to the filter.
     /// `None`: unknown. Called only while a request waits, and only where [`Host::DELIVERY`] is uncertain.
     fn received_body_bytes(self) -> Option<u64>;

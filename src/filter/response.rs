@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::edit::edit;
-use super::ending::{interruption, is_internal_redirect, is_local_reply};
+use super::ending::{interruption, is_local_reply};
 use super::headers::{Headers, is_media_type};
 use super::host::{Body, Head, Host};
 use super::upgrade::Upgrade;
@@ -18,7 +18,7 @@ use crate::usage::StripUsage;
 
 const CONTENT_LENGTH: &str = "content-length";
 /// What is known of a request that has a version.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Routed {
     pub(super) decision: Decision,
     pub(super) requested: Micros,
@@ -26,6 +26,11 @@ pub(super) struct Routed {
     pub(super) needs_cookie: bool,
     /// The response carries the id of a stored response or conversation.
     pub(super) carries_stored_id: bool,
+    /// The filter asked for the stream's usage, but the client did not. Until the request's body has been edited, its
+    /// editor knows.
+    pub(super) strips_usage: bool,
+    /// The request opens its conversation. Until the request's body has passed, its reader knows.
+    pub(super) is_first_turn: bool,
 }
 
 /// A response on its way to the client.
@@ -41,15 +46,8 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// The response's head has arrived. `strips_usage`: the client did not ask for the stream's usage, but the filter
-    /// did.
-    pub(super) fn begin<H: Host>(
-        host: H,
-        config: &Config,
-        routed: Routed,
-        strips_usage: bool,
-        is_end: bool,
-    ) -> Response {
+    /// The response's head has arrived.
+    pub(super) fn begin<H: Host>(host: H, config: &Config, routed: Routed, is_end: bool) -> Response {
         let now = host.now();
         let headers = host.headers(Head::Response);
         let status = headers.get(":status").and_then(|status| str::from_utf8(status).ok());
@@ -73,7 +71,7 @@ impl Response {
         }
         let mut editor = None;
         if let Some((rollout, version)) = target.filter(|(rollout, _)| rollout.observe.is_none()) {
-            editor = self::editor(host, &routed, version, head, &headers, strips_usage);
+            editor = self::editor(host, &routed, version, head, &headers);
             mark_response(host, config, &routed.decision);
             let is_grpc_error = grpc_status.is_some_and(|status| status.trim_ascii() != b"0");
             let is_pinnable = is_pinnable(status) && !is_grpc_error;
@@ -122,8 +120,8 @@ impl Response {
         upgrade.is_accepted_by(self.status)
     }
 
-    pub(super) fn decision(&self) -> Decision {
-        self.routed.decision
+    pub(super) fn routed(&self) -> Routed {
+        self.routed
     }
 
     /// The exchange has ended, in whatever way.
@@ -142,17 +140,25 @@ impl Response {
 }
 
 impl Routed {
-    /// The exchange has ended before the response's head arrived. `None`: the request passes the filter again, after an
-    /// internal redirect, and is counted then.
-    pub(super) fn finish(self, host: impl Host) -> Option<Observation> {
-        if is_internal_redirect(host) {
-            return None;
+    /// A request of which nothing but its version is known.
+    pub(super) fn new(decision: Decision, requested: Micros) -> Routed {
+        Routed {
+            decision,
+            requested,
+            needs_cookie: false,
+            carries_stored_id: false,
+            strips_usage: false,
+            is_first_turn: false,
         }
+    }
+
+    /// The exchange has ended before the response's head arrived.
+    pub(super) fn finish(self, host: impl Host) -> Observation {
         let mut observer = Observer::without_response(self.requested);
         if !self.decision.asks_for_answer {
             observer.expect_no_answer();
         }
-        Some(observer.finish(interruption(host), host.now()))
+        observer.finish(interruption(host), host.now())
     }
 }
 
@@ -179,7 +185,6 @@ fn editor(
     version: &Version,
     head: observe::Head<'_>,
     headers: &Headers,
-    strips_usage: bool,
 ) -> Option<Box<dyn Editor>> {
     let is_plain =
         head.content_encoding.is_empty() || head.content_encoding.eq_ignore_ascii_case(b"identity");
@@ -194,7 +199,11 @@ fn editor(
     }
     // A body with a `content-length` must not get shorter.
     let may_shrink = headers.get(CONTENT_LENGTH).is_none();
-    if strips_usage && is_event_stream && may_shrink { Some(Box::new(StripUsage::default())) } else { None }
+    if routed.strips_usage && is_event_stream && may_shrink {
+        Some(Box::new(StripUsage::default()))
+    } else {
+        None
+    }
 }
 
 /// Adds the header with the version that answered, if the configuration asks for it.

@@ -5,20 +5,20 @@ use alloc::rc::Rc;
 use core::mem;
 
 use super::buffered::BufferedRequest;
+use super::ending::is_internal_redirect;
 use super::feedback::{self, FeedbackRequest};
-use super::headers::Headers;
 use super::host::{Action, Body, Head, Host};
+use super::redirect::Redirected;
 use super::request::{BodyFacts, Request};
 use super::request_body::RequestBody;
+use super::request_head::{rewrite_head, send_to};
 use super::response::{Response, Routed, mark_response};
 use super::upgrade::Upgrade;
 use super::worker::Worker;
-use crate::config::{Rollout, Version};
 use crate::key;
 use crate::observe::Micros;
-use crate::pin::{self, Endpoint, Token};
+use crate::pin::{Endpoint, Token};
 use crate::retry;
-use crate::rewrite;
 use crate::route::{self, BodyNeeded, Decision};
 use crate::timestamp::UnixMs;
 
@@ -61,6 +61,10 @@ impl<H: Host> Stream<H> {
     pub fn on_request_headers(&mut self, host: H, is_end: bool) -> Action {
         let (requested, now) = (host.now(), host.wall_clock());
         let headers = &host.headers(Head::Request);
+        if let Some(redirected) = Redirected::take(host, &self.worker.loaded.config, headers) {
+            self.on_redirected(host, redirected);
+            return Action::Continue;
+        }
         let body = if is_end { BodyFacts::Absent } else { BodyFacts::Unread };
         self.route(Request { host, headers, body }, requested, now, is_end).unwrap_or_else(|BodyNeeded| {
             if self.worker.delivery.may_wait() && headers.announce_readable_body() {
@@ -108,8 +112,8 @@ impl<H: Host> Stream<H> {
             if !is_end && self.upgrade.is_none() {
                 self.body = Some(Box::new(RequestBody::observed()));
             }
-            let routed = Routed { decision, requested, needs_cookie: false, carries_stored_id: false };
-            self.phase = Phase::Observed { routed, is_retry: retry::is_retry(|name| headers.get(name)) };
+            let is_retry = retry::is_retry(|name| headers.get(name));
+            self.phase = Phase::Observed { routed: Routed::new(decision, requested), is_retry };
             return Ok(Action::Continue);
         }
         let waits = matches!(request.body, BodyFacts::Read(_));
@@ -125,7 +129,7 @@ impl<H: Host> Stream<H> {
             let body = RequestBody::new(host, rollout, version, headers, requested, may_wait, waits);
             self.body = Some(Box::new(body));
         }
-        self.send_to(host, version);
+        send_to(host, &self.worker.loaded.config, version);
         rewrite_head(host, rollout, version, headers);
         if headers.may_contain("accept-encoding") {
             // The filter cannot read a compressed response.
@@ -136,9 +140,27 @@ impl<H: Host> Stream<H> {
         if retry::is_retry(|name| headers.get(name)) {
             worker.loaded.count_retry(host, &decision);
         }
-        self.phase = Phase::Routed(Routed { decision, requested, needs_cookie, carries_stored_id });
+        self.phase =
+            Phase::Routed(Routed { needs_cookie, carries_stored_id, ..Routed::new(decision, requested) });
         let waits_on = self.body.as_ref().is_some_and(|body| body.waits());
         Ok(if waits_on { Action::Pause } else { Action::Continue })
+    }
+
+    /// The request passes again. It keeps its version, and goes on as it is.
+    fn on_redirected(&mut self, host: H, Redirected { routed, is_feedback }: Redirected) {
+        let worker = Rc::clone(&self.worker);
+        let decision = routed.decision;
+        let Some(rollout) = worker.loaded.config.rollouts.get(decision.rollout) else { return };
+        let Some(version) = rollout.versions.get(decision.version) else { return };
+        send_to(host, &self.worker.loaded.config, version);
+        if is_feedback {
+            let request = FeedbackRequest::counted(&worker, decision);
+            self.phase = request.map_or(Phase::Idle, |request| Phase::Feedback(Box::new(request)));
+            return;
+        }
+        host.set_filter_state("llm_reason", decision.reason.as_str());
+        worker.loaded.count_decision(host, &decision);
+        self.phase = Phase::Routed(routed);
     }
 
     fn on_feedback(&mut self, host: H, about: route::Feedback, now: Micros, is_end: bool) -> Action {
@@ -150,21 +172,13 @@ impl<H: Host> Stream<H> {
             rollout.versions.get(version)
         });
         if let Some(version) = version {
-            self.send_to(host, version);
+            send_to(host, &self.worker.loaded.config, version);
         }
         let Some((request, action)) = FeedbackRequest::new(host, &self.worker, about, now, is_end) else {
             return Action::Continue;
         };
         self.phase = Phase::Feedback(Box::new(request));
         action
-    }
-
-    /// Sets the cluster header, the version header and the filter state.
-    fn send_to(&self, host: H, version: &Version) {
-        let config = &self.worker.loaded.config;
-        host.replace_header(Head::Request, config.cluster_header.as_str(), version.cluster.as_bytes());
-        host.replace_header(Head::Request, config.version_header.as_str(), version.name.as_bytes());
-        host.set_filter_state("llm_version", &version.name);
     }
 
     /// A piece of the request's body has arrived, or its end. `size`: how many bytes of the body are readable.
@@ -284,15 +298,20 @@ impl<H: Host> Stream<H> {
         let config = &self.worker.loaded.config;
         match &self.phase {
             Phase::Routed(routed) => {
-                let strips_usage = self.body.as_ref().is_some_and(|body| body.has_injected_usage());
-                let response = Response::begin(host, config, *routed, strips_usage, is_end);
-                self.phase = Phase::Responding(Box::new(response));
+                let routed = self.after_body(*routed);
+                self.phase = Phase::Responding(Box::new(Response::begin(host, config, routed, is_end)));
             }
             Phase::Feedback(request) => {
                 request.decision().into_iter().for_each(|decision| mark_response(host, config, &decision));
             }
             Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Responding(_) => {}
         }
+    }
+
+    /// Adds what the request's body has shown so far.
+    fn after_body(&self, routed: Routed) -> Routed {
+        let Some(body) = &self.body else { return routed };
+        Routed { strips_usage: body.has_injected_usage(), is_first_turn: body.is_first_turn(), ..routed }
     }
 
     /// If a rollout observes this request, finds the version that Envoy's routes chose.
@@ -341,46 +360,37 @@ impl<H: Host> Stream<H> {
 
     /// The exchange has ended, in whatever way. Envoy makes this callback once for each request.
     pub fn on_log(&mut self, host: H) {
+        if self.is_redirected(host) {
+            return;
+        }
         self.resolve_observed(host);
-        let (decision, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
+        let (routed, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Feedback(_) => return,
-            Phase::Routed(routed) => match routed.finish(host) {
-                Some(observation) => (routed.decision, observation),
-                None => return,
-            },
+            Phase::Routed(routed) => (routed, routed.finish(host)),
             Phase::Responding(response) => {
-                (response.decision(), response.finish(host, self.upgrade.as_deref()))
+                (response.routed(), response.finish(host, self.upgrade.as_deref()))
             }
         };
         let loaded = &self.worker.loaded;
-        loaded.count_observation(host, &decision, &observation);
-        if self.body.as_ref().is_some_and(|body| body.is_first_turn()) {
-            loaded.count_first_turn(host, &decision, &observation);
+        loaded.count_observation(host, &routed.decision, &observation);
+        if self.after_body(routed).is_first_turn {
+            loaded.count_first_turn(host, &routed.decision, &observation);
         }
     }
-}
 
-/// Rewrites a request's path, host and headers as its version's configuration says.
-fn rewrite_head(host: impl Host, rollout: &Rollout, version: &Version, headers: &Headers) {
-    let rewrite = &version.rewrite;
-    if rollout.pin.response_id || rewrite.path_prefix.is_some() {
-        let path = headers.get(":path").unwrap_or_default();
-        let is_known = |token| rollout.version_of(token).is_some();
-        let untagged = if rollout.pin.response_id { pin::untag_path(path, is_known) } else { None };
-        let untagged = untagged.map(|(path, _)| path);
-        let prefix = rewrite.path_prefix.as_ref();
-        let rewritten = prefix.and_then(|(from, to)| {
-            let path = untagged.as_deref().unwrap_or(path);
-            rewrite::path_prefix(path, from.as_bytes(), to.as_bytes())
-        });
-        if let Some(path) = rewritten.or(untagged) {
-            host.replace_header(Head::Request, ":path", &path);
+    /// Whether this pass has ended in an internal redirect. The next pass goes on with what this one decided, and is
+    /// counted. What a rollout only observes is decided anew, as Envoy's routes do.
+    fn is_redirected(&self, host: H) -> bool {
+        let config = &self.worker.loaded.config;
+        match &self.phase {
+            Phase::Routed(routed) => {
+                Redirected { routed: self.after_body(*routed), is_feedback: false }.hand_over(host, config)
+            }
+            Phase::Feedback(request) => request.decision().is_some_and(|decision| {
+                Redirected { routed: Routed::new(decision, 0), is_feedback: true }.hand_over(host, config)
+            }),
+            Phase::Observed { .. } => is_internal_redirect(host),
+            Phase::Idle | Phase::Waiting(_) | Phase::Responding(_) => false,
         }
-    }
-    if let Some(authority) = &rewrite.host {
-        host.replace_header(Head::Request, ":authority", authority.as_bytes());
-    }
-    for (name, value) in &rewrite.headers {
-        host.replace_header(Head::Request, name.as_str(), value.as_bytes());
     }
 }

@@ -134,6 +134,14 @@ mod imports {
             value: *const u8,
             value_len: usize,
         ) -> u32;
+        pub(super) fn proxy_call_foreign_function(
+            name: *const u8,
+            name_len: usize,
+            arguments: *const u8,
+            arguments_len: usize,
+            out: *mut *mut u8,
+            out_len: *mut usize,
+        ) -> u32;
         pub(super) fn proxy_define_metric(kind: u32, name: *const u8, name_len: usize, id: *mut u32) -> u32;
         pub(super) fn proxy_increment_metric(id: u32, offset: i64) -> u32;
         pub(super) fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -302,6 +310,28 @@ pub(super) fn property<T>(path: &[u8], take: impl FnOnce(&[u8]) -> T) -> Option<
         |out, out_len| unsafe { imports::proxy_get_property(path.as_ptr(), path.len(), out, out_len) },
         take,
     )
+}
+
+/// Makes the filter state under `name` last as long as its request, and hold bytes. `name` has less than 128 bytes.
+pub(super) fn declare_request_property(name: &str) -> bool {
+    const FUNCTION: &str = "declare_property";
+    // A protobuf message, `DeclarePropertyArguments`: 1 is the name, and 5 the life span, of which 1 is the request's.
+    let mut arguments = vec![0x0a, u8::try_from(name.len()).unwrap_or(0)];
+    arguments.extend_from_slice(name.as_bytes());
+    arguments.extend_from_slice(&[0x28, 1]);
+    let (function, length) = (FUNCTION.as_ptr(), arguments.len());
+    let (mut out, mut out_len) = (ptr::null_mut(), 0);
+    // SAFETY: function and arguments are valid for reading, `out` and `out_len` for writing, while the call lasts.
+    OK == unsafe {
+        imports::proxy_call_foreign_function(
+            function,
+            FUNCTION.len(),
+            arguments.as_ptr(),
+            length,
+            &mut out,
+            &mut out_len,
+        )
+    }
 }
 
 /// Sets a property, which becomes filter state.

@@ -18,9 +18,20 @@ const SLICE_BYTES_MAX: usize = 64 * 1024;
 /// 2^53: a double holds each integer below it exactly.
 const DOUBLE_INTEGERS_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// The filter state that a request keeps through an internal redirect.
+const HANDED_OVER: &str = "llm_handed_over";
+
 /// The VM that runs the module. A call is about the exchange of the current callback.
 #[derive(Clone, Copy)]
 pub(super) struct EnvoyVm;
+
+impl EnvoyVm {
+    /// Makes the filter state that is handed over last as long as the request. Without this it would end with the pass.
+    /// Envoy keeps that in the root context of the current callback.
+    pub(super) fn declare_handed_over() {
+        abi::declare_request_property(HANDED_OVER);
+    }
+}
 
 impl From<Head> for Map {
     fn from(head: Head) -> Map {
@@ -107,6 +118,14 @@ impl Host for EnvoyVm {
 
     fn set_filter_state(self, key: &str, value: &str) -> bool {
         abi::set_property(key, value)
+    }
+
+    fn hand_over(self, text: &str) -> bool {
+        abi::set_property(HANDED_OVER, text)
+    }
+
+    fn handed_over(self) -> Option<Vec<u8>> {
+        abi::property(&[b"filter_state\0wasm.", HANDED_OVER.as_bytes()].concat(), <[u8]>::to_vec)
     }
 
     /// Envoy tells the size of the head and what has come of the body in one sum. It adds to the sum before the first

@@ -71,6 +71,7 @@ impl Vm {
     /// Loads a configuration. Returns false if it is refused.
     pub(super) fn configure(&mut self, id: ContextId, text: &[u8]) -> bool {
         logger::install();
+        EnvoyVm::declare_handed_over();
         let Some(loaded) = LoadedConfig::load(EnvoyVm, text) else { return false };
         let bodies_came = self.bodies_came.get_or_insert_default().clone();
         let worker = Worker::new(Arc::new(loaded), bodies_came);

@@ -1,4 +1,4 @@
-"""What is no answer of a model is not compared, has no length and gets no pin; and a redirect is one request."""
+"""What is no answer of a model is not compared, has no length and gets no pin."""
 
 import asyncio
 import json
@@ -7,7 +7,6 @@ import pytest
 
 from pylib.client import Exchange
 from pylib.http1 import Header, request
-from tests.e2e.conftest import Servers
 from tests.harness import SUPPORTED, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, http_manager
@@ -24,10 +23,8 @@ KEY = (b"x-conversation-id", b"c1")
 PIN_HEADER, PIN_COOKIE = b"x-llm-pin", b"set-cookie"
 
 
-def redirects_inside(bootstrap: Json) -> None:
+def answers_itself(bootstrap: Json) -> None:
     [host] = http_manager(bootstrap)["route_config"]["virtual_hosts"]
-    for route in host["routes"]:
-        route["route"]["internal_redirect_policy"] = {"redirect_response_codes": [307]}
     answer = {"status": 200, "body": {"inline_string": "of Envoy"}}
     host["routes"].insert(0, {"match": {"path": "/v1/local"}, "direct_response": answer})
 
@@ -36,7 +33,7 @@ def redirects_inside(bootstrap: Json) -> None:
 def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
     staff = {"header": "x-cohort", "values": ["staff"], "version": "v2"}
     pinned = rollout(split={"v2": 50}, pin={"header": "x-llm-pin", "cookie": "llm_pin"}, overrides=[staff])
-    return start_envoy(config(pinned), version=request.param, edit=redirects_inside)
+    return start_envoy(config(pinned), version=request.param, edit=answers_itself)
 
 
 async def ask(
@@ -116,25 +113,6 @@ async def test_errors_are_told_by_status(envoy: Envoy, client_of: ClientOf, repl
     expected = {listed.get(str(status), str(status)): 1 for status in statuses}
     assert seen.by("llm_http_errors_total", "llm_status") == expected
     assert seen.sum("llm_unread_total") == 0
-
-
-async def test_an_internal_redirect_is_one_request(
-    envoy: Envoy, client_of: ClientOf, replies: Replies, servers: Servers
-) -> None:
-    before = await asyncio.to_thread(envoy.stats)
-    moved = Reply(
-        status=307,
-        steps=(),
-        headers=((b"location", b"http://llm.example.com/v1/responses"), (b"content-length", b"0")),
-        framing=Framing.OWN_HEADERS,
-    )
-    replies["it"] = iter([moved, whole(b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}')])
-    exchange = await ask(client_of, envoy, b"POST", b"/v1/chat/completions")
-    assert (exchange.status, sum(len(server.received) for server in servers.values())) == (200, 2)
-    seen = await envoy.counted(1, since=before)
-    assert seen.by("llm_requests_total", "llm_outcome") == {"complete": 1}
-    assert seen.sum("llm_decisions_total") == 2
-    assert seen.sum("llm_response_chars_total") == 2
 
 
 PINS: dict[str, tuple[bytes, bytes, tuple[Header, ...], int, bool]] = {

@@ -1,4 +1,4 @@
-//! How exchanges end that are no plain answer: gRPC, upgrades, redirects, other operations; and rollouts that observe.
+//! How exchanges end that are no plain answer: gRPC, upgrades, other operations; and rollouts that observe.
 
 use crate::host::{Envoy, Id, on_each_host};
 
@@ -198,19 +198,6 @@ fn what_is_no_answer_is_not_compared() {
             assert!(envoy.metrics().keys().any(|name| name.starts_with("llm_request_duration_ms")));
             envoy.stop();
         }
-    });
-}
-
-#[test]
-fn a_pass_that_ends_in_an_internal_redirect_is_no_request() {
-    on_each_host(|| {
-        let mut envoy = envoy("");
-        let head = post("/v1/chat/completions", &[]);
-        envoy.request(&head).post([&b"{}"[..]]).end_as(0, "internal_redirect");
-        let id = envoy.request(&head).post([&b"{}"[..]]);
-        id.respond("200", &[("content-type", b"text/plain")], false).chunk(b"ok").complete();
-        assert_eq!(outcomes(&envoy), ["complete"]);
-        assert_eq!(envoy.sum("llm_decisions_total", ""), 2);
     });
 }
 

@@ -10,7 +10,7 @@
 #![expect(unsafe_code, reason = "Envoy's side of an ABI of pointers")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use llm_canary::filter::Action;
@@ -112,6 +112,8 @@ struct Proxy {
     definitions: usize,
     logs: Vec<String>,
     calls: usize,
+    /// The filter state that outlasts a pass: a request keeps it through an internal redirect.
+    declared: BTreeSet<String>,
     /// Whether the bodies of waiting requests are delivered: `allow_on_headers_stop_iteration`.
     delivers_bodies: bool,
     tick_period_ms: u32,
@@ -137,6 +139,7 @@ impl Default for Proxy {
             metrics: Vec::new(),
             series_ids: HashMap::new(),
             definitions: 0,
+            declared: BTreeSet::new(),
             logs: Vec::new(),
             calls: 0,
             delivers_bodies: false,
@@ -259,6 +262,16 @@ impl Proxy {
     fn set_filter_state(&mut self, key: String, value: String) -> Answer<()> {
         self.exchange()?.filter_state.insert(key, value);
         Ok(())
+    }
+
+    fn declare_filter_state(&mut self, key: String) -> Answer<()> {
+        assert_eq!(self.phase, Phase::Configure, "filter state is declared at configuration: {key}");
+        self.declared.insert(key);
+        Ok(())
+    }
+
+    fn filter_state(&mut self, key: &str) -> Answer<Vec<u8>> {
+        self.exchange()?.filter_state.get(key).map(|value| value.clone().into()).ok_or(NOT_FOUND)
     }
 
     /// Defines a series: `metric{label=value,…}`.
@@ -448,15 +461,43 @@ impl Envoy {
         self.begin(headers, &[], true)
     }
 
+    /// The pass of a request ends in an internal redirect to this URL, and the next begins, with the request as it was
+    /// sent upstream.
+    pub(crate) fn redirect(&mut self, id: Id, authority: &str, path: &str) -> Id {
+        id.end_as(0, "internal_redirect");
+        let (mut request, body, filter_state) = with(|proxy| {
+            let exchange = &proxy.exchanges[&id.0];
+            let mut filter_state = exchange.filter_state.clone();
+            filter_state.retain(|key, _| proxy.declared.contains(key));
+            (exchange.request.clone(), exchange.sent_upstream.clone(), filter_state)
+        });
+        request.retain(|(name, _)| ![":authority", ":path", "x-envoy-original-url"].contains(&name.as_str()));
+        for (name, value) in
+            [(":authority", authority), (":path", path), ("x-envoy-original-url", "http://a/")]
+        {
+            request.push((name.into(), value.into()));
+        }
+        let exchange = Exchange { request, filter_state, ..Exchange::default() };
+        let next = self.start(exchange, body.is_empty());
+        if !body.is_empty() {
+            next.post_piece(&body, true);
+        }
+        next
+    }
+
     fn begin(&mut self, headers: &[(&str, &[u8])], metadata: &[(&[&str], &[u8])], is_end: bool) -> Id {
-        let id = self.next;
-        self.next += 1;
         let path = |keys: &[&str]| ["metadata\0filter_metadata", &keys.join("\0")].join("\0").into_bytes();
         let exchange = Exchange {
             request: headers.iter().map(|(name, value)| (name.to_string(), value.to_vec())).collect(),
             metadata: metadata.iter().map(|(keys, value)| (path(keys), value.to_vec())).collect(),
             ..Exchange::default()
         };
+        self.start(exchange, is_end)
+    }
+
+    fn start(&mut self, exchange: Exchange, is_end: bool) -> Id {
+        let id = self.next;
+        self.next += 1;
         with(|proxy| proxy.exchanges.insert(id, exchange));
         filter(id, Callback::ContextCreate { parent: self.root });
         let action = callback(Phase::RequestHeaders, id, Callback::RequestHeaders { is_end });

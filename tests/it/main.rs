@@ -14,6 +14,7 @@ mod hold;
 mod host;
 mod labels;
 mod memory;
+mod redirects;
 mod refusals;
 mod request;
 mod route;

@@ -256,6 +256,9 @@ unsafe extern "C" fn proxy_get_property(
         if path == b"xds\0cluster_name" {
             return proxy.cluster();
         }
+        if let Some(key) = path.strip_prefix(b"filter_state\0wasm.") {
+            return proxy.filter_state(str::from_utf8(key).unwrap());
+        }
         let exchange = proxy.exchange()?;
         match &path[..] {
             b"request\0total_size" => {
@@ -280,6 +283,25 @@ unsafe extern "C" fn proxy_set_property(
 ) -> u32 {
     let (path, value) = unsafe { (text(path, path_len), text(value, value_len)) };
     status(super::call(|proxy| proxy.set_filter_state(path, value)))
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn proxy_call_foreign_function(
+    name: *const u8,
+    name_len: usize,
+    arguments: *const u8,
+    arguments_len: usize,
+    _out: *mut *mut u8,
+    _out_len: *mut usize,
+) -> u32 {
+    let (name, arguments) = unsafe { (text(name, name_len), bytes(arguments, arguments_len)) };
+    assert_eq!(name, "declare_property");
+    // The protobuf fields 1, the name, and 5, the life span, which is a request's.
+    let (start, rest) = arguments.split_at(2);
+    assert_eq!(start[0], 0x0a);
+    let (name, rest) = rest.split_at(start[1].into());
+    assert_eq!(rest, [0x28, 1]);
+    status(super::call(|proxy| proxy.declare_filter_state(String::from_utf8(name.into()).unwrap())))
 }
 
 #[unsafe(no_mangle)]

@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// Not the size of Envoy's VM, so that no test depends on it.
 const SLICE_BYTES_MAX: usize = 1000;
 
+/// The filter state that outlasts a pass.
+const HANDED_OVER: &str = "handed_over";
+
 type Worker = filter::Worker<FakeHost>;
 type Stream = filter::Stream<FakeHost>;
 
@@ -30,6 +33,7 @@ pub(super) fn call(id: u32, callback: Callback) -> u32 {
             if log::set_logger(&ProxyLog).is_ok() {
                 log::set_max_level(log::LevelFilter::Info);
             }
+            let _ = super::call(|proxy| proxy.declare_filter_state(HANDED_OVER.into()));
             let text = super::call(|proxy| Ok(proxy.configuration.clone()));
             let loaded = text.ok().and_then(|text| filter::LoadedConfig::load(FakeHost, &text));
             let Some(loaded) = loaded else { return 0 };
@@ -148,6 +152,14 @@ impl Host for FakeHost {
 
     fn set_filter_state(self, key: &str, value: &str) -> bool {
         super::call(|proxy| proxy.set_filter_state(key.into(), value.into())).is_ok()
+    }
+
+    fn hand_over(self, text: &str) -> bool {
+        self.set_filter_state(HANDED_OVER, text)
+    }
+
+    fn handed_over(self) -> Option<Vec<u8>> {
+        super::call(|proxy| proxy.filter_state(HANDED_OVER)).ok()
     }
 
     fn received_body_bytes(self) -> Option<u64> {
