@@ -9,6 +9,30 @@ mod tests;
 /// Methods of requests that only read, remove, or open a connection.
 const METHODS: [&[u8]; 6] = [b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"CONNECT", b"TRACE"];
 
+/// Last segments of the paths of operations that answer, wherever they stand: a gateway may serve them below `/images/`, and a
+/// model may be named `audio`.
+const ANSWERS: &[&str] = &[
+    "completions",
+    "responses",
+    "messages",
+    "chat",
+    "generate",
+    "generate_stream",
+    "completion",
+    "infill",
+    "invoke",
+    "invoke-with-response-stream",
+    "converse",
+    "converse-stream",
+    "generateContent",
+    "streamGenerateContent",
+    "rawPredict",
+    "streamRawPredict",
+    "predict",
+    "infer",
+    "infer_stream",
+];
+
 /// Last segments of the paths of other operations, or their custom verbs, which follow a colon.
 const OPERATIONS: &[&str] = &[
     // OpenAI, and the servers that follow it.
@@ -16,7 +40,7 @@ const OPERATIONS: &[&str] = &[
     "moderations",
     "input_tokens",
     "cancel",
-    "assistants",
+    "compact",
     "client_secrets",
     "mcp",
     // vLLM, SGLang, llama.cpp, TGI, Cohere, Jina, Mistral: scores, ranks, pooling and tokens.
@@ -59,7 +83,6 @@ const OPERATIONS: &[&str] = &[
     "batchEmbedContents",
     "asyncBatchEmbedContent",
     "batchGenerateContent",
-    "cachedContents",
     // gRPC: KServe's and Triton's service, vLLM's and SGLang's engines.
     "ServerLive",
     "ServerReady",
@@ -84,8 +107,6 @@ const OPERATIONS: &[&str] = &[
     "GetServerInfo",
     "GetLoads",
     "ModelInfo",
-    "Tokenize",
-    "Embed",
     "Abort",
 ];
 
@@ -102,8 +123,20 @@ const FOLDERS: &[&str] = &[
     "videos",
     "uploads",
     "vector_stores",
-    "slots", // of llama.cpp
     "fine_tuning",
+    "assistants",
+    "chatkit",
+    "containers",
+    "evals",
+    "organization",
+    "organizations",
+    "realtime",
+    "skills",
+    // Gemini.
+    "cachedContents",
+    "corpora",
+    "tunedModels",
+    "slots", // of llama.cpp
     // Triton and KServe: the repository of models, and shared memory.
     "repository",
     "systemsharedmemory",
@@ -114,7 +147,8 @@ const FOLDERS: &[&str] = &[
     "grpc.reflection.v1alpha.ServerReflection",
 ];
 
-/// Whether a request with this method and path, which may have a query, asks a model for an answer.
+/// Whether a request with this method and path, which may have a query, asks a model for an answer. Some gateways ignore the
+/// case of a path.
 #[must_use]
 pub fn asks_for_answer(method: &[u8], path: &[u8]) -> bool {
     if METHODS.contains(&method) {
@@ -123,9 +157,28 @@ pub fn asks_for_answer(method: &[u8], path: &[u8]) -> bool {
     let path = path.split(|&b| b == b'?').next().unwrap_or_default();
     let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at.saturating_add(1));
     let path = path.get(..end).unwrap_or_default();
-    let is_one_of = |names: &[&str], name: &[u8]| names.iter().any(|listed| listed.as_bytes() == name);
+    let is_one_of =
+        |names: &[&str], name: &[u8]| names.iter().any(|listed| name.eq_ignore_ascii_case(listed.as_bytes()));
+    let has_end = |ends: &[&str]| {
+        ends.iter().any(|end| {
+            let at = path.len().checked_sub(end.len()).and_then(|at| path.get(at..));
+            at.is_some_and(|found| found.eq_ignore_ascii_case(end.as_bytes()))
+        })
+    };
     let last = path.rsplit(|&b| b == b'/' || b == b':').next().unwrap_or_default();
-    !is_one_of(OPERATIONS, last)
-        && !PATH_ENDS.iter().any(|end| path.ends_with(end.as_bytes()))
-        && !path.split(|&b| b == b'/').any(|segment| is_one_of(FOLDERS, segment))
+    if is_one_of(OPERATIONS, last) || has_end(&PATH_ENDS) {
+        return false;
+    }
+    let mut segments = path.rsplit(|&b| b == b'/').skip(1);
+    let parent = segments.clone().next().unwrap_or_default();
+    // OpenAI changes what it has stored: the metadata of a completion, the items of a conversation, threads.
+    let is_stored = |folder: &str| path.split(|&b| b == b'/').any(|segment| is_one_of(&[folder], segment));
+    if is_one_of(&["completions"], parent) && last.starts_with(b"chatcmpl")
+        || is_one_of(&["items"], last) && is_stored("conversations")
+        || is_stored("threads") && !is_one_of(&["runs", "submit_tool_outputs"], last)
+    {
+        return false;
+    }
+    is_one_of(ANSWERS, last)
+        || !is_one_of(FOLDERS, last) && !segments.any(|segment| is_one_of(FOLDERS, segment))
 }

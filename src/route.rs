@@ -24,7 +24,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use matching::{caller_mismatch, first_mismatch};
 pub use pinned::PinKind;
-use source::value;
 
 /// A start time that is further ahead of the clock does not count. Clocks should differ by less.
 const AHEAD_MS_MAX: UnixMs = 60 * 1000;
@@ -330,7 +329,7 @@ fn choose(
 
 /// The request of a rollout that observes. It does not wait, so its key is not looked for in its body.
 fn observed(rollout: &Rollout, index: usize, request: &impl Request, compare: bool) -> Explanation {
-    let key = rollout.keys.iter().find_map(|key| value(request, &key.source).ok().flatten());
+    let key = rollout.keys.iter().find_map(|key| source::id(request, &key.source).ok().flatten());
     let decision = Decision {
         rollout: index,
         version: rollout.baseline,
@@ -362,7 +361,7 @@ fn start_time(
 ) -> Result<(Option<UnixMs>, Option<Vec<u8>>), BodyNeeded> {
     let mut invalid = None;
     if let Some(source) = &rollout.started_at
-        && let Some(text) = value(request, source)?
+        && let Some(text) = source::text(request, source)?
     {
         // Servers and browsers escape cookies, and each does it in its own way.
         let is_escaped = text.contains(&b'%');
@@ -396,7 +395,7 @@ fn overridden(rollout: &Rollout, request: &impl Request) -> Option<(usize, usize
 /// The first key with a value, and its index in the rollout's keys.
 fn find_key(rollout: &Rollout, request: &impl Request) -> Result<Option<(usize, Vec<u8>)>, BodyNeeded> {
     for (at, key) in rollout.keys.iter().enumerate() {
-        if let Some(value) = value(request, &key.source)? {
+        if let Some(value) = source::id(request, &key.source)? {
             return Ok(Some((at, value)));
         }
     }

@@ -10,19 +10,24 @@ use alloc::vec::Vec;
 const CREDENTIAL_HEADERS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// The value at a source, trimmed alike at all sources, unless it stands for none.
-pub(super) fn value(request: &impl Request, source: &Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
-    let id = |value: &[u8]| key::id(value).map(<[u8]>::to_vec);
+/// The id at a source, unless what is there stands for none.
+pub(super) fn id(request: &impl Request, source: &Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
+    Ok(text(request, source)?.filter(|text| key::id(text).is_some()))
+}
+
+/// The text at a source, trimmed alike at all sources, unless it is empty.
+pub(super) fn text(request: &impl Request, source: &Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
+    let text = |value: &[u8]| key::value(value).map(<[u8]>::to_vec);
     Ok(match source {
-        Source::Header(name) => request.header(name.as_str()).and_then(|value| id(&value)),
+        Source::Header(name) => request.header(name.as_str()).and_then(|value| text(&value)),
         Source::Cookie(name) => {
-            request.header("cookie").and_then(|cookies| id(key::cookie(&cookies, name.as_bytes())?))
+            request.header("cookie").and_then(|cookies| text(key::cookie(&cookies, name.as_bytes())?))
         }
         Source::Query(name) => {
-            request.header(":path").and_then(|path| id(&key::query(&path, name.as_bytes())?))
+            request.header(":path").and_then(|path| text(&key::query(&path, name.as_bytes())?))
         }
-        Source::Metadata(path) => request.metadata(path).and_then(|value| id(&value)),
-        Source::Body(pointer) => body(request, *pointer)?.and_then(id),
+        Source::Metadata(path) => request.metadata(path).and_then(|value| text(&value)),
+        Source::Body(pointer) => body(request, *pointer)?.and_then(text),
         Source::FirstMessage => {
             let credential = || CREDENTIAL_HEADERS.into_iter().find_map(|name| request.header(name));
             let fingerprint = known(request.fingerprint())?;
