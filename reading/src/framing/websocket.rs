@@ -15,6 +15,8 @@ const CLOSE: u8 = 0x8;
 #[derive(Default)]
 pub struct Frames {
     state: State,
+    /// The frame that has begun is a Close frame.
+    is_close: bool,
     has_close: bool,
 }
 
@@ -39,7 +41,7 @@ impl Frames {
             if let State::Rest(length) = self.state {
                 let skipped = usize::try_from(length).map_or(rest.len(), |length| length.min(rest.len()));
                 rest = rest.get(skipped..).unwrap_or_default();
-                self.state = State::rest(length.saturating_sub(skipped as u64));
+                self.enter(State::rest(length.saturating_sub(skipped as u64)));
             } else {
                 self.header_byte(byte);
                 rest = after;
@@ -47,16 +49,16 @@ impl Frames {
         }
     }
 
-    /// Whether a Close frame has come. What follows it is not read, by the standard.
+    /// Whether a whole Close frame has come. What follows it is not read, by the standard.
     #[must_use]
     pub fn has_close(&self) -> bool {
         self.has_close
     }
 
     fn header_byte(&mut self, byte: u8) {
-        self.state = match self.state {
+        let next = match self.state {
             State::Start => {
-                self.has_close |= byte & OPCODE == CLOSE;
+                self.is_close = byte & OPCODE == CLOSE;
                 State::Length
             }
             State::Length => {
@@ -76,6 +78,12 @@ impl Frames {
             }
             State::Rest(length) => State::Rest(length),
         };
+        self.enter(next);
+    }
+
+    fn enter(&mut self, state: State) {
+        self.has_close |= self.is_close && matches!(state, State::Start);
+        self.state = state;
     }
 }
 
@@ -141,6 +149,20 @@ mod tests {
             let mut read = Frames::default();
             bytes.chunks(chunk).for_each(|piece| read.push(piece));
             prop_assert_eq!(read.has_close(), whole.has_close());
+        }
+    }
+
+    #[test]
+    fn a_close_frame_that_is_cut_does_not_count() {
+        for is_masked in [false, true] {
+            for payload in [&b""[..], &[3, 0xe8], &[b'a'; 123]] {
+                let frame = frame(CLOSE, payload, is_masked);
+                for cut in 0..=frame.len() {
+                    let mut frames = Frames::default();
+                    frames.push(&frame[..cut]);
+                    assert_eq!(frames.has_close(), cut == frame.len(), "{cut}");
+                }
+            }
         }
     }
 
