@@ -76,7 +76,7 @@ fn a_start_time_that_cannot_be_read_is_told() {
         ("yesterday", None),
         ("0", None),
     ] {
-        let is_invalid = ["yesterday", "0"].contains(&began);
+        let is_invalid = ["null", "yesterday", "0"].contains(&began);
         let args = ["--key", "c-42", "--now", now, "-H", &format!("x-began={began}")];
         let told = report(&world, &args);
         assert_eq!(told["began"], read.map_or(Value::Null, Value::from), "{began:?}");
