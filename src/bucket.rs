@@ -12,8 +12,8 @@
 
 /// Length of the line: buckets are parts per million.
 pub const PARTS: u32 = 1_000_000;
-/// Groups of keys whose requests are counted apart, so that the variance of a rate can be estimated.
-pub const SHARDS: u32 = 16;
+/// Groups of keys whose requests are counted apart, so that the variance of a sum can be estimated.
+pub const SHARDS: u32 = 32;
 
 /// Each use has a seed of its own, because the results must be independent: if shards depended on buckets, each
 /// shard of a 10 % canary would hold another share of it.
@@ -29,19 +29,24 @@ pub fn bucket(salt: &[u8], key: &[u8]) -> u32 {
     scale(murmur3_x86_32(BUCKET_SEED, &[salt, b":", key]))
 }
 
-/// Maps 32 random bits evenly to `0..PARTS`, without the bias of a remainder.
+/// Maps 32 random bits evenly to `0..PARTS`.
 #[must_use]
-#[expect(clippy::arithmetic_side_effects, reason = "2^32 * PARTS is below 2^64")]
 pub fn scale(hash: u32) -> u32 {
-    // Below PARTS, so the cast loses nothing.
-    ((u64::from(hash) * u64::from(PARTS)) >> 32) as u32
+    scale_to(PARTS, hash)
+}
+
+/// Maps 32 random bits evenly to `0..parts`, without the bias of a remainder.
+#[expect(clippy::arithmetic_side_effects, reason = "2^32 * 2^32 - 1 is below 2^64")]
+fn scale_to(parts: u32, hash: u32) -> u32 {
+    // Below `parts`, so the cast loses nothing.
+    ((u64::from(hash) * u64::from(parts)) >> 32) as u32
 }
 
 /// The shard in which a key's requests are counted: `0..SHARDS`. It does not depend on the salt, so a key stays in
 /// its shard when a rollout gets another salt.
 #[must_use]
 pub fn shard(key: &[u8]) -> u32 {
-    murmur3_x86_32(SHARD_SEED, &[key]) % SHARDS
+    scale_to(SHARDS, murmur3_x86_32(SHARD_SEED, &[key]))
 }
 
 /// The token that stands for a version of a rollout in pins. Names contain no NUL byte, so it separates the two.
@@ -164,10 +169,10 @@ mod tests {
         assert_eq!(scale(1 << 31), PARTS / 2);
     }
 
-    /// A tenth of the line holds a tenth of the keys, and each shard a sixteenth of that tenth.
+    /// A tenth of the line holds a tenth of the keys, and each shard a thirty-second of that tenth.
     #[test]
     fn buckets_and_shards_are_even_and_independent() {
-        let keys: Vec<String> = (0..160_000).map(|i| format!("conversation-{i}")).collect();
+        let keys: Vec<String> = (0..320_000).map(|i| format!("conversation-{i}")).collect();
         let mut counts = [0_u32; SHARDS as usize];
         for key in keys.iter().filter(|key| bucket(b"chat", key.as_bytes()) < PARTS / 10) {
             counts[shard(key.as_bytes()) as usize] += 1;

@@ -34,6 +34,8 @@ use alloc::vec::Vec;
 
 /// Rollouts in one configuration.
 pub const ROLLOUTS_MAX: usize = 64;
+/// Versions of all rollouts that count by shard: each has hundreds of series, which Envoy must define and print.
+pub const SHARDED_VERSIONS_MAX: usize = 128;
 /// Versions in one rollout.
 pub const VERSIONS_MAX: usize = 16;
 /// Places to look for a key in one rollout.
@@ -164,6 +166,8 @@ pub struct Rollout {
     pub usage: Usage,
     /// Whether answers that begin with a phrase of refusal count as refusals.
     pub refusal_phrases: bool,
+    /// Whether the filter also counts by shard. What is judged by these counts cannot be judged without them.
+    pub shards: bool,
     /// If given, the rollout changes no request and no response: it only counts, for the version whose cluster Envoy
     /// chose by its own routes.
     pub observe: Option<Observe>,

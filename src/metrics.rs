@@ -8,7 +8,7 @@
 mod tests;
 
 use crate::bucket::SHARDS;
-use crate::config::Config;
+use crate::config::{Config, Rollout};
 use crate::feedback::Rating;
 use crate::observe::{Finish, HttpError, Observation, Outcome, Refusal, Unparsed};
 use crate::refusal;
@@ -46,11 +46,43 @@ pub struct Spec {
     pub kind: MetricKind,
     /// The label in addition to rollout, version and compare, and its values.
     pub label: Option<(&'static str, &'static [&'static str])>,
+    /// Where it exists.
+    pub group: Group,
+}
+
+/// Metrics that exist together in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// In each block.
+    Always,
+    /// By shard: for requests that may be compared, if the rollout counts by shard.
+    Shards,
+}
+
+/// How many groups there are.
+const GROUPS: usize = Group::ALL.len();
+
+impl Group {
+    /// In their order within a block.
+    const ALL: [Group; 2] = [Group::Always, Group::Shards];
+
+    /// How many series it has in a block.
+    fn series(self) -> usize {
+        LAYOUT.1.get(self as usize).copied().unwrap_or_default()
+    }
+
+    /// Whether its metrics exist for a rollout, in the block of requests that may be compared or in the other.
+    fn exists(self, rollout: &Rollout, compare: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Shards => rollout.shards && compare,
+        }
+    }
 }
 
 /// Declares the metrics: their enum, specs and descriptions.
 macro_rules! catalogue {
-    ($($metric:ident: $kind:ident $name:literal $([$label:literal = $values:expr])?, $help:literal;)*) => {
+    ($($metric:ident: $kind:ident $(in $group:ident)? $name:literal $([$label:literal = $values:expr])?, $help:literal;)*) => {
         /// A metric of the catalogue.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Metric { $(#[doc = $help] $metric),* }
@@ -60,11 +92,14 @@ macro_rules! catalogue {
             name: $name,
             kind: MetricKind::$kind,
             label: catalogue!(@label $($label, $values)?),
+            group: catalogue!(@group $($group)?),
         }),*];
 
         /// The description of each metric; the unit is in its name. Not part of [`Spec`], to keep it out of the module.
         pub const HELP: &[&str] = &[$($help),*];
     };
+    (@group) => { Group::Always };
+    (@group $group:ident) => { Group::$group };
     (@label) => { None };
     (@label $label:literal, $values:expr) => { Some(($label, $values)) };
 }
@@ -83,9 +118,14 @@ catalogue! {
     Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be parsed, by reason.";
     HttpErrors: Counter "llm_http_errors_total" ["llm_status" = HTTP_ERRORS], "Requests with the outcome http_error, by status; grpc: the HTTP status was 200, and gRPC's was an error.";
     VersionMismatches: Counter "llm_version_mismatch_total", "Responses whose reported model is the name of another version of the rollout.";
-    ShardRequests: Counter "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, by the shard of their key.";
-    ShardRefusals: Counter "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Refusals among llm_shard_requests_total.";
-    ShardErrors: Counter "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Failures among llm_shard_requests_total.";
+    ShardRequests: Counter in Shards "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, by the shard of their key.";
+    ShardErrors: Counter in Shards "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Failures among llm_shard_requests_total.";
+    ShardRefusals: Counter in Shards "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Refusals among llm_shard_requests_total.";
+    ShardLengthStops: Counter in Shards "llm_shard_length_stops_total" ["llm_shard" = SHARD_NAMES], "Answers among llm_shard_requests_total that ended at a limit of length: llm_finish is length.";
+    ShardToolResponses: Counter in Shards "llm_shard_tool_responses_total" ["llm_shard" = SHARD_NAMES], "Responses with a tool call among llm_shard_requests_total.";
+    ShardClientAborts: Counter in Shards "llm_shard_client_aborts_total" ["llm_shard" = SHARD_NAMES], "Requests with the outcome client_abort among llm_shard_requests_total.";
+    ShardResponseChars: Counter in Shards "llm_shard_response_chars_total" ["llm_shard" = SHARD_NAMES], "Exact sum of llm_response_chars by shard.";
+    ShardTimeToFirstToken: Counter in Shards "llm_shard_time_to_first_token_ms_total" ["llm_shard" = SHARD_NAMES], "Exact sum of llm_time_to_first_token_ms by shard.";
     FirstTurnRequests: Counter "llm_first_turn_requests_total", "Requests that ended and whose body opens a conversation.";
     FirstTurnRefusals: Counter "llm_first_turn_refusals_total", "Refusals among llm_first_turn_requests_total.";
     FirstTurnErrors: Counter "llm_first_turn_errors_total", "Failures among llm_first_turn_requests_total.";
@@ -105,6 +145,8 @@ catalogue! {
     OutputTokensSquared: Counter "llm_output_tokens_squared_total", "Exact sum of the squares of llm_output_tokens.";
     TimeToFirstTokenTotal: Counter "llm_time_to_first_token_ms_total", "Exact sum of llm_time_to_first_token_ms.";
     TimeToFirstTokenSquared: Counter "llm_time_to_first_token_ms_squared_total", "Exact sum of the squares of llm_time_to_first_token_ms.";
+    TimePerOutputTokenTotal: Counter "llm_time_per_output_token_us_total", "Exact sum of llm_time_per_output_token_us.";
+    TimePerOutputTokenSquared: Counter "llm_time_per_output_token_us_squared_total", "Exact sum of the squares of llm_time_per_output_token_us.";
 }
 
 const REASONS: &[&str] = Reason::NAMES;
@@ -115,53 +157,44 @@ const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
 const RATINGS: &[&str] = Rating::NAMES;
 const UNREADS: &[&str] = Unparsed::NAMES;
 const HTTP_ERRORS: &[&str] = HttpError::NAMES;
-const SHARD_NAMES: &[&str] =
-    &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15"];
+const SHARD_NAMES: &[&str] = &[
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18",
+    "19", "20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31",
+];
 const _: () = assert!(SHARD_NAMES.len() == SHARDS as usize);
 
-/// How many series a block has.
-pub const BLOCK_SERIES: usize = offset(CATALOGUE.len());
+/// The place of each metric among the series of its group, and how many series each group has.
+const LAYOUT: ([usize; CATALOGUE.len()], [usize; GROUPS]) = layout();
 
-/// How many series of a block precede those of the metric at `index` of the catalogue.
 #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated at compile time")]
-const fn offset(index: usize) -> usize {
-    let (mut at, mut series) = (0, 0);
-    while at < index {
-        series += match CATALOGUE[at].label {
+const fn layout() -> ([usize; CATALOGUE.len()], [usize; GROUPS]) {
+    let (mut offsets, mut sizes) = ([0; CATALOGUE.len()], [0; GROUPS]);
+    let mut at = 0;
+    while at < CATALOGUE.len() {
+        let size = &mut sizes[CATALOGUE[at].group as usize];
+        offsets[at] = *size;
+        *size += match CATALOGUE[at].label {
             Some((_, values)) => values.len(),
             None => 1,
         };
         at += 1;
     }
-    series
+    (offsets, sizes)
 }
-
-/// [`offset`] of each metric, computed at compile time.
-#[expect(clippy::indexing_slicing, reason = "evaluated at compile time")]
-const OFFSETS: [usize; CATALOGUE.len()] = {
-    let mut offsets = [0; CATALOGUE.len()];
-    let mut at = 0;
-    while at < CATALOGUE.len() {
-        offsets[at] = offset(at);
-        at += 1;
-    }
-    offsets
-};
 
 /// The labels that every metric of the catalogue has, before its own.
 pub const BLOCK_LABELS: [&str; 3] = ["llm_rollout", "llm_version", "llm_compare"];
 
 /// Calls `define` with all series of a configuration, block by block: for each rollout and each of its versions, first
-/// the block of responses that may not be compared, then the block of those that may.
+/// the block of requests that may not be compared, then the block of those that may.
 pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
-    let versions = config.rollouts.iter().flat_map(|rollout| {
-        rollout.versions.iter().map(|version| (rollout.name.as_str(), version.name.as_str()))
-    });
-    for (rollout, version) in versions {
-        for compare in ["no", "yes"] {
-            let [for_rollout, for_version, for_compare] = BLOCK_LABELS;
-            let block = [(for_rollout, rollout), (for_version, version), (for_compare, compare)];
-            for Spec { name, kind, label } in CATALOGUE {
+    for_each_block(config, |rollout, version, compare| {
+        let [for_rollout, for_version, for_compare] = BLOCK_LABELS;
+        let compare_name = if compare { "yes" } else { "no" };
+        let block =
+            [(for_rollout, rollout.name.as_str()), (for_version, version), (for_compare, compare_name)];
+        for group in Group::ALL.into_iter().filter(|group| group.exists(rollout, compare)) {
+            for Spec { name, kind, label, .. } in CATALOGUE.iter().filter(|spec| spec.group == group) {
                 match label {
                     None => define(&Series { kind: *kind, name, labels: &block }),
                     Some((label, values)) => values.iter().for_each(|value| {
@@ -171,6 +204,15 @@ pub fn for_each_series(config: &Config, mut define: impl FnMut(&Series<'_>)) {
                     }),
                 }
             }
+        }
+    });
+}
+
+/// Calls `block` with the rollout, the version's name, and whether the block is of requests that may be compared.
+fn for_each_block<'c>(config: &'c Config, mut block: impl FnMut(&'c Rollout, &'c str, bool)) {
+    for rollout in &config.rollouts {
+        for version in &rollout.versions {
+            [false, true].into_iter().for_each(|compare| block(rollout, &version.name, compare));
         }
     }
 }
@@ -197,6 +239,8 @@ pub fn refusal_list() -> (&'static str, (&'static str, String)) {
 pub struct SeriesLayout {
     /// How many blocks precede each rollout's first.
     blocks_before: Vec<usize>,
+    /// Of each block, the position of each group's first series; `None`: the group does not exist in it.
+    groups: Vec<[Option<usize>; GROUPS]>,
 }
 
 impl SeriesLayout {
@@ -208,25 +252,36 @@ impl SeriesLayout {
             *blocks += rollout.versions.len() * 2;
             Some(before)
         });
-        SeriesLayout { blocks_before: blocks_before.collect() }
+        let (mut groups, mut series) = (Vec::new(), 0);
+        for_each_block(config, |rollout, _, compare| {
+            groups.push(Group::ALL.map(|group| {
+                let first = group.exists(rollout, compare).then_some(series);
+                series += first.map_or(0, |_| group.series());
+                first
+            }));
+        });
+        SeriesLayout { blocks_before: blocks_before.collect(), groups }
     }
 
-    /// The position of a series of the decision's block.
+    /// The position of a series of the decision's block; `None` if the block does not have it.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a decision's indices are those of a configuration, see new"
     )]
-    pub fn position(&self, decision: &Decision, offset: usize) -> usize {
-        let before = self.blocks_before.get(decision.rollout).copied().unwrap_or(0);
+    pub fn position(&self, decision: &Decision, update: &Update) -> Option<usize> {
+        let before = self.blocks_before.get(decision.rollout)?;
         let block = before + decision.version * 2 + usize::from(decision.compare);
-        block * BLOCK_SERIES + offset
+        let first = (*self.groups.get(block)?.get(update.group as usize)?)?;
+        Some(first + update.offset)
     }
 }
 
-/// A series to update: its position in its block, its kind, and the value to add or record.
+/// A series to update: its place in its block, its kind, and the value to add or record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// Position in the block.
+    /// Its group.
+    pub group: Group,
+    /// Its position in the group.
     pub offset: usize,
     /// Whether the value is added or recorded.
     pub kind: MetricKind,
@@ -281,14 +336,15 @@ pub fn observed(
     };
     let outcome = observation.outcome;
     let timing = &observation.timing;
+    let shard = decision.shard.filter(|_| decision.compare).and_then(|shard| usize::try_from(shard).ok());
     put(Metric::Requests, outcome as usize, 1);
     if let Some(http_error) = observation.http_error {
         put(Metric::HttpErrors, http_error as usize, 1);
     }
-    if let Some(shard) = decision.shard.and_then(|shard| usize::try_from(shard).ok()) {
+    if let Some(shard) = shard {
         put(Metric::ShardRequests, shard, 1);
-        put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
         put(Metric::ShardErrors, shard, u64::from(is_failure(outcome)));
+        put(Metric::ShardClientAborts, shard, u64::from(outcome == Outcome::ClientAbort));
     }
     if let Some(first_byte_us) = timing.first_byte_us {
         put(Metric::TimeToFirstByte, 0, ms(first_byte_us));
@@ -296,6 +352,17 @@ pub fn observed(
     put(Metric::RequestDuration, 0, ms(timing.duration_us));
     if !observation.is_answer {
         return;
+    }
+    let is_answer = !matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
+    // A response that is an error from its first byte is not an answer, so its length is not compared.
+    let chars = observation.text_chars.filter(|_| is_answer);
+    let first_token_ms = timing.first_token_us.map(ms);
+    if let Some(shard) = shard {
+        put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
+        put(Metric::ShardLengthStops, shard, u64::from(observation.finish == Finish::Length));
+        put(Metric::ShardToolResponses, shard, u64::from(observation.tool_calls > 0));
+        put(Metric::ShardResponseChars, shard, chars.unwrap_or(0));
+        put(Metric::ShardTimeToFirstToken, shard, first_token_ms.unwrap_or(0));
     }
     put(Metric::Finishes, observation.finish as usize, 1);
     if let Some(refusal) = observation.refusal {
@@ -316,14 +383,15 @@ pub fn observed(
         put(Metric::Unread, unparsed as usize, 1);
     }
     put(Metric::VersionMismatches, 0, u64::from(names_another(config, decision, observation)));
-    if let Some(first_token_us) = timing.first_token_us {
-        let first_token_ms = ms(first_token_us);
+    if let Some(first_token_ms) = first_token_ms {
         put(Metric::TimeToFirstToken, 0, first_token_ms);
         put(Metric::TimeToFirstTokenTotal, 0, first_token_ms);
         put(Metric::TimeToFirstTokenSquared, 0, squared(first_token_ms));
     }
     if let Some(us) = observation.time_per_output_token_us() {
         put(Metric::TimePerOutputToken, 0, us);
+        put(Metric::TimePerOutputTokenTotal, 0, us);
+        put(Metric::TimePerOutputTokenSquared, 0, squared(us));
     }
     if let Some(longest_gap_us) = timing.longest_gap_us {
         put(Metric::LongestGap, 0, ms(longest_gap_us));
@@ -331,9 +399,7 @@ pub fn observed(
     if let Some(rate) = observation.output_tokens_per_second() {
         put(Metric::OutputTokensPerSecond, 0, rate);
     }
-    // A response that is an error from its first byte is not an answer, so its length is not compared.
-    let is_answer = !matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
-    if let Some(chars) = observation.text_chars.filter(|_| is_answer) {
+    if let Some(chars) = chars {
         put(Metric::ResponseChars, 0, chars);
         put(Metric::ResponseCharsTotal, 0, chars);
         put(Metric::ResponseCharsSquared, 0, squared(chars));
@@ -362,9 +428,10 @@ fn names_another(config: &Config, decision: &Decision, observation: &Observation
 )]
 fn update(metric: Metric, label_value: usize, value: u64) -> Update {
     let index = metric as usize;
-    let kind = CATALOGUE.get(index).map_or(MetricKind::Counter, |spec| spec.kind);
-    let offset = OFFSETS.get(index).copied().unwrap_or(0) + label_value;
-    Update { offset, kind, value }
+    let (kind, group) =
+        CATALOGUE.get(index).map_or((MetricKind::Counter, Group::Always), |spec| (spec.kind, spec.group));
+    let offset = LAYOUT.0.get(index).copied().unwrap_or_default() + label_value;
+    Update { group, offset, kind, value }
 }
 
 /// Whether an outcome counts against a version. A client's abort does not. `docs/metrics.md` lists the outcomes that

@@ -7,8 +7,9 @@ use super::json::Node;
 use super::messages::quoted;
 use super::validator::{Empty, Validator};
 use super::{
-    BodyWait, Config, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout, Usage, Version,
-    cookie, feedback, headers, names, pin, requests, sources, steps, versions,
+    BodyWait, Config, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout,
+    SHARDED_VERSIONS_MAX, Usage, Version, cookie, feedback, headers, names, pin, requests, sources, steps,
+    versions,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -42,8 +43,8 @@ fn read_config(v: &mut Validator<'_>, root: &Node) -> Option<Config> {
     v.own_headers = [&cluster_header, &version_header].into_iter().flatten().cloned().collect();
     let rollouts = v
         .required(object, "rollouts", "write a list of rollouts, or [] to route nothing")
-        .and_then(|node| v.list(node, ROLLOUTS_MAX))
-        .map(|items| rollouts(v, items));
+        .and_then(|node| Some((node, v.list(node, ROLLOUTS_MAX)?)))
+        .map(|(node, items)| rollouts(v, node, items));
     Some(Config {
         cluster_header: cluster_header?,
         version_header: version_header?,
@@ -60,7 +61,7 @@ fn output_header(v: &mut Validator<'_>, object: &Node, name: &str, default: &str
     headers::output_header_name(v, node, text)
 }
 
-fn rollouts(v: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
+fn rollouts(v: &mut Validator<'_>, list: &Node, items: &[Node]) -> Vec<Rollout> {
     let mut names: Vec<&str> = Vec::new();
     let mut rollouts: Vec<Rollout> = Vec::new();
     for node in items {
@@ -80,7 +81,23 @@ fn rollouts(v: &mut Validator<'_>, items: &[Node]) -> Vec<Rollout> {
         rollouts.extend(read);
     }
     same_tokens(v, items, &rollouts);
+    too_many_shards(v, list, &rollouts);
     rollouts
+}
+
+/// Each version of a rollout that counts by shard has hundreds of series.
+fn too_many_shards(v: &mut Validator<'_>, list: &Node, rollouts: &[Rollout]) {
+    let versions = |rollout: &Rollout| if rollout.shards { rollout.versions.len() } else { 0 };
+    let pairs: usize = rollouts.iter().map(versions).sum();
+    if pairs > SHARDED_VERSIONS_MAX {
+        v.error(
+            list,
+            format_args!(
+                "have {pairs} pairs of rollout and version that count by shard, and {SHARDED_VERSIONS_MAX} is the limit; \
+                 write \"shards\": false in those rollouts that no verdict is asked of"
+            ),
+        );
+    }
 }
 
 /// Tokens are hashes, so two versions could have the same one. Then a pin would name both.
@@ -124,6 +141,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         "feedback",
         "usage",
         "refusal_phrases",
+        "shards",
         "observe",
         "random",
     ];
@@ -170,6 +188,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         None => Some(Usage::AsIs),
     };
     let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| v.bool(node));
+    let shards = object.get("shards").map_or(Some(true), |node| v.bool(node));
     let observe = observe(v, object, matcher.as_ref(), versions.as_deref());
     // There is no error, so a field that is `None` was not given.
     if !v.has_no_error_since(errors) {
@@ -190,6 +209,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         feedback,
         usage: usage?,
         refusal_phrases: refusal_phrases?,
+        shards: shards?,
         observe,
     })
 }

@@ -105,9 +105,8 @@ impl<H: Host> LoadedConfig<H> {
     }
 
     fn apply(&self, host: H, decision: &Decision, update: Update) {
-        let Some(Some(series)) = self.series.get(self.layout.position(decision, update.offset)) else {
-            return;
-        };
+        let position = self.layout.position(decision, &update);
+        let Some(Some(series)) = position.and_then(|position| self.series.get(position)) else { return };
         match update.kind {
             MetricKind::Counter => host.add(series, update.value),
             MetricKind::Gauge | MetricKind::Histogram => host.record(series, update.value),

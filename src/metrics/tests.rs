@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 const CONFIG: &[u8] = br#"{"rollouts":[
     {"name":"chat","baseline":"v1","versions":[{"name":"v1","cluster":"a"},{"name":"v2","cluster":"b"}],"split":{"v2":10}},
-    {"name":"code","baseline":"v1.2","versions":[{"name":"v1.2","cluster":"c"}]}]}"#;
+    {"name":"code","baseline":"v1.2","versions":[{"name":"v1.2","cluster":"c"}],"shards":false}]}"#;
 
 fn config() -> Config {
     Config::parse(CONFIG).unwrap()
@@ -23,7 +23,7 @@ fn all_series() -> Vec<String> {
 }
 
 fn series(decision: &Decision, update: &Update) -> String {
-    all_series()[SeriesLayout::new(&config()).position(decision, update.offset)].clone()
+    all_series()[SeriesLayout::new(&config()).position(decision, update).unwrap()].clone()
 }
 
 fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
@@ -34,7 +34,7 @@ fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
         asks_for_answer: true,
         compare,
         gives_pin: true,
-        shard: Some(15),
+        shard: Some(31),
         is_unheld: false,
         has_invalid_start: false,
     }
@@ -43,7 +43,7 @@ fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
 #[test]
 fn series_are_unique_and_their_names_are_valid_in_prometheus() {
     let all = all_series();
-    assert_eq!(all.len(), 3 * 2 * BLOCK_SERIES);
+    assert_eq!(all.len(), 3 * 2 * Group::Always.series() + 2 * Group::Shards.series());
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     for_each_series(&config(), |Series { name, labels, .. }| {
         let is_name = |name: &str| {
@@ -68,6 +68,41 @@ fn label_values_are_the_names_of_their_enums() {
     ] {
         assert_eq!(CATALOGUE[metric as usize].label.unwrap().1, values);
     }
+}
+
+#[test]
+fn each_series_of_the_catalogue_has_its_position() {
+    let (config, all) = (config(), all_series());
+    let layout = SeriesLayout::new(&config);
+    let mut found = HashSet::new();
+    for (rollout, version) in [(0, 0), (0, 1), (1, 0)] {
+        for compare in [false, true] {
+            let decision = decision(rollout, version, compare);
+            let labels = format!(
+                "{{llm_rollout={},llm_version={},llm_compare={}",
+                config.rollouts[rollout].name,
+                config.rollouts[rollout].versions[version].name,
+                if compare { "yes" } else { "no" }
+            );
+            for (at, spec) in CATALOGUE.iter().enumerate() {
+                for value in 0..spec.label.map_or(1, |(_, values)| values.len()) {
+                    let offset = LAYOUT.0[at] + value;
+                    let update = Update { group: spec.group, offset, kind: spec.kind, value: 1 };
+                    let Some(position) = layout.position(&decision, &update) else {
+                        assert!(spec.group == Group::Shards && (!compare || rollout == 1), "{}", spec.name);
+                        continue;
+                    };
+                    let label = spec.label.map(|(label, values)| format!(",{label}={}", values[value]));
+                    assert_eq!(
+                        all[position],
+                        format!("{}{labels}{}}}", spec.name, label.unwrap_or_default())
+                    );
+                    assert!(found.insert(position));
+                }
+            }
+        }
+    }
+    assert_eq!(found.len(), all.len());
 }
 
 #[test]
@@ -142,7 +177,9 @@ llm_requests_total llm_outcome=complete 1
 llm_response_chars  13
 llm_response_chars_squared_total  169
 llm_response_chars_total  13
-llm_shard_requests_total llm_shard=15 1
+llm_shard_requests_total llm_shard=31 1
+llm_shard_response_chars_total llm_shard=31 13
+llm_shard_time_to_first_token_ms_total llm_shard=31 12
 llm_time_per_output_token_us  0
 llm_time_to_first_byte_ms  2
 llm_time_to_first_token_ms  12
@@ -152,4 +189,54 @@ llm_tokens_total llm_token=input 9
 llm_tokens_total llm_token=output 7
 llm_version_mismatch_total  1";
     assert_eq!(found.join("\n"), expected);
+}
+
+/// Only requests that may be compared have shards, and their shards add up to the totals.
+#[test]
+fn shards_add_up_to_the_totals_of_what_may_be_compared() {
+    let json = Head { status: 200, content_type: b"application/json", ..Head::default() };
+    let bodies: [(&[u8], End); 6] = [
+        (br#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"length"}]}"#, End::Complete),
+        (br#"{"choices":[{"message":{"refusal":"no"},"finish_reason":"stop"}]}"#, End::Complete),
+        (
+            br#"{"choices":[{"message":{"tool_calls":[{"id":"1","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}"#,
+            End::Complete,
+        ),
+        (br#"{"choices":[{"message":{"conte"#, End::ClientAbort),
+        (br#"{"error":{"message":"no"}}"#, End::UpstreamReset),
+        (br#"{"object":"list","data":[]}"#, End::Complete),
+    ];
+    for compare in [true, false] {
+        let mut sums: std::collections::HashMap<String, u64> = std::collections::HashMap::new();
+        for (at, (body, end)) in bodies.into_iter().enumerate() {
+            for shard in [at as u32, 31 - at as u32] {
+                let mut observer = Observer::new(json, 0, 1_000);
+                observer.push(3_000, body);
+                let observation = observer.finish(end, 9_000);
+                let decision = Decision { shard: Some(shard), ..decision(0, 1, compare) };
+                observed(&config(), &decision, &observation, |update| {
+                    if SeriesLayout::new(&config()).position(&decision, &update).is_some() {
+                        let name = series(&decision, &update).split_once('{').unwrap().0.to_owned();
+                        *sums.entry(name).or_default() += update.value;
+                    }
+                });
+            }
+        }
+        let sum = |name: &str| sums.get(name).copied().unwrap_or_default();
+        for (shards, total) in [
+            ("requests", "llm_requests_total"),
+            ("refusals", "llm_refusals_total"),
+            ("tool_responses", "llm_tool_responses_total"),
+            ("response_chars", "llm_response_chars_total"),
+            ("time_to_first_token_ms", "llm_time_to_first_token_ms_total"),
+        ] {
+            let expected = if compare { sum(total) } else { 0 };
+            assert_eq!(sum(&format!("llm_shard_{shards}_total")), expected, "{shards}");
+        }
+        let expected = if compare { [2, 2, 2] } else { [0; 3] };
+        assert_eq!(
+            ["errors", "length_stops", "client_aborts"].map(|x| sum(&format!("llm_shard_{x}_total"))),
+            expected
+        );
+    }
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import mmh3
 
 PARTS = 1_000_000
-SHARDS = 16
+SHARDS = 32
 
 
 def rows() -> Iterator[tuple[str, str, int, int]]:
@@ -28,7 +28,7 @@ def rows() -> Iterator[tuple[str, str, int, int]]:
     for salt in [b"chat", b"", b"summaries-2026", "盐".encode(), b"a:b"]:
         for key in keys:
             place = mmh3.hash(salt + b":" + key, 0, signed=False) * PARTS >> 32
-            shard = mmh3.hash(key, 2, signed=False) % SHARDS
+            shard = mmh3.hash(key, 2, signed=False) * SHARDS >> 32
             yield salt.hex(), key.hex(), place, shard
 
 

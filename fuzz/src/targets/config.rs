@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use llm_canary::bucket::PARTS;
 use llm_canary::config::json::{self, Node};
 use llm_canary::config::{
-    Config, ERRORS_MAX, KEYS_MAX, OVERRIDES_MAX, ROLLOUTS_MAX, Rollout, STEPS_MAX, Source, VERSIONS_MAX,
+    Config, ERRORS_MAX, KEYS_MAX, OVERRIDES_MAX, ROLLOUTS_MAX, Rollout, SHARDED_VERSIONS_MAX, STEPS_MAX,
+    Source, VERSIONS_MAX,
 };
 use llm_canary::metrics::{self, SeriesLayout};
 use llm_canary::pointer::Fact;
@@ -86,6 +87,8 @@ fn written_otherwise(text: &[u8]) -> Vec<u8> {
 fn is_whole(config: &Config) {
     assert!(config.rollouts.len() <= ROLLOUTS_MAX);
     config.rollouts.iter().for_each(|rollout| is_whole_rollout(config, rollout));
+    let sharded = config.rollouts.iter().filter(|rollout| rollout.shards);
+    assert!(sharded.map(|rollout| rollout.versions.len()).sum::<usize>() <= SHARDED_VERSIONS_MAX);
     let names: HashSet<_> = config.rollouts.iter().map(|rollout| &rollout.name).collect();
     assert_eq!(names.len(), config.rollouts.len());
     let series = count_series(config);
@@ -96,8 +99,8 @@ fn is_whole(config: &Config) {
                 let rollout = &config.rollouts[decision.rollout];
                 let version = &rollout.versions[decision.version];
                 assert!(!version.stopped);
-                let last = SeriesLayout::new(config).position(&decision, metrics::BLOCK_SERIES - 1);
-                assert!(last < series);
+                let retried = SeriesLayout::new(config).position(&decision, &metrics::retried());
+                assert!(retried.is_some_and(|at| at < series));
             }
             let _ = route::feedback(config, &request, now);
         }
