@@ -41,6 +41,12 @@ class Ramp:
         """Every share that was in force between two moments."""
         return {self.share(begin_ms)} | {self.share(at) for at, _ in self.steps if begin_ms <= at <= end_ms}
 
+    def steps_taken(self, ms: int) -> int:
+        return sum(at <= ms for at, _ in self.steps)
+
+    def next_step_ms(self, ms: int) -> int | None:
+        return min((at for at, _ in self.steps if at > ms), default=None)
+
     def has_moved(self, place: int, ms: int) -> bool:
         """Whether the bucket changed hands by any step up to a moment. All steps are less than a day old."""
         return len({place < self.share(at) for at in [0, *(at for at, _ in self.steps if at <= ms)]}) > 1

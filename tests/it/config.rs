@@ -210,6 +210,26 @@ fn limits_hold() {
     assert_eq!(errors(&repeat_keys(config::KEYS_MAX)), "");
     check(repeat_keys(config::KEYS_MAX + 1), "rollouts[0].key: has 33 items, but at most 32 are allowed");
     check(format!(r#"{{"rollouts": [{}]}}"#, many("{}", 65)), "rollouts: has 65 items");
+    let sharded = |rollouts: usize, unsharded: usize, last: usize| {
+        let names = |versions: usize| {
+            let name = |at| format!(r#"{{"name": "v{at}", "cluster": "c"}}"#);
+            (0..versions).map(name).collect::<Vec<_>>().join(",")
+        };
+        let rollout = |at: usize| {
+            let (versions, shards) =
+                if at + 1 == rollouts { (names(last), true) } else { (names(16), at >= unsharded) };
+            format!(r#"{{"name": "r{at}", "baseline": "v0", "versions": [{versions}], "shards": {shards}}}"#)
+        };
+        format!(r#"{{"rollouts": [{}]}}"#, (0..rollouts).map(rollout).collect::<Vec<_>>().join(","))
+    };
+    assert_eq!(errors(&sharded(8, 0, 16)), "");
+    assert_eq!(errors(&sharded(64, 56, 16)), "");
+    check(
+        sharded(9, 0, 1),
+        "rollouts: have 129 pairs of rollout and version that count by shard, and 128 is the limit; \
+         write \"shards\": false in those rollouts that no verdict is asked of",
+    );
+    check(sharded(64, 0, 16), "rollouts: have 1024 pairs of rollout and version");
     check(one(&format!(r#", "salt": "{}""#, "x".repeat(257))), "rollouts[0].salt: is 257 bytes long");
     check(" ".repeat((1 << 20) + 1), "is 1048577 bytes, but at most 1048576 are read");
     let empty_names = many(r#""": 0"#, 150_000);

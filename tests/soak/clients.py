@@ -20,7 +20,9 @@ from tests.soak.sums import NOTHING, Sums
 Waiting = dict[bytes, asyncio.Future[tuple[str, int]]]
 
 ROLLOUT, SALT = "soak", b"soak"
-SHARD_SEED, SHARDS = 2, 16
+SHARD_SEED, SHARDS = 2, 32
+# A timed conversation sends nothing so short before a step: whether it may be compared would be unknown.
+STEP_MARGIN_MS = 300
 TURNS_MAX = 6
 THINK_S = 0.05  # on average
 PADDING_BYTES_MAX = 20_000
@@ -160,6 +162,7 @@ class Clients:
             body=conversation.body(turn, self._dice.randrange(PADDING_BYTES_MAX)),
         )
         arrived = self._waiting[name] = asyncio.get_running_loop().create_future()
+        await self._pass_step(conversation)
         sent_ms = now_ms()
         try:
             exchange = await self._exchange(ending, raw, answer, gate, arrived)
@@ -232,8 +235,12 @@ class Clients:
         self._sums.decision(version, reason, is_unheld)
         if is_retry:
             self._sums.add(version, "llm_retries_total")
-        key = conversation.counted_key if reason != "pin" else None
-        shard = murmur3(key, SHARD_SEED) % SHARDS if key is not None else None
+        taken = {self._ramp.steps_taken(ms) for ms in (sent_ms, arrived_ms)}
+        is_held = reason == "started" and taken != {self._ramp.steps_taken(conversation.began_ms)}
+        self._sums.is_shard_unknown |= reason == "started" and len(taken) > 1
+        shard = None
+        if reason in ("started", "split") and not is_held:
+            shard = murmur3(conversation.counted_key, SHARD_SEED) * SHARDS >> 32
         facts = answer.facts if answer else NOTHING
         outcome = {
             COMPLETE: str(facts.get("outcome")),
@@ -241,6 +248,12 @@ class Clients:
             RESET_BEFORE_HEAD: "local_reply",
         }.get(ending, ending)
         self._sums.response(version, outcome, facts, shard, turn == 0, has_head=ending != ABORT_BEFORE_HEAD)
+
+    async def _pass_step(self, conversation: Conversation) -> None:
+        ms = now_ms()
+        step_ms = self._ramp.next_step_ms(ms)
+        if conversation.kind.endswith("timed") and step_ms is not None and step_ms - ms <= STEP_MARGIN_MS:
+            await asyncio.sleep((step_ms - ms + 1) / 1000)
 
     def _decision(
         self, conversation: Conversation, version: str, sent_ms: int, arrived_ms: int

@@ -1,6 +1,7 @@
 """What the clients count, in the names of the filter's metrics, and how that compares with Envoy's statistics."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from pylib.failures import FAILURES
@@ -11,7 +12,13 @@ Sum = tuple[str, str, str | None]
 Facts = dict[str, Any]
 
 # The filter sees other moments than the clients.
-TIMES = {"llm_time_to_first_token_ms_total", "llm_time_to_first_token_ms_squared_total"}
+TIMES = {
+    "llm_time_to_first_token_ms_total",
+    "llm_time_to_first_token_ms_squared_total",
+    "llm_time_per_output_token_us_total",
+    "llm_time_per_output_token_us_squared_total",
+    "llm_shard_time_to_first_token_ms_total",
+}
 LABELS = (
     "llm_reason",
     "llm_outcome",
@@ -54,6 +61,8 @@ class Sums:
 
     def __init__(self) -> None:
         self.sums: Counter[Sum] = Counter()
+        # Whether a step fell between the sending and the arrival of a request that it may have made comparable.
+        self.is_shard_unknown = False
 
     def add(self, version: str, metric: str, label: str | None = None, by: int = 1) -> None:
         if by:
@@ -82,18 +91,27 @@ class Sums:
         is_missing = outcome == "complete" and facts["dialect"] is not None and facts["output_tokens"] is None
         self.add(version, "llm_usage_missing_total", by=int(is_missing))
         self.add(version, "llm_unread_total", facts["unread"], by=int(facts["unread"] is not None))
-        if shard is not None:
-            self.add(version, "llm_shard_requests_total", str(shard))
-            self.add(version, "llm_shard_refusals_total", str(shard), by=int(refusal is not None))
-            self.add(version, "llm_shard_errors_total", str(shard), by=int(is_failure))
         if is_first_turn:
             self.add(version, "llm_first_turn_requests_total")
             self.add(version, "llm_first_turn_refusals_total", by=int(refusal is not None))
             self.add(version, "llm_first_turn_errors_total", by=int(is_failure))
         self.add(version, "llm_request_duration_ms_count")
         self.add(version, "llm_time_to_first_byte_ms_count", by=int(has_head))
-        chars, output = facts["text_chars"], facts["output_tokens"]
-        if chars is not None and outcome not in ("http_error", "local_reply"):
+        has_length = outcome not in ("http_error", "local_reply")
+        chars, output = facts["text_chars"] if has_length else None, facts["output_tokens"]
+        if shard is not None:
+            by_shard = {
+                "requests": 1,
+                "errors": int(is_failure),
+                "refusals": int(refusal is not None),
+                "length_stops": int(facts["finish"] == "length"),
+                "tool_responses": int(facts["tool_calls"] > 0),
+                "client_aborts": int(outcome == "client_abort"),
+                "response_chars": chars or 0,
+            }
+            for name, count in by_shard.items():
+                self.add(version, f"llm_shard_{name}_total", str(shard), by=count)
+        if chars is not None:
             self.add(version, "llm_response_chars_count")
             self.add(version, "llm_response_chars_total", by=chars)
             self.add(version, "llm_response_chars_squared_total", by=chars**2)
@@ -126,10 +144,43 @@ def counted(snapshot: Snapshot) -> Counter[Sum]:
     return Counter({key: value for key, value in sums.items() if value})
 
 
-def differences(ours: Counter[Sum], envoys: Counter[Sum]) -> list[str]:
+def differences(ours: Sums, envoys: Counter[Sum]) -> list[str]:
     return [
-        f"{metric} of {version}{f' {label}' if label else ''}: the clients counted {ours[key]}, Envoy {envoys[key]}"
-        for key in sorted(ours.keys() | envoys.keys(), key=str)
+        f"{metric} of {version}{f' {label}' if label else ''}: the clients counted {ours.sums[key]}, Envoy {envoys[key]}"
+        for key in sorted(ours.sums.keys() | envoys.keys(), key=str)
         for metric, version, label in [key]
-        if ours[key] != envoys[key]
+        if ours.sums[key] != envoys[key] and not (ours.is_shard_unknown and metric.startswith("llm_shard_"))
     ]
+
+
+def shard_differences(snapshot: Snapshot) -> list[str]:
+    """Shards add up to the totals of what may be compared and has a key."""
+    totals = {
+        "errors": sum_of(snapshot, "llm_requests_total", lambda labels: labels["llm_outcome"] in FAILURES),
+        "client_aborts": sum_of(snapshot, "llm_requests_total", lambda labels: labels["llm_outcome"] == "client_abort"),
+        "length_stops": sum_of(snapshot, "llm_finish_total", lambda labels: labels["llm_finish"] == "length"),
+        "requests": sum_of(snapshot, "llm_requests_total"),
+        "refusals": sum_of(snapshot, "llm_refusals_total"),
+        "tool_responses": sum_of(snapshot, "llm_tool_responses_total"),
+        "response_chars": sum_of(snapshot, "llm_response_chars_total"),
+        "time_to_first_token_ms": sum_of(snapshot, "llm_time_to_first_token_ms_total"),
+    }
+    by_shard = {name: sum_of(snapshot, f"llm_shard_{name}_total") for name in totals}
+    return [
+        f"the shards of {name} of {version} add up to {by_shard[name][version]}, and the total is {total}"
+        for name, by_version in totals.items()
+        for version, total in by_version.items()
+        if by_shard[name][version] != total
+    ]
+
+
+def sum_of(
+    snapshot: Snapshot, metric: str, is_wanted: Callable[[dict[str, str]], bool] = lambda _: True
+) -> Counter[str]:
+    """By version, of what may be compared."""
+    sums: Counter[str] = Counter()
+    for (name, pairs), value in snapshot.items():
+        labels = dict(pairs)
+        if name == metric and labels["llm_compare"] == "yes" and is_wanted(labels):
+            sums[labels["llm_version"]] += int(value)
+    return sums

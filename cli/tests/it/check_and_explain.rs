@@ -470,7 +470,7 @@ fn explain_tells_the_whole_way() {
          key      \"c-23\" from header x-conversation-id, which names a conversation (key[0])\n\
          bucket   40360 of 1000000, murmur3 of \"chat:\" and the key\n\
          range    0 <= 40360 < 125000 belongs to v2, which has 12.5 %\n\
-         version  v2, reason split, compared with other versions, in shard 13\n\
+         version  v2, reason split, compared with other versions, in shard 22\n\
          sets     x-llm-cluster: llm-v2 on the request\n\
          sets     x-llm-version: v2 on the request\n\
          sets     x-llm-version: v2 on the response\n"
