@@ -168,6 +168,8 @@ pub struct Rollout {
     pub refusal_phrases: bool,
     /// Whether the filter also counts by shard. What is judged by these counts cannot be judged without them.
     pub shards: bool,
+    /// Whether the access log can print what was observed of each response.
+    pub log_observations: bool,
     /// If given, the rollout changes no request and no response: it only counts, for the version whose cluster Envoy
     /// chose by its own routes.
     pub observe: Option<Observe>,

@@ -30,6 +30,7 @@ pub mod fingerprint;
 pub mod headers;
 pub mod key;
 pub mod metrics;
+pub mod observation_json;
 pub mod operation;
 pub mod pin;
 pub mod pointer;

@@ -95,10 +95,12 @@ impl Turn {
         !(is_other || is_decided || self.read_bytes > BODY_BYTES_READ_MAX)
     }
 
-    /// Whether the body is a first turn: it is whole, and has a history without an answer.
+    /// Whether the body is a first turn: it is whole, and has a history without an answer. `None`: the body does not show
+    /// it, because it is not whole, too long, or not JSON.
     #[must_use]
-    pub fn is_first(&self) -> bool {
-        self.seen.is_whole && self.seen.has_history && !self.seen.has_answer
+    pub fn is_first(&self) -> Option<bool> {
+        let TurnFacts { has_history, has_answer, is_whole } = self.seen;
+        if has_answer { Some(false) } else { is_whole.then_some(has_history) }
     }
 }
 

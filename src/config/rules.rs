@@ -142,6 +142,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         "usage",
         "refusal_phrases",
         "shards",
+        "log_observations",
         "observe",
         "random",
     ];
@@ -189,6 +190,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
     };
     let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| v.bool(node));
     let shards = object.get("shards").map_or(Some(true), |node| v.bool(node));
+    let log_observations = object.get("log_observations").map_or(Some(false), |node| v.bool(node));
     let observe = observe(v, object, matcher.as_ref(), versions.as_deref());
     // There is no error, so a field that is `None` was not given.
     if !v.has_no_error_since(errors) {
@@ -210,6 +212,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         usage: usage?,
         refusal_phrases: refusal_phrases?,
         shards: shards?,
+        log_observations: log_observations?,
         observe,
     })
 }

@@ -67,7 +67,8 @@ impl Redirected {
             Flag::NeedsCookie => routed.needs_cookie,
             Flag::CarriesStoredId => routed.carries_stored_id,
             Flag::StripsUsage => routed.strips_usage,
-            Flag::FirstTurn => routed.is_first_turn,
+            Flag::FirstTurn => routed.is_first_turn == Some(true),
+            Flag::LaterTurn => routed.is_first_turn == Some(false),
             Flag::Feedback => is_feedback,
         }
     }
@@ -82,6 +83,7 @@ label_values! {
         CarriesStoredId = "stored",
         StripsUsage = "usage",
         FirstTurn = "first",
+        LaterTurn = "later",
         Feedback = "feedback",
     }
 }
@@ -115,7 +117,7 @@ fn parse(config: &Config, text: &[u8]) -> Option<Redirected> {
         needs_cookie: has(Flag::NeedsCookie),
         carries_stored_id: has(Flag::CarriesStoredId),
         strips_usage: has(Flag::StripsUsage),
-        is_first_turn: has(Flag::FirstTurn),
+        is_first_turn: if has(Flag::FirstTurn) { Some(true) } else { has(Flag::LaterTurn).then_some(false) },
     };
     Some(Redirected { routed, is_feedback: has(Flag::Feedback) })
 }

@@ -154,7 +154,7 @@ impl RequestBody {
         self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(InjectUsage::is_injected)
     }
 
-    pub(super) fn is_first_turn(&self) -> bool {
+    pub(super) fn is_first_turn(&self) -> Option<bool> {
         self.turn.is_first()
     }
 }

@@ -29,8 +29,8 @@ pub(super) struct Routed {
     /// The filter asked for the stream's usage, but the client did not. Until the request's body has been edited, its
     /// editor knows.
     pub(super) strips_usage: bool,
-    /// The request opens its conversation. Until the request's body has passed, its reader knows.
-    pub(super) is_first_turn: bool,
+    /// Whether the request opens its conversation, if its body shows it. Until the body has passed, its reader knows.
+    pub(super) is_first_turn: Option<bool>,
 }
 
 /// A response on its way to the client.
@@ -124,6 +124,10 @@ impl Response {
         self.routed
     }
 
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// The exchange has ended, in whatever way.
     pub(super) fn finish(self, host: impl Host, upgrade: Option<&Upgrade>) -> Observation {
         // Only an error can be Envoy's local reply; finding out costs a hostcall. Envoy sends gRPC's as a head.
@@ -148,7 +152,7 @@ impl Routed {
             needs_cookie: false,
             carries_stored_id: false,
             strips_usage: false,
-            is_first_turn: false,
+            is_first_turn: None,
         }
     }
 

@@ -16,6 +16,7 @@ use super::response::{Response, Routed, mark_response};
 use super::upgrade::Upgrade;
 use super::worker::Worker;
 use crate::key;
+use crate::observation_json::observation_json;
 use crate::observe::Micros;
 use crate::pin::{Endpoint, Token};
 use crate::retry;
@@ -364,17 +365,23 @@ impl<H: Host> Stream<H> {
             return;
         }
         self.resolve_observed(host);
-        let (routed, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
+        let (routed, status, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Feedback(_) => return,
-            Phase::Routed(routed) => (routed, routed.finish(host)),
+            Phase::Routed(routed) => (routed, None, routed.finish(host)),
             Phase::Responding(response) => {
-                (response.routed(), response.finish(host, self.upgrade.as_deref()))
+                let (routed, status) = (response.routed(), Some(response.status()));
+                (routed, status, response.finish(host, self.upgrade.as_deref()))
             }
         };
         let loaded = &self.worker.loaded;
-        loaded.count_observation(host, &routed.decision, &observation);
-        if self.after_body(routed).is_first_turn {
-            loaded.count_first_turn(host, &routed.decision, &observation);
+        let Routed { decision, is_first_turn, .. } = self.after_body(routed);
+        loaded.count_observation(host, &decision, &observation);
+        if is_first_turn == Some(true) {
+            loaded.count_first_turn(host, &decision, &observation);
+        }
+        if loaded.config.rollouts.get(decision.rollout).is_some_and(|rollout| rollout.log_observations) {
+            let json = observation_json(&loaded.config, &decision, status, is_first_turn, &observation);
+            host.set_filter_state("llm_observation", &json);
         }
     }
 

@@ -1,6 +1,9 @@
 //! The names of series are valid, and updates reach the right series.
 
+use super::catalogue::LAYOUT;
 use super::*;
+use crate::observe::{Refusal, Unparsed};
+use crate::route::Reason;
 use crate::observe::{End, Head, Observer};
 use std::collections::HashSet;
 

@@ -12,6 +12,9 @@ random at the share now in force; compare versions only there. What is known to 
 embeddings, counts in the decisions, the outcomes, the errors and the times, and nowhere else. All series exist, at 0, as
 soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
 
+Those by shard exist only with `llm_compare=\"yes\"`, and not under `\"shards\": false`. A key is always in the same one of 32
+shards. How much a sum differs from shard to shard tells how much requests of one conversation depend on each other.
+
 There are three gauges. `llm_config_hash` has the label `llm_rollout`: its value identifies the whole configuration by which
 this rollout runs, so filters in one Envoy are told apart by their rollouts. Give rollouts of different filters different
 names. Envoy keeps the series of a rollout that a reload removed, at its last value, until it restarts.
@@ -24,7 +27,7 @@ one Envoy, share this gauge. Loading a configuration sets it anew.
 
 Envoy's histograms are approximate: a sum is off by up to 2.5 %. Counters described as exact are exact.
 
-This page is generated from `src/metrics.rs`.
+This page is generated from `src/metrics/catalogue.rs`.
 
 ";
 

@@ -362,3 +362,53 @@ fn an_observed_request_to_another_cluster_counts_for_none() {
         envoy.stop();
     });
 }
+
+/// What the access log can print of each exchange.
+#[test]
+fn an_observation_is_logged_where_the_rollout_says_so() {
+    let log = |id: Id| -> serde_json::Value {
+        serde_json::from_str(&id.filter_state("llm_observation").unwrap()).unwrap()
+    };
+    let head = post("/v1/chat/completions", &[("content-type", b"application/json")]);
+    let body: &[u8] = br#"{"messages":[{"role":"user","content":"Hi"}]}"#;
+    on_each_host(|| {
+        let mut quiet = envoy("");
+        let id = quiet.request(&head).post([body]);
+        id.respond("200", &[], true).end();
+        assert_eq!(id.filter_state("llm_observation"), None);
+        quiet.stop();
+        let mut envoy = envoy(r#", "log_observations": true, "split": {"v2": 100}"#);
+        let id = envoy.request(&head).post([body]).event_stream();
+        envoy.advance(std::time::Duration::from_millis(5));
+        id.chunk(b"data: {\"choices\":[{\"delta\":{\"content\":\"Gr\xc3\xbc\xc3\x9fe\"},\"finish_reason\":\"stop\"}]}\n\n");
+        envoy.advance(std::time::Duration::from_millis(6));
+        id.chunk(b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n");
+        id.body(b"", true).end();
+        let expected = serde_json::json!({
+            "rollout": "chat", "version": "v2", "reason": "split", "compare": true, "shard": llm_canary::bucket::shard(b"k"),
+            "status": 200, "first_turn": true, "dialect": "openai-chat", "outcome": "complete", "finish": "stop",
+            "text_chars": 5, "output_tokens": 2, "input_tokens": 1, "cached_input_tokens": null, "reasoning_tokens": null,
+            "tool_calls": 0, "refusal": false, "error": false, "events": 3, "unread": null,
+            "first_byte_ms": 0, "first_token_ms": 5, "longest_gap_ms": null, "duration_ms": 11,
+        });
+        assert_eq!(log(id), expected);
+        // Nothing came, and the body shows nothing.
+        let id = envoy.request(&post("/v1/chat/completions", &[])).post([&b"\xff"[..]]);
+        id.end_as(FLAG_DC, "downstream_remote_disconnect");
+        let log = log(id);
+        for name in [
+            "status",
+            "first_turn",
+            "dialect",
+            "finish",
+            "text_chars",
+            "events",
+            "first_byte_ms",
+            "first_token_ms",
+        ] {
+            assert_eq!(log.get(name), Some(&serde_json::Value::Null), "{name}");
+        }
+        assert_eq!(log["outcome"], "client_abort");
+        envoy.stop();
+    });
+}
