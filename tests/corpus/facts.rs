@@ -198,7 +198,9 @@ pub(crate) fn only_grow(corpus: &Corpus) {
             continue; // the length of an unknown body is that of its complete documents
         }
         let mut longest = 0;
-        for cut in (0..24).map(|part| bytes.len() * part / 24 + part % 7).filter(|&cut| cut <= bytes.len()) {
+        let mut cuts: Vec<usize> = (0..24).map(|part| bytes.len() * part / 24 + part % 7).collect();
+        cuts.sort();
+        for cut in cuts.into_iter().filter(|&cut| cut <= bytes.len()) {
             let prefix = observe(row, [&bytes[..cut]]);
             let (chars, file) = (prefix.text_chars.unwrap_or(0), &row["file"]);
             assert!(

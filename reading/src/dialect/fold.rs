@@ -52,6 +52,29 @@ impl Fold {
         }
     }
 
+    /// A fold for the document that comes next, in case that it is of this dialect.
+    pub(super) fn candidate(&self, dialect: Option<&'static Dialect>) -> Fold {
+        let mut fold = Fold {
+            keeps_answer_prefix: self.keeps_answer_prefix,
+            is_array: self.is_array,
+            ..Fold::default()
+        };
+        if let Some(dialect) = dialect {
+            fold.set_dialect(dialect);
+        }
+        fold
+    }
+
+    /// The document is of the dialect of this [`Fold::candidate`]. Earlier ones, and events, can only have told of errors
+    /// and of the end.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of documents in the response")]
+    pub(super) fn replace(&mut self, mut candidate: Fold) {
+        candidate.facts.error |= self.facts.error;
+        candidate.facts.done |= self.facts.done;
+        candidate.documents += self.documents;
+        *self = candidate;
+    }
+
     /// The documents are items of an array. To be called before the first.
     pub fn begin_array(&mut self) {
         self.is_array = true;

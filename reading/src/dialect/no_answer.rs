@@ -2,7 +2,7 @@
 //!
 //! Most are known by the request's method and path. Gateways rewrite paths, so the documents are recognised as well.
 
-use crate::json::{self, LazyTable, Scanner, Table, Value};
+use crate::json::Value;
 
 /// Paths that no answer has, with the beginnings of a string there, or none if any value will do.
 const SIGNATURES: &[(&str, &[&str])] = &[
@@ -36,49 +36,35 @@ const SIGNATURES: &[(&str, &[&str])] = &[
     ("model_info", &[]),
 ];
 
-/// Whether a document, of which the end may be missing, is known to be no answer.
-pub fn is_no_answer(document: &[u8]) -> bool {
-    static TABLE: LazyTable<Starts> = LazyTable::new(|| {
-        let paths = SIGNATURES.iter().map(|&(path, starts)| (path, Starts(starts)));
-        Table::compile(&paths.collect::<alloc::vec::Vec<_>>())
-    });
-    let mut found = Found(false);
-    Scanner::default().push(&TABLE, document, &mut found);
-    found.0
-}
-
 /// How a string must begin; any value will do if there is none.
 #[derive(Clone, Copy)]
-struct Starts(&'static [&'static str]);
+pub(super) struct Starts(&'static [&'static str]);
 
-impl json::Field for Starts {
-    fn is_text(self) -> bool {
-        false
-    }
-}
-
-/// Whether a signature was found.
-struct Found(bool);
-
-impl json::Sink<Starts> for Found {
-    fn value(&mut self, Starts(starts): Starts, value: Value<'_>) {
-        self.0 |= match value {
+impl Starts {
+    /// Whether a value at the path shows that the document is no answer.
+    pub(super) fn is_at(self, value: Value<'_>) -> bool {
+        let Starts(starts) = self;
+        match value {
             Value::Short(word) if !starts.is_empty() => {
                 starts.iter().any(|start| word.starts_with(start.as_bytes()))
             }
             Value::Short(_) | Value::Open | Value::Close | Value::Text(_) | Value::Scalar(_) => {
                 starts.is_empty()
             }
-        };
+        }
     }
+}
 
-    fn document(&mut self) {}
+/// All paths that no answer has.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Starts)> {
+    SIGNATURES.iter().map(|&(path, starts)| (path, Starts(starts)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::{DIALECTS, detect};
+    use crate::dialect::DIALECTS;
+    use crate::dialect::candidates::detect;
 
     /// The shapes that the vendors document, shortened.
     const OTHERS: &[&str] = &[
@@ -110,9 +96,9 @@ mod tests {
     #[test]
     fn documents_that_are_no_answers_are_recognised() {
         for document in OTHERS {
-            assert!(is_no_answer(document.as_bytes()), "{document}");
-            let dialect = detect(document.as_bytes()).map(|dialect| (dialect.name)(&Default::default()));
-            assert_eq!(dialect, None, "{document}");
+            let (dialect, is_no_answer) = detect(document);
+            let dialect = dialect.map(|dialect| (dialect.name)(&Default::default()));
+            assert_eq!((dialect, is_no_answer), (None, true), "{document}");
         }
     }
 

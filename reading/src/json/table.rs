@@ -38,24 +38,27 @@ pub struct Table<F> {
     is_complete: bool,
 }
 
-/// A table that is compiled at its first use.
-pub struct LazyTable<F> {
-    table: OnceBox<Table<F>>,
-    compile: fn() -> Table<F>,
+/// A value that is made at its first use.
+pub struct Lazy<T> {
+    value: OnceBox<T>,
+    make: fn() -> T,
 }
 
-impl<F> LazyTable<F> {
-    /// The table will be what `compile` returns.
-    pub const fn new(compile: fn() -> Table<F>) -> LazyTable<F> {
-        LazyTable { table: OnceBox::new(), compile }
+/// A table that is compiled at its first use.
+pub type LazyTable<F> = Lazy<Table<F>>;
+
+impl<T> Lazy<T> {
+    /// The value will be what `make` returns.
+    pub const fn new(make: fn() -> T) -> Lazy<T> {
+        Lazy { value: OnceBox::new(), make }
     }
 }
 
-impl<F> Deref for LazyTable<F> {
-    type Target = Table<F>;
+impl<T> Deref for Lazy<T> {
+    type Target = T;
 
-    fn deref(&self) -> &Table<F> {
-        self.table.get_or_init(|| Box::new((self.compile)()))
+    fn deref(&self) -> &T {
+        self.value.get_or_init(|| Box::new((self.make)()))
     }
 }
 
@@ -66,7 +69,7 @@ impl<F: Field> Table<F> {
 
     /// Compiles paths. If a path is given twice, the first meaning counts. A path deeper than [`DEPTH_MAX`] is left
     /// out; see [`Table::is_complete`].
-    pub fn compile(paths: &[(&'static str, F)]) -> Table<F> {
+    pub fn compile(paths: &[(&str, F)]) -> Table<F> {
         let mut table = Table::empty();
         for &(path, field) in paths {
             let wanted = table.wanted(field);
@@ -83,6 +86,18 @@ impl<F: Field> Table<F> {
     /// Whether any path has such a meaning.
     pub fn has(&self, is_wanted: impl Fn(F) -> bool) -> bool {
         self.fields.iter().copied().any(is_wanted)
+    }
+
+    /// All paths as [`Table::compile`] takes them, and what each means. Of a table that was not compiled of such paths,
+    /// those of keys with a `.` are wrong.
+    pub fn paths(&self) -> Vec<(String, F)> {
+        let mut paths = Vec::new();
+        self.tree.visit(&mut |path, wanted| {
+            if let Some(&field) = self.fields.get(usize::from(wanted.index)) {
+                paths.push((String::from(path), field));
+            }
+        });
+        paths
     }
 
     /// Makes a table of one path, given as keys, which may have any characters. A path deeper than [`DEPTH_MAX`] is
