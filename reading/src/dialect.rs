@@ -39,8 +39,6 @@ pub use facts::{Finish, ResponseFacts, TextPresence};
 pub use fold::Fold;
 pub use usage::Usage;
 
-use crate::json::{LazyTable, Table};
-
 /// All dialects. If a document has signatures of two, it is of the first.
 pub static DIALECTS: [&Dialect; 14] = [
     &openai::DIALECT,
@@ -65,17 +63,14 @@ pub fn streams_arrays(dialect: &Dialect) -> bool {
     core::ptr::eq(dialect, &gemini::DIALECT)
 }
 
-/// The table for a document of an unknown dialect: it only finds that an error is reported.
-pub static COMMON: LazyTable<Meaning> = LazyTable::new(|| {
-    let paths: &[(&str, Meaning)] = &[
-        ("error", Meaning::Error),
-        ("type", Meaning::Type),
-        ("object", Meaning::ErrorType),
-        ("base_resp.status_code", Meaning::Error),
-        ("error_code", Meaning::Error),
-    ];
-    Table::compile(&[paths, bedrock::EXCEPTION_PATHS].concat())
-});
+/// The paths of a document of an unknown dialect: they only tell that an error is reported.
+const COMMON_PATHS: &[(&str, Meaning)] = &[
+    ("error", Meaning::Error),
+    ("type", Meaning::Type),
+    ("object", Meaning::ErrorType),
+    ("base_resp.status_code", Meaning::Error),
+    ("error_code", Meaning::Error),
+];
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 //! as Anthropic's. Those of Nova are like converse, with one level more.
 
 use super::definition::{Dialect, Meaning, when_done_or_each_finished};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 /// converse, converse-stream, and Nova.
 pub(super) static CONVERSE: Dialect = Dialect {
@@ -18,7 +18,7 @@ pub(super) static CONVERSE: Dialect = Dialect {
         "messageStop",
         "output.message",
     ],
-    table: LazyTable::new(|| Table::compile(&[CONVERSE_PATHS, EXCEPTION_PATHS].concat())),
+    table: PathTable::new(&[CONVERSE_PATHS, EXCEPTION_PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
@@ -36,7 +36,7 @@ pub(super) static INVOKE: Dialect = Dialect {
         "outputs[].stop_reason",
         "is_finished",
     ],
-    table: LazyTable::new(|| Table::compile(&[INVOKE_PATHS, EXCEPTION_PATHS].concat())),
+    table: PathTable::new(&[INVOKE_PATHS, EXCEPTION_PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,

@@ -10,10 +10,9 @@ use super::definition::Meaning;
 use super::fold::Fold;
 use super::no_answer::{self, Starts};
 use super::signature::{self, Signature};
-use super::{COMMON, DIALECTS};
-use crate::json::{self, DocumentEnd, Lazy, Scanner, Sink, Table, Value};
+use super::{COMMON_PATHS, DIALECTS, bedrock};
+use crate::json::{self, DocumentEnd, Lazy, Paths, Scanner, Sink, Table, Value};
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 /// In place of an index in [`DIALECTS`]: a document of no known dialect.
@@ -69,7 +68,7 @@ impl Candidates {
             fold.set_dialect(dialect);
         }
         for (path, model) in self.models.drain(..) {
-            if JOINT.paths.get(path).is_some_and(|(_, path)| path.is_model_of(index)) {
+            if JOINT.paths.get(path).is_some_and(|path| path.is_model_of(index)) {
                 fold.value(Meaning::Model, Value::Short(&model));
             }
         }
@@ -111,14 +110,14 @@ impl Candidates {
 /// The tables of all dialects in one, with all signatures.
 struct Joint {
     table: Table<JointField>,
-    paths: Vec<(String, JointPath)>,
+    paths: Vec<JointPath>,
 }
 
 static JOINT: Lazy<Joint> = Lazy::new(Joint::new);
 
 /// What a path means.
-#[derive(Default)]
 struct JointPath {
+    name: &'static str,
     /// To a dialect, by index in [`DIALECTS`], or to [`UNKNOWN`].
     meanings: Vec<(usize, Meaning)>,
     signatures: Vec<Signature>,
@@ -167,36 +166,41 @@ impl Joint {
     fn new() -> Joint {
         let mut paths = Vec::new();
         for (index, dialect) in DIALECTS.iter().enumerate() {
-            for (path, meaning) in dialect.table.paths() {
-                with_path(&mut paths, &path, |path| path.meanings.push((index, meaning)));
-            }
+            add(&mut paths, index, dialect.table.paths);
         }
-        for (path, meaning) in COMMON.paths() {
-            with_path(&mut paths, &path, |path| path.meanings.push((UNKNOWN, meaning)));
+        add(&mut paths, UNKNOWN, &[COMMON_PATHS, bedrock::EXCEPTION_PATHS]);
+        for (name, signature) in signature::all() {
+            path(&mut paths, name).signatures.push(signature);
         }
-        for (path, signature) in signature::all() {
-            with_path(&mut paths, path, |path| path.signatures.push(signature));
+        for (name, starts) in no_answer::all() {
+            path(&mut paths, name).no_answer = Some(starts);
         }
-        for (path, starts) in no_answer::all() {
-            with_path(&mut paths, path, |path| path.no_answer = Some(starts));
-        }
-        let field =
-            |(index, (name, path)): (usize, &'_ (String, JointPath))| (name.clone(), path.field(index));
-        let fields: Vec<(String, JointField)> = paths.iter().enumerate().map(field).collect();
+        paths.shrink_to_fit();
         let fields: Vec<(&str, JointField)> =
-            fields.iter().map(|(name, field)| (name.as_str(), *field)).collect();
+            paths.iter().enumerate().map(|(index, path)| (path.name, path.field(index))).collect();
         Joint { table: Table::compile(&fields), paths }
     }
 }
 
-/// Changes the path of this name, which is added if there is none.
-fn with_path(paths: &mut Vec<(String, JointPath)>, name: &str, change: impl FnOnce(&mut JointPath)) {
-    if let Some((_, path)) = paths.iter_mut().find(|(known, _)| known == name) {
-        return change(path);
+/// Adds the paths of a dialect.
+fn add(paths: &mut Vec<JointPath>, dialect: usize, more: Paths<Meaning>) {
+    for &(name, meaning) in more.iter().copied().flatten() {
+        let meanings = &mut path(paths, name).meanings;
+        // Of a path that is given twice, the first meaning counts.
+        if meanings.last().is_none_or(|&(last, _)| last != dialect) {
+            meanings.push((dialect, meaning));
+        }
     }
-    let mut path = JointPath::default();
-    change(&mut path);
-    paths.push((name.into(), path));
+}
+
+/// The path of this name, which is added if there is none.
+fn path<'p>(paths: &'p mut Vec<JointPath>, name: &'static str) -> &'p mut JointPath {
+    let at = paths.iter().position(|path| path.name == name).unwrap_or_else(|| {
+        paths.push(JointPath { name, meanings: Vec::new(), signatures: Vec::new(), no_answer: None });
+        paths.len().saturating_sub(1)
+    });
+    #[expect(clippy::indexing_slicing, reason = "it was found or pushed")]
+    &mut paths[at]
 }
 
 /// Receives the values of a document.
@@ -208,7 +212,7 @@ struct JointSink<'a> {
 impl Sink<JointField> for JointSink<'_> {
     fn value(&mut self, field: JointField, value: Value<'_>) {
         let (candidates, response) = (&mut *self.candidates, &mut *self.fold);
-        let Some((_, path)) = JOINT.paths.get(field.index) else { return };
+        let Some(path) = JOINT.paths.get(field.index) else { return };
         if let Some(dialect) = candidates.dialect {
             for &(_, meaning) in path.meanings.iter().filter(|(index, _)| *index == dialect) {
                 response.value(meaning, value);
@@ -257,7 +261,8 @@ mod tests {
     /// has paths inside it in another dialect, of which the end would be taken for that of an empty one.
     #[test]
     fn the_tables_agree_on_how_a_value_is_reported() {
-        for (name, path) in &JOINT.paths {
+        for path in &JOINT.paths {
+            let name = path.name;
             let is_text = |meaning: Meaning| json::Field::is_text(meaning);
             let texts = path.meanings.iter().filter(|(_, meaning)| is_text(*meaning)).count();
             // A whole object may be a text elsewhere: it is reported as one in either case.
@@ -275,10 +280,9 @@ mod tests {
                 .collect();
             assert!(texts == 0 || others.is_empty(), "{name} is a text and {others:?}");
             if path.meanings.iter().any(|(_, meaning)| *meaning == Meaning::Error) {
-                let inside = |other: &str| {
-                    other.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']))
-                };
-                assert!(JOINT.paths.iter().all(|(other, _)| !inside(other)), "there are paths in {name}");
+                let inside =
+                    |other: &str| other.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
+                assert!(JOINT.paths.iter().all(|path| !inside(path.name)), "there are paths in {name}");
             }
         }
         assert!(JOINT.table.is_complete());

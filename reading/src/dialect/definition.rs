@@ -4,7 +4,7 @@
 
 use super::facts::ResponseFacts;
 use super::vocabulary::{self, End, Vocabulary};
-use crate::json::{self, LazyTable};
+use crate::json::{self, PathTable};
 
 /// What the value at a path means, in terms that all dialects share.
 ///
@@ -149,7 +149,7 @@ pub struct Dialect {
     /// string there that begins with `start`.
     pub signatures: &'static [&'static str],
     /// Which paths have which meaning.
-    pub table: LazyTable<Meaning>,
+    pub table: PathTable<Meaning>,
     /// The dialect's own words for why a choice ended, beside those of [`vocabulary::FINISH_REASONS`].
     pub(super) finish_reasons: Vocabulary<End>,
     /// Its types of blocks and documents. Any other is [`BlockKind::Plain`].

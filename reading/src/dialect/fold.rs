@@ -15,6 +15,9 @@ use crate::json::{self, Value};
 /// The index given to the one call of [`Meaning::LegacyCall`]. No server sends it.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
+/// Tool calls in a document of which it is not known yet that it is of this dialect. Two dialects may have the same paths.
+const CANDIDATE_CALLS_MAX: usize = 128;
+
 /// Folds values into [`ResponseFacts`].
 #[derive(Default)]
 pub struct Fold {
@@ -39,6 +42,8 @@ pub struct Fold {
     marks_call_starts: bool,
     /// The documents are items of an array.
     is_array: bool,
+    /// The document may be of another dialect.
+    is_candidate: bool,
 }
 
 impl Fold {
@@ -57,6 +62,7 @@ impl Fold {
         let mut fold = Fold {
             keeps_answer_prefix: self.keeps_answer_prefix,
             is_array: self.is_array,
+            is_candidate: true,
             ..Fold::default()
         };
         if let Some(dialect) = dialect {
@@ -72,6 +78,7 @@ impl Fold {
         candidate.facts.error |= self.facts.error;
         candidate.facts.done |= self.facts.done;
         candidate.documents += self.documents;
+        candidate.is_candidate = false;
         *self = candidate;
     }
 
@@ -173,7 +180,9 @@ impl Fold {
     fn end_call(&mut self) {
         let call = core::mem::take(&mut self.call);
         self.is_call_open = false;
-        self.open_block().push_call(call);
+        if !self.is_candidate || self.open_block().calls.len() < CANDIDATE_CALLS_MAX {
+            self.open_block().push_call(call);
+        }
     }
 
     fn finish(&mut self, word: &[u8]) {

@@ -5,7 +5,7 @@
 
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::vocabulary::{End, FAILED, LENGTH, NONE, Vocabulary};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "openai-responses",
@@ -19,7 +19,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         "incomplete_details",
         "output[].type",
     ],
-    table: LazyTable::new(|| Table::compile(PATHS)),
+    table: PathTable::new(&[PATHS]),
     finish_reasons: FINISH_REASONS,
     types: TYPES,
     is_finished: |facts| Some(facts.is_done()),

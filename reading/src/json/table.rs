@@ -62,6 +62,31 @@ impl<T> Deref for Lazy<T> {
     }
 }
 
+/// Paths, in parts that several lists may share, and what each means.
+pub type Paths<F> = &'static [&'static [(&'static str, F)]];
+
+/// A table with the paths that it is compiled of at its first use.
+pub struct PathTable<F: 'static> {
+    /// The paths.
+    pub paths: Paths<F>,
+    table: OnceBox<Table<F>>,
+}
+
+impl<F: Field> PathTable<F> {
+    /// The table of these paths.
+    pub const fn new(paths: Paths<F>) -> PathTable<F> {
+        PathTable { paths, table: OnceBox::new() }
+    }
+}
+
+impl<F: Field> Deref for PathTable<F> {
+    type Target = Table<F>;
+
+    fn deref(&self) -> &Table<F> {
+        self.table.get_or_init(|| Box::new(Table::compile(&self.paths.concat())))
+    }
+}
+
 impl<F: Field> Table<F> {
     fn empty() -> Table<F> {
         Table { tree: PathTree::default(), fields: Vec::new(), is_complete: true }
@@ -86,18 +111,6 @@ impl<F: Field> Table<F> {
     /// Whether any path has such a meaning.
     pub fn has(&self, is_wanted: impl Fn(F) -> bool) -> bool {
         self.fields.iter().copied().any(is_wanted)
-    }
-
-    /// All paths as [`Table::compile`] takes them, and what each means. Of a table that was not compiled of such paths,
-    /// those of keys with a `.` are wrong.
-    pub fn paths(&self) -> Vec<(String, F)> {
-        let mut paths = Vec::new();
-        self.tree.visit(&mut |path, wanted| {
-            if let Some(&field) = self.fields.get(usize::from(wanted.index)) {
-                paths.push((String::from(path), field));
-            }
-        });
-        paths
     }
 
     /// Makes a table of one path, given as keys, which may have any characters. A path deeper than [`DEPTH_MAX`] is

@@ -64,26 +64,6 @@ impl PathTree {
         true
     }
 
-    /// Gives each wanted path to `found`, as [`PathTree::add_path`] takes it. Numbered elements are left out.
-    pub(super) fn visit(&self, found: &mut dyn FnMut(&str, WantedPath)) {
-        self.visit_below(ROOT, "", found);
-    }
-
-    fn visit_below(&self, id: NodeId, path: &str, found: &mut dyn FnMut(&str, WantedPath)) {
-        let Some(node) = self.node(id) else { return };
-        if let Some(wanted) = node.wanted {
-            found(path, wanted);
-        }
-        for (key, child) in &node.keys {
-            let key = String::from_utf8_lossy(key);
-            let separator = if path.is_empty() { "" } else { "." };
-            self.visit_below(*child, &[path, separator, &key].concat(), found);
-        }
-        if let Some(element) = node.element {
-            self.visit_below(element, &[path, "[]"].concat(), found);
-        }
-    }
-
     /// Adds a path of keys, which may have any characters.
     pub(super) fn add_keys(&mut self, keys: &mut dyn Iterator<Item = &str>, wanted: WantedPath) {
         let at = keys.fold(ROOT, |at, key| self.child_or_new(at, key.as_bytes()));
