@@ -53,14 +53,28 @@ pub static DIALECTS: [&Dialect; 14] = [
     &inference::TGI,
     &inference::SGLANG,
     &inference::TRITON,
-    &bedrock::INVOKE,
     &cohere::V1,
+    &bedrock::INVOKE,
 ];
 
 /// Whether the dialect streams one answer as an array of documents. An array of another dialect has an answer in each
 /// item: TGI's `/`, SGLang's batches.
 pub fn streams_arrays(dialect: &Dialect) -> bool {
     core::ptr::eq(dialect, &gemini::DIALECT)
+}
+
+/// The dialect of a binary message of this type. Types of ConverseStreamOutput; all others are wrapped documents.
+pub fn of_message(event_type: &[u8]) -> Option<&'static Dialect> {
+    let is_converse = matches!(
+        event_type,
+        b"messageStart"
+            | b"contentBlockStart"
+            | b"contentBlockDelta"
+            | b"contentBlockStop"
+            | b"messageStop"
+            | b"metadata"
+    );
+    is_converse.then_some(&bedrock::CONVERSE)
 }
 
 /// The paths of a document of an unknown dialect: they only tell that an error is reported.
@@ -85,8 +99,10 @@ mod tests {
     fn no_signature_is_hidden_by_an_earlier_one() {
         for dialect in DIALECTS {
             for signature in dialect.signatures {
-                let (path, start) = signature.split_once('=').unwrap_or((signature, ""));
-                let inner = if start.is_empty() { "{}".to_string() } else { format!("\"{start}\"") };
+                let (path, inner) = match signature.split_once('=') {
+                    Some((path, word)) => (path, format!("\"{}\"", word.trim_end_matches('*'))),
+                    None => (*signature, "{}".to_string()),
+                };
                 let document =
                     path.split('.').rev().fold(inner, |inner, step| match step.strip_suffix("[]") {
                         Some(key) => format!("{{\"{key}\":[{inner}]}}"),

@@ -22,18 +22,18 @@ const ROWS: usize = 150;
 const DOCUMENTS: usize = 2;
 
 /// A body as text around documents.
-struct Body {
-    parts: Vec<Part>,
+pub(crate) struct Body {
+    pub(crate) parts: Vec<Part>,
 }
 
-enum Part {
+pub(crate) enum Part {
     Text(String),
     Document(Json),
 }
 
 impl Body {
     /// `None` if it is no text, or has a document that is no JSON.
-    fn parse(bytes: &[u8]) -> Option<Body> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Body> {
         let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() <= BODY_BYTES_MAX)?;
         let mut parts = Vec::new();
         if let Some(document) = Json::parse(text) {

@@ -11,7 +11,6 @@ pub(super) static CONVERSE: Dialect = Dialect {
     name: |_| "bedrock-converse",
     signatures: &[
         "contentBlockIndex",
-        "p", // padding in each message, which hides the length of the text
         "stopReason",
         "messageStart",
         "contentBlockDelta",
@@ -59,6 +58,8 @@ const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     ("usage.cacheReadInputTokenCount", Meaning::CachedInputTokens),
     ("output.message.content[]", Meaning::Block),
     ("output.message.content[].text", Meaning::Text(0)),
+    // Text with its sources, in place of `text` (API_runtime_CitationsContentBlock). Streams send it as `delta.text`.
+    ("output.message.content[].citationsContent.content[].text", Meaning::Text(0)),
     ("output.message.content[].reasoningContent.reasoningText.text", Meaning::Reasoning),
     ("output.message.content[].toolUse", Meaning::Call),
     ("output.message.content[].toolUse.name", Meaning::CallStart),

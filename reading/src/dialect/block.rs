@@ -183,6 +183,8 @@ impl OpenBlock {
 pub(super) struct OpenChoice {
     pub(super) index: Option<u64>,
     pub(super) finish: Finish,
+    /// Of [`Meaning::OtherFinish`].
+    pub(super) other_finish: Finish,
     /// The values of its blocks that have closed, and those outside of blocks.
     pub(super) block: OpenBlock,
     /// It may have values. Lets `clear` skip the work, which would be noticed in each event.
@@ -240,8 +242,9 @@ impl ResponseFacts {
         for (position, call) in (0..).zip(&block.calls) {
             facts.call(index, position, call);
         }
-        if choice.finish != Finish::None {
-            facts.end_choice(index, choice.finish);
+        let finish = if choice.finish == Finish::None { choice.other_finish } else { choice.finish };
+        if finish != Finish::None {
+            facts.end_choice(index, finish);
         } else if block.has_text.contains(&true) || block.repeated_text.is_some() || !block.calls.is_empty() {
             facts.begin_choice(index);
         }

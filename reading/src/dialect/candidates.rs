@@ -8,7 +8,7 @@
 use super::definition::Dialect;
 use super::definition::Meaning;
 use super::fold::Fold;
-use super::no_answer::{self, Starts};
+use super::no_answer::{self, Words};
 use super::signature::{self, Signature};
 use super::{COMMON_PATHS, DIALECTS, bedrock};
 use crate::json::{self, DocumentEnd, Lazy, Paths, Scanner, Sink, Table, Value};
@@ -121,7 +121,7 @@ struct JointPath {
     /// To a dialect, by index in [`DIALECTS`], or to [`UNKNOWN`].
     meanings: Vec<(usize, Meaning)>,
     signatures: Vec<Signature>,
-    no_answer: Option<Starts>,
+    no_answer: Option<Words>,
 }
 
 /// A path.
@@ -172,8 +172,8 @@ impl Joint {
         for (name, signature) in signature::all() {
             path(&mut paths, name).signatures.push(signature);
         }
-        for (name, starts) in no_answer::all() {
-            path(&mut paths, name).no_answer = Some(starts);
+        for (name, words) in no_answer::all() {
+            path(&mut paths, name).no_answer = Some(words);
         }
         paths.shrink_to_fit();
         let fields: Vec<(&str, JointField)> =
@@ -234,7 +234,7 @@ impl Sink<JointField> for JointSink<'_> {
         for signature in path.signatures.iter().filter(|signature| signature.is_at(value)) {
             candidates.found(signature.rank);
         }
-        candidates.is_no_answer |= path.no_answer.is_some_and(|starts| starts.is_at(value));
+        candidates.is_no_answer |= path.no_answer.is_some_and(|words| words.is_at(value));
     }
 
     fn document(&mut self) {

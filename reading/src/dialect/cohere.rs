@@ -23,7 +23,16 @@ pub(super) static V2: Dialect = Dialect {
 /// Version 1, and the older generate.
 pub(super) static V1: Dialect = Dialect {
     name: |_| "cohere-v1",
-    signatures: &["generations", "generation_id", "chat_history"],
+    signatures: &[
+        "generations",
+        "generation_id",
+        "chat_history",
+        "event_type=stream-*",
+        "event_type=text-generation",
+        "event_type=tool-calls-*",
+        "event_type=search-*",
+        "event_type=citation-generation",
+    ],
     table: PathTable::new(&[V1_PATHS]),
     finish_reasons: &[],
     types: &[],

@@ -2,7 +2,7 @@
 //!
 //! These are the types that tables of dialects are written in. The tables are in the files beside this one.
 
-use super::facts::ResponseFacts;
+use super::facts::{Finish, ResponseFacts};
 use super::vocabulary::{self, End, Vocabulary};
 use crate::json::{self, PathTable};
 
@@ -39,6 +39,13 @@ pub enum Meaning {
     Refusal,
     /// Why the choice ended.
     Finish,
+    /// The same under another dialect's name: it counts if this document gives the choice no reason under its own name.
+    OtherFinish,
+    /// True: the choice ended so.
+    FinishIf(Finish),
+    /// The status of a whole response, which is also a [`Meaning::Finish`]. If it says that the model has not answered yet,
+    /// then the response is no answer.
+    Status,
     /// If present and not null, a filter blocked the request or the answer. The value may be a word for the reason,
     /// also one that says that there is none.
     Blocked,
@@ -145,8 +152,8 @@ pub enum BlockKind {
 pub struct Dialect {
     /// The dialect's name. It depends on the response where one table serves two APIs.
     pub name: fn(&ResponseFacts) -> &'static str,
-    /// Paths that only this dialect has: a document with any of them is of this dialect. `path=start` asks for a
-    /// string there that begins with `start`.
+    /// Paths that only this dialect has: a document with any of them is of this dialect. `path=word` asks for this
+    /// string there, `path=start*` for one that begins so, and `path=*` for any.
     pub signatures: &'static [&'static str],
     /// Which paths have which meaning.
     pub table: PathTable<Meaning>,

@@ -193,6 +193,11 @@ impl Fold {
         choice.finish = finish.max(choice.finish);
     }
 
+    fn other_finish(&mut self, word: &[u8]) {
+        let Some(end) = self.dialect.map(|dialect| dialect.end(word)) else { return };
+        self.open_choice().other_finish = end.finish();
+    }
+
     /// A filter blocked the request or the answer, unless the word for the reason says that none did.
     fn block_choice(&mut self, reason: &[u8]) {
         if vocabulary::is_not_blocked(reason) {
@@ -213,6 +218,10 @@ impl Fold {
             Meaning::Done => self.facts.done = true,
             Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
             Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
+            Meaning::FinishIf(finish) => {
+                let choice = self.open_choice();
+                choice.finish = finish.max(choice.finish);
+            }
             Meaning::Finish => self.finish(word),
             _ => {
                 if let Some(number) = number(word) {
@@ -254,6 +263,11 @@ impl Fold {
     fn short(&mut self, meaning: Meaning, word: &[u8]) {
         match meaning {
             Meaning::Finish => self.finish(word),
+            Meaning::OtherFinish => self.other_finish(word),
+            Meaning::Status => {
+                self.facts.is_unanswered = vocabulary::lookup(vocabulary::UNANSWERED, word).is_some();
+                self.finish(word);
+            }
             Meaning::Type => {
                 let common = if word == b"error" { BlockKind::Error } else { BlockKind::Plain };
                 let kind = self.dialect.map_or(common, |dialect| dialect.block_kind(word));

@@ -29,7 +29,8 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
     name: |_| "gemini-interactions",
     signatures: &[
         "object=interaction",
-        "event_type=interaction.",
+        "event_type=interaction.*",
+        "event_type=step.*",
         "interaction",
         "steps[].type",
         "usage.total_input_tokens",

@@ -4,12 +4,27 @@
 
 use crate::json::Value;
 
-/// Paths that no answer has, with the beginnings of a string there, or none if any value will do.
+/// Paths that no answer has, with the words of a string there, or none if any value will do. A word that ends in `*` stands
+/// for all that begin with the rest of it.
 const SIGNATURES: &[(&str, &[&str])] = &[
     // OpenAI and those that follow it: lists of models, files and embeddings; scores and ranks; stored objects.
     (
         "object",
-        &["list", "embedding", "model", "file", "batch", "upload", "vector_store", "response.input_tokens"],
+        &[
+            "list",
+            "embedding*",
+            "model*",
+            "file*",
+            "batch*",
+            "upload*",
+            "vector_store*",
+            "response.input_tokens",
+            "response.deleted",
+            "conversation",
+            "conversation.deleted",
+            "thread",
+            "thread.deleted",
+        ],
     ),
     ("data[].embedding", &[]),
     ("data[].b64_json", &[]),
@@ -36,28 +51,29 @@ const SIGNATURES: &[(&str, &[&str])] = &[
     ("model_info", &[]),
 ];
 
-/// How a string must begin; any value will do if there is none.
+/// The words of a string; any value will do if there is none.
 #[derive(Clone, Copy)]
-pub(super) struct Starts(&'static [&'static str]);
+pub(super) struct Words(&'static [&'static str]);
 
-impl Starts {
+impl Words {
     /// Whether a value at the path shows that the document is no answer.
     pub(super) fn is_at(self, value: Value<'_>) -> bool {
-        let Starts(starts) = self;
+        let Words(words) = self;
         match value {
-            Value::Short(word) if !starts.is_empty() => {
-                starts.iter().any(|start| word.starts_with(start.as_bytes()))
-            }
+            Value::Short(word) if !words.is_empty() => words.iter().any(|entry| match entry.as_bytes() {
+                [start @ .., b'*'] => word.starts_with(start),
+                entry => word == entry,
+            }),
             Value::Short(_) | Value::Open | Value::Close | Value::Text(_) | Value::Scalar(_) => {
-                starts.is_empty()
+                words.is_empty()
             }
         }
     }
 }
 
 /// All paths that no answer has.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, Starts)> {
-    SIGNATURES.iter().map(|&(path, starts)| (path, Starts(starts)))
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Words)> {
+    SIGNATURES.iter().map(|&(path, words)| (path, Words(words)))
 }
 
 #[cfg(test)]
@@ -91,6 +107,11 @@ mod tests {
         r#"{"inputTokens":14}"#,
         r#"{"count":3,"max_model_len":4096,"tokens":[1,2,3]}"#,
         r#"{"models":[{"name":"m","size":1}]}"#,
+        r#"{"id":"conv_1","object":"conversation","created_at":1,"metadata":{}}"#,
+        r#"{"id":"conv_1","object":"conversation.deleted","deleted":true}"#,
+        r#"{"object":"list","data":[{"type":"message","id":"msg_1","status":"completed","role":"user","content":[{"type":"input_text","text":"Hi"}]}],"first_id":"msg_1","has_more":false}"#,
+        r#"{"id":"thread_1","object":"thread","created_at":1,"metadata":{},"tool_resources":{}}"#,
+        r#"{"id":"thread_1","object":"thread.deleted","deleted":true}"#,
     ];
 
     #[test]
@@ -106,7 +127,7 @@ mod tests {
     fn no_signature_of_a_dialect_is_one_of_these() {
         for signature in DIALECTS.iter().flat_map(|dialect| dialect.signatures) {
             let path = signature.split('=').next().unwrap_or_default();
-            assert!(SIGNATURES.iter().all(|(other, starts)| *other != path || !starts.is_empty()), "{path}");
+            assert!(SIGNATURES.iter().all(|(other, words)| *other != path || !words.is_empty()), "{path}");
         }
     }
 }

@@ -42,6 +42,8 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[]", Meaning::Choice),
     ("choices[].index", Meaning::ChoiceIndex),
     ("choices[].finish_reason", Meaning::Finish),
+    // Mistral's models behind Bedrock's invoke. vLLM gives the text that stopped the answer here, beside its reason.
+    ("choices[].stop_reason", Meaning::OtherFinish),
     ("choices[].text", Meaning::Text(TEXT)),
     ("choices[].delta", Meaning::Text(DELTA)),
     ("choices[].delta.content", Meaning::Text(DELTA)),

@@ -10,25 +10,33 @@ use crate::json::PathTable;
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "openai-responses",
     signatures: &[
-        "type=response.",
+        "type=response.*",
         "sequence_number",
-        "output_index",
         "item_id",
         "response.output",
         "response.usage",
         "incomplete_details",
         "output[].type",
+        "object=response",
+        "response.object=response",
+        "response.incomplete_details",
     ],
     table: PathTable::new(&[PATHS]),
     finish_reasons: FINISH_REASONS,
     types: TYPES,
     is_finished: |facts| Some(facts.is_done()),
-    is_answer: |_| true,
+    // A background response is fetched when it is done.
+    is_answer: |facts| !facts.is_unanswered,
 };
 
 // OpenAI: API reference, the Response object, `status` and `incomplete_details.reason`.
-const FINISH_REASONS: Vocabulary<End> =
-    &[("in_progress", NONE), ("incomplete", LENGTH), ("max_output_tokens", LENGTH), ("failed", FAILED)];
+const FINISH_REASONS: Vocabulary<End> = &[
+    ("queued", NONE),
+    ("in_progress", NONE),
+    ("incomplete", LENGTH),
+    ("max_output_tokens", LENGTH),
+    ("failed", FAILED),
+];
 
 const TYPES: Vocabulary<BlockKind> = &[
     ("response.output_text.delta", BlockKind::Text),
@@ -81,7 +89,7 @@ const PATHS: &[(&str, Meaning)] = &[
     ("output[].environment.type", Meaning::CallRunner),
     ("output[].content[].text", Meaning::Text(0)),
     ("output[].content[].refusal", Meaning::Refusal),
-    ("status", Meaning::Finish),
+    ("status", Meaning::Status),
     ("incomplete_details.reason", Meaning::Finish),
     ("model", Meaning::Model),
     ("response.model", Meaning::Model),

@@ -15,32 +15,34 @@ pub(super) struct Signature {
     /// Index in [`DIALECTS`], or the length of that and an index in [`WEAK`]. If a document has several signatures, the
     /// lowest counts.
     pub(super) rank: usize,
-    /// How a string at the path must begin. If `None`, any value will do.
-    start: Option<&'static str>,
+    /// A string that must be at the path, or how it begins if this ends in `*`. If `None`, any value will do.
+    word: Option<&'static str>,
 }
 
 impl Signature {
-    /// `path` alone, or `path=start` if the value must be a string that begins so.
+    /// `path` alone, or `path=word` if the value must be a string that is or begins so.
     fn parse(signature: &'static str, rank: usize) -> (&'static str, Signature) {
         match signature.split_once('=') {
-            Some((path, start)) => (path, Signature { rank, start: Some(start) }),
-            None => (signature, Signature { rank, start: None }),
+            Some((path, word)) => (path, Signature { rank, word: Some(word) }),
+            None => (signature, Signature { rank, word: None }),
         }
     }
 
     /// Whether it can be told from the pieces of a text.
     #[cfg(test)]
     pub(super) fn takes_text(&self) -> bool {
-        self.start.is_none_or(str::is_empty)
+        self.word.is_none_or(|word| word == "*")
     }
 
     /// Whether a value at the path has the signature.
     pub(super) fn is_at(&self, value: Value<'_>) -> bool {
-        match (self.start, value) {
+        let is_text = matches!(value, Value::Text(_));
+        match (self.word.map(str::as_bytes), value) {
             (None, _) => true,
-            (Some(start), Value::Short(word)) => word.starts_with(start.as_bytes()),
-            (Some(start), Value::Text(_)) => start.is_empty(),
-            (Some(_), Value::Open | Value::Close | Value::Scalar(_)) => false,
+            (Some([start @ .., b'*']), Value::Short(word)) => word.starts_with(start),
+            (Some(expected), Value::Short(word)) => word == expected,
+            // Of a text nothing is known but that it is a string.
+            (Some(expected), _) => is_text && expected == b"*",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::observation::Unparsed;
 use super::summary::BodySummary;
-use crate::dialect::{Candidates, Dialect, Fold, ResponseFacts};
+use crate::dialect::{self, Candidates, Dialect, Fold, ResponseFacts};
 use crate::framing::{aws, base64, sse};
 use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars};
 use alloc::boxed::Box;
@@ -273,6 +273,9 @@ impl aws::Sink for DocumentReader {
             Scanner::default().push(&WRAPPED, message.payload, &mut unwrap);
             self.message_payload(&unwrap.bytes);
         } else {
+            if let (None, Some(dialect)) = (self.fold.dialect(), dialect::of_message(message.event_type)) {
+                self.fold.set_dialect(dialect);
+            }
             self.message_payload(message.payload);
         }
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod calls;
+mod shapes;
 
 use super::*;
 use proptest::prelude::*;
