@@ -22,6 +22,8 @@ mod facts;
 mod fold;
 mod gemini;
 mod inference;
+mod llama_cpp;
+mod mistral;
 mod no_answer;
 mod ollama;
 mod openai;
@@ -30,6 +32,7 @@ mod responses;
 mod signature;
 mod usage;
 mod vocabulary;
+mod workers_ai;
 
 pub use answer_prefix::{ANSWER_PREFIX_CHARS_MAX, AnswerPrefix};
 pub use candidates::Candidates;
@@ -40,7 +43,7 @@ pub use fold::Fold;
 pub use usage::Usage;
 
 /// All dialects. If a document has signatures of two, it is of the first.
-pub static DIALECTS: [&Dialect; 14] = [
+pub static DIALECTS: [&Dialect; 18] = [
     &openai::DIALECT,
     &responses::DIALECT,
     &gemini::DIALECT,
@@ -55,6 +58,10 @@ pub static DIALECTS: [&Dialect; 14] = [
     &inference::TRITON,
     &cohere::V1,
     &bedrock::INVOKE,
+    &mistral::CONVERSATIONS,
+    &llama_cpp::DIALECT,
+    &workers_ai::DIALECT,
+    &inference::KSERVE_V1,
 ];
 
 /// Whether the dialect streams one answer as an array of documents. An array of another dialect has an answer in each
@@ -103,11 +110,11 @@ mod tests {
                     Some((path, word)) => (path, format!("\"{}\"", word.trim_end_matches('*'))),
                     None => (*signature, "{}".to_string()),
                 };
-                let document =
-                    path.split('.').rev().fold(inner, |inner, step| match step.strip_suffix("[]") {
-                        Some(key) => format!("{{\"{key}\":[{inner}]}}"),
-                        None => format!("{{\"{step}\":{inner}}}"),
-                    });
+                let document = path.split('.').rev().fold(inner, |inner, step| {
+                    let key = step.trim_end_matches("[]");
+                    let arrays = step.matches("[]").count();
+                    format!("{{\"{key}\":{}{inner}{}}}", "[".repeat(arrays), "]".repeat(arrays))
+                });
                 let detected = candidates::detect(&document).0.map(std::ptr::from_ref);
                 assert_eq!(detected, Some(std::ptr::from_ref(dialect)), "{document}");
             }

@@ -112,10 +112,14 @@ impl Fold {
         self.facts.done = true;
     }
 
-    /// The document was cut off here. Its values count, except those of an open block, whose type may be missing.
+    /// The document was cut off here. Its values count, except those of an open block, whose type may be missing, and of a
+    /// call, whose place may be.
     pub fn cut_document(&mut self) {
         if core::mem::take(&mut self.is_block_open) {
             self.block = OpenBlock::default();
+        }
+        if matches!(self.document.block.kind, BlockKind::Call | BlockKind::CustomCall) {
+            self.document.clear();
         }
         self.end_document();
     }

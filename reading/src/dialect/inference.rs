@@ -1,4 +1,4 @@
-//! The native APIs of inference servers: TGI, SGLang, Triton, and KServe's version 2 protocol.
+//! The native APIs of inference servers: TGI, SGLang, Triton, and KServe's protocols of version 1 and 2.
 
 use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
 use super::vocabulary::NONE;
@@ -71,5 +71,38 @@ pub(super) static TRITON: Dialect = Dialect {
     types: &[("finish_reason", BlockKind::Ignored)],
     is_finished: |facts| facts.is_each_choice_finished().then_some(true),
     // The protocol also serves models whose outputs are numbers: embeddings, scores, classes.
+    is_answer: |facts| facts.error || facts.has_text_field(),
+};
+
+/// KServe's version 1 protocol, which is TensorFlow Serving's: predictions of any shape. Those that are strings or have a
+/// text are answers (Vertex's model garden, MLflow, Hugging Face's pipelines); others are classes, numbers or images.
+pub(super) static KSERVE_V1: Dialect = Dialect {
+    name: |_| "kserve-v1",
+    signatures: &[
+        "predictions[]=*",
+        "predictions[].text=*",
+        "predictions[].generated_text",
+        "predictions[][].generated_text",
+        "predictions[].output_text",
+        "predictions[].content=*",
+        "predictions[].candidates",
+    ],
+    table: PathTable::new(&[&[
+        ("predictions[]", Meaning::Text(1)),
+        ("predictions[].text", Meaning::Text(0)),
+        ("predictions[].generated_text", Meaning::Text(0)),
+        ("predictions[][].generated_text", Meaning::Text(0)),
+        ("predictions[].output_text", Meaning::Text(0)),
+        ("predictions[].content", Meaning::Text(0)),
+        // Vertex: PaLM's chat.
+        ("predictions[].candidates[].content", Meaning::Text(0)),
+        ("metadata.tokenMetadata.inputTokenCount.totalTokens", Meaning::InputTokens),
+        ("metadata.tokenMetadata.outputTokenCount.totalTokens", Meaning::OutputTokens),
+        ("model_name", Meaning::Model),
+        ("error", Meaning::Error),
+    ]]),
+    finish_reasons: &[],
+    types: &[],
+    is_finished: |_| None,
     is_answer: |facts| facts.error || facts.has_text_field(),
 };

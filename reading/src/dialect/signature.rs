@@ -1,13 +1,17 @@
 //! What tells the dialect of a document: paths that only this dialect has.
 
 use super::definition::Dialect;
-use super::{DIALECTS, cohere, openai};
+use super::{DIALECTS, cohere, openai, workers_ai};
 use crate::json::Value;
 
 /// Signatures that other documents than answers have as well. They count if a document has no other signature, and is
 /// not known to be no answer.
-static WEAK: [(&str, &Dialect); 2] =
-    [("usage.prompt_tokens", &openai::DIALECT), ("meta.api_version", &cohere::V1)];
+static WEAK: [(&str, &Dialect); 3] = [
+    // Events of Workers AI have nothing else but padding, and some have a usage like OpenAI's.
+    ("response=*", &workers_ai::DIALECT),
+    ("usage.prompt_tokens", &openai::DIALECT),
+    ("meta.api_version", &cohere::V1),
+];
 
 /// A path that only one dialect has.
 #[derive(Clone, Copy)]

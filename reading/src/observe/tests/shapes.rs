@@ -103,6 +103,141 @@ fn a_background_response_that_waits_is_no_answer() {
     );
 }
 
+#[test]
+fn llama_cpps_own_completion() {
+    // llama.cpp: tools/server/README.md, POST /completion; server-task.cpp, to_json_non_oaicompat.
+    let partial = |index: u8, text: &str, tokens: u8| {
+        format!(
+            r#"{{"index":{index},"content":"{text}","tokens":[1],"stop":false,"id_slot":-1,"tokens_predicted":{tokens},"tokens_evaluated":5}}"#
+        )
+    };
+    let last = |index: u8, text: &str, end: &str| {
+        format!(
+            r#"{{"index":{index},"content":"{text}","tokens":[],"id_slot":0,"stop":true,"model":"m","tokens_predicted":3,"tokens_evaluated":5,"generation_settings":{{"n_predict":-1,"stop":["x"],"stream":true}},"prompt":"A long prompt","has_new_line":false,"truncated":false,{end},"tokens_cached":9,"timings":{{"cache_n":4,"prompt_n":1,"predicted_n":3}}}}"#
+        )
+    };
+    let tokens = [Some(5), Some(4), Some(3), None];
+    let name = Some("llama-cpp");
+    for (end, finish) in [
+        (r#""stop_type":"eos","stopping_word":"""#, Finish::Stop),
+        (r#""stop_type":"word","stopping_word":"x""#, Finish::Stop),
+        (r#""stop_type":"limit","stopping_word":"""#, Finish::Length),
+        // Before ggml-org/llama.cpp#10643.
+        (r#""stopped_eos":true,"stopped_word":false,"stopped_limit":false,"stopping_word":"""#, Finish::Stop),
+        (
+            r#""stopped_eos":false,"stopped_word":false,"stopped_limit":true,"stopping_word":"""#,
+            Finish::Length,
+        ),
+        (r#""x":1"#, Finish::Stop),
+    ] {
+        let expected = (name, Outcome::Complete, finish, Some(11), tokens, 0);
+        assert_eq!(whole(&last(0, "a dark eye ", end)), expected, "{end}");
+        let events = [partial(0, "a dark", 1), partial(0, " eye ", 2), last(0, "", end)];
+        assert_eq!(stream(&events.each_ref().map(String::as_str)), expected, "{end}");
+        let cut = stream(&events[..2].iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!((cut.1, cut.3), (Outcome::Truncated, Some(11)));
+    }
+    // Several prompts: an array, and events with an index.
+    let eos = r#""stop_type":"eos""#;
+    let array = format!("[{},{}]", last(0, "one", eos), last(1, "three", eos));
+    assert_eq!(
+        whole(&array),
+        (name, Outcome::Complete, Finish::Stop, Some(8), [Some(10), Some(8), Some(6), None], 0)
+    );
+    let events = [partial(0, "one", 1), partial(1, "three", 1), last(0, "", eos)];
+    assert_eq!(stream(&events.each_ref().map(String::as_str)).1, Outcome::Truncated);
+    let error =
+        [partial(0, "one", 1), r#"{"error":{"code":500,"message":"x","type":"server_error"}}"#.into()];
+    assert_eq!(stream(&error.each_ref().map(String::as_str)).1, Outcome::StreamError);
+}
+
+#[test]
+fn mistrals_conversations() {
+    // mistralai/client-python: models, ConversationEventsData, ConversationResponse.
+    let name = Some("mistral-conversations");
+    let started = r#"{"type":"conversation.response.started","conversation_id":"conv_1"}"#;
+    let text = r#"{"type":"message.output.delta","output_index":0,"id":"msg_1","content_index":0,"model":"m","role":"assistant","content":"Bon"}"#;
+    let chunk = r#"{"type":"message.output.delta","output_index":0,"id":"msg_1","content_index":1,"role":"assistant","content":{"type":"text","text":"jour"}}"#;
+    let source = r#"{"type":"message.output.delta","output_index":0,"id":"msg_1","content_index":2,"content":{"type":"tool_reference","tool":"web_search","title":"A title"}}"#;
+    let thought = r#"{"type":"message.output.delta","output_index":0,"id":"msg_1","content":{"type":"thinking","thinking":[{"type":"text","text":"Hm"}]}}"#;
+    let call = |index: u8, id: &str, arguments: &str| {
+        format!(
+            r#"{{"type":"function.call.delta","output_index":{index},"id":"fc_1","name":"f","tool_call_id":"{id}","arguments":"{arguments}"}}"#
+        )
+    };
+    let tool = r#"{"type":"tool.execution.started","output_index":1,"id":"tool_1","name":"web_search","arguments":"{}"}"#;
+    let handoff = r#"{"type":"agent.handoff.started","output_index":2,"id":"h","previous_agent_id":"a","previous_agent_name":"b"}"#;
+    let done = r#"{"type":"conversation.response.done","usage":{"prompt_tokens":6,"completion_tokens":3,"total_tokens":9,"connector_tokens":null}}"#;
+    let tokens = [Some(6), None, Some(3), None];
+    let events = [started, tool, thought, text, chunk, source, handoff, done];
+    assert_eq!(stream(&events), (name, Outcome::Complete, Finish::None, Some(7), tokens, 0));
+    assert_eq!(stream(&events[..5]), (name, Outcome::Truncated, Finish::None, Some(7), [None; 4], 0));
+    let calls = [call(0, "a", r#"{\"x\":"#), call(0, "a", "1}"), call(1, "b", "{}")];
+    let events = [started, &calls[0], &calls[1], &calls[2], done];
+    assert_eq!(stream(&events), (name, Outcome::Complete, Finish::None, Some(0), tokens, 2));
+    let failed = r#"{"type":"conversation.response.error","message":"x","code":500}"#;
+    assert_eq!(stream(&[started, text, failed]).1, Outcome::StreamError);
+    let body = r#"{"object":"conversation.response","conversation_id":"conv_1","outputs":[{"object":"entry","type":"tool.execution","name":"web_search","arguments":"{}","info":{"text":"not the answer"}},{"object":"entry","type":"message.output","role":"assistant","model":"m","content":"Bon"},{"object":"entry","type":"message.output","content":[{"type":"text","text":"jour"},{"type":"tool_reference","title":"A title"}]},{"object":"entry","type":"function.call","tool_call_id":"a","name":"f","arguments":"{}"}],"usage":{"prompt_tokens":6,"completion_tokens":3,"total_tokens":9}}"#;
+    assert_eq!(whole(body), (name, Outcome::Complete, Finish::None, Some(7), tokens, 1));
+}
+
+#[test]
+fn cloudflares_workers_ai() {
+    // Cloudflare: Workers AI, API reference; workers-types, AiTextGenerationOutput.
+    let name = Some("workers-ai");
+    let tokens = [Some(6), None, Some(3), None];
+    let usage = r#""usage":{"prompt_tokens":6,"completion_tokens":3,"total_tokens":9}"#;
+    let body =
+        format!(r#"{{"result":{{"response":"Hello",{usage}}},"success":true,"errors":[],"messages":[]}}"#);
+    assert_eq!(whole(&body), (name, Outcome::Complete, Finish::None, Some(5), tokens, 0));
+    let body = format!(
+        r#"{{"result":{{"response":null,"tool_calls":[{{"name":"f","arguments":{{"x":1}}}},{{"name":"f","arguments":{{}}}}],{usage}}},"success":true}}"#
+    );
+    assert_eq!(whole(&body), (name, Outcome::Complete, Finish::None, Some(0), tokens, 2));
+    let body = format!(
+        r#"{{"success":true,"errors":[],"result":{{"object":"chat.completion","choices":[{{"index":0,"message":{{"role":"assistant","content":"Hello"}},"finish_reason":"stop"}}],{usage}}}}}"#
+    );
+    assert_eq!(whole(&body), (name, Outcome::Complete, Finish::Stop, Some(5), tokens, 0));
+    let body = r#"{"result":null,"success":false,"errors":[{"code":5007,"message":"No such model"}]}"#;
+    assert_eq!(whole(body).0, None);
+    let last = format!(r#"{{"response":"","p":"abcd",{usage}}}"#);
+    let events = [r#"{"response":"Hel","p":"abcdefgh"}"#, r#"{"response":"lo","p":"ab"}"#, &last, "[DONE]"];
+    assert_eq!(stream(&events), (name, Outcome::Complete, Finish::None, Some(5), tokens, 0));
+    assert_eq!(stream(&events[..2]), (name, Outcome::Truncated, Finish::None, Some(5), [None; 4], 0));
+    // In either order of keys, and where the first event has the usage.
+    assert_eq!(stream(&[&last, "[DONE]"]).0, name);
+    // Ollama's are not taken, nor is a response that is no string.
+    assert_eq!(whole(r#"{"response":"Hi","done":true}"#).0, Some("ollama"));
+    assert_eq!(whole(r#"{"response":{"x":1}}"#).0, None);
+}
+
+#[test]
+fn kserves_first_protocol() {
+    // KServe: V1 protocol, Predict; Vertex: model garden's vLLM; MLflow: pyfunc of a text generation pipeline.
+    let name = Some("kserve-v1");
+    for (body, chars) in [
+        (r#"{"predictions":["one","three"]}"#, 8),
+        (r#"{"predictions":[{"text":"one"}],"model_name":"m"}"#, 3),
+        (r#"{"predictions":[{"generated_text":"one"},{"generated_text":"three"}]}"#, 8),
+        (r#"{"predictions":[[{"generated_text":"one"}]]}"#, 3),
+        (r#"{"predictions":[{"output_text":"one","finish_reason":"stop"}]}"#, 3),
+        (r#"{"predictions":[{"content":"one","safetyAttributes":{"blocked":false}}],"metadata":{"x":1}}"#, 3),
+        (r#"{"predictions":[{"candidates":[{"author":"1","content":"one"}]}]}"#, 3),
+        (r#"{"predictions":[""]}"#, 0),
+    ] {
+        assert_eq!(whole(body), (name, Outcome::Complete, Finish::None, Some(chars), [None; 4], 0), "{body}");
+    }
+    for body in [
+        r#"{"predictions":[0,1,2]}"#,
+        r#"{"predictions":[[0.1,0.9]]}"#,
+        r#"{"predictions":[{"embeddings":{"values":[0.1]}}]}"#,
+        r#"{"predictions":[{"bytesBase64Encoded":"AAAA","mimeType":"image/png"}]}"#,
+        r#"{"predictions":[{"label":"a","score":0.9}]}"#,
+    ] {
+        assert_eq!(read("application/json", body).text_chars, None, "{body}");
+    }
+}
+
 /// Members that many documents of other kinds have.
 #[test]
 fn members_of_many_apis_mark_none() {
