@@ -140,9 +140,11 @@ pub enum BlockKind {
     AllArguments,
     /// The end of a block, which is repeated in it. If it is a tool call, then it may be known.
     Repeated,
+    /// It says what will come. Calls in it begin; its text comes again.
+    Announced,
     /// It repeats earlier content, or has none of the answer.
     Ignored,
-    /// The end of the response.
+    /// The end of the response. It may repeat the whole answer, whose calls count if there were none before.
     Done,
     /// A report of an error.
     Error,

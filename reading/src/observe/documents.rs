@@ -7,7 +7,7 @@ use super::observation::Unparsed;
 use super::summary::BodySummary;
 use crate::dialect::{self, Candidates, Dialect, Fold, ResponseFacts};
 use crate::framing::{aws, base64, sse};
-use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars};
+use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars, split_line};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -100,18 +100,21 @@ impl DocumentReader {
             let first = piece.trim_ascii_start().first();
             self.is_json = first.map(|first| matches!(first, b'{' | b'['));
         }
-        self.document_chars += chars(piece);
+        if self.is_json != Some(true) {
+            self.document_chars += chars(piece);
+        }
         // By lines, so that what follows the line of a first document is read with the table of its dialect.
-        let mut lines = piece.split_inclusive(|&byte| byte == b'\n');
-        for line in &mut lines {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let (line, after) = split_line(rest);
             let candidates = self.candidates.get_or_insert_default();
             candidates.push(&mut self.scanner, line, &mut self.fold);
             if self.fold.dialect().is_some() && self.scanner.is_between() {
                 self.candidates = None;
-                break;
+                return self.push(after);
             }
+            rest = after;
         }
-        lines.for_each(|line| self.push(line));
     }
 
     /// The framing says that the document ends here, complete or not.

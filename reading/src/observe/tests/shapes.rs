@@ -238,6 +238,54 @@ fn kserves_first_protocol() {
     }
 }
 
+#[test]
+fn responses_whose_text_is_not_in_deltas() {
+    // OpenAI: API reference, streaming events of Responses. Each of these has the whole text.
+    let created =
+        r#"{"type":"response.created","response":{"id":"resp_1","status":"in_progress","output":[]}}"#;
+    let added =
+        r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","content":[]}}"#;
+    let deltas = [
+        r#"{"type":"response.output_text.delta","output_index":0,"delta":"Hel"}"#,
+        r#"{"type":"response.output_text.delta","output_index":0,"delta":"lo"}"#,
+    ];
+    let ends = [
+        r#"{"type":"response.output_text.done","output_index":0,"text":"Hello"}"#,
+        r#"{"type":"response.content_part.done","output_index":0,"part":{"type":"output_text","text":"Hello"}}"#,
+        r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","content":[{"type":"output_text","text":"Hello"}]}}"#,
+        r#"{"type":"response.output_item.done","output_index":1,"item":{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}}"#,
+    ];
+    let done = r#"{"type":"response.completed","response":{"status":"completed","text":{"format":{"type":"text"}},"output":[{"type":"reasoning","summary":[{"text":"Hm"}]},{"type":"message","content":[{"type":"output_text","text":"Hello"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},{"type":"web_search_call","id":"w"}],"usage":{"input_tokens":4,"output_tokens":2}}}"#;
+    let expected = (
+        Some("openai-responses"),
+        Outcome::Complete,
+        Finish::Stop,
+        Some(5),
+        [Some(4), None, Some(2), None],
+        1,
+    );
+    // Any set of these.
+    for set in 0..1 << ends.len() {
+        let chosen = ends.iter().enumerate().filter(|(at, _)| set & (1 << at) != 0).map(|(_, event)| *event);
+        let chosen: Vec<&str> = chosen.collect();
+        for start in [&[created, added][..], &[created, added, deltas[0], deltas[1]], &[]] {
+            let events = [start, &chosen[..], &[done]].concat();
+            assert_eq!(stream(&events), expected, "{events:?}");
+        }
+    }
+    // What an item says at its beginning comes again at its end.
+    let added = r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","content":[{"type":"output_text","text":"Hello"}]}}"#;
+    assert_eq!(stream(&[created, added, ends[2], done]), expected);
+    // Calls without ids, which the last event repeats.
+    let call = r#"{"type":"response.output_item.added","output_index":3,"item":{"type":"function_call","name":"f"}}"#;
+    let done = done.replace(r#""call_id":"c","#, "");
+    assert_eq!(stream(&[created, call, &done]), expected);
+    // Reasoning is none of the text.
+    let reasoning = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"reasoning","content":[{"type":"reasoning_text","text":"Hm"}],"summary":[]}}"#;
+    let part = r#"{"type":"response.content_part.done","output_index":0,"part":{"type":"reasoning_text","text":"Hm"}}"#;
+    assert_eq!(stream(&[created, part, reasoning, deltas[0], deltas[1], &done]), expected);
+}
+
 /// Members that many documents of other kinds have.
 #[test]
 fn members_of_many_apis_mark_none() {
