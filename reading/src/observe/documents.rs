@@ -31,6 +31,10 @@ pub(super) struct DocumentReader {
     document_chars: u64,
     /// Characters of complete documents that are text.
     text_chars: u64,
+    /// Characters of complete documents that are JSON strings, numbers or literals. They are text if others are.
+    scalar_chars: u64,
+    /// Documents before the current one.
+    documents_before: u64,
     /// Whether the current document of an unknown dialect begins like a JSON object or array. `None` before it begins.
     is_json: Option<bool>,
     /// A document was JSON of an unknown dialect.
@@ -51,6 +55,8 @@ impl Default for DocumentReader {
             is_wrapped: false,
             document_chars: 0,
             text_chars: 0,
+            scalar_chars: 0,
+            documents_before: 0,
             is_json: None,
             has_unknown_json: false,
             is_other: false,
@@ -135,8 +141,10 @@ impl DocumentReader {
         let is_json = self.is_json.take() == Some(true);
         self.has_unknown_json |= is_json;
         let document_chars = core::mem::take(&mut self.document_chars);
+        let documents_before = core::mem::replace(&mut self.documents_before, self.fold.documents());
         if !is_json && (is_complete || end == DocumentEnd::Between) {
-            self.text_chars += document_chars;
+            let is_scalar = end == DocumentEnd::Between && self.fold.documents() > documents_before;
+            *(if is_scalar { &mut self.scalar_chars } else { &mut self.text_chars }) += document_chars;
         }
         end
     }
@@ -145,7 +153,7 @@ impl DocumentReader {
     fn message_payload(&mut self, payload: &[u8]) {
         self.push(payload);
         self.end_document(true);
-        self.text_chars = 0;
+        (self.text_chars, self.scalar_chars) = (0, 0);
     }
 
     /// The event stream has ended. `is_inside`: within an event.
@@ -208,7 +216,8 @@ impl DocumentReader {
         let (text_chars, unparsed) = match dialect {
             Some(_) => (Some(facts.text_chars), self.unparsed),
             None if self.has_unknown_json => (None, Some(Unparsed::Dialect)),
-            None => (Some(self.text_chars), self.unparsed),
+            None if self.text_chars == 0 && self.scalar_chars > 0 => (None, Some(Unparsed::Dialect)),
+            None => (Some(self.text_chars.saturating_add(self.scalar_chars)), self.unparsed),
         };
         BodySummary {
             dialect: dialect

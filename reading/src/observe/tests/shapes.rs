@@ -286,6 +286,29 @@ fn responses_whose_text_is_not_in_deltas() {
     assert_eq!(stream(&[created, part, reasoning, deltas[0], deltas[1], &done]), expected);
 }
 
+#[test]
+fn events_of_bare_json_values_have_no_length() {
+    let seen = |events: &[&str]| {
+        let events: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let seen = read("text/event-stream", &events);
+        (seen.text_chars, seen.unparsed)
+    };
+    let unread = (None, Some(Unparsed::Dialect));
+    for events in
+        [&[r#""Hel""#, r#""lo""#][..], &["1", "2.5"], &["null"], &["true", "[DONE]"], &[r#""a \" b""#]]
+    {
+        assert_eq!(seen(events), unread, "{events:?}");
+    }
+    // Text may have words that are JSON as well, and begin like it.
+    assert_eq!(seen(&["The answer is", "42"]), (Some(15), None));
+    assert_eq!(seen(&["42", "is it"]), (Some(7), None));
+    assert_eq!(seen(&[r#""Hello" he said"#]), (Some(15), None));
+    assert_eq!(seen(&[r#""Hello"#]), (Some(6), None));
+    // Where a dialect is known, they are nothing.
+    let chat = r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    assert_eq!(seen(&["null", chat, r#""x""#]), (Some(2), None));
+}
+
 /// Members that many documents of other kinds have.
 #[test]
 fn members_of_many_apis_mark_none() {
