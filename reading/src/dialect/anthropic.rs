@@ -13,7 +13,9 @@ pub(super) static MESSAGES: Dialect = Dialect {
     signatures: &[
         "message.usage",
         "content_block",
-        "delta.text",
+        "delta.type=text_delta",
+        "delta.type=thinking_delta",
+        "delta.type=input_json_delta",
         "delta.stop_reason",
         "content[].type",
         "stop_sequence",

@@ -67,3 +67,81 @@ pub(super) fn dialect_index(rank: Option<usize>, is_no_answer: bool) -> Option<u
     let (_, dialect) = WEAK.get(weak).filter(|_| !is_no_answer)?;
     DIALECTS.iter().position(|known| core::ptr::eq(*known, *dialect))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{self, Scanner, Sink, Table};
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// Signatures that documents of another dialect have as well: those of the other one win, because it is before in
+    /// [`DIALECTS`].
+    const SHARED: &[(&str, &str)] = &[
+        ("cohere-v1", "bedrock-invoke"), // `is_finished`
+    ];
+
+    /// Gives each path the index of its first signature.
+    #[derive(Clone, Copy)]
+    struct At(usize);
+
+    impl json::Field for At {
+        fn is_text(self) -> bool {
+            false
+        }
+    }
+
+    struct Found(BTreeSet<usize>);
+
+    impl Sink<At> for Found {
+        fn value(&mut self, At(first): At, value: Value<'_>) {
+            let signatures: Vec<_> = all().collect();
+            let path = signatures[first].0;
+            let here = signatures.iter().filter(|(other, _)| *other == path);
+            self.0.extend(
+                here.filter(|(_, signature)| signature.is_at(value)).map(|(_, signature)| signature.rank),
+            );
+        }
+
+        fn document(&mut self) {}
+    }
+
+    fn name(dialect: &Dialect) -> &'static str {
+        (dialect.name)(&Default::default())
+    }
+
+    /// Other than by its rank, no dialect takes the documents of another.
+    #[test]
+    fn a_document_has_signatures_of_one_dialect() {
+        let paths: Vec<_> = all().enumerate().map(|(at, (path, _))| (path, At(at))).collect();
+        let table = Table::compile(&paths);
+        let mut wrong = BTreeSet::new();
+        let mut documents = 0;
+        let corpus = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/corpus"));
+        for file in corpus.iter().filter(|path| path.is_dir()).flat_map(|folder| entries(folder)) {
+            let folder = file.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+            let Ok(text) = std::fs::read_to_string(&file) else { continue };
+            let whole = file.extension().is_some_and(|extension| extension == "json");
+            let lines: Vec<&str> = if whole { vec![&text] } else { text.lines().collect() };
+            for document in lines.iter().map(|line| line.strip_prefix("data:").unwrap_or(line)) {
+                let mut found = Found(BTreeSet::new());
+                Scanner::default().push(&table, document.as_bytes(), &mut found);
+                documents += found.0.len();
+                for rank in found.0.into_iter().filter(|rank| *rank < DIALECTS.len()) {
+                    let other = name(DIALECTS[rank]);
+                    let is_own =
+                        other == folder || (other, &folder[..]) == ("openai-chat", "openai-completions");
+                    if !is_own && !SHARED.contains(&(&folder[..], other)) {
+                        wrong.insert(format!("{other} marks {}", file.display()));
+                    }
+                }
+            }
+        }
+        assert!(documents > 100);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    fn entries(folder: &Path) -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+}
