@@ -309,6 +309,29 @@ fn events_of_bare_json_values_have_no_length() {
     assert_eq!(seen(&["null", chat, r#""x""#]), (Some(2), None));
 }
 
+#[test]
+fn the_first_line_tells_the_dialect_at_once() {
+    // So that the first token is timed when it comes, not when the body is long enough or has ended.
+    let lines = [
+        r#"{"model":"m","message":{"role":"assistant","content":"Hi"},"done":false}"#,
+        r#"{"model":"m","message":{"role":"assistant","content":"!"},"done":false}"#,
+        r#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop"}"#,
+    ];
+    let gemini =
+        |text: &str| format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}]}}}}]}}"#);
+    let array = [format!("[{},", gemini("Hi")), format!("{},", gemini("!")), format!("{}]", gemini(""))];
+    let lines = lines.map(|line| format!("{line}\n"));
+    for (content_type, pieces) in [("application/x-ndjson", &lines), ("application/json", &array)] {
+        let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
+        let mut observer = Observer::new(head, 0, 0);
+        for (now, piece) in (10..).step_by(10).zip(pieces) {
+            observer.push(now, piece.as_bytes());
+        }
+        let timing = observer.finish(End::Complete, 90).timing;
+        assert_eq!((timing.first_token_us, timing.last_token_us), (Some(10), Some(20)), "{content_type}");
+    }
+}
+
 /// Members that many documents of other kinds have.
 #[test]
 fn members_of_many_apis_mark_none() {
