@@ -1,9 +1,8 @@
 //! Observes one response: its headers, body and times in, an [`Observation`] out.
 //!
 //! The framing is detected from the content type and the first bytes, the dialect from the first documents. Whatever is
-//! sent, little of a body is kept: a document until its dialect is detected, up to [`DETECT_BYTES_MAX`]; a binary
-//! message, or the beginning of an event; two events as templates; the first characters of the answer; and short
-//! values. This has no clock and does not know the request.
+//! sent, little of a body is kept: a binary message, or the beginning of an event; two events as templates; the first
+//! characters of the answer; and short values. This has no clock and does not know the request.
 
 mod body;
 mod documents;
@@ -17,7 +16,6 @@ mod tests;
 mod vendor_tests;
 
 use body::ResponseBody;
-pub use documents::DETECT_BYTES_MAX;
 pub use observation::{End, Head, HttpError, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
 pub use crate::dialect::{Finish, Usage};
