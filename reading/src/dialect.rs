@@ -64,6 +64,11 @@ pub fn streams_arrays(dialect: &Dialect) -> bool {
     core::ptr::eq(dialect, &gemini::DIALECT)
 }
 
+/// The dialect of KServe's protocol, version 2, whose messages of gRPC say what they are by the method that was called.
+pub fn inference_protocol() -> &'static Dialect {
+    &inference::TRITON
+}
+
 /// The table for a document of an unknown dialect: it only finds that an error is reported.
 pub static COMMON: LazyTable<Meaning> = LazyTable::new(|| {
     let paths: &[(&str, Meaning)] = &[
