@@ -15,7 +15,7 @@ use super::upgrade::Upgrade;
 use super::worker::Worker;
 use crate::config::{Rollout, Version};
 use crate::key;
-use crate::observe::Micros;
+use crate::observe::{GrpcMethod, Micros};
 use crate::pin::{self, Endpoint, Token};
 use crate::retry;
 use crate::rewrite;
@@ -104,11 +104,13 @@ impl<H: Host> Stream<H> {
         if !decision.asks_for_answer {
             self.upgrade = Upgrade::new(headers).map(Box::new);
         }
+        let grpc_method = headers.get(":path").and_then(GrpcMethod::of);
         if rollout.observe.is_some() {
             if !is_end && self.upgrade.is_none() {
                 self.body = Some(Box::new(RequestBody::observed()));
             }
-            let routed = Routed { decision, requested, needs_cookie: false, carries_stored_id: false };
+            let (needs_cookie, carries_stored_id) = (false, false);
+            let routed = Routed { decision, requested, needs_cookie, carries_stored_id, grpc_method };
             self.phase = Phase::Observed { routed, is_retry: retry::is_retry(|name| headers.get(name)) };
             return Ok(Action::Continue);
         }
@@ -136,7 +138,8 @@ impl<H: Host> Stream<H> {
         if retry::is_retry(|name| headers.get(name)) {
             worker.loaded.count_retry(host, &decision);
         }
-        self.phase = Phase::Routed(Routed { decision, requested, needs_cookie, carries_stored_id });
+        self.phase =
+            Phase::Routed(Routed { decision, requested, needs_cookie, carries_stored_id, grpc_method });
         let waits_on = self.body.as_ref().is_some_and(|body| body.waits());
         Ok(if waits_on { Action::Pause } else { Action::Continue })
     }
