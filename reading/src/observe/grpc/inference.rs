@@ -243,9 +243,9 @@ impl protobuf::Sink for Inference {
                 self.has_first = first.is_some();
                 Content::Unwanted
             }
-            // A `ModelInferResponse` is empty or begins with its first field, its second or its third, whose tags no version
-            // of a model begins with.
-            (Place::Stream, 2) if matches!(first, None | Some(0x0a | 0x12 | 0x1a)) => {
+            // A `ModelInferResponse` is empty or begins with the tag of one of its first five fields, and no version of a
+            // model does.
+            (Place::Stream, 2) if matches!(first, None | Some(0x0a | 0x12 | 0x1a | 0x22 | 0x2a)) => {
                 self.fold.facts.error |= self.has_first;
                 self.enter(Place::Response, Content::Message)
             }

@@ -184,7 +184,7 @@ fn streams_of_plain_responses_are_read() {
         assert_eq!(seen.model.as_deref(), Some(&b"7"[..]));
     }
     // Versions that could be mistaken for a message, or that are absent.
-    for version in ["2", "*", "\"", " ", "v1", "10"] {
+    for version in ["2", "3", " ", "v1", "10", "é"] {
         let body = [field(1, "llm"), field(2, version), described(&typed_text("abc"))].concat();
         let seen = STREAM.of(&frame(0, body));
         assert_eq!((seen.text_chars, seen.outcome), (Some(3), Outcome::Complete), "{version}");
@@ -358,9 +358,15 @@ fn a_response_without_a_message_has_no_text() {
         let seen = call.of(b"");
         assert_eq!((seen.outcome, seen.text_chars, seen.unparsed), (Outcome::Complete, Some(0), None));
     }
-    // The last response of a decoupled model that had nothing to say.
-    let seen = STREAM.of(&streamed(&[]));
-    assert_eq!((seen.is_answer, seen.text_chars, seen.dialect), (true, Some(0), Some("triton")));
+    // The last response of a decoupled model that had nothing to say. Triton's has neither name nor version.
+    let is_final = field(4, [field(1, "triton_final_response"), field(2, [8, 1])].concat());
+    let with_id = [field(3, "id-1"), is_final.clone()].concat();
+    for body in [response(&[]), is_final, with_id, described(&typed_text(""))] {
+        let seen = STREAM.of(&frame(0, field(2, body)));
+        assert_eq!((seen.is_answer, seen.text_chars, seen.dialect), (true, Some(0), Some("triton")));
+        assert!(seen.model.is_none_or(|model| model == b"7"));
+        assert_eq!((seen.outcome, seen.unparsed), (Outcome::Complete, None));
+    }
 }
 
 #[test]
