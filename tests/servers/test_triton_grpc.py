@@ -1,5 +1,5 @@
-"""Triton over gRPC behind Envoy, asked by its own client. Each answer has HTTP status 200: what it says is in its messages,
-and how it ended in grpc-status, or in a message.
+"""Triton over gRPC behind Envoy, asked by its own client. Each answer has HTTP status 200: what it says is in its
+messages, and how it ended in grpc-status, or in a message.
 """
 
 import asyncio
@@ -45,9 +45,7 @@ def servers(start_triton: Callable[[Path], Server]) -> dict[str, Server]:
 def start(request: pytest.FixtureRequest, start_envoy: StartEnvoy, servers: dict[str, Server]) -> Callable[..., Envoy]:
     port = servers["v1"].grpc_port
     ports = {"llm-v1": port, "llm-v2": port}
-    return lambda *rollouts: start_envoy(
-        config(*rollouts), version=request.param, ports=ports, edit=http2_upstream
-    )
+    return lambda *rollouts: start_envoy(config(*rollouts), version=request.param, ports=ports, edit=http2_upstream)
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +62,15 @@ def client(dependency: Dependency) -> Callable[[Envoy, list[Json]], Awaitable[tu
     """Asks with Triton's client; returns what it saw, and the statistics' difference."""
     python = dependency("triton_client")
 
+    def views(port: int, asks: list[Json]) -> list[View]:
+        command: list[str | Path] = [python, CLIENT, f"127.0.0.1:{port}"]
+        options: Any = {"stdout": subprocess.PIPE, "text": True, "timeout": CLIENT_S_MAX, "check": True}
+        return json.loads(subprocess.run(command, input=json.dumps(asks), **options).stdout)
+
     async def ask(envoy: Envoy, asks: list[Json]) -> tuple[list[View], Snapshot]:
         before = await asyncio.to_thread(envoy.stats)
-        said = await asyncio.to_thread(
-            subprocess.run,
-            [python, CLIENT, f"127.0.0.1:{envoy.port}"],
-            input=json.dumps(asks),
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=CLIENT_S_MAX,
-            check=True,
-        )
-        return json.loads(said.stdout), await envoy.counted(len(asks), since=before)
+        seen = await asyncio.to_thread(views, envoy.port, asks)
+        return seen, await envoy.counted(len(asks), since=before)
 
     return ask
 
@@ -159,7 +154,7 @@ async def test_the_model_says_its_version(start: Callable[..., Envoy], client: A
         for model, stream in (("whole", False), ("llm", True))
     ]
     views, seen = await client(envoy, asks)
-    assert {*sum((view["versions"] + view["said_by"] for view in views), [])} == {NEWEST}
+    assert {version for view in views for version in view["versions"] + view["said_by"]} == {NEWEST}
     routed = seen.by("llm_requests_total", "llm_version")
     assert set(routed) == {"1", "2"}
     assert seen.by("llm_version_mismatch_total", "llm_version") == {"1": routed["1"]}

@@ -1,5 +1,5 @@
-"""Triton's own client of gRPC. It asks a server, and prints what it saw of each answer. It runs in an environment of its
-own, so it imports nothing of ours.
+"""Triton's own client of gRPC. It asks a server, and prints what it saw of each answer. It runs in an environment of
+its own, so it imports nothing of ours.
 
     python triton_client.py HOST:PORT < asks.json > views.json
 
