@@ -9,6 +9,7 @@ mod tests;
 mod web;
 
 use super::observation::{End, Head, Outcome};
+use alloc::boxed::Box;
 use web::WebTrailers;
 
 const GRPC: &[u8] = b"application/grpc";
@@ -76,7 +77,7 @@ pub(super) struct GrpcEnd {
     status: Option<GrpcStatus>,
     has_message: bool,
     /// Of gRPC-Web only.
-    web: Option<WebTrailers>,
+    web: Option<Box<WebTrailers>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl GrpcEnd {
         (head.status < 400).then(|| GrpcEnd {
             status: head.grpc_status.map(GrpcStatus::parse),
             has_message: false,
-            web: is_web.then(WebTrailers::default),
+            web: is_web.then(Box::default),
         })
     }
 
