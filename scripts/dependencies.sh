@@ -31,7 +31,7 @@ ENVOY_OLDEST=1.36.2 ENVOY_NEWEST=1.40.0
 PIP_VERSION=26.3
 XLLAMACPP_VERSION=2026.10.11549
 NVIDIA_PYTRITON_VERSION=0.7.0
-TRITON_NUMPY_VERSION=1.26.4 # its python backend does not know numpy 2
+TRITON_NUMPY_VERSION=1.26.4 # its python backend and its client do not know numpy 2
 TRITONCLIENT_VERSION=2.73.0
 GRPCIO_VERSION=1.85.3
 PROTOBUF_VERSION=6.33.6
@@ -287,8 +287,9 @@ EOF
 
 # Python's client, with the code that is generated from its protocol.
 dependency_triton_client() {
-  _dependency_venv_with triton-client "$TRITONCLIENT_VERSION $GRPCIO_VERSION $PROTOBUF_VERSION" --only-binary=:all: \
-    "tritonclient[grpc]==$TRITONCLIENT_VERSION" "grpcio==$GRPCIO_VERSION" "protobuf==$PROTOBUF_VERSION" ||
+  local versions="$TRITONCLIENT_VERSION $GRPCIO_VERSION $PROTOBUF_VERSION $TRITON_NUMPY_VERSION"
+  _dependency_venv_with triton-client "$versions" --only-binary=:all: "tritonclient[grpc]==$TRITONCLIENT_VERSION" \
+    "grpcio==$GRPCIO_VERSION" "protobuf==$PROTOBUF_VERSION" "numpy==$TRITON_NUMPY_VERSION" ||
     dependency_skip_or_die "Triton's client (tritonclient $TRITONCLIENT_VERSION)" "see above" "$_dependency_python_how"
 }
 

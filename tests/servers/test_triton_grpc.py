@@ -3,11 +3,8 @@ messages, and how it ended in grpc-status, or in a message.
 """
 
 import asyncio
-import json
-import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,23 +12,19 @@ from pylib.prometheus import Snapshot
 from tests.e2e.test_http2 import http2_upstream
 from tests.harness import SUPPORTED, Json
 from tests.harness.config import config, rollout
-from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
 from tests.harness.grpc import frame
 from tests.harness.http2 import Connection
+from tests.servers.conftest import AskTriton
 from tests.servers.server import Server
 from tests.servers.test_triton import MODELS, STREAMED, TEXT
+from tests.servers.views import View
 
-CLIENT = Path(__file__).parent / "triton_client.py"
-CLIENT_S_MAX = 120
 SERVER_READY = b"/inference.GRPCInferenceService/ServerReady"
 HEADERS = [(b"x-conversation-id", b"c1"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
 NEWEST = "2"  # the version of a model that answers where none is named
 ASKS_EACH = 20
-
-View = dict[str, Any]
-AskAll = Callable[..., Awaitable[tuple[list[View], Snapshot]]]
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +50,6 @@ def asked(model: str, *texts: str, stream: bool = False, conversation: str = "c1
     return {"model": model, "texts": texts, "stream": stream, "conversation": conversation, **more}
 
 
-@pytest.fixture
-def client(dependency: Dependency) -> Callable[[Envoy, list[Json]], Awaitable[tuple[list[View], Snapshot]]]:
-    """Asks with Triton's client; returns what it saw, and the statistics' difference."""
-    python = dependency("triton_client")
-
-    def views(port: int, asks: list[Json]) -> list[View]:
-        command: list[str | Path] = [python, CLIENT, f"127.0.0.1:{port}"]
-        options: Any = {"stdout": subprocess.PIPE, "text": True, "timeout": CLIENT_S_MAX, "check": True}
-        return json.loads(subprocess.run(command, input=json.dumps(asks), **options).stdout)
-
-    async def ask(envoy: Envoy, asks: list[Json]) -> tuple[list[View], Snapshot]:
-        before = await asyncio.to_thread(envoy.stats)
-        seen = await asyncio.to_thread(views, envoy.port, asks)
-        return seen, await envoy.counted(len(asks), since=before)
-
-    return ask
-
-
 def assert_counted(seen: Snapshot, outcome: str, view: View, streams: bool) -> None:
     """The sums are what the client saw."""
     assert seen.by("llm_requests_total", "llm_outcome") == {outcome: 1}
@@ -85,43 +60,43 @@ def assert_counted(seen: Snapshot, outcome: str, view: View, streams: bool) -> N
     assert set(view["versions"]) <= {NEWEST}
 
 
-async def test_an_answer(envoy: Envoy, client: AskAll) -> None:
-    [view], seen = await client(envoy, [asked("whole", TEXT)])
+async def test_an_answer(envoy: Envoy, ask_triton: AskTriton) -> None:
+    [view], seen = await ask_triton(envoy, [asked("whole", TEXT)])
     assert (view["text"], view["errors"]) == (TEXT, [])
     assert_counted(seen, "complete", view, streams=False)
 
 
 @pytest.mark.parametrize("final", [False, True], ids=["", "an empty last response"])
-async def test_a_stream(envoy: Envoy, client: AskAll, final: bool) -> None:
-    [view], seen = await client(envoy, [asked("llm", TEXT, stream=True, final=final)])
+async def test_a_stream(envoy: Envoy, ask_triton: AskTriton, final: bool) -> None:
+    [view], seen = await ask_triton(envoy, [asked("llm", TEXT, stream=True, final=final)])
     assert (view["text"], view["errors"]) == (STREAMED, [])
     assert (view["responses"], view["empty"]) == (len(TEXT.split()), final)
     assert_counted(seen, "complete", view, streams=True)
 
 
-async def test_several_requests_in_a_stream(envoy: Envoy, client: AskAll) -> None:
-    [view], seen = await client(envoy, [asked("llm", TEXT, "and more", stream=True)])
+async def test_several_requests_in_a_stream(envoy: Envoy, ask_triton: AskTriton) -> None:
+    [view], seen = await ask_triton(envoy, [asked("llm", TEXT, "and more", stream=True)])
     assert sorted(view["text"].split()) == sorted([*TEXT.split(), "and", "more"])
     assert_counted(seen, "complete", view, streams=True)
 
 
-async def test_a_stream_of_whole_answers(envoy: Envoy, client: AskAll) -> None:
-    [view], seen = await client(envoy, [asked("whole", TEXT, TEXT, stream=True)])
+async def test_a_stream_of_whole_answers(envoy: Envoy, ask_triton: AskTriton) -> None:
+    [view], seen = await ask_triton(envoy, [asked("whole", TEXT, TEXT, stream=True)])
     assert (view["text"], view["errors"]) == (TEXT * 2, [])
     assert_counted(seen, "complete", view, streams=True)
 
 
 @pytest.mark.parametrize("text", ["one zwei fail never", "fail"], ids=["halfway", "before any output"])
-async def test_an_error_in_a_stream(envoy: Envoy, client: AskAll, text: str) -> None:
+async def test_an_error_in_a_stream(envoy: Envoy, ask_triton: AskTriton, text: str) -> None:
     """Its grpc-status is 0."""
-    [view], seen = await client(envoy, [asked("llm", text, stream=True)])
+    [view], seen = await ask_triton(envoy, [asked("llm", text, stream=True)])
     [error] = view["errors"]
     assert "told to fail" in error and view["text"] == "one zwei " * (text != "fail")
     assert_counted(seen, "stream_error", view, streams=True)
 
 
-async def test_no_such_model_in_a_stream(envoy: Envoy, client: AskAll) -> None:
-    [view], seen = await client(envoy, [asked("none", TEXT, stream=True)])
+async def test_no_such_model_in_a_stream(envoy: Envoy, ask_triton: AskTriton) -> None:
+    [view], seen = await ask_triton(envoy, [asked("none", TEXT, stream=True)])
     assert len(view["errors"]) == 1
     assert_counted(seen, "stream_error", view, streams=True)
 
@@ -129,22 +104,22 @@ async def test_no_such_model_in_a_stream(envoy: Envoy, client: AskAll) -> None:
 @pytest.mark.parametrize(
     ("model", "text"), [("none", TEXT), ("whole", "fail"), ("llm", TEXT)], ids=["no model", "it fails", "no stream"]
 )
-async def test_a_call_that_fails(envoy: Envoy, client: AskAll, model: str, text: str) -> None:
-    [view], seen = await client(envoy, [asked(model, text)])
+async def test_a_call_that_fails(envoy: Envoy, ask_triton: AskTriton, model: str, text: str) -> None:
+    [view], seen = await ask_triton(envoy, [asked(model, text)])
     assert len(view["errors"]) == 1
     assert_counted(seen, "http_error", view, streams=False)
     assert seen.by("llm_http_errors_total", "llm_status") == {"grpc": 1}
 
 
-async def test_an_answer_of_numbers_is_none(envoy: Envoy, client: AskAll) -> None:
-    [view], seen = await client(envoy, [asked("whole", TEXT, outputs=["said_by"])])
+async def test_an_answer_of_numbers_is_none(envoy: Envoy, ask_triton: AskTriton) -> None:
+    [view], seen = await ask_triton(envoy, [asked("whole", TEXT, outputs=["said_by"])])
     assert (view["text"], view["said_by"]) == ("", [NEWEST])
     assert seen.by("llm_requests_total", "llm_outcome") == {"complete": 1}
     for name in ("llm_response_chars_count", "llm_finish_total", "llm_unread_total"):
         assert seen.sum(name) == 0, name
 
 
-async def test_the_model_says_its_version(start: Callable[..., Envoy], client: AskAll) -> None:
+async def test_the_model_says_its_version(start: Callable[..., Envoy], ask_triton: AskTriton) -> None:
     """Triton answers from the newest version, whatever the filter chose."""
     versions = [{"name": name, "cluster": f"llm-v{name}"} for name in ("1", "2")]
     envoy = start(rollout(baseline="1", versions=versions, split={"2": 50}))
@@ -153,7 +128,7 @@ async def test_the_model_says_its_version(start: Callable[..., Envoy], client: A
         for number in range(ASKS_EACH)
         for model, stream in (("whole", False), ("llm", True))
     ]
-    views, seen = await client(envoy, asks)
+    views, seen = await ask_triton(envoy, asks)
     assert {version for view in views for version in view["versions"] + view["said_by"]} == {NEWEST}
     routed = seen.by("llm_requests_total", "llm_version")
     assert set(routed) == {"1", "2"}

@@ -7,7 +7,7 @@
 //! InferTensorContents        int, int64, uint, uint64 = 2, 3, 4, 5, …, bytes_contents = 8
 //! ```
 //!
-//! A tensor's content is in `contents`, or in the item of `raw_output_contents` at its place: there a string is a length in
+//! A tensor's content is in `contents`, or else in the next item of `raw_output_contents`: there a string is a length in
 //! 4 bytes, the lowest first, and its bytes. Text is what tensors of the datatype BYTES have in them, but for those whose
 //! name says otherwise. Every encoder writes fields in the order of their numbers, so a tensor's name and type come before
 //! its content; if not, the content is not read. Sources: `grpc_service.proto` of triton-inference-server/common and
@@ -53,7 +53,7 @@ pub(super) struct Inference {
     place: Place,
     /// The first field is a string that is not empty: the name of a model, or an error.
     has_first: bool,
-    /// The tensors of this message whose description is complete.
+    /// The tensors of this message whose content is raw, in the order of their descriptions.
     tensors: Vec<Tensor>,
     tensor: Tensor,
     /// Items of `raw_output_contents` that have begun.
@@ -258,6 +258,7 @@ impl protobuf::Sink for Inference {
             (Place::Tensor, 2) => self.begin_word(Place::Datatype),
             (Place::Tensor, 5) => {
                 self.is_unordered |= self.tensor.datatype.is_none() && first.is_some();
+                self.tensor.has_contents = true;
                 match self.tensor.role() {
                     Role::Other => Content::Unwanted,
                     Role::Text(_) | Role::Finish | Role::Tokens(_) => {
@@ -309,7 +310,7 @@ impl protobuf::Sink for Inference {
             Place::PackedNumbers => Place::Contents,
             Place::Contents => Place::Tensor,
             Place::Tensor => {
-                if self.tensors.len() < TENSORS_MAX {
+                if !self.tensor.has_contents && self.tensors.len() < TENSORS_MAX {
                     self.tensors.push(self.tensor);
                 }
                 Place::Response

@@ -65,10 +65,12 @@ impl Datatype {
 pub(super) struct Tensor {
     pub(super) role: Role,
     pub(super) datatype: Option<Datatype>,
+    /// Its content is not raw.
+    pub(super) has_contents: bool,
 }
 
 impl Tensor {
-    pub(super) const NEW: Tensor = Tensor { role: Role::Text(1), datatype: None };
+    pub(super) const NEW: Tensor = Tensor { role: Role::Text(1), datatype: None, has_contents: false };
 
     /// What the content of the tensor is.
     pub(super) fn role(self) -> Role {

@@ -87,7 +87,6 @@ fn raw(output: &Output<'_>) -> Vec<u8> {
             field(6, texts.iter().flat_map(element).collect::<Vec<_>>())
         }
         Content::Raw(bytes) => field(6, bytes),
-        // No response has both forms.
         Content::Typed(_) | Content::Numbers(..) | Content::Unpacked(..) => Vec::new(),
     }
 }
@@ -255,6 +254,12 @@ fn tensors_of_strings_are_text_unless_their_name_says_otherwise() {
     assert_eq!(chars(&[strings("logprobs", vec!["[1,2]"]), strings("generated_text", vec!["ab"])]), Some(2));
     assert_eq!(chars(&[strings("logprobs", vec!["[1,2]"]), strings("answer", vec!["abc"])]), Some(3));
     assert_eq!(chars(&[strings("text_output", vec![])]), None, "there is not even an empty text");
+
+    // KServe's server sends arrays raw and lists typed, in one response: only the raw ones have an item.
+    let vector = Output { name: "v", datatype: "FP32", content: Content::Raw(vec![0; 8]) };
+    let number = Output { name: "n", datatype: "UINT32", content: Content::Numbers(4, vec![1]) };
+    let mixed = [typed_text("ab"), number, vector, strings("text_output", vec!["cde"])];
+    assert_eq!(chars(&mixed), Some(5));
 }
 
 #[test]
