@@ -187,6 +187,7 @@ impl Reader {
     }
 
     /// A field begins whose length is at most what is left.
+    #[inline(never)]
     fn begin(&mut self, field: u32, length: u64, first: Option<u8>, sink: &mut impl Sink) {
         let content = sink.begin(field, first);
         let inner = self.depth.saturating_add(1);
@@ -202,6 +203,7 @@ impl Reader {
     }
 
     /// So many bytes of a field are left.
+    #[inline(never)]
     fn content(&mut self, left: u64, is_wanted: bool, sink: &mut impl Sink) {
         if left > 0 {
             self.state = State::Content { left, is_wanted };
@@ -214,6 +216,7 @@ impl Reader {
     }
 
     /// A field has ended, or a message has begun. It may be the last field of the messages around it.
+    #[inline(never)]
     fn end_field(&mut self, sink: &mut impl Sink) {
         self.state = State::number(Number::Tag);
         while self.depth > 0 && self.left() == 0 {

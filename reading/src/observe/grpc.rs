@@ -13,7 +13,8 @@ use alloc::boxed::Box;
 use web::WebTrailers;
 
 const GRPC: &[u8] = b"application/grpc";
-const GRPC_WEB: &[u8] = b"application/grpc-web";
+const WEB: &[u8] = b"-web";
+const PROTOBUF: &[u8] = b"+proto";
 /// What may follow in the content type: how the messages are coded, or parameters.
 const SEPARATORS: &[u8] = b"+; ";
 
@@ -60,16 +61,22 @@ pub(super) struct GrpcType {
 impl GrpcType {
     /// `None` if it is another protocol. The text of `application/grpc-web-text` is one: it is base64.
     pub(super) fn of(content_type: &[u8]) -> Option<GrpcType> {
-        let content_type = content_type.trim_ascii_start();
-        [GRPC, GRPC_WEB].into_iter().find_map(|name| {
-            let (kind, rest) = content_type.split_at_checked(name.len())?;
-            let is_it = kind.eq_ignore_ascii_case(name)
-                && rest.first().is_none_or(|separator| SEPARATORS.contains(separator));
-            let suffix = rest.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-            let is_protobuf = suffix.is_empty() || suffix.eq_ignore_ascii_case(b"+proto");
-            is_it.then_some(GrpcType { is_web: name == GRPC_WEB, is_protobuf })
-        })
+        let rest = after(content_type.trim_ascii_start(), GRPC)?;
+        let web = after(rest, WEB);
+        let rest = web.unwrap_or(rest);
+        if rest.first().is_some_and(|separator| !SEPARATORS.contains(separator)) {
+            return None;
+        }
+        let coding = after(rest, PROTOBUF).unwrap_or(rest).trim_ascii_start();
+        Some(GrpcType { is_web: web.is_some(), is_protobuf: matches!(coding.first(), None | Some(b';')) })
     }
+}
+
+/// What follows a beginning, in which upper and lower case are the same.
+#[inline(never)]
+fn after<'a>(bytes: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    let (begin, rest) = bytes.split_at_checked(start.len())?;
+    begin.eq_ignore_ascii_case(start).then_some(rest)
 }
 
 /// The end of one response of gRPC.

@@ -83,6 +83,12 @@ impl Default for Inference {
     }
 }
 
+/// Not inlined, because it is large, and a message has few values.
+#[inline(never)]
+fn report(fold: &mut Fold, meaning: Meaning, value: Value<'_>) {
+    fold.value(meaning, value);
+}
+
 impl Inference {
     pub(super) fn dialect(&self) -> &'static Dialect {
         dialect::inference_protocol()
@@ -156,7 +162,7 @@ impl Inference {
     /// A piece of a string in the tensor.
     fn string(&mut self, piece: &[u8]) {
         match self.tensor.role {
-            Role::Text(rank) => self.fold.value(Meaning::Text(rank), Value::Text(piece)),
+            Role::Text(rank) => report(&mut self.fold, Meaning::Text(rank), Value::Text(piece)),
             Role::Finish => self.word.extend(piece),
             Role::Tokens(_) | Role::Other => {}
         }
@@ -164,7 +170,7 @@ impl Inference {
 
     fn end_string(&mut self) {
         if self.tensor.role == Role::Finish {
-            self.fold.value(Meaning::Finish, Value::Short(self.word.as_bytes()));
+            report(&mut self.fold, Meaning::Finish, Value::Short(self.word.as_bytes()));
         }
     }
 
@@ -178,7 +184,7 @@ impl Inference {
                 *digit = b'0'.saturating_add(last);
                 left /= 10;
             }
-            self.fold.value(meaning, Value::Scalar(&digits));
+            report(&mut self.fold, meaning, Value::Scalar(&digits));
         }
     }
 
@@ -237,6 +243,7 @@ impl Inference {
 }
 
 impl protobuf::Sink for Inference {
+    #[inline(never)]
     fn begin(&mut self, field: u32, first: Option<u8>) -> Content {
         match (self.place, field) {
             (Place::Stream, 1) => {
@@ -288,11 +295,12 @@ impl protobuf::Sink for Inference {
         }
     }
 
+    #[inline(never)]
     fn end(&mut self) {
         self.place = match self.place {
             Place::Stream | Place::Response => Place::Stream,
             Place::Version => {
-                self.fold.value(Meaning::Model, Value::Short(self.word.as_bytes()));
+                report(&mut self.fold, Meaning::Model, Value::Short(self.word.as_bytes()));
                 Place::Response
             }
             Place::Name => {

@@ -413,9 +413,12 @@ fn the_status_of_grpc_web_is_in_the_body() {
 
 #[test]
 fn other_content_types_are_not_read() {
-    for content_type in
-        ["application/grpc-web-text", "application/grpc-web-text+proto", "application/grpc+json"]
-    {
+    for content_type in [
+        "application/grpc-web-text",
+        "application/grpc-web-text+proto",
+        "application/grpc+json",
+        "application/grpc+protox",
+    ] {
         let seen = Call { content_type, ..STREAM }.of(&streamed(&[raw_text("abc")]));
         assert_eq!((seen.unparsed, seen.text_chars), (Some(Unparsed::Type), None), "{content_type}");
     }
