@@ -84,6 +84,11 @@ pub fn of_message(event_type: &[u8]) -> Option<&'static Dialect> {
     is_converse.then_some(&bedrock::CONVERSE)
 }
 
+/// The dialect of KServe's protocol, version 2, whose messages of gRPC say what they are by the method that was called.
+pub fn inference_protocol() -> &'static Dialect {
+    &inference::TRITON
+}
+
 /// The paths of a document of an unknown dialect: they only tell that an error is reported.
 const COMMON_PATHS: &[(&str, Meaning)] = &[
     ("error", Meaning::Error),

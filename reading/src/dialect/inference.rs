@@ -67,8 +67,8 @@ pub(super) static TRITON: Dialect = Dialect {
         ("error", Meaning::Error),
     ]]),
     finish_reasons: &[("none", NONE)],
-    // An extra output whose text is not the answer's.
-    types: &[("finish_reason", BlockKind::Ignored)],
+    // Extra outputs whose text is not the answer's (vllm_backend: src/model.py).
+    types: &[("finish_reason", BlockKind::Ignored), ("logprobs", BlockKind::Ignored)],
     is_finished: |facts| facts.is_each_choice_finished().then_some(true),
     // The protocol also serves models whose outputs are numbers: embeddings, scores, classes.
     is_answer: |facts| facts.error || facts.has_text_field(),

@@ -384,11 +384,19 @@ fn only_grpc_is_grpc() {
         let head = Head { status, content_type: content_type.as_bytes(), ..Head::default() };
         Observer::new(head, 0, 0).is_grpc()
     };
-    for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;charset=utf-8"] {
+    for content_type in [
+        "application/grpc",
+        "Application/gRPC+proto",
+        "application/grpc;charset=utf-8",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+    ] {
         assert!(is_grpc(content_type, 200), "{content_type}");
         assert!(!is_grpc(content_type, 503), "its HTTP status says how it ended");
     }
-    for content_type in ["application/grpc-web", "application/grpc-web-text+proto", "application/json", ""] {
+    for content_type in
+        ["application/grpc-web-text", "application/grpc-web-text+proto", "application/json", ""]
+    {
         assert!(!is_grpc(content_type, 200), "{content_type}");
     }
 }
