@@ -59,7 +59,7 @@ fn edits(
     let (syntax, documents) = if plugin::is_json(text.as_bytes()) {
         (Syntax::Json, vec![spanned::json(text)?])
     } else {
-        (Syntax::Yaml, spanned::yaml(text)?)
+        (Syntax::Yaml, spanned::yaml(&plugin::readable(text))?)
     };
     let (PathSegment::Document(document), path) = path.split_first()? else { return None };
     let mut node = documents.get(*document)?;
@@ -96,6 +96,8 @@ fn reads_as(text: &str, changed: &str, plugin: &PluginConfig, rollout: usize, ne
                 (Ok(a), Ok(b)) if is_changed => differs_by(a, b, rollout, new),
                 // It has become too long, and the filter's words about that are clearer than any here.
                 (Ok(_), Err(_)) if is_changed => true,
+                // No edit is made outside of the configuration. The line in an error may be another.
+                (Err(_), Err(_)) => true,
                 (a, b) => a == b,
             }
         })

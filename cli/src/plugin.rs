@@ -4,10 +4,16 @@
 //! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, a ConfigMap with files of these, or a list of those. Out:
 //! each llm-canary configuration, and its place. Other plugins are ignored.
 
+mod documents;
+mod unread;
+
 use crate::error::{Error, Problem};
-use crate::yaml;
 use llm_canary::config::json::{self, Node};
 use llm_canary::config::{Config, Errors};
+
+use documents::Documents;
+pub(crate) use documents::{TEXT_BYTES_MAX, is_json, readable, too_long, utf8};
+pub(crate) use unread::unread_parts;
 
 /// Parts of a plugin's name or URL that mark it as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
@@ -34,6 +40,8 @@ pub(crate) struct PluginConfig {
     pub(crate) path: Vec<PathSegment>,
     /// The name under which Envoy discovers it, if the document says it.
     pub(crate) discovered_as: Option<String>,
+    /// The names of what holds it, the outermost first: namespace, resource, file.
+    names: Vec<String>,
     /// The configuration as a tree, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
 }
@@ -42,10 +50,6 @@ pub(crate) struct PluginConfig {
 const OUR_WORDS: [&str; 3] = ["rollouts", "llm-canary", "llm_canary"];
 /// The ends of names of files that hold configurations.
 const CONFIGURATION_FILES: [&str; 3] = [".json", ".yaml", ".yml"];
-/// The longest text that is read. A configuration in it is far shorter, but its lines may be indented, and others stand
-/// beside it.
-pub(crate) const TEXT_BYTES_MAX: usize = 16 << 20;
-
 /// What to give the tool.
 pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
     one, or an Istio WasmPlugin or TrafficExtension whose plugin is named llm-canary";
@@ -63,22 +67,21 @@ const OUR_FIELDS: [&str; 4] = ["rollouts", "cluster_header", "version_header", "
 pub(crate) fn parse_one(name: &str, bytes: &[u8]) -> Result<Config, Error> {
     let plugins = parse(name, bytes)?;
     let [plugin] = plugins.as_slice() else {
-        return Err(match plugins.as_slice() {
-            [] => none_found(name),
-            _ => {
-                let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
-                let places = places.join(", ");
-                Error::problem(name, format!("has several configurations, {places}; give a file with one"))
-            }
+        let unreadable =
+            plugins.iter().filter_map(|plugin| Some(plugin.problems(plugin.tree.as_ref().err()?)));
+        let unreadable: Vec<Problem> = unreadable.flatten().collect();
+        return Err(if plugins.is_empty() {
+            none_found(name)
+        } else if unreadable.is_empty() {
+            let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
+            let places = places.join(", ");
+            Error::problem(name, format!("has several configurations, {places}; give a file with one"))
+        } else {
+            Error::invalid(unreadable)
         });
     };
     let (config, _) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
     Ok(config)
-}
-
-/// What is wrong with a text of more than [`TEXT_BYTES_MAX`] bytes, without its subject.
-pub(crate) fn too_long() -> String {
-    format!("is larger than {TEXT_BYTES_MAX} bytes; give a file with the configuration and little else")
 }
 
 /// The error about a text without a configuration.
@@ -102,6 +105,13 @@ impl PluginConfig {
         }
         problems
     }
+
+    /// The ways to name its place, the shortest first: `a.yaml`, `llm`, `llm/a.yaml`.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let count = self.names.len();
+        let runs = (1..=count).flat_map(|length| self.names.windows(length).rev().map(|run| run.join("/")));
+        runs.collect()
+    }
 }
 
 /// Every llm-canary configuration in a text, which may be none; `name` is the file's.
@@ -119,61 +129,6 @@ pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error
     Ok(plugins)
 }
 
-/// The parts of a text that were not read, though they may be meant for llm-canary, as sentences. If a text has one part
-/// only, that is an error already.
-pub(crate) fn unread_parts(name: &str, bytes: &[u8]) -> Vec<String> {
-    let mut unread = Vec::new();
-    let documents = documents(bytes).unwrap_or_default();
-    let is_alone = documents.len() == 1;
-    for (index, document) in documents.iter().enumerate() {
-        let document_number = index + 1;
-        let mut check = |part: &Node, place: String| {
-            if may_be_meant(part) && !holds_any(part) {
-                unread.push(format!(
-                    "{name}: document {document_number}{place} was not read, though it may be meant for llm-canary: it is none \
-                     of what this tool reads; {ACCEPTED_FILES}"
-                ));
-            }
-        };
-        let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
-        let list = if is_list { "items" } else { "resources" };
-        match document.get(list) {
-            Some(Node::List(items)) => {
-                // Kustomize lists names of files there.
-                let items = items.iter().enumerate().filter(|(_, item)| is_list || item.as_str().is_none());
-                items.for_each(|(at, item)| check(item, format!(", {list}[{at}]")));
-            }
-            _ if !is_alone => check(document, String::new()),
-            _ => {}
-        }
-    }
-    unread
-}
-
-/// Whether a part of a text is a configuration, or holds one.
-fn holds_any(part: &Node) -> bool {
-    let mut plugins = Vec::new();
-    find(part, &mut Vec::new(), &mut plugins);
-    is_configuration(part, false) || !plugins.is_empty()
-}
-
-/// Whether a part of a text without a configuration should hold one: it is no resource, or has rollouts somewhere.
-fn may_be_meant(part: &Node) -> bool {
-    fn has_rollouts(node: &Node) -> bool {
-        node.get("rollouts").is_some()
-            || node.as_str().is_some_and(|text| text.contains("\"rollouts\""))
-            || node.members().iter().any(|(_, inner)| has_rollouts(inner))
-            || node.items().iter().any(has_rollouts)
-    }
-    let is_resource = ENVELOPE_FIELDS.iter().chain(&["@type"]).any(|name| part.get(name).is_some());
-    !is_resource || has_rollouts(part)
-}
-
-/// Whether a text is read as JSON: it starts with a brace or a bracket. JSON's errors are clearer than YAML's.
-pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[')
-}
-
 /// Whether a document is the configuration itself, valid or not. A YAML document must have one of our fields, because
 /// most YAML is something else.
 fn is_configuration(document: &Node, is_json: bool) -> bool {
@@ -185,30 +140,6 @@ fn problems(name: &str, errors: &Errors) -> Vec<Problem> {
     errors.iter().map(|error| Problem::new(name, &error.path, &error.message)).collect()
 }
 
-/// The documents of a text.
-fn documents(bytes: &[u8]) -> Result<Vec<Node>, Errors> {
-    if bytes.len() > TEXT_BYTES_MAX {
-        return Err(Errors::one("", too_long()));
-    }
-    if is_json(bytes) {
-        return json::parse_of_any_length(bytes).map(|tree| vec![tree]);
-    }
-    let text = utf8(bytes).map_err(|message| Errors::one("", message))?;
-    yaml::documents(text).map_err(|message| Errors::one("", message))
-}
-
-/// Bytes as text.
-///
-/// # Errors
-/// A sentence without its subject.
-pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        format!("is not UTF-8: line {line} has a byte that UTF-8 does not allow; save the text as UTF-8")
-    })
-}
-
 /// Adds the configurations in a text; `path` leads to it. If the text is JSON and `is_ours`, it is a configuration unless it
 /// is a resource.
 fn find_in_text(
@@ -217,7 +148,17 @@ fn find_in_text(
     path: &mut Vec<PathSegment>,
     plugins: &mut Vec<PluginConfig>,
 ) -> Result<(), Errors> {
-    for (index, document) in documents(text)?.into_iter().enumerate() {
+    let Documents { read, broken } = Documents::new(text)?;
+    for (number, message) in broken {
+        plugins.push(PluginConfig {
+            place: format!("document {number}"),
+            path: path.clone(),
+            discovered_as: None,
+            names: Vec::new(),
+            tree: Err(Errors::one("", message)),
+        });
+    }
+    for (index, document) in read.into_iter().enumerate() {
         path.push(PathSegment::Document(index));
         if is_configuration(&document, is_ours && is_json(text)) {
             // The filter reads JSON as it stands here, with its blanks.
@@ -226,6 +167,7 @@ fn find_in_text(
                 place: String::new(),
                 path: path.clone(),
                 discovered_as: None,
+                names: Vec::new(),
                 tree,
             });
         } else {
@@ -245,10 +187,23 @@ fn within_limits(tree: Node) -> Result<Node, Errors> {
 
 /// Adds the configurations at and below a node.
 fn find(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<PluginConfig>) {
-    match node.get("kind").and_then(Node::as_str) {
+    let first = plugins.len();
+    let kind = node.get("kind").and_then(Node::as_str);
+    match kind {
         Some(kind @ ("WasmPlugin" | "TrafficExtension")) => find_istio(node, kind, path, plugins),
         Some("ConfigMap") => find_config_map(node, path, plugins),
         _ => find_envoy(node, path, plugins),
+    }
+    for name in ["name", "namespace"] {
+        let name = node.get("metadata").filter(|_| kind.is_some()).and_then(|metadata| metadata.get(name));
+        put_name(name.and_then(Node::as_str), plugins.get_mut(first..));
+    }
+}
+
+/// Puts a name in front of the others of configurations.
+fn put_name(name: Option<&str>, plugins: Option<&mut [PluginConfig]>) {
+    for plugin in plugins.into_iter().flatten() {
+        plugin.names.splice(0..0, name.map(str::to_owned));
     }
 }
 
@@ -261,19 +216,25 @@ fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<Plug
         let mut path = path.to_vec();
         path.extend(["data", file].map(|name| PathSegment::Member(name.to_owned())));
         let first = plugins.len();
+        let is_for_a_program =
+            !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end));
         match find_in_text(text.as_bytes(), false, &mut path, plugins) {
-            Err(errors)
-                if !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end)) =>
-            {
+            Err(errors) if is_for_a_program => {
                 plugins.push(PluginConfig {
                     place: String::new(),
                     path,
                     discovered_as: None,
+                    names: Vec::new(),
                     tree: Err(errors),
                 });
             }
+            // Of any other text, a part may look like a document.
+            Ok(()) if !is_for_a_program && plugins.iter().skip(first).all(|plugin| plugin.tree.is_err()) => {
+                plugins.truncate(first);
+            }
             Ok(()) | Err(_) => {}
         }
+        put_name(Some(file), plugins.get_mut(first..));
         for plugin in plugins.iter_mut().skip(first) {
             let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
             plugin.place = format!("ConfigMap {}: data.{file}{inside}", name.unwrap_or("without a name"));
@@ -304,7 +265,7 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
         let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
         let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig { place, path, discovered_as: None, tree });
+        plugins.push(PluginConfig { place, path, discovered_as: None, names: Vec::new(), tree });
     }
 }
 
@@ -323,7 +284,7 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
             let place = path_text(&path);
             path.push(PathSegment::Document(0));
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig { place, path, discovered_as: None, tree });
+            plugins.push(PluginConfig { place, path, discovered_as: None, names: Vec::new(), tree });
         }
         return;
     }
@@ -338,6 +299,7 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
     if node.get("@type").and_then(Node::as_str).is_some_and(|kind| kind.ends_with(DISCOVERED)) {
         let name = node.get("name").and_then(Node::as_str);
         plugins.iter_mut().skip(first).for_each(|plugin| plugin.discovered_as = name.map(str::to_owned));
+        put_name(name, plugins.get_mut(first..));
     }
 }
 

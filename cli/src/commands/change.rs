@@ -2,6 +2,7 @@
 //!
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
+mod select;
 mod text;
 
 use crate::clocks::{self, Present};
@@ -18,12 +19,13 @@ use crate::suggest::suggest;
 use crate::time_args::{self, format_duration, millis, next_full_second};
 use llm_canary::config::json::Node;
 use llm_canary::timestamp::{UnixMs, rfc3339};
+use select::{Selected, select_rollout};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
-use text::{Changed, diff, first_possible, select_rollout};
+use text::{Changed, diff, first_possible};
 
 /// The exit codes, for the help of each command that changes a rollout.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do, and every Envoy named with --admin runs it; 2 refused, and nothing was
@@ -35,7 +37,10 @@ pub(super) struct ChangeOptions {
     /// The file that Envoy or kubectl reads; with --kubectl a live resource, such as wasmplugin/llm-canary
     #[arg(value_name = "FILE")]
     target: String,
-    /// The rollout to change, if the file has several
+    /// The rollout to change, if the file has several. Where several have one name: PLACE/NAME
+    ///
+    /// PLACE is a file's name in a ConfigMap, a resource's name, or what the error about the name says. Configurations that are
+    /// broken are passed over, with a warning.
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
     /// Show the change, and write nothing
@@ -186,13 +191,14 @@ pub(super) fn run(
     for unread in plugin::unread_parts(target.name(), text.as_bytes()) {
         world.say(&format!("warning: {unread}"));
     }
-    let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
+    let Selected { plugin, index, rollout, warnings } =
+        select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
     let watched = Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref() };
     let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
     let present = envoys.present();
-    let mut notes: Vec<String> = target.warning().map(str::to_owned).into_iter().collect();
+    let mut notes: Vec<String> = target.warning().map(str::to_owned).into_iter().chain(warnings).collect();
     notes.extend(clocks::warnings(&envoys.clocks()));
     notes.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
     let kept = match forget.and_then(|option| option.forget_before.as_deref()) {

@@ -1,11 +1,10 @@
-//! The text of a change: which rollout of a text is changed, and how the text reads afterwards.
+//! The text of a change: how it reads afterwards.
 
 use super::Change;
 use crate::edit::schedule::Schedule;
 use crate::edit::{self, Spacing};
 use crate::error::{Error, Problem};
 use crate::plugin::{self, PluginConfig};
-use crate::suggest::suggest;
 use crate::warnings;
 use llm_canary::config::Error as ConfigError;
 use llm_canary::config::json::Node;
@@ -50,43 +49,6 @@ pub(super) fn first_possible(
     let compact = |schedule| attempt(schedule, Spacing::Compact);
     let last = change.schedules.last().map(compact).and_then(Result::ok);
     last.map_or_else(|| attempt(last_resort, Spacing::Kept).or_else(|_| compact(last_resort)).or(result), Ok)
-}
-
-/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
-pub(super) fn select_rollout<'a>(
-    name: &str,
-    plugins: &'a [PluginConfig],
-    wanted: Option<&str>,
-) -> Result<(&'a PluginConfig, usize, &'a Node), Error> {
-    if plugins.is_empty() {
-        return Err(plugin::none_found(name));
-    }
-    let mut rollouts = Vec::new();
-    for plugin in plugins {
-        let (_, tree) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
-        let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
-        rollouts.extend(trees.iter().enumerate().map(|(index, rollout)| (plugin, index, rollout)));
-    }
-    let name_of = |rollout: &'a Node| rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let names: Vec<&str> = rollouts.iter().map(|(_, _, rollout)| name_of(rollout)).collect();
-    let matching: Vec<_> = rollouts
-        .iter()
-        .filter(|(_, _, rollout)| wanted.is_none_or(|wanted| name_of(rollout) == wanted))
-        .collect();
-    match (matching.as_slice(), wanted) {
-        ([one], _) => Ok(**one),
-        ([], Some(wanted)) => {
-            Err(Error::refused(format!("{name} has no rollout {wanted:?}; {}", suggest(wanted, &names))))
-        }
-        ([], None) => Err(Error::refused(format!("{name} has no rollouts"))),
-        (_, None) => Err(Error::refused(format!(
-            "{name} has the rollouts {}; say which with --rollout",
-            names.join(", ")
-        ))),
-        (_, Some(wanted)) => Err(Error::refused(format!(
-            "{name} has several rollouts {wanted:?}; give a file with one of them"
-        ))),
-    }
 }
 
 /// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
