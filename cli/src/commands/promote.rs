@@ -1,6 +1,6 @@
 //! `llm-canary promote`: a version gets everything, and becomes the baseline.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption, Urgency};
 use crate::error::Error;
 use crate::io::World;
 use crate::time_args::{format_duration, millis, next_full_second, parse_duration};
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, Some(&args.forget), world, |current| {
+    change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if current.schedule.is_stopped(version) {

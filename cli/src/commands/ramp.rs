@@ -1,6 +1,6 @@
 //! `llm-canary ramp`: a new share for a version, or several planned ones.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption, Urgency};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::number_args::parse_percent;
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    let ran = change::run(&args.options, Some(&args.forget), world, |current| {
+    let ran = change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {

@@ -1,6 +1,6 @@
 //! `llm-canary stop`: the rollback.
 
-use super::change::{self, Change, ChangeOptions, EXIT_CODES};
+use super::change::{self, Change, ChangeOptions, EXIT_CODES, Urgency};
 use crate::error::Error;
 use crate::io::World;
 use llm_canary::split::percent;
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, None, world, |current| {
+    change::run(&args.options, Urgency::AtOnce, None, world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         let baseline = &current.schedule.baseline;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
                 args.options.target()
             )));
         }
-        let at = current.start_time(Some("now"))?;
+        let at = current.start_in_any_case();
         let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
         let (schedules, summary) = if !current.schedule.is_stopped(version) {
             let summary = format!("{version} is stopped; {baseline} serves its conversations");

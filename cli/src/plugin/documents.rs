@@ -56,10 +56,12 @@ impl Documents {
 
 /// A text of YAML in which the documents that cannot be read are blank, if others can. No byte changes its place.
 pub(crate) fn readable(text: &str) -> Cow<'_, str> {
-    match yaml::documents(text) {
-        Ok(_) => text.into(),
-        Err(_) => yaml::without_broken(text).map_or(text.into(), |(readable, _)| readable.into()),
+    // Most texts have one document.
+    let may_have_several = ["\n---", "\n..."].iter().any(|mark| text.contains(mark));
+    if !may_have_several || yaml::documents(text).is_ok() {
+        return text.into();
     }
+    yaml::without_broken(text).map_or(text.into(), |(readable, _)| readable.into())
 }
 
 /// Bytes as text.

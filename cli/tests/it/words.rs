@@ -160,6 +160,13 @@ fn no_library_speaks_of_an_admin_page() {
     let not_found = server("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let elsewhere =
         server("HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let answer = |kind: &str, body: &str| -> &'static str {
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").leak()
+    };
+    let page = server(answer("text/html", "\n<!DOCTYPE html>\n<title>a: b</title>\n"));
+    let health = server(answer("text/plain", "ok"));
+    let object = server(answer("application/json", "{\"a\": 1}"));
     let (garbage, closes) = (server("SSH-2.0-OpenSSH\r\n\r\n"), server(""));
     let short = server("HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\nx");
     let chunked = server("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n");
@@ -171,19 +178,24 @@ fn no_library_speaks_of_an_admin_page() {
         (silent.as_str(), "it does not answer: it refuses the connection"),
         (&slow_url, "it does not answer: it took too long"),
         (&not_found, "it answers with the status 404; is this the address of Envoy's admin page?"),
-        (&elsewhere, "does not run it: "),
+        (&elsewhere, "it sends to another address, /x; give the address of Envoy's admin page itself"),
         (&garbage, "it does not speak HTTP as Envoy's admin page does"),
         (&closes, "does not run it: it does not answer: it "),
         (&short, "does not run it: its answer cannot be read: it "),
         (&chunked, "does not run it: its answer cannot be read: it "),
-        ("http://", "this is no address"),
-        ("http://a b", "this is no address"),
-        ("ftp://localhost", "this is no address"),
-        ("https://localhost:1", "an admin page is read over http://, not https://"),
+        (
+            &page,
+            "it answers with a web page (HTML), and not with Envoy's statistics; give the address of Envoy's admin page",
+        ),
+        (
+            &health,
+            "it answers with something else than Envoy's statistics; give the address of Envoy's admin page",
+        ),
+        (
+            &object,
+            "it answers with something else than Envoy's statistics; give the address of Envoy's admin page",
+        ),
         ("http://name.invalid", "its name is not known; check the spelling"),
-        ("localhost:99999", "this is no address"),
-        ("localhost:port", "this is no address"),
-        ("[::1]:x", "this is no address"),
     ] {
         let ran = folder.run(&["stop", "good.json", "v2", "--timeout", "200ms", "--admin", admin]);
         let said = ran.out.clone() + &ran.err;
@@ -192,4 +204,35 @@ fn no_library_speaks_of_an_admin_page() {
         let foreign = FOREIGN.iter().find(|foreign| after_admin.contains(**foreign));
         assert_eq!(foreign, None, "{admin}: {ran:?}");
     }
+}
+
+#[test]
+fn an_address_that_is_none_is_found_before_anything_is_written() {
+    let folder = Folder::new("words-address");
+    let good = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "split": {"v2": 5},
+        "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}]}]}"#;
+    folder.write("good.json", good);
+    let none = "this is no address; write one such as http://127.0.0.1:9901; nothing was changed";
+    for (admin, words) in [
+        ("", none),
+        ("http://", none),
+        ("http://a b", none),
+        ("http://a:9901?x", none),
+        ("http://a:9901#x", none),
+        ("http://\u{e4}:9901", none),
+        ("http://[::1:9901", none),
+        ("http://a\nb:9901", none),
+        ("ftp://localhost", none),
+        ("https://localhost:1", "an admin page is read over http://, not https://; nothing was changed"),
+        ("localhost:99999", none),
+        ("localhost:port", none),
+        ("[::1]:x", none),
+        (":9901", none),
+    ] {
+        // Beside a right one, and before the file is looked for.
+        for file in ["good.json", "nowhere.json"] {
+            folder.refused(&["stop", file, "v2", "--admin", "127.0.0.1:1", "--admin", admin], words);
+        }
+    }
+    assert_eq!(folder.read("good.json"), good);
 }
