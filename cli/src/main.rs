@@ -4,6 +4,7 @@
 //! values in, values out, with time as an argument. Imports lead from `commands` to `io` and the pure parts, and from `io`
 //! to the pure parts. Data goes to stdout, words to stderr.
 
+mod base64;
 mod clocks;
 mod commands;
 mod describe;

@@ -4,13 +4,16 @@
 //! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, a ConfigMap with files of these, or a list of those. Out:
 //! each llm-canary configuration, and its place. Other plugins are ignored.
 
+mod config_map;
 mod documents;
 mod unread;
 
 use crate::error::{Error, Problem};
+use crate::yaml;
 use llm_canary::config::json::{self, Node};
 use llm_canary::config::{Config, Errors};
 
+use config_map::find_config_map;
 use documents::Documents;
 pub(crate) use documents::{TEXT_BYTES_MAX, is_json, readable, too_long, utf8};
 pub(crate) use unread::unread_parts;
@@ -28,6 +31,8 @@ pub(crate) enum PathSegment {
     Member(String),
     /// The item of a list.
     Item(usize),
+    /// The text that stands here in base64.
+    Base64,
     /// The document with this index, of the text that stands here.
     Document(usize),
 }
@@ -42,14 +47,12 @@ pub(crate) struct PluginConfig {
     pub(crate) discovered_as: Option<String>,
     /// The names of what holds it, the outermost first: namespace, resource, file.
     names: Vec<String>,
+    /// The text that holds it, where that stands in base64, so that a change can be shown.
+    pub(crate) decoded: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
 }
 
-/// What a ConfigMap's file has somewhere if it may be ours.
-const OUR_WORDS: [&str; 3] = ["rollouts", "llm-canary", "llm_canary"];
-/// The ends of names of files that hold configurations.
-const CONFIGURATION_FILES: [&str; 3] = [".json", ".yaml", ".yml"];
 /// What to give the tool.
 pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
     one, or an Istio WasmPlugin or TrafficExtension whose plugin is named llm-canary";
@@ -120,8 +123,23 @@ impl PluginConfig {
 /// The text is neither JSON nor YAML, or too long.
 pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error> {
     let mut plugins = Vec::new();
-    find_in_text(bytes, true, &mut Vec::new(), &mut plugins)
-        .map_err(|errors| Error::invalid(problems(name, &errors)))?;
+    // Envoy reads a file of this name as JSON.
+    let must_be_json = name.ends_with(".json");
+    let has_braces = bytes.trim_ascii_start().starts_with(b"{");
+    let found = if must_be_json && has_braces && !is_json(bytes) {
+        json::parse_of_any_length(bytes).map(drop)
+    } else {
+        find_in_text(bytes, true, &mut Vec::new(), &mut plugins)
+    };
+    found.map_err(|errors| {
+        let mut problems = problems(name, &errors);
+        let is_yaml =
+            !must_be_json && has_braces && utf8(bytes).is_ok_and(|text| yaml::documents(text).is_ok());
+        if let Some(first) = problems.first_mut().filter(|_| is_yaml) {
+            first.message.push_str(" (it is YAML; if that is meant, put a line --- before it)");
+        }
+        Error::invalid(problems)
+    })?;
     for plugin in &mut plugins {
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
         plugin.place = format!("{name}{inside}");
@@ -155,6 +173,7 @@ fn find_in_text(
             path: path.clone(),
             discovered_as: None,
             names: Vec::new(),
+            decoded: None,
             tree: Err(Errors::one("", message)),
         });
     }
@@ -168,6 +187,7 @@ fn find_in_text(
                 path: path.clone(),
                 discovered_as: None,
                 names: Vec::new(),
+                decoded: None,
                 tree,
             });
         } else {
@@ -207,41 +227,6 @@ fn put_name(name: Option<&str>, plugins: Option<&mut [PluginConfig]>) {
     }
 }
 
-/// Adds the configurations in a ConfigMap's files. A file of others that cannot be read is none of ours.
-fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<PluginConfig>) {
-    let name = resource.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
-    for (file, text) in resource.get("data").map(Node::members).unwrap_or_default() {
-        let may_be_ours = |text: &&str| OUR_WORDS.iter().any(|word| text.contains(word));
-        let Some(text) = text.as_str().filter(may_be_ours) else { continue };
-        let mut path = path.to_vec();
-        path.extend(["data", file].map(|name| PathSegment::Member(name.to_owned())));
-        let first = plugins.len();
-        let is_for_a_program =
-            !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end));
-        match find_in_text(text.as_bytes(), false, &mut path, plugins) {
-            Err(errors) if is_for_a_program => {
-                plugins.push(PluginConfig {
-                    place: String::new(),
-                    path,
-                    discovered_as: None,
-                    names: Vec::new(),
-                    tree: Err(errors),
-                });
-            }
-            // Of any other text, a part may look like a document.
-            Ok(()) if !is_for_a_program && plugins.iter().skip(first).all(|plugin| plugin.tree.is_err()) => {
-                plugins.truncate(first);
-            }
-            Ok(()) | Err(_) => {}
-        }
-        put_name(Some(file), plugins.get_mut(first..));
-        for plugin in plugins.iter_mut().skip(first) {
-            let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
-            plugin.place = format!("ConfigMap {}: data.{file}{inside}", name.unwrap_or("without a name"));
-        }
-    }
-}
-
 fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut Vec<PluginConfig>) {
     let spec = resource.get("spec");
     let wasm = spec.and_then(|spec| spec.get("wasm"));
@@ -265,7 +250,14 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
         let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
         let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig { place, path, discovered_as: None, names: Vec::new(), tree });
+        plugins.push(PluginConfig {
+            place,
+            path,
+            discovered_as: None,
+            names: Vec::new(),
+            decoded: None,
+            tree,
+        });
     }
 }
 
@@ -284,7 +276,14 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
             let place = path_text(&path);
             path.push(PathSegment::Document(0));
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig { place, path, discovered_as: None, names: Vec::new(), tree });
+            plugins.push(PluginConfig {
+                place,
+                path,
+                discovered_as: None,
+                names: Vec::new(),
+                decoded: None,
+                tree,
+            });
         }
         return;
     }
@@ -356,6 +355,7 @@ fn path_text(path: &[PathSegment]) -> String {
             PathSegment::Member(name) if text.is_empty() => text.push_str(name),
             PathSegment::Member(name) => text.extend([".", name.as_str()]),
             PathSegment::Item(index) => text.push_str(&format!("[{index}]")),
+            PathSegment::Base64 => {}
             PathSegment::Document(_) => text.clear(),
         }
     }

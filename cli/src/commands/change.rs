@@ -183,13 +183,17 @@ pub(super) fn run(
     let mut change = change(&CurrentRollout { schedule: &kept, name, present, unknown_clocks, lead_ms })?;
     change.schedules = history::within_limit(&kept, change.schedules, present.taken_until)
         .map_err(|words| Error::refused(format!("rollout {name}: {words}")))?;
-    let Changed { schedule, text: new_text, tree, warnings } =
+    let Changed { schedule, text: new_text, decoded, tree, warnings } =
         first_possible(target.name(), text, plugin, index, &old, &change)?;
     warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
     notes.extend(warnings);
     let changed = schedule != old;
     if changed {
-        world.say(diff(target.name(), text, &new_text).trim_end_matches('\n'));
+        let shown = match plugin.decoded.as_deref().zip(decoded.as_deref()) {
+            Some((before, after)) => diff(&plugin.place, before, after),
+            None => diff(target.name(), text, &new_text),
+        };
+        world.say(shown.trim_end_matches('\n'));
         for step in old.dropped_in(&schedule, present.taken_until) {
             let shares = describe_shares(&step.shares);
             world.say(&format!("note: no longer planned: {shares} from {}", rfc3339(step.at)));

@@ -16,9 +16,15 @@ pub(crate) fn too_long() -> String {
     format!("is larger than {TEXT_BYTES_MAX} bytes; give a file with the configuration and little else")
 }
 
-/// Whether a text is read as JSON: it starts with a brace or a bracket. JSON's errors are clearer than YAML's.
+/// Whether a text is read as JSON: it starts with a brace or a bracket, and with a double quote behind it, or is JSON. JSON's
+/// errors are clearer than YAML's. `{a: 1}` is YAML.
 pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[')
+    let text = bytes.trim_ascii_start();
+    if !text.first().is_none_or(|b| b"{[".contains(b)) {
+        return false;
+    }
+    let inner = text.iter().find(|b| !b"{[".contains(b) && !b.is_ascii_whitespace());
+    inner.is_none_or(|b| b"\"}]".contains(b)) || json::parse_of_any_length(bytes).is_ok()
 }
 
 /// The documents of a text.

@@ -184,6 +184,34 @@ fn check_says_why_a_file_cannot_be_read() {
     assert_eq!(ran.code, Some(0), "other files may lie beside the configuration: {ran:?}");
 }
 
+/// YAML may begin with a brace, too. A file of the name `.json` is JSON, because Envoy reads it so.
+#[test]
+fn yaml_in_braces_is_read() {
+    let flow =
+        "{rollouts: [{name: chat, key: [{header: x-id}], baseline: v1, versions: [{name: v1, cluster: a}]}]}";
+    let fine = run(&["check", &file("flow.yaml", flow)]);
+    assert_eq!(
+        (fine.code, fine.out.as_str()),
+        (Some(0), "flow.yaml: chat: v1 100 % (cluster a, baseline)\n"),
+        "{fine:?}"
+    );
+    let fine = run_with_input(&["check", "-"], flow.as_bytes());
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+    let ran = run(&["check", &file("flow.json", flow)]);
+    assert!(ran.code == Some(2) && ran.err.starts_with("error: flow.json: is not JSON: "), "{ran:?}");
+    let remedy = "(it is YAML; if that is meant, put a line --- before it)";
+    let mixed = flow.replacen("rollouts", "\"rollouts\"", 1);
+    let ran = run(&["check", &file("mixed.yaml", &mixed)]);
+    assert!(
+        ran.code == Some(2) && ran.err.contains("mixed.yaml: is not JSON: ") && ran.err.contains(remedy),
+        "{ran:?}"
+    );
+    let ran = run(&["check", &file("mixed.json", &mixed)]);
+    assert!(ran.code == Some(2) && !ran.err.contains(remedy), "{ran:?}");
+    let fine = run(&["check", &file("mixed-2.yaml", &format!("---\n{mixed}"))]);
+    assert_eq!(fine.code, Some(0), "{fine:?}");
+}
+
 #[test]
 fn only_the_configuration_itself_is_limited_to_a_mebibyte() {
     let padded = |bytes: usize| CHAT.replacen('{', &format!("{{{}", " ".repeat(bytes)), 1);

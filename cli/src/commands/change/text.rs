@@ -13,6 +13,8 @@ use llm_canary::config::json::Node;
 pub(super) struct Changed {
     pub(super) schedule: Schedule,
     pub(super) text: String,
+    /// The text that holds the configuration, where that stands in base64.
+    pub(super) decoded: Option<String>,
     /// The configuration in it.
     pub(super) tree: Node,
     /// What `check` would warn of, and did not before.
@@ -35,8 +37,8 @@ pub(super) fn first_possible(
             edit::edit(text, plugin, rollout, old, schedule, spacing)
                 .map_err(|message| Error::problem(&plugin.place, message))?
         };
-        let (tree, warnings) = validate(name, plugin, &text)?;
-        Ok(Changed { schedule: schedule.clone(), text, tree, warnings })
+        let Validated { decoded, tree, warnings } = validate(name, plugin, &text)?;
+        Ok(Changed { schedule: schedule.clone(), text, decoded, tree, warnings })
     };
     let mut result = Err(Error::refused("there is nothing to write"));
     for schedule in &change.schedules {
@@ -51,9 +53,16 @@ pub(super) fn first_possible(
     last.map_or_else(|| attempt(last_resort, Spacing::Kept).or_else(|_| compact(last_resort)).or(result), Ok)
 }
 
-/// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
-/// before.
-fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
+/// A changed configuration that the filter will take.
+struct Validated {
+    decoded: Option<String>,
+    tree: Node,
+    /// The warnings that it did not give before.
+    warnings: Vec<String>,
+}
+
+/// Reads the changed configuration as the filter will read it.
+fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<Validated, Error> {
     let plugins = plugin::parse(name, new_text.as_bytes())?;
     let is_same = |other: &&PluginConfig| other.path == plugin.path;
     let changed = plugins.iter().find(is_same);
@@ -65,7 +74,7 @@ fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, 
     let new = warnings::find(&config, tree).into_iter().filter(|warning| !old.contains(warning));
     let text =
         |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
-    Ok((tree.clone(), new.map(text).collect()))
+    Ok(Validated { decoded: changed.decoded.clone(), tree: tree.clone(), warnings: new.map(text).collect() })
 }
 
 /// The change as a unified diff.
