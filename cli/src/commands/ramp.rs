@@ -48,6 +48,18 @@ pub(crate) struct Args {
     resume: bool,
 }
 
+/// Whether an argument that begins with one dash is meant as a share, and not as an option.
+pub(super) fn is_meant_as_share(argument: &str) -> bool {
+    let Some(rest) = argument.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { return false };
+    let is_named = ["inf", "nan"].iter().any(|name| rest.to_ascii_lowercase().starts_with(name));
+    is_named || rest.ends_with('%') || rest.starts_with(|c: char| c.is_numeric() || c == '.' || c == ',')
+}
+
+/// What is wrong with a share that begins with a dash.
+pub(super) fn share_words(share: &str) -> String {
+    parse_percent(share).err().unwrap_or_else(|| "write it behind --".to_owned())
+}
+
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let ran = change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
