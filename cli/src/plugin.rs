@@ -270,7 +270,8 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
         let as_object =
             configuration.and_then(|node| node.get("value")).and_then(|node| node.get("rollouts"));
         let has_rollouts = as_object.is_some() || value.is_some_and(|value| value.contains("rollouts"));
-        if has_rollouts || is_ours(&[text("name"), text("root_id")]) {
+        let runs_ours = node.get("vm_config").is_some_and(names_our_module);
+        if has_rollouts || runs_ours || is_ours(&[text("name"), text("root_id")]) {
             let inside = ["configuration", "value"].map(|name| PathSegment::Member(name.to_owned()));
             let mut path: Vec<PathSegment> = path.iter().cloned().chain(inside).collect();
             let place = path_text(&path);
@@ -341,6 +342,13 @@ fn write_json(node: &Node, out: &mut String) {
             out.push('}');
         }
     }
+}
+
+/// Whether a VM loads the filter's module: its file or address is somewhere in the VM's code.
+fn names_our_module(node: &Node) -> bool {
+    is_ours(&[node.as_str()])
+        || node.members().iter().any(|(_, inner)| names_our_module(inner))
+        || node.items().iter().any(names_our_module)
 }
 
 fn is_ours(names: &[Option<&str>]) -> bool {

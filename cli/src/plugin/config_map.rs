@@ -59,8 +59,13 @@ pub(super) fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &m
 }
 
 /// Whether a file of this name holds a program's configuration, rather than a script or a page.
-fn is_for_a_program(file: &str) -> bool {
+pub(super) fn is_for_a_program(file: &str) -> bool {
     !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end))
+}
+
+/// The files in `binaryData` that hold no text, and why.
+pub(super) fn files_without_text(resource: &Node) -> Vec<(&str, &'static str)> {
+    files(resource).into_iter().filter_map(|file| Some((file.name, file.text.err()?))).collect()
 }
 
 fn files(resource: &Node) -> Vec<File<'_>> {

@@ -311,6 +311,101 @@ fn nothing_broken_beside_a_good_document_is_passed_over() {
     }
 }
 
+/// What is mistyped beside a good configuration of the same document.
+#[test]
+fn nothing_mistyped_beside_a_good_configuration_is_passed_over() {
+    let rollout = |name: &str| {
+        format!(
+            "{{name: {name}, key: [{{header: x-id}}], baseline: v1, versions: [{{name: v1, cluster: a}}, {{name: v2, cluster: b}}], split: {{v2: 5}}}}"
+        )
+    };
+    let good = format!("rollouts: [{}]", rollout("chat"));
+    let typo = format!("rollout: [{}]", rollout("code"));
+    let json = |text: &str| {
+        let value: serde_json::Value = serde_json::from_str(
+            &text
+                .replace('{', "{\"")
+                .replace(": ", "\":\"")
+                .replace(", ", "\",\"")
+                .replace('}', "\"}")
+                .replace("\"[", "[")
+                .replace("]\"", "]")
+                .replace("\"{", "{")
+                .replace("}\"", "}")
+                .replace("\"5\"", "5"),
+        )
+        .expect(text);
+        value.to_string()
+    };
+    let (good_json, typo_json) = (json(&format!("{{{good}}}")), json(&format!("{{{typo}}}")));
+    let map = |file: &str, text: &str| {
+        serde_json::json!({"kind": "ConfigMap", "metadata": {"name": "llm"}, "data": {"a.yaml": good, file: text}}).to_string()
+    };
+    let binary = |file: &str, text: &str| {
+        serde_json::json!({"kind": "ConfigMap", "metadata": {"name": "llm"}, "data": {"a.yaml": good}, "binaryData": {file: text}}).to_string()
+    };
+    let plugin = |root: &str, vm: &str, value: &str| {
+        format!(
+            "{{root_id: {root}, vm_config: {{code: {{local: {{filename: {vm}}}}}}}, configuration: {{\"@type\": type.googleapis.com/google.protobuf.StringValue, value: '{value}'}}}}"
+        )
+    };
+    let ours = plugin("llm-canary", "/a.wasm", &good_json);
+    let ecds = |second: &str| {
+        format!(
+            "resources:\n- {{typed_config: {{config: {ours}}}}}\n- {{\"@type\": x, typed_config: {{config: {second}}}}}\n"
+        )
+    };
+    let filter = |second: &str| {
+        format!(
+            "kind: EnvoyFilter\nspec:\n  configPatches:\n  - patch: {{value: {ours}}}\n  - patch: {{value: {second}}}\n"
+        )
+    };
+    let wasm = |config: &str| {
+        format!(
+            "kind: WasmPlugin\nspec: {{pluginConfig: {{{good}}}}}\n---\nkind: WasmPlugin\nmetadata: {{name: x}}\nspec: {{pluginConfig: {{{config}}}}}\n"
+        )
+    };
+    let no_rollouts =
+        "may be meant for llm-canary: it has no field \"rollouts\"; check the spelling of its fields";
+    for (i, (text, code, words)) in [
+        (map("b.yaml", &typo), 0, format!(": data.b.yaml was not read, though it {no_rollouts}")),
+        (map("b.json", &typo_json), 0, format!(": data.b.json was not read, though it {no_rollouts}")),
+        (map("b", "Rollouts: []"), 0, format!(": data.b was not read, though it {no_rollouts}")),
+        (map("b.conf", &rollout("code")), 0, format!(": data.b.conf was not read, though it {no_rollouts}")),
+        (map("b.yaml", &format!("a: 1\n---\n{typo}")), 0, ": data.b.yaml, document 2, was not read".to_owned()),
+        (map("b.yaml", &format!("{good}\n---\n{typo}").replace("name: chat", "name: other")), 0, ": data.b.yaml, document 2, was not read".to_owned()),
+        (map("b.yaml", &format!("kind: WasmPlugn\nspec: {{pluginConfig: {{{good}}}}}")), 0, ": data.b.yaml.spec.pluginConfig was not read".to_owned()),
+        (map("b.yaml", &format!("kind: WasmPlugin\nspec: {{pluginConfig: {{{typo}}}}}")), 0, ": data.b.yaml.spec.pluginConfig was not read".to_owned()),
+        (binary("b.yaml", "cm9sbG91dDogW10="), 0, format!(": binaryData.b.yaml was not read, though it {no_rollouts}")),
+        (binary("b.yaml", "H4sIAAAAAAAAAwMAAAAAAAAAAAA="), 0, ": binaryData.b.yaml was not read, because it holds bytes that are no text, such as a compressed file; write the text into data".to_owned()),
+        (binary("b.json", "%"), 0, ": binaryData.b.json was not read, because it is no base64".to_owned()),
+        (ecds(&plugin("other", "/b.wasm", &typo_json)), 0, ": resources[1].typed_config.config.configuration.value was not read".to_owned()),
+        (filter(&plugin("other", "/b.wasm", &typo_json)), 0, ": spec.configPatches[1].patch.value.configuration.value was not read".to_owned()),
+        // It loads the module, so it is ours.
+        (ecds(&plugin("other", "/etc/envoy/llm_canary.wasm", "{\"rules\": []}")), 2, "rules: is not a known field".to_owned()),
+        (filter(&plugin("other", "/etc/envoy/llm_canary.wasm", "x")), 2, "configuration.value: is not JSON".to_owned()),
+        (wasm(&typo), 0, ": document 2, spec.pluginConfig was not read".to_owned()),
+        // What is not ours.
+        (map("b.yaml", "rules: [a]\nroles: {a: b}\nstrategy: {rollout: {steps: 1}}"), 0, String::new()),
+        (map("b.sh", "# roll out all versions of the baseline\nrollout: [\n"), 0, String::new()),
+        (map("b.md", "The rollouts have a baseline and versions."), 0, String::new()),
+        (binary("logo.png", "iVBORw0KGgo="), 0, String::new()),
+        (ecds(&plugin("other", "/b.wasm", "{\"rules\": []}")), 0, String::new()),
+        (wasm("rules: []"), 0, String::new()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = file(&format!("typo-{i}.yaml"), &text);
+        let ran = run(&["check", &name]);
+        assert!(ran.code == Some(code) && ran.err.contains(&words), "{text}: {words}: {ran:?}");
+        let said = ran.err.lines().count();
+        assert!(code == 2 || said == usize::from(!words.is_empty()), "{text}: {ran:?}");
+        let changed = run(&["stop", &name, "v2", "--rollout", "chat", "--dry-run"]);
+        assert!(changed.code == Some(0) && changed.err.contains(&words), "{text}: {changed:?}");
+    }
+}
+
 /// The warnings a list of rollouts gives, without their places' file.
 fn warnings(name: &str, rollouts: &str) -> Vec<String> {
     warnings_of(name, "", rollouts)
