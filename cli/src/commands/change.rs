@@ -14,7 +14,7 @@ use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::io::admin::{Envoys, News, check_address};
 use crate::io::kubectl::LiveResource;
-use crate::io::target::Target;
+use crate::io::target::{Target, Waiting};
 use crate::plugin;
 use crate::time_args::{self, format_duration, millis, next_full_second};
 pub(super) use current::CurrentRollout;
@@ -144,7 +144,10 @@ pub(super) fn run(
         let (namespace, context) = (options.namespace.as_deref(), options.context.as_deref());
         Box::new(LiveResource::get(world.kubectl, &options.target, namespace, context)?)
     } else {
-        world.files.lock(Path::new(&options.target))?
+        let (files, clock) = (world.files, world.clock);
+        let mut say = |line: &str| world.say(line);
+        let waiting = &mut Waiting { clock, say: &mut say, goes_on: urgency == Urgency::AtOnce };
+        files.lock(Path::new(&options.target), waiting)?
     };
     if let Some(note) = target.note() {
         world.say(&format!("note: {note}"));

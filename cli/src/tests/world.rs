@@ -6,7 +6,7 @@ use crate::io::admin::{Admin, Page};
 use crate::io::clock::Clock;
 use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
-use crate::io::target::{Target, Write};
+use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
 use llm_canary::config::json::{self, Node};
 use llm_canary::timestamp::{UnixMs, parse_rfc3339, rfc3339};
@@ -206,7 +206,7 @@ impl Files for FakeFiles {
         Ok(Box::new(Cursor::new(text.ok_or(io::Error::from(io::ErrorKind::NotFound))?)))
     }
 
-    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error> {
+    fn lock(&self, path: &Path, _: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         let name = path.to_str().unwrap().to_owned();
         let text = self.texts.lock().unwrap().get(&name).cloned();
         let text = text.ok_or_else(|| Error::problem(&name, "does not exist"))?;

@@ -72,6 +72,11 @@ fn no_library_speaks_to_the_user() {
     std::fs::write(folder.path.join("latin.yaml"), b"# a\n# caf\xe9\nrollouts: []\n").unwrap();
     std::fs::create_dir_all(folder.path.join("folder")).unwrap();
 
+    let made = std::process::Command::new("mkfifo").arg(folder.path.join("pipe")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    std::os::unix::fs::symlink("loop", folder.path.join("loop")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path.join("socket")).unwrap();
+
     let missing = "does not exist";
     let is_folder = "is a folder, not a file";
     let in_file = "has something in its path that is no folder";
@@ -93,6 +98,19 @@ fn no_library_speaks_to_the_user() {
         ("replay folder", is_folder),
         ("stop nowhere v2", missing),
         ("stop folder v2", is_folder),
+        ("stop - v2", "-: is standard input, which can be read and not changed; give the name of the file"),
+        (
+            "stop pipe v2",
+            "pipe: is a pipe, and no file that can be replaced; give the name of the file itself",
+        ),
+        ("ramp /dev/null v2 5", "/dev/null: is a device, and no file that can be replaced"),
+        ("stop socket v2", "socket: is a socket, and no file that can be replaced"),
+        ("stop /dev/stdin v2", "/dev/stdin: is a pipe, and no file that can be replaced"),
+        ("stop loop v2", "loop: is a link that leads back to itself; remove it, or let it lead to a file"),
+        ("check loop", "loop: is a link that leads back to itself; remove it, or let it lead to a file"),
+        ("stop  v2", "FILE is \"\", a name of no letters; give the name of a file"),
+        ("check ", "a value is required for '<FILE>...' but none was supplied"),
+        ("explain ", "a value is required for '<CONFIG>' but none was supplied"),
         ("stop good.json/x v2", in_file),
         ("stop latin.yaml v2", utf8),
         // An umlaut is cut at the limit.
