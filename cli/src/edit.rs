@@ -129,7 +129,7 @@ fn reads_as(text: &str, changed: &str, plugin: &PluginConfig, rollout: usize, ne
                 (Ok(_), Err(_)) if is_changed => true,
                 // No edit is made outside of the configuration. The line in an error may be another.
                 (Err(_), Err(_)) => true,
-                (Ok(a), Ok(b)) => sorted(a) == sorted(b),
+                (Ok(a), Ok(b)) => is_same(a, b),
                 _ => false,
             }
         })
@@ -150,7 +150,12 @@ fn differs_by(before: &Node, after: &Node, rollout: usize, new: &Schedule) -> bo
     let (before, after) = (split(before), split(after));
     before
         .zip(after)
-        .is_some_and(|((_, before), (schedule, after))| schedule == *new && sorted(&before) == sorted(&after))
+        .is_some_and(|((_, before), (schedule, after))| schedule == *new && is_same(&before, &after))
+}
+
+/// Whether two trees differ in the order of members at most.
+fn is_same(a: &Node, b: &Node) -> bool {
+    a == b || sorted(a) == sorted(b)
 }
 
 /// A tree whose members are in the order of their names. Their order in the text means nothing, and that of merged members is

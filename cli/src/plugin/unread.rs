@@ -108,6 +108,13 @@ impl Walk<'_> {
         if !MARKS.iter().all(|mark| text.contains(mark)) && !text.to_ascii_lowercase().contains("rol") {
             return;
         }
+        // The only document of a text is one that was read.
+        let is_read = |plugin: &PluginConfig| {
+            plugin.path.strip_prefix(path.as_slice()) == Some([PathSegment::Document(0)].as_slice())
+        };
+        if self.read.iter().any(is_read) && !text.contains("\n---") && !text.contains("\n...") {
+            return;
+        }
         let texts = path.iter().filter(|segment| matches!(segment, PathSegment::Document(_))).count();
         if texts >= TEXTS_MAX {
             return;
