@@ -51,6 +51,8 @@ pub(crate) struct PluginConfig {
     pub(crate) decoded: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
+    /// Values that programs read differently.
+    doubtful: Option<Errors>,
 }
 
 /// What to give the tool.
@@ -96,7 +98,8 @@ impl PluginConfig {
     /// The configuration as the filter reads it, and its tree.
     pub(crate) fn config(&self) -> Result<(Config, &Node), Errors> {
         let tree = self.tree.as_ref().map_err(Errors::clone)?;
-        Ok((Config::from_json(tree)?, tree))
+        let config = Config::from_json(tree)?;
+        self.doubtful.clone().map_or(Ok((config, tree)), Err)
     }
 
     /// Errors of this configuration, with its place.
@@ -175,8 +178,10 @@ fn find_in_text(
             names: Vec::new(),
             decoded: None,
             tree: Err(Errors::one("", message)),
+            doubtful: None,
         });
     }
+    let first = plugins.len();
     for (index, document) in read.into_iter().enumerate() {
         path.push(PathSegment::Document(index));
         if is_configuration(&document, is_ours && is_json(text)) {
@@ -189,13 +194,51 @@ fn find_in_text(
                 names: Vec::new(),
                 decoded: None,
                 tree,
+                doubtful: None,
             });
         } else {
             find(&document, path, plugins);
         }
         path.pop();
     }
+    if !is_json(text) {
+        let found = plugins.get_mut(first..).unwrap_or_default();
+        note_doubtful(text, path.len(), found);
+    }
     Ok(())
+}
+
+/// Notes what programs read differently in the configurations that are YAML of this text; `depth` is the length of the path to the
+/// text.
+fn note_doubtful(text: &[u8], depth: usize, plugins: &mut [PluginConfig]) {
+    let is_inside = |plugin: &PluginConfig| {
+        let inside = plugin.path.get(depth + 1..).unwrap_or_default();
+        !inside.iter().any(|segment| matches!(segment, PathSegment::Document(_) | PathSegment::Base64))
+    };
+    if !plugins.iter().any(is_inside) {
+        return;
+    }
+    let text = readable(std::str::from_utf8(text).unwrap_or_default());
+    let doubtful = yaml::doubtful::find(&text);
+    for plugin in plugins.iter_mut().filter(|plugin| is_inside(plugin)) {
+        let Some([PathSegment::Document(document), inside @ ..]) = plugin.path.get(depth..) else { continue };
+        let names = inside.iter().map(|segment| match segment {
+            PathSegment::Member(name) => name.clone(),
+            PathSegment::Item(index) => format!("[{index}]"),
+            PathSegment::Document(_) | PathSegment::Base64 => String::new(),
+        });
+        let names: Vec<String> = names.collect();
+        let own = doubtful.iter().filter(|found| found.document == *document);
+        let mut own =
+            own.filter_map(|found| Some((found.path.strip_prefix(names.as_slice())?, &found.words)));
+        let Some((path, words)) = own.next() else { continue };
+        let path = path.join(".").replace(".[", "[");
+        let more = match own.count() {
+            0 => String::new(),
+            more => format!(". There are {more} more such values"),
+        };
+        plugin.doubtful = Some(Errors::one(path, format!("{words}{more}")));
+    }
 }
 
 /// A configuration that Istio hands over as JSON without blanks, whose length is limited as that of any other.
@@ -257,6 +300,7 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             names: Vec::new(),
             decoded: None,
             tree,
+            doubtful: None,
         });
     }
 }
@@ -284,6 +328,7 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
                 names: Vec::new(),
                 decoded: None,
                 tree,
+                doubtful: None,
             });
         }
         return;

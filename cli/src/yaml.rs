@@ -3,6 +3,8 @@
 //! In: a text with any number of documents. Out: a [`Node`] for each that is not empty. The parser's own messages are for
 //! programmers, so its errors are told in other words here.
 
+pub(crate) mod doubtful;
+
 use granit_parser::{ErrorKind, Parser};
 use llm_canary::config::json::{DEPTH_MAX, Node};
 use serde_json::Value;

@@ -90,6 +90,8 @@ pub(super) struct Change {
     pub(super) summary: String,
     /// When the shares take effect; `None`: at once, for every conversation.
     pub(super) at: Option<UnixMs>,
+    /// The option that asks for several steps, for a refusal.
+    pub(super) asked_by: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -184,8 +186,11 @@ pub(super) fn run(
     };
     let lead_ms = target.lead_ms();
     let mut change = change(&CurrentRollout { schedule: &kept, name, present, unknown_clocks, lead_ms })?;
-    change.schedules = history::within_limit(&kept, change.schedules, present.taken_until)
-        .map_err(|words| Error::refused(format!("rollout {name}: {words}")))?;
+    change.schedules =
+        history::within_limit(&kept, change.schedules, present.taken_until).map_err(|words| {
+            let asked_by = change.asked_by.as_deref().map(|option| format!(". {option} asks for that"));
+            Error::refused(format!("rollout {name}: {words}{}", asked_by.unwrap_or_default()))
+        })?;
     let Changed { schedule, text: new_text, decoded, tree, warnings } =
         first_possible(target.name(), text, plugin, index, &old, &change)?;
     warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
@@ -258,7 +263,18 @@ fn forgotten(old: &Schedule, time: &str, present: Present) -> Result<(Schedule, 
         )));
     }
     let kept = old.forgotten_before(at);
-    let dropped = history::count(old.steps.len() - kept.steps.len());
+    let dropped = old.steps.len() - kept.steps.len();
+    if dropped == 0 {
+        let why = match old.steps.get(1) {
+            Some(second) => format!(
+                "the first step is in force until {}; a time before that drops nothing",
+                rfc3339(second.at)
+            ),
+            None => "the rollout has no step besides the one that must stay".to_owned(),
+        };
+        return Ok((kept, format!("--forget-before {time} drops no step, because {why}")));
+    }
+    let dropped = history::count(dropped);
     let moved = old.moved_by(&kept).describe(&kept);
     Ok((kept, format!("--forget-before drops {dropped}: {moved}")))
 }

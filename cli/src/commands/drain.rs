@@ -46,6 +46,6 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let before = percent(current.schedule.parts_before(version, at));
             format!("{version} has {before} %, gets no new conversations {}", current.describe_start(at))
         };
-        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at) })
+        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by: None })
     })
 }

@@ -95,7 +95,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let shares: Vec<String> = shares.iter().map(share).collect();
             format!("{version} has {before} %, gets {}", shares.join(", "))
         };
-        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at) })
+        let asked_by = args.plan.as_ref().map(|plan| format!("--plan {plan}"));
+        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by })
     });
     ran.map_err(|error| match (error, &args.plan) {
         (Error::WouldBeRefused(problems), Some(plan)) => {

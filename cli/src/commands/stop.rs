@@ -62,6 +62,6 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
         };
         let last_resort = Some(current.schedule.with_stopped(version, true));
-        Ok(Change { schedules, last_resort, summary, at: None })
+        Ok(Change { schedules, last_resort, summary, at: None, asked_by: None })
     })
 }

@@ -41,6 +41,7 @@ pub(super) fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &m
                     names: Vec::new(),
                     decoded: None,
                     tree: Err(errors),
+                    doubtful: None,
                 });
             }
             // Of any other text, a part may look like a document.

@@ -311,6 +311,68 @@ fn nothing_broken_beside_a_good_document_is_passed_over() {
     }
 }
 
+/// `010` is 8 for kubectl, and 10 for others.
+#[test]
+fn what_programs_read_differently_is_no_number_and_no_name() {
+    let text = |version: &str, share: &str| {
+        format!(
+            "rollouts:\n- name: chat\n  key: [{{header: x-id}}]\n  baseline: v1\n  versions:\n  - {{name: v1, cluster: a}}\n  - {{name: {version}, cluster: b}}\n  split: {{{version}: {share}}}\n"
+        )
+    };
+    let indented = |text: &str| text.replace('\n', "\n    ");
+    let istio = |text: &str| {
+        format!(
+            "kind: WasmPlugin\nmetadata: {{name: x, mode: 010}}\nspec:\n  pluginConfig:\n    {}\n",
+            indented(text)
+        )
+    };
+    let map =
+        |text: &str| format!("kind: ConfigMap\nmode: 010\ndata:\n  a.yaml: |\n    {}\n", indented(text));
+    let octal = "split.v2: is written 010, which programs that read YAML 1.1, such as kubectl, take for 8, and others for 10; write 8 or 10";
+    let anchor = format!(
+        "x: &x {{v2: 010}}\n---\n{}",
+        istio(&text("v2", "1").replace("{v2: 1}", "*x")).replace("kind", "x: &x {v2: 010}\nkind")
+    );
+    for (i, (text, words)) in [
+        (text("v2", "010"), octal),
+        (istio(&text("v2", "010")), octal),
+        (map(&text("v2", "010")), octal),
+        (anchor, octal),
+        (
+            text("v2", "1_0"),
+            "split.v2: is written 1_0, which not all programs read as the number 10; write 10",
+        ),
+        (
+            text("v2", "0o10"),
+            "split.v2: is written 0o10, which only some programs read as the number 8; write 8",
+        ),
+        (
+            text("\"on\"", "1").replace("  split: {\"on\"", "  split: {on"),
+            "rollouts[0].split.on: has a name that is written on without quotes",
+        ),
+        (text("v2", "10"), ""),
+        (istio(&text("\"on\"", "0x10")), ""),
+        (map(&text("v2", "00.5")), ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = file(&format!("octal-{i}.yaml"), &text);
+        for command in [
+            &["check", &name][..],
+            &["stop", &name, "v2", "--dry-run"],
+            &["simulate", &name, "--count", "10"],
+        ] {
+            let ran = run(command);
+            if words.is_empty() {
+                assert!(!ran.err.contains("is written"), "{text}: {ran:?}");
+            } else {
+                assert!(ran.code == Some(2) && ran.err.contains(words), "{text}: {words}: {ran:?}");
+            }
+        }
+    }
+}
+
 /// What is mistyped beside a good configuration of the same document.
 #[test]
 fn nothing_mistyped_beside_a_good_configuration_is_passed_over() {

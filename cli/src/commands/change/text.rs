@@ -71,10 +71,32 @@ fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<Validat
     let (config, tree) =
         changed.config().map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
     let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
-    let new = warnings::find(&config, tree).into_iter().filter(|warning| !old.contains(warning));
+    let new = new_warnings(warnings::find(&config, tree), &old).into_iter();
     let text =
         |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
     Ok(Validated { decoded: changed.decoded.clone(), tree: tree.clone(), warnings: new.map(text).collect() })
+}
+
+/// The warnings that were not there before. A step that comes or goes changes the index of those behind it, so a warning is an old one
+/// if there was one of the same words at a path that differs in its indices only.
+fn new_warnings(now: Vec<ConfigError>, old: &[ConfigError]) -> Vec<ConfigError> {
+    let without_indices = |path: &str| path.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let mut left: Vec<&ConfigError> = old.iter().filter(|old| !now.contains(old)).collect();
+    let mut new = now.clone();
+    new.retain(|warning| {
+        let is_shifted = |old: &&ConfigError| {
+            old.message == warning.message && without_indices(&old.path) == without_indices(&warning.path)
+        };
+        match left.iter().position(is_shifted) {
+            _ if old.contains(warning) => false,
+            Some(at) => {
+                left.swap_remove(at);
+                false
+            }
+            None => true,
+        }
+    });
+    new
 }
 
 /// The change as a unified diff.
