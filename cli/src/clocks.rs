@@ -75,8 +75,8 @@ impl Present {
 /// A sentence about an Envoy whose clock is not known, and why.
 pub(crate) fn unknown(name: &str, why: &str) -> String {
     format!(
-        "the clock of {name} is not known, because {why}. It may have taken every step that is planned, so none of these is \
-         changed or dropped"
+        "the clock of {name} is not known, because {why}. That Envoy may have taken any planned step already, so no planned \
+         step is changed or dropped"
     )
 }
 

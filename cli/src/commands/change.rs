@@ -38,28 +38,28 @@ pub(super) struct ChangeOptions {
     /// The file that Envoy or kubectl reads; with --kubectl a live resource, such as wasmplugin/llm-canary
     #[arg(value_name = "FILE")]
     target: String,
-    /// The rollout to change, if the file has several. Where several have one name: PLACE/NAME
+    /// The rollout to change, if FILE has several: NAME, or PLACE/NAME where several have this name
     ///
-    /// PLACE is a file's name in a ConfigMap, a resource's name, or what the error about the name says. Configurations that are
-    /// broken are passed over, with a warning.
+    /// PLACE is the name of a file in a ConfigMap, such as a.yaml/chat, or of a resource; the error lists what fits. A broken
+    /// configuration elsewhere in FILE is passed over, with a warning.
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
     /// Show the change, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait until the Envoy with this admin address runs the change; repeat for each Envoy
+    /// Wait until the Envoy with this admin address, such as http://127.0.0.1:9901, runs the change; repeat for each Envoy
     #[arg(long = "admin", value_name = "URL")]
     admins: Vec<String>,
-    /// How long to wait for the Envoys
+    /// How long to wait for the Envoys of --admin
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
     timeout: Duration,
     /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
     #[arg(long)]
     kubectl: bool,
-    /// The namespace of the resource
+    /// The namespace of the resource, with --kubectl
     #[arg(long, short, requires = "kubectl", value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// The context in kubectl's configuration
+    /// The context in kubectl's configuration, with --kubectl: which cluster
     #[arg(long, requires = "kubectl", value_name = "CONTEXT")]
     context: Option<String>,
     /// Print one JSON object
@@ -74,7 +74,7 @@ pub(super) struct ForgetOption {
     ///
     /// A rollout has at most 256 steps. Steps that change nothing are dropped without this option. The step in force at
     /// this time stays, and conversations that began before that step go to the baseline. Other conversations may move
-    /// once. The command says how many; with --dry-run it only says it.
+    /// once. The command says how many. Try it with --dry-run first.
     #[arg(long, value_name = "TIME")]
     forget_before: Option<String>,
 }

@@ -11,7 +11,7 @@ use llm_canary::timestamp::UnixMs;
 ///
 /// A ramp adds a step to the rollout. The shares of other versions stay. Conversations that are pinned, or whose id
 /// contains their start time, keep their version; of all others only the difference moves. The step takes effect two
-/// seconds later (fifteen with --kubectl), so that every Envoy knows it in time. Later steps of the version are replaced,
+/// seconds later (with --kubectl fifteen, for a ConfigMap two minutes), so that every Envoy knows it in time. Later steps of the version are replaced,
 /// and listed. A step that this machine or an Envoy named with --admin has reached by its clock is never changed.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// When it takes effect: now, +10m, or RFC 3339
     #[arg(long, value_name = "TIME", conflicts_with = "plan", allow_hyphen_values = true)]
     at: Option<String>,
-    /// Several shares, each with the time it takes effect
+    /// Several shares, each with the time it takes effect, such as 5,25@+30m; without a time: as soon as possible
     #[arg(long, value_name = "PERCENT[@TIME],...", conflicts_with = "percent", allow_hyphen_values = true)]
     plan: Option<String>,
     /// Start the version again if it is stopped

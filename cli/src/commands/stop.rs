@@ -12,11 +12,13 @@ use llm_canary::split::percent;
 /// when it is fixed. Shares that were planned for it become 0 %, and are listed.
 ///
 /// No limit prevents a stop. A rollout with 256 steps gets no further step. A configuration of 1 MiB loses the blanks and
-/// line breaks between its values; if that is not enough, the planned shares stay, and nobody gets them.
+/// line breaks between its values; if that is not enough, the planned shares stay, and nobody gets them. Nor does what is wrong elsewhere: a broken configuration beside this one, an Envoy that does not say its
+/// time (then planned steps stay as they are), or a lock on FILE. A warning says each.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary stop envoy/ecds/llm-canary.yaml v2
   llm-canary stop envoy/ecds/llm-canary.yaml v2 --admin http://envoy-1:9901 --admin http://envoy-2:9901
+  llm-canary stop llm.yaml v2 --rollout a.yaml/chat
   llm-canary stop --kubectl wasmplugin/llm-canary -n istio-ingress v2
 
 {EXIT_CODES}"))]

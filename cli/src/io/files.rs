@@ -21,7 +21,7 @@ use std::time::Duration;
 const LEAD_MS: u64 = 2_000;
 
 /// What is wrong with a file's name of no letters.
-const EMPTY_NAME: &str = "FILE is \"\", a name of no letters; give the name of a file";
+const EMPTY_NAME: &str = "FILE is empty (\"\"); give the name of a file";
 
 /// Opens files.
 pub(crate) trait Files {

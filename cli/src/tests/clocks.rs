@@ -103,8 +103,8 @@ fn world_with_slow(planned: &[(i64, u32)], ahead_ms: Option<i64>, slow: Slow) ->
     world
 }
 
-const UNKNOWN: &str = "warning: the clock of a is not known, because it does not answer: it took too long. It may have taken \
-    every step that is planned, so none of these is changed or dropped\n";
+const UNKNOWN: &str = "warning: the clock of a is not known, because it does not answer: it took too long. That Envoy \
+    may have taken any planned step already, so no planned step is changed or dropped\n";
 
 #[test]
 fn a_stop_touches_no_step_that_an_unknown_clock_may_have_reached() {

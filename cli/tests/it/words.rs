@@ -108,9 +108,9 @@ fn no_library_speaks_to_the_user() {
         ("stop /dev/stdin v2", "/dev/stdin: is a pipe, and no file that can be replaced"),
         ("stop loop v2", "loop: is a link that leads back to itself; remove it, or let it lead to a file"),
         ("check loop", "loop: is a link that leads back to itself; remove it, or let it lead to a file"),
-        ("stop  v2", "FILE is \"\", a name of no letters; give the name of a file"),
+        ("stop  v2", "FILE is empty (\"\"); give the name of a file"),
         ("check ", "a value is required for '<FILE>...' but none was supplied"),
-        ("explain ", "a value is required for '<CONFIG>' but none was supplied"),
+        ("explain ", "a value is required for '<FILE>' but none was supplied"),
         ("stop good.json/x v2", in_file),
         ("stop latin.yaml v2", utf8),
         // An umlaut is cut at the limit.
