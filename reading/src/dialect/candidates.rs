@@ -25,9 +25,8 @@ pub struct Candidates {
     folds: Vec<(usize, Box<Fold>)>,
     /// The lowest rank of the document's signatures.
     rank: Option<usize>,
-    /// Names of the model, by index in [`Joint::paths`], the first at each path. Nearly all dialects have one, so it is
-    /// no reason to begin a fold.
-    models: Vec<(usize, Vec<u8>)>,
+    /// Values that are folded when the dialect is known.
+    deferred: Deferred,
     /// The document has a path that no answer has.
     is_no_answer: bool,
     /// Index of the dialect, once a document has told it.
@@ -67,11 +66,13 @@ impl Candidates {
         } else if let Some(dialect) = DIALECTS.get(index) {
             fold.set_dialect(dialect);
         }
-        for (path, model) in self.models.drain(..) {
-            if JOINT.paths.get(path).is_some_and(|path| path.is_model_of(index)) {
-                fold.value(Meaning::Model, Value::Short(&model));
+        // In a document that is cut off, a choice or block may be open, to which these values do not belong.
+        fold.leave();
+        self.deferred.each(|path, value| {
+            for &(_, meaning) in path.meanings.iter().filter(|(dialect, _)| *dialect == index) {
+                fold.value(meaning, value);
             }
-        }
+        });
         self.folds.clear();
         (self.rank, self.is_no_answer) = (None, false);
     }
@@ -98,12 +99,63 @@ impl Candidates {
             }
         }
     }
+}
 
-    /// The document has a name of the model at this path.
-    fn model(&mut self, path: usize, name: &[u8]) {
-        if self.models.iter().all(|(known, _)| *known != path) {
-            self.models.push((path, name.to_vec()));
+/// Values of a document that are folded at its end, in their order. Most dialects have a type, a model and a usage at the
+/// same places, so a fold for each would be begun because of these.
+#[derive(Default)]
+struct Deferred {
+    values: Vec<(u16, Kind, u8)>,
+    /// Of all strings and scalars, one after the other.
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Open,
+    Close,
+    Short,
+    Scalar,
+}
+
+/// Values that are deferred, at most. Further ones are folded at once.
+const DEFERRED_MAX: usize = 32;
+
+impl Deferred {
+    /// False if there is no room, or if it is a piece of a text.
+    fn push(&mut self, path: u16, value: Value<'_>) -> bool {
+        let (kind, bytes): (Kind, &[u8]) = match value {
+            Value::Open => (Kind::Open, b""),
+            Value::Close => (Kind::Close, b""),
+            Value::Short(word) => (Kind::Short, word),
+            Value::Scalar(word) => (Kind::Scalar, word),
+            Value::Text(_) => return false,
+        };
+        let Some(length) = u8::try_from(bytes.len()).ok().filter(|_| self.values.len() < DEFERRED_MAX) else {
+            return false;
+        };
+        self.values.push((path, kind, length));
+        self.bytes.extend_from_slice(bytes);
+        true
+    }
+
+    /// Gives all values with their paths, and forgets them.
+    fn each(&mut self, mut take: impl FnMut(&JointPath, Value<'_>)) {
+        let mut rest = self.bytes.as_slice();
+        for (path, kind, length) in self.values.drain(..) {
+            let (bytes, after) = rest.split_at_checked(length.into()).unwrap_or_default();
+            rest = after;
+            let value = match kind {
+                Kind::Open => Value::Open,
+                Kind::Close => Value::Close,
+                Kind::Short => Value::Short(bytes),
+                Kind::Scalar => Value::Scalar(bytes),
+            };
+            if let Some(path) = JOINT.paths.get(usize::from(path)) {
+                take(path, value);
+            }
         }
+        self.bytes.clear();
     }
 }
 
@@ -128,11 +180,11 @@ struct JointPath {
 #[derive(Clone, Copy)]
 struct JointField {
     /// Index in [`Joint::paths`].
-    index: usize,
+    index: u16,
     is_text: bool,
     wants_empty: bool,
-    /// It names the model in each dialect that has it.
-    is_model: bool,
+    /// Its values belong to the document, not to a choice, block or call in it, so their order does not matter.
+    may_wait: bool,
 }
 
 impl json::Field for JointField {
@@ -146,18 +198,30 @@ impl json::Field for JointField {
 }
 
 impl JointPath {
-    fn is_model_of(&self, dialect: usize) -> bool {
-        self.meanings.contains(&(dialect, Meaning::Model))
+    fn has(&self, is: impl Fn(Meaning) -> bool) -> bool {
+        self.meanings.iter().any(|&(_, meaning)| is(meaning))
     }
 
-    fn field(&self, index: usize) -> JointField {
-        let has = |is: fn(Meaning) -> bool| self.meanings.iter().any(|&(_, meaning)| is(meaning));
-        let is_other = self.meanings.iter().any(|&(_, meaning)| meaning != Meaning::Model);
+    /// Whether it begins a part of the document in some dialect.
+    fn begins_a_part(&self) -> bool {
+        self.has(|meaning| {
+            matches!(meaning, Meaning::Choice | Meaning::Block | Meaning::Call | Meaning::LegacyCall)
+        })
+    }
+
+    /// Whether it is this path, or is inside it.
+    fn is_in(&self, outer: &JointPath) -> bool {
+        self.name.strip_prefix(outer.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// `parts`: the paths that begin a part of the document.
+    fn field(&self, index: usize, parts: &[&JointPath]) -> JointField {
+        let is_in_a_part = || parts.iter().any(|outer| self.is_in(outer));
         JointField {
-            index,
-            is_text: has(json::Field::is_text),
-            wants_empty: has(json::Field::wants_empty),
-            is_model: !is_other && !self.meanings.is_empty(),
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            is_text: self.has(json::Field::is_text),
+            wants_empty: self.has(json::Field::wants_empty),
+            may_wait: !self.name.contains("[]") && !is_in_a_part(),
         }
     }
 }
@@ -176,8 +240,9 @@ impl Joint {
             path(&mut paths, name).no_answer = Some(words);
         }
         paths.shrink_to_fit();
+        let parts: Vec<&JointPath> = paths.iter().filter(|path| path.begins_a_part()).collect();
         let fields: Vec<(&str, JointField)> =
-            paths.iter().enumerate().map(|(index, path)| (path.name, path.field(index))).collect();
+            paths.iter().enumerate().map(|(index, path)| (path.name, path.field(index, &parts))).collect();
         Joint { table: Table::compile(&fields), paths }
     }
 }
@@ -212,7 +277,7 @@ struct JointSink<'a> {
 impl Sink<JointField> for JointSink<'_> {
     fn value(&mut self, field: JointField, value: Value<'_>) {
         let (candidates, response) = (&mut *self.candidates, &mut *self.fold);
-        let Some(path) = JOINT.paths.get(field.index) else { return };
+        let Some(path) = JOINT.paths.get(usize::from(field.index)) else { return };
         if let Some(dialect) = candidates.dialect {
             for &(_, meaning) in path.meanings.iter().filter(|(index, _)| *index == dialect) {
                 response.value(meaning, value);
@@ -222,7 +287,7 @@ impl Sink<JointField> for JointSink<'_> {
         match value {
             // No meaning has a use for these.
             Value::Scalar(b"null" | b"false") => {}
-            Value::Short(name) if field.is_model => candidates.model(field.index, name),
+            _ if field.may_wait && candidates.deferred.push(field.index, value) => {}
             Value::Open | Value::Close | Value::Text(_) | Value::Short(_) | Value::Scalar(_) => {
                 for &(dialect, meaning) in &path.meanings {
                     if let Some(fold) = candidates.fold(dialect, response) {

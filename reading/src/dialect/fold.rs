@@ -115,13 +115,20 @@ impl Fold {
     /// The document was cut off here. Its values count, except those of an open block, whose type may be missing, and of a
     /// call, whose place may be.
     pub fn cut_document(&mut self) {
-        if core::mem::take(&mut self.is_block_open) {
-            self.block = OpenBlock::default();
-        }
+        self.leave();
         if matches!(self.document.block.kind, BlockKind::Call | BlockKind::CustomCall) {
             self.document.clear();
         }
         self.end_document();
+    }
+
+    /// What follows is outside of any choice and block. An open block does not count.
+    pub(super) fn leave(&mut self) {
+        if core::mem::take(&mut self.is_block_open) {
+            self.block = OpenBlock::default();
+        }
+        self.is_call_open = false;
+        self.end_choice();
     }
 
     /// The document is complete.
