@@ -18,6 +18,14 @@ const PROTOBUF: &[u8] = b"+proto";
 /// What may follow in the content type: how the messages are coded, or parameters.
 const SEPARATORS: &[u8] = b"+; ";
 
+const SERVICE: &[u8] = b"GRPCInferenceService";
+/// By the end of the path. Each request is compared with these, so this must cost nothing.
+const METHODS: &[(&[u8], GrpcMethod)] = &[
+    (b"/ModelInfer", GrpcMethod::ModelInfer),
+    (b"/ModelInferStream", GrpcMethod::ModelInferStream),
+    (b"/ModelStreamInfer", GrpcMethod::ModelStreamInfer),
+];
+
 /// A method whose responses are read. A message of protobuf does not say what it is, so the method has to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrpcMethod {
@@ -34,18 +42,9 @@ pub enum GrpcMethod {
 impl GrpcMethod {
     /// The method that a request's path names, behind any prefix and in any package.
     pub fn of(path: &[u8]) -> Option<GrpcMethod> {
-        let path = path.split(|&byte| byte == b'?').next()?;
-        let mut segments = path.rsplit(|&byte| byte == b'/');
-        let (method, service) = (segments.next()?, segments.next()?);
-        if service.rsplit(|&byte| byte == b'.').next() != Some(b"GRPCInferenceService") {
-            return None;
-        }
-        match method {
-            b"ModelInfer" => Some(GrpcMethod::ModelInfer),
-            b"ModelInferStream" => Some(GrpcMethod::ModelInferStream),
-            b"ModelStreamInfer" => Some(GrpcMethod::ModelStreamInfer),
-            _ => None,
-        }
+        let (package, method) =
+            METHODS.iter().find_map(|(name, method)| Some((path.strip_suffix(*name)?, *method)))?;
+        matches!(package.strip_suffix(SERVICE)?.last(), None | Some(b'.' | b'/')).then_some(method)
     }
 }
 
