@@ -32,6 +32,9 @@ responses() {
   done
 }
 
+# grpc NAME CHOICES BODY: writes a seed of messages. The method and the statuses come before the other choices.
+grpc() { printf '%b' "$3$2" >"$seeds/response/grpc-$1"; }
+
 rm -rf "$seeds"
 mkdir -p "$seeds"/{config,response,request,keys,steps,filter}
 cp tests/data/configs/*.json "$seeds/config"
@@ -39,6 +42,11 @@ responses "$STREAM" tests/data/corpus/*/*.sse "$corpus"/*/*.sse
 responses "$WHOLE" tests/data/corpus/*/*.json "$corpus"/*/*.json
 responses "$LINES" tests/data/corpus/*/*.ndjson "$corpus"/*/*.ndjson
 responses "$BINARY" tests/data/corpus/*/*.bin "$corpus"/*/*.bin
+grpc stream '\01\1\0\0\0\1\3\1\0\0\0\10' '\0000\0000\0000\00000\0022.\0012\0003llm\0022\00017*\0027\0012\0013text_output\0022\0005BYTES\0032\0001\00012\0013\0007\0000\0000\0000Gr\0303\0274\0303\0237e\0000\0000\0000\0000\0012\0022\0010\0012\0003llm\0022\00011'
+grpc typed '\0\1\0\0\0\1\3\1\0\0\0\10' '\0000\0000\0000\0000\0047\0012\0003llm\0022\00011*\0035\0012\0013text_output\0022\0005BYTES\0032\0001\0001*\0004B\0002Hi'
+grpc error '\01\1\0\0\0\1\3\1\0\0\0\10' '\0000\0000\0000\0000\0020\0012\0014told to fail\0022\0000'
+grpc numbers '\0\1\0\0\0\1\3\1\0\0\0\10' '\0000\0000\0000\00002\0012\0003llm\0022\00011*\0036\0012\0021num_output_tokens\0022\0006UINT32\0032\0001\00012\0010\0004\0000\0000\0000\0000\0000\0000\0000'
+grpc web '\01\1\0\0\0\1\3\1\0\0\0\11' '\0000\0000\0000\0000+\0022)\0012\0003llm\0022\00011*\0027\0012\0013text_output\0022\0005BYTES\0032\0001\00012\0006\0002\0000\0000\0000Hi\0200\0000\0000\0000\0036grpc-status:0\0015\0012grpc-message:\0015\0012'
 
 number=0
 while IFS= read -r body; do

@@ -8,6 +8,7 @@
 #   scripts/dependencies.sh llama            python with llama.cpp's server (xllamacpp) installed
 #   scripts/dependencies.sh llama_model      path of a small real model, SmolLM2-135M
 #   scripts/dependencies.sh triton           python with Triton's server (nvidia-pytriton) installed
+#   scripts/dependencies.sh triton_client    python with Triton's client of gRPC installed
 #   scripts/dependencies.sh kserve           python with KServe's model server installed
 #   scripts/dependencies.sh javascript       folder that holds node, and tests/servers/js with its node_modules
 #   scripts/dependencies.sh cargo_deny       path of cargo-deny
@@ -30,7 +31,10 @@ ENVOY_OLDEST=1.36.2 ENVOY_NEWEST=1.40.0
 PIP_VERSION=26.3
 XLLAMACPP_VERSION=2026.10.11549
 NVIDIA_PYTRITON_VERSION=0.7.0
-TRITON_NUMPY_VERSION=1.26.4 # its python backend does not know numpy 2
+TRITON_NUMPY_VERSION=1.26.4 # its python backend and its client do not know numpy 2
+TRITONCLIENT_VERSION=2.73.0
+GRPCIO_VERSION=1.85.3
+PROTOBUF_VERSION=6.33.6
 KSERVE_VERSION=0.14.1
 NODE_VERSION=24.19.0
 CARGO_DENY_VERSION=0.20.2
@@ -281,6 +285,14 @@ EOF
   printf '%s\n' "$python"
 }
 
+# Python's client, with the code that is generated from its protocol.
+dependency_triton_client() {
+  local versions="$TRITONCLIENT_VERSION $GRPCIO_VERSION $PROTOBUF_VERSION $TRITON_NUMPY_VERSION"
+  _dependency_venv_with triton-client "$versions" --only-binary=:all: "tritonclient[grpc]==$TRITONCLIENT_VERSION" \
+    "grpcio==$GRPCIO_VERSION" "protobuf==$PROTOBUF_VERSION" "numpy==$TRITON_NUMPY_VERSION" ||
+    dependency_skip_or_die "Triton's client (tritonclient $TRITONCLIENT_VERSION)" "see above" "$_dependency_python_how"
+}
+
 # KServe ----------------------------------------------------------------------------------------
 
 dependency_kserve() {
@@ -356,7 +368,7 @@ _dependency_fetch_cargo_deny() (
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    envoy | prometheus | python | llama | llama_model | triton | kserve | javascript | cargo_deny)
+    envoy | prometheus | python | llama | llama_model | triton | triton_client | kserve | javascript | cargo_deny)
       _name=$1
       shift
       "dependency_$_name" "$@"

@@ -25,8 +25,10 @@ pub(crate) struct Present {
     pub(crate) earliest: UnixMs,
     /// By the clock that is furthest ahead.
     pub(crate) latest: UnixMs,
-    /// Every step up to this time may have been taken by one of the clocks. Later than `latest` by what is not known of
-    /// the clocks.
+    /// Every step up to this time may have been taken by one of the clocks that are known. Later than `latest` by what is not
+    /// known of these clocks.
+    pub(crate) reached: UnixMs,
+    /// The same by all clocks. A clock that is not known may have reached any time.
     pub(crate) taken_until: UnixMs,
     /// By this machine's clock.
     pub(crate) here: UnixMs,
@@ -38,6 +40,11 @@ impl ClockOffset {
         Self { least_ms: signed(date) - signed(answered), most_ms: signed(date) + CUT_MS_MAX - signed(asked) }
     }
 
+    /// The time on this clock when it is `here` on this machine's: the same, unless they certainly differ.
+    pub(crate) fn time_at(self, here: UnixMs) -> UnixMs {
+        here.saturating_add_signed(0.max(self.least_ms).min(self.most_ms))
+    }
+
     /// In whole seconds, for people. The middle of what is possible, because a `date` is cut.
     fn seconds(self) -> i64 {
         let twice_middle_ms = self.least_ms + self.most_ms;
@@ -47,24 +54,35 @@ impl ClockOffset {
 }
 
 impl Present {
-    /// The present, as this machine's clock and those with these offsets tell it.
-    pub(crate) fn new(here: UnixMs, offsets: impl IntoIterator<Item = ClockOffset>) -> Self {
-        let mut present = Self { earliest: here, latest: here, taken_until: here, here };
+    /// The present, as this machine's clock and those with these offsets tell it; `None` is a clock that is not known.
+    pub(crate) fn new(here: UnixMs, offsets: impl IntoIterator<Item = Option<ClockOffset>>) -> Self {
+        let mut present = Self { earliest: here, latest: here, reached: here, taken_until: here, here };
         let at = |offset_ms: i64| here.saturating_add_signed(offset_ms);
         for offset in offsets {
+            let Some(offset) = offset else {
+                present.taken_until = UnixMs::MAX;
+                continue;
+            };
             present.earliest = present.earliest.min(at(offset.most_ms));
             present.latest = present.latest.max(at(offset.least_ms));
-            present.taken_until = present.taken_until.max(at(offset.most_ms));
+            present.reached = present.reached.max(at(offset.most_ms));
+            present.taken_until = present.taken_until.max(present.reached);
         }
         present
     }
 }
 
+/// A sentence about an Envoy whose clock is not known, and why.
+pub(crate) fn unknown(name: &str, why: &str) -> String {
+    format!(
+        "the clock of {name} is not known, because {why}. That Envoy may have taken any planned step already, so no planned \
+         step is changed or dropped"
+    )
+}
+
 /// A sentence for each Envoy whose clock differs from this machine's, and for the two Envoys that differ most from one
-/// another if none does. The time of an Envoy that did not say it is `None`.
-pub(crate) fn warnings(offsets: &[(&str, Option<ClockOffset>)]) -> Vec<String> {
-    let known: Vec<(&str, ClockOffset)> =
-        offsets.iter().filter_map(|(name, offset)| Some((*name, (*offset)?))).collect();
+/// another if none does.
+pub(crate) fn warnings(known: &[(&str, ClockOffset)]) -> Vec<String> {
     const REMEDY: &str =
         "Steps take effect by each Envoy's own clock; set the clocks right, for example with NTP";
     let from_here = known.iter().filter_map(|(name, offset)| {
@@ -109,7 +127,7 @@ mod tests {
         let said = |ahead_ms: &[i64]| {
             let names = ["a", "b"];
             let offsets: Vec<_> =
-                names.into_iter().zip(ahead_ms.iter().map(|ahead| Some(read(*ahead, at, at + 3)))).collect();
+                names.into_iter().zip(ahead_ms.iter().map(|ahead| read(*ahead, at, at + 3))).collect();
             warnings(&offsets)
         };
         assert_eq!(said(&[0, 0]), [""; 0]);
@@ -118,7 +136,6 @@ mod tests {
         assert!(said(&[0, -4_000])[0].starts_with("the clock of b is 4 s behind this machine's clock. "));
         assert_eq!(said(&[-9_000, 9_000]).len(), 2);
         assert!(said(&[-1_900, 1_900])[0].starts_with("the clock of b is 4 s ahead of that of a. "));
-        assert_eq!(warnings(&[("a", None)]), [""; 0]);
     }
 
     proptest! {
@@ -129,14 +146,17 @@ mod tests {
             let offset = read(ahead_ms, at, at + took);
             prop_assert!((offset.least_ms..=offset.most_ms).contains(&ahead_ms));
             prop_assert!((offset.seconds() * 1_000 - ahead_ms).abs() <= 1_020, "{} {ahead_ms}", offset.seconds());
-            let is_named = !warnings(&[("a", Some(offset))]).is_empty();
+            let is_named = !warnings(&[("a", offset)]).is_empty();
             prop_assert!(!is_named || ahead_ms.abs() > 2_000);
             prop_assert!(is_named || ahead_ms.abs() < 3_040);
-            let present = Present::new(at + took, [offset]);
+            let present = Present::new(at + took, [Some(offset)]);
+            prop_assert_eq!(present.taken_until, present.reached);
+            prop_assert_eq!(Present::new(at, [None, Some(offset)]).taken_until, u64::MAX, "it may have taken any step");
             let there = (at + took).saturating_add_signed(ahead_ms);
             prop_assert!(present.taken_until >= there, "no step that it has taken is missed");
             prop_assert!(present.latest <= there.max(present.here) && there.max(present.here) - present.latest < 1_040);
             prop_assert!(present.earliest >= there.min(present.here) && present.earliest - there.min(present.here) < 1_040);
+            prop_assert!(offset.time_at(at + took).abs_diff(there) < 1_040);
             // Steps that the tool writes have full seconds: those it has taken are known exactly.
             prop_assert!(present.latest >= (there - took) / 1_000 * 1_000);
         }

@@ -20,6 +20,8 @@ mod stop;
 
 use crate::error::Error;
 use crate::io::World;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -62,4 +64,22 @@ impl Command {
             Self::Promote(args) => args.options.json,
         }
     }
+}
+
+/// The error about the arguments, in the words of the argument that is meant: a share below 0, which clap takes for an option.
+pub(crate) fn in_own_words(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    if error.kind() != ErrorKind::UnknownArgument || arguments.get(1).is_none_or(|command| command != "ramp")
+    {
+        return error;
+    }
+    // Of `-5%` clap names `-5`.
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return error };
+    let arguments = arguments.iter().filter_map(|argument| argument.to_str());
+    let mut meant =
+        arguments.filter(|argument| argument.starts_with(unknown) && ramp::is_meant_as_share(argument));
+    let Some(share) = meant.next() else { return error };
+    let words = ramp::share_words(share);
+    let help = "For more information, try '--help'.";
+    let message = format!("invalid value '{share}' for '[PERCENT]': {words}\n\n{help}\n");
+    clap::Error::raw(ErrorKind::ValueValidation, message)
 }

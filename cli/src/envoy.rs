@@ -68,6 +68,21 @@ pub(crate) enum Progress {
     Waiting(String),
 }
 
+/// Why a page cannot be Envoy's `/stats`, without its subject; `None` if it can be. An Envoy without the lines that are
+/// asked for answers with an empty page.
+pub(crate) fn foreign(page: &str) -> Option<&'static str> {
+    let mut lines = page.lines().map(str::trim).filter(|line| !line.is_empty());
+    if page.trim_start().starts_with('<') {
+        return Some(
+            "it answers with a web page (HTML), and not with Envoy's statistics; give the address of Envoy's admin page",
+        );
+    }
+    let is_other = |line: &str| line.starts_with(['{', '[', '#']) || !line.contains(": ");
+    lines.any(is_other).then_some(
+        "it answers with something else than Envoy's statistics; give the address of Envoy's admin page",
+    )
+}
+
 impl AdminStats {
     /// Reads lines of `name: value`; others are ignored.
     pub(crate) fn parse(text: &str, watched: &Watched<'_>) -> Self {

@@ -10,6 +10,9 @@ pub(crate) const INPUT_ERROR: u8 = 2;
 /// Exit code: the configuration says what was asked, and not every Envoy runs it (yet).
 pub(crate) const NOT_RUNNING: u8 = 4;
 
+/// The system's number (`ELOOP` of Linux) of an error that has no name in the standard library yet.
+const LINK_LOOP: i32 = 40;
+
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
@@ -134,6 +137,9 @@ pub(crate) fn json_fields(error: &str, problems: &[Problem], exit_code: u8) -> M
 
 /// What the system's refusal means, as a sentence without its subject: its own words differ from system to system.
 pub(crate) fn io_words(error: &io::Error) -> String {
+    if error.raw_os_error() == Some(LINK_LOOP) {
+        return "is a link that leads back to itself; remove it, or let it lead to a file".to_owned();
+    }
     use io::ErrorKind as Kind;
     let words = match error.kind() {
         Kind::NotFound => "does not exist",

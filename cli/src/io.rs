@@ -5,10 +5,12 @@
 //!
 //! Prometheus, a server for the live page and notifications will be further files here.
 
+pub(crate) mod access;
 pub(crate) mod admin;
 pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod kubectl;
+mod lock;
 pub(crate) mod target;
 
 use admin::Admin;

@@ -4,6 +4,7 @@
 //! values in, values out, with time as an argument. Imports lead from `commands` to `io` and the pure parts, and from `io`
 //! to the pure parts. Data goes to stdout, words to stderr.
 
+mod base64;
 mod clocks;
 mod commands;
 mod describe;
@@ -75,9 +76,12 @@ fn main() -> ExitCode {
 /// Runs the tool with these arguments, the first of which is its name; returns the exit code.
 fn run(arguments: Vec<OsString>, world: &mut World<'_>) -> u8 {
     let asks_for_json = arguments.iter().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return report_usage(&error, asks_for_json, world),
+        Err(error) => {
+            let error = commands::in_own_words(error, &arguments);
+            return report_usage(&error, asks_for_json, world);
+        }
     };
     match cli.command.run(world) {
         Ok(()) => 0,

@@ -4,10 +4,19 @@
 //! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, a ConfigMap with files of these, or a list of those. Out:
 //! each llm-canary configuration, and its place. Other plugins are ignored.
 
+mod config_map;
+mod documents;
+mod unread;
+
 use crate::error::{Error, Problem};
 use crate::yaml;
 use llm_canary::config::json::{self, Node};
 use llm_canary::config::{Config, Errors};
+
+use config_map::find_config_map;
+use documents::Documents;
+pub(crate) use documents::{TEXT_BYTES_MAX, is_json, readable, too_long, utf8};
+pub(crate) use unread::unread_parts;
 
 /// Parts of a plugin's name or URL that mark it as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
@@ -22,6 +31,8 @@ pub(crate) enum PathSegment {
     Member(String),
     /// The item of a list.
     Item(usize),
+    /// The text that stands here in base64.
+    Base64,
     /// The document with this index, of the text that stands here.
     Document(usize),
 }
@@ -34,17 +45,15 @@ pub(crate) struct PluginConfig {
     pub(crate) path: Vec<PathSegment>,
     /// The name under which Envoy discovers it, if the document says it.
     pub(crate) discovered_as: Option<String>,
+    /// The names of what holds it, the outermost first: namespace, resource, file.
+    names: Vec<String>,
+    /// The text that holds it, where that stands in base64, so that a change can be shown.
+    pub(crate) decoded: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
     pub(crate) tree: Result<Node, Errors>,
+    /// Values that programs read differently.
+    doubtful: Option<Errors>,
 }
-
-/// What a ConfigMap's file has somewhere if it may be ours.
-const OUR_WORDS: [&str; 3] = ["rollouts", "llm-canary", "llm_canary"];
-/// The ends of names of files that hold configurations.
-const CONFIGURATION_FILES: [&str; 3] = [".json", ".yaml", ".yml"];
-/// The longest text that is read. A configuration in it is far shorter, but its lines may be indented, and others stand
-/// beside it.
-pub(crate) const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// What to give the tool.
 pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
@@ -63,22 +72,21 @@ const OUR_FIELDS: [&str; 4] = ["rollouts", "cluster_header", "version_header", "
 pub(crate) fn parse_one(name: &str, bytes: &[u8]) -> Result<Config, Error> {
     let plugins = parse(name, bytes)?;
     let [plugin] = plugins.as_slice() else {
-        return Err(match plugins.as_slice() {
-            [] => none_found(name),
-            _ => {
-                let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
-                let places = places.join(", ");
-                Error::problem(name, format!("has several configurations, {places}; give a file with one"))
-            }
+        let unreadable =
+            plugins.iter().filter_map(|plugin| Some(plugin.problems(plugin.tree.as_ref().err()?)));
+        let unreadable: Vec<Problem> = unreadable.flatten().collect();
+        return Err(if plugins.is_empty() {
+            none_found(name)
+        } else if unreadable.is_empty() {
+            let places: Vec<&str> = plugins.iter().map(|plugin| plugin.place.as_str()).collect();
+            let places = places.join(", ");
+            Error::problem(name, format!("has several configurations, {places}; give a file with one"))
+        } else {
+            Error::invalid(unreadable)
         });
     };
     let (config, _) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
     Ok(config)
-}
-
-/// What is wrong with a text of more than [`TEXT_BYTES_MAX`] bytes, without its subject.
-pub(crate) fn too_long() -> String {
-    format!("is larger than {TEXT_BYTES_MAX} bytes; give a file with the configuration and little else")
 }
 
 /// The error about a text without a configuration.
@@ -90,7 +98,8 @@ impl PluginConfig {
     /// The configuration as the filter reads it, and its tree.
     pub(crate) fn config(&self) -> Result<(Config, &Node), Errors> {
         let tree = self.tree.as_ref().map_err(Errors::clone)?;
-        Ok((Config::from_json(tree)?, tree))
+        let config = Config::from_json(tree)?;
+        self.doubtful.clone().map_or(Ok((config, tree)), Err)
     }
 
     /// Errors of this configuration, with its place.
@@ -102,6 +111,13 @@ impl PluginConfig {
         }
         problems
     }
+
+    /// The ways to name its place, the shortest first: `a.yaml`, `llm`, `llm/a.yaml`.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let count = self.names.len();
+        let runs = (1..=count).flat_map(|length| self.names.windows(length).rev().map(|run| run.join("/")));
+        runs.collect()
+    }
 }
 
 /// Every llm-canary configuration in a text, which may be none; `name` is the file's.
@@ -110,68 +126,28 @@ impl PluginConfig {
 /// The text is neither JSON nor YAML, or too long.
 pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Vec<PluginConfig>, Error> {
     let mut plugins = Vec::new();
-    find_in_text(bytes, true, &mut Vec::new(), &mut plugins)
-        .map_err(|errors| Error::invalid(problems(name, &errors)))?;
+    // Envoy reads a file of this name as JSON.
+    let must_be_json = name.ends_with(".json");
+    let has_braces = bytes.trim_ascii_start().starts_with(b"{");
+    let found = if must_be_json && has_braces && !is_json(bytes) {
+        json::parse_of_any_length(bytes).map(drop)
+    } else {
+        find_in_text(bytes, true, &mut Vec::new(), &mut plugins)
+    };
+    found.map_err(|errors| {
+        let mut problems = problems(name, &errors);
+        let is_yaml =
+            !must_be_json && has_braces && utf8(bytes).is_ok_and(|text| yaml::documents(text).is_ok());
+        if let Some(first) = problems.first_mut().filter(|_| is_yaml) {
+            first.message.push_str(" (it is YAML; if that is meant, put a line --- before it)");
+        }
+        Error::invalid(problems)
+    })?;
     for plugin in &mut plugins {
         let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
         plugin.place = format!("{name}{inside}");
     }
     Ok(plugins)
-}
-
-/// The parts of a text that were not read, though they may be meant for llm-canary, as sentences. If a text has one part
-/// only, that is an error already.
-pub(crate) fn unread_parts(name: &str, bytes: &[u8]) -> Vec<String> {
-    let mut unread = Vec::new();
-    let documents = documents(bytes).unwrap_or_default();
-    let is_alone = documents.len() == 1;
-    for (index, document) in documents.iter().enumerate() {
-        let document_number = index + 1;
-        let mut check = |part: &Node, place: String| {
-            if may_be_meant(part) && !holds_any(part) {
-                unread.push(format!(
-                    "{name}: document {document_number}{place} was not read, though it may be meant for llm-canary: it is none \
-                     of what this tool reads; {ACCEPTED_FILES}"
-                ));
-            }
-        };
-        let is_list = document.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"));
-        let list = if is_list { "items" } else { "resources" };
-        match document.get(list) {
-            Some(Node::List(items)) => {
-                // Kustomize lists names of files there.
-                let items = items.iter().enumerate().filter(|(_, item)| is_list || item.as_str().is_none());
-                items.for_each(|(at, item)| check(item, format!(", {list}[{at}]")));
-            }
-            _ if !is_alone => check(document, String::new()),
-            _ => {}
-        }
-    }
-    unread
-}
-
-/// Whether a part of a text is a configuration, or holds one.
-fn holds_any(part: &Node) -> bool {
-    let mut plugins = Vec::new();
-    find(part, &mut Vec::new(), &mut plugins);
-    is_configuration(part, false) || !plugins.is_empty()
-}
-
-/// Whether a part of a text without a configuration should hold one: it is no resource, or has rollouts somewhere.
-fn may_be_meant(part: &Node) -> bool {
-    fn has_rollouts(node: &Node) -> bool {
-        node.get("rollouts").is_some()
-            || node.as_str().is_some_and(|text| text.contains("\"rollouts\""))
-            || node.members().iter().any(|(_, inner)| has_rollouts(inner))
-            || node.items().iter().any(has_rollouts)
-    }
-    let is_resource = ENVELOPE_FIELDS.iter().chain(&["@type"]).any(|name| part.get(name).is_some());
-    !is_resource || has_rollouts(part)
-}
-
-/// Whether a text is read as JSON: it starts with a brace or a bracket. JSON's errors are clearer than YAML's.
-pub(crate) fn is_json(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().first().is_none_or(|&b| b == b'{' || b == b'[')
 }
 
 /// Whether a document is the configuration itself, valid or not. A YAML document must have one of our fields, because
@@ -185,30 +161,6 @@ fn problems(name: &str, errors: &Errors) -> Vec<Problem> {
     errors.iter().map(|error| Problem::new(name, &error.path, &error.message)).collect()
 }
 
-/// The documents of a text.
-fn documents(bytes: &[u8]) -> Result<Vec<Node>, Errors> {
-    if bytes.len() > TEXT_BYTES_MAX {
-        return Err(Errors::one("", too_long()));
-    }
-    if is_json(bytes) {
-        return json::parse_of_any_length(bytes).map(|tree| vec![tree]);
-    }
-    let text = utf8(bytes).map_err(|message| Errors::one("", message))?;
-    yaml::documents(text).map_err(|message| Errors::one("", message))
-}
-
-/// Bytes as text.
-///
-/// # Errors
-/// A sentence without its subject.
-pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        format!("is not UTF-8: line {line} has a byte that UTF-8 does not allow; save the text as UTF-8")
-    })
-}
-
 /// Adds the configurations in a text; `path` leads to it. If the text is JSON and `is_ours`, it is a configuration unless it
 /// is a resource.
 fn find_in_text(
@@ -217,7 +169,20 @@ fn find_in_text(
     path: &mut Vec<PathSegment>,
     plugins: &mut Vec<PluginConfig>,
 ) -> Result<(), Errors> {
-    for (index, document) in documents(text)?.into_iter().enumerate() {
+    let Documents { read, broken } = Documents::new(text)?;
+    for (number, message) in broken {
+        plugins.push(PluginConfig {
+            place: format!("document {number}"),
+            path: path.clone(),
+            discovered_as: None,
+            names: Vec::new(),
+            decoded: None,
+            tree: Err(Errors::one("", message)),
+            doubtful: None,
+        });
+    }
+    let first = plugins.len();
+    for (index, document) in read.into_iter().enumerate() {
         path.push(PathSegment::Document(index));
         if is_configuration(&document, is_ours && is_json(text)) {
             // The filter reads JSON as it stands here, with its blanks.
@@ -226,14 +191,54 @@ fn find_in_text(
                 place: String::new(),
                 path: path.clone(),
                 discovered_as: None,
+                names: Vec::new(),
+                decoded: None,
                 tree,
+                doubtful: None,
             });
         } else {
             find(&document, path, plugins);
         }
         path.pop();
     }
+    if !is_json(text) {
+        let found = plugins.get_mut(first..).unwrap_or_default();
+        note_doubtful(text, path.len(), found);
+    }
     Ok(())
+}
+
+/// Notes what programs read differently in the configurations that are YAML of this text; `depth` is the length of the path to the
+/// text.
+fn note_doubtful(text: &[u8], depth: usize, plugins: &mut [PluginConfig]) {
+    let is_inside = |plugin: &PluginConfig| {
+        let inside = plugin.path.get(depth + 1..).unwrap_or_default();
+        !inside.iter().any(|segment| matches!(segment, PathSegment::Document(_) | PathSegment::Base64))
+    };
+    if !plugins.iter().any(is_inside) {
+        return;
+    }
+    let text = readable(std::str::from_utf8(text).unwrap_or_default());
+    let doubtful = yaml::doubtful::find(&text);
+    for plugin in plugins.iter_mut().filter(|plugin| is_inside(plugin)) {
+        let Some([PathSegment::Document(document), inside @ ..]) = plugin.path.get(depth..) else { continue };
+        let names = inside.iter().map(|segment| match segment {
+            PathSegment::Member(name) => name.clone(),
+            PathSegment::Item(index) => format!("[{index}]"),
+            PathSegment::Document(_) | PathSegment::Base64 => String::new(),
+        });
+        let names: Vec<String> = names.collect();
+        let own = doubtful.iter().filter(|found| found.document == *document);
+        let mut own =
+            own.filter_map(|found| Some((found.path.strip_prefix(names.as_slice())?, &found.words)));
+        let Some((path, words)) = own.next() else { continue };
+        let path = path.join(".").replace(".[", "[");
+        let more = match own.count() {
+            0 => String::new(),
+            more => format!(". There are {more} more such values"),
+        };
+        plugin.doubtful = Some(Errors::one(path, format!("{words}{more}")));
+    }
 }
 
 /// A configuration that Istio hands over as JSON without blanks, whose length is limited as that of any other.
@@ -245,39 +250,23 @@ fn within_limits(tree: Node) -> Result<Node, Errors> {
 
 /// Adds the configurations at and below a node.
 fn find(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<PluginConfig>) {
-    match node.get("kind").and_then(Node::as_str) {
+    let first = plugins.len();
+    let kind = node.get("kind").and_then(Node::as_str);
+    match kind {
         Some(kind @ ("WasmPlugin" | "TrafficExtension")) => find_istio(node, kind, path, plugins),
         Some("ConfigMap") => find_config_map(node, path, plugins),
         _ => find_envoy(node, path, plugins),
     }
+    for name in ["name", "namespace"] {
+        let name = node.get("metadata").filter(|_| kind.is_some()).and_then(|metadata| metadata.get(name));
+        put_name(name.and_then(Node::as_str), plugins.get_mut(first..));
+    }
 }
 
-/// Adds the configurations in a ConfigMap's files. A file of others that cannot be read is none of ours.
-fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &mut Vec<PluginConfig>) {
-    let name = resource.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
-    for (file, text) in resource.get("data").map(Node::members).unwrap_or_default() {
-        let may_be_ours = |text: &&str| OUR_WORDS.iter().any(|word| text.contains(word));
-        let Some(text) = text.as_str().filter(may_be_ours) else { continue };
-        let mut path = path.to_vec();
-        path.extend(["data", file].map(|name| PathSegment::Member(name.to_owned())));
-        let first = plugins.len();
-        match find_in_text(text.as_bytes(), false, &mut path, plugins) {
-            Err(errors)
-                if !file.contains('.') || CONFIGURATION_FILES.iter().any(|end| file.ends_with(end)) =>
-            {
-                plugins.push(PluginConfig {
-                    place: String::new(),
-                    path,
-                    discovered_as: None,
-                    tree: Err(errors),
-                });
-            }
-            Ok(()) | Err(_) => {}
-        }
-        for plugin in plugins.iter_mut().skip(first) {
-            let inside = if plugin.place.is_empty() { String::new() } else { format!(": {}", plugin.place) };
-            plugin.place = format!("ConfigMap {}: data.{file}{inside}", name.unwrap_or("without a name"));
-        }
+/// Puts a name in front of the others of configurations.
+fn put_name(name: Option<&str>, plugins: Option<&mut [PluginConfig]>) {
+    for plugin in plugins.into_iter().flatten() {
+        plugin.names.splice(0..0, name.map(str::to_owned));
     }
 }
 
@@ -304,7 +293,15 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
         let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
         let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig { place, path, discovered_as: None, tree });
+        plugins.push(PluginConfig {
+            place,
+            path,
+            discovered_as: None,
+            names: Vec::new(),
+            decoded: None,
+            tree,
+            doubtful: None,
+        });
     }
 }
 
@@ -317,13 +314,22 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
         let as_object =
             configuration.and_then(|node| node.get("value")).and_then(|node| node.get("rollouts"));
         let has_rollouts = as_object.is_some() || value.is_some_and(|value| value.contains("rollouts"));
-        if has_rollouts || is_ours(&[text("name"), text("root_id")]) {
+        let runs_ours = node.get("vm_config").is_some_and(names_our_module);
+        if has_rollouts || runs_ours || is_ours(&[text("name"), text("root_id")]) {
             let inside = ["configuration", "value"].map(|name| PathSegment::Member(name.to_owned()));
             let mut path: Vec<PathSegment> = path.iter().cloned().chain(inside).collect();
             let place = path_text(&path);
             path.push(PathSegment::Document(0));
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig { place, path, discovered_as: None, tree });
+            plugins.push(PluginConfig {
+                place,
+                path,
+                discovered_as: None,
+                names: Vec::new(),
+                decoded: None,
+                tree,
+                doubtful: None,
+            });
         }
         return;
     }
@@ -338,6 +344,7 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
     if node.get("@type").and_then(Node::as_str).is_some_and(|kind| kind.ends_with(DISCOVERED)) {
         let name = node.get("name").and_then(Node::as_str);
         plugins.iter_mut().skip(first).for_each(|plugin| plugin.discovered_as = name.map(str::to_owned));
+        put_name(name, plugins.get_mut(first..));
     }
 }
 
@@ -382,6 +389,13 @@ fn write_json(node: &Node, out: &mut String) {
     }
 }
 
+/// Whether a VM loads the filter's module: its file or address is somewhere in the VM's code.
+fn names_our_module(node: &Node) -> bool {
+    is_ours(&[node.as_str()])
+        || node.members().iter().any(|(_, inner)| names_our_module(inner))
+        || node.items().iter().any(names_our_module)
+}
+
 fn is_ours(names: &[Option<&str>]) -> bool {
     names.iter().flatten().any(|name| OUR_NAMES.iter().any(|ours| name.contains(ours)))
 }
@@ -394,6 +408,7 @@ fn path_text(path: &[PathSegment]) -> String {
             PathSegment::Member(name) if text.is_empty() => text.push_str(name),
             PathSegment::Member(name) => text.extend([".", name.as_str()]),
             PathSegment::Item(index) => text.push_str(&format!("[{index}]")),
+            PathSegment::Base64 => {}
             PathSegment::Document(_) => text.clear(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! In: the body, its head, and how it is cut into chunks. Out: what the filter's reader observes.
 
-use llm_canary::observe::{End, Finish, Head, Observation, Observer};
+use llm_canary::observe::{End, Finish, GrpcMethod, Head, Observation, Observer};
 use serde::Serialize;
 use std::str::FromStr;
 
@@ -38,10 +38,11 @@ pub(crate) struct ObservationReport {
     unread: Option<&'static str>,
 }
 
-/// Reads a body. `grpc_status`: the trailer of that name.
+/// Reads a body. `method`: the method of gRPC that was called; `grpc_status`: the trailer of that name.
 pub(crate) fn observe(
     head: Head<'_>,
     body: &[u8],
+    method: Option<GrpcMethod>,
     grpc_status: Option<&[u8]>,
     chunking: Chunking,
     refusal_phrases: bool,
@@ -49,6 +50,9 @@ pub(crate) fn observe(
     let mut observer = Observer::new(head, 0, 0);
     if refusal_phrases {
         observer.detect_refusal_phrases();
+    }
+    if let Some(method) = method {
+        observer.expect_messages(method);
     }
     chunking.cut(body, |chunk| observer.push(0, chunk));
     observer.trailers(grpc_status);

@@ -18,9 +18,27 @@ pub(crate) fn suggest(name: &str, known: &[&str]) -> String {
     }
 }
 
+/// The least similarity at which a name is taken for another one, or for a misspelling of it.
+const MISSPELLED_MIN: f32 = 0.8;
+
+/// Whether a name is another one, in any case, or nearly.
+pub(crate) fn is_misspelled(name: &str, meant: &str) -> bool {
+    TextDiff::from_chars(name.to_lowercase().as_str(), meant).ratio() >= MISSPELLED_MIN
+}
+
 #[cfg(test)]
 mod tests {
-    use super::suggest;
+    use super::{is_misspelled, suggest};
+
+    #[test]
+    fn a_misspelled_name_is_known() {
+        for name in ["rollouts", "rollout", "Rollouts", "rolouts", "rollots", "roll_outs", "rollotus"] {
+            assert!(is_misspelled(name, "rollouts"), "{name}");
+        }
+        for name in ["rules", "routes", "layouts", "", "rows", "patches"] {
+            assert!(!is_misspelled(name, "rollouts"), "{name}");
+        }
+    }
 
     #[test]
     fn names_are_suggested() {

@@ -3,6 +3,7 @@
 //! `tests/` runs a few commands as users do, through the binary.
 
 mod change;
+mod choose;
 mod clocks;
 mod errors;
 mod explain;

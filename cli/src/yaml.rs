@@ -3,11 +3,16 @@
 //! In: a text with any number of documents. Out: a [`Node`] for each that is not empty. The parser's own messages are for
 //! programmers, so its errors are told in other words here.
 
+pub(crate) mod doubtful;
+
 use granit_parser::{ErrorKind, Parser};
 use llm_canary::config::json::{DEPTH_MAX, Node};
 use serde_json::Value;
 use serde_saphyr::Error as YamlError;
 use serde_saphyr::budget::BudgetBreach;
+
+/// Of a text with more documents, none is passed over because it is broken.
+const DOCUMENTS_MAX: usize = 1_000;
 
 /// Every document of a text.
 ///
@@ -16,6 +21,62 @@ use serde_saphyr::budget::BudgetBreach;
 pub(crate) fn documents(text: &str) -> Result<Vec<Node>, String> {
     serde_saphyr::from_multiple(text)
         .map_err(|error| syntax_error(text).unwrap_or_else(|| other_error(error.without_snippet())))
+}
+
+/// A text in which the documents that cannot be read are blank, and for each of these its number, counted from 1, and a
+/// sentence as from [`documents`]. No byte changes its place. `None` if no document can be read, or there are too many.
+pub(crate) fn without_broken(text: &str) -> Option<(String, Vec<(usize, String)>)> {
+    let pieces = pieces(text);
+    let (mut readable, mut broken, mut number, mut lines) = (String::new(), Vec::new(), 0, 0);
+    let mut can_read_any = false;
+    for piece in pieces.iter().filter(|_| pieces.len() <= DOCUMENTS_MAX) {
+        match documents(piece) {
+            Ok(read) => {
+                can_read_any |= !read.is_empty();
+                number += usize::from(!read.is_empty());
+                readable.push_str(piece);
+            }
+            Err(words) => {
+                number += 1;
+                // With as many lines before it as in the text, so that the line in the words is that of the text.
+                let placed = "\n".repeat(lines) + piece;
+                broken.push((number, documents(&placed).err().unwrap_or(words)));
+                readable.extend(piece.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+            }
+        }
+        lines += piece.matches('\n').count();
+    }
+    can_read_any.then_some((readable, broken))
+}
+
+/// The parts of a text that hold one document each. A line that begins with `---` or `...` is never part of a value,
+/// whatever is around it (YAML 1.2, 9.1.2).
+fn pieces(text: &str) -> Vec<&str> {
+    let is_mark = |line: &str, mark: &str| {
+        line.strip_prefix(mark)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+    };
+    let (mut pieces, mut start, mut at) = (Vec::new(), 0, 0);
+    // Only comments and directives so far: they belong to the document that follows.
+    let mut is_head = true;
+    for line in text.split_inclusive('\n') {
+        let end = at + line.len();
+        if is_mark(line, "---") {
+            if !is_head {
+                pieces.extend(text.get(start..at));
+                start = at;
+            }
+            is_head = false;
+        } else if is_mark(line, "...") {
+            pieces.extend(text.get(start..end));
+            (start, is_head) = (end, true);
+        } else {
+            is_head &= line.trim().is_empty() || line.starts_with(['#', '%']);
+        }
+        at = end;
+    }
+    pieces.extend(text.get(start..).filter(|rest| !rest.is_empty()));
+    pieces
 }
 
 /// The only document of a text, as JSON.

@@ -5,5 +5,6 @@
 
 pub mod aws;
 pub mod base64;
+pub mod grpc;
 pub mod sse;
 pub mod websocket;

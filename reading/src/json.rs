@@ -18,9 +18,9 @@ mod tests;
 mod token_buffer;
 mod tree;
 
-pub(crate) use runs::text_length;
+pub(crate) use runs::{split_line, text_length};
 pub use scanner::Scanner;
-pub use table::{Field, LazyTable, Table};
+pub use table::{Field, Lazy, LazyTable, PathTable, Paths, Table};
 
 /// The deepest nesting of objects and arrays on a wanted path. [`Table::compile`] leaves deeper paths out.
 pub const DEPTH_MAX: usize = 12;

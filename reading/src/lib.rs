@@ -21,5 +21,6 @@ pub mod framing;
 pub mod json;
 pub mod label;
 pub mod observe;
+pub mod protobuf;
 pub mod refusal;
 pub mod word;

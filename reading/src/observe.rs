@@ -1,9 +1,8 @@
 //! Observes one response: its headers, body and times in, an [`Observation`] out.
 //!
 //! The framing is detected from the content type and the first bytes, the dialect from the first documents. Whatever is
-//! sent, little of a body is kept: a document until its dialect is detected, up to [`DETECT_BYTES_MAX`]; a binary
-//! message, or the beginning of an event; two events as templates; the first characters of the answer; and short
-//! values. This has no clock and does not know the request.
+//! sent, little of a body is kept: a binary message, or the beginning of an event; two events as templates; the first
+//! characters of the answer; and short values. This has no clock and does not know the request.
 
 mod body;
 mod documents;
@@ -17,7 +16,7 @@ mod tests;
 mod vendor_tests;
 
 use body::ResponseBody;
-pub use documents::DETECT_BYTES_MAX;
+pub use grpc::GrpcMethod;
 pub use observation::{End, Head, HttpError, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
 pub use crate::dialect::{Finish, Usage};
@@ -53,6 +52,12 @@ impl Observer {
     /// Also looks for refusals in the first words of the answer. To be called before the first byte of the body.
     pub fn detect_refusal_phrases(&mut self) {
         self.body.keep_answer_prefix();
+    }
+
+    /// The request called this method of gRPC. Without that, messages are not read. To be called before the first byte of
+    /// the body.
+    pub fn expect_messages(&mut self, method: GrpcMethod) {
+        self.body.expect_messages(method);
     }
 
     /// The request did not ask for an answer of a model. So a body of no known dialect is no answer either.
@@ -117,7 +122,9 @@ impl Observer {
         let facts = body.facts;
         let outcome = match end {
             End::LocalReply => Outcome::LocalReply,
-            _ if let Some(grpc) = &self.grpc => grpc.outcome(end),
+            _ if let Some(grpc) = &self.grpc => {
+                grpc.outcome(end, facts.error, body.is_finished == Some(false))
+            }
             _ if is_http_error => Outcome::HttpError,
             _ if facts.error => Outcome::StreamError,
             _ if body.is_finished == Some(true) => Outcome::Complete,
@@ -142,7 +149,7 @@ impl Observer {
         };
         let is_unknown = body.text_chars.is_some() || body.unparsed == Some(Unparsed::Dialect);
         // The text of an error report is not assistant text.
-        let is_error_report = is_error && body.dialect.is_none() && is_unknown;
+        let is_error_report = is_error && body.dialect.is_none() && is_unknown && self.grpc.is_none();
         let text_chars = if is_error_report { Some(0) } else { body.text_chars };
         let is_failed = matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
         let unparsed = body.unparsed.filter(|_| is_answer && !is_failed && !is_error_report);

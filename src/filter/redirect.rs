@@ -13,6 +13,7 @@ use super::response::Routed;
 use crate::bucket::SHARDS;
 use crate::config::Config;
 use crate::label::label_values;
+use crate::observe::GrpcMethod;
 use crate::route::{Decision, Reason};
 
 /// Envoy adds this header to a redirected request. A client can send it as well, so it proves nothing.
@@ -32,7 +33,9 @@ impl Redirected {
         if !headers.may_contain(ORIGINAL_URL) {
             return None;
         }
-        parse(config, &host.handed_over()?)
+        let mut redirected = parse(config, &host.handed_over()?)?;
+        redirected.routed.grpc_method = headers.get(":path").and_then(GrpcMethod::of);
+        Some(redirected)
     }
 
     /// Hands over what this pass decided, if it ends in an internal redirect. Returns whether it does.
@@ -118,6 +121,7 @@ fn parse(config: &Config, text: &[u8]) -> Option<Redirected> {
         carries_stored_id: has(Flag::CarriesStoredId),
         strips_usage: has(Flag::StripsUsage),
         is_first_turn: if has(Flag::FirstTurn) { Some(true) } else { has(Flag::LaterTurn).then_some(false) },
+        grpc_method: None,
     };
     Some(Redirected { routed, is_feedback: has(Flag::Feedback) })
 }

@@ -11,7 +11,7 @@ use super::host::{Body, Head, Host};
 use super::upgrade::Upgrade;
 use crate::config::{Config, Pin, Rollout, Version};
 use crate::edit::Editor;
-use crate::observe::{self, End, Micros, Observation, Observer};
+use crate::observe::{self, End, GrpcMethod, Micros, Observation, Observer};
 use crate::pin::{self, TagIds};
 use crate::route::Decision;
 use crate::usage::StripUsage;
@@ -31,6 +31,8 @@ pub(super) struct Routed {
     pub(super) strips_usage: bool,
     /// Whether the request opens its conversation, if its body shows it. Until the body has passed, its reader knows.
     pub(super) is_first_turn: Option<bool>,
+    /// The method of gRPC that it calls, if the messages of that are read.
+    pub(super) grpc_method: Option<GrpcMethod>,
 }
 
 /// A response on its way to the client.
@@ -64,6 +66,9 @@ impl Response {
             if is_end && grpc_status.is_none() {
                 observer.expect_no_body();
             }
+        }
+        if let Some(method) = routed.grpc_method {
+            observer.expect_messages(method);
         }
         let target = target(config, &routed.decision);
         if target.is_some_and(|(rollout, _)| rollout.refusal_phrases) {
@@ -153,6 +158,7 @@ impl Routed {
             carries_stored_id: false,
             strips_usage: false,
             is_first_turn: None,
+            grpc_method: None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::upgrade::Upgrade;
 use super::worker::Worker;
 use crate::key;
 use crate::observation_json::observation_json;
-use crate::observe::Micros;
+use crate::observe::{GrpcMethod, Micros};
 use crate::pin::{Endpoint, Token};
 use crate::retry;
 use crate::route::{self, BodyNeeded, Decision};
@@ -109,12 +109,16 @@ impl<H: Host> Stream<H> {
         if !decision.asks_for_answer {
             self.upgrade = Upgrade::new(headers).map(Box::new);
         }
+        let grpc_method = headers.get(":path").and_then(GrpcMethod::of);
         if rollout.observe.is_some() {
             if !is_end && self.upgrade.is_none() {
                 self.body = Some(Box::new(RequestBody::observed()));
             }
             let is_retry = retry::is_retry(|name| headers.get(name));
-            self.phase = Phase::Observed { routed: Routed::new(decision, requested), is_retry };
+            self.phase = Phase::Observed {
+                routed: Routed { grpc_method, ..Routed::new(decision, requested) },
+                is_retry,
+            };
             return Ok(Action::Continue);
         }
         let waits = matches!(request.body, BodyFacts::Read(_));
@@ -141,8 +145,12 @@ impl<H: Host> Stream<H> {
         if retry::is_retry(|name| headers.get(name)) {
             worker.loaded.count_retry(host, &decision);
         }
-        self.phase =
-            Phase::Routed(Routed { needs_cookie, carries_stored_id, ..Routed::new(decision, requested) });
+        self.phase = Phase::Routed(Routed {
+            needs_cookie,
+            carries_stored_id,
+            grpc_method,
+            ..Routed::new(decision, requested)
+        });
         let waits_on = self.body.as_ref().is_some_and(|body| body.waits());
         Ok(if waits_on { Action::Pause } else { Action::Continue })
     }

@@ -2,9 +2,9 @@
 
 use super::catalogue::LAYOUT;
 use super::*;
+use crate::observe::{End, Head, Observer};
 use crate::observe::{Refusal, Unparsed};
 use crate::route::Reason;
-use crate::observe::{End, Head, Observer};
 use std::collections::HashSet;
 
 const CONFIG: &[u8] = br#"{"rollouts":[

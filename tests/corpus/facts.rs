@@ -9,8 +9,12 @@ use crate::corpus::{Corpus, Row, replaced};
 /// Recordings whose facts we read otherwise, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
-        "cohere-v1/answer.ndjson",
-        "its first name, is_finished, is taken for a mark of Bedrock's invoke, which carries Cohere's older models",
+        "openai-responses/pydantic-ai__test_openai_responses-test_background_mode_reasoning_vcr__i0_a9bd88.json",
+        "a background response that is queued: no answer, so it has no length",
+    ),
+    (
+        "openai-responses/pydantic-ai__test_openai_responses-test_background_mode_streaming_without_starting_after_vcr__i0_7b330b.json",
+        "the same",
     ),
     (
         "openai-chat/ai__groq-transcription-text__i0_6bc8ca.json",
@@ -194,11 +198,13 @@ pub(crate) fn only_grow(corpus: &Corpus) {
     for row in &corpus.rows() {
         let bytes = corpus.body(row);
         let whole = observe(row, [&bytes[..]]);
-        if whole.dialect.is_none() {
-            continue; // the length of an unknown body is that of its complete documents
+        if whole.dialect.is_none() || whole.text_chars.is_none() {
+            continue; // the length of an unknown body is that of its complete documents; what is no answer has none
         }
         let mut longest = 0;
-        for cut in (0..24).map(|part| bytes.len() * part / 24 + part % 7).filter(|&cut| cut <= bytes.len()) {
+        let mut cuts: Vec<usize> = (0..24).map(|part| bytes.len() * part / 24 + part % 7).collect();
+        cuts.sort();
+        for cut in cuts.into_iter().filter(|&cut| cut <= bytes.len()) {
             let prefix = observe(row, [&bytes[..cut]]);
             let (chars, file) = (prefix.text_chars.unwrap_or(0), &row["file"]);
             assert!(

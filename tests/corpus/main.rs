@@ -11,6 +11,9 @@ mod corpus;
 mod counting;
 mod facts;
 mod framing;
+mod json;
+mod long;
+mod pairs;
 mod tags;
 
 use std::sync::Arc;
@@ -27,6 +30,10 @@ const CHECKS: &[Check] = &[
     ("facts_only_grow", facts::only_grow),
     ("tags_are_on_every_id", tags::are_on_every_id),
     ("a_recording_keeps_little", keeps_little),
+    ("no_dialect_takes_the_documents_of_another", pairs::no_dialect_takes_anothers_documents),
+    ("a_recording_says_the_same_at_any_length", long::says_the_same_at_any_length),
+    ("a_recording_says_the_same_in_any_order", long::says_the_same_in_any_order),
+    ("a_document_of_many_dialects_keeps_little", long::keeps_little_of_a_document_of_many_dialects),
 ];
 
 fn main() {

@@ -1,5 +1,5 @@
 """gRPC through real Envoy: its HTTP status is 200 whatever happens, so the outcome is told by grpc-status, wherever
-that stands, and by who broke off.
+that stands, and by who broke off. What an answer says is in its messages.
 """
 
 import asyncio
@@ -13,13 +13,19 @@ from tests.harness import SUPPORTED
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.grpc import frame, infer_response, stream_response, web_trailers
 from tests.harness.http2 import Connection, Exchange
 from tests.harness.http2_server import Answer, Break, Http2Server
+from tests.harness.upstream import cut_at_random
 
-INFER = b"/inference.GRPCInferenceService/ModelStreamInfer"
+SERVICE = b"/inference.GRPCInferenceService/"
+INFER = SERVICE + b"ModelStreamInfer"
+OTHER = b"/vllm.grpc.engine.VllmEngine/Generate"
 HEAD = ((b":status", b"200"), (b"content-type", b"application/grpc"))
+WEB_HEAD = ((b":status", b"200"), (b"content-type", b"application/grpc-web+proto"))
 REQUEST = [(b"x-conversation-id", b"c1"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
-MESSAGE = b"\0\0\0\0\x05hello"
+MESSAGE = frame(stream_response(infer_response("hello")))
+CHARS = len("hello")
 UNUSED_PORT = 1  # nothing listens there: connecting is refused
 
 
@@ -144,6 +150,125 @@ async def test_an_http_error_is_told_by_its_status(envoy: Envoy, server: Http2Se
     server.answer = Answer((), ((b":status", b"503"), (b"content-type", b"application/grpc")), head_only=True)
     await call(envoy)
     await counted(envoy, before, "http_error", {"503": 1})
+
+
+STREAMED = [frame(stream_response(infer_response(text))) for text in ("Grüße, ", "", "四🚀")]
+FINAL = frame(stream_response(infer_response(None)))
+ERROR = frame(stream_response(error="told to fail"))
+LONG = "x四" * 50_000  # far longer than what is kept of a stream
+DATA_BYTES_MAX = 16_384  # of a frame of HTTP/2
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_text_of_a_stream(envoy: Envoy, server: Http2Server, seed: int) -> None:
+    before = await asyncio.to_thread(envoy.stats)
+    body = b"".join([*STREAMED, FINAL])
+    server.answer = Answer(tuple(cut_at_random(body, seed=seed)), HEAD, status(0))
+    assert (await call(envoy)).body == body
+    seen = await counted(envoy, before, "complete", {})
+    assert seen.sum("llm_response_chars_total") == len("Grüße, 四🚀")
+    assert seen.sum("llm_time_to_first_token_ms_count") == 1
+    assert seen.sum("llm_unread_total") == 0
+
+
+async def test_the_first_token_of_a_stream(envoy: Envoy, server: Http2Server) -> None:
+    """The messages before it have no text."""
+    before = await asyncio.to_thread(envoy.stats)
+    server.answer = Answer((STREAMED[1], 0.1, STREAMED[0], 0.1, STREAMED[2]), HEAD, status(0))
+    await call(envoy)
+    seen = await counted(envoy, before, "complete", {})
+    assert 90 <= seen.sum("llm_time_to_first_token_ms_total") < 190
+    assert seen.sum("llm_longest_gap_ms_count") == 1
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["raw", "typed"])
+@pytest.mark.parametrize("text", ["", "Grüße", LONG], ids=["empty", "short", "long"])
+async def test_a_whole_answer(envoy: Envoy, server: Http2Server, text: str, raw: bool) -> None:
+    before = await asyncio.to_thread(envoy.stats)
+    body = frame(infer_response(text, raw=raw))
+    pieces = (body[at : at + DATA_BYTES_MAX] for at in range(0, len(body), DATA_BYTES_MAX))
+    server.answer = Answer(tuple(pieces), HEAD, status(0))
+    assert (await call(envoy, SERVICE + b"ModelInfer")).body == body
+    seen = await counted(envoy, before, "complete", {})
+    assert seen.sum("llm_response_chars_total") == len(text)
+    assert seen.sum("llm_response_chars_count") == 1
+    assert seen.sum("llm_time_to_first_token_ms_count") == seen.sum("llm_unread_total") == 0
+
+
+async def test_the_version_of_the_model(envoy: Envoy, server: Http2Server) -> None:
+    for version, mismatches in (("v1", 0), ("dead", 1), ("7", 0)):
+        before = await asyncio.to_thread(envoy.stats)
+        server.answer = Answer((frame(stream_response(infer_response("a", version))),), HEAD, status(0))
+        await call(envoy)
+        seen = await counted(envoy, before, "complete", {})
+        assert seen.by("llm_version_mismatch_total", "llm_version") == ({"v1": 1} if mismatches else {}), version
+
+
+@pytest.mark.parametrize("steps", [(ERROR,), (STREAMED[0], 0.02, ERROR)], ids=["at once", "later"])
+async def test_an_error_in_a_message(envoy: Envoy, server: Http2Server, steps: tuple[bytes | float, ...]) -> None:
+    before = await asyncio.to_thread(envoy.stats)
+    server.answer = Answer(steps, HEAD, status(0))
+    await call(envoy)
+    seen = await counted(envoy, before, "stream_error", {})
+    assert seen.sum("llm_response_chars_total") == (len("Grüße, ") if len(steps) > 1 else 0)
+
+
+async def test_tensors_of_numbers_are_no_answer(envoy: Envoy, server: Http2Server) -> None:
+    before = await asyncio.to_thread(envoy.stats)
+    body = frame(infer_response("\0" * 400, name=b"embedding", datatype=b"FP32"))
+    server.answer = Answer((body,), HEAD, status(0))
+    await call(envoy, SERVICE + b"ModelInfer")
+    seen = await counted(envoy, before, "complete", {})
+    for name in ("llm_response_chars_count", "llm_finish_total", "llm_unread_total", "llm_usage_missing_total"):
+        assert seen.sum(name) == 0, name
+
+
+UNREAD = {
+    "compressed": (INFER, STREAMED[0] + frame(b"\x1f\x8b", flags=1), "encoding"),
+    "another method": (OTHER, STREAMED[0], "dialect"),
+    "unknown flags": (INFER, STREAMED[0] + frame(b"", flags=2), "too_long"),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+async def test_what_cannot_be_read_is_counted_so(envoy: Envoy, server: Http2Server, name: str) -> None:
+    target, body, why = UNREAD[name]
+    for code, outcome in ((0, "truncated" if why == "too_long" else "complete"), (8, "stream_error")):
+        before = await asyncio.to_thread(envoy.stats)
+        server.answer = Answer((body,), HEAD, status(code))
+        assert (await call(envoy, target)).body == body
+        seen = await counted(envoy, before, outcome, {})
+        assert seen.by("llm_unread_total", "llm_unread") == {why: 1}
+        assert seen.sum("llm_response_chars_count") == (why == "too_long")
+
+
+async def test_a_message_that_is_cut_off(envoy: Envoy, server: Http2Server) -> None:
+    before = await asyncio.to_thread(envoy.stats)
+    server.answer = Answer((MESSAGE[:-1],), HEAD, status(0))
+    await call(envoy)
+    seen = await counted(envoy, before, "truncated", {})
+    assert seen.sum("llm_response_chars_total") == CHARS - 1
+
+
+WEB = {
+    "good": ((*STREAMED, web_trailers(0)), "complete", {}),
+    "an error after a message": ((*STREAMED, web_trailers(13)), "stream_error", {}),
+    "an error before any message": ((web_trailers(5),), "http_error", {"grpc": 1}),
+    "no trailers": (tuple(STREAMED), "upstream_reset", {}),
+}
+
+
+@pytest.mark.parametrize("name", WEB)
+async def test_grpc_web(envoy: Envoy, server: Http2Server, name: str) -> None:
+    """Its trailers are in the body."""
+    steps, outcome, http_errors = WEB[name]
+    before = await asyncio.to_thread(envoy.stats)
+    body = b"".join(steps)
+    server.answer = Answer(tuple(cut_at_random(body, seed=1)), WEB_HEAD)
+    assert (await call(envoy)).body == body
+    seen = await counted(envoy, before, outcome, http_errors)
+    assert seen.sum("llm_response_chars_total") == (len("Grüße, 四🚀") if len(steps) > 1 else 0)
+    assert seen.sum("llm_unread_total") == 0
 
 
 async def test_a_health_check_is_not_compared(envoy: Envoy, server: Http2Server) -> None:

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use llm_canary::observe::{End, Head, Observer};
+use llm_canary::observe::{End, GrpcMethod, Head, Observer};
 
 /// What a stream may keep at any moment. Named in the README and in docs.
 pub(crate) const STREAM_BYTES_MAX: isize = 64 * 1024;
@@ -47,6 +47,7 @@ pub(crate) fn peak_bytes<'a>(content_type: &str, chunks: impl IntoIterator<Item 
     let before = LIVE.get();
     PEAK.set(before);
     let mut observer = Box::new(Observer::new(head, 0, 0));
+    observer.expect_messages(GrpcMethod::ModelStreamInfer); // if its type is gRPC
     chunks.into_iter().for_each(|chunk| observer.push(0, chunk));
     observer.finish(End::Complete, 0);
     PEAK.get() - before

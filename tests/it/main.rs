@@ -10,6 +10,7 @@ mod docs;
 mod ends;
 mod filter;
 mod fuzz;
+mod grpc;
 mod hold;
 mod host;
 mod labels;

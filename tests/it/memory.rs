@@ -19,7 +19,10 @@ fn no_stream_keeps_more_than_its_share() {
     let calls: String = (0..COUNT / 10).map(call).collect();
     let many_calls: String = (0..COUNT / 10).map(|id| format!("{{\"id\":\"{id}\"}},")).collect();
     let many_calls = format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{many_calls}");
-    let cases: [(&str, &str, Vec<u8>); 14] = [
+    // A frame of gRPC, as long as it can be, with the beginning of a response in it.
+    let frame = |start: &[u8]| join(&[&[0, 0x7f, 0xff, 0xff, 0xff, 0x12, 0xff, 0xff, 0xff, 0x7f], start]);
+    let text = b"\x2a\x0e\x0a\x05other\x12\x05BYTES\x32\xff\xff\xff\x7e\xff\xff\xff\x7f";
+    let cases: [(&str, &str, Vec<u8>); 19] = [
         ("an endless line", "text/event-stream", join(&[b"data: ", &times("x", COUNT * 10)])),
         ("an endless field name", "text/event-stream", times("d", COUNT * 10)),
         ("an endless type", "text/event-stream", join(&[b"event: ", &times("x", COUNT * 10)])),
@@ -42,6 +45,15 @@ fn no_stream_keeps_more_than_its_share() {
             join(&[b"{\"choices\":[],\"model\":", &times("1", COUNT * 10)]),
         ),
         ("long messages", "application/vnd.amazon.eventstream", times("\0", COUNT * 10)),
+        ("a million empty messages", "application/grpc", times("\0", COUNT * 10)),
+        ("an endless message", "application/grpc", join(&[&frame(b""), &times("\x08\x01", COUNT * 5)])),
+        ("a million tensors", "application/grpc", join(&[&frame(b""), &times("\x2a\0", COUNT * 5)])),
+        (
+            "a long name",
+            "application/grpc",
+            join(&[&frame(b"\x0a\0\x12\xff\xff\xff\x7e"), &times("n", COUNT * 10)]),
+        ),
+        ("an endless tensor", "application/grpc", join(&[&frame(text), &times("é", COUNT * 10)])),
     ];
     for (name, content_type, body) in &cases {
         for size in [1 + body.len() / 50, 4096] {

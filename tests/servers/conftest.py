@@ -1,16 +1,20 @@
 """Fixtures of the tests with real model servers: the servers, and the official clients."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pylib.prometheus import Snapshot
 from tests.harness import Json
 from tests.harness.dependencies import Dependency
+from tests.harness.envoy import Envoy
 from tests.servers import sdk_python
 from tests.servers.server import Server, free_port
 from tests.servers.views import Ask, View
@@ -18,6 +22,7 @@ from tests.servers.views import Ask, View
 StartServer = Callable[..., Server]
 StartLlama = Callable[[str], Server]
 AskAll = Callable[..., list[View]]
+AskTriton = Callable[[Envoy, list[Ask]], Awaitable[tuple[list[View], Snapshot]]]
 
 HERE = Path(__file__).resolve().parent
 pytest_plugins = ["tests.harness.fixtures"]
@@ -99,6 +104,24 @@ def javascript(dependency: Dependency, base_url: str, asks: list[Ask]) -> list[V
 def ask_all(request: pytest.FixtureRequest, dependency: Dependency) -> AskAll:
     """The official clients of one language. They ask one question after the other, and return views of the answers."""
     return lambda envoy, asks, path="": request.param(dependency, f"http://127.0.0.1:{envoy.port}{path}", asks)
+
+
+@pytest.fixture
+def ask_triton(dependency: Dependency) -> AskTriton:
+    """Asks with Triton's client of gRPC (triton_client.py); returns its views, and the statistics' difference."""
+    command: list[str | Path] = [dependency("triton_client"), HERE / "triton_client.py"]
+
+    def views(port: int, asks: list[Ask]) -> list[View]:
+        options: Any = {"stdout": subprocess.PIPE, "text": True, "timeout": CLIENT_S_MAX, "check": True}
+        said = subprocess.run([*command, f"127.0.0.1:{port}"], input=json.dumps(asks), **options)
+        return json.loads(said.stdout)
+
+    async def ask(envoy: Envoy, asks: list[Ask]) -> tuple[list[View], Snapshot]:
+        before = await asyncio.to_thread(envoy.stats)
+        seen = await asyncio.to_thread(views, envoy.port, asks)
+        return seen, await envoy.counted(len(asks), since=before)
+
+    return ask
 
 
 def one_request_per_connection(bootstrap: Json) -> None:

@@ -2,6 +2,8 @@
 //!
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
+mod current;
+mod select;
 mod text;
 
 use crate::clocks::{self, Present};
@@ -10,20 +12,21 @@ use crate::edit::schedule::{Schedule, Step, describe_shares};
 use crate::envoy::{EnvoyStatus, UpdateState, Watched};
 use crate::error::{Error, Problem};
 use crate::io::World;
-use crate::io::admin::{Envoys, News};
+use crate::io::admin::{Envoys, News, check_address};
 use crate::io::kubectl::LiveResource;
-use crate::io::target::Target;
+use crate::io::target::{Target, Waiting};
 use crate::plugin;
-use crate::suggest::suggest;
 use crate::time_args::{self, format_duration, millis, next_full_second};
+pub(super) use current::CurrentRollout;
 use llm_canary::config::json::Node;
 use llm_canary::timestamp::{UnixMs, rfc3339};
+use select::{Selected, select_rollout};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
-use text::{Changed, diff, first_possible, select_rollout};
+use text::{Changed, diff, first_possible};
 
 /// The exit codes, for the help of each command that changes a rollout.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do, and every Envoy named with --admin runs it; 2 refused, and nothing was
@@ -35,25 +38,28 @@ pub(super) struct ChangeOptions {
     /// The file that Envoy or kubectl reads; with --kubectl a live resource, such as wasmplugin/llm-canary
     #[arg(value_name = "FILE")]
     target: String,
-    /// The rollout to change, if the file has several
+    /// The rollout to change, if FILE has several: NAME, or PLACE/NAME where several have this name
+    ///
+    /// PLACE is the name of a file in a ConfigMap, such as a.yaml/chat, or of a resource; the error lists what fits. A broken
+    /// configuration elsewhere in FILE is passed over, with a warning.
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
     /// Show the change, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait until the Envoy with this admin address runs the change; repeat for each Envoy
+    /// Wait until the Envoy with this admin address, such as http://127.0.0.1:9901, runs the change; repeat for each Envoy
     #[arg(long = "admin", value_name = "URL")]
     admins: Vec<String>,
-    /// How long to wait for the Envoys
+    /// How long to wait for the Envoys of --admin
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
     timeout: Duration,
     /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
     #[arg(long)]
     kubectl: bool,
-    /// The namespace of the resource
+    /// The namespace of the resource, with --kubectl
     #[arg(long, short, requires = "kubectl", value_name = "NAMESPACE")]
     namespace: Option<String>,
-    /// The context in kubectl's configuration
+    /// The context in kubectl's configuration, with --kubectl: which cluster
     #[arg(long, requires = "kubectl", value_name = "CONTEXT")]
     context: Option<String>,
     /// Print one JSON object
@@ -68,19 +74,9 @@ pub(super) struct ForgetOption {
     ///
     /// A rollout has at most 256 steps. Steps that change nothing are dropped without this option. The step in force at
     /// this time stays, and conversations that began before that step go to the baseline. Other conversations may move
-    /// once. The command says how many; with --dry-run it only says it.
+    /// once. The command says how many. Try it with --dry-run first.
     #[arg(long, value_name = "TIME")]
     forget_before: Option<String>,
-}
-
-/// A rollout before its change.
-pub(super) struct CurrentRollout<'a> {
-    pub(super) schedule: &'a Schedule,
-    name: &'a str,
-    /// The present, by every clock that is known.
-    pub(super) present: Present,
-    /// When a change takes effect if the operator gives no time.
-    default_start: UnixMs,
 }
 
 /// What a command makes of a rollout.
@@ -94,6 +90,8 @@ pub(super) struct Change {
     pub(super) summary: String,
     /// When the shares take effect; `None`: at once, for every conversation.
     pub(super) at: Option<UnixMs>,
+    /// The option that asks for several steps, for a refusal.
+    pub(super) asked_by: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -125,57 +123,33 @@ impl ChangeOptions {
     }
 }
 
-impl CurrentRollout<'_> {
-    /// Refuses the name of an unknown version.
-    pub(super) fn require_version(&self, name: &str) -> Result<(), Error> {
-        let names: Vec<&str> = self.schedule.versions.iter().map(|(name, _)| name.as_str()).collect();
-        if names.contains(&name) {
-            return Ok(());
-        }
-        let suggestion = suggest(name, &names);
-        Err(Error::refused(format!("rollout {} has no version {name:?}; {suggestion}", self.name)))
-    }
-
-    /// The time that `--at` gives, or the default.
-    pub(super) fn start_time(&self, at: Option<&str>) -> Result<UnixMs, Error> {
-        self.start(at).map_err(|message| Error::refused(format!("--at {message}")))
-    }
-
-    /// The time that `--at` or a step of `--plan` gives, or the default. A past time is refused: conversations have
-    /// begun since then under the old shares. It is after every step that any clock has reached.
-    pub(super) fn start(&self, at: Option<&str>) -> Result<UnixMs, String> {
-        let Some(text) = at else { return Ok(self.default_start) };
-        let now = self.present.latest;
-        let at = time_args::parse_time(text, now)?;
-        if at < now {
-            return Err(format!(
-                "{text} is in the past; conversations that began since then would move. Write now, or +10m"
-            ));
-        }
-        match self.schedule.last_taken(self.present.taken_until) {
-            Some(taken) if at <= taken => Ok(next_full_second(taken + 1)),
-            _ => Ok(at),
-        }
-    }
-
-    /// `from 2026-11-23T09:00:00Z (in 2 s)`, for a time from [`Self::start_time`], by this machine's clock.
-    pub(super) fn describe_start(&self, at: UnixMs) -> String {
-        format!("from {} (in {})", rfc3339(at), format_duration(at.saturating_sub(self.present.here)))
-    }
+/// Whether a change may wait for the clocks of Envoys that answer slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Urgency {
+    AtOnce,
+    CanWait,
 }
 
 /// Carries out a change.
 pub(super) fn run(
     options: &ChangeOptions,
+    urgency: Urgency,
     forget: Option<&ForgetOption>,
     world: &mut World<'_>,
     change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
 ) -> Result<(), Error> {
+    for admin in &options.admins {
+        check_address(admin)
+            .map_err(|words| Error::refused(format!("--admin {admin}: {words}; nothing was changed")))?;
+    }
     let target: Box<dyn Target + '_> = if options.kubectl {
         let (namespace, context) = (options.namespace.as_deref(), options.context.as_deref());
         Box::new(LiveResource::get(world.kubectl, &options.target, namespace, context)?)
     } else {
-        world.files.lock(Path::new(&options.target))?
+        let (files, clock) = (world.files, world.clock);
+        let mut say = |line: &str| world.say(line);
+        let waiting = &mut Waiting { clock, say: &mut say, goes_on: urgency == Urgency::AtOnce };
+        files.lock(Path::new(&options.target), waiting)?
     };
     if let Some(note) = target.note() {
         world.say(&format!("note: {note}"));
@@ -186,14 +160,20 @@ pub(super) fn run(
     for unread in plugin::unread_parts(target.name(), text.as_bytes()) {
         world.say(&format!("warning: {unread}"));
     }
-    let (plugin, index, rollout) = select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
+    let Selected { plugin, index, rollout, warnings } =
+        select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
     let watched = Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref() };
-    let envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
+    let mut envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
+    if urgency == Urgency::CanWait && envoys.clocks().any(|(_, clock)| clock.is_err()) {
+        envoys.ask_again();
+    }
     let present = envoys.present();
-    let mut notes: Vec<String> = target.warning().map(str::to_owned).into_iter().collect();
-    notes.extend(clocks::warnings(&envoys.clocks()));
+    let unknown_clocks: Vec<&str> =
+        envoys.clocks().filter_map(|(name, clock)| clock.is_err().then_some(name)).collect();
+    let mut notes: Vec<String> = target.warning().map(str::to_owned).into_iter().chain(warnings).collect();
+    notes.extend(clock_warnings(&envoys));
     notes.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
     let kept = match forget.and_then(|option| option.forget_before.as_deref()) {
         Some(time) => {
@@ -204,18 +184,24 @@ pub(super) fn run(
         }
         None => old.clone(),
     };
-    let after_taken = kept.last_taken(present.taken_until).map_or(0, |taken| taken + 1);
-    let default_start = next_full_second((present.latest + target.lead_ms()).max(after_taken));
-    let mut change = change(&CurrentRollout { schedule: &kept, name, present, default_start })?;
-    change.schedules = history::within_limit(&kept, change.schedules, present.taken_until)
-        .map_err(|words| Error::refused(format!("rollout {name}: {words}")))?;
-    let Changed { schedule, text: new_text, tree, warnings } =
+    let lead_ms = target.lead_ms();
+    let mut change = change(&CurrentRollout { schedule: &kept, name, present, unknown_clocks, lead_ms })?;
+    change.schedules =
+        history::within_limit(&kept, change.schedules, present.taken_until).map_err(|words| {
+            let asked_by = change.asked_by.as_deref().map(|option| format!(". {option} asks for that"));
+            Error::refused(format!("rollout {name}: {words}{}", asked_by.unwrap_or_default()))
+        })?;
+    let Changed { schedule, text: new_text, decoded, tree, warnings } =
         first_possible(target.name(), text, plugin, index, &old, &change)?;
     warnings.iter().for_each(|warning| world.say(&format!("warning: {warning}")));
     notes.extend(warnings);
     let changed = schedule != old;
     if changed {
-        world.say(diff(target.name(), text, &new_text).trim_end_matches('\n'));
+        let shown = match plugin.decoded.as_deref().zip(decoded.as_deref()) {
+            Some((before, after)) => diff(&plugin.place, before, after),
+            None => diff(target.name(), text, &new_text),
+        };
+        world.say(shown.trim_end_matches('\n'));
         for step in old.dropped_in(&schedule, present.taken_until) {
             let shares = describe_shares(&step.shares);
             world.say(&format!("note: no longer planned: {shares} from {}", rfc3339(step.at)));
@@ -257,7 +243,14 @@ pub(super) fn run(
         world.clock.elapsed()
     };
     drop(target); // another run need not wait until the Envoys run this change
-    wait(options, world, &envoys, written_at, &summary, report, change.at.filter(|_| changed))
+    wait(options, world, &mut envoys, written_at, &summary, report, change.at.filter(|_| changed))
+}
+
+/// What the Envoys' clocks have to do with a change.
+fn clock_warnings(envoys: &Envoys<'_>) -> Vec<String> {
+    let unknown = envoys.clocks().filter_map(|(name, clock)| Some(clocks::unknown(name, clock.err()?)));
+    let known: Vec<_> = envoys.clocks().filter_map(|(name, clock)| Some((name, clock.ok()?))).collect();
+    unknown.chain(clocks::warnings(&known)).collect()
 }
 
 /// The schedule without the steps before a time, and what that moves.
@@ -270,7 +263,18 @@ fn forgotten(old: &Schedule, time: &str, present: Present) -> Result<(Schedule, 
         )));
     }
     let kept = old.forgotten_before(at);
-    let dropped = history::count(old.steps.len() - kept.steps.len());
+    let dropped = old.steps.len() - kept.steps.len();
+    if dropped == 0 {
+        let why = match old.steps.get(1) {
+            Some(second) => format!(
+                "the first step is in force until {}; a time before that drops nothing",
+                rfc3339(second.at)
+            ),
+            None => "the rollout has no step besides the one that must stay".to_owned(),
+        };
+        return Ok((kept, format!("--forget-before {time} drops no step, because {why}")));
+    }
+    let dropped = history::count(dropped);
     let moved = old.moved_by(&kept).describe(&kept);
     Ok((kept, format!("--forget-before drops {dropped}: {moved}")))
 }
@@ -290,14 +294,14 @@ fn print(
 fn wait(
     options: &ChangeOptions,
     world: &mut World<'_>,
-    envoys: &Envoys<'_>,
+    envoys: &mut Envoys<'_>,
     written_at: Duration,
     summary: &str,
     mut report: ChangeReport<'_>,
     step_at: Option<UnixMs>,
 ) -> Result<(), Error> {
-    // By the clock that is furthest ahead, because steps are taken by the Envoys' clocks.
-    let written_at_ms = envoys.present().latest - millis(world.clock.elapsed() - written_at);
+    let written_at_ms = world.clock.now().saturating_sub(millis(world.clock.elapsed() - written_at));
+    let warned = clock_warnings(envoys);
     let mut printed = if options.json { Ok(()) } else { world.print(summary) };
     report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
@@ -306,11 +310,19 @@ fn wait(
             world.say(&format!("waiting for {}, {seconds} s so far", open.join(", ")));
         }
     });
+    // A clock that was not known may be known now. One that still is not has been named.
+    let is_new = |warning: &String| !warned.contains(warning) && !warning.contains(" is not known, because ");
+    let mut news: Vec<String> = clock_warnings(envoys).into_iter().filter(is_new).collect();
     if let Some(at) = step_at {
-        for warning in report.envoys.iter().filter_map(|envoy| late_warning(envoy, written_at_ms, at)) {
-            world.say(&format!("warning: {warning}"));
-        }
+        let times = envoys.times_at(written_at_ms);
+        news.extend(
+            report.envoys.iter().zip(times).filter_map(|(envoy, time)| late_warning(envoy, time, at)),
+        );
     }
+    for warning in &news {
+        world.say(&format!("warning: {warning}"));
+    }
+    report.warnings.extend(news);
     require_all_running(&report)?;
     if options.json {
         printed = world.print_json(&report);
@@ -333,7 +345,7 @@ fn step_report(step: &Step) -> StepReport {
     StepReport { at: rfc3339(step.at), percent: shares.collect() }
 }
 
-/// A warning if an Envoy ran a step later than the step took effect: a conversation that began there in between began
+/// A warning if an Envoy ran a step later than the step took effect by its clock: a conversation that began there in between began
 /// under the old shares.
 fn late_warning(envoy: &EnvoyStatus, written_at_ms: UnixMs, step_at: UnixMs) -> Option<String> {
     let ran_at = written_at_ms + envoy.after_ms?.ceil() as UnixMs;

@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 /// Report every error and every doubtful part of configurations, with its path and what to write instead.
 ///
-/// Reads the plugin's own JSON or YAML, Envoy's discovery files and bootstraps, and Istio's WasmPlugin,
-/// TrafficExtension and EnvoyFilter, ConfigMaps with files of these, also several documents in a file. Prints a line for each valid rollout.
+/// Reads the plugin's own JSON or YAML; Envoy's discovery files and bootstraps; Istio's WasmPlugin, TrafficExtension and
+/// EnvoyFilter; and ConfigMaps with files of these. A file may have several documents. Prints a line for each valid rollout.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   llm-canary check envoy/ecds/llm-canary.yaml

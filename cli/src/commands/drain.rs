@@ -1,6 +1,6 @@
 //! `llm-canary drain`: no new conversations for a version.
 
-use super::change::{self, Change, ChangeOptions, EXIT_CODES, ForgetOption};
+use super::change::{self, Change, ChangeOptions, EXIT_CODES, ForgetOption, Urgency};
 use crate::error::Error;
 use crate::io::World;
 use llm_canary::split::percent;
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, Some(&args.forget), world, |current| {
+    change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {
@@ -46,6 +46,6 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let before = percent(current.schedule.parts_before(version, at));
             format!("{version} has {before} %, gets no new conversations {}", current.describe_start(at))
         };
-        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at) })
+        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by: None })
     })
 }

@@ -36,6 +36,7 @@ const BODY_BYTES_MAX: u64 = 16 << 20;
 Exit codes: 0 explained, also if no rollout matches the request; 2 usage or input error.")]
 pub(crate) struct Args {
     /// A file with one llm-canary configuration, in any format that `check` reads
+    #[arg(value_name = "FILE")]
     config: PathBuf,
     /// A request header
     #[arg(long = "header", short = 'H', value_name = "NAME=VALUE")]

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, io_words};
 use crate::io::World;
+use crate::io::access::cannot_read;
 use crate::kubernetes;
 use crate::plugin;
 use llm_canary::config::Config;
@@ -23,7 +24,7 @@ pub(super) fn read_file(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error
     // One more byte shows that it is too long.
     read(world, path, plugin::TEXT_BYTES_MAX as u64 + 1).map_err(|error| {
         let name = path.display().to_string();
-        let words = io_words(&error);
+        let words = cannot_read(path, &error);
         let is_resource = error.kind() == io::ErrorKind::NotFound && kubernetes::is_resource(&name);
         let hint = if is_resource {
             format!(". To read the resource of this name: kubectl get {name} -o yaml | llm-canary COMMAND -")
@@ -54,7 +55,10 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn open(world: &World<'_>, path: &Path) -> Result<Self, Error> {
         let name = format!("--keys {}", path.display());
-        let lines = world.files.open(path).map_err(|error| cannot_read(&name, &error))?;
+        let lines = world
+            .files
+            .open(path)
+            .map_err(|error| Error::refused(format!("{name}: {}", cannot_read(path, &error))))?;
         Ok(Self { lines, line: Vec::new(), name })
     }
 
@@ -63,12 +67,12 @@ impl Keys {
         self.line.clear();
         let mut lines = Read::take(&mut self.lines, KEY_BYTES_MAX);
         let bytes =
-            lines.read_until(b'\n', &mut self.line).map_err(|error| cannot_read(&self.name, &error))?;
+            lines.read_until(b'\n', &mut self.line).map_err(|error| broken_off(&self.name, &error))?;
         let key = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
         Ok((bytes > 0).then(|| key.strip_suffix(b"\r").unwrap_or(key)))
     }
 }
 
-fn cannot_read(name: &str, error: &io::Error) -> Error {
+fn broken_off(name: &str, error: &io::Error) -> Error {
     Error::refused(format!("{name}: {}", io_words(error)))
 }

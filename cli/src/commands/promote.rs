@@ -1,6 +1,6 @@
 //! `llm-canary promote`: a version gets everything, and becomes the baseline.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption, Urgency};
 use crate::error::Error;
 use crate::io::World;
 use crate::time_args::{format_duration, millis, next_full_second, parse_duration};
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, Some(&args.forget), world, |current| {
+    change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if current.schedule.is_stopped(version) {
@@ -70,14 +70,20 @@ fn promote(current: &CurrentRollout<'_>, version: &str, at: Option<&str>) -> Res
         let before = percent(current.schedule.parts_before(version, at));
         format!("{version} has {before} %, gets all new conversations {}", current.describe_start(at))
     };
-    Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at) })
+    Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by: None })
 }
 
 fn finish(current: &CurrentRollout<'_>, version: &str, held: Duration) -> Result<Change, Error> {
     let (schedule, now) = (current.schedule, current.present.earliest);
     if version == schedule.baseline {
         let summary = format!("{version} is the baseline already");
-        return Ok(Change { schedules: vec![schedule.clone()], last_resort: None, summary, at: None });
+        return Ok(Change {
+            schedules: vec![schedule.clone()],
+            last_resort: None,
+            summary,
+            at: None,
+            asked_by: None,
+        });
     }
     let Some(since) = schedule.full_since(version, now) else {
         let share = percent(schedule.parts_at(version, now));
@@ -102,5 +108,5 @@ fn finish(current: &CurrentRollout<'_>, version: &str, held: Duration) -> Result
     }
     let summary = format!("{version} is the baseline, after {had} with 100 %; one step replaces all others");
     let finished = schedule.finished(version, next_full_second(current.present.latest));
-    Ok(Change { schedules: vec![finished], last_resort: None, summary, at: None })
+    Ok(Change { schedules: vec![finished], last_resort: None, summary, at: None, asked_by: None })
 }

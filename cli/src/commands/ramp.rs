@@ -1,6 +1,6 @@
 //! `llm-canary ramp`: a new share for a version, or several planned ones.
 
-use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, ForgetOption, Urgency};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::number_args::parse_percent;
@@ -11,7 +11,7 @@ use llm_canary::timestamp::UnixMs;
 ///
 /// A ramp adds a step to the rollout. The shares of other versions stay. Conversations that are pinned, or whose id
 /// contains their start time, keep their version; of all others only the difference moves. The step takes effect two
-/// seconds later (fifteen with --kubectl), so that every Envoy knows it in time. Later steps of the version are replaced,
+/// seconds later (with --kubectl fifteen, for a ConfigMap two minutes), so that every Envoy knows it in time. Later steps of the version are replaced,
 /// and listed. A step that this machine or an Envoy named with --admin has reached by its clock is never changed.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     /// When it takes effect: now, +10m, or RFC 3339
     #[arg(long, value_name = "TIME", conflicts_with = "plan", allow_hyphen_values = true)]
     at: Option<String>,
-    /// Several shares, each with the time it takes effect
+    /// Several shares, each with the time it takes effect, such as 5,25@+30m; without a time: as soon as possible
     #[arg(long, value_name = "PERCENT[@TIME],...", conflicts_with = "percent", allow_hyphen_values = true)]
     plan: Option<String>,
     /// Start the version again if it is stopped
@@ -48,8 +48,20 @@ pub(crate) struct Args {
     resume: bool,
 }
 
+/// Whether an argument that begins with one dash is meant as a share, and not as an option.
+pub(super) fn is_meant_as_share(argument: &str) -> bool {
+    let Some(rest) = argument.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { return false };
+    let is_named = ["inf", "nan"].iter().any(|name| rest.to_ascii_lowercase().starts_with(name));
+    is_named || rest.ends_with('%') || rest.starts_with(|c: char| c.is_numeric() || c == '.' || c == ',')
+}
+
+/// What is wrong with a share that begins with a dash.
+pub(super) fn share_words(share: &str) -> String {
+    parse_percent(share).err().unwrap_or_else(|| "write it behind --".to_owned())
+}
+
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    let ran = change::run(&args.options, Some(&args.forget), world, |current| {
+    let ran = change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         if version == current.schedule.baseline {
@@ -83,7 +95,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             let shares: Vec<String> = shares.iter().map(share).collect();
             format!("{version} has {before} %, gets {}", shares.join(", "))
         };
-        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at) })
+        let asked_by = args.plan.as_ref().map(|plan| format!("--plan {plan}"));
+        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by })
     });
     ran.map_err(|error| match (error, &args.plan) {
         (Error::WouldBeRefused(problems), Some(plan)) => {

@@ -5,7 +5,7 @@ use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::number_args::parse_whole;
 use crate::recording::{self, Chunking};
-use llm_canary::observe::Head;
+use llm_canary::observe::{GrpcMethod, Head};
 use serde_json::Value;
 use std::io;
 use std::path::PathBuf;
@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// The response's status
     #[arg(long, default_value = "200", value_name = "CODE", value_parser = parse_status, allow_hyphen_values = true)]
     status: u16,
+    /// The request's path. Of gRPC it says what the messages are
+    #[arg(long, default_value = "", hide_default_value = true)]
+    path: String,
     /// A trailer of the response, such as 'grpc-status: 13'
     #[arg(long = "trailer", value_name = "NAME: VALUE")]
     trailers: Vec<String>,
@@ -67,7 +70,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let trailers: Vec<_> = args.trailers.iter().map(|text| trailer(text)).collect::<Result<_, _>>()?;
     let grpc_status = trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case("grpc-status"));
     let grpc_status = grpc_status.map(|(_, status)| status.as_bytes());
-    let report = recording::observe(head, &body, grpc_status, args.chunks, args.refusal_phrases);
+    let method = GrpcMethod::of(args.path.as_bytes());
+    let report = recording::observe(head, &body, method, grpc_status, args.chunks, args.refusal_phrases);
     if args.json {
         let line = serde_json::to_string(&report).map_err(io::Error::from)?;
         world.print(&line)?;

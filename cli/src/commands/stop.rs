@@ -1,6 +1,6 @@
 //! `llm-canary stop`: the rollback.
 
-use super::change::{self, Change, ChangeOptions, EXIT_CODES};
+use super::change::{self, Change, ChangeOptions, EXIT_CODES, Urgency};
 use crate::error::Error;
 use crate::io::World;
 use llm_canary::split::percent;
@@ -12,11 +12,13 @@ use llm_canary::split::percent;
 /// when it is fixed. Shares that were planned for it become 0 %, and are listed.
 ///
 /// No limit prevents a stop. A rollout with 256 steps gets no further step. A configuration of 1 MiB loses the blanks and
-/// line breaks between its values; if that is not enough, the planned shares stay, and nobody gets them.
+/// line breaks between its values; if that is not enough, the planned shares stay, and nobody gets them. Nor does what is wrong elsewhere: a broken configuration beside this one, an Envoy that does not say its
+/// time (then planned steps stay as they are), or a lock on FILE. A warning says each.
 #[derive(clap::Args)]
 #[command(after_help = format!("Examples:
   llm-canary stop envoy/ecds/llm-canary.yaml v2
   llm-canary stop envoy/ecds/llm-canary.yaml v2 --admin http://envoy-1:9901 --admin http://envoy-2:9901
+  llm-canary stop llm.yaml v2 --rollout a.yaml/chat
   llm-canary stop --kubectl wasmplugin/llm-canary -n istio-ingress v2
 
 {EXIT_CODES}"))]
@@ -28,7 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
-    change::run(&args.options, None, world, |current| {
+    change::run(&args.options, Urgency::AtOnce, None, world, |current| {
         let version = args.version.as_str();
         current.require_version(version)?;
         let baseline = &current.schedule.baseline;
@@ -39,7 +41,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
                 args.options.target()
             )));
         }
-        let at = current.start_time(Some("now"))?;
+        let at = current.start_in_any_case();
         let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
         let (schedules, summary) = if !current.schedule.is_stopped(version) {
             let summary = format!("{version} is stopped; {baseline} serves its conversations");
@@ -62,6 +64,6 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
         };
         let last_resort = Some(current.schedule.with_stopped(version, true));
-        Ok(Change { schedules, last_resort, summary, at: None })
+        Ok(Change { schedules, last_resort, summary, at: None, asked_by: None })
     })
 }

@@ -5,14 +5,15 @@
 
 use super::clock::Clock;
 use crate::clocks::{ClockOffset, Present};
-use crate::envoy::{AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
+use crate::envoy::{self, AdminStats, EnvoyStatus, Progress, STATS_PATH, Watched};
 use crate::error::io_words;
-use llm_canary::timestamp;
+use llm_canary::timestamp::{self, UnixMs};
 use std::io;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 use ureq::Agent;
+use ureq::http::Uri;
 
 /// The time between two requests to one Envoy.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -27,6 +28,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 const RESPONSE_BYTES_MAX: u64 = 4 << 20;
 
 const NO_ADDRESS: &str = "this is no address; write one such as http://127.0.0.1:9901";
+const NO_DATE: &str = "its admin page does not say the time (the header date)";
 
 /// Reads admin pages; threads may share it.
 pub(crate) trait Admin: Sync {
@@ -60,16 +62,16 @@ pub(crate) struct Envoys<'a> {
     clock: &'a dyn Clock,
     addresses: &'a [String],
     watched: Watched<'a>,
-    /// What each said before the change; `None` if it did not answer.
-    before: Vec<Option<Before>>,
+    /// What is known of each, in the same order.
+    known: Vec<Known>,
 }
 
-/// What an Envoy said before a change.
-#[derive(Clone, Copy)]
-struct Before {
-    /// How many updates it had refused.
-    refused: u64,
-    clock: Option<ClockOffset>,
+/// What is known of an Envoy.
+struct Known {
+    /// How many updates it had refused before the change.
+    refused: Option<u64>,
+    /// How far its clock is ahead, or why that is not known.
+    clock: Result<ClockOffset, String>,
 }
 
 impl HttpAdmin {
@@ -86,11 +88,28 @@ impl Admin for HttpAdmin {
         let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
         let mut response =
             request.call().map_err(|error| format!("it does not answer: {}", http_words(&error)))?;
+        if response.status().is_redirection() {
+            let location = response.headers().get("location").and_then(|location| location.to_str().ok());
+            let location = location.map(|location| format!(", {location}")).unwrap_or_default();
+            return Err(format!(
+                "it sends to another address{location}; give the address of Envoy's admin page itself"
+            ));
+        }
         let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
         let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX).read_to_string();
         body.map(|text| Page { text, date })
             .map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
     }
+}
+
+/// Refuses what is no address of an admin page, without asking anybody.
+///
+/// # Errors
+/// A sentence without its subject.
+pub(crate) fn check_address(admin: &str) -> Result<(), String> {
+    let url = base_url(admin)?;
+    let is_url = format!("{url}{STATS_PATH}").parse::<Uri>().is_ok() && !url.contains(['?', '#']);
+    is_url.then_some(()).ok_or_else(|| NO_ADDRESS.to_owned())
 }
 
 /// The address of an admin page with its scheme. The library would ignore a port that is none.
@@ -146,49 +165,76 @@ fn http_words(error: &ureq::Error) -> String {
 }
 
 impl<'a> Envoys<'a> {
-    /// Asks every Envoy for its counters and its time before a change.
+    /// Asks every Envoy for its counters and its time before a change. None is waited for for long.
     pub(crate) fn before_change(
         admin: &'a dyn Admin,
         clock: &'a dyn Clock,
         addresses: &'a [String],
         watched: Watched<'a>,
     ) -> Self {
-        let before = thread::scope(|scope| {
-            let ask = |address: &'a String| before(admin, clock, address, &watched);
-            let requests: Vec<_> =
-                addresses.iter().map(|address| scope.spawn(move || ask(address))).collect();
-            requests.into_iter().map(|request| request.join().unwrap_or_default()).collect()
-        });
-        Self { admin, clock, addresses, watched, before }
+        let not_asked = || Known { refused: None, clock: Err(String::new()) };
+        let known = addresses.iter().map(|_| not_asked()).collect();
+        let mut envoys = Self { admin, clock, addresses, watched, known };
+        envoys.ask_unknown(BEFORE_TIMEOUT);
+        envoys
     }
 
-    /// How far the clock of each is ahead of this machine's, as it said before the change.
-    pub(crate) fn clocks(&self) -> Vec<(&'a str, Option<ClockOffset>)> {
-        let clock = |before: &Option<Before>| before.and_then(|before| before.clock);
-        self.addresses.iter().map(String::as_str).zip(self.before.iter().map(clock)).collect()
+    /// Asks those whose clock is not known once more, and waits longer.
+    pub(crate) fn ask_again(&mut self) {
+        self.ask_unknown(REQUEST_TIMEOUT);
+    }
+
+    /// Asks those whose clock is not known, all at once.
+    fn ask_unknown(&mut self, timeout: Duration) {
+        let (admin, clock, watched) = (self.admin, self.clock, &self.watched);
+        thread::scope(|scope| {
+            let unknown =
+                self.addresses.iter().zip(&mut self.known).filter(|(_, known)| known.clock.is_err());
+            for (address, known) in unknown {
+                scope.spawn(move || match stats(admin, clock, address, watched, timeout) {
+                    Ok((stats, offset)) => {
+                        *known =
+                            Known { refused: Some(stats.refused), clock: offset.ok_or(NO_DATE.to_owned()) };
+                    }
+                    Err(why) => known.clock = Err(why),
+                });
+            }
+        });
+    }
+
+    /// How far the clock of each is ahead of this machine's, or why that is not known.
+    pub(crate) fn clocks(&self) -> impl Iterator<Item = (&'a str, Result<ClockOffset, &str>)> {
+        let clocks = self.known.iter().map(|known| known.clock.as_ref().copied().map_err(String::as_str));
+        self.addresses.iter().map(String::as_str).zip(clocks)
     }
 
     /// The present, by this machine's clock and those of the Envoys.
     pub(crate) fn present(&self) -> Present {
-        Present::new(self.clock.now(), self.before.iter().filter_map(|before| (*before)?.clock))
+        Present::new(self.clock.now(), self.clocks().map(|(_, clock)| clock.ok()))
+    }
+
+    /// The time on the clock of each, when it is `here` on this machine's; the same, if its clock is not known.
+    pub(crate) fn times_at(&self, here: UnixMs) -> Vec<UnixMs> {
+        self.clocks().map(|(_, clock)| clock.map_or(here, |clock| clock.time_at(here))).collect()
     }
 
     /// Waits until every Envoy runs the configuration with this hash, refuses it, or the timeout is over. Times are counted from `since`,
-    /// on [`Clock::elapsed`].
+    /// on [`Clock::elapsed`]. A clock that was not known before may be known afterwards.
     pub(crate) fn wait(
-        &self,
+        &mut self,
         hash: u32,
         since: Duration,
         timeout: Duration,
         mut on_news: impl FnMut(News<'_>),
     ) -> Vec<EnvoyStatus> {
         let (sender, receiver) = mpsc::channel();
-        thread::scope(|scope| {
-            for (index, (address, before)) in self.addresses.iter().zip(&self.before).enumerate() {
+        let mut known = std::mem::take(&mut self.known);
+        let envoys = &*self;
+        let statuses = thread::scope(|scope| {
+            for (index, (address, known)) in envoys.addresses.iter().zip(&mut known).enumerate() {
                 let sender = sender.clone();
                 scope.spawn(move || {
-                    let refused = before.map(|before| before.refused);
-                    let status = self.follow(address, refused, hash, since, timeout);
+                    let status = envoys.follow(address, known, hash, since, timeout);
                     // The receiver lives until the last sender is gone.
                     let _ = sender.send((index, status));
                 });
@@ -203,34 +249,38 @@ impl<'a> Envoys<'a> {
                     }
                     Err(mpsc::RecvTimeoutError::Timeout) => {
                         let is_open = |index: usize| !done.iter().any(|(done, _)| *done == index);
-                        let open = self.addresses.iter().enumerate().filter(|(index, _)| is_open(*index));
+                        let open = envoys.addresses.iter().enumerate().filter(|(index, _)| is_open(*index));
                         let open = open.map(|(_, address)| address.as_str()).collect();
-                        on_news(News::Waiting(open, (self.clock.elapsed() - since).as_secs()));
+                        on_news(News::Waiting(open, (envoys.clock.elapsed() - since).as_secs()));
                     }
                     Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 }
             }
             done.sort_by_key(|(index, _)| *index);
             done.into_iter().map(|(_, status)| status).collect()
-        })
+        });
+        self.known = known;
+        statuses
     }
 
     /// Asks one Envoy again and again.
     fn follow(
         &self,
         address: &str,
-        refused_before: Option<u64>,
+        known: &mut Known,
         hash: u32,
         since: Duration,
         timeout: Duration,
     ) -> EnvoyStatus {
         let request_timeout = REQUEST_TIMEOUT.min(timeout.max(POLL_INTERVAL));
-        let mut refused_before = refused_before;
         loop {
-            let why = match stats(self.admin, address, &self.watched, request_timeout) {
-                Ok(stats) => {
+            let why = match stats(self.admin, self.clock, address, &self.watched, request_timeout) {
+                Ok((stats, offset)) => {
+                    if let (Err(_), Some(offset)) = (&known.clock, offset) {
+                        known.clock = Ok(offset);
+                    }
                     // The first answer counts as the one before the change if there was none then.
-                    let refused_before = *refused_before.get_or_insert(stats.refused);
+                    let refused_before = *known.refused.get_or_insert(stats.refused);
                     match stats.progress(&self.watched, hash, refused_before) {
                         Progress::Runs => {
                             return EnvoyStatus::runs(address, self.clock.elapsed() - since);
@@ -249,22 +299,21 @@ impl<'a> Envoys<'a> {
     }
 }
 
+/// What an Envoy says: its counters, and how far its clock is ahead, if it says its time.
 fn stats(
     admin: &dyn Admin,
+    clock: &dyn Clock,
     address: &str,
     watched: &Watched<'_>,
     timeout: Duration,
-) -> Result<AdminStats, String> {
-    admin.get(address, STATS_PATH, timeout).map(|page| AdminStats::parse(&page.text, watched))
-}
-
-fn before(admin: &dyn Admin, clock: &dyn Clock, address: &str, watched: &Watched<'_>) -> Option<Before> {
+) -> Result<(AdminStats, Option<ClockOffset>), String> {
     let asked = clock.now();
-    let page = admin.get(address, STATS_PATH, BEFORE_TIMEOUT).ok()?;
+    let page = admin.get(address, STATS_PATH, timeout)?;
     let answered = clock.now();
+    if let Some(words) = envoy::foreign(&page.text) {
+        return Err(words.to_owned());
+    }
     let date = page.date.as_deref().and_then(|date| timestamp::parse(date.as_bytes()));
-    Some(Before {
-        refused: AdminStats::parse(&page.text, watched).refused,
-        clock: date.map(|date| ClockOffset::new(date, asked, answered)),
-    })
+    let offset = date.map(|date| ClockOffset::new(date, asked, answered));
+    Ok((AdminStats::parse(&page.text, watched), offset))
 }

@@ -4,8 +4,10 @@
 //! watches for. A lock keeps two runs of this tool apart. Changes by other programs are found by a comparison just before
 //! the rename.
 
+use super::access::{cannot_read, what_is_no_file};
 use super::clock::Clock;
-use super::target::{Target, Write as Written};
+use super::lock::{Locked, locked};
+use super::target::{Target, Waiting, Write as Written};
 use crate::error::{Error, io_words};
 use crate::kubernetes;
 use crate::plugin::{self, PathSegment, TEXT_BYTES_MAX};
@@ -15,17 +17,18 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-/// How often another run may replace the file between its opening and its lock.
-const REOPENS_MAX: usize = 100;
 /// Envoy reads a renamed file within milliseconds, on a busy machine within tenths of a second.
 const LEAD_MS: u64 = 2_000;
+
+/// What is wrong with a file's name of no letters.
+const EMPTY_NAME: &str = "FILE is empty (\"\"); give the name of a file";
 
 /// Opens files.
 pub(crate) trait Files {
     /// Opens a file for reading; `-` is standard input.
     fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>>;
     /// Reads a file that will be changed, and locks it.
-    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error>;
+    fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error>;
 }
 
 /// The machine's files.
@@ -39,6 +42,7 @@ pub(crate) struct LockedFile {
     path: PathBuf,
     file: File,
     note: Option<String>,
+    warning: Option<String>,
 }
 
 impl Files for FileSystem {
@@ -49,15 +53,30 @@ impl Files for FileSystem {
         Ok(Box::new(BufReader::new(File::open(path)?)))
     }
 
-    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error> {
-        Ok(Box::new(LockedFile::new(path)?))
+    fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
+        Ok(Box::new(LockedFile::new(path, waiting)?))
     }
 }
 
 impl LockedFile {
-    fn new(given: &Path) -> Result<Self, Error> {
+    fn new(given: &Path, waiting: &mut Waiting<'_>) -> Result<Self, Error> {
         let name = given.display().to_string();
-        let problem = |error: io::Error| Error::problem(&name, io_words(&error));
+        let problem = |error: io::Error| Error::problem(&name, cannot_read(given, &error));
+        if name.is_empty() {
+            return Err(Error::refused(EMPTY_NAME));
+        }
+        if name == "-" && fs::metadata(given).is_err() {
+            return Err(Error::problem(
+                &name,
+                "is standard input, which can be read and not changed; give the name of the file",
+            ));
+        }
+        if let Some(kind) = fs::metadata(given).ok().and_then(|meta| what_is_no_file(meta.file_type())) {
+            return Err(Error::problem(
+                &name,
+                format!("is {kind}, and no file that can be replaced; give the name of the file itself"),
+            ));
+        }
         let path = fs::canonicalize(given).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound if kubernetes::is_resource(&name) => {
                 Error::problem(&name, "does not exist. To change the resource of this name, add --kubectl")
@@ -79,7 +98,8 @@ impl LockedFile {
                 path.display()
             )
         });
-        let file = locked(&path).map_err(|words| Error::problem(&name, words))?;
+        let Locked { file, warning } =
+            locked(&name, &path, waiting).map_err(|words| Error::problem(&name, words))?;
         let mut bytes = Vec::new();
         // One more byte shows that it is too long.
         (&file).take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(problem)?;
@@ -87,7 +107,7 @@ impl LockedFile {
             return Err(Error::problem(&name, plugin::too_long()));
         }
         let text = plugin::utf8(&bytes).map_err(|words| Error::problem(&name, words))?.to_owned();
-        Ok(Self { name, text, path, file, note })
+        Ok(Self { name, text, path, file, note, warning })
     }
 
     /// Replaces the file; returns the time of the rename.
@@ -136,6 +156,10 @@ impl Target for LockedFile {
 
     fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     fn dry_run(&self, _: &str, _: &[PathSegment]) -> Result<(), Error> {
@@ -190,27 +214,9 @@ fn is_mounted(path: &Path) -> bool {
     })
 }
 
-/// Opens and locks a file. A file that was replaced while this waited for the lock is opened again.
-fn locked(path: &Path) -> Result<File, String> {
-    for _ in 0..REOPENS_MAX {
-        let file = File::open(path).map_err(|error| io_words(&error))?;
-        // Not every file system has locks, and NFS has none for a file that is opened to be read. The comparison before the
-        // rename remains.
-        if file.lock().is_err() {
-            return Ok(file);
-        }
-        let metadata = file.metadata().and_then(|held| Ok((held, fs::metadata(path)?)));
-        let (held, there) = metadata.map_err(|error| io_words(&error))?;
-        if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
-            return Ok(file);
-        }
-    }
-    Err("is replaced again and again by other programs".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{LockedFile, Target, why_not};
+    use super::{LockedFile, Target, Waiting, why_not};
     use crate::error::Error;
     use crate::io::clock::SystemClock;
     use std::fs;
@@ -219,7 +225,15 @@ mod tests {
     use std::path::Path;
 
     fn open(path: &Path) -> LockedFile {
-        LockedFile::new(path).unwrap()
+        LockedFile::new(path, &mut waiting()).unwrap()
+    }
+
+    fn waiting() -> Waiting<'static> {
+        Waiting {
+            clock: Box::leak(Box::new(SystemClock::start())),
+            say: Box::leak(Box::new(|_: &str| ())),
+            goes_on: false,
+        }
     }
 
     fn write(file: &LockedFile, text: &str) -> Result<(), Error> {
@@ -304,7 +318,7 @@ mod tests {
         fs::write(at("..2026_11_23/a.yaml"), "old").unwrap();
         symlink("..2026_11_23", at("..data")).unwrap();
         symlink("..data/a.yaml", at("a.yaml")).unwrap();
-        let error = LockedFile::new(&at("a.yaml")).err().unwrap().to_string();
+        let error = LockedFile::new(&at("a.yaml"), &mut waiting()).err().unwrap().to_string();
         assert!(error.contains("mounted ConfigMap") && error.contains("kubectl create configmap"), "{error}");
     }
 }

@@ -115,7 +115,7 @@ impl<'a> LiveResource<'a> {
         let outer = path.iter().skip(1).map_while(|segment| match segment {
             PathSegment::Member(name) => Some(format!("/{}", name.replace('~', "~0").replace('/', "~1"))),
             PathSegment::Item(index) => Some(format!("/{index}")),
-            PathSegment::Document(_) => None,
+            PathSegment::Base64 | PathSegment::Document(_) => None,
         });
         let pointer: String = outer.collect();
         let changed = yaml::json(text).unwrap_or_default();

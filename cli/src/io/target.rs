@@ -28,6 +28,15 @@ pub(crate) trait Target {
     fn write(&self, text: &str, path: &[PathSegment], clock: &dyn Clock) -> Result<Write, Error>;
 }
 
+/// How a place is waited for that somebody else has locked.
+pub(crate) struct Waiting<'a> {
+    pub(crate) clock: &'a dyn Clock,
+    /// Says a line to the operator.
+    pub(crate) say: &'a mut dyn FnMut(&str),
+    /// Whether the command goes on without the lock when it has waited long enough.
+    pub(crate) goes_on: bool,
+}
+
 /// A write that succeeded.
 pub(crate) struct Write {
     /// When others could read it, on [`Clock::elapsed`].

@@ -1,7 +1,9 @@
 //! Who else writes a resource, and what becomes of a change that they did not make.
 //!
 //! In: the resource's metadata. Out: a sentence. Labels and annotations are looked at first: they name the owner. The
-//! managers of its fields are looked at next: who has once written a resource may have left it.
+//! managers of its fields are looked at next: who has once written a resource may have left it. Helm comes last: others apply
+//! its charts, with the marks that a chart writes, and Helm itself undoes nothing before its next upgrade. An owner that a mark
+//! tells to leave the resource alone is passed over, so that it hides no other.
 
 use serde_json::Value;
 
@@ -11,17 +13,16 @@ struct Owner {
     marks: &'static [(&'static str, Option<&'static str>)],
     /// What the names begin with under which it writes fields (`metadata.managedFields`).
     managers: &'static [&'static str],
-    /// Marks by which a resource is exempt from it.
-    exempt: &'static [(&'static str, &'static str)],
+    /// Marks by which a resource is exempt from it, as above.
+    exempt: &'static [(&'static str, Option<&'static str>)],
     words: fn(&Metadata<'_>) -> String,
 }
 
 /// The metadata of a resource.
 struct Metadata<'a>(&'a Value);
 
-/// Those whose marks are the most special come first: Flux's helm-controller also leaves Helm's marks, and Argo CD those of
-/// a chart.
-const OWNERS: [Owner; 10] = [
+/// Those whose marks are the most special come first: Flux's helm-controller also leaves the marks of its Kustomization.
+const OWNERS: [Owner; 9] = [
     Owner {
         marks: &[
             ("argocd.argoproj.io/tracking-id", None),
@@ -36,9 +37,9 @@ const OWNERS: [Owner; 10] = [
         marks: &[("kustomize.toolkit.fluxcd.io/name", None)],
         managers: &["kustomize-controller"],
         exempt: &[
-            ("kustomize.toolkit.fluxcd.io/reconcile", "disabled"),
-            ("kustomize.toolkit.fluxcd.io/ssa", "Ignore"),
-            ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
+            ("kustomize.toolkit.fluxcd.io/reconcile", Some("disabled")),
+            ("kustomize.toolkit.fluxcd.io/ssa", Some("Ignore")),
+            ("kustomize.toolkit.fluxcd.io/ssa", Some("IfNotPresent")),
         ],
         words: flux_kustomization,
     },
@@ -54,7 +55,10 @@ const OWNERS: [Owner; 10] = [
             ("app.kubernetes.io/managed-by", Some("configmanagement.gke.io")),
         ],
         managers: &["configsync"],
-        exempt: &[],
+        exempt: &[
+            ("configmanagement.gke.io/managed", Some("disabled")),
+            ("client.lifecycle.config.k8s.io/mutation", Some("ignore")),
+        ],
         words: |_| {
             "Config Sync manages it, and undoes this change at once, or refuses it. To keep the change, make it in the source of \
              truth as well"
@@ -64,7 +68,7 @@ const OWNERS: [Owner; 10] = [
     Owner {
         marks: &[("kapp.k14s.io/app", None)],
         managers: &["kapp"],
-        exempt: &[],
+        exempt: &[("kapp.k14s.io/update-strategy", Some("skip")), ("kapp.k14s.io/noop", None)],
         words: |_| {
             "kapp manages it: the next kapp deploy undoes this change, and kapp-controller does so at its next sync \
              (spec.syncPeriod of the App). To keep the change, make it in the source as well"
@@ -92,12 +96,6 @@ const OWNERS: [Owner; 10] = [
         },
     },
     Owner {
-        marks: &[("meta.helm.sh/release-name", None), ("app.kubernetes.io/managed-by", Some("Helm"))],
-        managers: &["helm"],
-        exempt: &[],
-        words: helm,
-    },
-    Owner {
         marks: &[("app.kubernetes.io/managed-by", Some("pulumi"))],
         managers: &["pulumi-"],
         exempt: &[],
@@ -105,25 +103,44 @@ const OWNERS: [Owner; 10] = [
     },
     Owner {
         marks: &[],
-        managers: &["Terraform", "HashiCorp"],
+        managers: &["Terraform", "HashiCorp", "terraform-provider-"],
         exempt: &[],
         words: |_| infrastructure("Terraform", "terraform apply"),
     },
 ];
 
+const HELM: Owner =
+    Owner { marks: &[("meta.helm.sh/release-name", None)], managers: &["helm"], exempt: &[], words: helm };
+
+/// What a chart writes. Helm writes its annotations as well since 3.2, so without these another program applied the chart.
+const CHART: (&str, Option<&str>) = ("app.kubernetes.io/managed-by", Some("Helm"));
+
 /// What becomes of a change of a resource that another program manages; `None` if none is known to.
 pub(crate) fn warning(resource: &Value) -> Option<String> {
     let metadata = Metadata(resource.get("metadata")?);
-    let is_managed = |owner: &&Owner| owner.managers.iter().any(|manager| metadata.is_managed_by(manager));
-    let is_marked = |owner: &&Owner| owner.marks.iter().any(|(name, value)| metadata.has(name, *value));
-    let owner = OWNERS.iter().find(is_marked).or_else(|| OWNERS.iter().find(is_managed));
-    if let Some(owner) = owner {
-        let is_exempt = owner.exempt.iter().any(|(name, value)| metadata.has(name, Some(value)));
-        return (!is_exempt).then(|| (owner.words)(&metadata));
-    }
-    metadata.controller().map(|controller| {
-        format!("{controller} owns it, whose controller may undo this change at any time; change that resource instead")
-    })
+    let is_exempt = |owner: &Owner| metadata.has_any(owner.exempt);
+    let owners = || OWNERS.iter().filter(|owner| !is_exempt(owner));
+    let marked = owners().find(|owner| metadata.has_any(owner.marks));
+    let owner =
+        marked.or_else(|| owners().find(|owner| metadata.is_managed_by(owner.managers))).or_else(|| {
+            let is_of_helm = metadata.has_any(HELM.marks) || metadata.is_managed_by(HELM.managers);
+            is_of_helm.then_some(&HELM)
+        });
+    let controlled = || {
+        let controller = metadata.controller()?;
+        Some(format!(
+            "{controller} owns it, whose controller may undo this change at any time; change that resource instead"
+        ))
+    };
+    let of_a_chart = || {
+        let is_of_a_chart = metadata.has_any(&[CHART]) && note(resource).is_none();
+        is_of_a_chart.then(|| {
+            "it comes from a Helm chart, which another program than Helm has applied: that program can undo this change. To keep \
+             the change, make it in the chart's values as well"
+                .to_owned()
+        })
+    };
+    owner.map(|owner| (owner.words)(&metadata)).or_else(controlled).or_else(of_a_chart)
 }
 
 /// What becomes of a change of a resource that was made from a file.
@@ -146,13 +163,17 @@ impl Metadata<'_> {
         self.get(name).is_some_and(|found| value.is_none_or(|value| found.eq_ignore_ascii_case(value)))
     }
 
+    fn has_any(&self, marks: &[(&str, Option<&str>)]) -> bool {
+        marks.iter().any(|(name, value)| self.has(name, *value))
+    }
+
     fn managers(&self) -> impl Iterator<Item = (&str, &str)> {
         let entries = self.0.get("managedFields").and_then(Value::as_array).into_iter().flatten();
         entries.filter_map(|entry| Some((entry.get("manager")?.as_str()?, entry.get("operation")?.as_str()?)))
     }
 
-    fn is_managed_by(&self, prefix: &str) -> bool {
-        self.managers().any(|(manager, _)| manager.starts_with(prefix))
+    fn is_managed_by(&self, prefixes: &[&str]) -> bool {
+        self.managers().any(|(manager, _)| prefixes.iter().any(|prefix| manager.starts_with(prefix)))
     }
 
     fn is_applied_by(&self, name: &str) -> bool {
@@ -194,9 +215,16 @@ fn flux_kustomization(metadata: &Metadata<'_>) -> String {
 
 fn flux_helm_release(metadata: &Metadata<'_>) -> String {
     let (named, arguments) = flux_name(metadata, "helm.toolkit.fluxcd.io", "HelmRelease");
+    // The mark exempts from the detection of drift only.
+    let is_ignored = metadata.has("helm.toolkit.fluxcd.io/driftDetection", Some("disabled"));
+    let undone = if is_ignored {
+        "the next upgrade of the release can undo this change"
+    } else {
+        "it undoes this change at its next reconciliation if driftDetection.mode is enabled, otherwise the next upgrade of the \
+         release can"
+    };
     format!(
-        "Flux manages it{named}: it undoes this change at its next reconciliation if driftDetection.mode is enabled, otherwise \
-         the next upgrade of the release can. To keep the change, make it in the values as well; to gain time, run this \
+        "Flux manages it{named}: {undone}. To keep the change, make it in the values as well; to gain time, run this \
          first: flux suspend helmrelease {arguments}"
     )
 }
@@ -231,118 +259,4 @@ fn infrastructure(program: &str, command: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{note, warning};
-    use serde_json::{Value, json};
-
-    fn resource(metadata: Value) -> Value {
-        json!({"kind": "WasmPlugin", "metadata": metadata})
-    }
-
-    fn managed_by(manager: &str) -> Value {
-        json!([{"manager": manager, "operation": "Update"}, {"manager": "kubectl-patch", "operation": "Update"}])
-    }
-
-    #[test]
-    fn each_owner_is_named_with_what_it_will_do() {
-        let label = |name: &str, value: &str| json!({"labels": {name: value}});
-        let note = |name: &str, value: &str| json!({"annotations": {name: value}});
-        for (metadata, words) in [
-            (
-                note("argocd.argoproj.io/tracking-id", "llm:extensions.istio.io/WasmPlugin:istio/llm-canary"),
-                &[
-                    "Argo CD manages it (application llm)",
-                    "within seconds if",
-                    "selfHeal",
-                    "argocd app set llm --sync-policy none",
-                ][..],
-            ),
-            (label("argocd.argoproj.io/instance", "llm"), &["Argo CD manages it (application llm)"]),
-            (
-                json!({"labels": {"app.kubernetes.io/instance": "llm"}, "managedFields": managed_by("argocd-controller")}),
-                &["Argo CD manages it (application llm)"],
-            ),
-            (
-                json!({"managedFields": managed_by("argocd-application-controller")}),
-                &["Argo CD manages it:", "APPLICATION"],
-            ),
-            (
-                json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}),
-                &[
-                    "Flux manages it (Kustomization apps in flux-system)",
-                    "at its next reconciliation (",
-                    "flux suspend kustomization apps -n flux-system",
-                ],
-            ),
-            (
-                json!({"managedFields": managed_by("kustomize-controller")}),
-                &["Flux manages it:", "flux suspend kustomization NAME"],
-            ),
-            (
-                json!({"labels": {"helm.toolkit.fluxcd.io/name": "llm", "helm.toolkit.fluxcd.io/namespace": "llm",
-                               "app.kubernetes.io/managed-by": "Helm"}, "annotations": {"meta.helm.sh/release-name": "llm"}}),
-                &[
-                    "Flux manages it (HelmRelease llm in llm)",
-                    "driftDetection.mode",
-                    "flux suspend helmrelease llm -n llm",
-                ],
-            ),
-            (
-                note("meta.helm.sh/release-name", "llm"),
-                &["Helm made it (release llm)", "the next helm upgrade or helm rollback"],
-            ),
-            (label("app.kubernetes.io/managed-by", "Helm"), &["Helm made it:"]),
-            (
-                note("configmanagement.gke.io/managed", "enabled"),
-                &["Config Sync manages it", "at once, or refuses it"],
-            ),
-            (label("kapp.k14s.io/app", "1700000000"), &["kapp manages it", "spec.syncPeriod"]),
-            (
-                note("objectset.rio.cattle.io/owner-gvk", "k3s.cattle.io/v1, Kind=Addon"),
-                &["k3s deploys it from a file", "a start of k3s"],
-            ),
-            (label("objectset.rio.cattle.io/id", "x"), &["Rancher Fleet manages it", "correctDrift"]),
-            (json!({"managedFields": managed_by("Terraform")}), &["Terraform manages it", "terraform apply"]),
-            (
-                json!({"managedFields": managed_by("pulumi-kubernetes-1a2b")}),
-                &["Pulumi manages it", "pulumi up"],
-            ),
-            (
-                json!({"ownerReferences": [{"kind": "Gateway", "name": "llm", "controller": true}]}),
-                &["Gateway llm owns it"],
-            ),
-        ] {
-            let found = warning(&resource(metadata.clone())).unwrap_or_default();
-            assert!(words.iter().all(|words| found.contains(words)), "{metadata}: {found}");
-        }
-    }
-
-    #[test]
-    fn a_resource_of_nobody_is_not_warned_of() {
-        for metadata in [
-            json!({}),
-            json!({"labels": {"app.kubernetes.io/instance": "llm", "app.kubernetes.io/managed-by": "hand"}}),
-            json!({"annotations": {"configmanagement.gke.io/managed": "disabled"}}),
-            json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}, "annotations": {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}}),
-            json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}, "annotations": {"kustomize.toolkit.fluxcd.io/ssa": "ignore"}}),
-            json!({"managedFields": [{"manager": "kubectl-edit", "operation": "Update"}, {"manager": 1}, null]}),
-            json!({"ownerReferences": [{"kind": "Gateway", "name": "llm"}]}),
-            json!({"labels": null, "annotations": [], "managedFields": {}}),
-        ] {
-            assert_eq!(warning(&resource(metadata.clone())), None, "{metadata}");
-            assert_eq!(note(&resource(metadata.clone())), None, "{metadata}");
-        }
-        assert_eq!(warning(&json!({})), None);
-    }
-
-    #[test]
-    fn an_applied_file_is_noted() {
-        for metadata in [
-            json!({"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}),
-            json!({"managedFields": [{"manager": "kubectl", "operation": "Apply"}]}),
-            json!({"labels": {"applyset.kubernetes.io/part-of": "applyset-x"}}),
-        ] {
-            assert!(note(&resource(metadata.clone())).is_some(), "{metadata}");
-        }
-    }
-}
+mod tests;

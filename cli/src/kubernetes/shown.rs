@@ -11,7 +11,7 @@ pub(crate) fn text(resource: &Value) -> String {
     let at = |pointer| resource.pointer(pointer).cloned().unwrap_or(Value::Null);
     shown.insert("kind".to_owned(), at("/kind"));
     shown.insert("metadata".to_owned(), json!({"name": at("/metadata/name")}));
-    for name in ["spec", "data"] {
+    for name in ["spec", "data", "binaryData"] {
         shown.extend(resource.get(name).map(|value| (name.to_owned(), value.clone())));
     }
     let shown = Value::Object(shown);

@@ -241,6 +241,11 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     prop_assert!(new.versions[case.victim].stopped);
     prop_assert!(new.steps.count() <= STEPS_MAX);
     let now = parse_rfc3339(NOW).unwrap();
+    // Where the steps cannot grow within the limit, the planned shares stay, and nobody gets them.
+    let is_planned = |step: &llm_canary::steps::Step| step.at > now && step.split.parts(case.victim) > 0;
+    if case.is_full && new.steps.steps().iter().any(is_planned) {
+        return Ok(());
+    }
     for step in new.steps.steps().iter().filter(|step| step.at > now) {
         prop_assert_eq!(step.split.parts(case.victim), 0, "nothing is planned for it");
     }
@@ -411,6 +416,61 @@ fn other_commands_offer_to_forget_old_steps() {
     );
     assert_eq!(report["steps"].as_array().map(Vec::len), Some(STEPS_MAX));
     world.refused(&["stop", "chat.json", "v2", "--forget-before", "now"], "unexpected argument");
+}
+
+#[test]
+fn a_plan_that_is_too_long_is_named() {
+    let world = full(0);
+    let said = "A later time drops more. --plan 50,60@+1h asks for that";
+    world.refused(&["ramp", "chat.json", "v2", "--plan", "50,60@+1h"], said);
+    let plan: Vec<String> = (0..257).map(|hour| format!("{}@+{}h", 1 + hour % 9, hour + 1)).collect();
+    let world = FakeWorld::new(NOW, &[("chat.json", CHAT)]);
+    let said = format!("or plan fewer. --plan {} asks for that", plan.join(","));
+    world.refused(&["ramp", "chat.json", "v2", "--plan", &plan.join(",")], &said);
+}
+
+#[test]
+fn a_time_before_which_nothing_can_be_forgotten_is_said() {
+    let steps = |list: &str| CHAT.replace(r#""split": { "v2": 10 }"#, &format!(r#""steps": [{list}]"#));
+    let one = r#"{"at": "2026-11-20T09:00:00Z", "percent": {"v2": 1}}"#;
+    let two = format!(r#"{one}, {{"at": "2026-11-21T09:00:00Z", "percent": {{"v2": 2}}}}"#);
+    for (list, time, words) in [
+        (
+            two.as_str(),
+            "2026-11-01T00:00:00Z",
+            "because the first step is in force until 2026-11-21T09:00:00Z; a time before that drops nothing\n",
+        ),
+        (
+            &two,
+            "2026-11-20T12:00:00Z",
+            "because the first step is in force until 2026-11-21T09:00:00Z; a time before that drops nothing\n",
+        ),
+        (one, "now", "because the rollout has no step besides the one that must stay\n"),
+        ("", "now", "because the rollout has no step besides the one that must stay\n"),
+    ] {
+        let world = FakeWorld::new(NOW, &[("chat.json", &steps(list))]);
+        let ran = world.fine(&["ramp", "chat.json", "v2", "50", "--forget-before", time, "--dry-run"]);
+        let start = format!("warning: --forget-before {time} drops no step, {words}");
+        assert!(ran.err.starts_with(&start), "{ran:?}");
+    }
+}
+
+/// A warning whose step has another index after the change is the old warning.
+#[test]
+fn an_old_warning_is_not_said_anew() {
+    let steps: Vec<String> = [1, 2, 2, 3]
+        .iter()
+        .enumerate()
+        .map(|(day, share)| format!(r#"{{"at": "2026-11-1{day}T09:00:00Z", "percent": {{"v2": {share}}}}}"#))
+        .collect();
+    let text = CHAT.replace(r#""split": { "v2": 10 }"#, &format!(r#""steps": [{}]"#, steps.join(", ")));
+    let world = FakeWorld::new(NOW, &[("chat.json", &text)]);
+    assert!(world.fine(&["check", "chat.json"]).err.contains("rollouts[0].steps[2]: changes nothing"));
+    let forget = ["ramp", "chat.json", "v2", "50", "--forget-before", "2026-11-11T10:00:00Z", "--json"];
+    let ran = world.fine(&forget);
+    assert!(world.fine(&["check", "chat.json"]).err.contains("rollouts[0].steps[1]: changes nothing"));
+    assert!(!ran.err.contains("changes nothing"), "{ran:?}");
+    assert_eq!(json(&ran.out)["warnings"].as_array().map(Vec::len), Some(1), "{ran:?}");
 }
 
 #[test]

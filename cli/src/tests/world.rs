@@ -6,7 +6,7 @@ use crate::io::admin::{Admin, Page};
 use crate::io::clock::Clock;
 use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
-use crate::io::target::{Target, Write};
+use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
 use llm_canary::config::json::{self, Node};
 use llm_canary::timestamp::{UnixMs, parse_rfc3339, rfc3339};
@@ -66,6 +66,13 @@ pub(super) enum Takes {
     Silence,
 }
 
+/// An Envoy that answers its first requests after a while.
+#[derive(Clone, Copy)]
+pub(super) struct Slow {
+    pub(super) requests: u32,
+    pub(super) answers_after: Duration,
+}
+
 struct FakeAdmin {
     texts: Texts,
     clock: FakeClock,
@@ -76,8 +83,12 @@ struct FakeEnvoy {
     takes: Takes,
     /// How far its clock is ahead; `None` if it does not say its time.
     ahead_ms: Option<i64>,
+    /// How long it takes to answer for the first times.
+    slow: Slow,
     /// The hash of what it runs, and when it was first asked after a change.
     state: Mutex<(u32, Option<Duration>)>,
+    /// How often it was asked.
+    asked: Mutex<u32>,
 }
 
 struct NoKubectl;
@@ -114,7 +125,15 @@ impl FakeWorld {
     /// Adds an Envoy that runs what `chat.json` says now.
     pub(super) fn add_envoy(&mut self, address: &str, takes: Takes) {
         let state = Mutex::new((self.admin.hash(), None));
-        self.admin.envoys.insert(address.to_owned(), FakeEnvoy { takes, ahead_ms: None, state });
+        let slow = Slow { requests: 0, answers_after: Duration::ZERO };
+        let envoy = FakeEnvoy { takes, ahead_ms: Some(0), slow, state, asked: Mutex::default() };
+        self.admin.envoys.insert(address.to_owned(), envoy);
+    }
+
+    /// How an Envoy says its time: how far it is ahead, if it says it, and how late it answers.
+    pub(super) fn set_clock(&mut self, address: &str, ahead_ms: Option<i64>, slow: Slow) {
+        let envoy = self.admin.envoys.get_mut(address).unwrap();
+        (envoy.ahead_ms, envoy.slow) = (ahead_ms, slow);
     }
 
     /// Adds an Envoy that runs every change at once, and whose clock is so far ahead.
@@ -187,7 +206,7 @@ impl Files for FakeFiles {
         Ok(Box::new(Cursor::new(text.ok_or(io::Error::from(io::ErrorKind::NotFound))?)))
     }
 
-    fn lock(&self, path: &Path) -> Result<Box<dyn Target>, Error> {
+    fn lock(&self, path: &Path, _: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         let name = path.to_str().unwrap().to_owned();
         let text = self.texts.lock().unwrap().get(&name).cloned();
         let text = text.ok_or_else(|| Error::problem(&name, "does not exist"))?;
@@ -237,10 +256,15 @@ fn http_date(at: UnixMs) -> String {
 }
 
 impl Admin for FakeAdmin {
-    fn get(&self, admin: &str, path: &str, _: Duration) -> Result<Page, String> {
+    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String> {
         assert!(path.starts_with("/stats?filter=llm_config_hash%7C"), "{path}");
         let silent = || "it does not answer: connection refused".to_owned();
         let envoy = self.envoys.get(admin).ok_or_else(silent)?;
+        let mut requests = envoy.asked.lock().unwrap();
+        *requests += 1;
+        if *requests <= envoy.slow.requests && envoy.slow.answers_after > timeout {
+            return Err("it does not answer: it took too long".to_owned());
+        }
         let mut state = envoy.state.lock().unwrap();
         let (running, asked) = &mut *state;
         let written = self.hash();

@@ -208,6 +208,34 @@ fn a_file_in_a_config_map_is_changed() {
     );
 }
 
+/// `{"rollouts": ...}` in base64, which a program may write though it is text.
+#[test]
+fn a_file_in_base64_is_changed() {
+    let text = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "key": [{"header": "x-id"}], "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}]}]}"#;
+    let encoded = "eyJyb2xsb3V0cyI6IFt7Im5hbWUiOiAiY2hhdCIsICJiYXNlbGluZSI6ICJ2MSIsICJrZXkiOiBbeyJoZWFkZXIiOiAieC1pZCJ9XSwgInZlcnNpb25zIjogW3sibmFtZSI6ICJ2MSIsICJjbHVzdGVyIjogImEifSwgeyJuYW1lIjogInYyIiwgImNsdXN0ZXIiOiAiYiJ9XX1dfQ==";
+    let mut resource = config_map(&json!({"notes": "x"}));
+    resource["binaryData"] = json!({"llm.json": encoded, "logo.png": "iVBORw0KGgo="});
+    let folder = folder("base64", &resource);
+    let ran = stop(&folder, "cm/llm-canary", &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let shown = format!(
+        "--- cm/llm-canary: ConfigMap llm-canary: binaryData.llm.json\n+++ cm/llm-canary: ConfigMap llm-canary: \
+                         binaryData.llm.json (changed)\n@@ -1 +1 @@\n-{text}\n"
+    );
+    assert!(ran.err.contains(&shown), "people read the text: {ran:?}");
+    let patch = json(&folder.read("patch.json"));
+    assert_eq!(patch[1]["path"], "/binaryData/llm.json");
+    folder.write(
+        "changed.yaml",
+        &format!("kind: ConfigMap\nbinaryData: {{llm.json: {}}}\n", patch[1]["value"]),
+    );
+    let ran = folder.fine(&["check", "changed.yaml"]);
+    assert!(
+        ran.out.contains("binaryData.llm.json: chat: v1 100 %") && ran.out.contains("stopped"),
+        "{ran:?}"
+    );
+}
+
 #[test]
 fn each_failure_of_kubectl_has_words() {
     let folder = folder("failures", &wasm_plugin(&config()));

@@ -57,3 +57,26 @@ fn a_file_that_cannot_be_replaced_has_a_way_out() {
         assert_eq!(std::fs::read_dir(&folder.path).unwrap().count(), 1, "no temporary file is left");
     }
 }
+
+#[test]
+fn a_file_that_may_not_be_read_has_a_way_out() {
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for command in
+        ["stop chat.json v2", "check chat.json", "explain chat.json", "simulate --keys chat.json good.json"]
+    {
+        let folder = Folder::new(&format!("mounts-unreadable-{}", command.len()));
+        folder.write("chat.json", CHAT);
+        folder.write("good.json", CHAT);
+        mode(&folder.path.join("chat.json"), 0o200);
+        let script = format!("exec \"$0\" {command}");
+        let Some((code, said)) = in_a_container(&folder, &[], &script) else { return };
+        let words = "may not be read by this user: it belongs to the user with the number (uid) ";
+        assert!(
+            code == Some(2) && said.contains(words) && said.contains("with the mode 200. Run the"),
+            "{command}: {said}"
+        );
+        mode(&folder.path.join("chat.json"), 0o600);
+    }
+}

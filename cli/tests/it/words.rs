@@ -72,6 +72,11 @@ fn no_library_speaks_to_the_user() {
     std::fs::write(folder.path.join("latin.yaml"), b"# a\n# caf\xe9\nrollouts: []\n").unwrap();
     std::fs::create_dir_all(folder.path.join("folder")).unwrap();
 
+    let made = std::process::Command::new("mkfifo").arg(folder.path.join("pipe")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    std::os::unix::fs::symlink("loop", folder.path.join("loop")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(folder.path.join("socket")).unwrap();
+
     let missing = "does not exist";
     let is_folder = "is a folder, not a file";
     let in_file = "has something in its path that is no folder";
@@ -93,6 +98,19 @@ fn no_library_speaks_to_the_user() {
         ("replay folder", is_folder),
         ("stop nowhere v2", missing),
         ("stop folder v2", is_folder),
+        ("stop - v2", "-: is standard input, which can be read and not changed; give the name of the file"),
+        (
+            "stop pipe v2",
+            "pipe: is a pipe, and no file that can be replaced; give the name of the file itself",
+        ),
+        ("ramp /dev/null v2 5", "/dev/null: is a device, and no file that can be replaced"),
+        ("stop socket v2", "socket: is a socket, and no file that can be replaced"),
+        ("stop /dev/stdin v2", "/dev/stdin: is a pipe, and no file that can be replaced"),
+        ("stop loop v2", "loop: is a link that leads back to itself; remove it, or let it lead to a file"),
+        ("check loop", "loop: is a link that leads back to itself; remove it, or let it lead to a file"),
+        ("stop  v2", "FILE is empty (\"\"); give the name of a file"),
+        ("check ", "a value is required for '<FILE>...' but none was supplied"),
+        ("explain ", "a value is required for '<FILE>' but none was supplied"),
         ("stop good.json/x v2", in_file),
         ("stop latin.yaml v2", utf8),
         // An umlaut is cut at the limit.
@@ -104,6 +122,23 @@ fn no_library_speaks_to_the_user() {
         ("check open.json", "open.json: is not JSON: "),
         // Percentages.
         ("ramp good.json v2 -5", "\"-5\" is negative"),
+        ("ramp good.json v2 -5%", "invalid value '-5%' for '[PERCENT]': \"-5%\" is negative"),
+        ("ramp -5% good.json v2", "\"-5%\" is negative"),
+        ("ramp good.json v2 -0.5", "\"-0.5\" is negative"),
+        ("ramp good.json v2 -.5", "\"-.5\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -,5", "\"-,5\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -inf", "\"-inf\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -Infinity%", "\"-Infinity%\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -NaN", "\"-NaN\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -1e3", "\"-1e3\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -e3%", "\"-e3%\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -\u{665}", "\"-\u{665}\" is not a percentage; write a number from 0 to 100"),
+        ("ramp good.json v2 -- -5%", "\"-5%\" is negative"),
+        // Options that are mistyped stay options.
+        ("ramp good.json v2 --plna 5", "a similar argument exists: '--plan'"),
+        ("ramp good.json v2 5 -x", "unexpected argument '-x'"),
+        ("ramp good.json v2 5 -x -5%", "unexpected argument '-x'"),
+        ("stop good.json v2 -5%", "unexpected argument '-5'"),
         ("ramp good.json v2 0.00001", "\"0.00001\" is finer than 0.0001"),
         ("ramp good.json v2 100.0001", "\"100.0001\" is more than 100"),
         ("ramp good.json v2 five", "\"five\" is not a percentage"),
@@ -160,6 +195,13 @@ fn no_library_speaks_of_an_admin_page() {
     let not_found = server("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let elsewhere =
         server("HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let answer = |kind: &str, body: &str| -> &'static str {
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").leak()
+    };
+    let page = server(answer("text/html", "\n<!DOCTYPE html>\n<title>a: b</title>\n"));
+    let health = server(answer("text/plain", "ok"));
+    let object = server(answer("application/json", "{\"a\": 1}"));
     let (garbage, closes) = (server("SSH-2.0-OpenSSH\r\n\r\n"), server(""));
     let short = server("HTTP/1.1 200 OK\r\ncontent-length: 100\r\nconnection: close\r\n\r\nx");
     let chunked = server("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n");
@@ -171,19 +213,24 @@ fn no_library_speaks_of_an_admin_page() {
         (silent.as_str(), "it does not answer: it refuses the connection"),
         (&slow_url, "it does not answer: it took too long"),
         (&not_found, "it answers with the status 404; is this the address of Envoy's admin page?"),
-        (&elsewhere, "does not run it: "),
+        (&elsewhere, "it sends to another address, /x; give the address of Envoy's admin page itself"),
         (&garbage, "it does not speak HTTP as Envoy's admin page does"),
         (&closes, "does not run it: it does not answer: it "),
         (&short, "does not run it: its answer cannot be read: it "),
         (&chunked, "does not run it: its answer cannot be read: it "),
-        ("http://", "this is no address"),
-        ("http://a b", "this is no address"),
-        ("ftp://localhost", "this is no address"),
-        ("https://localhost:1", "an admin page is read over http://, not https://"),
+        (
+            &page,
+            "it answers with a web page (HTML), and not with Envoy's statistics; give the address of Envoy's admin page",
+        ),
+        (
+            &health,
+            "it answers with something else than Envoy's statistics; give the address of Envoy's admin page",
+        ),
+        (
+            &object,
+            "it answers with something else than Envoy's statistics; give the address of Envoy's admin page",
+        ),
         ("http://name.invalid", "its name is not known; check the spelling"),
-        ("localhost:99999", "this is no address"),
-        ("localhost:port", "this is no address"),
-        ("[::1]:x", "this is no address"),
     ] {
         let ran = folder.run(&["stop", "good.json", "v2", "--timeout", "200ms", "--admin", admin]);
         let said = ran.out.clone() + &ran.err;
@@ -192,4 +239,35 @@ fn no_library_speaks_of_an_admin_page() {
         let foreign = FOREIGN.iter().find(|foreign| after_admin.contains(**foreign));
         assert_eq!(foreign, None, "{admin}: {ran:?}");
     }
+}
+
+#[test]
+fn an_address_that_is_none_is_found_before_anything_is_written() {
+    let folder = Folder::new("words-address");
+    let good = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "split": {"v2": 5},
+        "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}]}]}"#;
+    folder.write("good.json", good);
+    let none = "this is no address; write one such as http://127.0.0.1:9901; nothing was changed";
+    for (admin, words) in [
+        ("", none),
+        ("http://", none),
+        ("http://a b", none),
+        ("http://a:9901?x", none),
+        ("http://a:9901#x", none),
+        ("http://\u{e4}:9901", none),
+        ("http://[::1:9901", none),
+        ("http://a\nb:9901", none),
+        ("ftp://localhost", none),
+        ("https://localhost:1", "an admin page is read over http://, not https://; nothing was changed"),
+        ("localhost:99999", none),
+        ("localhost:port", none),
+        ("[::1]:x", none),
+        (":9901", none),
+    ] {
+        // Beside a right one, and before the file is looked for.
+        for file in ["good.json", "nowhere.json"] {
+            folder.refused(&["stop", file, "v2", "--admin", "127.0.0.1:1", "--admin", admin], words);
+        }
+    }
+    assert_eq!(folder.read("good.json"), good);
 }

@@ -1,11 +1,11 @@
 //! Any bytes as any response: what is seen of them is the same however they are cut, and never more than there is.
 
 use llm_canary::framing::websocket::Frames;
-use llm_canary::observe::{End, Head, Observation, Observer};
+use llm_canary::observe::{End, GrpcMethod, Head, Observation, Observer};
 
 use super::input::{Cuts, Input};
 
-const TYPES: [&str; 9] = [
+const TYPES: [&str; 10] = [
     "text/event-stream",
     "application/json",
     "application/x-ndjson",
@@ -15,6 +15,13 @@ const TYPES: [&str; 9] = [
     "text/event-stream; charset=utf-8",
     "image/png",
     "application/grpc",
+    "application/grpc-web",
+];
+const GRPC_METHODS: [Option<GrpcMethod>; 4] = [
+    Some(GrpcMethod::ModelInfer),
+    Some(GrpcMethod::ModelStreamInfer),
+    Some(GrpcMethod::ModelInferStream),
+    None,
 ];
 const ENDS: [End; 4] = [End::Complete, End::ClientAbort, End::UpstreamReset, End::LocalReply];
 const STATUSES: [u16; 8] = [200, 200, 200, 200, 204, 503, 404, 0];
@@ -27,6 +34,7 @@ struct Case<'b> {
     detects_phrases: bool,
     expects_answer: bool,
     grpc_status: Option<&'b [u8]>,
+    grpc_method: Option<GrpcMethod>,
     body: &'b [u8],
 }
 
@@ -38,6 +46,9 @@ impl<'b> Case<'b> {
         }
         if !self.expects_answer {
             observer.expect_no_answer();
+        }
+        if let Some(method) = self.grpc_method {
+            observer.expect_messages(method);
         }
         pieces.into_iter().for_each(|piece| observer.push(0, piece));
         observer.trailers(self.grpc_status);
@@ -65,7 +76,10 @@ pub(crate) fn response(bytes: &[u8]) {
     let cuts = Cuts::of(&mut input);
     let head = Head { status, content_type, content_encoding, grpc_status: input.pick(&GRPC_STATUSES) };
     let (expects_answer, grpc_status) = (!input.flag(), input.pick(&GRPC_STATUSES));
-    let case = Case { head, end, detects_phrases, expects_answer, grpc_status, body: input.rest() };
+    let is_grpc = content_type.starts_with(b"application/grpc");
+    let grpc_method = if is_grpc { input.pick(&GRPC_METHODS) } else { None };
+    let case =
+        Case { head, end, detects_phrases, expects_answer, grpc_status, grpc_method, body: input.rest() };
     assert_eq!(has_close(cuts.pieces(case.body)), has_close([case.body]), "of WebSocket");
 
     let whole = case.observed([case.body]);

@@ -5,7 +5,7 @@
 
 use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
 use super::vocabulary::Vocabulary;
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 /// Messages.
 pub(super) static MESSAGES: Dialect = Dialect {
@@ -13,12 +13,14 @@ pub(super) static MESSAGES: Dialect = Dialect {
     signatures: &[
         "message.usage",
         "content_block",
-        "delta.text",
+        "delta.type=text_delta",
+        "delta.type=thinking_delta",
+        "delta.type=input_json_delta",
         "delta.stop_reason",
         "content[].type",
         "stop_sequence",
     ],
-    table: LazyTable::new(|| Table::compile(PATHS)),
+    table: PathTable::new(&[PATHS]),
     finish_reasons: &[],
     types: TYPES,
     is_finished: when_done_or_each_finished,
@@ -29,18 +31,16 @@ pub(super) static MESSAGES: Dialect = Dialect {
 pub(super) static COMPLETE: Dialect = Dialect {
     name: |_| "anthropic-complete",
     signatures: &["completion"],
-    table: LazyTable::new(|| {
-        Table::compile(&[
-            ("completion", Meaning::Text(0)),
-            ("stop_reason", Meaning::Finish),
-            ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
-            ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
-            ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
-            ("model", Meaning::Model),
-            ("message.model", Meaning::Model),
-            ("error", Meaning::Error),
-        ])
-    }),
+    table: PathTable::new(&[&[
+        ("completion", Meaning::Text(0)),
+        ("stop_reason", Meaning::Finish),
+        ("amazon-bedrock-invocationMetrics.inputTokenCount", Meaning::OtherInputTokens),
+        ("amazon-bedrock-invocationMetrics.outputTokenCount", Meaning::OtherOutputTokens),
+        ("amazon-bedrock-invocationMetrics.cacheReadInputTokenCount", Meaning::OtherCachedInputTokens),
+        ("model", Meaning::Model),
+        ("message.model", Meaning::Model),
+        ("error", Meaning::Error),
+    ]]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,

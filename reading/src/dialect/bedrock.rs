@@ -4,21 +4,20 @@
 //! as Anthropic's. Those of Nova are like converse, with one level more.
 
 use super::definition::{Dialect, Meaning, when_done_or_each_finished};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 /// converse, converse-stream, and Nova.
 pub(super) static CONVERSE: Dialect = Dialect {
     name: |_| "bedrock-converse",
     signatures: &[
         "contentBlockIndex",
-        "p", // padding in each message, which hides the length of the text
         "stopReason",
         "messageStart",
         "contentBlockDelta",
         "messageStop",
         "output.message",
     ],
-    table: LazyTable::new(|| Table::compile(&[CONVERSE_PATHS, EXCEPTION_PATHS].concat())),
+    table: PathTable::new(&[CONVERSE_PATHS, EXCEPTION_PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
@@ -36,7 +35,7 @@ pub(super) static INVOKE: Dialect = Dialect {
         "outputs[].stop_reason",
         "is_finished",
     ],
-    table: LazyTable::new(|| Table::compile(&[INVOKE_PATHS, EXCEPTION_PATHS].concat())),
+    table: PathTable::new(&[INVOKE_PATHS, EXCEPTION_PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
@@ -59,6 +58,8 @@ const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     ("usage.cacheReadInputTokenCount", Meaning::CachedInputTokens),
     ("output.message.content[]", Meaning::Block),
     ("output.message.content[].text", Meaning::Text(0)),
+    // Text with its sources, in place of `text` (API_runtime_CitationsContentBlock). Streams send it as `delta.text`.
+    ("output.message.content[].citationsContent.content[].text", Meaning::Text(0)),
     ("output.message.content[].reasoningContent.reasoningText.text", Meaning::Reasoning),
     ("output.message.content[].toolUse", Meaning::Call),
     ("output.message.content[].toolUse.name", Meaning::CallStart),

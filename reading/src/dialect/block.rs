@@ -91,8 +91,15 @@ impl OpenBlock {
         match self.kind {
             // Arguments outside of a call continue the last one.
             BlockKind::Plain if self.has_arguments => self.push_arguments(),
-            BlockKind::Plain | BlockKind::Done | BlockKind::Error if typed_chars == 0 => {}
-            BlockKind::Plain | BlockKind::Done | BlockKind::Error => self.answer_prefix.clear(),
+            BlockKind::Done => {
+                self.has_reasoning = false;
+                for call in &mut self.calls {
+                    (call.target, call.arguments) = (CallTarget::Restates, Transition::COMPLETE);
+                }
+            }
+            BlockKind::Plain | BlockKind::Error if typed_chars == 0 => {}
+            BlockKind::Plain | BlockKind::Error => self.answer_prefix.clear(),
+            BlockKind::Announced => self.discard_text(),
             BlockKind::Text => {
                 let [first, ..] = &mut self.text_chars;
                 *first += typed_chars;
@@ -122,6 +129,7 @@ impl OpenBlock {
                 self.discard_text();
             }
             BlockKind::Repeated => {
+                self.has_reasoning = false;
                 for call in &mut self.calls {
                     (call.target, call.arguments) = (CallTarget::Repeats, Transition::COMPLETE);
                 }
@@ -183,6 +191,8 @@ impl OpenBlock {
 pub(super) struct OpenChoice {
     pub(super) index: Option<u64>,
     pub(super) finish: Finish,
+    /// Of [`Meaning::OtherFinish`].
+    pub(super) other_finish: Finish,
     /// The values of its blocks that have closed, and those outside of blocks.
     pub(super) block: OpenBlock,
     /// It may have values. Lets `clear` skip the work, which would be noticed in each event.
@@ -231,17 +241,24 @@ impl ResponseFacts {
             if is_whole_text {
                 facts.answer_prefix.clear();
             }
-            facts.answer_prefix.extend(block.answer_prefix.as_bytes());
+            // Of the same text at several paths, only the one that counts.
+            if rank == Some(block.prefix_rank.into()) || block.repeated_text.is_some() {
+                facts.answer_prefix.extend(block.answer_prefix.as_bytes());
+            }
         }
-        if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || !block.calls.is_empty() {
+        let had_calls = facts.tool_calls > 0;
+        let is_new = |call: &&CallFragment| !had_calls || call.target != CallTarget::Restates;
+        let has_calls = block.calls.iter().any(|call| is_new(&call));
+        if text_chars > 0 || block.has_reasoning || block.refusal_chars > 0 || has_calls {
             facts.deltas += 1;
             facts.is_call_finished = false;
         }
-        for (position, call) in (0..).zip(&block.calls) {
+        for (position, call) in (0..).zip(block.calls.iter().filter(is_new)) {
             facts.call(index, position, call);
         }
-        if choice.finish != Finish::None {
-            facts.end_choice(index, choice.finish);
+        let finish = if choice.finish == Finish::None { choice.other_finish } else { choice.finish };
+        if finish != Finish::None {
+            facts.end_choice(index, finish);
         } else if block.has_text.contains(&true) || block.repeated_text.is_some() || !block.calls.is_empty() {
             facts.begin_choice(index);
         }

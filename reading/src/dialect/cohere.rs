@@ -1,7 +1,7 @@
 //! Cohere's chat: version 2 as an event stream and whole, version 1 as JSON lines and whole.
 
 use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 /// Version 2.
 pub(super) static V2: Dialect = Dialect {
@@ -13,7 +13,7 @@ pub(super) static V2: Dialect = Dialect {
         "usage.tokens",
         "message.tool_plan",
     ],
-    table: LazyTable::new(|| Table::compile(V2_PATHS)),
+    table: PathTable::new(&[V2_PATHS]),
     finish_reasons: &[],
     types: &[("message-end", BlockKind::Done), ("tool_call", BlockKind::Call)],
     is_finished: when_done_or_each_finished,
@@ -23,8 +23,17 @@ pub(super) static V2: Dialect = Dialect {
 /// Version 1, and the older generate.
 pub(super) static V1: Dialect = Dialect {
     name: |_| "cohere-v1",
-    signatures: &["generations", "generation_id", "chat_history"],
-    table: LazyTable::new(|| Table::compile(V1_PATHS)),
+    signatures: &[
+        "generations",
+        "generation_id",
+        "chat_history",
+        "event_type=stream-*",
+        "event_type=text-generation",
+        "event_type=tool-calls-*",
+        "event_type=search-*",
+        "event_type=citation-generation",
+    ],
+    table: PathTable::new(&[V1_PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,

@@ -2,9 +2,9 @@
 //!
 //! These are the types that tables of dialects are written in. The tables are in the files beside this one.
 
-use super::facts::ResponseFacts;
+use super::facts::{Finish, ResponseFacts};
 use super::vocabulary::{self, End, Vocabulary};
-use crate::json::{self, LazyTable};
+use crate::json::{self, PathTable};
 
 /// What the value at a path means, in terms that all dialects share.
 ///
@@ -39,6 +39,13 @@ pub enum Meaning {
     Refusal,
     /// Why the choice ended.
     Finish,
+    /// The same under another dialect's name: it counts if this document gives the choice no reason under its own name.
+    OtherFinish,
+    /// True: the choice ended so.
+    FinishIf(Finish),
+    /// The status of a whole response, which is also a [`Meaning::Finish`]. If it says that the model has not answered yet,
+    /// then the response is no answer.
+    Status,
     /// If present and not null, a filter blocked the request or the answer. The value may be a word for the reason,
     /// also one that says that there is none.
     Blocked,
@@ -133,9 +140,11 @@ pub enum BlockKind {
     AllArguments,
     /// The end of a block, which is repeated in it. If it is a tool call, then it may be known.
     Repeated,
+    /// It says what will come. Calls in it begin; its text comes again.
+    Announced,
     /// It repeats earlier content, or has none of the answer.
     Ignored,
-    /// The end of the response.
+    /// The end of the response. It may repeat the whole answer, whose calls count if there were none before.
     Done,
     /// A report of an error.
     Error,
@@ -145,11 +154,11 @@ pub enum BlockKind {
 pub struct Dialect {
     /// The dialect's name. It depends on the response where one table serves two APIs.
     pub name: fn(&ResponseFacts) -> &'static str,
-    /// Paths that only this dialect has: a document with any of them is of this dialect. `path=start` asks for a
-    /// string there that begins with `start`.
+    /// Paths that only this dialect has: a document with any of them is of this dialect. `path=word` asks for this
+    /// string there, `path=start*` for one that begins so, and `path=*` for any.
     pub signatures: &'static [&'static str],
     /// Which paths have which meaning.
-    pub table: LazyTable<Meaning>,
+    pub table: PathTable<Meaning>,
     /// The dialect's own words for why a choice ended, beside those of [`vocabulary::FINISH_REASONS`].
     pub(super) finish_reasons: Vocabulary<End>,
     /// Its types of blocks and documents. Any other is [`BlockKind::Plain`].

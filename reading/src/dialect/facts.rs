@@ -17,7 +17,7 @@ const CHOICES_MAX: usize = 64;
 /// Tool calls of one response that are distinguished.
 pub(super) const CALLS_MAX: usize = 256;
 /// Ranks of [`super::Meaning::Text`].
-pub(super) const RANKS: usize = 3;
+pub(super) const RANKS: usize = 5;
 
 label_values! {
     /// Why an answer ended. If a response has several answers, the last of their reasons in this order is reported.
@@ -71,6 +71,8 @@ pub struct ResponseFacts {
     pub error: bool,
     /// A filter blocked the request or the answer.
     pub blocked: bool,
+    /// The server says that the model has not answered yet.
+    pub(super) is_unanswered: bool,
     /// The name of the model that answered. Empty if the server did not give it.
     pub model: Vec<u8>,
     /// How the first answer begins. Empty unless it is wanted.
@@ -139,6 +141,8 @@ pub(super) enum CallTarget {
     Named,
     /// The one at its place that is known by now, or a new one if there is none.
     Repeats,
+    /// A new one, if the response has had none before this document.
+    Restates,
     /// A new one.
     New,
     /// The last one at its place; the last one of all if it gives no place.
@@ -214,7 +218,7 @@ impl ResponseFacts {
         let here = |call: &Call| call.choice == choice && call.index == index;
         let last_here = self.calls.iter().rposition(here);
         let known = match fragment.target {
-            CallTarget::New => None,
+            CallTarget::New | CallTarget::Restates => None,
             CallTarget::Continues if has_place => last_here,
             CallTarget::Continues => self.calls.len().checked_sub(1),
             CallTarget::Repeats => {

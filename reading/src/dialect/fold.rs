@@ -15,6 +15,9 @@ use crate::json::{self, Value};
 /// The index given to the one call of [`Meaning::LegacyCall`]. No server sends it.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
+/// Tool calls in a document of which it is not known yet that it is of this dialect. Two dialects may have the same paths.
+const CANDIDATE_CALLS_MAX: usize = 128;
+
 /// Folds values into [`ResponseFacts`].
 #[derive(Default)]
 pub struct Fold {
@@ -39,6 +42,8 @@ pub struct Fold {
     marks_call_starts: bool,
     /// The documents are items of an array.
     is_array: bool,
+    /// The document may be of another dialect.
+    is_candidate: bool,
 }
 
 impl Fold {
@@ -50,6 +55,31 @@ impl Fold {
         if self.is_array && !streams_arrays(dialect) {
             self.facts.answers.get_or_insert_default().is_array = true;
         }
+    }
+
+    /// A fold for the document that comes next, in case that it is of this dialect.
+    pub(super) fn candidate(&self, dialect: Option<&'static Dialect>) -> Fold {
+        let mut fold = Fold {
+            keeps_answer_prefix: self.keeps_answer_prefix,
+            is_array: self.is_array,
+            is_candidate: true,
+            ..Fold::default()
+        };
+        if let Some(dialect) = dialect {
+            fold.set_dialect(dialect);
+        }
+        fold
+    }
+
+    /// The document is of the dialect of this [`Fold::candidate`]. Earlier ones, and events, can only have told of errors
+    /// and of the end.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of documents in the response")]
+    pub(super) fn replace(&mut self, mut candidate: Fold) {
+        candidate.facts.error |= self.facts.error;
+        candidate.facts.done |= self.facts.done;
+        candidate.documents += self.documents;
+        candidate.is_candidate = false;
+        *self = candidate;
     }
 
     /// The documents are items of an array. To be called before the first.
@@ -82,12 +112,23 @@ impl Fold {
         self.facts.done = true;
     }
 
-    /// The document was cut off here. Its values count, except those of an open block, whose type may be missing.
+    /// The document was cut off here. Its values count, except those of an open block, whose type may be missing, and of a
+    /// call, whose place may be.
     pub fn cut_document(&mut self) {
+        self.leave();
+        if matches!(self.document.block.kind, BlockKind::Call | BlockKind::CustomCall) {
+            self.document.clear();
+        }
+        self.end_document();
+    }
+
+    /// What follows is outside of any choice and block. An open block does not count.
+    pub(super) fn leave(&mut self) {
         if core::mem::take(&mut self.is_block_open) {
             self.block = OpenBlock::default();
         }
-        self.end_document();
+        self.is_call_open = false;
+        self.end_choice();
     }
 
     /// The document is complete.
@@ -150,7 +191,9 @@ impl Fold {
     fn end_call(&mut self) {
         let call = core::mem::take(&mut self.call);
         self.is_call_open = false;
-        self.open_block().push_call(call);
+        if !self.is_candidate || self.open_block().calls.len() < CANDIDATE_CALLS_MAX {
+            self.open_block().push_call(call);
+        }
     }
 
     fn finish(&mut self, word: &[u8]) {
@@ -159,6 +202,11 @@ impl Fold {
         let finish = end.finish();
         let choice = self.open_choice();
         choice.finish = finish.max(choice.finish);
+    }
+
+    fn other_finish(&mut self, word: &[u8]) {
+        let Some(end) = self.dialect.map(|dialect| dialect.end(word)) else { return };
+        self.open_choice().other_finish = end.finish();
     }
 
     /// A filter blocked the request or the answer, unless the word for the reason says that none did.
@@ -181,6 +229,10 @@ impl Fold {
             Meaning::Done => self.facts.done = true,
             Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
             Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
+            Meaning::FinishIf(finish) => {
+                let choice = self.open_choice();
+                choice.finish = finish.max(choice.finish);
+            }
             Meaning::Finish => self.finish(word),
             _ => {
                 if let Some(number) = number(word) {
@@ -222,6 +274,11 @@ impl Fold {
     fn short(&mut self, meaning: Meaning, word: &[u8]) {
         match meaning {
             Meaning::Finish => self.finish(word),
+            Meaning::OtherFinish => self.other_finish(word),
+            Meaning::Status => {
+                self.facts.is_unanswered = vocabulary::lookup(vocabulary::UNANSWERED, word).is_some();
+                self.finish(word);
+            }
             Meaning::Type => {
                 let common = if word == b"error" { BlockKind::Error } else { BlockKind::Plain };
                 let kind = self.dialect.map_or(common, |dialect| dialect.block_kind(word));

@@ -5,7 +5,7 @@
 
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::vocabulary::{End, FAILED, FILTERED, LENGTH, MALFORMED, NONE, STOP, TOOL_CALLS, Vocabulary};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 /// generateContent and streamGenerateContent.
 pub(super) static DIALECT: Dialect = Dialect {
@@ -17,7 +17,7 @@ pub(super) static DIALECT: Dialect = Dialect {
         "response.candidates",
         "response.usageMetadata",
     ],
-    table: LazyTable::new(|| Table::compile(PATHS)),
+    table: PathTable::new(&[PATHS]),
     finish_reasons: FINISH_REASONS,
     types: &[],
     is_finished: |facts| Some(facts.blocked || facts.is_each_choice_finished()),
@@ -29,12 +29,13 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
     name: |_| "gemini-interactions",
     signatures: &[
         "object=interaction",
-        "event_type=interaction.",
+        "event_type=interaction.*",
+        "event_type=step.*",
         "interaction",
         "steps[].type",
         "usage.total_input_tokens",
     ],
-    table: LazyTable::new(|| Table::compile(INTERACTIONS_PATHS)),
+    table: PathTable::new(&[INTERACTIONS_PATHS]),
     finish_reasons: &[
         // Gemini: Interactions API, `status`.
         ("in_progress", NONE),

@@ -2,14 +2,29 @@
 //!
 //! Most are known by the request's method and path. Gateways rewrite paths, so the documents are recognised as well.
 
-use crate::json::{self, LazyTable, Scanner, Table, Value};
+use crate::json::Value;
 
-/// Paths that no answer has, with the beginnings of a string there, or none if any value will do.
+/// Paths that no answer has, with the words of a string there, or none if any value will do. A word that ends in `*` stands
+/// for all that begin with the rest of it.
 const SIGNATURES: &[(&str, &[&str])] = &[
     // OpenAI and those that follow it: lists of models, files and embeddings; scores and ranks; stored objects.
     (
         "object",
-        &["list", "embedding", "model", "file", "batch", "upload", "vector_store", "response.input_tokens"],
+        &[
+            "list",
+            "embedding*",
+            "model*",
+            "file*",
+            "batch*",
+            "upload*",
+            "vector_store*",
+            "response.input_tokens",
+            "response.deleted",
+            "conversation",
+            "conversation.deleted",
+            "thread",
+            "thread.deleted",
+        ],
     ),
     ("data[].embedding", &[]),
     ("data[].b64_json", &[]),
@@ -36,49 +51,36 @@ const SIGNATURES: &[(&str, &[&str])] = &[
     ("model_info", &[]),
 ];
 
-/// Whether a document, of which the end may be missing, is known to be no answer.
-pub fn is_no_answer(document: &[u8]) -> bool {
-    static TABLE: LazyTable<Starts> = LazyTable::new(|| {
-        let paths = SIGNATURES.iter().map(|&(path, starts)| (path, Starts(starts)));
-        Table::compile(&paths.collect::<alloc::vec::Vec<_>>())
-    });
-    let mut found = Found(false);
-    Scanner::default().push(&TABLE, document, &mut found);
-    found.0
-}
-
-/// How a string must begin; any value will do if there is none.
+/// The words of a string; any value will do if there is none.
 #[derive(Clone, Copy)]
-struct Starts(&'static [&'static str]);
+pub(super) struct Words(&'static [&'static str]);
 
-impl json::Field for Starts {
-    fn is_text(self) -> bool {
-        false
+impl Words {
+    /// Whether a value at the path shows that the document is no answer.
+    pub(super) fn is_at(self, value: Value<'_>) -> bool {
+        let Words(words) = self;
+        match value {
+            Value::Short(word) if !words.is_empty() => words.iter().any(|entry| match entry.as_bytes() {
+                [start @ .., b'*'] => word.starts_with(start),
+                entry => word == entry,
+            }),
+            Value::Short(_) | Value::Open | Value::Close | Value::Text(_) | Value::Scalar(_) => {
+                words.is_empty()
+            }
+        }
     }
 }
 
-/// Whether a signature was found.
-struct Found(bool);
-
-impl json::Sink<Starts> for Found {
-    fn value(&mut self, Starts(starts): Starts, value: Value<'_>) {
-        self.0 |= match value {
-            Value::Short(word) if !starts.is_empty() => {
-                starts.iter().any(|start| word.starts_with(start.as_bytes()))
-            }
-            Value::Short(_) | Value::Open | Value::Close | Value::Text(_) | Value::Scalar(_) => {
-                starts.is_empty()
-            }
-        };
-    }
-
-    fn document(&mut self) {}
+/// All paths that no answer has.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, Words)> {
+    SIGNATURES.iter().map(|&(path, words)| (path, Words(words)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::{DIALECTS, detect};
+    use crate::dialect::DIALECTS;
+    use crate::dialect::candidates::detect;
 
     /// The shapes that the vendors document, shortened.
     const OTHERS: &[&str] = &[
@@ -105,14 +107,19 @@ mod tests {
         r#"{"inputTokens":14}"#,
         r#"{"count":3,"max_model_len":4096,"tokens":[1,2,3]}"#,
         r#"{"models":[{"name":"m","size":1}]}"#,
+        r#"{"id":"conv_1","object":"conversation","created_at":1,"metadata":{}}"#,
+        r#"{"id":"conv_1","object":"conversation.deleted","deleted":true}"#,
+        r#"{"object":"list","data":[{"type":"message","id":"msg_1","status":"completed","role":"user","content":[{"type":"input_text","text":"Hi"}]}],"first_id":"msg_1","has_more":false}"#,
+        r#"{"id":"thread_1","object":"thread","created_at":1,"metadata":{},"tool_resources":{}}"#,
+        r#"{"id":"thread_1","object":"thread.deleted","deleted":true}"#,
     ];
 
     #[test]
     fn documents_that_are_no_answers_are_recognised() {
         for document in OTHERS {
-            assert!(is_no_answer(document.as_bytes()), "{document}");
-            let dialect = detect(document.as_bytes()).map(|dialect| (dialect.name)(&Default::default()));
-            assert_eq!(dialect, None, "{document}");
+            let (dialect, is_no_answer) = detect(document);
+            let dialect = dialect.map(|dialect| (dialect.name)(&Default::default()));
+            assert_eq!((dialect, is_no_answer), (None, true), "{document}");
         }
     }
 
@@ -120,7 +127,7 @@ mod tests {
     fn no_signature_of_a_dialect_is_one_of_these() {
         for signature in DIALECTS.iter().flat_map(|dialect| dialect.signatures) {
             let path = signature.split('=').next().unwrap_or_default();
-            assert!(SIGNATURES.iter().all(|(other, starts)| *other != path || !starts.is_empty()), "{path}");
+            assert!(SIGNATURES.iter().all(|(other, words)| *other != path || !words.is_empty()), "{path}");
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Ollama's `/api/chat` and `/api/generate`, streamed as JSON lines, and whole.
 
 use super::definition::{Dialect, Meaning};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "ollama",
     signatures: &["done", "eval_count"],
-    table: LazyTable::new(|| Table::compile(PATHS)),
+    table: PathTable::new(&[PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: |facts| Some(facts.is_done()),

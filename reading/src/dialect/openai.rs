@@ -12,13 +12,13 @@
 
 use super::definition::{Dialect, Meaning, when_done_or_each_finished};
 use super::facts::ResponseFacts;
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 /// Chat completions and completions. Both have the same shape, but their text is at different paths.
 pub(super) static DIALECT: Dialect = Dialect {
     name,
     signatures: &["choices"],
-    table: LazyTable::new(|| Table::compile(PATHS)),
+    table: PathTable::new(&[PATHS]),
     finish_reasons: &[],
     types: &[],
     is_finished: when_done_or_each_finished,
@@ -42,6 +42,8 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[]", Meaning::Choice),
     ("choices[].index", Meaning::ChoiceIndex),
     ("choices[].finish_reason", Meaning::Finish),
+    // Mistral's models behind Bedrock's invoke. vLLM gives the text that stopped the answer here, beside its reason.
+    ("choices[].stop_reason", Meaning::OtherFinish),
     ("choices[].text", Meaning::Text(TEXT)),
     ("choices[].delta", Meaning::Text(DELTA)),
     ("choices[].delta.content", Meaning::Text(DELTA)),

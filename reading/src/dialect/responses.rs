@@ -1,34 +1,42 @@
 //! OpenAI's Responses API, streamed and whole.
 //!
-//! Each event has its name in `type`. Text is in the deltas, and again in the events that end an item or the
-//! response. So only deltas count in a stream, and only `output` in a whole response.
+//! Each event has its name in `type`. Text is in the deltas, and again in the events that end a text, a part, an item or
+//! the response: hence ranks. Some servers and gateways send only some of these.
 
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::vocabulary::{End, FAILED, LENGTH, NONE, Vocabulary};
-use crate::json::{LazyTable, Table};
+use crate::json::PathTable;
 
 pub(super) static DIALECT: Dialect = Dialect {
     name: |_| "openai-responses",
     signatures: &[
-        "type=response.",
+        "type=response.*",
         "sequence_number",
-        "output_index",
         "item_id",
         "response.output",
         "response.usage",
         "incomplete_details",
         "output[].type",
+        "object=response",
+        "response.object=response",
+        "response.incomplete_details",
     ],
-    table: LazyTable::new(|| Table::compile(PATHS)),
+    table: PathTable::new(&[PATHS]),
     finish_reasons: FINISH_REASONS,
     types: TYPES,
     is_finished: |facts| Some(facts.is_done()),
-    is_answer: |_| true,
+    // A background response is fetched when it is done.
+    is_answer: |facts| !facts.is_unanswered,
 };
 
 // OpenAI: API reference, the Response object, `status` and `incomplete_details.reason`.
-const FINISH_REASONS: Vocabulary<End> =
-    &[("in_progress", NONE), ("incomplete", LENGTH), ("max_output_tokens", LENGTH), ("failed", FAILED)];
+const FINISH_REASONS: Vocabulary<End> = &[
+    ("queued", NONE),
+    ("in_progress", NONE),
+    ("incomplete", LENGTH),
+    ("max_output_tokens", LENGTH),
+    ("failed", FAILED),
+];
 
 const TYPES: Vocabulary<BlockKind> = &[
     ("response.output_text.delta", BlockKind::Text),
@@ -39,6 +47,13 @@ const TYPES: Vocabulary<BlockKind> = &[
     ("response.custom_tool_call_input.delta", BlockKind::Arguments),
     ("response.function_call_arguments.done", BlockKind::AllArguments),
     ("response.custom_tool_call_input.done", BlockKind::AllArguments),
+    ("response.output_item.added", BlockKind::Announced),
+    ("response.content_part.added", BlockKind::Announced),
+    ("response.queued", BlockKind::Announced),
+    ("response.created", BlockKind::Announced),
+    ("response.in_progress", BlockKind::Announced),
+    ("response.output_text.done", BlockKind::Plain),
+    ("response.content_part.done", BlockKind::Plain),
     ("response.output_item.done", BlockKind::Repeated),
     ("response.completed", BlockKind::Done),
     ("response.incomplete", BlockKind::Done),
@@ -58,7 +73,7 @@ const TYPES: Vocabulary<BlockKind> = &[
     ("reasoning", BlockKind::Reasoning),
     ("message", BlockKind::Plain),
     ("output_text", BlockKind::Plain),
-    ("response.*", BlockKind::Plain),
+    ("response.*", BlockKind::Announced),
     ("*", BlockKind::Ignored),
 ];
 
@@ -73,6 +88,18 @@ const PATHS: &[(&str, Meaning)] = &[
     ("item.name", Meaning::CustomToolName),
     ("item.execution", Meaning::CallRunner),
     ("item.environment.type", Meaning::CallRunner),
+    ("text", Meaning::Text(1)),
+    ("part", Meaning::Block),
+    ("part.type", Meaning::Type),
+    ("part.text", Meaning::Text(2)),
+    ("item.content[].text", Meaning::Text(3)),
+    ("response.output[]", Meaning::Block),
+    ("response.output[].type", Meaning::Type),
+    ("response.output[].call_id", Meaning::CallId),
+    ("response.output[].name", Meaning::CustomToolName),
+    ("response.output[].execution", Meaning::CallRunner),
+    ("response.output[].environment.type", Meaning::CallRunner),
+    ("response.output[].content[].text", Meaning::Text(4)),
     ("output[]", Meaning::Block),
     ("output[].type", Meaning::Type),
     ("output[].call_id", Meaning::CallId),
@@ -81,7 +108,7 @@ const PATHS: &[(&str, Meaning)] = &[
     ("output[].environment.type", Meaning::CallRunner),
     ("output[].content[].text", Meaning::Text(0)),
     ("output[].content[].refusal", Meaning::Refusal),
-    ("status", Meaning::Finish),
+    ("status", Meaning::Status),
     ("incomplete_details.reason", Meaning::Finish),
     ("model", Meaning::Model),
     ("response.model", Meaning::Model),

@@ -93,6 +93,9 @@ pub(super) const FINISH_REASONS: Vocabulary<End> = &[
     ("malformed_function_call", MALFORMED),
 ];
 
+/// Words at [`super::Meaning::Status`] that say that the model has not answered yet. OpenAI: guides/background.
+pub(super) const UNANSWERED: Vocabulary<()> = &[("queued", ()), ("in_progress", ())];
+
 /// Words at [`super::Meaning::CallRunner`] that say that the server runs the tool.
 pub(super) const SERVER_RUN: Vocabulary<()> = &[
     // Bedrock's `toolUse.type`: nova_grounding, nova_code_interpreter (API_runtime_ToolUseBlock).

@@ -91,6 +91,11 @@ impl Scanner {
             .read(bytes);
     }
 
+    /// Whether the next byte is between two documents, so that another table may be used from there on.
+    pub fn is_between(&self) -> bool {
+        self.position.state == ScannerState::Root
+    }
+
     /// Whether the bytes were not JSON. Nothing more of this document is read.
     pub fn is_broken(&self) -> bool {
         self.position.state == ScannerState::Broken

@@ -38,24 +38,52 @@ pub struct Table<F> {
     is_complete: bool,
 }
 
-/// A table that is compiled at its first use.
-pub struct LazyTable<F> {
-    table: OnceBox<Table<F>>,
-    compile: fn() -> Table<F>,
+/// A value that is made at its first use.
+pub struct Lazy<T> {
+    value: OnceBox<T>,
+    make: fn() -> T,
 }
 
-impl<F> LazyTable<F> {
-    /// The table will be what `compile` returns.
-    pub const fn new(compile: fn() -> Table<F>) -> LazyTable<F> {
-        LazyTable { table: OnceBox::new(), compile }
+/// A table that is compiled at its first use.
+pub type LazyTable<F> = Lazy<Table<F>>;
+
+impl<T> Lazy<T> {
+    /// The value will be what `make` returns.
+    pub const fn new(make: fn() -> T) -> Lazy<T> {
+        Lazy { value: OnceBox::new(), make }
     }
 }
 
-impl<F> Deref for LazyTable<F> {
+impl<T> Deref for Lazy<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value.get_or_init(|| Box::new((self.make)()))
+    }
+}
+
+/// Paths, in parts that several lists may share, and what each means.
+pub type Paths<F> = &'static [&'static [(&'static str, F)]];
+
+/// A table with the paths that it is compiled of at its first use.
+pub struct PathTable<F: 'static> {
+    /// The paths.
+    pub paths: Paths<F>,
+    table: OnceBox<Table<F>>,
+}
+
+impl<F: Field> PathTable<F> {
+    /// The table of these paths.
+    pub const fn new(paths: Paths<F>) -> PathTable<F> {
+        PathTable { paths, table: OnceBox::new() }
+    }
+}
+
+impl<F: Field> Deref for PathTable<F> {
     type Target = Table<F>;
 
     fn deref(&self) -> &Table<F> {
-        self.table.get_or_init(|| Box::new((self.compile)()))
+        self.table.get_or_init(|| Box::new(Table::compile(&self.paths.concat())))
     }
 }
 
@@ -66,7 +94,7 @@ impl<F: Field> Table<F> {
 
     /// Compiles paths. If a path is given twice, the first meaning counts. A path deeper than [`DEPTH_MAX`] is left
     /// out; see [`Table::is_complete`].
-    pub fn compile(paths: &[(&'static str, F)]) -> Table<F> {
+    pub fn compile(paths: &[(&str, F)]) -> Table<F> {
         let mut table = Table::empty();
         for &(path, field) in paths {
             let wanted = table.wanted(field);

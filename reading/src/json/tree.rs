@@ -1,5 +1,7 @@
 //! The paths of a table as a tree, in which the scanner moves with the document.
 
+use memchr::memchr_iter;
+
 use super::DEPTH_MAX;
 use crate::word::is_same;
 use alloc::boxed::Box;
@@ -24,10 +26,15 @@ pub(super) struct WantedPath {
     pub(super) wants_empty: bool,
 }
 
+/// A node with more keys is searched by their tags first.
+const FEW_KEYS: usize = 32;
+
 #[derive(Default)]
 struct PathNode {
     wanted: Option<WantedPath>,
     keys: Vec<(Box<[u8]>, NodeId)>,
+    /// The [`tag`] of each key.
+    tags: Vec<u8>,
     /// The node of an array's elements.
     element: Option<NodeId>,
     /// Elements with a node of their own, by their index. For these, `element` does not count.
@@ -107,6 +114,7 @@ impl PathTree {
         let child = self.add();
         if let Some(node) = self.nodes.get_mut(usize::from(node)) {
             node.keys.push((key.into(), child));
+            node.tags.push(tag(key));
         }
         child
     }
@@ -128,7 +136,11 @@ impl PathTree {
 
     #[inline(always)]
     pub(super) fn child(&self, node: NodeId, key: &[u8]) -> Option<NodeId> {
-        for (name, child) in &self.node(node)?.keys {
+        let node = self.node(node)?;
+        if node.keys.len() > FEW_KEYS {
+            return node.child_by_tag(key);
+        }
+        for (name, child) in &node.keys {
             if is_same(name, key) {
                 return Some(*child);
             }
@@ -153,6 +165,21 @@ impl PathTree {
             if is_array { node.element.is_some() || !node.numbered.is_empty() } else { !node.keys.is_empty() }
         })
     }
+}
+
+impl PathNode {
+    #[inline(never)]
+    fn child_by_tag(&self, key: &[u8]) -> Option<NodeId> {
+        let found = memchr_iter(tag(key), &self.tags).filter_map(|at| self.keys.get(at));
+        found.filter(|(name, _)| is_same(name, key)).map(|(_, child)| *child).next()
+    }
+}
+
+/// A byte that most pairs of different keys do not share.
+fn tag(key: &[u8]) -> u8 {
+    let byte = |byte: Option<&u8>| byte.copied().unwrap_or_default();
+    let length = u8::try_from(key.len()).unwrap_or(u8::MAX);
+    byte(key.first()) ^ byte(key.last()).rotate_left(3) ^ byte(key.get(key.len() / 2)).rotate_left(6) ^ length
 }
 
 /// The number of objects and arrays around the value at `path`.

@@ -4,6 +4,8 @@
 
 use super::documents::DocumentReader;
 use super::events::Events;
+use super::grpc::messages::Messages;
+use super::grpc::{GrpcMethod, GrpcType};
 use super::observation::{Head, Unparsed};
 use super::summary::BodySummary;
 use crate::framing::aws;
@@ -24,6 +26,8 @@ pub(super) enum ResponseBody {
     Events(Box<Events>),
     /// Amazon's binary messages.
     Messages(aws::Framer, Box<DocumentReader>),
+    /// Messages of gRPC.
+    Grpc(Box<Messages>),
     /// A JSON document, or several in lines or an array.
     Json { documents: Box<DocumentReader>, is_stream: bool },
     /// Other text, of which only the characters are counted.
@@ -48,6 +52,7 @@ pub(super) struct Start {
 pub(super) enum MediaType {
     EventStream,
     AwsEventStream,
+    Grpc,
     /// JSON in lines.
     Lines,
     /// One JSON document.
@@ -75,10 +80,18 @@ impl ResponseBody {
         }
         match MediaType::of(head.content_type) {
             MediaType::Binary => ResponseBody::Unparsed(Unparsed::Type),
+            MediaType::Grpc => ResponseBody::Grpc(Box::default()),
             MediaType::AwsEventStream => ResponseBody::Messages(aws::Framer::default(), Box::default()),
             media @ (MediaType::EventStream | MediaType::Lines | MediaType::Json | MediaType::OtherText) => {
                 ResponseBody::Unknown { start: Start::default(), media, keeps_answer_prefix: false }
             }
+        }
+    }
+
+    /// What the messages of gRPC are. To be called before the first byte.
+    pub(super) fn expect_messages(&mut self, method: GrpcMethod) {
+        if let ResponseBody::Grpc(messages) = self {
+            messages.expect(method);
         }
     }
 
@@ -87,6 +100,7 @@ impl ResponseBody {
         match self {
             ResponseBody::Unknown { keeps_answer_prefix, .. } => *keeps_answer_prefix = true,
             ResponseBody::Events(events) => events.keep_answer_prefix(),
+            ResponseBody::Grpc(messages) => messages.keep_answer_prefix(),
             ResponseBody::Messages(_, documents) | ResponseBody::Json { documents, .. } => {
                 documents.keep_answer_prefix()
             }
@@ -98,6 +112,7 @@ impl ResponseBody {
     pub(super) fn streamed_deltas(&self) -> u64 {
         match self {
             ResponseBody::Events(events) => events.facts().deltas,
+            ResponseBody::Grpc(messages) => messages.streamed_deltas(),
             ResponseBody::Messages(_, documents) => documents.facts().deltas,
             ResponseBody::Json { documents, is_stream: true } if !documents.is_batch() => {
                 documents.facts().deltas
@@ -112,6 +127,7 @@ impl ResponseBody {
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match self {
             ResponseBody::Events(events) => events.push(bytes),
+            ResponseBody::Grpc(messages) => messages.push(bytes),
             ResponseBody::Messages(framer, documents) => framer.push(bytes, &mut **documents),
             ResponseBody::Json { documents, .. } => documents.push(bytes),
             ResponseBody::Text { chars: count } => *count += chars(bytes),
@@ -132,6 +148,7 @@ impl ResponseBody {
     pub(super) fn finish(self, is_due: bool) -> BodySummary {
         match self {
             ResponseBody::Events(events) => events.finish(),
+            ResponseBody::Grpc(messages) => messages.finish(),
             ResponseBody::Messages(framer, documents) => documents.finish_messages(framer.is_inside()),
             ResponseBody::Json { documents, is_stream } => documents.finish_documents(is_stream),
             ResponseBody::Text { chars } => BodySummary { text_chars: Some(chars), ..BodySummary::default() },
@@ -233,6 +250,9 @@ impl Start {
 
 impl MediaType {
     fn of(content_type: &[u8]) -> MediaType {
+        if let Some(grpc) = GrpcType::of(content_type) {
+            return if grpc.is_protobuf { MediaType::Grpc } else { MediaType::Binary };
+        }
         let name = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
         let name = name.trim_ascii().to_ascii_lowercase();
         let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);

@@ -1,18 +1,16 @@
 //! The documents of a body: JSON in any pieces in, a [`BodySummary`] out.
 //!
-//! A document is kept until its dialect is detected, up to [`DETECT_BYTES_MAX`]. From then on, bytes are scanned
-//! with the table of the dialect as they come.
+//! Until a document tells the dialect, each is read as one of any dialect ([`Candidates`]). From then on, bytes are scanned
+//! with the table of the dialect. Either way as they come: nothing of a document is kept.
 
 use super::observation::Unparsed;
 use super::summary::BodySummary;
-use crate::dialect::{self, COMMON, Dialect, Fold, ResponseFacts};
+use crate::dialect::{self, Candidates, Dialect, Fold, ResponseFacts};
 use crate::framing::{aws, base64, sse};
-use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars};
+use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars, split_line};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// The bytes of a document that are kept until its dialect is detected. A longer document of an unknown dialect is
-/// skipped, and the dialect of the next one is detected.
-pub const DETECT_BYTES_MAX: usize = 16 * 1024;
 /// The data of the event that ends a stream.
 const DONE: &[u8] = b"[DONE]";
 
@@ -20,10 +18,8 @@ const DONE: &[u8] = b"[DONE]";
 pub(super) struct DocumentReader {
     pub(super) fold: Fold,
     scanner: Scanner,
-    /// The document so far, until its dialect is detected.
-    pending: Vec<u8>,
-    /// The document is longer than [`DETECT_BYTES_MAX`], and its dialect is not known.
-    is_skipped: bool,
+    /// The dialects that the documents may be of, while it is not known.
+    candidates: Option<Box<Candidates>>,
     /// Bytes of [`DONE`] that the document consists of so far. `None` if it is something else.
     done_matched: Option<usize>,
     /// Events or messages so far.
@@ -35,8 +31,12 @@ pub(super) struct DocumentReader {
     document_chars: u64,
     /// Characters of complete documents that are text.
     text_chars: u64,
-    /// The current document is JSON of an unknown dialect.
-    is_unknown_json: bool,
+    /// Characters of complete documents that are JSON strings, numbers or literals. They are text if others are.
+    scalar_chars: u64,
+    /// Documents before the current one.
+    documents_before: u64,
+    /// Whether the current document of an unknown dialect begins like a JSON object or array. `None` before it begins.
+    is_json: Option<bool>,
     /// A document was JSON of an unknown dialect.
     has_unknown_json: bool,
     /// A document is known to be something else than an answer.
@@ -48,15 +48,16 @@ impl Default for DocumentReader {
         DocumentReader {
             fold: Fold::default(),
             scanner: Scanner::default(),
-            pending: Vec::new(),
-            is_skipped: false,
+            candidates: None,
             done_matched: Some(0),
             events: 0,
             unparsed: None,
             is_wrapped: false,
             document_chars: 0,
             text_chars: 0,
-            is_unknown_json: false,
+            scalar_chars: 0,
+            documents_before: 0,
+            is_json: None,
             has_unknown_json: false,
             is_other: false,
         }
@@ -91,74 +92,59 @@ impl DocumentReader {
     /// Reads the next piece of the current document.
     pub(super) fn push(&mut self, piece: &[u8]) {
         match self.fold.dialect() {
-            Some(dialect) => self.scanner.push(&dialect.table, piece, &mut self.fold),
-            None => self.push_unknown(piece),
+            Some(dialect) if self.candidates.is_none() => {
+                self.scanner.push(&dialect.table, piece, &mut self.fold);
+            }
+            Some(_) | None => self.push_unknown(piece),
         }
     }
 
-    /// The same, until the dialect is detected.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "a count of bytes of the body; `pending` is at most as long as allowed"
-    )]
+    /// The same, until a document of a known dialect has ended.
+    #[expect(clippy::arithmetic_side_effects, reason = "a count of bytes of the body")]
     fn push_unknown(&mut self, piece: &[u8]) {
-        if self.is_skipped {
-            if !self.is_unknown_json {
-                self.document_chars += chars(piece);
-            }
-            return self.scanner.push(&COMMON, piece, &mut self.fold);
+        if self.is_json.is_none() {
+            let first = piece.trim_ascii_start().first();
+            self.is_json = first.map(|first| matches!(first, b'{' | b'['));
         }
-        let room = DETECT_BYTES_MAX - self.pending.len();
-        let (fits, rest) = piece.split_at(room.min(piece.len()));
-        self.pending.extend_from_slice(fits);
-        if !rest.is_empty() {
-            self.is_skipped = true;
-            self.read_pending();
-            self.push(rest);
+        if self.is_json != Some(true) {
+            self.document_chars += chars(piece);
         }
-    }
-
-    /// Detects the dialect from the pending document, and reads that.
-    fn read_pending(&mut self) {
-        let pending = core::mem::take(&mut self.pending);
-        match dialect::detect(&pending) {
-            Some(dialect) => {
-                self.fold.set_dialect(dialect);
-                self.scanner = Scanner::default();
-                self.scanner.push(&dialect.table, &pending, &mut self.fold);
+        // By lines, so that what follows the line of a first document is read with the table of its dialect.
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let (line, after) = split_line(rest);
+            let candidates = self.candidates.get_or_insert_default();
+            candidates.push(&mut self.scanner, line, &mut self.fold);
+            if self.fold.dialect().is_some() && self.scanner.is_between() {
+                self.candidates = None;
+                return self.push(after);
             }
-            None => {
-                self.is_unknown_json = matches!(pending.trim_ascii_start().first(), Some(b'{' | b'['));
-                self.has_unknown_json |= self.is_unknown_json;
-                if self.is_unknown_json {
-                    self.is_other |= dialect::is_no_answer(&pending);
-                    if self.is_skipped {
-                        self.unparsed = Some(Unparsed::TooLong);
-                    }
-                } else {
-                    self.document_chars = chars(&pending);
-                }
-                self.scanner.push(&COMMON, &pending, &mut self.fold);
-            }
+            rest = after;
         }
     }
 
     /// The framing says that the document ends here, complete or not.
     #[expect(clippy::arithmetic_side_effects, reason = "a count of bytes of the body")]
     fn end_document(&mut self, is_complete: bool) -> DocumentEnd {
-        if self.fold.dialect().is_none() && !self.is_skipped {
-            self.read_pending();
-        }
-        let end = match self.fold.dialect() {
-            Some(dialect) => self.scanner.end(&dialect.table, &mut self.fold),
-            None => self.scanner.end(&COMMON, &mut self.fold),
+        let end = match (&mut self.candidates, self.fold.dialect()) {
+            (Some(candidates), _) => candidates.end(&mut self.scanner, &mut self.fold),
+            (None, Some(dialect)) => self.scanner.end(&dialect.table, &mut self.fold),
+            (None, None) => DocumentEnd::Between,
         };
         self.fold.cut_document();
-        self.is_skipped = false;
-        self.is_unknown_json = false;
+        if let Some(candidates) = &mut self.candidates {
+            self.is_other |= candidates.has_no_answer;
+            if self.fold.dialect().is_some() {
+                self.candidates = None;
+            }
+        }
+        let is_json = self.is_json.take() == Some(true);
+        self.has_unknown_json |= is_json;
         let document_chars = core::mem::take(&mut self.document_chars);
-        if is_complete || end == DocumentEnd::Between {
-            self.text_chars += document_chars;
+        let documents_before = core::mem::replace(&mut self.documents_before, self.fold.documents());
+        if !is_json && (is_complete || end == DocumentEnd::Between) {
+            let is_scalar = end == DocumentEnd::Between && self.fold.documents() > documents_before;
+            *(if is_scalar { &mut self.scalar_chars } else { &mut self.text_chars }) += document_chars;
         }
         end
     }
@@ -167,7 +153,7 @@ impl DocumentReader {
     fn message_payload(&mut self, payload: &[u8]) {
         self.push(payload);
         self.end_document(true);
-        self.text_chars = 0;
+        (self.text_chars, self.scalar_chars) = (0, 0);
     }
 
     /// The event stream has ended. `is_inside`: within an event.
@@ -230,7 +216,8 @@ impl DocumentReader {
         let (text_chars, unparsed) = match dialect {
             Some(_) => (Some(facts.text_chars), self.unparsed),
             None if self.has_unknown_json => (None, Some(Unparsed::Dialect)),
-            None => (Some(self.text_chars), self.unparsed),
+            None if self.text_chars == 0 && self.scalar_chars > 0 => (None, Some(Unparsed::Dialect)),
+            None => (Some(self.text_chars.saturating_add(self.scalar_chars)), self.unparsed),
         };
         BodySummary {
             dialect: dialect
@@ -273,7 +260,8 @@ impl sse::Sink for DocumentReader {
         self.fold.facts.error |= event_type == b"error";
         if self.done_matched == Some(DONE.len()) {
             self.fold.done();
-            self.pending.clear(); // it is no document, though it begins like one
+            self.is_json = None; // it is no document, though it begins like one
+            self.document_chars = 0;
         }
         self.done_matched = Some(0);
         self.events += 1;
@@ -297,6 +285,9 @@ impl aws::Sink for DocumentReader {
             Scanner::default().push(&WRAPPED, message.payload, &mut unwrap);
             self.message_payload(&unwrap.bytes);
         } else {
+            if let (None, Some(dialect)) = (self.fold.dialect(), dialect::of_message(message.event_type)) {
+                self.fold.set_dialect(dialect);
+            }
             self.message_payload(message.payload);
         }
     }

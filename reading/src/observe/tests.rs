@@ -2,6 +2,7 @@
 
 mod answers;
 mod calls;
+mod shapes;
 
 use super::*;
 use proptest::prelude::*;
@@ -165,7 +166,7 @@ fn no_figure_divides_by_zero() {
 
 #[test]
 fn a_long_first_document_is_skipped_and_the_stream_is_read_on() {
-    let long = format!("data: {{\"x\":\"{}\"}}\n\n{CHAT}", "y".repeat(DETECT_BYTES_MAX * 3));
+    let long = format!("data: {{\"x\":\"{}\"}}\n\n{CHAT}", "y".repeat(50_000));
     let seen = observe("text/event-stream", &long);
     assert_eq!((seen.dialect, seen.text_chars, seen.usage.output), (Some("openai-chat"), Some(6), Some(5)));
     // A dialect is detected by its usage too, even if its choices come late.
@@ -383,11 +384,19 @@ fn only_grpc_is_grpc() {
         let head = Head { status, content_type: content_type.as_bytes(), ..Head::default() };
         Observer::new(head, 0, 0).is_grpc()
     };
-    for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;charset=utf-8"] {
+    for content_type in [
+        "application/grpc",
+        "Application/gRPC+proto",
+        "application/grpc;charset=utf-8",
+        "application/grpc-web",
+        "application/grpc-web+proto",
+    ] {
         assert!(is_grpc(content_type, 200), "{content_type}");
         assert!(!is_grpc(content_type, 503), "its HTTP status says how it ended");
     }
-    for content_type in ["application/grpc-web", "application/grpc-web-text+proto", "application/json", ""] {
+    for content_type in
+        ["application/grpc-web-text", "application/grpc-web-text+proto", "application/json", ""]
+    {
         assert!(!is_grpc(content_type, 200), "{content_type}");
     }
 }

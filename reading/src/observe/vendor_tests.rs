@@ -325,7 +325,8 @@ fn no_body_is_missed_where_none_is_due() {
 fn an_extra_output_of_triton_is_no_text() {
     let text = r#"{"name":"text_output","datatype":"BYTES","shape":[1],"data":["Hi"]}"#;
     let reason = r#"{"data":["stop"],"name":"finish_reason","datatype":"BYTES","shape":[1]}"#;
-    for outputs in [format!("{text},{reason}"), format!("{reason},{text}")] {
+    let logprobs = r#"{"name":"logprobs","datatype":"BYTES","shape":[1],"data":["[{\"1\":0.5}]"]}"#;
+    for outputs in [format!("{text},{reason},{logprobs}"), format!("{logprobs},{reason},{text}")] {
         let body = format!(r#"{{"model_name":"m","model_version":"1","outputs":[{outputs}]}}"#);
         let seen = read("application/json", &body);
         assert_eq!((seen.text_chars, seen.outcome), (Some(2), Outcome::Complete), "{body}");

@@ -294,6 +294,39 @@ def triton(facts: Facts, document: Json) -> None:
     facts.text += document.get("text_output", "")
 
 
+def llama_cpp(facts: Facts, document: Json) -> None:
+    facts.text += document["content"]
+    facts.finish({"eos": "stop", "limit": "length"}.get(document.get("stop_type", "")))
+    facts.use(input=document["tokens_evaluated"], output=document["tokens_predicted"])
+    facts.use(cached=document.get("timings", {}).get("cache_n"))
+
+
+def mistral_conversations(facts: Facts, document: Json) -> None:
+    kind = document.get("type", "")
+    entries = document.get("outputs") or ([document] if kind == "message.output.delta" else [])
+    for entry in entries:
+        content = entry.get("content") or []
+        for chunk in content if isinstance(content, list) else [content]:
+            facts.text += chunk if isinstance(chunk, str) else chunk.get("text", "")
+        facts.calls += entry["type"] == "function.call"
+    # Each fragment has the call's name. Only the first does not continue an object.
+    facts.calls += kind == "function.call.delta" and document["arguments"].startswith("{")
+    facts.is_ended |= kind == "conversation.response.done"
+    openai_usage(facts, document)
+
+
+def workers_ai(facts: Facts, document: Json) -> None:
+    answer = document.get("result") or document
+    facts.text += answer["response"] or ""
+    facts.calls += len(answer.get("tool_calls", []))
+    openai_usage(facts, answer)
+
+
+def kserve_v1(facts: Facts, document: Json) -> None:
+    for prediction in document["predictions"]:
+        facts.text += prediction if isinstance(prediction, str) else prediction["generated_text"]
+
+
 def row(path: Path) -> dict[str, object]:
     file, dialect = path.relative_to(HERE).as_posix(), path.parent.name
     body, status = path.read_bytes(), STATUSES.get(file, 200)

@@ -1,11 +1,10 @@
-//! The text of a change: which rollout of a text is changed, and how the text reads afterwards.
+//! The text of a change: how it reads afterwards.
 
 use super::Change;
 use crate::edit::schedule::Schedule;
 use crate::edit::{self, Spacing};
 use crate::error::{Error, Problem};
 use crate::plugin::{self, PluginConfig};
-use crate::suggest::suggest;
 use crate::warnings;
 use llm_canary::config::Error as ConfigError;
 use llm_canary::config::json::Node;
@@ -14,6 +13,8 @@ use llm_canary::config::json::Node;
 pub(super) struct Changed {
     pub(super) schedule: Schedule,
     pub(super) text: String,
+    /// The text that holds the configuration, where that stands in base64.
+    pub(super) decoded: Option<String>,
     /// The configuration in it.
     pub(super) tree: Node,
     /// What `check` would warn of, and did not before.
@@ -36,8 +37,8 @@ pub(super) fn first_possible(
             edit::edit(text, plugin, rollout, old, schedule, spacing)
                 .map_err(|message| Error::problem(&plugin.place, message))?
         };
-        let (tree, warnings) = validate(name, plugin, &text)?;
-        Ok(Changed { schedule: schedule.clone(), text, tree, warnings })
+        let Validated { decoded, tree, warnings } = validate(name, plugin, &text)?;
+        Ok(Changed { schedule: schedule.clone(), text, decoded, tree, warnings })
     };
     let mut result = Err(Error::refused("there is nothing to write"));
     for schedule in &change.schedules {
@@ -52,46 +53,16 @@ pub(super) fn first_possible(
     last.map_or_else(|| attempt(last_resort, Spacing::Kept).or_else(|_| compact(last_resort)).or(result), Ok)
 }
 
-/// The only rollout, or the one that `--rollout` names: its configuration, its index there, and its tree.
-pub(super) fn select_rollout<'a>(
-    name: &str,
-    plugins: &'a [PluginConfig],
-    wanted: Option<&str>,
-) -> Result<(&'a PluginConfig, usize, &'a Node), Error> {
-    if plugins.is_empty() {
-        return Err(plugin::none_found(name));
-    }
-    let mut rollouts = Vec::new();
-    for plugin in plugins {
-        let (_, tree) = plugin.config().map_err(|errors| Error::invalid(plugin.problems(&errors)))?;
-        let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
-        rollouts.extend(trees.iter().enumerate().map(|(index, rollout)| (plugin, index, rollout)));
-    }
-    let name_of = |rollout: &'a Node| rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let names: Vec<&str> = rollouts.iter().map(|(_, _, rollout)| name_of(rollout)).collect();
-    let matching: Vec<_> = rollouts
-        .iter()
-        .filter(|(_, _, rollout)| wanted.is_none_or(|wanted| name_of(rollout) == wanted))
-        .collect();
-    match (matching.as_slice(), wanted) {
-        ([one], _) => Ok(**one),
-        ([], Some(wanted)) => {
-            Err(Error::refused(format!("{name} has no rollout {wanted:?}; {}", suggest(wanted, &names))))
-        }
-        ([], None) => Err(Error::refused(format!("{name} has no rollouts"))),
-        (_, None) => Err(Error::refused(format!(
-            "{name} has the rollouts {}; say which with --rollout",
-            names.join(", ")
-        ))),
-        (_, Some(wanted)) => Err(Error::refused(format!(
-            "{name} has several rollouts {wanted:?}; give a file with one of them"
-        ))),
-    }
+/// A changed configuration that the filter will take.
+struct Validated {
+    decoded: Option<String>,
+    tree: Node,
+    /// The warnings that it did not give before.
+    warnings: Vec<String>,
 }
 
-/// Reads the changed configuration as the filter will read it. Returns its tree, and the warnings that it did not give
-/// before.
-fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, Vec<String>), Error> {
+/// Reads the changed configuration as the filter will read it.
+fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<Validated, Error> {
     let plugins = plugin::parse(name, new_text.as_bytes())?;
     let is_same = |other: &&PluginConfig| other.path == plugin.path;
     let changed = plugins.iter().find(is_same);
@@ -100,10 +71,32 @@ fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<(Node, 
     let (config, tree) =
         changed.config().map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
     let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
-    let new = warnings::find(&config, tree).into_iter().filter(|warning| !old.contains(warning));
+    let new = new_warnings(warnings::find(&config, tree), &old).into_iter();
     let text =
         |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
-    Ok((tree.clone(), new.map(text).collect()))
+    Ok(Validated { decoded: changed.decoded.clone(), tree: tree.clone(), warnings: new.map(text).collect() })
+}
+
+/// The warnings that were not there before. A step that comes or goes changes the index of those behind it, so a warning is an old one
+/// if there was one of the same words at a path that differs in its indices only.
+fn new_warnings(now: Vec<ConfigError>, old: &[ConfigError]) -> Vec<ConfigError> {
+    let without_indices = |path: &str| path.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    let mut left: Vec<&ConfigError> = old.iter().filter(|old| !now.contains(old)).collect();
+    let mut new = now.clone();
+    new.retain(|warning| {
+        let is_shifted = |old: &&ConfigError| {
+            old.message == warning.message && without_indices(&old.path) == without_indices(&warning.path)
+        };
+        match left.iter().position(is_shifted) {
+            _ if old.contains(warning) => false,
+            Some(at) => {
+                left.swap_remove(at);
+                false
+            }
+            None => true,
+        }
+    });
+    new
 }
 
 /// The change as a unified diff.

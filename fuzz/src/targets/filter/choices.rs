@@ -61,7 +61,7 @@ pub(super) const SETTINGS: [Setting; 9] = [
     setting(WRONG, false, false, [None, None]),
 ];
 
-pub(super) const PATHS: [&str; 8] = [
+pub(super) const PATHS: [&str; 9] = [
     "/v1/chat/completions",
     "/v1/responses",
     "/v1/responses/resp_1",
@@ -69,6 +69,7 @@ pub(super) const PATHS: [&str; 8] = [
     "/feedback",
     "/rated?x",
     "/v1/completions?q=%ff",
+    "/v1/inference.GRPCInferenceService/ModelStreamInfer",
     "",
 ];
 pub(super) const METHODS: [&str; 4] = ["POST", "POST", "POST", "GET"];
@@ -123,7 +124,7 @@ pub(super) const REQUEST_PIECES: [&[u8]; 13] = [
     b" \n\"\\",
     b"\x88\x82\0\0\0\0\x03\xe8",
 ];
-pub(super) const RESPONSE_PIECES: [&[u8]; 13] = [
+pub(super) const RESPONSE_PIECES: [&[u8]; 15] = [
     b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}\n\n",
     b"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\r\n\r\n",
     b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n",
@@ -137,4 +138,6 @@ pub(super) const RESPONSE_PIECES: [&[u8]; 13] = [
     b"\n",
     b"{\"message\":{\"content\":\"a\"},\"done\":true}\n",
     b"\x88\x02\x03\xe8",
+    b"\x00\x00\x00\x000\x12.\x0a\x03llm\x12\x017*\x17\x0a\x0btext_output\x12\x05BYTES\x1a\x01\x012\x0b\x07\x00\x00\x00Gr\xc3\xbc\xc3\x9fe\x00\x00\x00\x00\x0a\x12\x08\x0a\x03llm\x12\x011",
+    b"\x00\x00\x00\x00\x10\x0a\x0ctold to fail\x12\x00",
 ];
