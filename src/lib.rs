@@ -43,4 +43,4 @@ pub mod timestamp;
 pub mod turn;
 pub mod usage;
 
-pub use llm_canary_reading::{dialect, event_template, fnv, framing, json, label, observe, refusal};
+pub use llm_canary_reading::{defect, dialect, event_template, fnv, framing, json, label, observe, refusal};

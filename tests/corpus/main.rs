@@ -9,6 +9,7 @@ mod cases;
 mod corpus;
 #[path = "../it/counting.rs"]
 mod counting;
+mod defects;
 mod facts;
 mod framing;
 mod tags;
@@ -27,6 +28,7 @@ const CHECKS: &[Check] = &[
     ("facts_only_grow", facts::only_grow),
     ("tags_are_on_every_id", tags::are_on_every_id),
     ("a_recording_keeps_little", keeps_little),
+    ("defects_are_those_of_the_list", defects::are_those_of_the_list),
 ];
 
 fn main() {
