@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(not(target_family = "wasm"))]
 extern crate std;
 
+pub mod asked;
 pub mod bucket;
 pub mod config;
 pub mod edit;

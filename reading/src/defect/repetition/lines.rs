@@ -81,7 +81,8 @@ fn is_prose(line: &[u8]) -> bool {
     !is_data && !has_blank && has_words
 }
 
-fn hash(line: &[u8]) -> u32 {
+/// Hashes bytes. Not for keys, only to tell texts apart.
+pub(super) fn hash(line: &[u8]) -> u32 {
     let (words, rest) = line.as_chunks::<WORD_BYTES>();
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let hash = words.iter().fold(0, |hash, word| mix(hash, u64::from_le_bytes(*word)));
