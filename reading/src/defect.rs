@@ -147,10 +147,13 @@ impl Defects {
     /// The next piece of the answer's text, decoded.
     #[inline]
     pub fn answer(&mut self, piece: &[u8]) {
+        if piece.is_empty() {
+            return; // beside a piece of the reasoning, say
+        }
         if self.channel != Channel::Answer {
             self.begin(Channel::Answer);
         }
-        self.content.has_text |= !piece.is_empty();
+        self.content.has_text = true;
         if self.asked.json {
             self.json.push(piece);
         }
@@ -167,10 +170,13 @@ impl Defects {
     /// The next piece of the reasoning, decoded.
     #[inline]
     pub fn reasoning(&mut self, piece: &[u8]) {
+        if piece.is_empty() {
+            return;
+        }
         if self.channel != Channel::Reasoning {
             self.begin(Channel::Reasoning);
         }
-        self.content.has_reasoning |= !piece.is_empty();
+        self.content.has_reasoning = true;
         let mut rest = piece;
         while let Some((place, segment, after)) = self.markdown.segment(rest) {
             self.repetition.push(segment, place);

@@ -17,9 +17,6 @@ pub(super) struct JsonMissing {
 
 impl JsonMissing {
     pub(super) fn push(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return;
-        }
         if core::mem::take(&mut self.is_next) {
             self.last = JsonCheck::default();
         }

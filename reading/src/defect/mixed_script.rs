@@ -21,6 +21,8 @@ const HOST_MIN: u8 = 3;
 /// A single character of Chinese, Japanese or Korean is a word. It counts behind so many letters of lower case, if the
 /// answer hardly has others.
 const HOST_MIN_BEFORE_ONE: u8 = 4;
+/// Letters that are counted.
+const LETTERS_MAX: u8 = 8;
 const STRAY_CJK_MAX: u32 = 6;
 /// A script is foreign if it has at most one in so many of the letters.
 const FOREIGN_PART: u32 = 3;
@@ -34,10 +36,11 @@ const FOREIGN_PART_CJK_MARKED: u32 = 10;
 /// The word that is being read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Word {
-    /// Its first script, and how many letters of it have come, also in capitals. Saturates.
+    /// Its first script, how many letters of it have come, and how many of them in a row are no capitals. Of a run of ASCII
+    /// only the last [`LETTERS_MAX`] are looked at, so both counts end there.
     host: Option<Script>,
     letters: u8,
-    capitals: u8,
+    small: u8,
     /// The script of its last letters, if that is another one.
     foreign: Option<Script>,
     foreign_letters: u8,
@@ -144,7 +147,7 @@ impl MixedScript {
     fn ascii(&mut self, run: &[u8]) {
         self.count(Script::Latin, u32::try_from(run.len()).unwrap_or(u32::MAX));
         let letters = run.iter().rev().take_while(|byte| byte.is_ascii_alphabetic());
-        let enough = usize::from(HOST_MIN_BEFORE_ONE).saturating_mul(2);
+        let enough = usize::from(LETTERS_MAX);
         let letters_at_end = letters.take(enough).count();
         if letters_at_end < run.len().min(enough) {
             self.word = Word::default();
@@ -193,13 +196,13 @@ impl MixedScript {
     fn letter(&mut self, script: Script, is_capital: bool) {
         let word = &mut self.word;
         let Some(host) = word.host else {
-            *word = Word { host: Some(script), letters: 1, capitals: is_capital.into(), ..Word::default() };
+            *word = Word { host: Some(script), letters: 1, small: (!is_capital).into(), ..Word::default() };
             return;
         };
         if script == host {
             word.foreign = None;
-            word.letters = word.letters.saturating_add(1);
-            word.capitals = word.capitals.saturating_add(is_capital.into());
+            word.letters = word.letters.saturating_add(1).min(LETTERS_MAX);
+            word.small = if is_capital { 0 } else { word.small.saturating_add(1).min(LETTERS_MAX) };
             return;
         }
         if word.foreign != Some(script) {
@@ -209,7 +212,7 @@ impl MixedScript {
         // A capital begins a name: `ЯндексGPT`.
         let is_name = script == Script::Latin && is_capital;
         if is_name {
-            *word = Word { host: Some(Script::Latin), letters: 1, capitals: 1, ..Word::default() };
+            *word = Word { host: Some(Script::Latin), letters: 1, ..Word::default() };
             return;
         }
         let has_host = word.letters >= HOST_MIN;
@@ -223,10 +226,8 @@ impl MixedScript {
         if is_mixed && let Some(scripts) = self.mixed.get_mut(host as usize) {
             *scripts |= script.bit();
         }
-        self.has_stray_cjk |= host == Script::Latin
-            && script == Script::Cjk
-            && word.letters >= HOST_MIN_BEFORE_ONE
-            && word.capitals <= 1;
+        self.has_stray_cjk |=
+            host == Script::Latin && script == Script::Cjk && word.small >= HOST_MIN_BEFORE_ONE;
     }
 }
 

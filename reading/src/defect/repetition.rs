@@ -27,6 +27,8 @@ const TEXT_BYTES: usize = HISTORY_BYTES + BLOCK_BYTES;
 pub(super) const PERIOD_BYTES_MAX: usize = HISTORY_BYTES;
 /// Bytes that must be equal to those one period earlier before they are followed.
 const EQUAL_BYTES_MIN: usize = 24;
+/// Periods that are tried at a time.
+const PERIODS_TRIED_MAX: usize = 24;
 /// A text may end so many bytes behind words that repeat, and it still ends with them.
 const AFTER_BYTES_MAX: u32 = 24;
 
@@ -148,11 +150,14 @@ impl Repetition {
         self.run = self.run.saturating_add(u32::try_from(equal).unwrap_or(u32::MAX));
         if equal < new.len() {
             let end = from.saturating_add(equal);
-            self.found |= self.judge(end, place, false);
-            if matches!(self.kind(end, place), Period::Prose | Period::Lines) && self.judge(end, place, true)
-            {
-                self.has_ended = true;
-                self.since = u32::try_from(new.len().saturating_sub(equal)).unwrap_or(u32::MAX);
+            let run = self.as_run();
+            if run.may_be_endless() {
+                let kind = self.kind(end, place);
+                self.found |= kind.is_endless(run, false);
+                if matches!(kind, Period::Prose | Period::Lines) && kind.is_endless(run, true) {
+                    self.has_ended = true;
+                    self.since = u32::try_from(new.len().saturating_sub(equal)).unwrap_or(u32::MAX);
+                }
             }
             (self.period, self.run) = (0, 0);
         }
@@ -160,7 +165,11 @@ impl Repetition {
 
     /// Whether the repetition that ends at `end` is endless.
     fn judge(&self, end: usize, place: Place, is_end: bool) -> bool {
-        self.kind(end, place).is_endless(Run { bytes: self.run, period: self.period.into() }, is_end)
+        self.kind(end, place).is_endless(self.as_run(), is_end)
+    }
+
+    fn as_run(&self) -> Run {
+        Run { bytes: self.run, period: self.period.into() }
     }
 
     fn kind(&self, end: usize, place: Place) -> Period {
@@ -174,12 +183,31 @@ impl Repetition {
             Place::Text | Place::Span => self.anchor.push(&self.text),
         }
         self.found |= self.anchor.is_endless(false);
-        if self.period == 0 {
+        if self.period == 0 && ends_as_before(&self.text) {
             (self.period, self.run) = search(&self.text);
         }
         self.text.copy_within(BLOCK_BYTES.., 0);
         self.len = HISTORY_BYTES as u16;
     }
+}
+
+/// Where the last byte may have come before, at the earliest.
+const NEWEST_BYTES: usize = TEXT_BYTES - PERIOD_BYTES_MAX - 1;
+
+/// Whether the last bytes may have come before. Four of them are compared everywhere, which takes a few vectors.
+fn ends_as_before(text: &[u8; TEXT_BYTES]) -> bool {
+    let [.., a, _, _, b, _, _, _, c, _, _, d] = *text;
+    // The newest place is one byte before the last.
+    let window = |back: usize| text.get(NEWEST_BYTES.saturating_sub(back)..).unwrap_or_default();
+    has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)])
+}
+
+/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count.
+fn has_all(windows: &[(&[u8], u8); 4]) -> bool {
+    let [(first, a), (second, b), (third, c), (fourth, d)] = *windows;
+    let places = first.iter().zip(second).zip(third.iter().zip(fourth)).take(PERIOD_BYTES_MAX);
+    let found = places.map(|((w, x), (y, z))| u8::from((*w == a) & (*x == b) & (*y == c) & (*z == d)));
+    found.fold(0, |any, found| any | found) != 0
 }
 
 /// The shortest period with which a text ends, and how many of its last bytes repeat with it; 0 if none is long enough.
@@ -193,7 +221,8 @@ fn search(text: &[u8]) -> (u16, u32) {
     let at = end.saturating_add(at);
     let first = at.saturating_sub(PERIOD_BYTES_MAX);
     let mut before = text.get(first..at).unwrap_or_default();
-    while let Some(found) = memrchr(byte, before) {
+    for _ in 0..PERIODS_TRIED_MAX {
+        let Some(found) = memrchr(byte, before) else { break };
         let period = at.saturating_sub(first.saturating_add(found));
         let old = text.get(..text.len().saturating_sub(period)).unwrap_or_default();
         if old.ends_with(needle) {

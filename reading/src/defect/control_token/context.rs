@@ -3,9 +3,6 @@
 use super::Gap;
 use super::token::Kind;
 
-/// Bytes before a token that are kept.
-pub(super) const TAIL_BYTES: usize = 12;
-
 /// What is before a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Before {
@@ -77,27 +74,26 @@ impl After {
 /// The last bytes of the text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tail {
-    bytes: [u8; TAIL_BYTES],
+    /// The older half, and the newer. In each the newest is the lowest.
+    bytes: [u64; 2],
     /// There was anything but white space.
     has_text: bool,
 }
 
 impl Tail {
     pub(super) fn push(&mut self, byte: u8) {
-        self.bytes.rotate_left(1);
-        if let Some(last) = self.bytes.last_mut() {
-            *last = byte;
-        }
+        self.bytes = shifted(self.bytes, byte);
         self.has_text |= !byte.is_ascii_whitespace();
     }
 
     #[inline]
     pub(super) fn extend(&mut self, text: &[u8]) {
-        if let Some(last) = text.last_chunk() {
-            self.bytes = *last;
-            self.has_text = self.has_text || !text.trim_ascii_start().is_empty();
-        } else {
-            text.iter().for_each(|&byte| self.push(byte));
+        self.bytes = match text.last_chunk::<16>().map(|last| last.as_chunks().0) {
+            Some([older, newer]) => [u64::from_be_bytes(*older), u64::from_be_bytes(*newer)],
+            _ => text.iter().fold(self.bytes, |bytes, &byte| shifted(bytes, byte)),
+        };
+        if !self.has_text {
+            self.has_text = !text.trim_ascii_start().is_empty();
         }
     }
 
@@ -106,12 +102,14 @@ impl Tail {
         if !self.has_text {
             return Before::Start;
         }
-        let [.., last] = self.bytes;
+        let bytes = self.bytes.map(u64::to_be_bytes);
+        let bytes = bytes.as_flattened();
+        let last = bytes.last().copied().unwrap_or_default();
         if !matches!(last, b' ' | b'\t') {
-            return if last == b'\n' { Before::Line } else { glued(&self.bytes) };
+            return if last == b'\n' { Before::Line } else { glued(bytes) };
         }
-        let text = self.bytes.trim_ascii_end();
-        let spaces = self.bytes.get(text.len()..).unwrap_or_default();
+        let text = bytes.trim_ascii_end();
+        let spaces = bytes.get(text.len()..).unwrap_or_default();
         if text.is_empty() || spaces.contains(&b'\n') {
             // Further in than that is code.
             let indent = spaces.iter().rev().take_while(|&&byte| byte != b'\n').count();
@@ -127,6 +125,10 @@ impl Tail {
         let is_word = matches!(before, Before::Word | Before::Unspaced);
         if is_word && !is_naming_end(text) && !text.ends_with(b"*") { Before::Space } else { Before::Naming }
     }
+}
+
+fn shifted([older, newer]: [u64; 2], byte: u8) -> [u64; 2] {
+    [older << 8 | newer >> 56, newer << 8 | u64::from(byte)]
 }
 
 /// What a token is glued to.

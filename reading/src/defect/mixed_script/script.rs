@@ -62,6 +62,13 @@ impl Script {
 
 /// The script of a letter. `None` for anything else.
 pub(super) fn of(character: u32) -> Option<Script> {
+    // The most frequent first.
+    if matches!(character, 0x4E00..=0x9FFF | 0x3041..=0x30FA | 0xAC00..=0xD7A3) {
+        return Some(Script::Cjk);
+    }
+    if matches!(character, 0x400..=0x52F) {
+        return Some(Script::Cyrillic);
+    }
     let script = match character {
         0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0x2AF | 0x1D00..=0x1DBF | 0x1E00..=0x1EFF => Script::Latin,
         0x2C60..=0x2C7F | 0xA720..=0xA7FF | 0xAB30..=0xAB64 | 0xFF21..=0xFF3A | 0xFF41..=0xFF5A => {

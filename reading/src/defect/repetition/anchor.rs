@@ -1,7 +1,7 @@
 //! Words that come again and again at one distance: what repeats is longer than the bytes that are kept.
 
 use super::lines::hash;
-use super::{BLOCK_BYTES, HISTORY_BYTES, PERIOD_BYTES_MAX, frequency};
+use super::{BLOCK_BYTES, HISTORY_BYTES, PERIOD_BYTES_MAX, frequency, has_all};
 use memchr::memchr;
 
 /// Bytes that are looked for.
@@ -50,6 +50,16 @@ impl Anchor {
 
     /// Where they come in the last block: so many bytes of it are before their end.
     fn find(&self, text: &[u8]) -> Option<u32> {
+        let [a, _, _, _, _, b, .., c, _, _, _, d] = self.bytes;
+        let window = |at: usize| text.get(HISTORY_BYTES.saturating_sub(ANCHOR_BYTES).saturating_add(at)..);
+        if !has_all(&[
+            (window(0)?, a),
+            (window(5)?, b),
+            (window(ANCHOR_BYTES - 5)?, c),
+            (window(ANCHOR_BYTES - 1)?, d),
+        ]) {
+            return None;
+        }
         let (at, &rarest) = self.bytes.iter().enumerate().min_by_key(|(_, byte)| frequency(**byte))?;
         // They may begin before the block, and end in it.
         let first = HISTORY_BYTES.saturating_sub(ANCHOR_BYTES).saturating_add(1);

@@ -44,9 +44,11 @@ impl Lines {
             ended = self.run();
             (self.period, self.equal, self.equal_bytes) = (0, 0, 0);
         }
-        if self.period == 0 && is_prose(line) {
-            let periods = 1..=LINES as u8;
-            self.period = periods.into_iter().find(|&lines| self.before(lines) == Some(hash)).unwrap_or(0);
+        if self.period == 0 {
+            let from_the_end = self.hashes.iter().rev().position(|&other| other == hash);
+            // Most lines are new, so what they are made of is asked last.
+            self.period =
+                from_the_end.filter(|_| is_prose(line)).map_or(0, |at| (at as u8).saturating_add(1));
         }
         if self.period > 0 {
             self.equal = self.equal.saturating_add(1);

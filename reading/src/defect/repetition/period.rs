@@ -12,6 +12,13 @@ pub(super) struct Run {
     pub(super) period: u32,
 }
 
+impl Run {
+    /// Whether it is long enough for any kind of period.
+    pub(super) fn may_be_endless(self) -> bool {
+        self.bytes >= 64 && self.bytes.checked_div(self.period).unwrap_or_default() >= 2
+    }
+}
+
 /// The kinds of periods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Period {
