@@ -73,8 +73,17 @@ impl MixedScript {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             if byte >= 0x80 {
-                self.step(byte);
-                rest = after;
+                rest = match whole_character(rest).filter(|_| self.missing == 0) {
+                    Some((character, after)) => {
+                        self.character = character;
+                        self.character();
+                        after
+                    }
+                    None => {
+                        self.step(byte);
+                        after
+                    }
+                };
                 continue;
             }
             self.missing = 0;
@@ -228,6 +237,19 @@ impl MixedScript {
         }
         self.has_stray_cjk |=
             host == Script::Latin && script == Script::Cjk && word.small >= HOST_MIN_BEFORE_ONE;
+    }
+}
+
+/// A character of two or three bytes, if all of them are here, and what follows it.
+#[inline]
+fn whole_character(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let bits = |byte: u8, mask: u8| u32::from(byte & mask);
+    match bytes {
+        [a @ 0xC0..=0xDF, b @ 0x80..=0xBF, after @ ..] => Some((bits(*a, 0x1F) << 6 | bits(*b, 0x3F), after)),
+        [a @ 0xE0..=0xEF, b @ 0x80..=0xBF, c @ 0x80..=0xBF, after @ ..] => {
+            Some((bits(*a, 0x0F) << 12 | bits(*b, 0x3F) << 6 | bits(*c, 0x3F), after))
+        }
+        _ => None,
     }
 }
 
