@@ -7,6 +7,7 @@
 #   response  any bytes as a response of any dialect, cut anywhere
 #   request   any bytes as a request's body, read and edited, cut anywhere
 #   keys      cookies, queries, timestamps, ids, pins
+#   defects   any texts and calls as an answer, cut anywhere, and any bytes as a request that asks for it
 #   steps     arbitrary shares at arbitrary times, compared with a naive model
 #   filter    the whole filter: any callbacks in any order, with failing hostcalls
 #
@@ -23,7 +24,7 @@ cd "$root"
 # shellcheck source=scripts/dependencies.sh
 source scripts/dependencies.sh
 
-targets=(config response request keys steps filter)
+targets=(config response request keys defects steps filter)
 case ${1:-all} in
   -h | --help)
     sed -n '2,/^set /s/^# \{0,1\}//p' "$0"

@@ -36,7 +36,7 @@ responses() {
 grpc() { printf '%b' "$3$2" >"$seeds/response/grpc-$1"; }
 
 rm -rf "$seeds"
-mkdir -p "$seeds"/{config,response,request,keys,steps,filter}
+mkdir -p "$seeds"/{config,response,request,keys,defects,steps,filter}
 cp tests/data/configs/*.json "$seeds/config"
 responses "$STREAM" tests/data/corpus/*/*.sse "$corpus"/*/*.sse
 responses "$WHOLE" tests/data/corpus/*/*.json "$corpus"/*/*.json
@@ -70,4 +70,12 @@ for text in id=abc '/v1?id=a%20b+c#d' 2026-11-23T09:00:00.5+01:00 1700000000000 
   resp_1-llm-1a2b3c4d '/v1/responses/resp_1-llm-1a2b3c4d/cancel'; do
   number=$((number + 1))
   printf '%s' "$text" >"$seeds/keys/$number"
+done
+# The texts of labelled answers as they are in the file, as one step each; then how they are cut and ended.
+number=0
+for file in tests/data/defects/*.jsonl; do
+  while IFS= read -r line; do
+    number=$((number + 1))
+    printf '\0%b\1\0\1\1\0\0\1\2\3' "${line//\\\"/\"}" >"$seeds/defects/$number"
+  done < <(cut -c "-$SEED_BYTES_MAX" "$file")
 done

@@ -21,6 +21,7 @@ extern crate alloc;
 #[cfg(not(target_family = "wasm"))]
 extern crate std;
 
+pub mod asked;
 pub mod bucket;
 pub mod config;
 pub mod edit;
@@ -44,4 +45,4 @@ pub mod timestamp;
 pub mod turn;
 pub mod usage;
 
-pub use llm_canary_reading::{dialect, event_template, fnv, framing, json, label, observe, refusal};
+pub use llm_canary_reading::{defect, dialect, event_template, fnv, framing, json, label, observe, refusal};

@@ -1,10 +1,11 @@
 //! Tables of how fast llm-canary reads and decides on this machine; `bench/run.sh` prints them with those of V8. With
-//! `--growth` instead the curves of `docs/cost.md`, a point a line.
+//! `--growth` instead the curves of `docs/cost.md`, a point a line; with `--defects` the detectors of defects alone.
 //!
 //! Only figures of one run can be compared: each cell is the best of rounds that are interleaved with those
 //! of the others in its row.
 
 mod deciding;
+mod defects;
 mod growth;
 mod reading;
 
@@ -16,7 +17,11 @@ fn main() {
     if argument.as_deref() == Some("--growth") {
         return growth::print();
     }
+    if argument.as_deref() == Some("--defects") {
+        return defects::print();
+    }
     reading::print(Path::new(argument.as_deref().unwrap_or("../../shared/corpus")));
+    defects::print();
     deciding::print();
 }
 

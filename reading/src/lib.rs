@@ -14,6 +14,7 @@
 #[macro_use]
 extern crate alloc;
 
+pub mod defect;
 pub mod dialect;
 pub mod event_template;
 pub mod fnv;

@@ -9,6 +9,7 @@ mod cases;
 mod corpus;
 #[path = "../it/counting.rs"]
 mod counting;
+mod defects;
 mod facts;
 mod framing;
 mod json;
@@ -34,6 +35,7 @@ const CHECKS: &[Check] = &[
     ("a_recording_says_the_same_at_any_length", long::says_the_same_at_any_length),
     ("a_recording_says_the_same_in_any_order", long::says_the_same_in_any_order),
     ("a_document_of_many_dialects_keeps_little", long::keeps_little_of_a_document_of_many_dialects),
+    ("defects_are_those_of_the_list", defects::are_those_of_the_list),
 ];
 
 fn main() {

@@ -149,6 +149,18 @@ fn keys_and_ids_are_read_back() {
 }
 
 #[test]
+fn defects_are_the_same_however_texts_are_cut() {
+    play("defects", &seeds("tests/data/defects", ".jsonl", b"\x01\0\x01\x01\0\0\x01\x02\x03"));
+    let steps: [&[u8]; 4] = [
+        b"\0<think>\nok\n</think>\nParis.<|im_end|>\xFF\x02get<|channel|>\xFF\x03{\"a\":[1,{}]}\x01\x02\x03",
+        b"\0```\nnever ever never ever never ever never ever \n```\nagain and again and again and \x01\x02\x03",
+        b"\x01I see. I see. I see. I see. I see. I see. I see. I see. I see. I see. I see. I see. \x01\x02\x03",
+        "\0The optionสวัสดี works\u{fffd}.".as_bytes(),
+    ];
+    play("defects", &steps.map(<[u8]>::to_vec));
+}
+
+#[test]
 fn steps_match_a_naive_model() {
     play("steps", &[]);
 }

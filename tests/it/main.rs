@@ -6,6 +6,7 @@ mod compare;
 mod config;
 mod cookies;
 mod counting;
+mod defects;
 mod docs;
 mod ends;
 mod filter;

@@ -4,6 +4,7 @@
 //! the fake Envoy as `crate::host`.
 
 mod config;
+mod defects;
 mod filter;
 mod input;
 mod keys;
@@ -12,6 +13,7 @@ mod response;
 mod steps;
 
 use config::config;
+use defects::defects;
 use filter::filter;
 use keys::keys;
 use request::request;
@@ -22,11 +24,12 @@ use steps::steps;
 pub(crate) type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its binary and of its folders.
-pub(crate) const TARGETS: [(&str, Target); 6] = [
+pub(crate) const TARGETS: [(&str, Target); 7] = [
     ("config", config),
     ("response", response),
     ("request", request),
     ("keys", keys),
+    ("defects", defects),
     ("steps", steps),
     ("filter", filter),
 ];

@@ -1,0 +1,257 @@
+//! `control_token`: a token of a model's template in the answer's text, or in the name of a tool.
+//!
+//! In: text in any pieces, and whether it is code. Such tokens are also written about. So a token counts by its
+//! surroundings: whether it stands where a template has it (at the beginning or end of the text or a line, on the end of a
+//! sentence, before a role or a call) or where a writer names it (in code, in quotation marks or brackets, in the
+//! middle of a sentence). `token.rs` has the list of tokens, `context.rs` the rules.
+
+mod context;
+mod token;
+
+use super::markdown::Place;
+use context::{After, Before, Tail};
+use memchr::memchr2;
+use token::{Kind, TOKEN_BYTES_MAX};
+
+/// Letters of the word after a token that are read.
+const WORD_BYTES_MAX: usize = 12;
+
+/// A token that was read, or several without text between them.
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    kind: Kind,
+    before: Before,
+    /// Number of tokens. Saturates.
+    tokens: u8,
+    /// The white space after it.
+    gap: Gap,
+    /// A token was named earlier in its line.
+    is_in_naming_line: bool,
+    /// The lower-case word after it, as far as it has come.
+    word: [u8; WORD_BYTES_MAX],
+    word_len: u8,
+}
+
+impl Group {
+    fn after_word(&self) -> After {
+        let word = self.word.get(..usize::from(self.word_len)).unwrap_or_default();
+        if context::is_naming_word(word) { After::NamingWord } else { After::LowerWord }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Gap {
+    None,
+    Space,
+    Line,
+}
+
+/// The state between two bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ControlToken {
+    found: bool,
+    /// Tokens were there that may be used, and that are named. Both hold for the whole answer.
+    has_doubtful: bool,
+    has_named: bool,
+    /// `<s>` was there, so `</s>` may be HTML.
+    has_strike: bool,
+    /// A token was named, not used, in this line.
+    is_naming_line: bool,
+    tail: Tail,
+    /// What may be a token: its bytes so far, and what is before it.
+    token: [u8; TOKEN_BYTES_MAX],
+    token_len: u8,
+    token_before: Before,
+    group: Option<Group>,
+}
+
+impl ControlToken {
+    pub(super) fn is_found(&self) -> bool {
+        self.found || self.has_doubtful && !self.has_named
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
+        if self.found {
+            return;
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.token_len == 0 && self.group.is_none() {
+                let skipped = memchr2(b'<', b'[', rest).unwrap_or(rest.len());
+                let (before, after) = rest.split_at(skipped);
+                self.skip(before);
+                rest = after;
+            }
+            let Some((&byte, after)) = rest.split_first() else { break };
+            rest = after;
+            self.step(byte, place);
+        }
+    }
+
+    /// The name of a called tool, whole.
+    pub(super) fn push_name(&mut self, name: &[u8]) {
+        // Names are letters, digits, `_`, `-`, `.`, `:` and `/`. Tokens also have one of these.
+        self.found |= name.iter().any(|byte| b"<>|[]".contains(byte))
+            || name.windows(token::BAR.len()).any(|window| window == token::BAR);
+    }
+
+    /// The item has ended. `is_code_open`: in code that was not closed. `is_cut`: not by itself.
+    pub(super) fn end(&mut self, is_code_open: bool, is_cut: bool) {
+        if let Some(group) = self.group.take()
+            && self.token_len == 0
+            && !is_cut
+            && (group.before != Before::Code || is_code_open)
+        {
+            let after = if group.word_len > 0 { group.after_word() } else { After::End };
+            self.decide(&group, after);
+        }
+        let ControlToken { found, has_doubtful, has_named, .. } = *self;
+        *self = ControlToken { found, has_doubtful, has_named, ..ControlToken::default() };
+    }
+
+    /// Text without a token.
+    fn skip(&mut self, text: &[u8]) {
+        self.tail.extend(text);
+        if text.last() == Some(&b'\n') {
+            self.is_naming_line = false; // a piece is of one line
+        }
+    }
+
+    fn step(&mut self, byte: u8, place: Place) {
+        if self.token_len > 0 {
+            if self.extend_token(byte) {
+                self.tail.push(byte);
+                return;
+            }
+            // It was text.
+            self.token_len = 0;
+            self.end_group(After::Brace);
+        }
+        let is_beginning = matches!(byte, b'<' | b'[');
+        if is_beginning {
+            self.token_before = match place {
+                Place::Text => self.tail.before(),
+                Place::Span | Place::Fence => Before::Code,
+            };
+            self.token_len = 0;
+            self.push_token(byte);
+        } else if self.group.is_some() {
+            self.follow(byte);
+        }
+        self.tail.push(byte);
+        if byte == b'\n' {
+            self.is_naming_line = false;
+        }
+    }
+
+    fn push_token(&mut self, byte: u8) {
+        if let Some(slot) = self.token.get_mut(usize::from(self.token_len)) {
+            *slot = byte;
+            self.token_len = self.token_len.saturating_add(1);
+        }
+    }
+
+    /// Adds a byte to what may be a token. False if it is none.
+    fn extend_token(&mut self, byte: u8) -> bool {
+        let token = self.token.get(..usize::from(self.token_len)).unwrap_or_default();
+        let is_full = token.len() == TOKEN_BYTES_MAX;
+        if !token::may_go_on(token, byte) || is_full && !token::has_tool_name(token) {
+            return false;
+        }
+        self.push_token(byte);
+        if !token::is_end(token::first(&self.token), byte) {
+            return true;
+        }
+        let token = self.token.get(..usize::from(self.token_len)).unwrap_or_default();
+        let Some(kind) = token::kind(token) else { return false };
+        self.has_strike |= token == b"<s>";
+        self.token_len = 0;
+        match &mut self.group {
+            Some(group) => {
+                group.kind = kind.min(group.kind);
+                group.tokens = group.tokens.saturating_add(1);
+                group.gap = Gap::None;
+            }
+            None => {
+                self.group = Some(Group {
+                    kind,
+                    before: self.token_before,
+                    tokens: 1,
+                    gap: Gap::None,
+                    is_in_naming_line: self.is_naming_line,
+                    word: [0; WORD_BYTES_MAX],
+                    word_len: 0,
+                });
+            }
+        }
+        true
+    }
+
+    /// A byte after a token.
+    fn follow(&mut self, byte: u8) {
+        let Some(group) = &mut self.group else { return };
+        if group.word_len > 0 {
+            let at = usize::from(group.word_len);
+            if byte.is_ascii_alphabetic()
+                && let Some(slot) = group.word.get_mut(at)
+            {
+                *slot = byte;
+                group.word_len = group.word_len.saturating_add(1);
+                return;
+            }
+            let after = group.after_word();
+            self.end_group(after);
+            return;
+        }
+        let after = match byte {
+            b'\n' => {
+                group.gap = Gap::Line;
+                return;
+            }
+            b' ' | b'\t' | b'\r' => {
+                group.gap = group.gap.max(Gap::Space);
+                return;
+            }
+            // The second bracket of `<<SYS>>`.
+            b'>' if group.gap == Gap::None && group.kind == Kind::Turn => return,
+            _ if group.gap == Gap::Line => After::Line,
+            b'a'..=b'z' if group.gap == Gap::Space => {
+                if let Some(slot) = group.word.first_mut() {
+                    (*slot, group.word_len) = (byte, 1);
+                }
+                return;
+            }
+            _ => After::of(byte, group.gap),
+        };
+        self.end_group(after);
+    }
+
+    fn end_group(&mut self, after: After) {
+        let Some(group) = self.group.take() else { return };
+        if group.before == Before::Code {
+            self.has_named = true;
+        } else {
+            // If only a line follows, then what is after that does not count.
+            let after = if group.gap == Gap::Line { After::Line } else { after };
+            self.decide(&group, after);
+        }
+    }
+
+    fn decide(&mut self, group: &Group, after: After) {
+        let is_html = group.kind == Kind::End && self.has_strike;
+        let is_used = context::is_used(group.kind, group.before, after, group.tokens > 1);
+        let is_certain = !group.is_in_naming_line || context::is_certain(group.kind, group.before, after);
+        let is_used = is_used && is_certain && !is_html;
+        self.found |= is_used;
+        if !is_used && !matches!(group.kind, Kind::Weak | Kind::End) {
+            self.is_naming_line |= group.gap != Gap::Line;
+            let is_doubtful = context::may_be_used(group.kind, group.before, after);
+            self.has_doubtful |= is_doubtful;
+            self.has_named |= !is_doubtful;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! Where text is: in prose, in a code span, or in a fenced block of code.
+//!
+//! In: text in any pieces. Out: the same text in segments of one place each. A segment does not reach beyond its line.
+//! This is a small part of CommonMark, as models write it: a code span ends with its line at the latest, a fence may
+//! follow a list marker or a quotation mark, and what is not closed stays open.
+
+use memchr::{memchr, memchr2};
+
+/// Where a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Text,
+    /// In a code span, with its backticks.
+    Span,
+    /// In a fenced block, with its fences.
+    Fence,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum At {
+    /// Before the first byte of a line that is no white space.
+    #[default]
+    LineStart,
+    /// In backticks or tildes at the beginning of a line.
+    Fence,
+    /// In backticks inside a line.
+    Ticks,
+    InLine,
+}
+
+/// The state between two bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Markdown {
+    at: At,
+    /// The length of the current run of backticks or tildes, and which of them. Saturates.
+    run: u8,
+    run_byte: u8,
+    /// Backticks that opened the code span; 0 outside.
+    span: u8,
+    /// The run that opened the fence; 0 outside.
+    fence: u8,
+    fence_byte: u8,
+    /// In the line that opened the fence.
+    in_info: bool,
+    /// Spaces at the beginning of the line; a tab counts four. Saturates.
+    indent: u8,
+}
+
+/// A line that is indented so far is code, or deep in a list.
+const INDENT_CODE: u8 = 4;
+
+impl Markdown {
+    /// Takes the first segment off `bytes`. `None` if there are no bytes.
+    #[inline]
+    pub(super) fn segment<'b>(&mut self, bytes: &'b [u8]) -> Option<(Place, &'b [u8], &'b [u8])> {
+        let first = *bytes.first()?;
+        let length = match self.at {
+            At::LineStart => match first {
+                b'`' | b'~' => {
+                    (self.at, self.run, self.run_byte) = (At::Fence, 0, first);
+                    return self.segment(bytes);
+                }
+                b' ' | b'\t' | b'>' | b'\r' => {
+                    let is_indent = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'>' | b'\r');
+                    let indent = bytes.iter().take_while(is_indent);
+                    self.indent = indent.clone().fold(self.indent, |indent, byte| match byte {
+                        b' ' => indent.saturating_add(1),
+                        b'\t' => indent.saturating_add(INDENT_CODE),
+                        _ => 0,
+                    });
+                    indent.count()
+                }
+                b'\n' => 1,
+                _ => {
+                    self.at = At::InLine;
+                    return self.segment(bytes);
+                }
+            },
+            At::Fence | At::Ticks => {
+                let is_run = |byte: &u8| *byte == self.run_byte;
+                let length = bytes.iter().position(|byte| !is_run(byte)).unwrap_or(bytes.len());
+                if length == 0 {
+                    self.end_run(first);
+                    return self.segment(bytes);
+                }
+                self.run = self.run.saturating_add(u8::try_from(length).unwrap_or(u8::MAX));
+                let (segment, rest) = bytes.split_at_checked(length)?;
+                let place = if self.fence > 0 { Place::Fence } else { Place::Span };
+                return Some((place, segment, rest));
+            }
+            At::InLine => {
+                let is_fenced = self.fence > 0 && !self.in_info;
+                let stop = if is_fenced { memchr(b'\n', bytes) } else { memchr2(b'\n', b'`', bytes) };
+                match stop {
+                    Some(at) if bytes.get(at) == Some(&b'`') => {
+                        (self.run, self.run_byte) = (0, b'`');
+                        if at == 0 {
+                            self.at = At::Ticks;
+                            return self.segment(bytes);
+                        }
+                        at
+                    }
+                    Some(at) => at.saturating_add(1),
+                    None => bytes.len(),
+                }
+            }
+        };
+        let place = self.place();
+        let (segment, rest) = bytes.split_at_checked(length)?;
+        if segment.last() == Some(&b'\n') {
+            self.end_line();
+        }
+        Some((place, segment, rest))
+    }
+
+    /// Whether the text ends in code that was not closed.
+    pub(super) fn is_open(mut self) -> bool {
+        if matches!(self.at, At::Fence | At::Ticks) {
+            self.end_run(b'\n');
+        }
+        self.place() != Place::Text
+    }
+
+    fn place(&self) -> Place {
+        match (self.fence, self.span) {
+            (0, 0) if self.indent < INDENT_CODE || self.at == At::LineStart => Place::Text,
+            (0, _) => Place::Span,
+            _ => Place::Fence,
+        }
+    }
+
+    /// A run of backticks or tildes has ended; `next` follows.
+    fn end_run(&mut self, next: u8) {
+        let at = core::mem::replace(&mut self.at, At::InLine);
+        if self.fence > 0 && self.in_info {
+            // The fence was a code span of its line, which ends here.
+            (self.fence, self.in_info) = (0, false);
+        } else if self.fence > 0 {
+            let is_long = self.run_byte == self.fence_byte && self.run >= self.fence;
+            if at == At::Fence && is_long && matches!(next, b'\n' | b'\r' | b' ' | b'\t') {
+                self.fence = 0;
+            }
+        } else if at == At::Fence && self.run >= 3 {
+            (self.fence, self.fence_byte, self.in_info) = (self.run, self.run_byte, true);
+        } else if self.run_byte != b'`' {
+        } else if self.span == 0 {
+            self.span = self.run;
+        } else if self.span == self.run {
+            self.span = 0;
+        }
+    }
+
+    fn end_line(&mut self) {
+        if self.fence == 0 && self.span >= 3 {
+            // A fence behind a list marker.
+            (self.fence, self.fence_byte) = (self.span, b'`');
+        }
+        (self.at, self.span, self.in_info, self.indent) = (At::LineStart, 0, false, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn places(pieces: &[&[u8]]) -> Vec<(Place, u8)> {
+        let mut markdown = Markdown::default();
+        let mut places = Vec::new();
+        for piece in pieces {
+            let mut rest = *piece;
+            while let Some((place, segment, after)) = markdown.segment(rest) {
+                assert!(!segment.is_empty());
+                places.extend(segment.iter().map(|&byte| (place, byte)));
+                rest = after;
+            }
+        }
+        places
+    }
+
+    /// The text with `T`, `S` or `F` for each byte that is a lower-case letter.
+    fn marked(text: &str) -> String {
+        let mark = |(place, byte): (Place, u8)| match place {
+            _ if !byte.is_ascii_lowercase() => char::from(byte),
+            Place::Text => 'T',
+            Place::Span => 'S',
+            Place::Fence => 'F',
+        };
+        places(&[text.as_bytes()]).into_iter().map(mark).collect()
+    }
+
+    #[test]
+    fn code_is_told_from_text() {
+        for (text, expected) in [
+            ("a `b` c", "T `S` T"),
+            ("a ``b`c`` d", "T ``S`S`` T"),
+            ("a `b\nc", "T `S\nT"),
+            ("a\n```b\nc\n```\nd", "T\n```F\nF\n```\nT"),
+            ("```\na\n``\n````\nb", "```\nF\n``\n````\nT"),
+            ("~~~a\n```\nb\n~~~\nc", "~~~F\n```\nF\n~~~\nT"),
+            ("> ```a\n> b\n> ```\n> c", "> ```F\n> F\n> ```\n> T"),
+            ("1. ```a\n   b\n   ```\nc", "1. ```S\n   F\n   ```\nT"),
+            ("```a``` b", "```F``` T"),
+            ("a\n    b\n\tc\n  d", "T\n    S\n\tS\n  T"),
+            ("1. a\n    ```\n    b\n    ```\nc", "1. T\n    ```\n    F\n    ```\nT"),
+            ("```\na\n```b\nc\n```\nd", "```\nF\n```F\nF\n```\nT"),
+        ] {
+            assert_eq!(marked(text), expected, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn places_do_not_depend_on_pieces(text in "[a`~\n >]{0,60}", cut: prop::sample::Index) {
+            let bytes = text.as_bytes();
+            let (a, b) = bytes.split_at(cut.index(bytes.len() + 1));
+            prop_assert_eq!(places(&[a, b]), places(&[bytes]));
+            prop_assert_eq!(places(&bytes.chunks(1).collect::<Vec<_>>()), places(&[bytes]));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! `repetition`: the answer, or its reasoning, repeats itself without an end.
+//!
+//! In: text in any pieces. Short periods are found in the last bytes of the text: each [`BLOCK_BYTES`] bytes the last
+//! of them are looked for among those before. From then on each byte is compared with that one period earlier, as long
+//! as they are equal. Longer periods are found by the hashes of lines (`lines.rs`), or by words that come again and again at one
+//! distance (`anchor.rs`).
+//!
+//! Lists, tables, refrains, numbers and markup also repeat. So how long is too long depends on what repeats
+//! (`period.rs`), and on whether the text ends with it: a loop has no end of its own.
+
+mod anchor;
+mod lines;
+mod period;
+
+use super::markdown::Place;
+use anchor::Anchor;
+use lines::Lines;
+use memchr::memrchr;
+use period::{Period, Run};
+
+/// The text is searched for a repetition each time that so many bytes have come.
+const BLOCK_BYTES: usize = 128;
+/// Bytes before them that are kept.
+const HISTORY_BYTES: usize = 256;
+const TEXT_BYTES: usize = HISTORY_BYTES + BLOCK_BYTES;
+/// The longest period that is found by its bytes.
+pub(super) const PERIOD_BYTES_MAX: usize = HISTORY_BYTES;
+/// Bytes that must be equal to those one period earlier before they are followed.
+const EQUAL_BYTES_MIN: usize = 24;
+/// Periods that are tried at a time.
+const PERIODS_TRIED_MAX: usize = 24;
+/// A text may end so many bytes behind words that repeat, and it still ends with them.
+const AFTER_BYTES_MAX: u32 = 24;
+
+/// The state between two bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Repetition {
+    found: bool,
+    /// The last bytes of the text.
+    text: [u8; TEXT_BYTES],
+    /// Of `text`.
+    len: u16,
+    /// The period that is followed; 0 if none is.
+    period: u16,
+    /// Bytes that repeat with it. Saturates, as all counts here.
+    run: u32,
+    /// The last repetition that would be one at the end of a text, and how many bytes have come since.
+    has_ended: bool,
+    since: u32,
+    lines: Lines,
+    anchor: Anchor,
+}
+
+impl Default for Repetition {
+    fn default() -> Repetition {
+        Repetition {
+            found: false,
+            text: [0; TEXT_BYTES],
+            len: 0,
+            period: 0,
+            run: 0,
+            has_ended: false,
+            since: 0,
+            lines: Lines::default(),
+            anchor: Anchor::default(),
+        }
+    }
+}
+
+impl Repetition {
+    pub(super) fn is_found(&self) -> bool {
+        self.found
+    }
+
+    /// A piece of one line.
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
+        if self.found {
+            return;
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let len = usize::from(self.len);
+            let Some(room) = self.text.get_mut(len..) else { return };
+            let fits = room.len().min(rest.len());
+            let (now, after) = rest.split_at(fits);
+            if let Some(room) = room.get_mut(..fits) {
+                room.copy_from_slice(now);
+            }
+            rest = after;
+            self.since = self.since.saturating_add(u32::try_from(fits).unwrap_or(u32::MAX));
+            self.len = self.len.saturating_add(u16::try_from(fits).unwrap_or_default());
+            if self.period > 0 {
+                self.follow(len, place);
+            }
+            if usize::from(self.len) == TEXT_BYTES {
+                self.end_block(place);
+            }
+        }
+        if place != Place::Fence {
+            self.lines.push(bytes);
+            if bytes.last() == Some(&b'\n') {
+                let line = self.lines.end_line(self.text.get(..usize::from(self.len)).unwrap_or_default());
+                self.judge_lines(line, false);
+            }
+        }
+    }
+
+    /// The item has ended. `is_cut`: not by itself. The next piece begins another.
+    pub(super) fn end(&mut self, place: Place, is_cut: bool) {
+        if !self.found && !is_cut {
+            let ended = usize::from(self.len);
+            let text = self.text.get(..ended).unwrap_or_default();
+            let trimmed = text.trim_ascii_end().len();
+            if self.period == 0 {
+                let (period, run) = search(text.get(..trimmed).unwrap_or_default());
+                let white_space = u32::try_from(ended.saturating_sub(trimmed)).unwrap_or(u32::MAX);
+                self.found |= Period::White.is_endless(Run { bytes: white_space, period: 1 }, true);
+                if period > 0 && white_space <= AFTER_BYTES_MAX {
+                    self.len = u16::try_from(trimmed).unwrap_or_default();
+                    (self.period, self.run) = (period, run);
+                }
+            }
+            self.found |= self.has_ended && self.since <= AFTER_BYTES_MAX;
+            self.found |= self.period > 0 && self.judge(self.len.into(), place, true);
+            let line = self.lines.end_line(text);
+            let run = line.or_else(|| self.lines.run());
+            self.judge_lines(run, true);
+            self.found |= self.anchor.is_endless(true);
+        } else if !self.found && self.period > 0 {
+            self.found |= self.judge(self.len.into(), place, false);
+        }
+        let found = self.found;
+        *self = Repetition { found, ..Repetition::default() };
+    }
+
+    fn judge_lines(&mut self, run: Option<Run>, is_end: bool) {
+        if let Some(run) = run {
+            self.found |= Period::Lines.is_endless(run, is_end);
+        }
+    }
+
+    /// Compares the bytes from `from` on with those one period earlier.
+    fn follow(&mut self, from: usize, place: Place) {
+        let period = usize::from(self.period);
+        let text = self.text.get(..usize::from(self.len)).unwrap_or_default();
+        let new = text.get(from..).unwrap_or_default();
+        let old = text.get(from.saturating_sub(period)..).unwrap_or_default();
+        let equal = new.iter().zip(old).take_while(|(new, old)| new == old).count();
+        self.run = self.run.saturating_add(u32::try_from(equal).unwrap_or(u32::MAX));
+        if equal < new.len() {
+            let end = from.saturating_add(equal);
+            let run = self.as_run();
+            if run.may_be_endless() {
+                let kind = self.kind(end, place);
+                self.found |= kind.is_endless(run, false);
+                if matches!(kind, Period::Prose | Period::Lines) && kind.is_endless(run, true) {
+                    self.has_ended = true;
+                    self.since = u32::try_from(new.len().saturating_sub(equal)).unwrap_or(u32::MAX);
+                }
+            }
+            (self.period, self.run) = (0, 0);
+        }
+    }
+
+    /// Whether the repetition that ends at `end` is endless.
+    fn judge(&self, end: usize, place: Place, is_end: bool) -> bool {
+        self.kind(end, place).is_endless(self.as_run(), is_end)
+    }
+
+    fn as_run(&self) -> Run {
+        Run { bytes: self.run, period: self.period.into() }
+    }
+
+    fn kind(&self, end: usize, place: Place) -> Period {
+        let period = self.text.get(end.saturating_sub(self.period.into())..end).unwrap_or_default();
+        if place == Place::Fence { Period::Code } else { Period::of(period) }
+    }
+
+    fn end_block(&mut self, place: Place) {
+        match place {
+            Place::Fence => self.anchor = Anchor::default(),
+            Place::Text | Place::Span => self.anchor.push(&self.text),
+        }
+        self.found |= self.anchor.is_endless(false);
+        if self.period == 0 && ends_as_before(&self.text) {
+            (self.period, self.run) = search(&self.text);
+        }
+        self.text.copy_within(BLOCK_BYTES.., 0);
+        self.len = HISTORY_BYTES as u16;
+    }
+}
+
+/// Where the last byte may have come before, at the earliest.
+const NEWEST_BYTES: usize = TEXT_BYTES - PERIOD_BYTES_MAX - 1;
+
+/// Whether the last bytes may have come before. Four of them are compared everywhere, which takes a few vectors.
+fn ends_as_before(text: &[u8; TEXT_BYTES]) -> bool {
+    let [.., a, _, _, b, _, _, _, c, _, _, d] = *text;
+    // The newest place is one byte before the last.
+    let window = |back: usize| text.get(NEWEST_BYTES.saturating_sub(back)..).unwrap_or_default();
+    has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)])
+}
+
+/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count.
+fn has_all(windows: &[(&[u8], u8); 4]) -> bool {
+    let [(first, a), (second, b), (third, c), (fourth, d)] = *windows;
+    let places = first.iter().zip(second).zip(third.iter().zip(fourth)).take(PERIOD_BYTES_MAX);
+    let found = places.map(|((w, x), (y, z))| u8::from((*w == a) & (*x == b) & (*y == c) & (*z == d)));
+    found.fold(0, |any, found| any | found) != 0
+}
+
+/// The shortest period with which a text ends, and how many of its last bytes repeat with it; 0 if none is long enough.
+fn search(text: &[u8]) -> (u16, u32) {
+    const NEEDLE_BYTES: usize = 12;
+    let Some(end) = text.len().checked_sub(NEEDLE_BYTES) else { return (0, 0) };
+    // Looks for a byte of the needle that is rare in texts.
+    let needle = text.get(end..).unwrap_or_default();
+    let rarest = needle.iter().enumerate().min_by_key(|(_, byte)| frequency(**byte));
+    let Some((at, &byte)) = rarest else { return (0, 0) };
+    let at = end.saturating_add(at);
+    let first = at.saturating_sub(PERIOD_BYTES_MAX);
+    let mut before = text.get(first..at).unwrap_or_default();
+    for _ in 0..PERIODS_TRIED_MAX {
+        let Some(found) = memrchr(byte, before) else { break };
+        let period = at.saturating_sub(first.saturating_add(found));
+        let old = text.get(..text.len().saturating_sub(period)).unwrap_or_default();
+        if old.ends_with(needle) {
+            let equal = text.iter().rev().zip(old.iter().rev()).take_while(|(new, old)| new == old).count();
+            if equal >= EQUAL_BYTES_MIN.max(period.min(64)) {
+                let run = equal.saturating_add(period);
+                return (u16::try_from(period).unwrap_or_default(), u32::try_from(run).unwrap_or_default());
+            }
+        }
+        before = before.get(..found).unwrap_or_default();
+    }
+    (0, 0)
+}
+
+/// How frequent a byte is, roughly.
+fn frequency(byte: u8) -> u8 {
+    match byte {
+        b' ' => 9,
+        b'e' | b't' | b'a' => 8,
+        b'o' | b'i' | b'n' | b's' | b'r' => 7,
+        b'h' | b'l' | b'd' | b'u' | b'c' => 6,
+        b'm' | b'f' | b'p' | b'g' | b'w' | b'y' | b'b' => 4,
+        // The first bytes of the characters of one script are all alike.
+        0xC0.. => 8,
+        0x80..0xC0 => 3,
+        b'0'..=b'9' => 3,
+        _ => 2,
+    }
+}

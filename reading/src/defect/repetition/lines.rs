@@ -1,0 +1,93 @@
+//! Lines that repeat, one by one or several in turn. Empty lines do not count.
+
+use super::period::{Period, Run};
+use crate::word::WORD_BYTES;
+
+/// Lines whose hashes are kept.
+const LINES: usize = 16;
+/// Bytes of the end of a line that are hashed.
+const HASHED_BYTES_MAX: usize = 256;
+/// A line with fewer letters says too little.
+const LETTERS_MIN: usize = 8;
+
+/// The state between two lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lines {
+    /// Of the last lines, the oldest first.
+    hashes: [u32; LINES],
+    /// Bytes of this line so far. All counts saturate.
+    length: u32,
+    /// After how many lines they repeat; 0 if they do not.
+    period: u8,
+    /// Lines that are equal to those one period earlier, and their bytes.
+    equal: u32,
+    equal_bytes: u32,
+}
+
+impl Lines {
+    #[inline]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.length = self.length.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    }
+
+    /// The line has ended. `text` ends with it. Returns the repetition that ended before this line.
+    pub(super) fn end_line(&mut self, text: &[u8]) -> Option<Run> {
+        let length = core::mem::take(&mut self.length);
+        let kept = usize::try_from(length).unwrap_or(usize::MAX).min(HASHED_BYTES_MAX);
+        let line = text.get(text.len().saturating_sub(kept)..).unwrap_or_default().trim_ascii();
+        if line.is_empty() {
+            return None;
+        }
+        let hash = hash(line) ^ length;
+        let mut ended = None;
+        if self.period > 0 && self.before(self.period) != Some(hash) {
+            ended = self.run();
+            (self.period, self.equal, self.equal_bytes) = (0, 0, 0);
+        }
+        if self.period == 0 {
+            let from_the_end = self.hashes.iter().rev().position(|&other| other == hash);
+            // Most lines are new, so what they are made of is asked last.
+            self.period =
+                from_the_end.filter(|_| is_prose(line)).map_or(0, |at| (at as u8).saturating_add(1));
+        }
+        if self.period > 0 {
+            self.equal = self.equal.saturating_add(1);
+            self.equal_bytes = self.equal_bytes.saturating_add(length);
+        }
+        self.hashes.rotate_left(1);
+        if let Some(last) = self.hashes.last_mut() {
+            *last = hash;
+        }
+        ended
+    }
+
+    /// The repetition up to now, in bytes.
+    pub(super) fn run(&self) -> Option<Run> {
+        let periods = self.equal.checked_div(self.period.into())?;
+        let period = self.equal_bytes.checked_div(periods)?;
+        // The first period was equal to nothing.
+        Some(Run { bytes: self.equal_bytes.saturating_add(period), period })
+    }
+
+    fn before(&self, lines: u8) -> Option<u32> {
+        self.hashes.get(LINES.checked_sub(lines.into())?).copied()
+    }
+}
+
+/// Whether a line is made of words, and is no row of a table, no markup and no form to be filled in.
+fn is_prose(line: &[u8]) -> bool {
+    let is_letter = |byte: &&u8| byte.is_ascii_alphabetic() || **byte >= 0x80;
+    let is_data = matches!(line.first(), Some(b'|' | b'<' | b'{' | b'['));
+    let has_blank = line.windows(4).any(|four| four == b"____" || four == b"....");
+    let has_words = Period::of(line) == Period::Prose && line.iter().filter(is_letter).count() >= LETTERS_MIN;
+    !is_data && !has_blank && has_words
+}
+
+/// Hashes bytes. Not for keys, only to tell texts apart.
+pub(super) fn hash(line: &[u8]) -> u32 {
+    let (words, rest) = line.as_chunks::<WORD_BYTES>();
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = words.iter().fold(0, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let rest = rest.iter().fold(0, |word: u64, &byte| word << 8 | u64::from(byte));
+    (mix(hash, rest) >> 32) as u32
+}
