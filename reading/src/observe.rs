@@ -159,7 +159,7 @@ impl Observer {
             http_error,
             is_answer,
             finish,
-            text_chars: text_chars.filter(|_| is_answer),
+            text_chars: text_chars.filter(|_| is_answer || facts.is_unanswered),
             usage: facts.usage,
             tool_calls: facts.tool_calls,
             refusal,

@@ -9,14 +9,6 @@ use crate::corpus::{Corpus, Row, replaced};
 /// Recordings whose facts we read otherwise, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
-        "openai-responses/pydantic-ai__test_openai_responses-test_background_mode_reasoning_vcr__i0_a9bd88.json",
-        "a background response that is queued: no answer, so it has no length",
-    ),
-    (
-        "openai-responses/pydantic-ai__test_openai_responses-test_background_mode_streaming_without_starting_after_vcr__i0_7b330b.json",
-        "the same",
-    ),
-    (
         "openai-chat/ai__groq-transcription-text__i0_6bc8ca.json",
         "a transcription, no answer of a model: read as unknown JSON, which has no length",
     ),

@@ -72,7 +72,7 @@ pub struct ResponseFacts {
     /// A filter blocked the request or the answer.
     pub blocked: bool,
     /// The server says that the model has not answered yet.
-    pub(super) is_unanswered: bool,
+    pub is_unanswered: bool,
     /// The name of the model that answered. Empty if the server did not give it.
     pub model: Vec<u8>,
     /// How the first answer begins. Empty unless it is wanted.

@@ -276,8 +276,12 @@ impl Fold {
             Meaning::Finish => self.finish(word),
             Meaning::OtherFinish => self.other_finish(word),
             Meaning::Status => {
-                self.facts.is_unanswered = vocabulary::lookup(vocabulary::UNANSWERED, word).is_some();
-                self.finish(word);
+                let unanswered = lookup(vocabulary::UNANSWERED, word);
+                self.facts.is_unanswered = unanswered.is_some();
+                match unanswered {
+                    Some(finish) => self.open_choice().finish = finish,
+                    None => self.finish(word),
+                }
             }
             Meaning::Type => {
                 let common = if word == b"error" { BlockKind::Error } else { BlockKind::Plain };

@@ -93,8 +93,9 @@ pub(super) const FINISH_REASONS: Vocabulary<End> = &[
     ("malformed_function_call", MALFORMED),
 ];
 
-/// Words at [`super::Meaning::Status`] that say that the model has not answered yet. OpenAI: guides/background.
-pub(super) const UNANSWERED: Vocabulary<()> = &[("queued", ()), ("in_progress", ())];
+/// Words at [`super::Meaning::Status`] that say that the model has not answered yet, and the reason that this gives for the
+/// end of a whole response. OpenAI: guides/background.
+pub(super) const UNANSWERED: Vocabulary<Finish> = &[("queued", Finish::Other), ("in_progress", Finish::None)];
 
 /// Words at [`super::Meaning::CallRunner`] that say that the server runs the tool.
 pub(super) const SERVER_RUN: Vocabulary<()> = &[

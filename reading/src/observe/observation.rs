@@ -153,7 +153,7 @@ pub struct Observation {
     /// Why the model stopped. Of the reasons of several answers, the last in the order of [`Finish`].
     pub finish: Finish,
     /// Unicode scalar values of assistant text, or of the whole body if it is plain text. `None` if it was not
-    /// parsed, or is no answer.
+    /// parsed, or is no answer; 0 of an answer that is yet to be fetched.
     pub text_chars: Option<u64>,
     /// Numbers of tokens, as the server reported them.
     pub usage: Usage,

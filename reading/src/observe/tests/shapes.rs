@@ -81,12 +81,13 @@ fn text_with_its_sources_is_text_of_the_answer() {
 #[test]
 fn a_background_response_that_waits_is_no_answer() {
     // OpenAI: guides/background.
-    for status in ["queued", "in_progress"] {
+    for (status, finish) in [("queued", Finish::Other), ("in_progress", Finish::None)] {
         let body = format!(
             r#"{{"id":"resp_1","object":"response","status":"{status}","background":true,"error":null,"incomplete_details":null,"model":"m","output":[],"usage":null}}"#
         );
         let seen = read("application/json", &body);
-        assert_eq!((seen.is_answer, seen.text_chars, seen.unparsed), (false, None, None), "{body}");
+        assert_eq!((seen.is_answer, seen.finish), (false, finish), "{body}");
+        assert_eq!((seen.text_chars, seen.unparsed), (Some(0), None), "{body}");
     }
     // A stream of one is an answer, complete or not.
     let queued =
