@@ -19,9 +19,7 @@ BODY = b'{"messages":[{"role":"user","content":"Hi"}]}'
 
 def logs_observations(bootstrap: Json) -> None:
     [log] = http_manager(bootstrap)["access_log"]
-    log["typed_config"]["log_format"]["json_format"] = {
-        "observation": "%FILTER_STATE(wasm.llm_observation:PLAIN)%"
-    }
+    log["typed_config"]["log_format"]["json_format"] = {"observation": "%FILTER_STATE(wasm.llm_observation:PLAIN)%"}
 
 
 @pytest.mark.parametrize("version", SUPPORTED)

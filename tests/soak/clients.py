@@ -238,9 +238,8 @@ class Clients:
         taken = {self._ramp.steps_taken(ms) for ms in (sent_ms, arrived_ms)}
         is_held = reason == "started" and taken != {self._ramp.steps_taken(conversation.began_ms)}
         self._sums.is_shard_unknown |= reason == "started" and len(taken) > 1
-        shard = None
-        if reason in ("started", "split") and not is_held:
-            shard = murmur3(conversation.counted_key, SHARD_SEED) * SHARDS >> 32
+        key = conversation.counted_key if reason in ("started", "split") and not is_held else None
+        shard = murmur3(key, SHARD_SEED) * SHARDS >> 32 if key is not None else None
         facts = answer.facts if answer else NOTHING
         outcome = {
             COMPLETE: str(facts.get("outcome")),

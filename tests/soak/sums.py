@@ -145,11 +145,12 @@ def counted(snapshot: Snapshot) -> Counter[Sum]:
 
 
 def differences(ours: Sums, envoys: Counter[Sum]) -> list[str]:
+    counts = ours.sums
     return [
-        f"{metric} of {version}{f' {label}' if label else ''}: the clients counted {ours.sums[key]}, Envoy {envoys[key]}"
-        for key in sorted(ours.sums.keys() | envoys.keys(), key=str)
+        f"{metric} of {version}{f' {label}' if label else ''}: the clients counted {counts[key]}, Envoy {envoys[key]}"
+        for key in sorted(counts.keys() | envoys.keys(), key=str)
         for metric, version, label in [key]
-        if ours.sums[key] != envoys[key] and not (ours.is_shard_unknown and metric.startswith("llm_shard_"))
+        if counts[key] != envoys[key] and not (ours.is_shard_unknown and metric.startswith("llm_shard_"))
     ]
 
 

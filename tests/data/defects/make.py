@@ -10,12 +10,15 @@ import base64
 import json
 import random
 from pathlib import Path
+from typing import Any
+
+Row = dict[str, Any]
 
 FOLDER = Path(__file__).parent
 rng = random.Random(20)
 
 
-def write(name, rows):
+def write(name: str, rows: list[Row]) -> None:
     seen = set()
     with (FOLDER / name).open("w", encoding="utf-8") as file:
         for row in rows:
@@ -25,15 +28,15 @@ def write(name, rows):
             file.write(line + "\n")
 
 
-def fenced(language, code, before="Here it is:", after="Tell me if you need a variant."):
+def fenced(language: str, code: str, before: str = "Here it is:", after: str = "Tell me if you need a variant.") -> str:
     return f"{before}\n\n```{language}\n{code}\n```\n\n{after}"
 
 
 # --------------------------------------------------------------------------------------------- ordinary answers
-negatives = []
+negatives: list[Row] = []
 
 
-def add(kind, *texts):
+def add(kind: str, *texts: str) -> None:
     negatives.extend({"kind": kind, "text": text} for text in texts)
 
 
@@ -50,12 +53,12 @@ add(
     "You can return the item within 30 days. Keep the receipt, and do not remove the label. If the box is damaged, take a picture before you send it.",
     "To remove a red wine stain: blot it, do not rub. Pour a little sparkling water on it, blot again, and cover it with salt for ten minutes. Then wash it as usual.",
     "Photosynthesis has two stages. In the light reactions, water is split and oxygen is released; in the Calvin cycle, carbon dioxide is bound into sugar.",
-    "That depends on what you mean by \"fast\". If latency matters, prefer the smaller model. If throughput matters, prefer larger batches. If both matter, measure.",
+    'That depends on what you mean by "fast". If latency matters, prefer the smaller model. If throughput matters, prefer larger batches. If both matter, measure.',
     "The Treaty of Westphalia (1648) ended the Thirty Years' War. It did not invent the sovereign state, though it is often said to have done so.",
     "Certainly — here's a shorter version:\n\n> We have moved. From Monday on, you find us at 12 Harbour Street, second floor. The phone number stays the same.",
     "A monad is a way to chain computations that carry something along: a failure, a log, a state. The famous burrito adds nothing to that.",
     "Tighten the bolt by hand first. Then, with the torque wrench set to 12 Nm, tighten it until it clicks. Do not go further.",
-    "He said, \"I'll be there at eight,\" and she said, \"You always say that.\" He was there at nine.",
+    'He said, "I\'ll be there at eight," and she said, "You always say that." He was there at nine.',
     "The difference between *affect* and *effect*: you affect something, and the effect is what happens.",
     "42",
     "I don't know of any study that shows this. There are two small ones that come close (n = 18 and n = 31), and neither was controlled.",
@@ -73,58 +76,140 @@ add(
 
 add(
     "code",
-    fenced("python", "def fib(n: int) -> int:\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n\n\nprint([fib(n) for n in range(10)])"),
-    fenced("python", "import re\n\nTAG = re.compile(r\"<\\|([a-z_]+)\\|>\")\n\ndef strip(text):\n    return TAG.sub(\"\", text)  # removes <|im_end|> and the like"),
-    fenced("python", "grid = [\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n]"),
-    fenced("rust", "fn main() {\n    let words = [\"one\", \"two\"];\n    let lengths: Vec<usize> = words.iter().map(|word| word.len()).collect();\n    println!(\"{lengths:?}\");\n}"),
-    fenced("rust", "impl<T> Stack<T> {\n    pub fn push(&mut self, item: T) {\n        self.items.push(item);\n    }\n\n    pub fn pop(&mut self) -> Option<T> {\n        self.items.pop()\n    }\n}"),
-    fenced("go", "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tch := make(chan int)\n\tgo func() { ch <- 1 }()\n\tfmt.Println(<-ch)\n}"),
-    fenced("go", "for i, v := range xs {\n\tif v < 0 {\n\t\treturn fmt.Errorf(\"item %d: %w\", i, ErrNegative)\n\t}\n}"),
-    fenced("c", "static const unsigned char table[64] = {\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n};"),
-    fenced("c", "#include <stdio.h>\n\nint main(void)\n{\n    int values[3] = {1, 2, 3};\n    for (int i = 0; i < 3; i++)\n        printf(\"%d\\n\", values[i] << 1);\n    return 0;\n}"),
-    fenced("cpp", "std::map<std::string, std::vector<int>> index;\nfor (const auto& [word, at] : words)\n    index[word].push_back(at);\nstd::cout << index.size() << '\\n';"),
-    fenced("java", "public record Point(int x, int y) {\n    public Point plus(Point other) {\n        return new Point(x + other.x, y + other.y);\n    }\n}"),
-    fenced("javascript", "const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));\n\nfor (const url of urls) {\n  await fetch(url);\n  await sleep(100);\n}"),
-    fenced("typescript", "type Result<T> = { ok: true; value: T } | { ok: false; error: string };\n\nexport function parse(text: string): Result<number> {\n  const value = Number(text);\n  return Number.isNaN(value) ? { ok: false, error: \"no number\" } : { ok: true, value };\n}"),
-    fenced("html", "<table>\n  <tr><td></td><td></td><td></td><td></td></tr>\n  <tr><td></td><td></td><td></td><td></td></tr>\n  <tr><td></td><td></td><td></td><td></td></tr>\n  <tr><td></td><td></td><td></td><td></td></tr>\n</table>"),
-    fenced("css", ".card { margin: 0; padding: 0; border: 0; }\n.card + .card { margin-top: 1rem; }\n.card:hover { box-shadow: 0 0 4px #0003; }"),
-    fenced("sql", "SELECT c.name, count(*) AS orders\nFROM customers c\nJOIN orders o ON o.customer_id = c.id\nWHERE o.created_at >= now() - interval '30 days'\nGROUP BY c.name\nHAVING count(*) > 3\nORDER BY orders DESC;"),
-    fenced("sql", "\n".join(f"INSERT INTO users (id, name, role) VALUES ({i}, 'user{i}', 'guest');" for i in range(1, 25))),
-    fenced("bash", "for f in *.log; do\n  gzip -9 \"$f\" && echo \"$f done\"\ndone\ncurl -s https://example.com | jq '.[] | .name'"),
-    fenced("kotlin", "data class User(val name: String, val age: Int)\n\nfun main() {\n    val users = listOf(User(\"Ann\", 31), User(\"Bo\", 27))\n    println(users.maxByOrNull { it.age })\n}"),
-    fenced("swift", "struct Counter: View {\n    @State private var count = 0\n    var body: some View {\n        Button(\"\\(count)\") { count += 1 }\n    }\n}"),
-    fenced("haskell", "primes :: [Int]\nprimes = sieve [2 ..]\n  where\n    sieve (p : xs) = p : sieve [x | x <- xs, x `mod` p /= 0]"),
-    fenced("fsharp", "let total =\n    [ 1 .. 10 ]\n    |> List.map (fun x -> x * x)\n    |> List.sum\nprintfn \"%d\" <| total"),
-    fenced("ruby", "class Stack\n  def initialize = @items = []\n  def push(item) = @items.push(item)\n  def pop = @items.pop\nend"),
+    fenced(
+        "python",
+        "def fib(n: int) -> int:\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a\n\n\nprint([fib(n) for n in range(10)])",
+    ),
+    fenced(
+        "python",
+        'import re\n\nTAG = re.compile(r"<\\|([a-z_]+)\\|>")\n\ndef strip(text):\n    return TAG.sub("", text)  # removes <|im_end|> and the like',
+    ),
+    fenced(
+        "python",
+        "grid = [\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n    [0, 0, 0, 0, 0, 0, 0, 0],\n]",
+    ),
+    fenced(
+        "rust",
+        'fn main() {\n    let words = ["one", "two"];\n    let lengths: Vec<usize> = words.iter().map(|word| word.len()).collect();\n    println!("{lengths:?}");\n}',
+    ),
+    fenced(
+        "rust",
+        "impl<T> Stack<T> {\n    pub fn push(&mut self, item: T) {\n        self.items.push(item);\n    }\n\n    pub fn pop(&mut self) -> Option<T> {\n        self.items.pop()\n    }\n}",
+    ),
+    fenced(
+        "go",
+        'package main\n\nimport "fmt"\n\nfunc main() {\n\tch := make(chan int)\n\tgo func() { ch <- 1 }()\n\tfmt.Println(<-ch)\n}',
+    ),
+    fenced("go", 'for i, v := range xs {\n\tif v < 0 {\n\t\treturn fmt.Errorf("item %d: %w", i, ErrNegative)\n\t}\n}'),
+    fenced(
+        "c",
+        "static const unsigned char table[64] = {\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,\n};",
+    ),
+    fenced(
+        "c",
+        '#include <stdio.h>\n\nint main(void)\n{\n    int values[3] = {1, 2, 3};\n    for (int i = 0; i < 3; i++)\n        printf("%d\\n", values[i] << 1);\n    return 0;\n}',
+    ),
+    fenced(
+        "cpp",
+        "std::map<std::string, std::vector<int>> index;\nfor (const auto& [word, at] : words)\n    index[word].push_back(at);\nstd::cout << index.size() << '\\n';",
+    ),
+    fenced(
+        "java",
+        "public record Point(int x, int y) {\n    public Point plus(Point other) {\n        return new Point(x + other.x, y + other.y);\n    }\n}",
+    ),
+    fenced(
+        "javascript",
+        "const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));\n\nfor (const url of urls) {\n  await fetch(url);\n  await sleep(100);\n}",
+    ),
+    fenced(
+        "typescript",
+        'type Result<T> = { ok: true; value: T } | { ok: false; error: string };\n\nexport function parse(text: string): Result<number> {\n  const value = Number(text);\n  return Number.isNaN(value) ? { ok: false, error: "no number" } : { ok: true, value };\n}',
+    ),
+    fenced(
+        "html",
+        "<table>\n  <tr><td></td><td></td><td></td><td></td></tr>\n  <tr><td></td><td></td><td></td><td></td></tr>\n  <tr><td></td><td></td><td></td><td></td></tr>\n  <tr><td></td><td></td><td></td><td></td></tr>\n</table>",
+    ),
+    fenced(
+        "css",
+        ".card { margin: 0; padding: 0; border: 0; }\n.card + .card { margin-top: 1rem; }\n.card:hover { box-shadow: 0 0 4px #0003; }",
+    ),
+    fenced(
+        "sql",
+        "SELECT c.name, count(*) AS orders\nFROM customers c\nJOIN orders o ON o.customer_id = c.id\nWHERE o.created_at >= now() - interval '30 days'\nGROUP BY c.name\nHAVING count(*) > 3\nORDER BY orders DESC;",
+    ),
+    fenced(
+        "sql", "\n".join(f"INSERT INTO users (id, name, role) VALUES ({i}, 'user{i}', 'guest');" for i in range(1, 25))
+    ),
+    fenced(
+        "bash",
+        'for f in *.log; do\n  gzip -9 "$f" && echo "$f done"\ndone\ncurl -s https://example.com | jq \'.[] | .name\'',
+    ),
+    fenced(
+        "kotlin",
+        'data class User(val name: String, val age: Int)\n\nfun main() {\n    val users = listOf(User("Ann", 31), User("Bo", 27))\n    println(users.maxByOrNull { it.age })\n}',
+    ),
+    fenced(
+        "swift",
+        'struct Counter: View {\n    @State private var count = 0\n    var body: some View {\n        Button("\\(count)") { count += 1 }\n    }\n}',
+    ),
+    fenced(
+        "haskell",
+        "primes :: [Int]\nprimes = sieve [2 ..]\n  where\n    sieve (p : xs) = p : sieve [x | x <- xs, x `mod` p /= 0]",
+    ),
+    fenced(
+        "fsharp",
+        'let total =\n    [ 1 .. 10 ]\n    |> List.map (fun x -> x * x)\n    |> List.sum\nprintfn "%d" <| total',
+    ),
+    fenced(
+        "ruby",
+        "class Stack\n  def initialize = @items = []\n  def push(item) = @items.push(item)\n  def pop = @items.pop\nend",
+    ),
     fenced("php", "<?php\n$names = ['Ann', 'Bo'];\nforeach ($names as $i => $name) {\n    echo \"$i: $name\\n\";\n}"),
-    fenced("yaml", "services:\n  web:\n    image: nginx\n    ports: [\"80:80\"]\n  db:\n    image: postgres\n    volumes:\n      - data:/var/lib/postgresql/data\nvolumes:\n  data: {}"),
-    fenced("dockerfile", "FROM python:3.12-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\nCMD [\"python\", \"main.py\"]"),
+    fenced(
+        "yaml",
+        'services:\n  web:\n    image: nginx\n    ports: ["80:80"]\n  db:\n    image: postgres\n    volumes:\n      - data:/var/lib/postgresql/data\nvolumes:\n  data: {}',
+    ),
+    fenced(
+        "dockerfile",
+        'FROM python:3.12-slim\nWORKDIR /app\nCOPY requirements.txt .\nRUN pip install --no-cache-dir -r requirements.txt\nCOPY . .\nCMD ["python", "main.py"]',
+    ),
     fenced("diff", "--- a/main.c\n+++ b/main.c\n@@ -1,4 +1,4 @@\n-int x = 0;\n+int x = 1;\n int y = 0;"),
-    fenced("lisp", "(defun fact (n) (if (<= n 1) 1 (* n (fact (- n 1)))))\n(print (mapcar (lambda (n) (fact n)) '(1 2 3 4 5)))"),
+    fenced(
+        "lisp",
+        "(defun fact (n) (if (<= n 1) 1 (* n (fact (- n 1)))))\n(print (mapcar (lambda (n) (fact n)) '(1 2 3 4 5)))",
+    ),
     fenced("asm", "\n".join(["    nop"] * 40), "A sled for the exercise:"),
     fenced("matlab", "A = zeros(8);\nA(1:2:end, :) = 1;\nB = A' * A;\ndisp(B)"),
     fenced("python", "assert x == 1\n" * 30, "Thirty times, as you asked:"),
     fenced("text", "=" * 200 + "\n" + "-" * 200),
     "You can do it without a loop: `sum(x * x for x in xs)`. In Rust that is `xs.iter().map(|x| x * x).sum::<i32>()`.",
-    "def greet(name):\n    print(f\"Hello, {name}!\")\n\nif __name__ == \"__main__\":\n    greet(\"world\")",
+    'def greet(name):\n    print(f"Hello, {name}!")\n\nif __name__ == "__main__":\n    greet("world")',
     "int main() {\n    int a[5] = {0, 0, 0, 0, 0};\n    for (int i = 0; i < 5; ++i) {\n        a[i] = i * i;\n    }\n    return 0;\n}",
     "#!/bin/sh\nset -e\ncd /tmp\nfor i in 1 2 3; do\n  echo $i\ndone\n",
-    "1. Install it:\n   ```bash\n   npm install left-pad\n   ```\n2. Use it:\n   ```js\n   leftPad(\"x\", 3, \"0\")\n   ```\n3. Done.",
+    '1. Install it:\n   ```bash\n   npm install left-pad\n   ```\n2. Use it:\n   ```js\n   leftPad("x", 3, "0")\n   ```\n3. Done.',
     "- First ```a``` then ```b```.\n- Then press Enter.\n- Then wait.",
 )
 
 names = ["Ann", "Bo", "Chen", "Dora", "Emil", "Fatima", "Goran", "Hana", "Ivo", "Jun"]
 for size in (3, 6, 10, 20, 40):
-    rows = "\n".join(f"| {i} | {rng.choice(names)} | {rng.randint(1, 99)} | {rng.choice(['yes', 'no'])} |" for i in range(size))
+    rows = "\n".join(
+        f"| {i} | {rng.choice(names)} | {rng.randint(1, 99)} | {rng.choice(['yes', 'no'])} |" for i in range(size)
+    )
     add("table", f"| # | name | points | passed |\n|---|---|---|---|\n{rows}\n")
 add(
     "table",
-    "| Mon | Tue | Wed | Thu | Fri | Sat | Sun |\n|-----|-----|-----|-----|-----|-----|-----|\n" + "|     |     |     |     |     |     |     |\n" * 6,
-    "Here is an empty plan to fill in:\n\n" + "| Time | Task | Done |\n|------|------|------|\n" + "|      |      | [ ]  |\n" * 24 + "\nPrint it twice.",
+    "| Mon | Tue | Wed | Thu | Fri | Sat | Sun |\n|-----|-----|-----|-----|-----|-----|-----|\n"
+    + "|     |     |     |     |     |     |     |\n" * 6,
+    "Here is an empty plan to fill in:\n\n"
+    + "| Time | Task | Done |\n|------|------|------|\n"
+    + "|      |      | [ ]  |\n" * 24
+    + "\nPrint it twice.",
     "| a | b | a AND b |\n|---|---|---|\n| 0 | 0 | 0 |\n| 0 | 1 | 0 |\n| 1 | 0 | 0 |\n| 1 | 1 | 1 |",
     "| model | ok |\n|---|---|\n" + "".join(f"| m{i} | ✅ |\n" for i in range(30)),
     "Name       Age   City\n---------- ----- ----------\nAnn        31    Oslo\nBo         27    Rome\nChen       45    Xi'an\n",
-    "+------+------+------+\n| a    | b    | c    |\n+------+------+------+\n" + "| 0.00 | 0.00 | 0.00 |\n" * 12 + "+------+------+------+\n",
+    "+------+------+------+\n| a    | b    | c    |\n+------+------+------+\n"
+    + "| 0.00 | 0.00 | 0.00 |\n" * 12
+    + "+------+------+------+\n",
 )
 
 add(
@@ -147,7 +232,10 @@ add(
 
 add(
     "list",
-    "\n".join(f"- {fruit}" for fruit in "apples pears plums figs dates limes grapes melons cherries peaches".split()),
+    "\n".join(
+        f"- {fruit}"
+        for fruit in ["apples", "pears", "plums", "figs", "dates", "limes", "grapes", "melons", "cherries", "peaches"]
+    ),
     "1. Wake up\n2. Stretch\n3. Drink water\n4. Walk\n5. Read\n6. Work\n7. Eat\n8. Rest\n9. Walk\n10. Sleep",
     "- Fruit\n  - apple\n  - pear\n    - Williams\n    - Conference\n- Vegetables\n  - leek\n  - carrot",
     "\n".join(f"{i}. Question {i}: ______" for i in range(1, 21)),
@@ -169,12 +257,19 @@ add(
     json.dumps({"mask": [True, False] * 60, "done": True}),
     json.dumps([[0.0] * 10] * 12, indent=1),
     json.dumps({"values": [None] * 80}),
-    json.dumps({"items": [{"id": i, "name": f"item {i}", "price": round(rng.random() * 90, 2)} for i in range(20)]}, indent=2),
+    json.dumps(
+        {"items": [{"id": i, "name": f"item {i}", "price": round(rng.random() * 90, 2)} for i in range(20)]}, indent=2
+    ),
     json.dumps([{"x": 0, "y": 0, "z": 0} for _ in range(20)]),
     json.dumps({"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": []}}}}}}}}),
-    json.dumps({"template": "{{- if .Tools }}tools{{ end }}", "stop": ["<|im_end|>", "<|endoftext|>"], "temperature": 0.7}),
+    json.dumps(
+        {"template": "{{- if .Tools }}tools{{ end }}", "stop": ["<|im_end|>", "<|endoftext|>"], "temperature": 0.7}
+    ),
     '{"type":"FeatureCollection","features":[{"type":"Feature","geometry":{"type":"Point","coordinates":[0,0]}},{"type":"Feature","geometry":{"type":"Point","coordinates":[0,0]}},{"type":"Feature","geometry":{"type":"Point","coordinates":[0,0]}}]}',
-    json.dumps({"translations": {"ru": "привет", "th": "สวัสดี", "ja": "こんにちは", "ar": "مرحبا", "el": "γεια"}}, ensure_ascii=False),
+    json.dumps(
+        {"translations": {"ru": "привет", "th": "สวัสดี", "ja": "こんにちは", "ar": "مرحبا", "el": "γεια"}},
+        ensure_ascii=False,
+    ),
     json.dumps({"board": [["", "", ""], ["", "X", ""], ["", "", "O"]], "next": "X"}),
 )
 
@@ -212,7 +307,12 @@ add(
     "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。",
     "错误信息`NullPointerException`说明对象为空。请检查`user.getName()`的调用。",
     "GPU显存不足时，可以减小batch size，或者使用gradient checkpointing。FP16训练也能节省约一半的显存。",
-    fenced("python", "# 计算平均值\ndef mean(values):\n    return sum(values) / len(values)\n\nif __name__ == \"__main__\":\n    print(mean([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))\n    print(\"完成\")", "下面是代码：", "运行后会输出平均值。"),
+    fenced(
+        "python",
+        '# 计算平均值\ndef mean(values):\n    return sum(values) / len(values)\n\nif __name__ == "__main__":\n    print(mean([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))\n    print("完成")',
+        "下面是代码：",
+        "运行后会输出平均值。",
+    ),
     "哈哈哈哈哈哈，这个笑话真不错！再来一个吧。",
     "HTTP状态码：200表示成功，301表示永久重定向，404表示未找到，500表示服务器内部错误。",
     "模型有时会输出<think>标签，这时需要在parser里去掉它。",
@@ -313,16 +413,16 @@ add(
 )
 add(
     "teaching a language",
-    "In Thai, \"hello\" is สวัสดี (sawasdee). Men add ครับ (khrap), women ค่ะ (kha): สวัสดีครับ, สวัสดีค่ะ.",
-    "The Russian word for \"friend\" is друг (drug), the plural is друзья (druz'ya). Note that it is irregular.",
-    "\"Thank you\" in ten languages: gracias, merci, danke, спасибо, 谢谢, ありがとう, 감사합니다, شكرا, धन्यवाद, ขอบคุณ.",
+    'In Thai, "hello" is สวัสดี (sawasdee). Men add ครับ (khrap), women ค่ะ (kha): สวัสดีครับ, สวัสดีค่ะ.',
+    'The Russian word for "friend" is друг (drug), the plural is друзья (druz\'ya). Note that it is irregular.',
+    '"Thank you" in ten languages: gracias, merci, danke, спасибо, 谢谢, ありがとう, 감사합니다, شكرا, धन्यवाद, ขอบคุณ.',
     "你好 (nǐ hǎo) means hello; 再见 (zàijiàn) means goodbye. The second character of 你好 is 好, good.",
     "The Greek alphabet: Α α alpha, Β β beta, Γ γ gamma, Δ δ delta, Ε ε epsilon, Ζ ζ zeta.",
-    "In Japanese, the particle は is read wa: 私は学生です (watashi wa gakusei desu), \"I am a student\".",
+    'In Japanese, the particle は is read wa: 私は学生です (watashi wa gakusei desu), "I am a student".',
     "The Arabic root ك-ت-ب has to do with writing: كتاب is a book, كاتب a writer, مكتبة a library.",
     "Hebrew is written from right to left: שלום is shalom, תודה is toda.",
-    "The word \"naïve\" has a diaeresis; so does \"Noël\". \"Façade\" has a cedilla, \"piñata\" a tilde.",
-    "한국어 means \"Korean\"; 영어 means \"English\". The polite ending is -요: 안녕하세요, 감사해요.",
+    'The word "naïve" has a diaeresis; so does "Noël". "Façade" has a cedilla, "piñata" a tilde.',
+    '한국어 means "Korean"; 영어 means "English". The polite ending is -요: 안녕하세요, 감사해요.',
     "The Cyrillic letter Ж is written zh: Жуков is Zhukov. Щ is shch: борщ is borshch.",
     "The tea ceremony (茶道, sadō) was shaped by Sen no Rikyū (千利休) in the 16th century.",
     "Namaste is written नमस्ते. The line on top is called shirorekha (शिरोरेखा).",
@@ -330,7 +430,7 @@ add(
     "Word of the day: хюгге? No — *hygge*, which is Danish. The Russian spelling, хюгге, came later.",
     "π is the first letter of περίμετρος, perimeter. Euler made it popular.",
     "| English | Russian | Greek |\n|---|---|---|\n| bread | хлеб | ψωμί |\n| water | вода | νερό |\n| sun | солнце | ήλιος |",
-    "The IPA of \"thing\" is /θɪŋ/, of \"mother\" /ˈmʌðər/, of \"beige\" /beɪʒ/.",
+    'The IPA of "thing" is /θɪŋ/, of "mother" /ˈmʌðər/, of "beige" /beɪʒ/.',
     "Mixed names: the band Ленинград, the singer Цой, the film Левиафан (Leviathan, 2014).",
 )
 add(
@@ -349,22 +449,31 @@ add(
     "encoded",
     "The picture, in base64:\n\n" + base64.b64encode(secret).decode(),
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ" + "A" * 90 + "C0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=",
-    "-----BEGIN CERTIFICATE-----\n" + "\n".join(base64.b64encode(bytes(rng.randrange(256) for _ in range(48))).decode() for _ in range(10)) + "\n-----END CERTIFICATE-----",
+    "-----BEGIN CERTIFICATE-----\n"
+    + "\n".join(base64.b64encode(bytes(rng.randrange(256) for _ in range(48))).decode() for _ in range(10))
+    + "\n-----END CERTIFICATE-----",
     "SHA-256: " + secret[:32].hex(),
     "AAAA" * 30 + "==",
-    "UUIDs: " + ", ".join(f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4{rng.getrandbits(12):03x}-a{rng.getrandbits(12):03x}-{rng.getrandbits(48):012x}" for _ in range(5)),
+    "UUIDs: "
+    + ", ".join(
+        f"{rng.getrandbits(32):08x}-{rng.getrandbits(16):04x}-4{rng.getrandbits(12):03x}-a{rng.getrandbits(12):03x}-{rng.getrandbits(48):012x}"
+        for _ in range(5)
+    ),
     "%E3%81%82%E3%81%84%E3%81%86 is あいう, percent-encoded.",
     "Morse: ... --- ... / ... --- ... / ... --- ... (SOS, three times)",
     "01001000 01100101 01101100 01101100 01101111 is Hello in binary. 00000000 00000000 00000000 00000000 is four zero bytes.",
 )
 add(
     "log",
-    "\n".join(f"2026-11-{d:02} 10:{d:02}:07 INFO request id={rng.getrandbits(24)} status=200 time={rng.randint(1, 99)}ms" for d in range(1, 21)),
+    "\n".join(
+        f"2026-11-{d:02} 10:{d:02}:07 INFO request id={rng.getrandbits(24)} status=200 time={rng.randint(1, 99)}ms"
+        for d in range(1, 21)
+    ),
     "\n".join(f"[{i:04}] GET /health 200" for i in range(40)),
     "The log says:\n\n```\n" + "connection refused, retrying in 1 s\n" * 30 + "```\n\nSo the server is not up.",
     "Jan 02 host sshd[1]: Accepted key for ann\nJan 02 host sshd[1]: session opened\nJan 02 host sshd[1]: session closed\n",
     "WARN retry 1/5\nWARN retry 2/5\nWARN retry 3/5\nWARN retry 4/5\nWARN retry 5/5\nERROR giving up",
-    "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\n    return f(n - 1)\n  File \"a.py\", line 3, in f\n    return f(n - 1)\n  File \"a.py\", line 3, in f\n    return f(n - 1)\n  [Previous line repeated 996 more times]\nRecursionError: maximum recursion depth exceeded",
+    'Traceback (most recent call last):\n  File "a.py", line 3, in f\n    return f(n - 1)\n  File "a.py", line 3, in f\n    return f(n - 1)\n  File "a.py", line 3, in f\n    return f(n - 1)\n  [Previous line repeated 996 more times]\nRecursionError: maximum recursion depth exceeded',
     "$ ping -c 4 host\n64 bytes from 10.0.0.1: icmp_seq=1 ttl=64 time=0.3 ms\n64 bytes from 10.0.0.1: icmp_seq=2 ttl=64 time=0.4 ms\n64 bytes from 10.0.0.1: icmp_seq=3 ttl=64 time=0.3 ms\n64 bytes from 10.0.0.1: icmp_seq=4 ttl=64 time=0.4 ms",
     "test a ... ok\ntest b ... ok\ntest c ... ok\ntest d ... ok\ntest e ... ok\n\ntest result: ok. 5 passed",
     "progress: [##########----------] 50 %\nprogress: [################----] 80 %\nprogress: [####################] 100 %",
@@ -418,7 +527,7 @@ add(
     "".join(f"{i * 16:08x}  " + " ".join(f"{rng.randrange(256):02x}" for _ in range(16)) + "\n" for i in range(12)),
     "".join(f"{i * 16:08x}  " + "00 " * 16 + "\n" for i in range(12)),
     "ff " * 128,
-    "48 65 6c 6c 6f 0a is \"Hello\" and a line feed.",
+    '48 65 6c 6c 6f 0a is "Hello" and a line feed.',
 )
 add(
     "csv",
@@ -426,17 +535,18 @@ add(
     "a,b,c,d\n" + "0,0,0,0\n" * 40,
     "time,value\n" + "\n".join(f"{h:02}:00,NaN" for h in range(24)),
     "x;y;z\n" + "null;null;null\n" * 20,
-    "date,open,close\n" + "\n".join(f"2026-01-{d:02},{rng.randint(90, 110)},{rng.randint(90, 110)}" for d in range(1, 29)),
+    "date,open,close\n"
+    + "\n".join(f"2026-01-{d:02},{rng.randint(90, 110)},{rng.randint(90, 110)}" for d in range(1, 29)),
     "name,mon,tue,wed,thu,fri\n" + "\n".join(f"{name},yes,no,yes,no,yes" for name in names),
 )
 add(
     "markup",
     "<ul>\n" + "".join(f"  <li>Item {i}</li>\n" for i in range(1, 25)) + "</ul>",
     "<table>" + ("<tr>" + "<td>0</td>" * 8 + "</tr>") * 8 + "</table>",
-    "<div class=\"board\">\n" + '  <div class="cell"></div>\n' * 64 + "</div>\n",
-    "<svg viewBox=\"0 0 10 10\">" + "".join(f'<circle cx="{i}" cy="{i}" r="1"/>' for i in range(10)) + "</svg>",
+    '<div class="board">\n' + '  <div class="cell"></div>\n' * 64 + "</div>\n",
+    '<svg viewBox="0 0 10 10">' + "".join(f'<circle cx="{i}" cy="{i}" r="1"/>' for i in range(10)) + "</svg>",
     "<p>One<br><br>Two<br><br>Three<br><br>Four</p>",
-    "<?xml version=\"1.0\"?>\n<notes>\n  <note><to>Ann</to><from>Bo</from></note>\n  <note><to>Bo</to><from>Ann</from></note>\n</notes>",
+    '<?xml version="1.0"?>\n<notes>\n  <note><to>Ann</to><from>Bo</from></note>\n  <note><to>Bo</to><from>Ann</from></note>\n</notes>',
     "Old price: <s>20 €</s> new price: 15 €. Old date: <s>3 May</s>",
     "<details><summary>More</summary>\n\nHidden text.\n\n</details>",
     "\\begin{tabular}{lll}\n" + "a & b & c \\\\\n" * 6 + "\\end{tabular}",
@@ -449,35 +559,43 @@ add(
     "In ChatML each message begins with `<|im_start|>` and ends with `<|im_end|>`.",
     "A ChatML prompt looks like this:\n\n```\n<|im_start|>system\nYou are helpful.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n```\n\nThe model writes until it emits `<|im_end|>`.",
     "Llama 2 wraps the instruction in `[INST]` and `[/INST]`; Llama 3 uses `<|start_header_id|>` and `<|eot_id|>`.",
-    "Set the stop sequences to \"<|im_end|>\" and \"<|endoftext|>\", or the model will go on.",
+    'Set the stop sequences to "<|im_end|>" and "<|endoftext|>", or the model will go on.',
     "DeepSeek's template uses full-width bars: `<｜User｜>` and `<｜Assistant｜>`, and `<｜end▁of▁sentence｜>` at the end.",
     "The <think> tag is not part of the answer; strip it before you show the text.",
     "Mistral's tokenizer has special tokens such as [INST], [/INST] and [TOOL_CALLS]; they are never split.",
-    "Qwen emits a call as `<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>`, Hermes style.",
+    'Qwen emits a call as `<tool_call>{"name": "f", "arguments": {}}</tool_call>`, Hermes style.',
     "Which token ends a turn?\n\n| model | token |\n|---|---|\n| Qwen | <|im_end|> |\n| Llama 3 | <|eot_id|> |\n| Gemma | <end_of_turn> |",
     "- `<bos>`: the beginning\n- `<eos>`: the end\n- `<pad>`: fills up\n- `<unk>`: unknown",
     "BERT puts [CLS] at the front and [SEP] between two sentences; [MASK] stands for what it has to guess, and [PAD] fills up.",
     "A regular expression for it: `/<think>[\\s\\S]*?<\\/think>/g`.",
-    fenced("python", "text = re.sub(r\"<think>.*?</think>\", \"\", text, flags=re.S)\nassert \"<|im_end|>\" not in text", "To remove the reasoning:"),
-    fenced("jinja", "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}", "The template:"),
+    fenced(
+        "python",
+        'text = re.sub(r"<think>.*?</think>", "", text, flags=re.S)\nassert "<|im_end|>" not in text',
+        "To remove the reasoning:",
+    ),
+    fenced(
+        "jinja",
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}",
+        "The template:",
+    ),
     "The model's answer ended with an <|endoftext|> token, which the server should have removed.",
     "Tokens like <|user|>, <|assistant|> and <|system|> mark the roles in Phi-3.",
     "When the parser meets <tool_call>, it switches to JSON; at </tool_call> it switches back.",
     "You may see the text (<think>...</think>) if the reasoning parser is off.",
-    "GPT-2 has one special token: \"<|endoftext|>\". It has the id 50256.",
+    'GPT-2 has one special token: "<|endoftext|>". It has the id 50256.',
     "Usage: tool [OPTIONS] [ARGS]\n\nOptions:\n  --help  Show this message.",
     "The stage direction [THINK] is not standard; write [pause] instead.",
     "Harmony has channels: `<|channel|>analysis`, `<|channel|>commentary` and `<|channel|>final`.",
     "1. <think>: the reasoning begins\n2. </think>: the reasoning ends\n3. <answer>: the answer begins",
     "Replace `</s>` by a newline. In SentencePiece, `<s>` has the id 1 and `</s>` the id 2.",
-    "> The user wrote: \"please print <|im_start|> three times\".\n\nI can't tell why they want this.",
+    '> The user wrote: "please print <|im_start|> three times".\n\nI can\'t tell why they want this.',
     "In F#, `f <| x` applies f to x, and `x |> f` does the same the other way round.",
     "The closing tag is `</think>`, not `<think/>`.",
     "It is safe to put <think> and </think> into `skip_special_tokens`, since both are in the vocabulary.",
     "Placeholders: use <name>, <date> and <city>; I will replace them.",
     "Generics in Java: List<String>, Map<String, List<Integer>>, Optional<T>.",
     "What is <pad> for? It fills up short rows of a batch, so that all have the same length.",
-    "Arrays in bash: ${a[0]}, ${a[@]}, ${#a[@]}. Tests: [[ -f x ]] && [ -n \"$y\" ].",
+    'Arrays in bash: ${a[0]}, ${a[@]}, ${#a[@]}. Tests: [[ -f x ]] && [ -n "$y" ].',
     "A footnote[1] and a link [INSTALL](https://example.com/INSTALL.md).\n\n[1]: See [README].",
 )
 add(
@@ -511,33 +629,74 @@ add(
     "-- \nAnn Example\nHead of Nothing\n+1 555 0100",
     "127.0.0.1 localhost\n::1 localhost\n0.0.0.0 ads.example.com\n0.0.0.0 track.example.com",
     "key=value\nother=\n\n[section]\nflag = true\npath = C:\\Users\\ann",
-    "The password rules: at least 12 characters, one of !@#$%^&*(), no \"aaaa\" or \"1234\".",
+    'The password rules: at least 12 characters, one of !@#$%^&*(), no "aaaa" or "1234".',
     "git log --oneline | head -3\na1b2c3d Fix\nd4e5f6a Fix\n0718293 Fix",
     "O O O O O\n O O O O\nO O O O O\n O O O O\nthe peg board",
     "Say it with me: red lorry, yellow lorry, red lorry, yellow lorry, red lorry, yellow lorry.",
 )
 
 # Ordinary long answers, from parts.
-openers = ["Let's go through it.", "Here is a plan.", "In short:", "There are a few options.", "It depends on the load."]
+openers = [
+    "Let's go through it.",
+    "Here is a plan.",
+    "In short:",
+    "There are a few options.",
+    "It depends on the load.",
+]
 topics = {
-    "caching": ["Keep hot keys in memory.", "Set a time to live that matches how often the data change.", "Measure the hit rate before and after.", "Beware of stampedes: let one request refresh the entry, and let the others wait."],
-    "gardening": ["Water in the morning, not at noon.", "Mulch keeps the soil moist and the weeds away.", "Prune in late winter, before the sap rises.", "Rotate the beds: beans after cabbage, cabbage after beans."],
-    "interviews": ["Read the job description twice.", "Prepare three stories, each with a problem, what you did, and how it ended.", "Ask about the team, not only about the pay.", "Sleep well."],
-    "sailing": ["Check the forecast and the tide.", "Everybody wears a life jacket.", "Reef early: it is easier to shake a reef out than to put one in.", "Tell somebody ashore when you expect to be back."],
-    "statistics": ["Plot the data first.", "Say what you will test before you look.", "Report the interval, not only the p-value.", "With many comparisons, some will look significant by chance."],
-    "writing": ["Cut the first paragraph.", "Prefer verbs to nouns.", "Read it aloud.", "Let it rest for a day, and cut again."],
+    "caching": [
+        "Keep hot keys in memory.",
+        "Set a time to live that matches how often the data change.",
+        "Measure the hit rate before and after.",
+        "Beware of stampedes: let one request refresh the entry, and let the others wait.",
+    ],
+    "gardening": [
+        "Water in the morning, not at noon.",
+        "Mulch keeps the soil moist and the weeds away.",
+        "Prune in late winter, before the sap rises.",
+        "Rotate the beds: beans after cabbage, cabbage after beans.",
+    ],
+    "interviews": [
+        "Read the job description twice.",
+        "Prepare three stories, each with a problem, what you did, and how it ended.",
+        "Ask about the team, not only about the pay.",
+        "Sleep well.",
+    ],
+    "sailing": [
+        "Check the forecast and the tide.",
+        "Everybody wears a life jacket.",
+        "Reef early: it is easier to shake a reef out than to put one in.",
+        "Tell somebody ashore when you expect to be back.",
+    ],
+    "statistics": [
+        "Plot the data first.",
+        "Say what you will test before you look.",
+        "Report the interval, not only the p-value.",
+        "With many comparisons, some will look significant by chance.",
+    ],
+    "writing": [
+        "Cut the first paragraph.",
+        "Prefer verbs to nouns.",
+        "Read it aloud.",
+        "Let it rest for a day, and cut again.",
+    ],
 }
 for topic, points in topics.items():
     for opener in openers:
         chosen = rng.sample(points, len(points))
         body = "\n".join(f"{i}. **{point.split()[0]}**: {point}" for i, point in enumerate(chosen, 1))
-        add("long answer", f"{opener}\n\n## About {topic}\n\n{body}\n\n---\n\n" + " ".join(rng.sample(points, 2)) + f" That is all on {topic}.")
+        add(
+            "long answer",
+            f"{opener}\n\n## About {topic}\n\n{body}\n\n---\n\n"
+            + " ".join(rng.sample(points, 2))
+            + f" That is all on {topic}.",
+        )
 
 # --------------------------------------------------------------------------------------------- repetition
-repetition = []
+repetition: list[Row] = []
 
 
-def loop(kind, text, unit, times, after=""):
+def loop(kind: str, text: str, unit: str, times: int, after: str = "") -> None:
     repetition.append({"kind": kind, "text": text, "loop": unit, "times": times, "after": after})
 
 
@@ -546,26 +705,54 @@ for unit, times in [("!", 64), ("!", 300), ("！", 80), ("?", 500), ("e", 128), 
     if times:
         loop("one character", rng.choice(["", start]), unit, times)
 words = [
-    ("Other; ", 60), ("not called ", 200), ("court ", 900), ("the the ", 80), ("and ", 150), ("$this ", 70), ("I ", 200),
-    ("yes, yes, ", 40), ("и ", 120), ("是的，", 60), ("はい、", 50), ("very ", 40), ("data data ", 30), ("error: ", 64), ("system ", 24),
+    ("Other; ", 60),
+    ("not called ", 200),
+    ("court ", 900),
+    ("the the ", 80),
+    ("and ", 150),
+    ("$this ", 70),
+    ("I ", 200),
+    ("yes, yes, ", 40),
+    ("и ", 120),
+    ("是的，", 60),
+    ("はい、", 50),
+    ("very ", 40),
+    ("data data ", 30),
+    ("error: ", 64),
+    ("system ", 24),
 ]
 for unit, times in words:
     loop("a word", rng.choice(["", start, "The list of categories is: "]), unit, times)
 sentences = [
-    "I'm sorry, I made a mistake. ", "Let me check this again. ", "The function returns a value. ", "Wait, let me reconsider the problem. ",
-    "Let's run. Let's execute. Let's call. ", "我知道了，我再试一次。", "Я не могу ответить на этот вопрос. ", "Es tut mir leid, das weiß ich nicht. ",
-    "The capital of France is Paris, and the capital of Germany is Berlin, and so on. ", "So the answer is 12. But wait, is it 12? ",
-    "申し訳ありませんが、もう一度お試しください。", "In conclusion, the results show that the method works. ", "다시 한번 확인해 보겠습니다. ",
-    "As an example, consider a list of three items: a, b and c. ", "The user wants a summary, so I should write a summary. ",
+    "I'm sorry, I made a mistake. ",
+    "Let me check this again. ",
+    "The function returns a value. ",
+    "Wait, let me reconsider the problem. ",
+    "Let's run. Let's execute. Let's call. ",
+    "我知道了，我再试一次。",
+    "Я не могу ответить на этот вопрос. ",
+    "Es tut mir leid, das weiß ich nicht. ",
+    "The capital of France is Paris, and the capital of Germany is Berlin, and so on. ",
+    "So the answer is 12. But wait, is it 12? ",
+    "申し訳ありませんが、もう一度お試しください。",
+    "In conclusion, the results show that the method works. ",
+    "다시 한번 확인해 보겠습니다. ",
+    "As an example, consider a list of three items: a, b and c. ",
+    "The user wants a summary, so I should write a summary. ",
 ]
 for sentence in sentences:
     for times in (5, 8, 30):
         if len(sentence.encode()) * times >= 200 and (times > 5 or len(sentence.encode()) * times >= 330):
             loop("a sentence", rng.choice(["", start, "First, some background.\n\n"]), sentence, times)
 lines = [
-    "- Improve the quality of the data\n", "1. Open the file\n2. Read the file\n3. Close the file\n", "Thank you for your help!\n\n",
-    "## Step\n\nRepeat the step before.\n\n", "count: deploy.\n\ncount: 部署。\n\n", "**Note:** the value must not be empty.\n",
-    "Q: What is it?\nA: It is a test.\n\n", "* Der Wert ist gültig.\n",
+    "- Improve the quality of the data\n",
+    "1. Open the file\n2. Read the file\n3. Close the file\n",
+    "Thank you for your help!\n\n",
+    "## Step\n\nRepeat the step before.\n\n",
+    "count: deploy.\n\ncount: 部署。\n\n",
+    "**Note:** the value must not be empty.\n",
+    "Q: What is it?\nA: It is a test.\n\n",
+    "* Der Wert ist gültig.\n",
 ]
 for line in lines:
     for times in (10, 25, 80):
@@ -577,8 +764,18 @@ paragraph = (
 loop("a paragraph", start, paragraph, 5)
 loop("a paragraph", start, paragraph, 12, paragraph[:90])
 loop("a paragraph", "", "### Summary\n\n" + paragraph + "- cost\n- memory\n\n", 6)
-loop("a paragraph", start, "该方案的第二个问题是成本。更大的缓存需要更多的内存，而内存是整台机器中最昂贵的部分，因此必须逐月权衡收益与价格，并且对每个使用它的服务分别计算，最后再决定是否扩容。\n", 6)
-loop("a paragraph", start, "def helper(value):\n    return value + 1\n\nThis function adds one to the value, as described above, and returns it to the caller.\n\n", 9)
+loop(
+    "a paragraph",
+    start,
+    "该方案的第二个问题是成本。更大的缓存需要更多的内存，而内存是整台机器中最昂贵的部分，因此必须逐月权衡收益与价格，并且对每个使用它的服务分别计算，最后再决定是否扩容。\n",
+    6,
+)
+loop(
+    "a paragraph",
+    start,
+    "def helper(value):\n    return value + 1\n\nThis function adds one to the value, as described above, and returns it to the caller.\n\n",
+    9,
+)
 loop("ended by itself", start, "I will now write the file. ", 60, "\n\nThe file is written.")
 loop("ended by itself", start, "Hmm, ", 200, "okay, the answer is 7.")
 loop("ended by itself", "", "Therefore, the final answer is 5.\n", 40, "\nDone.")
@@ -590,7 +787,7 @@ loop("json", '{"items": [{"a": 1', "}]", 200)
 loop("json", '{"text": "', "The text is not readable. ", 30, '"}')
 loop("json", '{"name": "x"}', "\t", 700)
 loop("code", "```python\nx = 1\n", "x = x + 1\n", 300)
-loop("code", "```html\n<div>\n", "<div class=\"row\"></div>\n", 200)
+loop("code", "```html\n<div>\n", '<div class="row"></div>\n', 200)
 loop("numbers", "The value is 1", "0", 3000)
 loop("numbers", "0.", "142857", 400)
 loop("other", "The sequence is ", "andandandand", 120)
@@ -598,15 +795,36 @@ loop("other", start, "😀 ok ", 40)
 loop("other", start, "Ġthe", 90)
 
 # --------------------------------------------------------------------------------------------- control tokens
-tokens = []
+tokens: list[Row] = []
 
 
-def token(kind, *texts):
+def token(kind: str, *texts: str) -> None:
     tokens.extend({"kind": kind, "text": text} for text in texts)
 
 
-ends = ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "<end_of_turn>", "<｜end▁of▁sentence｜>", "<|end_of_text|>", "<|return|>", "<|eom_id|>", "<|END_OF_TURN_TOKEN|>", "<|end_of_box|>", "</s>"]
-answers = ["The capital of France is Paris.", "It is 42", "Sure! Here you go:\n\n- one\n- two", "**Yes**", "你好，很高兴见到你。", "```python\nprint(1)\n```", "Ответ: 12"]
+ends = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|endoftext|>",
+    "<|end|>",
+    "<end_of_turn>",
+    "<｜end▁of▁sentence｜>",
+    "<|end_of_text|>",
+    "<|return|>",
+    "<|eom_id|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<|end_of_box|>",
+    "</s>",
+]
+answers = [
+    "The capital of France is Paris.",
+    "It is 42",
+    "Sure! Here you go:\n\n- one\n- two",
+    "**Yes**",
+    "你好，很高兴见到你。",
+    "```python\nprint(1)\n```",
+    "Ответ: 12",
+]
 for i, end in enumerate(ends):
     token("end of turn", answers[i % len(answers)] + end)
 token(
@@ -617,7 +835,7 @@ token(
     "The total is 12 €.\n<|im_end|>",
     "I have updated the file.<|endoftext|>Human: thanks\n\nAssistant: you're welcome",
     "def f():\n    return 1\n<|endoftext|>",
-    "{\"city\": \"Paris\"}<|im_end|>",
+    '{"city": "Paris"}<|im_end|>',
     "Of course!</s></s></s></s>",
     "Voilà la réponse.<|im_end|><|im_end|>",
     "Office Environment:<unused6226><unused6226> a quiet room with two desks.",
@@ -655,39 +873,47 @@ token(
 )
 token(
     "call",
-    "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Oslo\"}}\n</tool_call>",
-    "Let me look that up.\n<tool_call>{\"name\": \"search\", \"arguments\": {\"q\": \"x\"}}</tool_call>",
-    "I'll check. <tool_call>\n{\"name\": \"f\"}",
-    "[TOOL_CALLS][{\"name\": \"get_time\", \"arguments\": {}}]",
-    "Sure.[TOOL_CALLS] [{\"name\": \"get_time\"}]",
+    '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>',
+    'Let me look that up.\n<tool_call>{"name": "search", "arguments": {"q": "x"}}</tool_call>',
+    'I\'ll check. <tool_call>\n{"name": "f"}',
+    '[TOOL_CALLS][{"name": "get_time", "arguments": {}}]',
+    'Sure.[TOOL_CALLS] [{"name": "get_time"}]',
     "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather",
     "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{}",
     "<|channel|>analysis<|message|>The user wants the weather.<|end|><|start|>assistant<|channel|>final<|message|>Sunny.",
     "Sunny.<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{}",
-    "<|python_tag|>get_weather(city=\"Oslo\")",
+    '<|python_tag|>get_weather(city="Oslo")',
     "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n</tool_call>",
     "I will call it now.\n\n<function=get_weather>\n<parameter=city>\nOslo\n</parameter>\n</function>\n</tool_call>",
-    "<|tool_call>call:get_time{city:<|\"|>Paris<|\"|>}<tool_call|>",
-    "<minimax:tool_call>\n<invoke name=\"f\">\n</invoke>\n</minimax:tool_call>",
-    "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">",
+    '<|tool_call>call:get_time{city:<|"|>Paris<|"|>}<tool_call|>',
+    '<minimax:tool_call>\n<invoke name="f">\n</invoke>\n</minimax:tool_call>',
+    '<｜DSML｜tool_calls>\n<｜DSML｜invoke name="f">',
     "Here's the file:\n</tool_call>",
-    "<tool_response>\n{\"ok\": true}\n</tool_response>\nDone.",
+    '<tool_response>\n{"ok": true}\n</tool_response>\nDone.',
     "The weather is nice.<|tool_call_end|>",
-    "<function_calls>\n<invoke name=\"read\">",
-    "Okay, I'll use the tool.<|action_start|><|plugin|>\n{\"name\": \"f\"}",
-    "<|open|>toolscall tool=\"read\" index=\"1\"<|sep|>",
+    '<function_calls>\n<invoke name="read">',
+    'Okay, I\'ll use the tool.<|action_start|><|plugin|>\n{"name": "f"}',
+    '<|open|>toolscall tool="read" index="1"<|sep|>',
 )
 for name in [
-    "get_weather<|channel|>commentary", "functions.search<|constrain|>json", "<tool_call>read", "get_time<|message|>", "run</tool_call>",
-    "assistant<|channel|>analysis", "<|tool_call_begin|>f", "search<｜tool▁sep｜>", "[TOOL_CALLS]f", "f<|\"|>",
+    "get_weather<|channel|>commentary",
+    "functions.search<|constrain|>json",
+    "<tool_call>read",
+    "get_time<|message|>",
+    "run</tool_call>",
+    "assistant<|channel|>analysis",
+    "<|tool_call_begin|>f",
+    "search<｜tool▁sep｜>",
+    "[TOOL_CALLS]f",
+    'f<|"|>',
 ]:
     tokens.append({"kind": "name of a tool", "name": name})
 
 # --------------------------------------------------------------------------------------------- mixed script
-mixed = []
+mixed: list[Row] = []
 
 
-def mix(kind, *texts):
+def mix(kind: str, *texts: str) -> None:
     mixed.extend({"kind": kind, "text": text} for text in texts)
 
 
@@ -702,10 +928,21 @@ english = [
     "Please make sure that the environ{} variable is set before you start the program again.",
 ]
 bits = [
-    ("thai", ["สวัสดี", "ความ", "ที่เป็น", "การ"]), ("cyrillic", ["ение", "ность", "ировать", "ами"]), ("arabic", ["ستان", "ختيار", "مرات"]),
-    ("hebrew", ["ירה", "מות", "כלל"]), ("devanagari", ["करना", "में", "होता"]), ("han", ["架构", "选择题", "环境变量"]), ("hangul", ["하세요", "입니다"]),
-    ("kana", ["します", "テスト"]), ("georgian", ["ების"]), ("armenian", ["ություն"]), ("greek", ["ματος", "ισμός"]), ("bengali", ["করা"]), ("tamil", ["கள்"]),
-    ("tibetan", ["བོད་"]), ("khmer", ["ការណ៍"]),
+    ("thai", ["สวัสดี", "ความ", "ที่เป็น", "การ"]),
+    ("cyrillic", ["ение", "ность", "ировать", "ами"]),
+    ("arabic", ["ستان", "ختيار", "مرات"]),
+    ("hebrew", ["ירה", "מות", "כלל"]),
+    ("devanagari", ["करना", "में", "होता"]),
+    ("han", ["架构", "选择题", "环境变量"]),
+    ("hangul", ["하세요", "입니다"]),
+    ("kana", ["します", "テスト"]),
+    ("georgian", ["ების"]),
+    ("armenian", ["ություն"]),
+    ("greek", ["ματος", "ισμός"]),
+    ("bengali", ["করা"]),
+    ("tamil", ["கள்"]),
+    ("tibetan", ["བོད་"]),
+    ("khmer", ["ការណ៍"]),
 ]
 at = 0
 for kind, parts in bits:
@@ -764,7 +1001,14 @@ mix(
     "Restart the serverความ now, please.",
 )
 mix("long", "\n\n".join(topics["caching"]) + "\n\n" + english[1].format("สวัสดี") + "\n\n" + "\n".join(topics["writing"]))
-mix("long", "## Plan\n\n" + "\n".join(f"- {p}" for p in topics["sailing"]) + "\n\n" + english[2].format("ность") + "\n\n```python\nprint(1)\n```\n")
+mix(
+    "long",
+    "## Plan\n\n"
+    + "\n".join(f"- {p}" for p in topics["sailing"])
+    + "\n\n"
+    + english[2].format("ность")
+    + "\n\n```python\nprint(1)\n```\n",
+)
 mix("long", "| a | b |\n|---|---|\n| 1 | 2 |\n\n" + english[5].format("करना") + " " + " ".join(topics["statistics"]))
 
 # --------------------------------------------------------------------------------------------- a second round
@@ -772,29 +1016,115 @@ mix("long", "| a | b |\n|---|---|\n| 1 | 2 |\n\n" + english[5].format("करन
 for unit, times in [("G", 300), ("@", 150), ("?", 90), ("。", 70), ("😂", 100), ("嗯", 75), ("z", 70), ("ě", 80)]:
     loop("one character", rng.choice(["", start, "Sure, "]), unit, times)
 for unit, times in [
-    ("I don't know. ", 12), ("Please wait. ", 9), ("and so on, ", 14), ("The cat sat on the mat. ", 10), ("step by step ", 11), ("pour le client, ", 10), ("para la empresa y ", 9),
-    ("ok ok ok ", 20), ("好的好的", 20), ("ครับ", 30), ("и так далее, ", 10), ("The quick brown fox jumps over the lazy dog near the river bank. ", 6), ("ありがとう。", 16),
-    ("Let me think about this problem in a different way, because the first way did not work. ", 4), ("다음과 같습니다: ", 12), ("return return ", 20), ("ABC-123 ", 30), ("lorem ", 25),
+    ("I don't know. ", 12),
+    ("Please wait. ", 9),
+    ("and so on, ", 14),
+    ("The cat sat on the mat. ", 10),
+    ("step by step ", 11),
+    ("pour le client, ", 10),
+    ("para la empresa y ", 9),
+    ("ok ok ok ", 20),
+    ("好的好的", 20),
+    ("ครับ", 30),
+    ("и так далее, ", 10),
+    ("The quick brown fox jumps over the lazy dog near the river bank. ", 6),
+    ("ありがとう。", 16),
+    ("Let me think about this problem in a different way, because the first way did not work. ", 4),
+    ("다음과 같습니다: ", 12),
+    ("return return ", 20),
+    ("ABC-123 ", 30),
+    ("lorem ", 25),
 ]:
-    loop("words again", rng.choice(["", start, "The report has three parts.\n\n"]), unit, times, rng.choice(["", unit[: len(unit) // 2]]))
+    loop(
+        "words again",
+        rng.choice(["", start, "The report has three parts.\n\n"]),
+        unit,
+        times,
+        rng.choice(["", unit[: len(unit) // 2]]),
+    )
 for unit, times in [
-    ("- The first point is clear.\n", 12), ("The value of x is 3.\n\n", 14), ("* item\n", 40), ("| the same | row |\n\nAnd again:\n\n", 30), ("Human: hi\nAssistant: hi\n", 20), ("5. Check the log.\n", 20),
-    ("### Answer\n\nThe answer is yes.\n\n### Question\n\nIs it so?\n\n", 8), ("print the result\n", 25),
+    ("- The first point is clear.\n", 12),
+    ("The value of x is 3.\n\n", 14),
+    ("* item\n", 40),
+    ("| the same | row |\n\nAnd again:\n\n", 30),
+    ("Human: hi\nAssistant: hi\n", 20),
+    ("5. Check the log.\n", 20),
+    ("### Answer\n\nThe answer is yes.\n\n### Question\n\nIs it so?\n\n", 8),
+    ("print the result\n", 25),
 ]:
     loop("lines again", rng.choice(["", start + "\n\n"]), unit, times)
-loop("a long sentence", "", "We therefore recommend that the committee postpone the decision until the figures for the third quarter are known, and that it ask the auditors for a second opinion in the meantime, at no extra cost. ", 7)
-loop("a long line", start, "As described in the section above, the service reads its settings from the environment, then from the file that is named there, and at last from the defaults, in this order, and each of them may be overridden on the command line by an option of the same name, as the next section shows. ", 5)
+loop(
+    "a long sentence",
+    "",
+    "We therefore recommend that the committee postpone the decision until the figures for the third quarter are known, and that it ask the auditors for a second opinion in the meantime, at no extra cost. ",
+    7,
+)
+loop(
+    "a long line",
+    start,
+    "As described in the section above, the service reads its settings from the environment, then from the file that is named there, and at last from the defaults, in this order, and each of them may be overridden on the command line by an option of the same name, as the next section shows. ",
+    5,
+)
 
 head, tail = "The capital of France", " is Paris, and the capital of Italy is Rome."
-token("in the middle", *[head + t + tail for t in ["<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<｜end▁of▁sentence｜>", "<|channel|>", "<end_of_turn>", "<|tool_call_end|>"]])
-token("in the middle", head + " <|im_end|>" + tail, head + " <|endoftext|> " + tail.strip(), "I will now read the file<tool_call>\n{\"name\": \"read\"}", "That is the plan.</think>I'll start with the tests.")
+token(
+    "in the middle",
+    *[
+        head + t + tail
+        for t in [
+            "<|im_end|>",
+            "<|eot_id|>",
+            "<|endoftext|>",
+            "<｜end▁of▁sentence｜>",
+            "<|channel|>",
+            "<end_of_turn>",
+            "<|tool_call_end|>",
+        ]
+    ],
+)
+token(
+    "in the middle",
+    head + " <|im_end|>" + tail,
+    head + " <|endoftext|> " + tail.strip(),
+    'I will now read the file<tool_call>\n{"name": "read"}',
+    "That is the plan.</think>I'll start with the tests.",
+)
 token(
     "again",
-    "Hola, ¿en qué puedo ayudarte?<|im_end|>", "Guten Tag!<|eot_id|>", "The files are:\n- a.txt\n- b.txt<|im_end|>", "| a | b |\n|---|---|\n| 1 | 2 |\n<|im_end|>", "1. One\n2. Two\n<|end|>", "See https://example.com/<|im_end|>",
-    "Use `ls -l`.<|im_end|>", "\"To be or not to be\"<|endoftext|>", "So x = 4.\n\n<|endoftext|>", "(see above)<|im_end|>", "价格是100元<|im_end|>", "こんにちは。<end_of_turn>", "<|im_start|>assistant\nHello!", "<|assistant|>\nHello!",
-    "assistant<|end_header_id|>\n\nHello!", "<bos><start_of_turn>model\nHi", "<think>\n", "</think>", "<think></think>\n\nHi.", "Hmm.\n\n</think>\n\n## Answer\n\n4", "◁think▷ is not it, but this is:\n</think>\nYes.", "[/INST] The answer is 4.",
-    "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Oslo\"}", "OK.\n\n<tool_calls>\n<tool_call>\n", "Let me check the weather.\n\n<function=get_weather>\n", "<tool_call>\n<function=read>\n<parameter=path>\na\n", "<unk><unk><unk>", "ok<|reserved_special_token_12|>",
-    "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi", "A nice day<unused49><unused49><unused49><unused49>", "<pad><pad><pad><pad><pad><pad>", "Ja.<|return|>", "Text<|fim_suffix|>more", "It's done.<｜tool▁calls▁end｜>",
+    "Hola, ¿en qué puedo ayudarte?<|im_end|>",
+    "Guten Tag!<|eot_id|>",
+    "The files are:\n- a.txt\n- b.txt<|im_end|>",
+    "| a | b |\n|---|---|\n| 1 | 2 |\n<|im_end|>",
+    "1. One\n2. Two\n<|end|>",
+    "See https://example.com/<|im_end|>",
+    "Use `ls -l`.<|im_end|>",
+    '"To be or not to be"<|endoftext|>',
+    "So x = 4.\n\n<|endoftext|>",
+    "(see above)<|im_end|>",
+    "价格是100元<|im_end|>",
+    "こんにちは。<end_of_turn>",
+    "<|im_start|>assistant\nHello!",
+    "<|assistant|>\nHello!",
+    "assistant<|end_header_id|>\n\nHello!",
+    "<bos><start_of_turn>model\nHi",
+    "<think>\n",
+    "</think>",
+    "<think></think>\n\nHi.",
+    "Hmm.\n\n</think>\n\n## Answer\n\n4",
+    "◁think▷ is not it, but this is:\n</think>\nYes.",
+    "[/INST] The answer is 4.",
+    '[TOOL_CALLS]get_weather[ARGS]{"city": "Oslo"}',
+    "OK.\n\n<tool_calls>\n<tool_call>\n",
+    "Let me check the weather.\n\n<function=get_weather>\n",
+    "<tool_call>\n<function=read>\n<parameter=path>\na\n",
+    "<unk><unk><unk>",
+    "ok<|reserved_special_token_12|>",
+    "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi",
+    "A nice day<unused49><unused49><unused49><unused49>",
+    "<pad><pad><pad><pad><pad><pad>",
+    "Ja.<|return|>",
+    "Text<|fim_suffix|>more",
+    "It's done.<｜tool▁calls▁end｜>",
 )
 add(
     "about templates again",
@@ -802,21 +1132,21 @@ add(
     "Does your server strip `<|im_end|>`? If not, set `skip_special_tokens` to true.",
     "The template has three roles. A system message begins with `<|im_start|>system`, a user message with `<|im_start|>user`, and so on.",
     "* `[INST]` … `[/INST]`: the instruction\n* `<<SYS>>` … `<</SYS>>`: the system prompt, inside the first instruction",
-    "A tool call in Hermes format:\n\n```xml\n<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n```",
-    "Why do I see \"</think>\" in the output? Because the chat template already adds \"<think>\" to the prompt.",
-    "`tokenizer.convert_tokens_to_ids(\"<|endoftext|>\")` returns 151643 for Qwen.",
+    'A tool call in Hermes format:\n\n```xml\n<tool_call>\n{"name": "f", "arguments": {}}\n</tool_call>\n```',
+    'Why do I see "</think>" in the output? Because the chat template already adds "<think>" to the prompt.',
+    '`tokenizer.convert_tokens_to_ids("<|endoftext|>")` returns 151643 for Qwen.',
     "To test the parser, send a message that contains '<|im_start|>' and check that it is escaped.",
     "The special tokens (<|user|>, <|assistant|>, <|end|>) are listed in `added_tokens.json`.",
     "Gemma uses **<start_of_turn>** and **<end_of_turn>**; there is no system role.",
     "模型的对话模板使用 `<|im_start|>` 和 `<|im_end|>`，推理内容放在 `<think>` 与 `</think>` 之间。",
     "Die Marken `<think>` und `</think>` umschließen die Überlegungen, sie gehören nicht zur Antwort.",
-    "```json\n{\n  \"stop\": [\"<|im_end|>\", \"</s>\"],\n  \"template\": \"<|im_start|>user\\n{prompt}<|im_end|>\"\n}\n```",
+    '```json\n{\n  "stop": ["<|im_end|>", "</s>"],\n  "template": "<|im_start|>user\\n{prompt}<|im_end|>"\n}\n```',
     "    <|im_start|>user\n    Hi<|im_end|>\n\nThe block above is indented, so it is code.",
     "See the vLLM docs on `--reasoning-parser`. With it, what stands before `</think>` is moved to `reasoning_content`.",
     "Question: what does <|endoftext|> mean? It is the token that separates documents in the training data.",
     "| token | id |\n|---|---|\n| `<s>` | 1 |\n| `</s>` | 2 |\n| `[INST]` | 3 |",
     "BERT input: [CLS] the cat [SEP] sat [SEP]. T5 marks gaps with `<extra_id_0>`, `<extra_id_1>` and so on.",
-    "Shell: cat <file >out; test 1 -lt 2 && echo \"<ok>\". In HTML write &lt;think&gt; to show the tag.",
+    'Shell: cat <file >out; test 1 -lt 2 && echo "<ok>". In HTML write &lt;think&gt; to show the tag.',
     "XML: <config><think>true</think><pad>4</pad></config>",
 )
 add(
@@ -839,7 +1169,7 @@ add(
     "在Windows上按Ctrl+C复制，按Ctrl+V粘贴；在macOS上用Command键。",
     "iPhone15とGalaxyS24を比べると、バッテリーはほぼ同じです。価格はiPhoneの方が高いです。",
     "Python의 list comprehension은 [x for x in range(10)]처럼 씁니다. Java에는 없습니다.",
-    "The sign said «Осторожно, двери закрываются», which means \"Caution, the doors are closing\".",
+    'The sign said «Осторожно, двери закрываются», which means "Caution, the doors are closing".',
     "Σωκράτης (Socrates), Πλάτων (Plato) and Ἀριστοτέλης (Aristotle).",
     "Mandarin has four tones: mā (妈), má (麻), mǎ (马), mà (骂).",
     "Vector: 𝐯 = (vₓ, v_y); angle: θ; angular speed: ω = dθ/dt; torque: τ = r × F.",
@@ -850,18 +1180,43 @@ add(
     "Der russische Name ist Москва, der japanische 東京, der arabische القاهرة.",
 )
 more = [
-    "The recipe needs two eggs, some flour and a litt{} milk, all at room temperature.", "Our tests show that the new index is fast{} than the old one by a factor of three.",
-    "Write the function first, and the docu{} of it afterwards, while you still remember it.", "The bridge was built in 1894 and is still open for light traf{} today.",
+    "The recipe needs two eggs, some flour and a litt{} milk, all at room temperature.",
+    "Our tests show that the new index is fast{} than the old one by a factor of three.",
+    "Write the function first, and the docu{} of it afterwards, while you still remember it.",
+    "The bridge was built in 1894 and is still open for light traf{} today.",
 ]
-for i, part in enumerate(["ที่สุด", "ельный", "العربية", "ושלום", "क्योंकि", "コード", "코드입니다", "数据库", "ებისა", "ของ", "ности", "について"]):
+for i, part in enumerate(
+    [
+        "ที่สุด",
+        "ельный",
+        "العربية",
+        "ושלום",
+        "क्योंकि",
+        "コード",
+        "코드입니다",
+        "数据库",
+        "ებისა",
+        "ของ",
+        "ности",
+        "について",
+    ]
+):
     mix("again", more[i % len(more)].format(part))
 
 # --------------------------------------------------------------------------------------------- calls, ends and JSON
-events = []
+events: list[Row] = []
 
 
-def case(kind, defects, steps, tools=None, asks_json=False, finish="stop", complete=True):
-    row = {"kind": kind, "defects": defects, "events": steps}
+def case(
+    kind: str,
+    defects: list[str],
+    steps: list[Any],
+    tools: list[str] | None = None,
+    asks_json: bool = False,
+    finish: str = "stop",
+    complete: bool = True,
+) -> None:
+    row: Row = {"kind": kind, "defects": defects, "events": steps}
     if tools is not None or asks_json:
         row["asked"] = {"tools": tools or [], "json": asks_json}
     if finish != "stop":
@@ -873,24 +1228,67 @@ def case(kind, defects, steps, tools=None, asks_json=False, finish="stop", compl
 
 TOOLS = ["get_weather", "search", "read_file"]
 good_arguments = [
-    "{}", "{\"city\": \"Oslo\"}", " {\"a\": [1, 2.5e-3, true, false, null]} ", "{\"text\": \"a \\\"quoted\\\" word, \\u00e9 and a \\n\"}", "", " \n", "{\"a\": {\"b\": {\"c\": []}}}",
-    "{\"path\": \"C:\\\\tmp\"}", "{\"q\": \"日本語 😀\"}", "{\"n\": -0.0}", "{\"a\": 1, \"a\": 2}", "{\"code\": \"if (x) { return [1]; }\"}", "{\"empty\": \"\"}",
-    "{\n  \"city\": \"Oslo\",\n  \"days\": 3\n}\n", "{\"html\": \"<a href=\\\"x\\\">}{</a>\"}",
+    "{}",
+    '{"city": "Oslo"}',
+    ' {"a": [1, 2.5e-3, true, false, null]} ',
+    '{"text": "a \\"quoted\\" word, \\u00e9 and a \\n"}',
+    "",
+    " \n",
+    '{"a": {"b": {"c": []}}}',
+    '{"path": "C:\\\\tmp"}',
+    '{"q": "日本語 😀"}',
+    '{"n": -0.0}',
+    '{"a": 1, "a": 2}',
+    '{"code": "if (x) { return [1]; }"}',
+    '{"empty": ""}',
+    '{\n  "city": "Oslo",\n  "days": 3\n}\n',
+    '{"html": "<a href=\\"x\\">}{</a>"}',
 ]
 for arguments in good_arguments:
     case("good arguments", [], [["call", "get_weather", arguments]], TOOLS)
 bad_arguments = [
-    "{\"city\": \"Oslo\"", "{\"city\": \"Os", "{}{\"city\": \"Oslo\"}", "{\"city\": \"Oslo\"}{\"city\": \"Oslo\"}", "{\"city\": \"Oslo\"}}", "{'city': 'Oslo'}", "{city: \"Oslo\"}",
-    "{\"city\": \"Oslo\",}", "city=Oslo", "\"{\\\"city\\\": \\\"Oslo\\\"}\"", "[\"Oslo\"]", "null", "42", "{\"city\": Oslo}", "{\"a\": \"line\nline\"}", "{\"a\": \"\\x41\"}",
-    "<tool_call>{\"city\": \"Oslo\"}", "{\"city\": \"Oslo\"}</tool_call>", "{\"city\": \"Oslo\"}<|im_end|>", "```json\n{\"city\": \"Oslo\"}\n```", "{\"a\": 01}", "{\"a\": True}", "{\"a\" \"b\"}",
-    "{\"a\": 1 \"b\": 2}", "{\"a\": [1, 2}", "{\"a\": NaN}", "{\"a\": .5}", "Sure, here it is: {\"city\": \"Oslo\"}", "{\"city\": \"Oslo\"}, {\"city\": \"Rome\"}", "{\"path\": \"C:\\tmp\\x\"}",
+    '{"city": "Oslo"',
+    '{"city": "Os',
+    '{}{"city": "Oslo"}',
+    '{"city": "Oslo"}{"city": "Oslo"}',
+    '{"city": "Oslo"}}',
+    "{'city': 'Oslo'}",
+    '{city: "Oslo"}',
+    '{"city": "Oslo",}',
+    "city=Oslo",
+    '"{\\"city\\": \\"Oslo\\"}"',
+    '["Oslo"]',
+    "null",
+    "42",
+    '{"city": Oslo}',
+    '{"a": "line\nline"}',
+    '{"a": "\\x41"}',
+    '<tool_call>{"city": "Oslo"}',
+    '{"city": "Oslo"}</tool_call>',
+    '{"city": "Oslo"}<|im_end|>',
+    '```json\n{"city": "Oslo"}\n```',
+    '{"a": 01}',
+    '{"a": True}',
+    '{"a" "b"}',
+    '{"a": 1 "b": 2}',
+    '{"a": [1, 2}',
+    '{"a": NaN}',
+    '{"a": .5}',
+    'Sure, here it is: {"city": "Oslo"}',
+    '{"city": "Oslo"}, {"city": "Rome"}',
+    '{"path": "C:\\tmp\\x"}',
 ]
 for arguments in bad_arguments:
     case("bad arguments", ["tool_args_invalid"], [["call", "get_weather", arguments]], TOOLS)
-case("one of several", ["tool_args_invalid"], [["call", "search", "{}"], ["call", "search", "{\"q\": "], ["call", "search", "{}"]], TOOLS)
-case("cut arguments", [], [["call", "get_weather", "{\"city\": \"Os"]], TOOLS, finish="length")
-case("cut arguments", [], [["call", "get_weather", "{\"city\": \"Os"]], TOOLS, finish="content_filter")
-case("cut arguments", [], [["call", "get_weather", "{\"city\": \"Os"]], TOOLS, complete=False)
+case(
+    "one of several",
+    ["tool_args_invalid"],
+    [["call", "search", "{}"], ["call", "search", '{"q": '], ["call", "search", "{}"]],
+    TOOLS,
+)
+case("cut arguments", [], [["call", "get_weather", '{"city": "Os']], TOOLS, finish="length")
+case("cut arguments", [], [["call", "get_weather", '{"city": "Os']], TOOLS, finish="content_filter")
+case("cut arguments", [], [["call", "get_weather", '{"city": "Os']], TOOLS, complete=False)
 case("arguments of a custom tool", [], [["call", "apply", None]], ["apply"])
 
 for name in ["get_weather", "search", "read_file"]:
@@ -903,8 +1301,31 @@ case("many", [], [["call", "tool_127", "{}"]], [f"tool_{i}" for i in range(128)]
 case("without a name", [], [["call", "", "{}"]], TOOLS)
 case("other alphabets", [], [["call", "найти", "{}"]], ["найти"])
 for name in [
-    "get_wether", "GetWeather", "get_weather ", "functions.get_weather", "get_weather:0", "default_api.search", "searchsearch", "Search", "web_search", "read", "read_file_v2", "python",
-    "get_weather_get_weather", "bash", "final_answer", "json", "mcp__search", "search\n", "\"search\"", "get-weather", "get weather", "call_search", "assistant", "search.query", "tool_search",
+    "get_wether",
+    "GetWeather",
+    "get_weather ",
+    "functions.get_weather",
+    "get_weather:0",
+    "default_api.search",
+    "searchsearch",
+    "Search",
+    "web_search",
+    "read",
+    "read_file_v2",
+    "python",
+    "get_weather_get_weather",
+    "bash",
+    "final_answer",
+    "json",
+    "mcp__search",
+    "search\n",
+    '"search"',
+    "get-weather",
+    "get weather",
+    "call_search",
+    "assistant",
+    "search.query",
+    "tool_search",
 ]:
     case("unknown name", ["tool_name_unknown"], [["call", name, "{}"]], TOOLS)
 case("unknown name", ["tool_name_unknown"], [["call", "search", "{}"], ["call", "serach", "{}"]], TOOLS)
@@ -932,36 +1353,100 @@ case("reasoning and more", [], [["reasoning", "I call it."], ["call", "search", 
 case("reasoning and more", [], [["reasoning", "I paint it."], ["other"]])
 
 for text in [
-    "{}", "[]", "{\"a\": 1}", " {\"a\": 1}\n", "\"text\"", "42", "true", "null", "{\n  \"items\": [\n    {\"id\": 1}\n  ]\n}", "{\"text\": \"```json\\n{}\\n```\"}", "[{\"a\": \"ü\"}, {\"b\": \"\\u00fc\"}]",
-    "{\"reply\": \"I can't help with that.\"}", "-1.5",
+    "{}",
+    "[]",
+    '{"a": 1}',
+    ' {"a": 1}\n',
+    '"text"',
+    "42",
+    "true",
+    "null",
+    '{\n  "items": [\n    {"id": 1}\n  ]\n}',
+    '{"text": "```json\\n{}\\n```"}',
+    '[{"a": "ü"}, {"b": "\\u00fc"}]',
+    '{"reply": "I can\'t help with that."}',
+    "-1.5",
 ]:
     case("JSON", [], [["answer", text]], asks_json=True)
 for text in [
-    "Here is the JSON:\n{\"a\": 1}", "```json\n{\"a\": 1}\n```", "```\n{\"a\": 1}\n```", "{\"a\": 1}\n\nLet me know if you need more.", "{\"a\": 1}{\"a\": 1}", "{\"a\": 1}\n{\"a\": 2}", "{\"a\": 1", "{'a': 1}",
-    "{\"a\": 1,}", "I'm sorry, I can't do that.", "a: 1\nb: 2", "| a |\n|---|\n| 1 |", "{\"a\": \"b\nc\"}", "<json>{\"a\": 1}</json>", "{a: 1}", "// result\n{\"a\": 1}", "{\"a\": undefined}",
-    "The capital is Paris.", "{\"a\": 1}}", "[1, 2, 3", "{\"a\": “b”}", "{\"a\": \"\\*\"}", "json\n{\"a\": 1}", "\n\n\n", "{\"a\": 1}\n```", "Ok",
+    'Here is the JSON:\n{"a": 1}',
+    '```json\n{"a": 1}\n```',
+    '```\n{"a": 1}\n```',
+    '{"a": 1}\n\nLet me know if you need more.',
+    '{"a": 1}{"a": 1}',
+    '{"a": 1}\n{"a": 2}',
+    '{"a": 1',
+    "{'a': 1}",
+    '{"a": 1,}',
+    "I'm sorry, I can't do that.",
+    "a: 1\nb: 2",
+    "| a |\n|---|\n| 1 |",
+    '{"a": "b\nc"}',
+    '<json>{"a": 1}</json>',
+    "{a: 1}",
+    '// result\n{"a": 1}',
+    '{"a": undefined}',
+    "The capital is Paris.",
+    '{"a": 1}}',
+    "[1, 2, 3",
+    '{"a": “b”}',
+    '{"a": "\\*"}',
+    'json\n{"a": 1}',
+    "\n\n\n",
+    '{"a": 1}\n```',
+    "Ok",
 ]:
     case("no JSON", ["json_missing"], [["answer", text]], asks_json=True)
 case("not asked", [], [["answer", "The capital is Paris."]], TOOLS)
-case("cut JSON", [], [["answer", "{\"a\": "]], asks_json=True, finish="length")
-case("cut JSON", [], [["answer", "{\"a\": "]], asks_json=True, finish="content_filter")
-case("cut JSON", [], [["answer", "{\"a\": "]], asks_json=True, complete=False)
+case("cut JSON", [], [["answer", '{"a": ']], asks_json=True, finish="length")
+case("cut JSON", [], [["answer", '{"a": ']], asks_json=True, finish="content_filter")
+case("cut JSON", [], [["answer", '{"a": ']], asks_json=True, complete=False)
 case("a call instead", [], [["answer", "I'll look."], ["call", "search", "{}"]], TOOLS, asks_json=True)
 case("a refusal instead", [], [["other"]], asks_json=True)
-case("JSON in the last text", [], [["answer", "I'll search the web."], ["end_item"], ["answer", "{\"a\": 1}"]], asks_json=True)
-case("JSON in several texts", [], [["answer", "{\"a\": "], ["end_item"], ["answer", "1}"]], asks_json=True)
-case("JSON after reasoning", [], [["reasoning", "I need an object."], ["answer", "{\"a\": 1}"]], asks_json=True)
-case("JSON in the reasoning", ["json_missing"], [["reasoning", "{\"a\": 1}"], ["answer", "Done."]], asks_json=True)
-case("two JSON texts and words", ["json_missing"], [["answer", "{\"a\": 1}"], ["end_item"], ["answer", "That is all."]], asks_json=True)
+case(
+    "JSON in the last text",
+    [],
+    [["answer", "I'll search the web."], ["end_item"], ["answer", '{"a": 1}']],
+    asks_json=True,
+)
+case("JSON in several texts", [], [["answer", '{"a": '], ["end_item"], ["answer", "1}"]], asks_json=True)
+case("JSON after reasoning", [], [["reasoning", "I need an object."], ["answer", '{"a": 1}']], asks_json=True)
+case("JSON in the reasoning", ["json_missing"], [["reasoning", '{"a": 1}'], ["answer", "Done."]], asks_json=True)
+case(
+    "two JSON texts and words",
+    ["json_missing"],
+    [["answer", '{"a": 1}'], ["end_item"], ["answer", "That is all."]],
+    asks_json=True,
+)
 
 for text in [
-    "Hello! How can I assist you today? \ufffd\ufffd", "caf\ufffd au lait", "삼겹\ufffd 구이", "The \ufffd\ufffdábel", "Great \ufffd!", "価格は\ufffd円です", "\ufffd", "- one\n- tw\ufffd\n- three",
-    "Привет, ми\ufffd!", "Done \ufffd\n\nNext step", "He said \"caf\ufffd\" twice.", "**Gr\ufffd\ufffde** aus Wien", "🎉\ufffd", "a\ufffdb\ufffdc", "The price is 10 \ufffd.",
+    "Hello! How can I assist you today? \ufffd\ufffd",
+    "caf\ufffd au lait",
+    "삼겹\ufffd 구이",
+    "The \ufffd\ufffdábel",
+    "Great \ufffd!",
+    "価格は\ufffd円です",
+    "\ufffd",
+    "- one\n- tw\ufffd\n- three",
+    "Привет, ми\ufffd!",
+    "Done \ufffd\n\nNext step",
+    'He said "caf\ufffd" twice.',
+    "**Gr\ufffd\ufffde** aus Wien",
+    "🎉\ufffd",
+    "a\ufffdb\ufffdc",
+    "The price is 10 \ufffd.",
 ]:
     case("replacement character", ["replacement_char"], [["answer", text]])
 for text in [
-    "It is written `\ufffd`.", "The character (\ufffd) is U+FFFD.", "You see \"\ufffd\" in place of it.", "```\ncaf\ufffd\n```\nThat is the output.", "U+FFFD, “\ufffd”, is the replacement character.", "A ￼ is an object replacement.",
-    "￿ and ﻿ are others.", "ï¿½ is how it looks in Latin-1.", "用「\ufffd」表示。",
+    "It is written `\ufffd`.",
+    "The character (\ufffd) is U+FFFD.",
+    'You see "\ufffd" in place of it.',
+    "```\ncaf\ufffd\n```\nThat is the output.",
+    "U+FFFD, “\ufffd”, is the replacement character.",
+    "A ￼ is an object replacement.",
+    "￿ and ﻿ are others.",
+    "ï¿½ is how it looks in Latin-1.",
+    "用「\ufffd」表示。",
 ]:
     case("named or another", [], [["answer", text]])
 case("in reasoning alone", [], [["reasoning", "caf\ufffd"], ["answer", "Coffee."]])
