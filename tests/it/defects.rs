@@ -66,7 +66,12 @@ impl Case {
 fn lines(name: &str) -> Vec<Value> {
     let path = format!("{}/tests/data/defects/{name}.jsonl", env!("CARGO_MANIFEST_DIR"));
     let file = std::fs::read_to_string(path).unwrap();
-    file.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let row = |line: &str| {
+        let mut row: Value = serde_json::from_str(line).unwrap();
+        row["line"] = line.into();
+        row
+    };
+    file.lines().map(row).collect()
 }
 
 fn defect(name: &str) -> Defect {
@@ -121,8 +126,9 @@ fn of_events(row: &Value) -> Case {
     }
 }
 
+/// By the line as it is written: the order of a row's keys depends on how serde_json is built.
 fn is_held_out(row: &Value) -> bool {
-    bucket(b"defects", row.to_string().as_bytes()) >= PARTS / 2
+    bucket(b"defects", row["line"].as_str().unwrap().as_bytes()) >= PARTS / 2
 }
 
 struct Cases {
