@@ -1,0 +1,35 @@
+//! Is the version worse than its baseline? Windows of counts in, a [`verdict::Verdict`] out.
+//!
+//! ```text
+//! windows → steps → evidence of each signal → look → verdict
+//! ```
+//!
+//! There is no input or output and no clock here: times are arguments, and nothing is random. Everything that is decided may
+//! be looked at any time, as often as one likes: `docs/verdict.md` says why, and what it cannot tell.
+//!
+//! [`judge::Judge`] is the way in: it takes windows one by one and keeps sums only.
+
+// In addition to the lints of Cargo.toml. Tests may overflow: then they fail.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
+
+pub mod difference;
+pub mod evidence;
+pub mod health;
+pub mod hypergeometric;
+pub mod interval;
+pub mod judge;
+pub mod limits;
+pub mod logrank;
+mod math;
+pub mod means;
+pub mod outlook;
+pub mod phi;
+pub mod policy;
+pub mod rates;
+pub mod share;
+pub mod signal;
+pub mod starts;
+pub mod steps;
+pub mod verdict;
+pub mod window;
+pub mod words;
