@@ -230,6 +230,12 @@ impl Judge {
         self.limit.is_some() || self.signals.values().any(|judged| judged.alarm.is_some())
     }
 
+    /// Whether harm beyond the margin has been excluded at any look so far.
+    #[must_use]
+    pub fn has_excluded(&self, signal: &Signal) -> bool {
+        self.signals.get(signal).is_some_and(|judged| judged.no_worse_at_ms.is_some())
+    }
+
     /// The verdict now.
     #[must_use]
     pub fn verdict(&self, look: &Look) -> Verdict {

@@ -1,0 +1,129 @@
+//! Runs of simulated traffic, and how often the verdict is wrong or how soon it is right.
+//!
+//! In CI a few runs of each situation. The table of `docs/verdict.md` takes longer:
+//!
+//! ```text
+//! RUNS=400 cargo test --release -p llm-canary-verdict --test simulation -- --ignored --nocapture
+//! ```
+//!
+//! `ONLY=words` runs the situations whose names contain the words.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+
+mod random;
+mod situations;
+mod traffic;
+
+use llm_canary_verdict::health::Look;
+use llm_canary_verdict::judge::Judge;
+use llm_canary_verdict::verdict::Decision;
+
+use llm_canary_verdict::policy::Policy;
+use random::Random;
+use situations::{Question, Situation};
+use traffic::Traffic;
+
+/// What one run came to: requests of the version until it happened, or `None` if it did not.
+fn run(situation: &Situation, seed: u64) -> Option<u64> {
+    let mut random = Random::new(seed);
+    let mut judge = Judge::new(situation.policy.clone(), situation.traffic.known_steps());
+    let mut requests = 0;
+    for window in situation.traffic.windows(&mut random) {
+        judge.push(&window);
+        let is_counted = match situation.question {
+            Question::RequestsUntilAlarm { from } => window.start_ms as f64 >= from * 60e3,
+            Question::Alarms | Question::Excluded(_) | Question::RequestsUntilFine => true,
+        };
+        requests += if is_counted { window.flow.version.requests } else { 0 };
+        let happened = match situation.question {
+            Question::Alarms | Question::RequestsUntilAlarm { .. } => judge.has_alarmed(),
+            Question::Excluded(signal) => judge.has_excluded(&signal.parse().unwrap()),
+            Question::RequestsUntilFine => {
+                let look = Look { now_ms: window.end_ms, config: None };
+                judge.verdict(&look).decision == Decision::Fine
+            }
+        };
+        if happened {
+            return Some(requests);
+        }
+    }
+    None
+}
+
+/// What several runs came to.
+struct Measured {
+    runs: u64,
+    /// The runs in which it happened.
+    happened: u64,
+    /// Requests until it happened; endless where it did not.
+    median: f64,
+    nine_in_ten: f64,
+}
+
+fn measure(situation: &Situation, runs: u64) -> Measured {
+    let of = |seed: u64| run(situation, seed * 7919 + 1).map_or(f64::INFINITY, |requests| requests as f64);
+    let mut found: Vec<f64> = (0..runs).map(of).collect();
+    found.sort_by(f64::total_cmp);
+    let at = |part: usize| found[found.len() * part / 10];
+    let happened = found.iter().filter(|requests| requests.is_finite()).count() as u64;
+    Measured { runs, happened, median: at(5), nine_in_ten: at(9) }
+}
+
+/// A line of the table in `docs/verdict.md`.
+fn line(situation: &Situation, measured: &Measured) -> String {
+    let Situation { name, question, goal, .. } = situation;
+    let Measured { runs, happened, median, nine_in_ten } = measured;
+    match question {
+        Question::Alarms | Question::Excluded(_) => {
+            let percent = 100.0 * *happened as f64 / *runs as f64;
+            format!("| {name} | {happened} of {runs}, {percent:.1} % | 5 % |")
+        }
+        Question::RequestsUntilAlarm { .. } | Question::RequestsUntilFine => {
+            format!("| {name} | {median} ({nine_in_ten}) | {goal} |")
+        }
+    }
+}
+
+/// The table. A heading is a question, or how much of alpha one signal has.
+#[test]
+#[ignore = "takes long: see the top of this file"]
+fn table() {
+    let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(400);
+    let only = std::env::var("ONLY").unwrap_or_default();
+    for situation in situations::all().iter().filter(|situation| situation.name.contains(&only)) {
+        println!("{}", line(situation, &measure(situation, runs)));
+    }
+}
+
+/// A few runs of everything, with room for chance. The seeds are fixed, so the result is the same each time.
+#[test]
+fn a_few_runs_of_each_situation() {
+    const RUNS: u64 = 6;
+    const HAPPENED_MAX: u64 = 2;
+    const TIMES_GOAL_MAX: f64 = 1.7;
+    for situation in situations::all() {
+        let measured = measure(&situation, RUNS);
+        let is_good = match situation.question {
+            Question::Alarms | Question::Excluded(_) => measured.happened <= HAPPENED_MAX,
+            Question::RequestsUntilAlarm { .. } | Question::RequestsUntilFine => {
+                measured.median <= situation.goal * TIMES_GOAL_MAX
+            }
+        };
+        assert!(is_good, "{}", line(&situation, &measured));
+    }
+}
+
+/// A day of windows of 15 s, 20 requests a second, looked at after each. How long that takes is printed.
+#[test]
+#[ignore = "takes long"]
+#[expect(clippy::disallowed_methods, reason = "measures time")]
+fn a_day() {
+    let traffic = Traffic { minutes: 1440, window_s: 15.0, rate: 20.0, envoys: 3, ..Traffic::steady() };
+    let windows = traffic.windows(&mut Random::new(1));
+    let mut judge = Judge::new(Policy::default(), traffic.known_steps());
+    let start = std::time::Instant::now();
+    windows.iter().for_each(|window| judge.push(window));
+    let pushed = start.elapsed();
+    let verdict = judge.verdict(&Look { now_ms: 86_400_000, config: None });
+    println!("{} windows in {pushed:?}, verdict in {:?}", windows.len(), start.elapsed() - pushed);
+    assert_eq!(verdict.windows, 5760);
+}
