@@ -17,7 +17,7 @@ use crate::window::{Count, Pair};
 
 /// More requests of a version in one window are scaled down to so many, and the other counts alike. Less evidence is
 /// then seen than there is, never more.
-const REQUESTS_MAX: f64 = 1e8;
+const REQUESTS_MAX: f64 = 1e7;
 
 /// What is left out of a sum, relative to the sum.
 const LEFT_OUT: f64 = 1e-16;

@@ -5,7 +5,7 @@
 //! what the threshold allows.
 
 use crate::hypergeometric::Likelihood;
-use crate::math::ln_sum;
+use crate::math::{ln_sum, ratio};
 use crate::rates::ALTERNATIVES;
 use crate::window::{Count, Pair};
 
@@ -77,6 +77,7 @@ impl Profile {
     /// The log odds ratio at which `ln E` crosses the threshold, next to an excluded point: by a straight line.
     fn crossing(&self, excluded: usize, is_up: bool, ln_threshold: f64, phi: f64) -> f64 {
         let next = if is_up { excluded.saturating_add(1) } else { excluded.saturating_sub(1) };
+        let next = next.clamp(REACH - TESTED, REACH + TESTED);
         let (here, there) = (self.ln_e(excluded, is_up, phi), self.ln_e(next, is_up, phi));
         let part = ((here - ln_threshold) / (here - there)).clamp(0.0, 1.0);
         let part = if part.is_finite() { part } else { 0.0 };
@@ -100,7 +101,7 @@ impl Profile {
 #[must_use]
 pub fn ratio_of_rates(odds_ratio: f64, baseline: f64) -> f64 {
     if odds_ratio.is_finite() {
-        odds_ratio / (1.0 - baseline + baseline * odds_ratio)
+        ratio(odds_ratio, 1.0 - baseline + baseline * odds_ratio)
     } else if baseline > 0.0 {
         baseline.recip()
     } else {

@@ -13,7 +13,7 @@ use crate::policy::{Margin, Policy};
 use crate::share::Share;
 use crate::signal::{Harm, Kind, Mode, Signal};
 use crate::steps::{Step, Steps, Use};
-use crate::verdict::{Finding, LimitPassed, Missing, Shares, SignalVerdict, Verdict, because, decide};
+use crate::verdict::{Alarm, Finding, LimitPassed, Missing, Shares, SignalVerdict, Verdict, because, decide};
 use crate::window::{Pair, Window};
 
 /// An hour, after which a new start is made.
@@ -37,8 +37,8 @@ struct Judged {
     now: HarmFound,
     phi: f64,
     ln_no_worse: f64,
-    /// The first alarm, and when it was; of guards only.
-    alarm: Option<(HarmFound, i64)>,
+    /// The first alarm; of guards only.
+    alarm: Option<Alarm>,
     no_worse_at_ms: Option<i64>,
 }
 
@@ -178,7 +178,8 @@ impl Judge {
             judged.now = judged.evidence.harm(judged.harm, judged.phi);
             judged.ln_no_worse = judged.evidence.ln_no_worse(judged.harm, tier, judged.phi);
             if judged.mode == Mode::Guard && judged.is_worse() {
-                judged.alarm.get_or_insert((judged.now, at_ms));
+                let HarmFound { ln_e, direction, .. } = judged.now;
+                judged.alarm.get_or_insert(Alarm { at_ms, ln_e, direction });
             }
             if judged.ln_no_worse >= ln_no_worse_needed {
                 judged.no_worse_at_ms.get_or_insert(at_ms);
@@ -224,7 +225,8 @@ impl Judge {
         self.signals.get(signal).map_or(1.0, |judged| judged.phi)
     }
 
-    /// Whether a guard has alarmed, a limit was passed or models were mixed up: a cheap question after each window.
+    /// Whether a guard has alarmed or a limit was passed: a cheap question after each window. A row about health may stop the
+    /// version too; that is in the verdict.
     #[must_use]
     pub fn has_alarmed(&self) -> bool {
         self.limit.is_some() || self.signals.values().any(|judged| judged.alarm.is_some())
@@ -295,7 +297,7 @@ impl Judge {
         let tier = self.policy.tier(self.share_in_force());
         let (ln_threshold, ln_needed) = (judged.ln_threshold, self.policy.ln_threshold_no_worse());
         let finding = judged.finding(ln_needed);
-        let alarm = judged.alarm.map_or(judged.now, |(alarm, _)| alarm);
+        let direction = judged.alarm.map_or(judged.now.direction, |alarm| alarm.direction);
         let missing = || {
             let requests = judged.evidence.missing(judged.harm, tier, judged.phi, ln_needed)?.ceil();
             let minutes = self.requests_a_minute().map(|rate| requests / rate);
@@ -306,15 +308,15 @@ impl Judge {
             kind: signal.kind(),
             harm: judged.harm,
             finding,
-            direction: (finding == Finding::Worse).then_some(alarm.direction),
+            direction: (finding == Finding::Worse).then_some(direction),
             figures: judged.evidence.figures(judged.phi, LN_INTERVAL),
             margin: judged.margins.get(tier).copied().unwrap_or(Margin { ratio: 1.0, points: 0.0 }),
             design_effect: judged.phi,
-            ln_e: alarm.ln_e,
+            ln_e: judged.now.ln_e,
             ln_threshold,
             ln_no_worse: judged.ln_no_worse,
             ln_threshold_no_worse: ln_needed,
-            alarmed_at_ms: judged.alarm.map(|(_, at_ms)| at_ms),
+            alarm: judged.alarm,
             no_worse_at_ms: judged.no_worse_at_ms,
             missing: if finding == Finding::Unclear { missing() } else { None },
             detectable_ratio: judged.evidence.detectable(

@@ -3,7 +3,7 @@
 //! Windows are compared one by one and then added up, weighted by the version's responses. Means over all windows would
 //! be confounded: while a share grows, the version has more of the late windows than the baseline has.
 
-use crate::math::{bisect, ln_normal, ratio, real};
+use crate::math::{bisect, ln_normal_tilted, ratio, real};
 use crate::signal::Direction;
 use crate::window::{Histogram, Pair};
 
@@ -205,7 +205,7 @@ pub fn ln_mixture(s: f64, v: f64, rho: f64) -> f64 {
     }
     let all = v + rho;
     let z = s / all.sqrt();
-    std::f64::consts::LN_2 + 0.5 * (rho / all).ln() + 0.5 * z * z + ln_normal(z)
+    std::f64::consts::LN_2 + 0.5 * (rho / all).ln() + ln_normal_tilted(z)
 }
 
 #[cfg(test)]

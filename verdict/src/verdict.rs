@@ -76,6 +76,17 @@ pub struct Missing {
     pub minutes: Option<f64>,
 }
 
+/// A guard has found harm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alarm {
+    /// The end of the window after which it was found, in Unix milliseconds.
+    pub at_ms: i64,
+    /// `ln E` then.
+    pub ln_e: f64,
+    /// Which way the version differed.
+    pub direction: Direction,
+}
+
 /// One signal at a look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SignalVerdict {
@@ -97,7 +108,7 @@ pub struct SignalVerdict {
     pub margin: Margin,
     /// The design effect that evidence was divided by.
     pub design_effect: f64,
-    /// `ln E` of harm, and what is needed. For a guard that has alarmed, that of the alarm.
+    /// `ln E` of harm now, and what is needed.
     pub ln_e: f64,
     /// See there.
     pub ln_threshold: f64,
@@ -105,8 +116,8 @@ pub struct SignalVerdict {
     pub ln_no_worse: f64,
     /// See there.
     pub ln_threshold_no_worse: f64,
-    /// When it alarmed, in Unix milliseconds.
-    pub alarmed_at_ms: Option<i64>,
+    /// A guard's first alarm. It stays, whatever comes after.
+    pub alarm: Option<Alarm>,
     /// The first look at which harm beyond the margin was excluded.
     pub no_worse_at_ms: Option<i64>,
     /// What is missing until it is excluded; `None` if nothing, or if that cannot be said.
