@@ -11,7 +11,7 @@ use crate::window::Window;
 
 /// What an A/B test has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Conclusion {
     /// The version is better than the baseline.
     VersionBetter,
     /// The baseline is better.
@@ -22,7 +22,7 @@ pub enum Outcome {
     NotEnoughData,
 }
 
-impl Outcome {
+impl Conclusion {
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -45,7 +45,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
     /// What was found first.
-    pub outcome: Outcome,
+    pub conclusion: Conclusion,
     /// When, in Unix milliseconds.
     pub at_ms: Option<i64>,
     /// `ln E` that the version has more of the goal's signal, and that it has less; less than what is needed.
@@ -65,14 +65,15 @@ pub struct Difference {
 pub struct Comparison {
     goal: Goal,
     judge: Judge,
-    found: Option<(Outcome, i64)>,
+    found: Option<(Conclusion, i64)>,
 }
 
 impl Comparison {
     /// Nothing seen yet. The policy's goal is replaced by this one, and its tolerance by 1.
     #[must_use]
     pub fn new(goal: Goal, policy: Policy, steps: Option<Vec<Step>>) -> Self {
-        let policy = Policy { tolerance: 1.0, goal: Some(goal.clone()), ..policy };
+        let mut policy = Policy { tolerance: 1.0, goal: Some(goal.clone()), ..policy };
+        policy.signals.entry(goal.signal.clone()).or_default().harm = Some(Harm::Both);
         Self { goal, judge: Judge::new(policy, steps), found: None }
     }
 
@@ -80,8 +81,8 @@ impl Comparison {
     pub fn push(&mut self, window: &Window) {
         self.judge.push(window);
         let now = self.now();
-        if self.found.is_none() && now.outcome != Outcome::NotEnoughData {
-            self.found = Some((now.outcome, window.end_ms));
+        if self.found.is_none() && now.conclusion != Conclusion::NotEnoughData {
+            self.found = Some((now.conclusion, window.end_ms));
         }
     }
 
@@ -95,8 +96,12 @@ impl Comparison {
     #[must_use]
     pub fn difference(&self) -> Difference {
         let now = self.now();
-        let found = self.found.map(|(outcome, _)| outcome);
-        Difference { outcome: found.unwrap_or(now.outcome), at_ms: self.found.map(|(_, at_ms)| at_ms), ..now }
+        let found = self.found.map(|(conclusion, _)| conclusion);
+        Difference {
+            conclusion: found.unwrap_or(now.conclusion),
+            at_ms: self.found.map(|(_, at_ms)| at_ms),
+            ..now
+        }
     }
 
     fn now(&self) -> Difference {
@@ -114,20 +119,20 @@ impl Comparison {
             found.is_some_and(|found| found.counts && found.ln_e >= ln_threshold)
         };
         let (more, less) = match self.goal.better {
-            Direction::Up => (Outcome::VersionBetter, Outcome::BaselineBetter),
-            Direction::Down => (Outcome::BaselineBetter, Outcome::VersionBetter),
+            Direction::Up => (Conclusion::VersionBetter, Conclusion::BaselineBetter),
+            Direction::Down => (Conclusion::BaselineBetter, Conclusion::VersionBetter),
         };
-        let outcome = if is(up) {
+        let conclusion = if is(up) {
             more
         } else if is(down) {
             less
         } else if ln_no_difference >= needed {
-            Outcome::NoDifference
+            Conclusion::NoDifference
         } else {
-            Outcome::NotEnoughData
+            Conclusion::NotEnoughData
         };
         Difference {
-            outcome,
+            conclusion,
             at_ms: None,
             ln_e_up: up.map_or(0.0, |found| found.ln_e),
             ln_e_down: down.map_or(0.0, |found| found.ln_e),

@@ -22,6 +22,13 @@ const REQUESTS_MAX: f64 = 1e7;
 /// What is left out of a sum, relative to the sum.
 const LEFT_OUT: f64 = 1e-16;
 
+/// Up to so many terms beside the largest, on either side, their coefficients are computed once. With so few, and the odds
+/// ratios that are asked for, nothing overflows.
+const FEW: f64 = 40.0;
+
+/// Log odds ratios of such polynomials: `exp(40 · 16)` is a number.
+const LN_ODDS_OF_FEW: f64 = 16.0;
+
 /// The products of ratios are kept in this range.
 const PRODUCT_MAX: f64 = 1e200;
 
@@ -43,6 +50,22 @@ pub struct Likelihood {
     at: f64,
     ln_term: f64,
     start: f64,
+    few: Option<Polynomial>,
+}
+
+/// All terms, at equal odds and relative to that of `start`: with more events than that, and with fewer.
+#[derive(Clone, Debug)]
+struct Polynomial {
+    more: Vec<f64>,
+    fewer: Vec<f64>,
+}
+
+impl Polynomial {
+    /// `ln Σ`, by Horner's rule.
+    fn ln_sum(&self, odds: f64) -> f64 {
+        let horner = |terms: &[f64], by: f64| terms.iter().rev().fold(0.0, |sum, term| (sum + term) * by);
+        (1.0 + horner(&self.more, odds) + horner(&self.fewer, odds.recip())).ln()
+    }
 }
 
 impl Likelihood {
@@ -63,7 +86,7 @@ impl Likelihood {
         // The most probable number if the version makes no difference.
         let mode = ((n_version + 1.0) * (events + 1.0) / (n_version + n_baseline + 2.0)).floor();
         let start = mode.clamp(low, high);
-        Some(Self {
+        let mut table = Self {
             n_version,
             n_baseline,
             events,
@@ -73,7 +96,10 @@ impl Likelihood {
             at: start,
             ln_term: 0.0,
             start,
-        })
+            few: None,
+        };
+        table.few = (high - start <= FEW && start - low <= FEW).then(|| table.polynomial());
+        Some(table)
     }
 
     /// The logarithm of the chance of what was observed at a log odds ratio, up to a constant of the table.
@@ -96,9 +122,25 @@ impl Likelihood {
         (self.at + mean, (second / sum - mean * mean).max(0.0))
     }
 
+    fn polynomial(&self) -> Polynomial {
+        let terms = |from: f64, to: f64, step: f64| {
+            let (mut d, mut term, mut terms) = (from, 1.0, Vec::new());
+            while d != to {
+                term *= if step > 0.0 { self.ratio(d) } else { self.ratio(d - 1.0).recip() };
+                d += step;
+                terms.push(term);
+            }
+            terms
+        };
+        Polynomial { more: terms(self.start, self.high, 1.0), fewer: terms(self.start, self.low, -1.0) }
+    }
+
     /// `ln G(e^ln_odds)`, up to a constant of the table.
     fn ln_sum(&mut self, ln_odds: f64) -> f64 {
         let odds = ln_odds.exp();
+        if let Some(few) = self.few.as_ref().filter(|_| ln_odds.abs() <= LN_ODDS_OF_FEW) {
+            return few.ln_sum(odds);
+        }
         self.climb(odds);
         let mut sum = 1.0;
         self.terms(odds, |_, term| sum += term);
@@ -123,7 +165,9 @@ impl Likelihood {
             product /= self.ratio(self.at);
             self.keep(&mut product);
         }
-        self.ln_term += product.ln();
+        if product != 1.0 {
+            self.ln_term += product.ln();
+        }
     }
 
     fn keep(&mut self, product: &mut f64) {

@@ -13,7 +13,9 @@ use crate::policy::{Margin, Policy};
 use crate::share::Share;
 use crate::signal::{Harm, Kind, Mode, Signal};
 use crate::steps::{Step, Steps, Use};
-use crate::verdict::{Alarm, Finding, LimitPassed, Missing, Shares, SignalVerdict, Verdict, because, decide};
+use crate::verdict::{
+    Alarm, Finding, Judgement, LimitPassed, Missing, Shares, SignalJudgement, because, verdict_of,
+};
 use crate::window::{Pair, Window};
 
 /// An hour, after which a new start is made.
@@ -240,16 +242,16 @@ impl Judge {
 
     /// The verdict now.
     #[must_use]
-    pub fn verdict(&self, look: &Look) -> Verdict {
+    pub fn judgement(&self, look: &Look) -> Judgement {
         let named = self.policy.all_signals();
         let others = self.signals.keys().filter(|signal| matches!(signal, Signal::Defect(_))).cloned();
         let mut all: Vec<Signal> = named.collect();
         all.extend(others);
         all.dedup();
-        let mut signals: Vec<SignalVerdict> = Vec::with_capacity(all.len());
+        let mut signals: Vec<SignalJudgement> = Vec::with_capacity(all.len());
         for signal in all {
             if !signals.iter().any(|known| known.signal == signal) {
-                signals.push(self.signal_verdict(signal));
+                signals.push(self.signal_judgement(signal));
             }
         }
         let shares = Shares {
@@ -265,11 +267,11 @@ impl Judge {
         let facts =
             Facts { share_ln_e: shares.ln_e, shares: (of_both, shares.observed), shards: rates.collect() };
         let health = self.seen.rows(&self.policy, look, &facts);
-        let decision = decide(&signals, &health, self.limit);
+        let verdict = verdict_of(&signals, &health, self.limit);
         let guards = signals.iter().filter(|signal| signal.mode == Mode::Guard);
         let missing = guards.filter_map(|signal| signal.missing).max_by_key(|missing| missing.requests);
-        Verdict {
-            decision,
+        Judgement {
+            verdict,
             since_ms: self.since_ms.unwrap_or(0),
             until_ms: self.until_ms,
             windows: self.windows,
@@ -277,7 +279,7 @@ impl Judge {
             left_out_windows: self.left_out_windows,
             requests: self.seen.totals().map(|flow| flow.requests),
             shares,
-            because: because(decision, &signals, &health, self.limit),
+            because: because(verdict, &signals, &health, self.limit),
             signals,
             health,
             limit: self.limit,
@@ -285,7 +287,7 @@ impl Judge {
         }
     }
 
-    fn signal_verdict(&self, signal: Signal) -> SignalVerdict {
+    fn signal_judgement(&self, signal: Signal) -> SignalJudgement {
         let none;
         let judged = match self.signals.get(&signal) {
             Some(judged) => judged,
@@ -303,7 +305,7 @@ impl Judge {
             let minutes = self.requests_a_minute().map(|rate| requests / rate);
             Some(Missing { requests: requests as u64, minutes })
         };
-        SignalVerdict {
+        SignalJudgement {
             mode: judged.mode,
             kind: signal.kind(),
             harm: judged.harm,
@@ -342,13 +344,13 @@ impl Judged {
     fn new(policy: &Policy, signal: &Signal) -> Self {
         let margins = policy.margins_of(signal);
         let tolerance = policy.tolerance.max(1.0);
+        let harm = policy.harm(signal);
         let evidence = match signal.kind() {
-            Kind::Rate => Evidence::Rate(Box::new(RateEvidence::new(tolerance, &margins))),
+            Kind::Rate => Evidence::Rate(Box::new(RateEvidence::new(tolerance, &margins, harm))),
             Kind::Distribution => {
                 Evidence::Distribution(Box::new(DistributionEvidence::new(tolerance, &margins)))
             }
         };
-        let harm = policy.harm(signal);
         Self {
             now: evidence.harm(harm, 1.0),
             evidence,

@@ -1,4 +1,4 @@
-//! Is the version worse than its baseline? Windows of counts in, a [`verdict::Verdict`] out.
+//! Is the version worse than its baseline? Windows of counts in, a [`verdict::Judgement`] out.
 //!
 //! ```text
 //! windows → steps → evidence of each signal → look → verdict

@@ -16,15 +16,19 @@ pub(crate) fn ratio(a: f64, b: f64) -> f64 {
     if ratio.is_finite() { ratio } else { 0.0 }
 }
 
-/// `ln Σ exp(x)`, without overflow; minus infinity for no terms.
+/// `ln Σ exp(x)`, without overflow and in one pass; minus infinity for no terms.
 #[must_use]
-pub(crate) fn ln_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = terms.clone().fold(f64::NEG_INFINITY, f64::max);
-    if largest.is_finite() {
-        largest + terms.map(|term| (term - largest).exp()).sum::<f64>().ln()
-    } else {
-        largest
-    }
+pub(crate) fn ln_sum(terms: impl Iterator<Item = f64>) -> f64 {
+    let (largest, sum) = terms.fold((f64::NEG_INFINITY, 0.0), |(largest, sum), term| {
+        if term > largest {
+            (term, sum * (largest - term).exp() + 1.0)
+        } else if term > f64::NEG_INFINITY {
+            (largest, sum + (term - largest).exp())
+        } else {
+            (largest, sum)
+        }
+    });
+    largest + sum.ln()
 }
 
 /// `ln ((e^a + e^b) / 2)`: the logarithm of the mean of two e-values.
@@ -140,6 +144,7 @@ mod tests {
         near(ln_sum([1000.0, 1000.0].into_iter()), 1000.0 + LN_2, 1e-15);
         assert_eq!(ln_sum(std::iter::empty()), f64::NEG_INFINITY);
         assert_eq!(ln_sum([f64::NEG_INFINITY].into_iter()), f64::NEG_INFINITY);
+        near(ln_sum([-3.0, 800.0, 799.0].into_iter()), 800.0 + (-1.0_f64).exp().ln_1p(), 1e-15);
         near(ln_mean(0.0, 3.0_f64.ln()), LN_2, 1e-15);
     }
 

@@ -32,11 +32,9 @@ impl Question {
     /// many requests. `None` if there is none, or if the baseline has no events.
     #[must_use]
     pub fn detectable_rate(&self, requests: Pair<u64>, baseline: f64) -> Option<f64> {
-        if !(baseline > 0.0) || requests.either(|n| *n == 0) {
-            return None;
-        }
+        let is_known = baseline > 0.0 && requests.both(|n| *n > 0);
         let found = |ratio: f64| self.is_found(requests, baseline, ratio, WEAK_TENTH);
-        self.smallest(found)
+        if is_known { self.smallest(found) } else { None }
     }
 
     /// The same for the ratio of lengths, with the baseline's responses by bucket and the version's number.

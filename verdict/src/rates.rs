@@ -141,7 +141,7 @@ fn bet(count: Count, q: f64, p: f64) -> f64 {
 /// The pair of rates of the null hypothesis, on its border, that is closest to both being `q`: it minimises
 /// `n_c·KL(q‖g(p)) + n_b·KL(q‖p)` over `p` in `(0, q]`, where `g` is the margin. Both terms are convex in `p`.
 fn closest(margin: Margin, q: f64, size: Pair<f64>) -> Pair<f64> {
-    const STEPS: u32 = 48;
+    const STEPS: u32 = 32;
     /// Rates are kept this far from 0 and 1, relatively.
     const INSIDE: f64 = 1e-9;
     let border = |p: f64| (margin.ratio * p).max(p + margin.points);

@@ -165,10 +165,10 @@ impl Signal {
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Defect(name) => write!(f, "{DEFECT}{name}"),
-            named => f.write_str(named.usual().map_or("", |(_, name, ..)| name)),
+        if let Self::Defect(name) = self {
+            return write!(f, "{DEFECT}{name}");
         }
+        f.write_str(self.usual().map_or("", |(_, name, ..)| name))
     }
 }
 

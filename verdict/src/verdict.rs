@@ -10,7 +10,7 @@ use crate::words::{count, percent, short};
 
 /// What is to be done with a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Decision {
+pub enum Verdict {
     /// Harm beyond each guard's margin is excluded, and nothing holds.
     Fine,
     /// Neither.
@@ -19,7 +19,7 @@ pub enum Decision {
     Regression,
 }
 
-impl Decision {
+impl Verdict {
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -89,7 +89,7 @@ pub struct Alarm {
 
 /// One signal at a look.
 #[derive(Clone, Debug, PartialEq)]
-pub struct SignalVerdict {
+pub struct SignalJudgement {
     /// Which.
     pub signal: Signal,
     /// What follows from harm.
@@ -148,9 +148,9 @@ pub struct Shares {
 
 /// The verdict of a version at a look.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct Judgement {
     /// What is to be done.
-    pub decision: Decision,
+    pub verdict: Verdict,
     /// The beginning of the first window and the end of the last, in Unix milliseconds.
     pub since_ms: i64,
     /// See there.
@@ -166,7 +166,7 @@ pub struct Verdict {
     /// The version's share.
     pub shares: Shares,
     /// All signals, the absent ones too.
-    pub signals: Vec<SignalVerdict>,
+    pub signals: Vec<SignalJudgement>,
     /// All rows about health.
     pub health: Vec<Health>,
     /// The limit that was passed.
@@ -179,25 +179,25 @@ pub struct Verdict {
 
 /// Decides. A stop is a stop, whatever else is missing; `fine` needs everything.
 #[must_use]
-pub fn decide(signals: &[SignalVerdict], health: &[Health], limit: Option<LimitPassed>) -> Decision {
+pub fn verdict_of(signals: &[SignalJudgement], health: &[Health], limit: Option<LimitPassed>) -> Verdict {
     let is_stopped = signals.iter().any(stops) || health.iter().any(|row| row.state == State::Stop);
     let is_held = signals.iter().any(holds) || health.iter().any(|row| row.state == State::Hold);
     if is_stopped || limit.is_some() {
-        Decision::Regression
+        Verdict::Regression
     } else if is_held {
-        Decision::NotEnoughData
+        Verdict::NotEnoughData
     } else {
-        Decision::Fine
+        Verdict::Fine
     }
 }
 
 /// Whether a signal stops the version.
-fn stops(signal: &SignalVerdict) -> bool {
+fn stops(signal: &SignalJudgement) -> bool {
     signal.mode == Mode::Guard && signal.finding == Finding::Worse
 }
 
 /// Whether a signal keeps the version from being fine. An absent guard does not; without errors nothing is known.
-fn holds(signal: &SignalVerdict) -> bool {
+fn holds(signal: &SignalJudgement) -> bool {
     match signal.mode {
         Mode::Guard => match signal.finding {
             Finding::NoWorse => false,
@@ -209,11 +209,11 @@ fn holds(signal: &SignalVerdict) -> bool {
     }
 }
 
-/// The reasons for a decision, in words.
+/// The reasons for a verdict, in words.
 #[must_use]
 pub fn because(
-    decision: Decision,
-    signals: &[SignalVerdict],
+    verdict: Verdict,
+    signals: &[SignalJudgement],
     health: &[Health],
     limit: Option<LimitPassed>,
 ) -> Vec<String> {
@@ -221,17 +221,17 @@ pub fn because(
         let rows = health.iter().filter(move |row| row.state == wanted);
         rows.map(|row| format!("{}: {}", row.row.name(), row.detail.as_deref().unwrap_or("not in order")))
     };
-    match decision {
-        Decision::Regression => {
+    match verdict {
+        Verdict::Regression => {
             let limit = limit.map(|limit| limit_words(&limit.passed));
             let worse = signals.iter().filter(|signal| stops(signal)).map(comparison);
             limit.into_iter().chain(row(State::Stop)).chain(worse).collect()
         }
-        Decision::NotEnoughData => {
+        Verdict::NotEnoughData => {
             let held = signals.iter().filter(|signal| holds(signal)).map(hold_words);
             row(State::Hold).chain(held).collect()
         }
-        Decision::Fine => {
+        Verdict::Fine => {
             let guards = signals.iter().filter(|signal| signal.mode == Mode::Guard);
             guards.filter(|signal| signal.finding == Finding::NoWorse).map(exclusion).collect()
         }
@@ -256,7 +256,7 @@ fn limit_words(passed: &Passed) -> String {
 }
 
 /// `refusals: 3.1 % of 1,204 against 0.98 % of 10,871; 3.2 times as many (1.6 to 5.9)`
-fn comparison(signal: &SignalVerdict) -> String {
+fn comparison(signal: &SignalJudgement) -> String {
     let figures = &signal.figures;
     let value = |value: Option<f64>| match signal.kind {
         Kind::Rate => value.map_or("nothing".to_owned(), percent),
@@ -279,7 +279,7 @@ fn comparison(signal: &SignalVerdict) -> String {
     }
 }
 
-fn exclusion(signal: &SignalVerdict) -> String {
+fn exclusion(signal: &SignalJudgement) -> String {
     let Margin { ratio, points } = signal.margin;
     let what = match (signal.kind, signal.harm) {
         (Kind::Distribution, Harm::Both) => format!("means {} times as large or as small", short(ratio)),
@@ -295,7 +295,7 @@ fn exclusion(signal: &SignalVerdict) -> String {
     format!("{}: {what} {verb} excluded", signal.signal)
 }
 
-fn hold_words(signal: &SignalVerdict) -> String {
+fn hold_words(signal: &SignalJudgement) -> String {
     if signal.finding == Finding::Worse {
         return comparison(signal);
     }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::{Comparison, Outcome};
+use super::{Comparison, Conclusion};
 use crate::policy::{Goal, Policy};
 use crate::signal::{Direction, Signal};
 use crate::steps::Step;
@@ -29,17 +29,17 @@ fn compare(version: u64, baseline: u64, better: Direction) -> Comparison {
 #[test]
 fn which_is_better() {
     use Direction::{Down, Up};
-    for (version, baseline, better, outcome) in [
-        (30, 20, Up, Outcome::VersionBetter),
-        (20, 30, Up, Outcome::BaselineBetter),
-        (30, 20, Down, Outcome::BaselineBetter),
-        (20, 30, Down, Outcome::VersionBetter),
-        (20, 20, Up, Outcome::NoDifference),
+    for (version, baseline, better, conclusion) in [
+        (30, 20, Up, Conclusion::VersionBetter),
+        (20, 30, Up, Conclusion::BaselineBetter),
+        (30, 20, Down, Conclusion::BaselineBetter),
+        (20, 30, Down, Conclusion::VersionBetter),
+        (20, 20, Up, Conclusion::NoDifference),
     ] {
         let difference = compare(version, baseline, better).difference();
-        assert_eq!(difference.outcome, outcome, "{version} {baseline} {better:?}");
+        assert_eq!(difference.conclusion, conclusion, "{version} {baseline} {better:?}");
         assert!(difference.at_ms.is_some());
-        assert_eq!(difference.outcome.exit_code(), 0);
+        assert_eq!(difference.conclusion.exit_code(), 0);
     }
 }
 
@@ -58,6 +58,6 @@ fn nothing_known() {
     let goal = Goal { signal: Signal::OutputTokens, better: Direction::Down };
     let comparison = Comparison::new(goal, Policy::default(), None);
     let difference = comparison.difference();
-    assert_eq!((difference.outcome, difference.at_ms), (Outcome::NotEnoughData, None));
-    assert_eq!(difference.outcome.exit_code(), 3);
+    assert_eq!((difference.conclusion, difference.at_ms), (Conclusion::NotEnoughData, None));
+    assert_eq!(difference.conclusion.exit_code(), 3);
 }

@@ -6,7 +6,7 @@ use crate::math::{ratio, real};
 use crate::phi::{Dispersion, of_rate};
 use crate::policy::Margin;
 use crate::rates::{Harm, NoWorse};
-use crate::signal::Direction;
+use crate::signal::{self, Direction};
 use crate::window::{Count, Pair, Rate, SHARDS};
 
 /// What the windows so far tell of a rate.
@@ -16,7 +16,8 @@ pub struct RateEvidence {
     /// Of first turns alone, from their first on.
     first_turns: Option<Harm>,
     tolerance: f64,
-    /// For each margin: that the version's rate is no higher than it allows, and that the baseline's is not.
+    /// For each margin: that the version's rate is no higher than it allows, and that the baseline's is not. Empty where
+    /// that is no harm.
     no_higher: Vec<NoWorse>,
     no_lower: Vec<NoWorse>,
     profile: Profile,
@@ -29,15 +30,16 @@ pub struct RateEvidence {
 }
 
 impl RateEvidence {
-    /// No evidence yet.
+    /// No evidence yet. Only what is harm is looked for when harm is to be excluded.
     #[must_use]
-    pub fn new(tolerance: f64, margins: &[Margin]) -> Self {
+    pub fn new(tolerance: f64, margins: &[Margin], harm: signal::Harm) -> Self {
+        let of = |direction| if harm.directions().contains(&direction) { margins } else { &[] };
         Self {
             harm: Harm::new(tolerance),
             first_turns: None,
             tolerance,
-            no_higher: of_margins(margins, NoWorse::new),
-            no_lower: of_margins(margins, NoWorse::new),
+            no_higher: of_margins(of(Direction::Up), NoWorse::new),
+            no_lower: of_margins(of(Direction::Down), NoWorse::new),
             profile: Profile::default(),
             shards: None,
             totals: Pair::default(),

@@ -12,7 +12,7 @@ fn pair(version: (u64, u64), baseline: (u64, u64)) -> Pair<Count> {
 }
 
 fn rate(windows: &[Rate]) -> RateEvidence {
-    let mut evidence = RateEvidence::new(1.1, &MARGINS);
+    let mut evidence = RateEvidence::new(1.1, &MARGINS, Harm::Both);
     windows.iter().for_each(|window| evidence.push(window));
     evidence
 }
@@ -34,10 +34,10 @@ fn a_baseline_is_weighted() {
 #[test]
 fn first_turns_count_half() {
     let counts = pair((30, 200), (30, 1800));
-    let first_turns = Some(pair((10, 50), (10, 450)));
+    let first_turns = pair((10, 50), (10, 450));
     let all = rate(&[Rate { counts, ..Rate::default() }]);
-    let first = rate(&[Rate { counts: first_turns.unwrap(), ..Rate::default() }]);
-    let both = rate(&[Rate { counts, first_turns, shards: None }]);
+    let first = rate(&[Rate { counts: first_turns, ..Rate::default() }]);
+    let both = rate(&[Rate { counts, first_turns: Some(first_turns), shards: None }]);
     let wanted = ((all.ln_e(Up, 5.0).exp() + first.ln_e(Up, 1.0).exp()) / 2.0).ln();
     assert!((both.ln_e(Up, 5.0) - wanted).abs() < 1e-12);
     // None so far is not the same as none known.

@@ -68,6 +68,22 @@ fn small_tables_are_exact() {
     }
 }
 
+/// Small tables are summed by Horner's rule, large ones around their largest term. Where both apply, they agree.
+#[test]
+fn both_ways_to_sum_agree() {
+    for (d_version, d_baseline, n_version, n_baseline) in [(3, 17, 60, 540), (20, 20, 40, 40), (30, 2, 31, 5)]
+    {
+        let mut likelihood = Likelihood::new(&table(d_version, d_baseline, n_version, n_baseline)).unwrap();
+        for ln_odds in [-5.2, -1.0, 0.0, 0.1, 2.0, 5.2] {
+            let by_horner = likelihood.ln(ln_odds);
+            let few = likelihood.few.take();
+            assert!(few.is_some());
+            near(likelihood.ln(ln_odds), by_horner, 1e-12);
+            likelihood.few = few;
+        }
+    }
+}
+
 /// The null expectation of each factor is 1, and under smaller odds it is less: what makes it an e-value for the
 /// whole composite hypothesis.
 #[test]

@@ -3,7 +3,7 @@ use crate::health::Look;
 use crate::policy::{Policy, Rule};
 use crate::signal::{Kind, Mode, Signal};
 use crate::steps::Step;
-use crate::verdict::{Decision, Finding, SignalVerdict, Verdict};
+use crate::verdict::{Finding, Judgement, SignalJudgement, Verdict};
 use crate::window::{Count, Distribution, Flow, Histogram, Pair, Rate, Window};
 use proptest::prelude::*;
 
@@ -83,12 +83,12 @@ fn judge(policy: Policy, minutes: impl IntoIterator<Item = Minute>) -> Judge {
     judge
 }
 
-fn verdict(judge: &Judge) -> Verdict {
-    judge.verdict(&Look { now_ms: judge.until_ms, config: None })
+fn judgement(judge: &Judge) -> Judgement {
+    judge.judgement(&Look { now_ms: judge.until_ms, config: None })
 }
 
-fn of(verdict: &Verdict, signal: Signal) -> &SignalVerdict {
-    verdict.signals.iter().find(|known| known.signal == signal).unwrap()
+fn of(judgement: &Judgement, signal: Signal) -> &SignalJudgement {
+    judgement.signals.iter().find(|known| known.signal == signal).unwrap()
 }
 
 fn repeat(minute: Minute, times: usize) -> Vec<Minute> {
@@ -97,11 +97,11 @@ fn repeat(minute: Minute, times: usize) -> Vec<Minute> {
 
 #[test]
 fn healthy_traffic_becomes_fine() {
-    let early = verdict(&judge(Policy::default(), repeat(Minute::healthy(), 3)));
-    assert_eq!(early.decision, Decision::NotEnoughData, "{:?}", early.because);
+    let early = judgement(&judge(Policy::default(), repeat(Minute::healthy(), 3)));
+    assert_eq!(early.verdict, Verdict::NotEnoughData, "{:?}", early.because);
     assert!(early.missing.is_some_and(|missing| missing.requests > 100 && missing.minutes > Some(1.0)));
-    let late = verdict(&judge(Policy::default(), repeat(Minute::healthy(), 60)));
-    assert_eq!(late.decision, Decision::Fine, "{:?}", late.because);
+    let late = judgement(&judge(Policy::default(), repeat(Minute::healthy(), 60)));
+    assert_eq!(late.verdict, Verdict::Fine, "{:?}", late.because);
     assert_eq!((late.windows, late.left_out_windows, late.missing), (60, 0, None));
     assert_eq!(late.requests, Pair { version: 6000, baseline: 54_000 });
     assert_eq!(of(&late, Signal::TimeToFirstToken).finding, Finding::Absent);
@@ -116,8 +116,8 @@ fn healthy_traffic_becomes_fine() {
 fn harm_is_found_and_stays_found() {
     let sick = Minute::healthy().with(Signal::Refusals, 4, 9);
     let mut judge = judge(Policy::default(), repeat(sick, 20));
-    let first = verdict(&judge);
-    assert_eq!(first.decision, Decision::Regression);
+    let first = judgement(&judge);
+    assert_eq!(first.verdict, Verdict::Regression);
     let alarm = of(&first, Signal::Refusals).alarm.unwrap();
     assert!(alarm.at_ms < 15 * MINUTE_MS && alarm.ln_e >= 140.0_f64.ln());
     assert!(
@@ -129,8 +129,8 @@ fn harm_is_found_and_stays_found() {
     for minute in 20..300 {
         judge.push(&Minute::healthy().with(Signal::Refusals, 0, 9).window(minute));
     }
-    let later = verdict(&judge);
-    assert_eq!(later.decision, Decision::Regression);
+    let later = judgement(&judge);
+    assert_eq!(later.verdict, Verdict::Regression);
     assert_eq!(of(&later, Signal::Refusals).alarm, Some(alarm));
     assert!(of(&later, Signal::Refusals).ln_e < of(&later, Signal::Refusals).ln_threshold);
 }
@@ -139,26 +139,26 @@ fn harm_is_found_and_stays_found() {
 fn harm_that_holds_does_not_stay() {
     let sick = Minute::healthy().with(Signal::ClientAborts, 4, 9);
     let mut judge = judge(Policy::default(), repeat(sick, 20));
-    let held = verdict(&judge);
-    assert_eq!(held.decision, Decision::NotEnoughData);
+    let held = judgement(&judge);
+    assert_eq!(held.verdict, Verdict::NotEnoughData);
     assert!(held.because.iter().any(|reason| reason.starts_with("client_aborts: 4 %")), "{:?}", held.because);
     for minute in 20..300 {
         judge.push(&Minute::healthy().with(Signal::ClientAborts, 0, 9).window(minute));
     }
-    assert_eq!(verdict(&judge).decision, Decision::Fine);
+    assert_eq!(judgement(&judge).verdict, Verdict::Fine);
 }
 
 #[test]
 fn what_is_absent() {
     // Without series, or without any observation on both sides: nothing is held.
     let few = repeat(Minute::healthy().without(Signal::Defects), 60);
-    assert_eq!(verdict(&judge(Policy::default(), few)).decision, Decision::Fine);
+    assert_eq!(judgement(&judge(Policy::default(), few)).verdict, Verdict::Fine);
     // Errors must be known.
-    let blind = verdict(&judge(Policy::default(), repeat(Minute::healthy().without(Signal::Errors), 60)));
-    assert_eq!(blind.decision, Decision::NotEnoughData);
+    let blind = judgement(&judge(Policy::default(), repeat(Minute::healthy().without(Signal::Errors), 60)));
+    assert_eq!(blind.verdict, Verdict::NotEnoughData);
     assert_eq!(blind.because, ["errors: not measured"]);
-    let nothing = verdict(&Judge::new(Policy::default(), None));
-    assert_eq!(nothing.decision, Decision::NotEnoughData);
+    let nothing = judgement(&Judge::new(Policy::default(), None));
+    assert_eq!(nothing.verdict, Verdict::NotEnoughData);
     assert_eq!(nothing.requests, Pair::default());
 }
 
@@ -166,9 +166,9 @@ fn what_is_absent() {
 #[test]
 fn one_side_alone_holds() {
     let minute = Minute { lengths: Some(([30, 40, 30], [0, 0, 0])), ..Minute::healthy() };
-    let verdict = verdict(&judge(Policy::default(), repeat(minute, 60)));
-    assert_eq!(verdict.decision, Decision::NotEnoughData);
-    assert_eq!(of(&verdict, Signal::ResponseChars).finding, Finding::Unclear);
+    let judgement = judgement(&judge(Policy::default(), repeat(minute, 60)));
+    assert_eq!(judgement.verdict, Verdict::NotEnoughData);
+    assert_eq!(of(&judgement, Signal::ResponseChars).finding, Finding::Unclear);
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn both_longer_and_shorter_are_harm() {
         [(([5, 35, 60], [270, 360, 270]), "longer"), (([60, 35, 5], [270, 360, 270]), "shorter")]
     {
         let minute = Minute { lengths: Some(lengths), ..Minute::healthy() };
-        let verdict = verdict(&judge(Policy::default(), repeat(minute, 20)));
-        assert_eq!(of(&verdict, Signal::ResponseChars).finding, Finding::Worse, "{word}");
-        assert_eq!(verdict.decision, Decision::Regression);
+        let judgement = judgement(&judge(Policy::default(), repeat(minute, 20)));
+        assert_eq!(of(&judgement, Signal::ResponseChars).finding, Finding::Worse, "{word}");
+        assert_eq!(judgement.verdict, Verdict::Regression);
     }
 }
 
@@ -188,7 +188,7 @@ fn both_longer_and_shorter_are_harm() {
 fn late_faults_do_not_drown() {
     let sick = || Minute::healthy().with(Signal::Refusals, 4, 9);
     let late = judge(Policy::default(), [repeat(Minute::healthy(), 600), repeat(sick(), 30)].concat());
-    assert_eq!(verdict(&late).decision, Decision::Regression);
+    assert_eq!(judgement(&late).verdict, Verdict::Regression);
 }
 
 #[test]
@@ -197,18 +197,18 @@ fn rules_of_a_policy() {
     let watch = Rule { mode: Some(Mode::Watch), ..Rule::default() };
     policy.signals.insert(Signal::Refusals, watch);
     let sick = Minute::healthy().with(Signal::Refusals, 4, 9);
-    let watched = verdict(&judge(policy, repeat(sick, 60)));
-    assert_eq!(watched.decision, Decision::Fine);
+    let watched = judgement(&judge(policy, repeat(sick, 60)));
+    assert_eq!(watched.verdict, Verdict::Fine);
     assert_eq!(of(&watched, Signal::Refusals).finding, Finding::Worse);
     // A single kind of defect becomes a guard.
     let mut policy = Policy::default();
     let empty = || Signal::Defect("empty".into());
     policy.signals.insert(empty(), Rule { mode: Some(Mode::Guard), ..Rule::default() });
     let sick = Minute::healthy().with(empty(), 4, 9);
-    assert_eq!(verdict(&judge(policy, repeat(sick.clone(), 60))).decision, Decision::Regression);
+    assert_eq!(judgement(&judge(policy, repeat(sick.clone(), 60))).verdict, Verdict::Regression);
     // Else it is shown.
-    let shown = verdict(&judge(Policy::default(), repeat(sick, 60)));
-    assert_eq!(shown.decision, Decision::Fine);
+    let shown = judgement(&judge(Policy::default(), repeat(sick, 60)));
+    assert_eq!(shown.verdict, Verdict::Fine);
     assert_eq!(of(&shown, empty()).mode, Mode::Watch);
 }
 
@@ -223,14 +223,14 @@ fn steps_leave_windows_out() {
     for minute in 0..10 {
         judge.push(&Minute::healthy().window(minute));
     }
-    assert_eq!(of(&verdict(&judge), Signal::Refusals).margin.ratio, 2.0);
+    assert_eq!(of(&judgement(&judge), Signal::Refusals).margin.ratio, 2.0);
     for minute in 10..20 {
         judge.push(&Minute::healthy().window(minute));
     }
-    let verdict = verdict(&judge);
-    assert_eq!(verdict.left_out_windows, 1);
-    assert_eq!(of(&verdict, Signal::Refusals).margin.ratio, 1.5);
-    assert_eq!(verdict.shares.configured, Some(0.5));
+    let judgement = judgement(&judge);
+    assert_eq!(judgement.left_out_windows, 1);
+    assert_eq!(of(&judgement, Signal::Refusals).margin.ratio, 1.5);
+    assert_eq!(judgement.shares.configured, Some(0.5));
 }
 
 /// Limits count in windows that are left out, too.
@@ -239,9 +239,9 @@ fn a_version_that_fails_at_once() {
     let steps = vec![Step { at_ms: 0, share: 0.1, baseline: 0.9 }];
     let mut judge = Judge::new(Policy::default(), Some(steps));
     judge.push(&Minute::healthy().with(Signal::Errors, 60, 9).window(0));
-    let verdict = verdict(&judge);
-    assert_eq!((verdict.decision, verdict.left_out_windows), (Decision::Regression, 1));
-    assert_eq!(verdict.limit.map(|limit| limit.at_ms), Some(MINUTE_MS));
+    let judgement = judgement(&judge);
+    assert_eq!((judgement.verdict, judgement.left_out_windows), (Verdict::Regression, 1));
+    assert_eq!(judgement.limit.map(|limit| limit.at_ms), Some(MINUTE_MS));
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn the_same_windows_give_the_same_verdict() {
     let minutes =
         [repeat(Minute::healthy(), 7), repeat(Minute::healthy().with(Signal::Errors, 2, 9), 9)].concat();
     let (one, other) = (judge(Policy::default(), minutes.clone()), judge(Policy::default(), minutes));
-    assert_eq!(verdict(&one), verdict(&other));
+    assert_eq!(judgement(&one), judgement(&other));
 }
 
 fn any_window() -> impl Strategy<Value = Window> {
@@ -303,8 +303,8 @@ proptest! {
     fn any_windows(windows in prop::collection::vec(any_window(), 1..5), knows_steps: bool) {
         let mut judge = Judge::new(Policy::default(), if knows_steps { long_since() } else { None });
         windows.iter().for_each(|window| judge.push(window));
-        let verdict = verdict(&judge);
-        for signal in &verdict.signals {
+        let judgement = judgement(&judge);
+        for signal in &judgement.signals {
             let figures = &signal.figures;
             for number in [signal.ln_e, signal.ln_no_worse, signal.design_effect, figures.interval.0, figures.interval.1] {
                 prop_assert!(!number.is_nan(), "{signal:?}");
@@ -321,5 +321,5 @@ proptest! {
 fn a_signal_that_appears_late() {
     let minutes =
         [repeat(Minute::healthy().without(Signal::Refusals), 30), repeat(Minute::healthy(), 60)].concat();
-    assert_eq!(verdict(&judge(Policy::default(), minutes)).decision, Decision::Fine);
+    assert_eq!(judgement(&judge(Policy::default(), minutes)).verdict, Verdict::Fine);
 }

@@ -1,4 +1,4 @@
-use super::{Alarm, Decision, Finding, LimitPassed, Missing, SignalVerdict, because, decide};
+use super::{Alarm, Finding, LimitPassed, Missing, SignalJudgement, Verdict, because, verdict_of};
 use crate::evidence::Figures;
 use crate::health::{Health, State};
 use crate::limits::Passed;
@@ -6,8 +6,8 @@ use crate::policy::{Margin, Row};
 use crate::signal::{Direction, Mode, Signal};
 use crate::window::{Count, Pair};
 
-fn signal(signal: Signal, mode: Mode, finding: Finding) -> SignalVerdict {
-    SignalVerdict {
+fn signal(signal: Signal, mode: Mode, finding: Finding) -> SignalJudgement {
+    SignalJudgement {
         mode,
         kind: signal.kind(),
         harm: signal.harm(),
@@ -39,76 +39,76 @@ fn health(state: State) -> Vec<Health> {
     vec![Health { row: Row::Stale, state, detail: Some("the newest sample is 240 s old".into()) }]
 }
 
-fn good() -> Vec<SignalVerdict> {
+fn good() -> Vec<SignalJudgement> {
     vec![signal(Signal::Errors, Mode::Guard, Finding::NoWorse)]
 }
 
 #[test]
 fn fine_needs_everything() {
     use {Finding::*, Mode::*};
-    for (mode, finding, decision) in [
-        (Guard, NoWorse, Decision::Fine),
-        (Guard, Absent, Decision::Fine),
-        (Guard, Unclear, Decision::NotEnoughData),
-        (Guard, Worse, Decision::Regression),
-        (Hold, Worse, Decision::NotEnoughData),
-        (Hold, Unclear, Decision::Fine),
-        (Hold, Absent, Decision::Fine),
-        (Watch, Worse, Decision::Fine),
-        (Watch, Unclear, Decision::Fine),
+    for (mode, finding, verdict) in [
+        (Guard, NoWorse, Verdict::Fine),
+        (Guard, Absent, Verdict::Fine),
+        (Guard, Unclear, Verdict::NotEnoughData),
+        (Guard, Worse, Verdict::Regression),
+        (Hold, Worse, Verdict::NotEnoughData),
+        (Hold, Unclear, Verdict::Fine),
+        (Hold, Absent, Verdict::Fine),
+        (Watch, Worse, Verdict::Fine),
+        (Watch, Unclear, Verdict::Fine),
     ] {
         let signals = [good(), vec![signal(Signal::Refusals, mode, finding)]].concat();
-        assert_eq!(decide(&signals, &[], None), decision, "{mode:?} {finding:?}");
+        assert_eq!(verdict_of(&signals, &[], None), verdict, "{mode:?} {finding:?}");
     }
     for mode in [Guard, Watch] {
         let unknown = [signal(Signal::Errors, mode, Absent)];
-        assert_eq!(decide(&unknown, &[], None), Decision::NotEnoughData);
+        assert_eq!(verdict_of(&unknown, &[], None), Verdict::NotEnoughData);
     }
 }
 
 #[test]
 fn health_and_limits() {
-    for (state, decision) in [
-        (State::Ok, Decision::Fine),
-        (State::Warn, Decision::Fine),
-        (State::Absent, Decision::Fine),
-        (State::Hold, Decision::NotEnoughData),
-        (State::Stop, Decision::Regression),
+    for (state, verdict) in [
+        (State::Ok, Verdict::Fine),
+        (State::Warn, Verdict::Fine),
+        (State::Absent, Verdict::Fine),
+        (State::Hold, Verdict::NotEnoughData),
+        (State::Stop, Verdict::Regression),
     ] {
-        assert_eq!(decide(&good(), &health(state), None), decision, "{state:?}");
+        assert_eq!(verdict_of(&good(), &health(state), None), verdict, "{state:?}");
     }
     let limit = LimitPassed { at_ms: 0, passed: Passed::Stall { waiting: 30, for_ms: 61_000 } };
-    assert_eq!(decide(&good(), &health(State::Hold), Some(limit)), Decision::Regression);
+    assert_eq!(verdict_of(&good(), &health(State::Hold), Some(limit)), Verdict::Regression);
 }
 
 /// Of several versions the worst verdict counts.
 #[test]
 fn decisions_have_an_order() {
-    let all = [Decision::NotEnoughData, Decision::Regression, Decision::Fine];
-    assert_eq!(all.into_iter().max(), Some(Decision::Regression));
-    assert_eq!(all.map(Decision::exit_code), [3, 1, 0]);
+    let all = [Verdict::NotEnoughData, Verdict::Regression, Verdict::Fine];
+    assert_eq!(all.into_iter().max(), Some(Verdict::Regression));
+    assert_eq!(all.map(Verdict::exit_code), [3, 1, 0]);
 }
 
 #[test]
 fn reasons() {
     let worse = [good(), vec![signal(Signal::Refusals, Mode::Guard, Finding::Worse)]].concat();
     assert_eq!(
-        because(Decision::Regression, &worse, &[], None),
+        because(Verdict::Regression, &worse, &[], None),
         ["refusals: 3.1 % of 1,204 against 0.98 % of 10,871; 3.1 times (1.6 to 5.9)"]
     );
     let counts = Pair { version: Count { n: 40, d: 10 }, baseline: Count { n: 360, d: 3 } };
     let limit = Some(LimitPassed { at_ms: 0, passed: Passed::Errors(counts) });
     assert_eq!(
-        because(Decision::Regression, &good(), &[], limit),
+        because(Verdict::Regression, &good(), &[], limit),
         ["errors: 25 % of 40 in the last minute failed, against 0.83 % of the baseline's 360"]
     );
     let unclear = [signal(Signal::Refusals, Mode::Guard, Finding::Unclear)];
     assert_eq!(
-        because(Decision::NotEnoughData, &unclear, &health(State::Hold), None),
+        because(Verdict::NotEnoughData, &unclear, &health(State::Hold), None),
         ["stale: the newest sample is 240 s old", "refusals: about 2,300 more requests, 41 minutes"]
     );
     assert_eq!(
-        because(Decision::Fine, &good(), &[], None),
+        because(Verdict::Fine, &good(), &[], None),
         ["errors: a rate 2 times as high, or 1 points above, whichever is more, is excluded"]
     );
 }

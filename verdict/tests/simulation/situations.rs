@@ -170,6 +170,13 @@ pub(crate) fn all() -> Vec<Situation> {
             "the same at 2 %, first turns unknown",
             Traffic { steps: share(2.0), knows_first_turns: false, ..conversations() },
         ),
+        of(
+            "6 turns, correlation .33, 10 %, neither shards nor first turns known",
+            Question::Alarms,
+            1.0,
+            Policy::default(),
+            Traffic { knows_first_turns: false, knows_shards: false, ..conversations() },
+        ),
         harmless(
             "steps while answers of 30 s are under way",
             Traffic { steps: vec![(5.0, 0.01), (35.0, 0.5)], answer_s: 30.0, ..Traffic::steady() },

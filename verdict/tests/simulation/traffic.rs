@@ -59,6 +59,8 @@ pub(crate) struct Traffic {
     pub(crate) correlation: f64,
     /// Whether the body shows which turns are first.
     pub(crate) knows_first_turns: bool,
+    /// Whether requests are counted by shard.
+    pub(crate) knows_shards: bool,
     /// Coefficients of variation of characters and of times to the first token.
     pub(crate) spread: [f64; 2],
     /// From a minute on, the version's share.
@@ -89,6 +91,7 @@ impl Traffic {
             pause_s: 60.0,
             correlation: 0.0,
             knows_first_turns: true,
+            knows_shards: true,
             spread: [1.0, 0.6],
             steps: vec![(-600.0, 0.1)],
             knows_steps: true,
@@ -126,6 +129,9 @@ impl Traffic {
         loop {
             start += random.exponential(self.turns as f64 / self.rate);
             if start > end_s {
+                if !self.knows_shards {
+                    windows.iter_mut().for_each(without_shards);
+                }
                 return windows;
             }
             self.conversation(random, start, &targets, &mut windows);
@@ -266,6 +272,11 @@ pub(crate) fn empty(index: usize, window_s: f64) -> Window {
         distributions: SIZE_SIGNALS.into_iter().zip(edges).map(distribution).collect(),
         ..Window::default()
     }
+}
+
+fn without_shards(window: &mut Window) {
+    window.rates.values_mut().for_each(|rate| rate.shards = None);
+    window.distributions.values_mut().for_each(|distribution| distribution.shards = None);
 }
 
 fn record(
