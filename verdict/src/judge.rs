@@ -16,7 +16,7 @@ use crate::steps::{Step, Steps, Use};
 use crate::verdict::{
     Alarm, Finding, Judgement, LimitPassed, Missing, Shares, SignalJudgement, because, verdict_of,
 };
-use crate::window::{Pair, Window};
+use crate::window::Window;
 
 /// An hour, after which a new start is made.
 const HOUR_MS: i64 = 3_600_000;
@@ -170,12 +170,13 @@ impl Judge {
     fn look(&mut self, at_ms: i64) {
         let tier = self.policy.tier(self.share_in_force());
         let ln_no_worse_needed = self.policy.ln_threshold_no_worse();
-        let largest = self.largest_phi();
+        let (of_rates, of_distributions) =
+            (self.largest_phi(Kind::Rate), self.largest_phi(Kind::Distribution));
         for (signal, judged) in &mut self.signals {
             let own = judged.evidence.dispersion().map(Dispersion::phi);
             judged.phi = own.unwrap_or(match signal.kind() {
-                Kind::Rate => largest.version,
-                Kind::Distribution => largest.baseline,
+                Kind::Rate => of_rates,
+                Kind::Distribution => of_distributions,
             });
             judged.now = judged.evidence.harm(judged.harm, judged.phi);
             judged.ln_no_worse = judged.evidence.ln_no_worse(judged.harm, tier, judged.phi);
@@ -189,17 +190,11 @@ impl Judge {
         }
     }
 
-    /// The largest design effect of the signals that have shards: of rates, and of distributions.
-    fn largest_phi(&self) -> Pair<f64> {
-        let mut largest = Pair { version: 1.0, baseline: 1.0 };
-        for (signal, judged) in &self.signals {
-            let phi = judged.evidence.dispersion().map_or(1.0, Dispersion::phi);
-            match signal.kind() {
-                Kind::Rate => largest.version = phi.max(largest.version),
-                Kind::Distribution => largest.baseline = phi.max(largest.baseline),
-            }
-        }
-        largest
+    /// The largest design effect of the signals of a kind that have shards.
+    fn largest_phi(&self, kind: Kind) -> f64 {
+        let of_kind = self.signals.iter().filter(|(signal, _)| signal.kind() == kind);
+        let phis = of_kind.filter_map(|(_, judged)| judged.evidence.dispersion()).map(Dispersion::phi);
+        phis.fold(1.0, f64::max)
     }
 
     /// The version's share of all requests, as configured or else as seen.
@@ -243,17 +238,11 @@ impl Judge {
     /// The verdict now.
     #[must_use]
     pub fn judgement(&self, look: &Look) -> Judgement {
-        let named = self.policy.all_signals();
-        let others = self.signals.keys().filter(|signal| matches!(signal, Signal::Defect(_))).cloned();
-        let mut all: Vec<Signal> = named.collect();
-        all.extend(others);
-        all.dedup();
-        let mut signals: Vec<SignalJudgement> = Vec::with_capacity(all.len());
-        for signal in all {
-            if !signals.iter().any(|known| known.signal == signal) {
-                signals.push(self.signal_judgement(signal));
-            }
-        }
+        let named: Vec<Signal> = self.policy.all_signals().collect();
+        let others: Vec<Signal> =
+            self.signals.keys().filter(|signal| !named.contains(signal)).cloned().collect();
+        let signals: Vec<_> =
+            named.into_iter().chain(others).map(|signal| self.signal_judgement(signal)).collect();
         let shares = Shares {
             configured: self.steps.in_force(self.until_ms).map(|step| step.share),
             observed: self.steps.observed(),

@@ -56,6 +56,21 @@ fn moments_from_sums_and_from_buckets() {
     assert_eq!(Moments::new(&Histogram::default(), &[]), None);
 }
 
+/// GrowthBook's unit test of its sequential test (`test_tests.py`): sums, squares and numbers of two groups, a lift of
+/// 0.50336 and an interval from -0.55844 to 1.56516. That interval is another one, symmetric and tuned to twice as many
+/// responses. It tells that this one has the right size.
+#[test]
+fn a_published_example() {
+    let group = |sum, squares, n| Histogram { counts: vec![n], sum, squares: Some(squares) };
+    let mut means = Means::default();
+    let (version, baseline) = (group(2422.7, 134_698.29, 3461), group(1396.87, 52_377.976_7, 3000));
+    means.push(&Pair { version, baseline }, &[]);
+    near(means.ratio().unwrap() - 1.0, 0.503_36, 1e-5);
+    let (low, high) = means.interval(40.0_f64.ln(), 1.0);
+    assert!(low < 1.0 && high > 1.0, "{low} {high}");
+    near(high - low, 1.565_16 + 0.558_44, 0.25);
+}
+
 /// Windows in which the version has the same mean as the baseline, while both drift and the share grows. The means over
 /// all windows differ by a third; the ratio is 1 all the same.
 #[test]

@@ -73,10 +73,11 @@ fn measure(situation: &Situation, runs: u64) -> Measured {
 fn line(situation: &Situation, measured: &Measured) -> String {
     let Situation { name, question, goal, .. } = situation;
     let Measured { runs, happened, median, nine_in_ten } = measured;
+    let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     match question {
         Question::Alarms | Question::Excluded(_) => {
-            let percent = 100.0 * *happened as f64 / *runs as f64;
-            format!("| {name} | {happened} of {runs}, {percent:.1} % | 5 % |")
+            let part = *happened as f64 / *runs as f64;
+            format!("| {name} | {happened} of {runs}: {} | {} |", percent(part), percent(*goal))
         }
         Question::RequestsUntilAlarm { .. } | Question::RequestsUntilFine => {
             format!("| {name} | {median} ({nine_in_ten}) | {goal} |")
@@ -84,32 +85,37 @@ fn line(situation: &Situation, measured: &Measured) -> String {
     }
 }
 
-/// The table. A heading is a question, or how much of alpha one signal has.
+/// The table of `docs/verdict.md`.
 #[test]
 #[ignore = "takes long: see the top of this file"]
 fn table() {
     let runs = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(400);
     let only = std::env::var("ONLY").unwrap_or_default();
-    for situation in situations::all().iter().filter(|situation| situation.name.contains(&only)) {
-        println!("{}", line(situation, &measure(situation, runs)));
+    for group in situations::all() {
+        println!("| {} | measured | goal |\n|---|---|---|", group.heading);
+        for situation in group.situations.iter().filter(|situation| situation.name.contains(&only)) {
+            println!("{}", line(situation, &measure(situation, runs)));
+        }
+        println!();
     }
+    println!("{}", line(&situations::blind(), &measure(&situations::blind(), runs)));
 }
 
 /// A few runs of everything, with room for chance. The seeds are fixed, so the result is the same each time.
 #[test]
 fn a_few_runs_of_each_situation() {
-    const RUNS: u64 = 6;
+    const RUNS: u64 = 8;
     const HAPPENED_MAX: u64 = 2;
-    const TIMES_GOAL_MAX: f64 = 1.7;
-    for situation in situations::all() {
-        let measured = measure(&situation, RUNS);
+    const TIMES_GOAL_MAX: f64 = 1.6;
+    for situation in situations::all().iter().flat_map(|group| &group.situations) {
+        let measured = measure(situation, RUNS);
         let is_good = match situation.question {
             Question::Alarms | Question::Excluded(_) => measured.happened <= HAPPENED_MAX,
             Question::RequestsUntilAlarm { .. } | Question::RequestsUntilFine => {
                 measured.median <= situation.goal * TIMES_GOAL_MAX
             }
         };
-        assert!(is_good, "{}", line(&situation, &measured));
+        assert!(is_good, "{}", line(situation, &measured));
     }
 }
 
@@ -126,11 +132,10 @@ fn a_day() {
         let (rate, sizes) = (rate.clone(), sizes.clone());
         let defects = (0..9).map(|kind| Signal::Defect(kind.to_string().into()));
         for signal in Signal::all().chain(defects) {
-            match signal.kind() {
-                Kind::Rate => drop(window.rates.entry(signal).or_insert_with(|| rate.clone())),
-                Kind::Distribution => {
-                    drop(window.distributions.entry(signal).or_insert_with(|| sizes.clone()))
-                }
+            if signal.kind() == Kind::Rate {
+                window.rates.entry(signal).or_insert_with(|| rate.clone());
+            } else {
+                window.distributions.entry(signal).or_insert_with(|| sizes.clone());
             }
         }
     }

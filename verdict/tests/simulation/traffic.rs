@@ -42,8 +42,30 @@ pub(crate) struct Usual {
 }
 
 impl Usual {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { rates: [0.005, 0.01, 0.005, 0.02], chars: 1200.0, first_ms: 400.0, token_us: 20_000.0 }
+    }
+
+    pub(crate) fn rates(self, rates: [f64; RATES]) -> Self {
+        Self { rates, ..self }
+    }
+
+    pub(crate) fn errors(mut self, rate: f64) -> Self {
+        self.rates[0] = rate;
+        self
+    }
+
+    pub(crate) fn refusals(mut self, rate: f64) -> Self {
+        self.rates[1] = rate;
+        self
+    }
+
+    pub(crate) fn longer(self, times: f64) -> Self {
+        Self { chars: self.chars * times, ..self }
+    }
+
+    pub(crate) fn slower(self, times: f64) -> Self {
+        Self { first_ms: self.first_ms * times, ..self }
     }
 }
 
