@@ -159,10 +159,6 @@ impl Judge {
     }
 
     fn judged(&mut self, signal: &Signal) -> &mut Judged {
-        if !self.signals.contains_key(signal) {
-            let judged = Judged::new(&self.policy, signal);
-            self.signals.insert(signal.clone(), judged);
-        }
         self.signals.entry(signal.clone()).or_insert_with(|| Judged::new(&self.policy, signal))
     }
 

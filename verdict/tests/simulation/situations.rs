@@ -98,7 +98,13 @@ fn harmless() -> Vec<Situation> {
         Situation { name, question, goal: 0.05, policy, traffic }
     };
     let ramp = || vec![(5.0, 0.01), (35.0, 0.05), (65.0, 0.25), (95.0, 0.5)];
-    let in_flight = || Traffic { steps: vec![(5.0, 0.01), (35.0, 0.5)], answer_s: 30.0, ..Traffic::steady() };
+    let in_flight = || Traffic {
+        rate: 60.0,
+        minutes: 60,
+        steps: vec![(5.0, 0.01), (35.0, 0.5)],
+        answer_s: 30.0,
+        ..Traffic::steady()
+    };
     vec![
         of("steady, 10 %", Traffic::steady()),
         of("even split", Traffic { steps: share(50.0), ..Traffic::steady() }),
