@@ -1,9 +1,11 @@
 //! What could be found by now, and how long a test takes: the test itself, applied to what is expected.
 
+use crate::hypergeometric::Likelihood;
 use crate::logrank;
 use crate::math::{bisect, ln_sum, real};
-use crate::rates::Harm;
+use crate::rates::{ALTERNATIVES, ln_factors};
 use crate::signal::Direction;
+use crate::starts::Process;
 use crate::window::{Count, Pair};
 
 /// The normal quantile of one in ten: harm is found nine times in ten if the weak tenth of its results is enough.
@@ -12,7 +14,8 @@ const WEAK_TENTH: f64 = -1.281_551_565_544_600_5;
 /// Ratios are looked for up to this.
 const RATIO_MAX: f64 = 1e3;
 
-const STEPS: u32 = 30;
+/// Halvings of a search: ratios are found to a thousandth, requests to a thousandth of their number.
+const STEPS: u32 = 16;
 
 /// What one test of a rate is about.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,18 +49,18 @@ impl Question {
         self.smallest(|ratio| self.is_length_found(baseline, edges, version, ratio))
     }
 
+    /// The ratio closest to 1 that is found; those beyond it are found as well.
     fn smallest(&self, found: impl Fn(f64) -> bool) -> Option<f64> {
-        let signed = |by: f64| match self.direction {
-            Direction::Up => by.exp(),
-            Direction::Down => (-by).exp(),
+        let ratio = |ln_ratio: f64| match self.direction {
+            Direction::Up => ln_ratio.exp(),
+            Direction::Down => (-ln_ratio).exp(),
         };
-        if !found(signed(RATIO_MAX.ln())) {
+        let farthest = RATIO_MAX.ln();
+        if !found(ratio(farthest)) {
             return None;
         }
-        // The first half of a search that ends on the side that is found.
-        Some(signed(
-            RATIO_MAX.ln() - bisect(0.0, RATIO_MAX.ln(), STEPS, |less| found(signed(RATIO_MAX.ln() - less))),
-        ))
+        let nearer = bisect(0.0, farthest, STEPS, |nearer| found(ratio(farthest - nearer)));
+        Some(ratio(farthest - nearer))
     }
 
     /// Whether `E` reaches the threshold where the version's events lie at a normal quantile of what a ratio leads to.
@@ -74,9 +77,10 @@ impl Question {
             version: Count { n: requests.version, d: events.round().max(0.0) as u64 },
             baseline: Count { n: requests.baseline, d: (n.baseline * baseline).round() as u64 },
         };
-        let mut harm = Harm::new(self.tolerance);
-        harm.push(&table);
-        harm.ln_e(self.direction, self.phi) >= self.ln_threshold
+        let Some(mut likelihood) = Likelihood::new(&table) else { return false };
+        let mut process = Process::default();
+        process.add(&ln_factors(&mut likelihood, self.direction, self.tolerance.ln(), ALTERNATIVES));
+        process.ln_e(self.phi) >= self.ln_threshold
     }
 
     /// The logrank test's log likelihood is close to a parabola: its slope is the sum of observed minus expected ends, and
