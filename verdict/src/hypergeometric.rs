@@ -44,12 +44,14 @@ pub struct Likelihood {
     /// The version's events that are possible at all.
     low: f64,
     high: f64,
-    /// The version's events as observed, relative to the first `at`.
+    /// The version's events as observed.
     observed: f64,
-    /// The number of events whose term is the largest, and that term's logarithm for `w = 1`, relative to that of `start`.
+    /// The most probable number of them at equal odds. All terms are relative to the term of this number.
+    start: f64,
+    /// The number that has the largest term at the odds asked for last, and the logarithm of its term at equal odds.
     at: f64,
     ln_term: f64,
-    start: f64,
+    /// All terms, if they are few.
     few: Option<Polynomial>,
 }
 
@@ -83,7 +85,6 @@ impl Likelihood {
         if low >= high {
             return None;
         }
-        // The most probable number if the version makes no difference.
         let mode = ((n_version + 1.0) * (events + 1.0) / (n_version + n_baseline + 2.0)).floor();
         let start = mode.clamp(low, high);
         let mut table = Self {
@@ -93,9 +94,9 @@ impl Likelihood {
             low,
             high,
             observed: d_version,
+            start,
             at: start,
             ln_term: 0.0,
-            start,
             few: None,
         };
         table.few = (high - start <= FEW && start - low <= FEW).then(|| table.polynomial());

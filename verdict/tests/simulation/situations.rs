@@ -107,6 +107,10 @@ fn harmless() -> Vec<Situation> {
     };
     vec![
         of("steady, 10 %", Traffic::steady()),
+        of(
+            "steady, 10 %, all rates 1.1 times the baseline's, as tolerated",
+            Traffic { version: |_| Usual::new().rates([0.0055, 0.011, 0.0055, 0.022]), ..Traffic::steady() },
+        ),
         of("even split", Traffic { steps: share(50.0), ..Traffic::steady() }),
         of(
             "ramp 1-5-25-50 %, refusals from 4 to 1 %, lengths +40 %",
