@@ -130,17 +130,16 @@ impl Means {
     /// the design effect `phi`. 0 before there are [`RESPONSES_MIN`] on either side.
     #[must_use]
     pub fn ln_e(&self, direction: Direction, limit: f64, phi: f64) -> f64 {
-        self.ln_e_after(direction, limit, phi, 0.0, 1.0)
+        self.ln_e_after(direction, limit, phi, 1.0)
     }
 
-    /// The same after more responses: as if all sums had grown to `growth` times, and the difference by what `ratio`
-    /// makes of it.
-    fn ln_e_after(&self, direction: Direction, limit: f64, phi: f64, ratio_after: f64, growth: f64) -> f64 {
+    /// The same when there are `growth` times as many responses, and the means of the new ones are equal.
+    fn ln_e_after(&self, direction: Direction, limit: f64, phi: f64, growth: f64) -> f64 {
         let least = self.responses.version.min(self.responses.baseline);
         if real(least) * growth < real(RESPONSES_MIN) {
             return 0.0;
         }
-        let more = (growth - 1.0) * self.sums.baseline * (limit - ratio_after);
+        let more = (growth - 1.0) * self.sums.baseline * (limit - 1.0);
         let below = limit * self.sums.baseline - self.sums.version + more;
         let below = match direction {
             Direction::Up => below,
@@ -186,7 +185,7 @@ impl Means {
         const STEPS: u32 = 40;
         const GROWTH_MAX: f64 = 1e3;
         let is_missing =
-            |ln_growth: f64| self.ln_e_after(direction, limit, phi, 1.0, ln_growth.exp()) < ln_threshold;
+            |ln_growth: f64| self.ln_e_after(direction, limit, phi, ln_growth.exp()) < ln_threshold;
         if self.weight == 0.0 || is_missing(GROWTH_MAX.ln()) {
             return None;
         }

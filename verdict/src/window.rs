@@ -74,6 +74,20 @@ impl Count {
     }
 }
 
+/// The counts of [`Signal::ToolResponses`]: of the responses that were offered tools, where that is counted on both sides,
+/// and else of all requests.
+#[must_use]
+pub fn tool_responses(responses: Pair<u64>, offered: Pair<u64>, requests: Pair<u64>) -> Pair<Count> {
+    let is_counted = offered.version >= responses.version
+        && offered.baseline >= responses.baseline
+        && offered.either(|n| *n > 0);
+    let n = if is_counted { offered } else { requests };
+    Pair {
+        version: Count { n: n.version, d: responses.version },
+        baseline: Count { n: n.baseline, d: responses.baseline },
+    }
+}
+
 /// The exact sum of a quantity over the requests of a shard. Requests without the quantity count 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Total {
@@ -156,4 +170,28 @@ pub struct Window {
     pub rates: BTreeMap<Signal, Rate>,
     /// The distributions whose series exist.
     pub distributions: BTreeMap<Signal, Distribution>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Count, Pair, tool_responses};
+
+    #[test]
+    fn tools_that_were_offered() {
+        let pair = |version, baseline| Pair { version, baseline };
+        let n =
+            |offered: Pair<u64>| tool_responses(pair(5, 50), offered, pair(100, 900)).map(|count| count.n);
+        assert_eq!(n(pair(20, 200)), pair(20, 200));
+        assert_eq!(n(pair(4, 200)), pair(100, 900));
+        assert_eq!(n(pair(0, 0)), pair(100, 900));
+    }
+
+    #[test]
+    fn counts() {
+        let mut count = Count { n: u64::MAX, d: 1 };
+        count.add(Count { n: 3, d: 9 });
+        assert_eq!(count, Count { n: u64::MAX, d: 4 });
+        assert_eq!(Count { n: 3, d: 9 }.rate(), 1.0);
+        assert_eq!(Count::default().rate(), 0.0);
+    }
 }

@@ -115,6 +115,26 @@ fn few_responses_are_no_evidence() {
     assert_eq!(Means::default().interval(3.0, 1.0), (0.0, f64::INFINITY));
 }
 
+/// What is said to be missing is enough.
+#[test]
+fn missing_responses() {
+    let mut means = Means::default();
+    let window = Pair { version: noisy(100.0, 50), baseline: noisy(100.0, 450) };
+    for _ in 0..6 {
+        means.push(&window, &[]);
+    }
+    let (limit, needed) = (1.1, 20.0_f64.ln());
+    let missing = means.missing(Up, limit, 1.5, needed).unwrap();
+    let windows = (missing / 50.0).ceil() as usize;
+    assert!(windows > 2, "{missing}");
+    for _ in 0..windows - 1 {
+        means.push(&window, &[]);
+        assert!(means.ln_e(Up, limit, 1.5) < needed);
+    }
+    means.push(&window, &[]);
+    assert!(means.ln_e(Up, limit, 1.5) >= needed);
+}
+
 /// Single responses tell no variance; that of the others stands in.
 #[test]
 fn windows_of_one_response() {
