@@ -24,8 +24,8 @@ const HOUR_MS: i64 = 3_600_000;
 /// The rate of traffic is that of the last windows.
 const RATE_WINDOWS: usize = 10;
 
-/// Intervals hold at any look with 95 %: each side with 2.5 %.
-const LN_INTERVAL: f64 = 3.688_879_454_113_936;
+/// Intervals hold at any look with 95 %: `ln E` from which a ratio is left out, 2.5 % for each side.
+pub const LN_INTERVAL: f64 = 3.688_879_454_113_936;
 
 /// A signal, and what has been found.
 #[derive(Clone, Debug)]

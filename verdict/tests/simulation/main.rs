@@ -14,7 +14,7 @@ mod situations;
 mod traffic;
 
 use llm_canary_verdict::health::Look;
-use llm_canary_verdict::judge::Judge;
+use llm_canary_verdict::judge::{Judge, LN_INTERVAL};
 use llm_canary_verdict::verdict::Verdict;
 
 use llm_canary_verdict::policy::Policy;
@@ -32,12 +32,21 @@ fn run(situation: &Situation, seed: u64) -> Option<u64> {
         judge.push(&window);
         let is_counted = match situation.question {
             Question::RequestsUntilAlarm { from } => window.start_ms as f64 >= from * 60e3,
-            Question::Alarms | Question::Excluded(_) | Question::RequestsUntilFine => true,
+            Question::Alarms
+            | Question::Excluded(_)
+            | Question::LeftOut(..)
+            | Question::RequestsUntilFine => true,
         };
         requests += if is_counted { window.flow.version.requests } else { 0 };
         let happened = match situation.question {
             Question::Alarms | Question::RequestsUntilAlarm { .. } => judge.has_alarmed(),
             Question::Excluded(signal) => judge.has_excluded(&signal.parse().unwrap()),
+            Question::LeftOut(signal, ratio) => {
+                let signal = signal.parse().unwrap();
+                let (low, high) =
+                    judge.evidence(&signal).unwrap().figures(judge.phi(&signal), LN_INTERVAL).interval;
+                ratio < low || ratio > high
+            }
             Question::RequestsUntilFine => {
                 let look = Look { now_ms: window.end_ms, config: None };
                 judge.judgement(&look).verdict == Verdict::Fine
@@ -75,7 +84,7 @@ fn line(situation: &Situation, measured: &Measured) -> String {
     let Measured { runs, happened, median, nine_in_ten } = measured;
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     match question {
-        Question::Alarms | Question::Excluded(_) => {
+        Question::Alarms | Question::Excluded(_) | Question::LeftOut(..) => {
             let part = *happened as f64 / *runs as f64;
             format!("| {name} | {happened} of {runs}: {} | {} |", percent(part), percent(*goal))
         }
@@ -110,7 +119,9 @@ fn a_few_runs_of_each_situation() {
     for situation in situations::all().iter().flat_map(|group| &group.situations) {
         let measured = measure(situation, RUNS);
         let is_good = match situation.question {
-            Question::Alarms | Question::Excluded(_) => measured.happened <= HAPPENED_MAX,
+            Question::Alarms | Question::Excluded(_) | Question::LeftOut(..) => {
+                measured.happened <= HAPPENED_MAX
+            }
             Question::RequestsUntilAlarm { .. } | Question::RequestsUntilFine => {
                 measured.median <= situation.goal * TIMES_GOAL_MAX
             }

@@ -14,6 +14,8 @@ pub(crate) enum Question {
     RequestsUntilAlarm { from: f64 },
     /// Runs in which harm beyond the margin was excluded at any look, for a signal.
     Excluded(&'static str),
+    /// Runs in which a signal's interval left out the true ratio at any look.
+    LeftOut(&'static str, f64),
     /// The version's requests until the verdict was fine.
     RequestsUntilFine,
 }
@@ -48,6 +50,10 @@ pub(crate) fn all() -> Vec<Group> {
         Group {
             heading: "Harm beyond the margin excluded in 120 looks, the harm being at the margin",
             situations: at_margins(),
+        },
+        Group {
+            heading: "The true ratio left out by the interval of 95 %, at any of 120 looks",
+            situations: intervals(),
         },
         Group {
             heading: "Requests until the verdict is fine, the versions being the same (default policy)",
@@ -238,6 +244,25 @@ fn at_margins() -> Vec<Situation> {
             "response_chars",
             Traffic { version: |_| Usual::new().longer(1.3), ..conversations() },
         ),
+    ]
+}
+
+fn intervals() -> Vec<Situation> {
+    let of = |name, signal, ratio, traffic| Situation {
+        name,
+        question: Question::LeftOut(signal, ratio),
+        goal: 0.05,
+        policy: Policy::default(),
+        traffic,
+    };
+    let tripled: fn(f64) -> Usual = |_| Usual::new().refusals(0.03);
+    let longer: fn(f64) -> Usual = |_| Usual::new().longer(1.3);
+    vec![
+        of("refusals, equal", "refusals", 1.0, Traffic::steady()),
+        of("refusals x3", "refusals", 3.0, Traffic { version: tripled, ..Traffic::steady() }),
+        of("6 turns: refusals x3", "refusals", 3.0, Traffic { version: tripled, ..conversations() }),
+        of("length x1.3", "response_chars", 1.3, Traffic { version: longer, ..Traffic::steady() }),
+        of("6 turns: length x1.3", "response_chars", 1.3, Traffic { version: longer, ..conversations() }),
     ]
 }
 
