@@ -60,6 +60,19 @@ pub struct Look {
     pub config: Option<String>,
 }
 
+/// What one row has found.
+enum Check {
+    Unknown,
+    InOrder,
+    Fault(String),
+}
+
+impl Check {
+    fn new(is_fault: bool, words: impl FnOnce() -> String) -> Self {
+        if is_fault { Self::Fault(words()) } else { Self::InOrder }
+    }
+}
+
 /// What was seen of each window.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
@@ -78,10 +91,12 @@ struct Recent {
 /// What else the rows are about.
 #[derive(Clone, Debug)]
 pub struct Facts<'f> {
-    /// `ln E` against the share in force.
+    /// The version's share of what the two versions have together, as configured, if that is known.
+    pub configured: Option<f64>,
+    /// As seen since the last step.
+    pub observed: Option<f64>,
+    /// `ln E` that the two differ.
     pub share_ln_e: Option<f64>,
-    /// The shares, configured and observed.
-    pub shares: (Option<f64>, Option<f64>),
     /// The version's events by shard, signal by signal.
     pub shards: Vec<(String, &'f [Count; SHARDS])>,
 }
@@ -122,62 +137,85 @@ impl Seen {
     #[must_use]
     pub fn rows(&self, policy: &Policy, look: &Look, facts: &Facts<'_>) -> Vec<Health> {
         let row = |row: Row| {
-            let (state, detail) = match self.row(row, look, facts) {
-                None => (State::Absent, None),
-                Some(None) => (State::Ok, None),
-                Some(detail) => (state(policy.effect(row)), detail),
+            let (state, detail) = match self.check(row, look, facts) {
+                Check::Unknown => (State::Absent, None),
+                Check::InOrder => (State::Ok, None),
+                Check::Fault(words) => (state(policy.effect(row)), Some(words)),
             };
             Health { row, state, detail }
         };
         Row::ALL.map(row).into()
     }
 
-    /// `None`: nothing is known. `Some(None)`: in order. Else what is not in order.
-    fn row(&self, row: Row, look: &Look, facts: &Facts<'_>) -> Option<Option<String>> {
+    fn check(&self, row: Row, look: &Look, facts: &Facts<'_>) -> Check {
         match row {
             Row::NoTraffic => self.no_traffic(),
             Row::Stale => self.stale(look),
-            Row::Config => Some(look.config.clone()),
-            Row::Mismatch => {
-                let count_of = self.totals.version.mismatches;
-                let detail =
-                    || format!("{} responses named another model than the one routed to", count(count_of));
-                Some((count_of > 0).then(detail))
-            }
-            Row::Share => {
-                let (configured, observed) = (facts.shares.0?, facts.shares.1.unwrap_or(0.0));
-                let detail =
-                    || format!("{} of requests instead of {}", percent(observed), percent(configured));
-                Some((facts.share_ln_e? >= LN_SHARE).then(detail))
-            }
+            Row::Config => look.config.clone().map_or(Check::InOrder, Check::Fault),
+            Row::Mismatch => self.mismatch(),
+            Row::Share => share(facts),
             Row::Shard => shard(&facts.shards),
-            Row::Unread => {
-                let part = |flow: Flow| ratio(real(flow.unread), real(flow.requests));
-                let parts = self.totals.map(part);
-                let most = parts.version.max(parts.baseline);
-                let detail = || format!("{} of responses cannot be read", percent(most));
-                self.totals.either(|flow| flow.requests > 0).then(|| (most > UNREAD).then(detail))
-            }
+            Row::Unread => self.unread(),
         }
     }
 
-    fn no_traffic(&self) -> Option<Option<String>> {
+    fn no_traffic(&self) -> Check {
         if self.recent.len() < WINDOWS {
-            return None;
+            return Check::Unknown;
         }
         let expected: f64 = self.recent.iter().map(|recent| recent.expected).sum();
         let has_none = self.recent.iter().all(|recent| recent.version == 0);
-        let detail =
-            || format!("no request of the version in {WINDOWS} windows; about {} expected", short(expected));
-        Some((has_none && expected >= EXPECTED_MIN).then(detail))
+        Check::new(has_none && expected >= EXPECTED_MIN, || {
+            format!("no request of the version in {WINDOWS} windows; about {} expected", short(expected))
+        })
     }
 
-    fn stale(&self, look: &Look) -> Option<Option<String>> {
-        let last = self.recent.back()?;
-        let length = last.end_ms.saturating_sub(last.start_ms).max(1);
-        let age = look.now_ms.saturating_sub(last.end_ms);
-        let detail = || format!("the newest sample is {} s old", count((age / 1000).max(0).unsigned_abs()));
-        Some((age > length.saturating_mul(WINDOWS as i64)).then(detail))
+    fn stale(&self, look: &Look) -> Check {
+        let Some(last) = self.recent.back() else { return Check::Unknown };
+        let length_ms = last.end_ms.saturating_sub(last.start_ms).max(1);
+        let age_ms = look.now_ms.saturating_sub(last.end_ms);
+        Check::new(age_ms > length_ms.saturating_mul(WINDOWS as i64), || {
+            format!("the newest sample is {} s old", count((age_ms / 1000).max(0).unsigned_abs()))
+        })
+    }
+
+    fn mismatch(&self) -> Check {
+        let responses = self.totals.version.mismatches;
+        Check::new(responses > 0, || {
+            format!("{} responses named another model than the one routed to", count(responses))
+        })
+    }
+
+    fn unread(&self) -> Check {
+        if self.totals.both(|flow| flow.requests == 0) {
+            return Check::Unknown;
+        }
+        let parts = self.totals.map(|flow| ratio(real(flow.unread), real(flow.requests)));
+        let most = parts.version.max(parts.baseline);
+        Check::new(most > UNREAD, || format!("{} of responses cannot be read", percent(most)))
+    }
+}
+
+fn share(facts: &Facts<'_>) -> Check {
+    let (Some(configured), Some(ln_e)) = (facts.configured, facts.share_ln_e) else { return Check::Unknown };
+    Check::new(ln_e >= LN_SHARE, || {
+        let observed = percent(facts.observed.unwrap_or(0.0));
+        format!("{observed} of requests instead of {}", percent(configured))
+    })
+}
+
+/// Whether one shard has most events of a signal.
+fn shard(signals: &[(String, &[Count; SHARDS])]) -> Check {
+    let fault = |(name, shards): &(String, &[Count; SHARDS])| {
+        let all = shards.iter().fold(0_u64, |sum, shard| sum.saturating_add(shard.d));
+        let (number, most) = shards.iter().map(|shard| shard.d).enumerate().max_by_key(|(_, d)| *d)?;
+        let is_most = all >= SHARD_EVENTS_MIN && most > all / 2;
+        is_most.then(|| format!("shard {number} has {} of {} {name}", count(most), count(all)))
+    };
+    match signals.iter().find_map(fault) {
+        Some(words) => Check::Fault(words),
+        None if signals.is_empty() => Check::Unknown,
+        None => Check::InOrder,
     }
 }
 
@@ -187,17 +225,6 @@ fn state(effect: Effect) -> State {
         Effect::Hold => State::Hold,
         Effect::Stop => State::Stop,
     }
-}
-
-/// Whether one shard has most events of a signal.
-fn shard(signals: &[(String, &[Count; SHARDS])]) -> Option<Option<String>> {
-    let most = |(name, shards): &(String, &[Count; SHARDS])| {
-        let all = shards.iter().fold(0_u64, |sum, shard| sum.saturating_add(shard.d));
-        let (number, largest) = shards.iter().enumerate().max_by_key(|(_, shard)| shard.d)?;
-        let is_most = all >= SHARD_EVENTS_MIN && largest.d > all / 2;
-        is_most.then(|| format!("shard {number} has {} of {} {name}", count(largest.d), count(all)))
-    };
-    (!signals.is_empty()).then(|| signals.iter().find_map(most))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use crate::hypergeometric::Likelihood;
 use crate::math::{ln_sum, ratio};
 use crate::rates::ALTERNATIVES;
+use crate::signal::Direction;
 use crate::window::{Count, Pair};
 
 /// The points are so far apart; all [`ALTERNATIVES`] are multiples of it.
@@ -53,45 +54,44 @@ impl Profile {
     /// The odds ratios that neither direction excludes at `ln_threshold`, with the design effect `phi`.
     #[must_use]
     pub fn interval(&self, ln_threshold: f64, phi: f64) -> (f64, f64) {
-        let is_above = |point: usize| self.ln_e(point, true, phi) >= ln_threshold;
-        let is_below = |point: usize| self.ln_e(point, false, phi) >= ln_threshold;
-        // Exclusion is monotone, so the first point that is not excluded tells all of them.
-        let mut tested = (REACH - TESTED)..=(REACH + TESTED);
-        let low = tested.clone().take_while(|point| is_above(*point)).last();
-        let high = loop {
-            match tested.next_back() {
-                Some(point) if is_below(point) => continue,
-                point => break point,
-            }
-        };
-        let between = |point: usize, is_up: bool| self.crossing(point, is_up, ln_threshold, phi).exp();
-        let low = low.map_or(0.0, |point| between(point, true));
-        let high = match high {
-            Some(point) if point < REACH + TESTED => between(point.saturating_add(1), false),
-            Some(_) => f64::INFINITY,
-            None => between(REACH - TESTED, false),
-        };
-        (low, high)
+        let tested = (REACH - TESTED)..=(REACH + TESTED);
+        let low = self.bound(tested.clone(), Direction::Up, ln_threshold, phi);
+        let high = self.bound(tested.rev(), Direction::Down, ln_threshold, phi);
+        (low.map_or(0.0, f64::exp), high.map_or(f64::INFINITY, f64::exp))
     }
 
-    /// The log odds ratio at which `ln E` crosses the threshold, next to an excluded point: by a straight line.
-    fn crossing(&self, excluded: usize, is_up: bool, ln_threshold: f64, phi: f64) -> f64 {
-        let next = if is_up { excluded.saturating_add(1) } else { excluded.saturating_sub(1) };
-        let next = next.clamp(REACH - TESTED, REACH + TESTED);
-        let (here, there) = (self.ln_e(excluded, is_up, phi), self.ln_e(next, is_up, phi));
-        let part = ((here - ln_threshold) / (here - there)).clamp(0.0, 1.0);
-        let part = if part.is_finite() { part } else { 0.0 };
-        ln_odds(excluded) + part * (ln_odds(next) - ln_odds(excluded))
+    /// The log odds ratio at which `ln E` falls below the threshold, from the most distant point inwards: between two
+    /// points by a straight line. `None` if the first point is not excluded. Exclusion is monotone.
+    fn bound(
+        &self,
+        points: impl Iterator<Item = usize>,
+        direction: Direction,
+        ln_threshold: f64,
+        phi: f64,
+    ) -> Option<f64> {
+        let mut excluded = None;
+        for point in points {
+            let (here, ln_e) = (ln_odds(point), self.ln_e(point, direction, phi));
+            if ln_e < ln_threshold {
+                let (before, more) = excluded?;
+                return Some(before + (more - ln_threshold) / (more - ln_e) * (here - before));
+            }
+            excluded = Some((here, ln_e));
+        }
+        excluded.map(|(last, _)| last)
     }
 
     /// `ln E` that the odds ratio is above a point, or below it.
-    fn ln_e(&self, point: usize, is_up: bool, phi: f64) -> f64 {
+    fn ln_e(&self, point: usize, direction: Direction, phi: f64) -> f64 {
         let at = |point: usize| self.ln.get(point).copied().unwrap_or(f64::NEG_INFINITY);
         let null = at(point);
         let bets = ALTERNATIVES.iter().map(|beyond| {
             let steps = (beyond / STEP).round() as usize;
-            let point = if is_up { point.saturating_add(steps) } else { point.saturating_sub(steps) };
-            (at(point) - null) / phi
+            let alternative = match direction {
+                Direction::Up => point.saturating_add(steps),
+                Direction::Down => point.saturating_sub(steps),
+            };
+            (at(alternative) - null) / phi
         });
         ln_sum(bets) - (ALTERNATIVES.len() as f64).ln()
     }

@@ -248,9 +248,12 @@ impl Judge {
             Evidence::Rate(rate) => Some((signal.to_string(), rate.shards()?)),
             Evidence::Distribution(_) => None,
         });
-        let of_both = self.steps.in_force(self.until_ms).map(|step| step.share_of_both());
-        let facts =
-            Facts { share_ln_e: shares.ln_e, shares: (of_both, shares.observed), shards: rates.collect() };
+        let facts = Facts {
+            configured: self.steps.in_force(self.until_ms).map(|step| step.share_of_both()),
+            observed: shares.observed,
+            share_ln_e: shares.ln_e,
+            shards: rates.collect(),
+        };
         let health = self.seen.rows(&self.policy, look, &facts);
         let verdict = verdict_of(&signals, &health, self.limit);
         let guards = signals.iter().filter(|signal| signal.mode == Mode::Guard);

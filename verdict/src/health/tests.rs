@@ -18,7 +18,7 @@ fn requests(requests: u64) -> Flow {
 }
 
 fn facts<'f>() -> Facts<'f> {
-    Facts { share_ln_e: None, shares: (None, None), shards: Vec::new() }
+    Facts { configured: None, observed: None, share_ln_e: None, shards: Vec::new() }
 }
 
 fn row(rows: &[Health], row: Row) -> (State, String) {
@@ -82,7 +82,7 @@ fn a_version_that_names_another_is_stopped() {
 fn the_share() {
     let seen = after(&[window(0, requests(10), requests(90))], 0.1);
     let of = |ln_e: Option<f64>, configured| {
-        let facts = Facts { share_ln_e: ln_e, shares: (configured, Some(0.2)), shards: Vec::new() };
+        let facts = Facts { configured, observed: Some(0.2), share_ln_e: ln_e, shards: Vec::new() };
         row(&seen.rows(&Policy::default(), &Look::default(), &facts), Row::Share)
     };
     assert_eq!(of(None, None).0, State::Absent);
