@@ -116,7 +116,7 @@ impl Comparison {
         let (up, down) = (one(Harm::Up), one(Harm::Down));
         let ln_no_difference = evidence.map_or(0.0, within);
         let is = |found: Option<crate::evidence::HarmFound>| {
-            found.is_some_and(|found| found.counts && found.ln_e >= ln_threshold)
+            found.is_some_and(|found| found.agrees && found.ln_e >= ln_threshold)
         };
         let (more, less) = match self.goal.better {
             Direction::Up => (Conclusion::VersionBetter, Conclusion::BaselineBetter),

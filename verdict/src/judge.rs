@@ -355,7 +355,7 @@ impl Judged {
 
     /// Whether harm is found at this look.
     fn is_worse(&self) -> bool {
-        self.now.counts && self.now.ln_e >= self.ln_threshold
+        self.now.agrees && self.now.ln_e >= self.ln_threshold
     }
 
     fn finding(&self, ln_no_worse_needed: f64) -> Finding {

@@ -1,8 +1,9 @@
 //! The evidence of a distribution.
 
-use super::{Figures, Quantiles};
+use super::{Answers, Figures, Quantiles};
 use crate::logrank::Longer;
 use crate::means::Means;
+use crate::outlook::Question;
 use crate::phi::{Dispersion, of_mean};
 use crate::policy::Margin;
 use crate::signal::Direction;
@@ -78,48 +79,6 @@ impl DistributionEvidence {
         self.sides.baseline.push(window, &window.histograms.baseline, baseline);
     }
 
-    /// One more start, before the window to come.
-    pub fn start(&mut self) {
-        self.longer.start();
-    }
-
-    /// The deviations of shards.
-    #[must_use]
-    pub fn dispersion(&self) -> Option<Dispersion> {
-        let has_shards = self.sides.either(|side| side.shards.is_some());
-        has_shards.then(|| self.sides.version.dispersion().and(self.sides.baseline.dispersion()))
-    }
-
-    /// How many responses there are.
-    #[must_use]
-    pub fn responses(&self) -> Pair<u64> {
-        self.sides.each().map(|side| side.responses)
-    }
-
-    /// The baseline's responses by bucket.
-    #[must_use]
-    pub fn baseline(&self) -> &[u64] {
-        &self.sides.baseline.counts
-    }
-
-    /// The buckets' upper edges.
-    #[must_use]
-    pub fn edges(&self) -> &[f64] {
-        &self.sides.baseline.edges
-    }
-
-    /// The ratio of means.
-    #[must_use]
-    pub fn ratio(&self) -> Option<f64> {
-        self.means.ratio()
-    }
-
-    /// `ln E` that the version's responses are longer by more than the tolerance, or shorter.
-    #[must_use]
-    pub fn ln_e(&self, direction: Direction, phi: f64) -> f64 {
-        self.longer.ln_e(direction, phi)
-    }
-
     fn limit(&self, direction: Direction, tier: usize) -> Option<f64> {
         let ratio = self.margins.get(tier)?.ratio;
         Some(match direction {
@@ -127,27 +86,52 @@ impl DistributionEvidence {
             Direction::Down => ratio.recip(),
         })
     }
+}
 
-    /// `ln E` that the mean is within a margin.
-    #[must_use]
-    pub fn ln_no_worse(&self, direction: Direction, tier: usize, phi: f64) -> f64 {
+impl Answers for DistributionEvidence {
+    fn start(&mut self) {
+        self.longer.start();
+    }
+
+    fn dispersion(&self) -> Option<Dispersion> {
+        let has_shards = self.sides.either(|side| side.shards.is_some());
+        has_shards.then(|| self.sides.version.dispersion().and(self.sides.baseline.dispersion()))
+    }
+
+    fn observations(&self) -> Pair<u64> {
+        self.sides.each().map(|side| side.responses)
+    }
+
+    fn ln_e(&self, direction: Direction, phi: f64) -> f64 {
+        self.longer.ln_e(direction, phi)
+    }
+
+    fn agrees(&self, direction: Direction) -> bool {
+        self.means.ratio().is_some_and(|ratio| match direction {
+            Direction::Up => ratio > 1.0,
+            Direction::Down => ratio < 1.0,
+        })
+    }
+
+    fn ln_no_worse(&self, direction: Direction, tier: usize, phi: f64) -> f64 {
         self.limit(direction, tier).map_or(0.0, |limit| self.means.ln_e(direction, limit, phi))
     }
 
-    /// How many more responses of the version that takes.
-    #[must_use]
-    pub fn missing(&self, direction: Direction, tier: usize, phi: f64, ln_threshold: f64) -> Option<f64> {
+    fn missing(&self, direction: Direction, tier: usize, phi: f64, ln_threshold: f64) -> Option<f64> {
         self.means.missing(direction, self.limit(direction, tier)?, phi, ln_threshold)
     }
 
-    /// Figures to show.
-    #[must_use]
-    pub fn figures(&self, phi: f64, ln_threshold: f64) -> Figures {
+    fn detectable(&self, question: &Question) -> Option<f64> {
+        let Pair { version, baseline } = self.sides.each();
+        question.detectable_length(&baseline.counts, &baseline.edges, version.responses)
+    }
+
+    fn figures(&self, phi: f64, ln_threshold: f64) -> Figures {
         let means = self.means.means();
         Figures {
             values: means.map_or(Pair::default(), |means| means.map(Some)),
             events: Pair::default(),
-            observations: self.responses(),
+            observations: self.observations(),
             ratio: self.means.ratio(),
             interval: self.means.interval(ln_threshold, phi),
             quantiles: Some(self.sides.each().map(Side::quantiles)),

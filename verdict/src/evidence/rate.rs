@@ -1,8 +1,9 @@
 //! The evidence of a rate.
 
-use super::{Figures, of_margins, with_first_turns};
+use super::{Answers, Figures};
 use crate::interval::{Profile, ratio_of_rates};
-use crate::math::{ratio, real};
+use crate::math::{ln_mean, ratio, real};
+use crate::outlook::Question;
 use crate::phi::{Dispersion, of_rate};
 use crate::policy::Margin;
 use crate::rates::{Harm, NoWorse};
@@ -33,13 +34,16 @@ impl RateEvidence {
     /// No evidence yet. Only what is harm is looked for when harm is to be excluded.
     #[must_use]
     pub fn new(tolerance: f64, margins: &[Margin], harm: signal::Harm) -> Self {
-        let of = |direction| if harm.directions().contains(&direction) { margins } else { &[] };
+        let of = |direction| {
+            let margins = if harm.directions().contains(&direction) { margins } else { &[] };
+            margins.iter().copied().map(NoWorse::new).collect()
+        };
         Self {
             harm: Harm::new(tolerance),
             first_turns: None,
             tolerance,
-            no_higher: of_margins(of(Direction::Up), NoWorse::new),
-            no_lower: of_margins(of(Direction::Down), NoWorse::new),
+            no_higher: of(Direction::Up),
+            no_lower: of(Direction::Down),
             profile: Profile::default(),
             shards: None,
             totals: Pair::default(),
@@ -75,31 +79,10 @@ impl RateEvidence {
         }
     }
 
-    /// One more start, before the window to come.
-    pub fn start(&mut self) {
-        self.harm.start();
-        if let Some(first) = &mut self.first_turns {
-            first.start();
-        }
-    }
-
-    /// The deviations of shards.
-    #[must_use]
-    pub fn dispersion(&self) -> Option<Dispersion> {
-        let shards = self.shards.as_ref()?;
-        Some(of_rate(&shards.version).and(of_rate(&shards.baseline)))
-    }
-
     /// The version's events by shard.
     #[must_use]
     pub fn shards(&self) -> Option<&[Count; SHARDS]> {
         self.shards.as_ref().map(|shards| &*shards.version)
-    }
-
-    /// All requests and events.
-    #[must_use]
-    pub fn totals(&self) -> Pair<Count> {
-        self.totals
     }
 
     /// The rates, the baseline's weighted by the version's requests in each window. `None` before both sides had any.
@@ -109,29 +92,47 @@ impl RateEvidence {
         (n > 0.0).then(|| Pair { version: self.compared.rate(), baseline: self.expected / n })
     }
 
-    /// `ln E` that the version's rate differs by more than the tolerance. First turns are independent of each other.
-    #[must_use]
-    pub fn ln_e(&self, direction: Direction, phi: f64) -> f64 {
-        let first = self.first_turns.as_ref().map(|first| first.ln_e(direction, 1.0));
-        with_first_turns(self.harm.ln_e(direction, phi), first)
-    }
-
     fn no_worse(&self, direction: Direction, tier: usize) -> Option<&NoWorse> {
         match direction {
             Direction::Up => self.no_higher.get(tier),
             Direction::Down => self.no_lower.get(tier),
         }
     }
+}
 
-    /// `ln E` that the version's rate is within a margin.
-    #[must_use]
-    pub fn ln_no_worse(&self, direction: Direction, tier: usize, phi: f64) -> f64 {
+impl Answers for RateEvidence {
+    fn start(&mut self) {
+        self.harm.start();
+        if let Some(first) = &mut self.first_turns {
+            first.start();
+        }
+    }
+
+    fn dispersion(&self) -> Option<Dispersion> {
+        let shards = self.shards.as_ref()?;
+        Some(of_rate(&shards.version).and(of_rate(&shards.baseline)))
+    }
+
+    fn observations(&self) -> Pair<u64> {
+        self.totals.map(|count| count.n)
+    }
+
+    fn ln_e(&self, direction: Direction, phi: f64) -> f64 {
+        // First turns are independent of each other. A mean of e-values is one.
+        let first = self.first_turns.as_ref().map(|first| first.ln_e(direction, 1.0));
+        let all = self.harm.ln_e(direction, phi);
+        first.map_or(all, |first| ln_mean(all, first))
+    }
+
+    fn agrees(&self, _: Direction) -> bool {
+        true
+    }
+
+    fn ln_no_worse(&self, direction: Direction, tier: usize, phi: f64) -> f64 {
         self.no_worse(direction, tier).map_or(0.0, |test| test.ln_e(phi))
     }
 
-    /// How many more requests of the version that takes.
-    #[must_use]
-    pub fn missing(&self, direction: Direction, tier: usize, phi: f64, ln_threshold: f64) -> Option<f64> {
+    fn missing(&self, direction: Direction, tier: usize, phi: f64, ln_threshold: f64) -> Option<f64> {
         let (n, d) = (self.totals.map(|count| real(count.n)), self.totals.map(|count| real(count.d)));
         let usual = (d.version + d.baseline + 0.5) / (n.version + n.baseline + 1.0);
         let times = ratio(n.baseline, n.version);
@@ -145,9 +146,11 @@ impl RateEvidence {
         missing.is_finite().then_some(missing)
     }
 
-    /// Figures to show.
-    #[must_use]
-    pub fn figures(&self, phi: f64, ln_threshold: f64) -> Figures {
+    fn detectable(&self, question: &Question) -> Option<f64> {
+        question.detectable_rate(self.observations(), self.rates()?.baseline)
+    }
+
+    fn figures(&self, phi: f64, ln_threshold: f64) -> Figures {
         let rates = self.rates();
         let base = rates.map_or(0.0, |rates| rates.baseline);
         let (low, high) = self.profile.interval(ln_threshold, phi);

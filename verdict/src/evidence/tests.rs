@@ -1,4 +1,4 @@
-use super::{DistributionEvidence, Evidence, RateEvidence};
+use super::{Answers, DistributionEvidence, Evidence, RateEvidence};
 use crate::policy::Margin;
 use crate::signal::Direction::{Down, Up};
 use crate::signal::Harm;
@@ -77,7 +77,7 @@ fn a_mean_must_point_the_same_way() {
         Evidence::Distribution(Box::new(evidence)).harm(Harm::Both, 1.0)
     };
     let found = of((2600.0, 20_000.0));
-    assert!(found.counts && found.direction == Up && found.ln_e > 3.0, "{found:?}");
+    assert!(found.agrees && found.direction == Up && found.ln_e > 3.0, "{found:?}");
     let found = of((2600.0, 40_000.0));
     assert!(found.direction == Down && found.ln_e < 0.0, "{found:?}");
 }
