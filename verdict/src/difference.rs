@@ -2,7 +2,7 @@
 //!
 //! The same evidence as for a release, with nothing tolerated and with half of alpha for each direction.
 
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, HarmFound};
 use crate::judge::Judge;
 use crate::policy::{Goal, Policy};
 use crate::signal::{Direction, Harm};
@@ -115,9 +115,8 @@ impl Comparison {
         let within = |evidence: &Evidence| evidence.ln_no_worse(Harm::Both, tier, phi);
         let (up, down) = (one(Harm::Up), one(Harm::Down));
         let ln_no_difference = evidence.map_or(0.0, within);
-        let is = |found: Option<crate::evidence::HarmFound>| {
-            found.is_some_and(|found| found.agrees && found.ln_e >= ln_threshold)
-        };
+        let is =
+            |found: Option<HarmFound>| found.is_some_and(|found| found.agrees && found.ln_e >= ln_threshold);
         let (more, less) = match self.goal.better {
             Direction::Up => (Conclusion::VersionBetter, Conclusion::BaselineBetter),
             Direction::Down => (Conclusion::BaselineBetter, Conclusion::VersionBetter),

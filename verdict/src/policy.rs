@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::signal::{Direction, Harm, Mode, Signal};
+use crate::signal::{Direction, Harm, Kind, Mode, Signal};
 
 /// A policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -242,7 +242,6 @@ impl Policy {
     /// The margins of a signal, one for each of [`Self::margins`].
     #[must_use]
     pub fn margins_of(&self, signal: &Signal) -> Vec<Margin> {
-        use crate::signal::Kind;
         let own = self.rule(signal).margin;
         let usual = |tier: &Tier| match signal.kind() {
             Kind::Rate => tier.rate,

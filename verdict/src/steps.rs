@@ -5,6 +5,7 @@
 //! traffic, are left out until the answers that were under way have ended.
 
 use crate::math::{ratio, real, two_sided};
+use crate::signal::Signal;
 use crate::window::{Count, Distribution, Histogram, Pair, Window};
 
 /// Windows are left out for at least this time.
@@ -177,7 +178,7 @@ impl Steps {
     }
 
     fn learn(&mut self, window: &Window) {
-        let Some(durations) = window.distributions.get(&crate::signal::Signal::RequestDuration) else {
+        let Some(durations) = window.distributions.get(&Signal::RequestDuration) else {
             return;
         };
         add(&mut self.durations, &mut self.edges, durations, &durations.histograms.baseline);
