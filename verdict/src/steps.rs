@@ -130,10 +130,15 @@ impl Steps {
         self.known.as_ref()?.iter().rev().find(|step| step.at_ms < before_ms).copied()
     }
 
-    /// The first of the known steps that gave the version a share, if it lies before a time.
+    /// When the version last rose from nothing, before a time, as far as steps are known.
     fn rise_before(&self, before_ms: i64) -> Option<i64> {
-        let rise = self.known.as_ref()?.iter().find(|step| step.share > 0.0)?;
-        (rise.at_ms < before_ms).then_some(rise.at_ms)
+        let steps = self.known.as_ref()?.iter().take_while(|step| step.at_ms < before_ms);
+        let rise = |(rise, share): (Option<i64>, f64), step: &Step| match (share > 0.0, step.share > 0.0) {
+            (false, true) => (Some(step.at_ms), step.share),
+            (true, true) => (rise, step.share),
+            (_, false) => (None, step.share),
+        };
+        steps.fold((None, 0.0), rise).0
     }
 
     fn good_for(&self, window: &Window) -> Use {

@@ -86,6 +86,17 @@ fn evidence_begins_late() {
     check(None, &minutes(&shares, 1000.0), "Lwcc");
 }
 
+/// A version that was taken back and has come again has cold caches again.
+#[test]
+fn a_version_that_came_again() {
+    let shares = [(100, 900); 4];
+    let half_a_minute_ago = Step { at_ms: -30_000, ..step(0, 0.1) };
+    let steps = vec![step(-600, 0.1), step(-300, 0.0), half_a_minute_ago];
+    check(Some(steps), &minutes(&shares, 1000.0), "-Lwcc");
+    let raised = vec![step(-600, 0.1), Step { share: 0.2, ..half_a_minute_ago }];
+    check(Some(raised), &minutes(&shares, 1000.0), "-Lccc");
+}
+
 #[test]
 fn steps_are_seen_in_the_traffic() {
     let mut shares = vec![(100, 900); 5];
