@@ -84,9 +84,9 @@ fn exclusion(signal: &SignalJudgement) -> String {
         (Kind::Distribution, Harm::Up) => format!("means {} times as large", short(ratio)),
         (Kind::Distribution, Harm::Down) => format!("means {} times as small", short(ratio)),
         (Kind::Rate, _) => format!(
-            "a rate {} times as high, or {} points above, whichever is more,",
+            "a rate {} times as high, or {} above, whichever is more,",
             short(ratio),
-            short(points * 100.0)
+            counted(points * 100.0, "point")
         ),
     };
     let verb = if signal.kind == Kind::Rate { "is" } else { "are" };
@@ -102,11 +102,7 @@ fn hold_words(signal: &SignalJudgement) -> String {
     }
     match signal.missing {
         Some(Missing { requests, minutes: Some(minutes) }) => {
-            let time = if minutes.ceil() == 1.0 {
-                "1 minute".to_owned()
-            } else {
-                format!("{} minutes", short(minutes.ceil()))
-            };
+            let time = counted(minutes.ceil(), "minute");
             format!("{}: about {} more requests, {time}", signal.signal, count(requests))
         }
         Some(Missing { requests, minutes: None }) => {
@@ -114,4 +110,9 @@ fn hold_words(signal: &SignalJudgement) -> String {
         }
         None => format!("{}: too little seen to say how much is missing", signal.signal),
     }
+}
+
+/// `1 minute`, `41 minutes`
+fn counted(number: f64, unit: &str) -> String {
+    format!("{} {unit}{}", short(number), if number == 1.0 { "" } else { "s" })
 }

@@ -109,6 +109,6 @@ fn reasons() {
     );
     assert_eq!(
         because(Verdict::Fine, &good(), &[], None),
-        ["errors: a rate 2 times as high, or 1 points above, whichever is more, is excluded"]
+        ["errors: a rate 2 times as high, or 1 point above, whichever is more, is excluded"]
     );
 }
