@@ -1,13 +1,23 @@
 //! Is the version worse than its baseline? Windows of counts in, a [`verdict::Judgement`] out.
 //!
 //! ```text
-//! windows → steps → evidence of each signal → look → verdict
+//! windows → steps → evidence of each signal → look → judgement
 //! ```
 //!
 //! There is no input or output and no clock here: times are arguments, and nothing is random. Everything that is decided may
 //! be looked at any time, as often as one likes: `docs/verdict.md` says why, and what it cannot tell.
 //!
-//! [`judge::Judge`] is the way in: it takes windows one by one and keeps sums only.
+//! [`judge::Judge`] is the way in: it takes windows one by one, in order of time, and keeps sums only.
+//!
+//! ```text
+//! let mut judge = Judge::new(Policy::default(), steps);
+//! for window in &windows {
+//!     judge.push(window);
+//! }
+//! let judgement = judge.judgement(&Look { now_ms, config: None });
+//! ```
+//!
+//! For A/B there is [`difference::Comparison`], and [`outlook::plan`] tells how long a test takes.
 
 // In addition to the lints of Cargo.toml. Tests may overflow: then they fail.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
