@@ -28,16 +28,40 @@ impl Moments {
     /// From exact sums, or from the buckets' middles where there are none. `None` without responses.
     #[must_use]
     pub fn new(histogram: &Histogram, edges: &[f64]) -> Option<Self> {
-        let n = real(histogram.count());
-        if n == 0.0 || !histogram.sum.is_finite() {
+        Self::with(histogram, edges, Carried::default())
+    }
+
+    /// The same, with sums that came before their responses.
+    fn with(histogram: &Histogram, edges: &[f64], carried: Carried) -> Option<Self> {
+        let (n, sum) = (real(histogram.count()), histogram.sum + carried.sum);
+        if n == 0.0 || !sum.is_finite() {
             return None;
         }
-        let mean = histogram.sum / n;
-        let squares = match histogram.squares.filter(|squares| squares.is_finite()) {
-            Some(squares) => squares - histogram.sum * mean,
-            None => spread(histogram, edges),
+        let mean = sum / n;
+        let squares = match histogram.squares.map(|squares| squares + carried.squares) {
+            Some(squares) if squares.is_finite() => squares - sum * mean,
+            _ => spread(histogram, edges),
         };
         Some(Self { n, mean, squares: squares.max(0.0) })
+    }
+}
+
+/// Sums of responses that no bucket has yet. Envoy shows its counters at once, and its histograms after a flush.
+#[derive(Clone, Copy, Debug, Default)]
+struct Carried {
+    sum: f64,
+    squares: f64,
+}
+
+impl Carried {
+    /// The moments of a window; a window without responses is carried to the next.
+    fn moments(&mut self, histogram: &Histogram, edges: &[f64]) -> Option<Moments> {
+        if histogram.count() > 0 {
+            return Moments::with(histogram, edges, std::mem::take(self));
+        }
+        self.sum += histogram.sum;
+        self.squares += histogram.squares.unwrap_or(0.0);
+        None
     }
 }
 
@@ -91,6 +115,7 @@ impl Spread {
 #[derive(Clone, Debug, Default)]
 pub struct Means {
     responses: Pair<u64>,
+    carried: Pair<Carried>,
     /// `Σ n_c`, over windows with responses on both sides.
     weight: f64,
     /// `Σ n_c x̄` of each side.
@@ -102,8 +127,8 @@ pub struct Means {
 impl Means {
     /// Adds a window.
     pub fn push(&mut self, histograms: &Pair<Histogram>, edges: &[f64]) {
-        let version = Moments::new(&histograms.version, edges);
-        let baseline = Moments::new(&histograms.baseline, edges);
+        let version = self.carried.version.moments(&histograms.version, edges);
+        let baseline = self.carried.baseline.moments(&histograms.baseline, edges);
         let (Some(version), Some(baseline)) = (version, baseline) else { return };
         self.responses.version = self.responses.version.saturating_add(histograms.version.count());
         self.responses.baseline = self.responses.baseline.saturating_add(histograms.baseline.count());

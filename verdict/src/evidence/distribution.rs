@@ -2,7 +2,7 @@
 
 use super::{Answers, Figures, Quantiles};
 use crate::logrank::Longer;
-use crate::means::Means;
+use crate::means::{Means, Moments};
 use crate::outlook::Question;
 use crate::phi::{Dispersion, of_mean};
 use crate::policy::Margin;
@@ -34,9 +34,7 @@ impl Side {
     fn push(&mut self, window: &Distribution, histogram: &Histogram, shards: Option<&[Total; SHARDS]>) {
         add(&mut self.counts, &mut self.edges, window, histogram);
         self.responses = self.responses.saturating_add(histogram.count());
-        if let Some(moments) = crate::means::Moments::new(histogram, &window.edges) {
-            self.squares += moments.squares + moments.n * moments.mean * moments.mean;
-        }
+        self.squares += squares(histogram, &window.edges);
         if let Some(shards) = shards {
             let sums = self.shards.get_or_insert_with(|| Box::new([Total::default(); SHARDS]));
             for (sum, more) in sums.iter_mut().zip(shards) {
@@ -54,6 +52,15 @@ impl Side {
         let at = |part| quantile(&self.counts, &self.edges, part);
         Quantiles { p50: at(0.5), p95: at(0.95) }
     }
+}
+
+/// The sum of squares, from the buckets where it is not known.
+fn squares(histogram: &Histogram, edges: &[f64]) -> f64 {
+    let from_buckets = || {
+        Moments::new(histogram, edges)
+            .map_or(0.0, |moments| moments.squares + moments.n * moments.mean * moments.mean)
+    };
+    histogram.squares.unwrap_or_else(from_buckets)
 }
 
 impl DistributionEvidence {

@@ -115,6 +115,18 @@ fn few_responses_are_no_evidence() {
     assert_eq!(Means::default().interval(3.0, 1.0), (0.0, f64::INFINITY));
 }
 
+/// Counters are ahead of histograms by a flush. With few responses a window, sums come before their responses.
+#[test]
+fn sums_before_their_responses() {
+    let histogram = |n: u64, sum: f64| Histogram { counts: vec![n], sum, squares: Some(sum * sum) };
+    let mut means = Means::default();
+    for _ in 0..300 {
+        means.push(&Pair { version: histogram(0, 100.0), baseline: noisy(100.0, 10) }, &[]);
+        means.push(&Pair { version: histogram(1, 0.0), baseline: noisy(100.0, 10) }, &[]);
+    }
+    near(means.ratio().unwrap(), 1.0, 1e-12);
+}
+
 /// What is said to be missing is enough.
 #[test]
 fn missing_responses() {
