@@ -20,7 +20,7 @@ pub struct Moments {
     pub n: f64,
     /// Their mean.
     pub mean: f64,
-    /// The sum of squared distances from their mean.
+    /// The sum of their squares.
     pub squares: f64,
 }
 
@@ -39,10 +39,10 @@ impl Moments {
         }
         let mean = sum / n;
         let squares = match histogram.squares.map(|squares| squares + carried.squares) {
-            Some(squares) if squares.is_finite() => squares - sum * mean,
-            _ => spread(histogram, edges),
+            Some(squares) if squares.is_finite() => squares,
+            _ => spread(histogram, edges).max(0.0) + sum * mean,
         };
-        Some(Self { n, mean, squares: squares.max(0.0) })
+        Some(Self { n, mean, squares })
     }
 }
 
@@ -82,32 +82,28 @@ fn spread(histogram: &Histogram, edges: &[f64]) -> f64 {
     squares - ratio(sum * sum, n)
 }
 
-/// The variance of a side's mean, added up over windows with weights.
+/// The variance of a side's responses, each window with a weight.
+///
+/// It is taken around the mean of all windows: the variance within windows, and what their means drift. That is a little
+/// too much, and never too little. A window's own variance would not do. Where histograms lag behind counters, the number
+/// of its responses and their sum are of different responses, and windows of one response tell none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Spread {
-    /// Of windows with two responses at least, the weighted variance.
-    known: f64,
-    /// The weights of windows with a single response, which tells no variance.
-    unknown: f64,
-    /// For the pooled variance, which stands in for it.
+    weight: f64,
+    sum: f64,
     squares: f64,
-    freedom: f64,
 }
 
 impl Spread {
     fn push(&mut self, moments: &Moments, weight: f64) {
-        let freedom = moments.n - 1.0;
-        if freedom > 0.0 {
-            self.known += weight * moments.squares / freedom;
-            self.squares += moments.squares;
-            self.freedom += freedom;
-        } else {
-            self.unknown += weight;
-        }
+        self.weight += weight;
+        self.sum += weight * moments.mean;
+        self.squares += weight * (moments.squares / moments.n);
     }
 
-    fn sum(&self) -> f64 {
-        self.known + self.unknown * ratio(self.squares, self.freedom)
+    /// The variance times the weight.
+    fn variance(&self) -> f64 {
+        (self.squares - ratio(self.sum * self.sum, self.weight)).max(0.0)
     }
 }
 
@@ -177,7 +173,7 @@ impl Means {
 
     /// `V / phi`.
     fn variance(&self, limit: f64) -> f64 {
-        self.spreads.version.sum() + limit * limit * self.spreads.baseline.sum()
+        self.spreads.version.variance() + limit * limit * self.spreads.baseline.variance()
     }
 
     /// The interval of ratios that neither direction excludes at `ln_threshold`. Infinite where nothing is excluded.

@@ -56,10 +56,7 @@ impl Side {
 
 /// The sum of squares, from the buckets where it is not known.
 fn squares(histogram: &Histogram, edges: &[f64]) -> f64 {
-    let from_buckets = || {
-        Moments::new(histogram, edges)
-            .map_or(0.0, |moments| moments.squares + moments.n * moments.mean * moments.mean)
-    };
+    let from_buckets = || Moments::new(histogram, edges).map_or(0.0, |moments| moments.squares);
     histogram.squares.unwrap_or_else(from_buckets)
 }
 

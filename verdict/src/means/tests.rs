@@ -48,11 +48,11 @@ fn the_mixture_is_an_e_value() {
 #[test]
 fn moments_from_sums_and_from_buckets() {
     let moments = Moments::new(&exact(&[1.0, 2.0, 6.0]), &[]).unwrap();
-    assert_eq!((moments.n, moments.mean, moments.squares), (3.0, 3.0, 14.0));
+    assert_eq!((moments.n, moments.mean, moments.squares), (3.0, 3.0, 41.0));
     // Two in the bucket up to 2, one above 4: 1, 1 and 4.
     let histogram = Histogram { counts: vec![2, 0, 1], sum: 9.0, squares: None };
     let moments = Moments::new(&histogram, &[2.0, 4.0]).unwrap();
-    assert_eq!((moments.mean, moments.squares), (3.0, 6.0));
+    assert_eq!((moments.mean, moments.squares), (3.0, 27.0 + 6.0));
     assert_eq!(Moments::new(&Histogram::default(), &[]), None);
 }
 
@@ -147,7 +147,7 @@ fn missing_responses() {
     assert!(means.ln_e(Up, limit, 1.5) >= needed);
 }
 
-/// Single responses tell no variance; that of the others stands in.
+/// Windows of single responses tell as much as one of all together.
 #[test]
 fn windows_of_one_response() {
     let (mut one, mut all) = (Means::default(), Means::default());

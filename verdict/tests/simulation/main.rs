@@ -43,9 +43,10 @@ fn run(situation: &Situation, seed: u64) -> Option<u64> {
             Question::Excluded(signal) => judge.has_excluded(&signal.parse().unwrap()),
             Question::LeftOut(signal, ratio) => {
                 let signal = signal.parse().unwrap();
-                let (low, high) =
-                    judge.evidence(&signal).unwrap().figures(judge.phi(&signal), LN_INTERVAL).interval;
-                ratio < low || ratio > high
+                judge.evidence(&signal).is_some_and(|evidence| {
+                    let (low, high) = evidence.figures(judge.phi(&signal), LN_INTERVAL).interval;
+                    ratio < low || ratio > high
+                })
             }
             Question::RequestsUntilFine => {
                 let look = Look { now_ms: window.end_ms, config: None };

@@ -81,6 +81,11 @@ fn conversations() -> Traffic {
     Traffic { turns: 6, correlation: 0.33, ..Traffic::steady() }
 }
 
+/// Envoy's own page.
+fn polled() -> Traffic {
+    Traffic { window_s: 5.0, flush_s: 5.0, minutes: 60, ..Traffic::steady() }
+}
+
 /// The same at both versions.
 fn both(usual: fn(f64) -> Usual, traffic: Traffic) -> Traffic {
     Traffic { usual, version: usual, ..traffic }
@@ -129,6 +134,7 @@ fn harmless() -> Vec<Situation> {
             "6 turns, correlation .33, 2 %, first turns unknown",
             Traffic { steps: share(2.0), knows_first_turns: false, ..conversations() },
         ),
+        of("polled each 5 s, histograms a flush of 5 s behind", polled()),
         of("steps to 1 and 50 % while answers of 30 s are under way", in_flight()),
         of("the same, the steps unknown", Traffic { knows_steps: false, ..in_flight() }),
         of(
@@ -261,6 +267,12 @@ fn intervals() -> Vec<Situation> {
         of("refusals, equal", "refusals", 1.0, Traffic::steady()),
         of("refusals x3", "refusals", 3.0, Traffic { version: tripled, ..Traffic::steady() }),
         of("6 turns: refusals x3", "refusals", 3.0, Traffic { version: tripled, ..conversations() }),
+        of(
+            "length x1.3, polled each 5 s, histograms a flush behind",
+            "response_chars",
+            1.3,
+            Traffic { version: longer, ..polled() },
+        ),
         of("length x1.3", "response_chars", 1.3, Traffic { version: longer, ..Traffic::steady() }),
         of("6 turns: length x1.3", "response_chars", 1.3, Traffic { version: longer, ..conversations() }),
     ]

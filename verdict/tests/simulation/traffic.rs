@@ -85,6 +85,8 @@ pub(crate) struct Traffic {
     pub(crate) knows_shards: bool,
     /// Coefficients of variation of characters and of times to the first token.
     pub(crate) spread: [f64; 2],
+    /// Histograms show what the last flush had, counters everything; 0 for no difference.
+    pub(crate) flush_s: f64,
     /// From a minute on, the version's share.
     pub(crate) steps: Vec<(f64, f64)>,
     /// Whether the steps are known to the judge.
@@ -115,6 +117,7 @@ impl Traffic {
             knows_first_turns: true,
             knows_shards: true,
             spread: [1.0, 0.6],
+            flush_s: 0.0,
             steps: vec![(-600.0, 0.1)],
             knows_steps: true,
             answer_s: 0.0,
@@ -238,7 +241,19 @@ impl Traffic {
             let flow = side(&mut window.flow, is_version);
             flow.requests += 1;
             flow.first_turns += u64::from(is_first);
-            record(window, is_version, shard, is_first, events, [chars, first_ms, token_us, answer_s * 1e3]);
+            record(window, is_version, shard, is_first, events);
+            // Failed requests have no answer.
+            let [is_error, ..] = events;
+            if is_error {
+                continue;
+            }
+            let sizes = [chars, first_ms, token_us, answer_s * 1e3];
+            record_sums(window, is_version, shard, sizes);
+            let flush = |at_s: f64| ((at_s / self.flush_s + 0.5).ceil() - 0.5) * self.flush_s;
+            let shown_s = if self.flush_s > 0.0 { flush(ended_s) } else { ended_s };
+            if let Some(shown) = self.window_of(envoy, shown_s, targets, windows.len()) {
+                record_buckets(&mut windows[shown], is_version, sizes);
+            }
         }
     }
 
@@ -301,14 +316,7 @@ fn without_shards(window: &mut Window) {
     window.distributions.values_mut().for_each(|distribution| distribution.shards = None);
 }
 
-fn record(
-    window: &mut Window,
-    is_version: bool,
-    shard: usize,
-    is_first: bool,
-    events: [bool; RATES],
-    sizes: [f64; SIZES],
-) {
+fn record(window: &mut Window, is_version: bool, shard: usize, is_first: bool, events: [bool; RATES]) {
     let add = |count: &mut Count, event: bool| {
         count.n += 1;
         count.d += u64::from(event);
@@ -322,19 +330,26 @@ fn record(
             add(&mut side(shards, is_version)[shard], event);
         }
     }
-    // Failed requests have no answer. They count 0 in the sums by shard.
-    let [is_error, ..] = events;
+    // Requests without an answer count 0 in the sums by shard.
+    for shards in window.distributions.values_mut().filter_map(|distribution| distribution.shards.as_mut()) {
+        side(shards, is_version)[shard].n += 1;
+    }
+}
+
+fn record_sums(window: &mut Window, is_version: bool, shard: usize, sizes: [f64; SIZES]) {
     for (distribution, size) in window.distributions.values_mut().zip(sizes) {
         if let Some(shards) = &mut distribution.shards {
-            let total = &mut side(shards, is_version)[shard];
-            total.n += 1;
-            total.sum += if is_error { 0.0 } else { size };
+            side(shards, is_version)[shard].sum += size;
         }
-        if !is_error {
-            let histogram = side(&mut distribution.histograms, is_version);
-            histogram.counts[distribution.edges.partition_point(|edge| *edge < size)] += 1;
-            histogram.sum += size;
-            *histogram.squares.as_mut().unwrap() += size * size;
-        }
+        let histogram = side(&mut distribution.histograms, is_version);
+        histogram.sum += size;
+        *histogram.squares.as_mut().unwrap() += size * size;
+    }
+}
+
+fn record_buckets(window: &mut Window, is_version: bool, sizes: [f64; SIZES]) {
+    for (distribution, size) in window.distributions.values_mut().zip(sizes) {
+        let bucket = distribution.edges.partition_point(|edge| *edge < size);
+        side(&mut distribution.histograms, is_version).counts[bucket] += 1;
     }
 }
