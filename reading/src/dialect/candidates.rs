@@ -29,17 +29,15 @@ pub struct Candidates {
     deferred: Deferred,
     /// The document has a path that no answer has.
     is_no_answer: bool,
-    /// Index of the dialect, once a document has told it.
-    dialect: Option<usize>,
     /// A document has come that is known to be no answer.
     pub has_no_answer: bool,
 }
 
 impl Candidates {
-    /// Reads the next piece of a document. `fold` gets what is read, and its dialect, at the end of a document that tells
-    /// it. Until `scanner` is between two documents then, the next piece must be given here as well.
-    pub fn push(&mut self, scanner: &mut Scanner, bytes: &[u8], fold: &mut Fold) {
-        scanner.push(&JOINT.table, bytes, &mut JointSink { candidates: self, fold });
+    /// Reads the next piece, up to the end of a document, and returns what follows. `fold` gets what is read, and its
+    /// dialect, at the end of a document that tells it.
+    pub fn push<'b>(&mut self, scanner: &mut Scanner, bytes: &'b [u8], fold: &mut Fold) -> &'b [u8] {
+        scanner.push_document(&JOINT.table, bytes, &mut JointSink { candidates: self, fold })
     }
 
     /// The document ends here, complete or not.
@@ -53,12 +51,9 @@ impl Candidates {
 
     /// The document has ended or is cut off here: from now on `fold` is that of its dialect.
     fn choose(&mut self, fold: &mut Fold) {
-        if self.dialect.is_some() {
-            return;
-        }
-        self.dialect = signature::dialect_index(self.rank, self.is_no_answer);
-        self.has_no_answer |= self.dialect.is_none() && self.is_no_answer;
-        let index = self.dialect.unwrap_or(UNKNOWN);
+        let dialect = signature::dialect_index(self.rank, self.is_no_answer);
+        self.has_no_answer |= dialect.is_none() && self.is_no_answer;
+        let index = dialect.unwrap_or(UNKNOWN);
         let found = self.folds.iter().position(|(dialect, _)| *dialect == index);
         if let Some(found) = found {
             let (_, chosen) = self.folds.swap_remove(found);
@@ -278,12 +273,6 @@ impl Sink<JointField> for JointSink<'_> {
     fn value(&mut self, field: JointField, value: Value<'_>) {
         let (candidates, response) = (&mut *self.candidates, &mut *self.fold);
         let Some(path) = JOINT.paths.get(usize::from(field.index)) else { return };
-        if let Some(dialect) = candidates.dialect {
-            for &(_, meaning) in path.meanings.iter().filter(|(index, _)| *index == dialect) {
-                response.value(meaning, value);
-            }
-            return;
-        }
         match value {
             // No meaning has a use for these.
             Value::Scalar(b"null" | b"false") => {}
@@ -313,7 +302,8 @@ impl Sink<JointField> for JointSink<'_> {
 pub(super) fn detect(document: &str) -> (Option<&'static Dialect>, bool) {
     let (mut candidates, mut scanner, mut fold) =
         (Candidates::default(), Scanner::default(), Fold::default());
-    candidates.push(&mut scanner, document.as_bytes(), &mut fold);
+    let rest = candidates.push(&mut scanner, document.as_bytes(), &mut fold);
+    assert!(rest.trim_ascii().is_empty(), "one document");
     candidates.end(&mut scanner, &mut fold);
     (fold.dialect(), candidates.has_no_answer)
 }

@@ -1,6 +1,6 @@
 //! The length of the part of a string that needs no decoding.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use crate::word::{WORD_BYTES, equal, first_byte};
 
@@ -21,12 +21,6 @@ pub(crate) fn text_length(bytes: &[u8]) -> usize {
         at += WORD_BYTES;
     }
     at + far_text_length(bytes.get(at..).unwrap_or_default())
-}
-
-/// The first line with its end, and the rest.
-pub(crate) fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = memchr(b'\n', bytes).map_or(bytes.len(), |at| at.saturating_add(1));
-    bytes.split_at(end.min(bytes.len()))
 }
 
 #[inline(never)]

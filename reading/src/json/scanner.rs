@@ -87,8 +87,21 @@ pub struct Scanner {
 impl Scanner {
     /// Reads the next piece. `table` must be the same for a whole document.
     pub fn push<F: Field, S: Sink<F>>(&mut self, table: &Table<F>, bytes: &[u8], sink: &mut S) {
-        Pass { scanner: self, tree: &table.tree, sink: &mut FieldSink { fields: &table.fields, sink } }
-            .read(bytes);
+        Pass::new(self, &table.tree, &mut FieldSink { fields: &table.fields, sink }).read(bytes);
+    }
+
+    /// Reads up to the end of a document, and returns the bytes behind it. White space behind it may be read as well.
+    pub fn push_document<'b, F: Field, S: Sink<F>>(
+        &mut self,
+        table: &Table<F>,
+        bytes: &'b [u8],
+        sink: &mut S,
+    ) -> &'b [u8] {
+        let sink = &mut FieldSink { fields: &table.fields, sink };
+        let mut pass = Pass { stops_behind_document: true, ..Pass::new(self, &table.tree, sink) };
+        pass.read(bytes);
+        let read_bytes = bytes.len().saturating_sub(pass.unread_bytes);
+        bytes.get(read_bytes..).unwrap_or_default()
     }
 
     /// Whether the next byte is between two documents, so that another table may be used from there on.
@@ -106,7 +119,7 @@ impl Scanner {
         if self.position.state == ScannerState::Scalar && self.position.depth == 0 {
             // Nothing else ends a number outside of objects and arrays.
             let sink = &mut FieldSink { fields: &table.fields, sink };
-            Pass { scanner: self, tree: &table.tree, sink }.end_scalar();
+            Pass::new(self, &table.tree, sink).end_scalar();
         }
         let end = match self.position.state {
             ScannerState::Root if self.root_arrays == 0 => return DocumentEnd::Between,
@@ -159,9 +172,19 @@ struct Pass<'p> {
     scanner: &'p mut Scanner,
     tree: &'p PathTree,
     sink: &'p mut dyn IndexedSink,
+    /// What follows the first document to end is not read.
+    stops_behind_document: bool,
+    /// A document has ended.
+    has_ended: bool,
+    /// Bytes that are not read.
+    unread_bytes: usize,
 }
 
-impl Pass<'_> {
+impl<'p> Pass<'p> {
+    fn new(scanner: &'p mut Scanner, tree: &'p PathTree, sink: &'p mut dyn IndexedSink) -> Pass<'p> {
+        Pass { scanner, tree, sink, stops_behind_document: false, has_ended: false, unread_bytes: 0 }
+    }
+
     fn read(&mut self, mut rest: &[u8]) {
         while let Some((&byte, after)) = rest.split_first() {
             rest = self.step(byte, rest, after);
@@ -200,6 +223,10 @@ impl Pass<'_> {
 
     /// Between two documents. An array around documents is not part of them.
     fn root<'a>(&mut self, byte: u8, rest: &'a [u8], after: &'a [u8]) -> &'a [u8] {
+        if self.stops_behind_document && self.has_ended {
+            self.unread_bytes = rest.len();
+            return &[];
+        }
         match byte {
             b'[' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_add(1),
             b']' => self.scanner.root_arrays = self.scanner.root_arrays.saturating_sub(1),
@@ -309,6 +336,7 @@ impl Pass<'_> {
         let depth = self.scanner.position.depth;
         if depth == 0 {
             self.scanner.position.state = ScannerState::Root;
+            self.has_ended = true;
             self.sink.document();
         } else {
             self.scanner.position.state = ScannerState::AfterValue;

@@ -7,7 +7,7 @@ use super::observation::Unparsed;
 use super::summary::BodySummary;
 use crate::dialect::{self, Candidates, Dialect, Fold, ResponseFacts};
 use crate::framing::{aws, base64, sse};
-use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars, split_line};
+use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -109,18 +109,14 @@ impl DocumentReader {
         if self.is_json != Some(true) {
             self.document_chars += chars(piece);
         }
-        // By lines, so that what follows the line of a first document is read with the table of its dialect. A piece may
-        // end anywhere, and two tables may read what is no JSON differently, so only the end of a line counts.
         let mut rest = piece;
         while !rest.is_empty() {
-            let (line, after) = split_line(rest);
             let candidates = self.candidates.get_or_insert_default();
-            candidates.push(&mut self.scanner, line, &mut self.fold);
-            if line.ends_with(b"\n") && self.fold.dialect().is_some() && self.scanner.is_between() {
+            rest = candidates.push(&mut self.scanner, rest, &mut self.fold);
+            if self.fold.dialect().is_some() && self.scanner.is_between() {
                 self.candidates = None;
-                return self.push(after);
+                return self.push(rest);
             }
-            rest = after;
         }
     }
 
