@@ -25,6 +25,9 @@ pub struct Candidates {
     folds: Vec<(usize, Box<Fold>)>,
     /// The lowest rank of the document's signatures.
     rank: Option<usize>,
+    /// The rank is the lowest of all, so the document is of the first dialect, whatever follows. The response's fold gets
+    /// its values, but for those that are deferred.
+    is_first_dialect: bool,
     /// Values that are folded when the dialect is known.
     deferred: Deferred,
     /// The document has a path that no answer has.
@@ -51,6 +54,7 @@ impl Candidates {
 
     /// The document has ended or is cut off here: from now on `fold` is that of its dialect.
     fn choose(&mut self, fold: &mut Fold) {
+        let is_chosen = core::mem::take(&mut self.is_first_dialect);
         let dialect = signature::dialect_index(self.rank, self.is_no_answer);
         self.has_no_answer |= dialect.is_none() && self.is_no_answer;
         let index = dialect.unwrap_or(UNKNOWN);
@@ -58,7 +62,7 @@ impl Candidates {
         if let Some(found) = found {
             let (_, chosen) = self.folds.swap_remove(found);
             fold.replace(*chosen);
-        } else if let Some(dialect) = DIALECTS.get(index) {
+        } else if let Some(dialect) = DIALECTS.get(index).filter(|_| !is_chosen) {
             fold.set_dialect(dialect);
         }
         // In a document that is cut off, a choice or block may be open, to which these values do not belong.
@@ -86,11 +90,19 @@ impl Candidates {
     }
 
     /// The document has a signature of this rank.
-    fn found(&mut self, rank: usize) {
-        if self.rank.is_none_or(|lowest| rank < lowest) {
-            self.rank = Some(rank);
-            if rank < UNKNOWN {
-                self.folds.retain(|(dialect, _)| *dialect <= rank);
+    fn found(&mut self, rank: usize, fold: &mut Fold) {
+        if self.rank.is_some_and(|lowest| rank >= lowest) {
+            return;
+        }
+        self.rank = Some(rank);
+        if rank < UNKNOWN {
+            self.folds.retain(|(dialect, _)| *dialect <= rank);
+        }
+        if let (0, Some(first)) = (rank, DIALECTS.first()) {
+            self.is_first_dialect = true;
+            match self.folds.pop() {
+                Some((_, chosen)) => fold.replace(*chosen),
+                None => fold.set_dialect(first),
             }
         }
     }
@@ -113,6 +125,9 @@ enum Kind {
     Scalar,
 }
 
+/// Room for what most documents have, so that it is made once.
+const DEFERRED_USUAL: usize = 16;
+const DEFERRED_USUAL_BYTES: usize = 128;
 /// Values that are deferred, at most. Further ones are folded at once.
 const DEFERRED_MAX: usize = 32;
 
@@ -129,6 +144,10 @@ impl Deferred {
         let Some(length) = u8::try_from(bytes.len()).ok().filter(|_| self.values.len() < DEFERRED_MAX) else {
             return false;
         };
+        if self.values.is_empty() {
+            self.values.reserve(DEFERRED_USUAL);
+            self.bytes.reserve(DEFERRED_USUAL_BYTES);
+        }
         self.values.push((path, kind, length));
         self.bytes.extend_from_slice(bytes);
         true
@@ -279,14 +298,18 @@ impl Sink<JointField> for JointSink<'_> {
             _ if field.may_wait && candidates.deferred.push(field.index, value) => {}
             Value::Open | Value::Close | Value::Text(_) | Value::Short(_) | Value::Scalar(_) => {
                 for &(dialect, meaning) in &path.meanings {
-                    if let Some(fold) = candidates.fold(dialect, response) {
+                    if candidates.is_first_dialect {
+                        if dialect == 0 {
+                            response.value(meaning, value);
+                        }
+                    } else if let Some(fold) = candidates.fold(dialect, response) {
                         fold.value(meaning, value);
                     }
                 }
             }
         }
         for signature in path.signatures.iter().filter(|signature| signature.is_at(value)) {
-            candidates.found(signature.rank);
+            candidates.found(signature.rank, response);
         }
         candidates.is_no_answer |= path.no_answer.is_some_and(|words| words.is_at(value));
     }

@@ -1,14 +1,16 @@
 //! The state machine of the scanner: what the next byte may be, and what it does.
 //!
 //! Each method takes the bytes that are left, reads a token or the part of it that is there, and returns the bytes
-//! after it. `strings.rs` has the methods for strings.
+//! after it. `strings.rs` has the methods for strings, `sink.rs` hands over the values.
 
+mod sink;
 mod strings;
 
 use super::runs::text_length;
 use super::token_buffer::TokenBuffer;
 use super::tree::{self, NodeId, PathTree, WantedPath};
 use super::{DEPTH_MAX, DocumentEnd, Field, SHORT_BYTES_MAX, Sink, Table, Value};
+use sink::{FieldSink, IndexedSink};
 
 /// What the next byte may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,30 +142,6 @@ impl Scanner {
         self.root_arrays = 0;
         self.skipping = 0;
         end
-    }
-}
-
-/// Receives values with the index of their path in the table.
-trait IndexedSink {
-    fn value(&mut self, index: u16, value: Value<'_>);
-    fn document(&mut self);
-}
-
-/// Replaces indices by fields. With this the scanner is compiled once, not once for each type of field.
-struct FieldSink<'s, F, S> {
-    fields: &'s [F],
-    sink: &'s mut S,
-}
-
-impl<F: Field, S: Sink<F>> IndexedSink for FieldSink<'_, F, S> {
-    fn value(&mut self, index: u16, value: Value<'_>) {
-        if let Some(&field) = self.fields.get(usize::from(index)) {
-            self.sink.value(field, value);
-        }
-    }
-
-    fn document(&mut self) {
-        self.sink.document();
     }
 }
 
