@@ -64,6 +64,6 @@ for target in "${chosen[@]}"; do
   [[ -e fuzz/dictionaries/$target.txt ]] && dictionary=("-dict=fuzz/dictionaries/$target.txt")
   # libFuzzer writes new inputs to the first folder, and only reads the others.
   "target/fuzz/$host/release/$target" "$corpus" "target/fuzz/seeds/$target" "fuzz/regressions/$target" \
-    "${dictionary[@]}" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len="${FUZZ_MAX_LEN:-8192}" \
+    "${dictionary[@]}" -error_exitcode=1 -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len="${FUZZ_MAX_LEN:-8192}" \
     -len_control=0 -artifact_prefix="target/fuzz/$target-" -print_final_stats=1 -verbosity="${FUZZ_VERBOSITY:-0}"
 done
