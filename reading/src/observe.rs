@@ -140,6 +140,7 @@ impl Observer {
         let is_error =
             is_http_error || facts.error || matches!(outcome, Outcome::HttpError | Outcome::StreamError);
         let is_answer = !body.is_other && (self.is_answer_expected || body.dialect.is_some());
+        let is_unanswered = facts.is_unanswered();
         let is_structured = facts.refusal_chars > 0 || facts.blocked || finish == Finish::ContentFilter;
         let refusal = if is_structured {
             Some(Refusal::Structured)
@@ -159,7 +160,7 @@ impl Observer {
             http_error,
             is_answer,
             finish,
-            text_chars: text_chars.filter(|_| is_answer || facts.is_unanswered),
+            text_chars: text_chars.filter(|_| is_answer || is_unanswered),
             usage: facts.usage,
             tool_calls: facts.tool_calls,
             refusal,

@@ -181,7 +181,7 @@ impl ResponseFacts {
             error,
             blocked,
             done,
-            is_unanswered: _, // of whole responses only
+            says_unanswered: _, // of whole responses only
             tool_calls,
             usage,
             own_usage,

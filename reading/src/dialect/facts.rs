@@ -72,7 +72,7 @@ pub struct ResponseFacts {
     /// A filter blocked the request or the answer.
     pub blocked: bool,
     /// The server says that the model has not answered yet.
-    pub is_unanswered: bool,
+    pub(super) says_unanswered: bool,
     /// The name of the model that answered. Empty if the server did not give it.
     pub model: Vec<u8>,
     /// How the first answer begins. Empty unless it is wanted.
@@ -153,6 +153,11 @@ impl ResponseFacts {
     /// Whether the end of the stream was announced, for example by `[DONE]`.
     pub fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// Whether there is no answer yet: the server says so, and nothing of one has come.
+    pub fn is_unanswered(&self) -> bool {
+        self.says_unanswered && self.deltas == 0
     }
 
     /// Whether at least one choice has begun, and each that has begun has ended.

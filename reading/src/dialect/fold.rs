@@ -277,7 +277,7 @@ impl Fold {
             Meaning::OtherFinish => self.other_finish(word),
             Meaning::Status => {
                 let unanswered = lookup(vocabulary::UNANSWERED, word);
-                self.facts.is_unanswered = unanswered.is_some();
+                self.facts.says_unanswered = unanswered.is_some();
                 match unanswered {
                     Some(finish) => self.open_choice().finish = finish,
                     None => self.finish(word),

@@ -26,7 +26,7 @@ pub(super) static DIALECT: Dialect = Dialect {
     types: TYPES,
     is_finished: |facts| Some(facts.is_done()),
     // A background response is fetched when it is done.
-    is_answer: |facts| !facts.is_unanswered,
+    is_answer: |facts| !facts.is_unanswered(),
 };
 
 // OpenAI: API reference, the Response object, `status` and `incomplete_details.reason`.
