@@ -95,6 +95,19 @@ pub(crate) fn none_found(name: &str) -> Error {
 }
 
 impl PluginConfig {
+    /// A configuration of which only its place and its tree are known.
+    fn new(place: String, path: Vec<PathSegment>, tree: Result<Node, Errors>) -> PluginConfig {
+        PluginConfig {
+            place,
+            path,
+            discovered_as: None,
+            names: Vec::new(),
+            decoded: None,
+            tree,
+            doubtful: None,
+        }
+    }
+
     /// The configuration as the filter reads it, and its tree.
     pub(crate) fn config(&self) -> Result<(Config, &Node), Errors> {
         let tree = self.tree.as_ref().map_err(Errors::clone)?;
@@ -171,15 +184,11 @@ fn find_in_text(
 ) -> Result<(), Errors> {
     let Documents { read, broken } = Documents::new(text)?;
     for (number, message) in broken {
-        plugins.push(PluginConfig {
-            place: format!("document {number}"),
-            path: path.clone(),
-            discovered_as: None,
-            names: Vec::new(),
-            decoded: None,
-            tree: Err(Errors::one("", message)),
-            doubtful: None,
-        });
+        plugins.push(PluginConfig::new(
+            format!("document {number}"),
+            path.clone(),
+            Err(Errors::one("", message)),
+        ));
     }
     let first = plugins.len();
     for (index, document) in read.into_iter().enumerate() {
@@ -187,15 +196,7 @@ fn find_in_text(
         if is_configuration(&document, is_ours && is_json(text)) {
             // The filter reads JSON as it stands here, with its blanks.
             let tree = if is_json(text) { json::parse(text) } else { within_limits(document) };
-            plugins.push(PluginConfig {
-                place: String::new(),
-                path: path.clone(),
-                discovered_as: None,
-                names: Vec::new(),
-                decoded: None,
-                tree,
-                doubtful: None,
-            });
+            plugins.push(PluginConfig::new(String::new(), path.clone(), tree));
         } else {
             find(&document, path, plugins);
         }
@@ -293,15 +294,7 @@ fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut V
             if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
         let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
         let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig {
-            place,
-            path,
-            discovered_as: None,
-            names: Vec::new(),
-            decoded: None,
-            tree,
-            doubtful: None,
-        });
+        plugins.push(PluginConfig::new(place, path, tree));
     }
 }
 
@@ -321,15 +314,7 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
             let place = path_text(&path);
             path.push(PathSegment::Document(0));
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig {
-                place,
-                path,
-                discovered_as: None,
-                names: Vec::new(),
-                decoded: None,
-                tree,
-                doubtful: None,
-            });
+            plugins.push(PluginConfig::new(place, path, tree));
         }
         return;
     }

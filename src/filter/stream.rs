@@ -401,6 +401,8 @@ impl<H: Host> Stream<H> {
             Phase::Routed(routed) => {
                 Redirected { routed: self.after_body(*routed), is_feedback: false }.hand_over(host, config)
             }
+            // What the filter has answered itself goes no further.
+            Phase::Feedback(request) if request.is_answered() => false,
             Phase::Feedback(request) => request.decision().is_some_and(|decision| {
                 Redirected { routed: Routed::new(decision, 0), is_feedback: true }.hand_over(host, config)
             }),

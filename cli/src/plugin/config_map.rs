@@ -34,15 +34,7 @@ pub(super) fn find_config_map(resource: &Node, path: &[PathSegment], plugins: &m
         let is_for_a_program = is_for_a_program(file);
         match find_in_text(text.as_bytes(), false, &mut path, plugins) {
             Err(errors) if is_for_a_program => {
-                plugins.push(PluginConfig {
-                    place: String::new(),
-                    path,
-                    discovered_as: None,
-                    names: Vec::new(),
-                    decoded: None,
-                    tree: Err(errors),
-                    doubtful: None,
-                });
+                plugins.push(PluginConfig::new(String::new(), path, Err(errors)));
             }
             // Of any other text, a part may look like a document.
             Ok(()) if !is_for_a_program && plugins.iter().skip(first).all(|plugin| plugin.tree.is_err()) => {

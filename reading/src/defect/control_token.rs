@@ -1,9 +1,8 @@
 //! `control_token`: a token of a model's template in the answer's text, or in the name of a tool.
 //!
 //! In: text in any pieces, and whether it is code. Such tokens are also written about. So a token counts by its
-//! surroundings: whether it stands where a template has it (at the beginning or end of the text or a line, on the end of a
-//! sentence, before a role or a call) or where a writer names it (in code, in quotation marks or brackets, in the
-//! middle of a sentence). `token.rs` has the list of tokens, `context.rs` the rules.
+//! surroundings. A template has it at the beginning or end of the text or a line, on the end of a sentence, before a role or
+//! a call. A writer names it in code, in quotation marks or brackets, in the middle of a sentence. `token.rs` has the list of tokens, `context.rs` the rules.
 
 mod context;
 mod token;

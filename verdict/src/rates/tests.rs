@@ -137,8 +137,8 @@ fn no_worse_is_an_e_value() {
     }
 }
 
-/// Requests until a margin is excluded, with events exactly as expected: 286, 879 and 3,490 of the version, as the
-/// project's own simulations found for margins of 3, 2 and 1.5 at shares of 1, 10 and 25 % and a base rate of 1 %.
+/// Requests of the version until a margin is excluded, with events exactly as expected. The project's own simulations found
+/// 286, 879 and 3,490 for margins of 3, 2 and 1.5 at shares of 1, 10 and 25 %. The base rate is 1 %.
 #[test]
 fn how_long_it_takes_to_exclude_harm() {
     for (ratio, points, share, requests) in

@@ -77,8 +77,8 @@ fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<Validat
     Ok(Validated { decoded: changed.decoded.clone(), tree: tree.clone(), warnings: new.map(text).collect() })
 }
 
-/// The warnings that were not there before. A step that comes or goes changes the index of those behind it, so a warning is an old one
-/// if there was one of the same words at a path that differs in its indices only.
+/// The warnings that were not there before. A step that comes or goes changes the index of those behind it. So a warning is old
+/// if there was one with the same words, and with the same path but for its indices.
 fn new_warnings(now: Vec<ConfigError>, old: &[ConfigError]) -> Vec<ConfigError> {
     let without_indices = |path: &str| path.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     let mut left: Vec<&ConfigError> = old.iter().filter(|old| !now.contains(old)).collect();
