@@ -19,6 +19,7 @@ use body::ResponseBody;
 pub use grpc::GrpcMethod;
 pub use observation::{End, Head, HttpError, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
+use crate::defect::{Asked, DefectSet};
 pub use crate::dialect::{Finish, Usage};
 use crate::refusal;
 use grpc::GrpcEnd;
@@ -32,6 +33,8 @@ pub struct Observer {
     status: u16,
     grpc: Option<GrpcEnd>,
     is_answer_expected: bool,
+    /// What the request asked for, if defects are looked for.
+    asked: Option<Option<Asked>>,
     requested: Micros,
     timing: Timing,
 }
@@ -44,6 +47,7 @@ impl Observer {
             status: head.status,
             grpc: GrpcEnd::new(head),
             is_answer_expected: true,
+            asked: None,
             requested,
             timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
         }
@@ -52,6 +56,12 @@ impl Observer {
     /// Also looks for refusals in the first words of the answer. To be called before the first byte of the body.
     pub fn detect_refusal_phrases(&mut self) {
         self.body.keep_answer_prefix();
+    }
+
+    /// Also looks for defects of the answer. `asked` is what the request asked for, and `None` where its body was not seen.
+    /// To be called before the first byte of the body.
+    pub fn detect_defects(&mut self, asked: Option<Asked>) {
+        self.asked = Some(asked);
     }
 
     /// The request called this method of gRPC. Without that, messages are not read. To be called before the first byte of
@@ -78,6 +88,7 @@ impl Observer {
             status: 0,
             grpc: None,
             is_answer_expected: true,
+            asked: None,
             requested,
             timing: Timing::default(),
         }
@@ -161,6 +172,8 @@ impl Observer {
             is_answer,
             finish,
             text_chars: text_chars.filter(|_| is_answer || is_unanswered),
+            reasoning_chars: 0,
+            defects: DefectSet::default(),
             usage: facts.usage,
             tool_calls: facts.tool_calls,
             refusal,

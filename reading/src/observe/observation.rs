@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::defect::DefectSet;
 use crate::dialect::{Finish, Usage};
 use crate::label::label_values;
 
@@ -155,6 +156,10 @@ pub struct Observation {
     /// Unicode scalar values of assistant text, or of the whole body if it is plain text. `None` if it was not
     /// parsed, or is no answer; 0 of an answer that is yet to be fetched.
     pub text_chars: Option<u64>,
+    /// Unicode scalar values of reasoning, over all answers. Summaries of reasoning count.
+    pub reasoning_chars: u64,
+    /// What is wrong with the answer. Empty unless it was asked for, and where the text is not read.
+    pub defects: DefectSet,
     /// Numbers of tokens, as the server reported them.
     pub usage: Usage,
     /// Tool calls that began.
