@@ -331,9 +331,10 @@ impl ResponseFacts {
             watch.other();
         }
         let [finish, ..] = self.finishes.0;
-        let is_another = self.choices_begun != 0 && self.choices_begun & 1 == 0;
+        // Without a first choice, nothing says that there should be more.
+        let has_begun = self.choices_begun & 1 == 1 || self.done;
         let end = AnswerEnd {
-            is_complete: is_complete && !is_another,
+            is_complete: is_complete && has_begun,
             is_cut: matches!(finish, Finish::Length | Finish::ContentFilter),
         };
         let calls = self.calls.iter().filter(|call| call.choice == 0 && !call.is_custom);

@@ -56,7 +56,8 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
         ("*", BlockKind::Ignored),
     ],
     is_finished: |facts| Some(facts.is_done()),
-    is_answer: |_| true,
+    // A background interaction is fetched when it is done.
+    is_answer: |facts| !facts.is_unanswered(),
 };
 
 // Gemini: API reference and google-genai, FinishReason; Vertex: Candidate.FinishReason, with MODEL_ARMOR.
@@ -144,7 +145,7 @@ const INTERACTIONS_PATHS: &[(&str, Meaning)] = &[
     ("steps[].name", Meaning::ToolName),
     ("steps[].id", Meaning::CallId),
     ("steps[].content[].text", Meaning::Text(0)),
-    ("status", Meaning::Finish),
+    ("status", Meaning::Status),
     ("interaction.status", Meaning::Finish),
     ("usage.total_input_tokens", Meaning::InputTokens),
     ("usage.total_output_tokens", Meaning::OutputTokens),
