@@ -19,11 +19,13 @@ mod cohere;
 mod definition;
 mod delta;
 mod facts;
+mod finish;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most meanings apply to one type of JSON value only")]
 mod fold;
 mod gemini;
 mod inference;
 mod llama_cpp;
+mod meaning;
 mod mistral;
 mod no_answer;
 mod ollama;
@@ -39,10 +41,12 @@ mod workers_ai;
 
 pub use answer_prefix::{ANSWER_PREFIX_CHARS_MAX, AnswerPrefix};
 pub use candidates::Candidates;
-pub use definition::{BlockKind, Dialect, Meaning};
+pub use definition::Dialect;
 pub use delta::{Checkpoint, Delta, EscapedText};
-pub use facts::{Finish, ResponseFacts, TextPresence};
+pub use facts::{ResponseFacts, TextPresence};
+pub use finish::Finish;
 pub use fold::Fold;
+pub use meaning::{BlockKind, Meaning};
 pub use usage::Usage;
 pub use watch::Watch;
 

@@ -3,7 +3,8 @@
 //! Usage in `message_delta` is cumulative and overrides that in `message_start`. Input tokens do not include those
 //! from a cache. The event that begins a content block may already have text.
 
-use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::Vocabulary;
 use crate::json::PathTable;
 

@@ -3,7 +3,8 @@
 //! The payloads of an invoke stream are documents in the model's own format. Those of Anthropic's models are read
 //! as Anthropic's. Those of Nova are like converse, with one level more.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::Meaning;
 use crate::json::PathTable;
 
 /// converse, converse-stream, and Nova.

@@ -6,8 +6,9 @@
 use super::answer_prefix::AnswerPrefix;
 use super::answers::RepeatedText;
 use super::arguments::Transition;
-use super::definition::{BlockKind, Meaning};
-use super::facts::{CALLS_MAX, CallFragment, CallTarget, Finish, RANKS, ResponseFacts, TextPresence};
+use super::facts::{CALLS_MAX, CallFragment, CallTarget, RANKS, ResponseFacts, TextPresence};
+use super::finish::Finish;
+use super::meaning::{BlockKind, Meaning};
 use super::watch::TextPlace;
 use crate::json::chars;
 use alloc::boxed::Box;

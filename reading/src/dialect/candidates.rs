@@ -6,8 +6,8 @@
 
 #[cfg(test)]
 use super::definition::Dialect;
-use super::definition::Meaning;
 use super::fold::Fold;
+use super::meaning::Meaning;
 use super::no_answer::{self, Words};
 use super::signature::{self, Signature};
 use super::{COMMON_PATHS, DIALECTS, bedrock};

@@ -1,6 +1,7 @@
 //! Cohere's chat: version 2 as an event stream and whole, version 1 as JSON lines and whole.
 
-use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::{BlockKind, Meaning};
 use crate::json::PathTable;
 
 /// Version 2.

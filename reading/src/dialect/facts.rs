@@ -6,11 +6,11 @@ use super::answer_prefix::AnswerPrefix;
 use super::answers::Answers;
 use super::argument_check::ArgumentCheck;
 use super::arguments::{Arguments, Transition};
+use super::finish::Finish;
 use super::own_usage::OwnUsage;
 use super::usage::Usage;
 use super::watch::Watch;
 use crate::defect::{self, AnswerEnd, DefectSet, NameFaults};
-use crate::label::label_values;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -22,28 +22,6 @@ pub(super) const CALLS_MAX: usize = 256;
 const _: () = assert!(CALLS_MAX <= u8::MAX as usize + 1); // an index fits into a byte
 /// Ranks of [`super::Meaning::Text`].
 pub(super) const RANKS: usize = 5;
-
-label_values! {
-    /// Why an answer ended. If a response has several answers, the last of their reasons in this order is reported.
-    #[derive(Default)]
-    pub enum Finish {
-        /// The server gave no reason.
-        #[default]
-        None = "none",
-        /// The model was done.
-        Stop = "stop",
-        /// The model waits for the result of a tool.
-        ToolCalls = "tool_calls",
-        /// Any other reason.
-        Other = "other",
-        /// A limit of tokens was reached, or the server cut off a text that repeated itself.
-        Length = "length",
-        /// A filter cut the answer off, or the model refused.
-        ContentFilter = "content_filter",
-        /// The server failed.
-        Error = "error",
-    }
-}
 
 /// Whether a response has had text at the paths of one rank.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,8 @@
 //! Usage is cumulative, in every document. A finish reason ends the response; there is no terminal event. Cloud
 //! Code puts each document into `response`.
 
-use super::definition::{BlockKind, Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::{End, FAILED, FILTERED, LENGTH, MALFORMED, NONE, STOP, TOOL_CALLS, Vocabulary};
 use crate::json::PathTable;
 

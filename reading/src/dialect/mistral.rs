@@ -4,7 +4,8 @@
 //! event has its name in `type`. Each fragment of a call repeats the call's name and id. Handoffs between agents and the tools
 //! of connectors are the server's.
 
-use super::definition::{BlockKind, Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::Vocabulary;
 use crate::json::PathTable;
 

@@ -1,6 +1,7 @@
 //! Ollama's `/api/chat` and `/api/generate`, streamed as JSON lines, and whole.
 
-use super::definition::{Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::Meaning;
 use crate::json::PathTable;
 
 pub(super) static DIALECT: Dialect = Dialect {

@@ -10,8 +10,9 @@
 //! * an error object may come instead of choices or beside them, with status 200;
 //! * some send no `[DONE]` (Perplexity, Writer): the end is a finish reason of each choice that began.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
 use super::facts::ResponseFacts;
+use super::meaning::Meaning;
 use crate::json::PathTable;
 
 /// Chat completions and completions. Both have the same shape, but their text is at different paths.

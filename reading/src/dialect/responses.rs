@@ -3,7 +3,8 @@
 //! Each event has its name in `type`. Text is in the deltas, and again in the events that end a text, a part, an item or
 //! the response: hence ranks. Some servers and gateways send only some of these.
 
-use super::definition::{BlockKind, Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::{End, FAILED, LENGTH, NONE, Vocabulary};
 use crate::json::PathTable;
 

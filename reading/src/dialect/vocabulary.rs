@@ -1,6 +1,6 @@
 //! The words of servers: their finish reasons and types, and what each means.
 
-use super::facts::Finish;
+use super::finish::Finish;
 use crate::word::is_same;
 
 /// Words and what each means, frequent words first. The first entry that matches counts. An entry that ends in `*`

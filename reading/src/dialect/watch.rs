@@ -6,7 +6,7 @@
 //! everything is settled in time, and there is no copy.
 
 use super::answers::RepeatedText;
-use super::definition::{BlockKind, Meaning};
+use super::meaning::{BlockKind, Meaning};
 use crate::defect::{AnswerEnd, Arguments, Asked, DefectSet, Defects, NameFaults};
 use alloc::boxed::Box;
 

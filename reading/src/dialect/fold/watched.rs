@@ -1,6 +1,6 @@
 //! What the fold hands to the detectors of defects, and what it knows of its place.
 
-use super::super::definition::{BlockKind, Meaning};
+use super::super::meaning::{BlockKind, Meaning};
 use super::super::watch::TextPlace;
 use super::Fold;
 
