@@ -9,6 +9,7 @@
 mod answer_prefix;
 mod answers;
 mod anthropic;
+mod argument_check;
 mod arguments;
 mod bedrock;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most meanings are not text")]
@@ -32,6 +33,8 @@ mod responses;
 mod signature;
 mod usage;
 mod vocabulary;
+#[expect(clippy::wildcard_enum_match_arm, reason = "most meanings are not text")]
+mod watch;
 mod workers_ai;
 
 pub use answer_prefix::{ANSWER_PREFIX_CHARS_MAX, AnswerPrefix};
@@ -41,6 +44,7 @@ pub use delta::{Checkpoint, Delta, EscapedText};
 pub use facts::{Finish, ResponseFacts, TextPresence};
 pub use fold::Fold;
 pub use usage::Usage;
+pub use watch::Watch;
 
 /// All dialects. If a document has signatures of two, it is of the first.
 pub static DIALECTS: [&Dialect; 18] = [

@@ -17,8 +17,11 @@ pub enum Meaning {
     Choice,
     /// The choice's index. Its position in the document where this is absent.
     ChoiceIndex,
-    /// A piece of a choice that has a type of its own: text, reasoning, a tool call.
+    /// A piece of a choice that has a type of its own: text, reasoning, a tool call. It may go on with the text of the piece
+    /// before.
     Block,
+    /// The same, but whole, or the beginning of one: no text goes on in it.
+    Item,
     /// The word that names the type of the block, or of the document. The dialect maps it to a [`BlockKind`].
     Type,
     /// True: the block is reasoning.
@@ -63,6 +66,10 @@ pub enum Meaning {
     /// The name of the call's function. A call begins with it, and some servers repeat it. A fragment without it, or
     /// with an empty one, continues the call at its place.
     CallName,
+    /// The type of a whole call. A call begins with it as with its name.
+    CallType,
+    /// The name of the tool that is called, where the type of the block says that it is a call.
+    ToolName,
     /// A word that may say that the server runs the tool itself ([`vocabulary::SERVER_RUN`]). Such calls do not count: the
     /// client does nothing for them.
     CallRunner,
@@ -71,6 +78,8 @@ pub enum Meaning {
     CustomToolName,
     /// The call's arguments: an object, or JSON as text in fragments.
     CallArguments,
+    /// All arguments of a call as text, where they are given again, or where its end is known without them.
+    WholeArguments,
     /// OpenAI's `function_call`: the one call that a choice could have before there were tools.
     LegacyCall,
     /// Number of tokens of the prompt.
@@ -92,6 +101,11 @@ pub enum Meaning {
     AddedOutputTokens,
     /// Number of tokens of the reasoning.
     ReasoningTokens,
+    /// If present, not null and not empty, the answer has something that is neither text nor a call: an image, audio, a
+    /// citation, what a tool of the server's has found.
+    OtherContent,
+    /// The same, but it is reasoning, whose text is not sent.
+    HiddenReasoning,
     /// The server reports an error, unless this is null, false, 0, or empty.
     Error,
     /// The server reports an error if this is the word `error`.
@@ -110,6 +124,7 @@ impl json::Field for Meaning {
                 | Meaning::Reasoning
                 | Meaning::Refusal
                 | Meaning::CallArguments
+                | Meaning::WholeArguments
         )
     }
 
@@ -148,6 +163,18 @@ pub enum BlockKind {
     Done,
     /// A report of an error.
     Error,
+}
+
+impl BlockKind {
+    /// Whether what such a block has as text is none of the answer.
+    pub(super) fn has_no_text(self) -> bool {
+        match self {
+            BlockKind::Plain | BlockKind::Text | BlockKind::Reasoning | BlockKind::Refusal => false,
+            BlockKind::Repeated | BlockKind::Done | BlockKind::Error => false,
+            BlockKind::Call | BlockKind::CustomCall | BlockKind::Arguments | BlockKind::AllArguments => true,
+            BlockKind::Announced | BlockKind::Ignored => true,
+        }
+    }
 }
 
 /// One API, as far as its responses go.

@@ -3,20 +3,37 @@
 //! A choice and a block inside it are gathered while they are open and counted when they close, so that the order
 //! of their keys does not matter. What is outside of any choice or block belongs to the document itself.
 
+mod watched;
+
 use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
 use super::definition::{BlockKind, Dialect, Meaning};
 use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
 use super::streams_arrays;
 use super::vocabulary::{self, End, SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, SERVER_RUN_ID, lookup};
+use super::watch::Watch;
 use crate::fnv::hash;
 use crate::json::{self, Value};
+use alloc::boxed::Box;
 
 /// The index given to the one call of [`Meaning::LegacyCall`]. No server sends it.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
 /// Tool calls in a document of which it is not known yet that it is of this dialect. Two dialects may have the same paths.
 const CANDIDATE_CALLS_MAX: usize = 128;
+
+/// What the table of a dialect has.
+#[derive(Clone, Copy, Default)]
+struct Traits {
+    /// A [`Meaning::CallStart`] or [`Meaning::CallName`].
+    marks_call_starts: bool,
+    /// A [`Meaning::ChoiceIndex`].
+    has_choice_index: bool,
+    /// A [`Meaning::Type`].
+    has_types: bool,
+    /// A [`Meaning::IsReasoning`] or [`Meaning::IsSpecial`], which blocks have.
+    has_block_flags: bool,
+}
 
 /// Folds values into [`ResponseFacts`].
 #[derive(Default)]
@@ -38,8 +55,7 @@ pub struct Fold {
     /// An error was known before the object that is open at [`Meaning::Error`].
     had_error: bool,
     keeps_answer_prefix: bool,
-    /// The dialect has a [`Meaning::CallStart`] or [`Meaning::CallName`].
-    marks_call_starts: bool,
+    traits: Traits,
     /// The documents are items of an array.
     is_array: bool,
     /// The document may be of another dialect.
@@ -50,8 +66,13 @@ impl Fold {
     /// The dialect has been detected. All values from now on are of this dialect.
     pub fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
-        self.marks_call_starts =
-            dialect.table.has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName));
+        let has = |is: fn(Meaning) -> bool| dialect.table.has(is);
+        self.traits = Traits {
+            marks_call_starts: has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName)),
+            has_choice_index: has(|meaning| meaning == Meaning::ChoiceIndex),
+            has_types: has(|meaning| meaning == Meaning::Type),
+            has_block_flags: has(|meaning| matches!(meaning, Meaning::IsReasoning | Meaning::IsSpecial)),
+        };
         if self.is_array && !streams_arrays(dialect) {
             self.facts.answers.get_or_insert_default().is_array = true;
         }
@@ -65,6 +86,7 @@ impl Fold {
             is_candidate: true,
             ..Fold::default()
         };
+        fold.facts.watch = self.facts.watch.as_ref().map(|watch| Box::new(watch.candidate()));
         if let Some(dialect) = dialect {
             fold.set_dialect(dialect);
         }
@@ -100,6 +122,11 @@ impl Fold {
     /// Keeps the first characters of the answer from now on.
     pub fn keep_answer_prefix(&mut self) {
         self.keeps_answer_prefix = true;
+    }
+
+    /// Looks for defects of the first answer.
+    pub fn watch(&mut self, watch: Box<Watch>) {
+        self.facts.watch = Some(watch);
     }
 
     /// Complete documents so far.
@@ -142,6 +169,10 @@ impl Fold {
                 _ => {}
             }
             self.document.block.place_calls();
+            if let Some(watch) = &mut self.facts.watch {
+                watch.close_block(self.document.block.kind);
+                watch.close_choice_kind(self.document.block.kind);
+            }
             self.document.block.apply_kind();
             self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();
@@ -155,6 +186,14 @@ impl Fold {
         if self.is_block_open {
             self.is_block_open = false;
             let mut block = core::mem::take(&mut self.block);
+            if let Some(watch) = &mut self.facts.watch {
+                watch.close_block(block.kind);
+                if block.is_other_content() {
+                    watch.other();
+                } else if block.is_item && block.kind == BlockKind::Reasoning {
+                    watch.hidden_reasoning();
+                }
+            }
             self.open_choice().block.merge(&mut block);
         }
     }
@@ -164,6 +203,9 @@ impl Fold {
         self.end_block();
         if self.is_choice_open {
             self.is_choice_open = false;
+            if let Some(watch) = &mut self.facts.watch {
+                watch.close_block(self.choice.block.kind);
+            }
             self.choice.block.apply_kind();
             self.facts.count(&self.choice, self.choice.index.unwrap_or(self.choice_position));
             self.choice.clear();
@@ -191,6 +233,9 @@ impl Fold {
     fn end_call(&mut self) {
         let call = core::mem::take(&mut self.call);
         self.is_call_open = false;
+        if call.is_server_run {
+            self.other_content();
+        }
         if !self.is_candidate || self.open_block().calls.len() < CANDIDATE_CALLS_MAX {
             self.open_block().push_call(call);
         }
@@ -227,8 +272,10 @@ impl Fold {
             Meaning::Error => self.facts.error |= number(word) != Some(0),
             Meaning::Blocked => self.block_choice(word),
             Meaning::Done => self.facts.done = true,
-            Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
-            Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
+            Meaning::IsReasoning => self.set_kind(BlockKind::Reasoning),
+            Meaning::IsSpecial => self.set_kind(BlockKind::Ignored),
+            Meaning::OtherContent => self.other_content(),
+            Meaning::HiddenReasoning => self.hidden_reasoning(),
             Meaning::FinishIf(finish) => {
                 let choice = self.open_choice();
                 choice.finish = finish.max(choice.finish);
@@ -286,7 +333,7 @@ impl Fold {
             Meaning::Type => {
                 let common = if word == b"error" { BlockKind::Error } else { BlockKind::Plain };
                 let kind = self.dialect.map_or(common, |dialect| dialect.block_kind(word));
-                self.open_block().kind = kind;
+                self.set_kind(kind);
             }
             _ if word.is_empty() => {}
             Meaning::CallId => {
@@ -299,9 +346,20 @@ impl Fold {
             }
             Meaning::CustomToolName => {
                 self.open_call().is_server_custom_tool = lookup(SERVER_RUN_CUSTOM_TOOLS, word).is_some();
+                self.tool_name(word);
             }
-            Meaning::CallStart => self.open_call().target = CallTarget::New,
-            Meaning::CallName => self.open_call().target = CallTarget::Named,
+            Meaning::ToolName => self.tool_name(word),
+            Meaning::CallStart => {
+                self.open_call().target = CallTarget::New;
+                self.tool_name(word);
+            }
+            Meaning::CallName => {
+                self.open_call().target = CallTarget::Named;
+                self.tool_name(word);
+            }
+            Meaning::CallType => self.open_call().target = CallTarget::Named,
+            Meaning::OtherContent => self.other_content(),
+            Meaning::HiddenReasoning => self.hidden_reasoning(),
             Meaning::Error => self.facts.error |= number(word) != Some(0),
             Meaning::ErrorType => self.facts.error |= word == b"error",
             Meaning::Blocked => self.block_choice(word),
@@ -323,14 +381,20 @@ impl Fold {
                 self.choice.clear();
                 self.is_choice_open = true;
             }
-            Meaning::Block => {
-                self.block = OpenBlock::default();
+            Meaning::Block | Meaning::Item => {
+                self.block = OpenBlock { is_item: meaning == Meaning::Item, ..OpenBlock::default() };
                 self.is_block_open = true;
+                if let Some(watch) = self.facts.watch.as_mut().filter(|_| meaning == Meaning::Item) {
+                    watch.begin_item();
+                }
             }
+            Meaning::OtherContent => self.other_content(),
+            Meaning::HiddenReasoning => self.hidden_reasoning(),
             Meaning::Text(rank) => self.open_block().has_text(rank),
             Meaning::Call | Meaning::LegacyCall => {
                 // If the dialect marks the first fragment of a call, then one without a mark continues a call.
-                let target = if self.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
+                let target =
+                    if self.traits.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
                 self.call = CallFragment { target, ..CallFragment::default() };
                 self.is_call_open = true;
             }
@@ -350,7 +414,7 @@ impl Fold {
     fn close(&mut self, meaning: Meaning) {
         match meaning {
             Meaning::Choice => self.end_choice(),
-            Meaning::Block => self.end_block(),
+            Meaning::Block | Meaning::Item => self.end_block(),
             // It is empty.
             Meaning::Error => self.facts.error = self.had_error,
             Meaning::Call => self.end_call(),
@@ -371,12 +435,21 @@ impl json::Sink<Meaning> for Fold {
                 if !self.is_call_open {
                     self.open_block().has_arguments |= !piece.is_empty();
                 }
+                self.check_arguments(piece);
+            }
+            Value::Text(piece) if meaning == Meaning::WholeArguments => {
+                if self.facts.watch.is_some() {
+                    self.open_call().check.push_whole(piece);
+                }
             }
             Value::Text(piece) => {
                 if self.keeps_answer_prefix && self.facts.answer_prefix.has_room() {
                     self.open_block().extend_answer_prefix(meaning, piece);
                 }
                 self.open_block().text(meaning, piece);
+                if self.facts.watch.is_some() && !piece.is_empty() {
+                    self.watch_text(meaning, piece);
+                }
             }
             Value::Scalar(word) => self.scalar(meaning, word),
             Value::Short(word) => self.short(meaning, word),

@@ -53,6 +53,9 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].delta.reasoning_content", Meaning::Reasoning),
     ("choices[].delta.reasoning", Meaning::Reasoning),
     ("choices[].delta.refusal", Meaning::Refusal),
+    ("choices[].delta.audio", Meaning::OtherContent),
+    ("choices[].delta.images[]", Meaning::OtherContent), // OpenRouter
+    ("choices[].delta.annotations[]", Meaning::OtherContent),
     ("choices[].delta.tool_calls[]", Meaning::Call),
     ("choices[].delta.tool_calls[].index", Meaning::CallIndex),
     ("choices[].delta.tool_calls[].id", Meaning::CallId),
@@ -70,11 +73,15 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].message.reasoning_content", Meaning::Reasoning),
     ("choices[].message.reasoning", Meaning::Reasoning),
     ("choices[].message.refusal", Meaning::Refusal),
+    ("choices[].message.audio", Meaning::OtherContent),
+    ("choices[].message.images[]", Meaning::OtherContent),
+    ("choices[].message.annotations[]", Meaning::OtherContent),
+    ("choices[].message.executed_tools[]", Meaning::OtherContent), // Groq's own tools
     ("choices[].message.tool_calls[]", Meaning::Call),
     ("choices[].message.tool_calls[].index", Meaning::CallIndex),
     ("choices[].message.tool_calls[].id", Meaning::CallId),
     // A whole message lists whole calls, each with its type, even if a server leaves the function out.
-    ("choices[].message.tool_calls[].type", Meaning::CallName),
+    ("choices[].message.tool_calls[].type", Meaning::CallType),
     ("choices[].message.tool_calls[].function.name", Meaning::CallName),
     ("choices[].message.tool_calls[].function.arguments", Meaning::CallArguments),
     ("choices[].message.tool_calls[].custom.name", Meaning::CallName),
