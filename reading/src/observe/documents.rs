@@ -44,6 +44,8 @@ pub(super) struct DocumentReader {
 }
 
 impl Default for DocumentReader {
+    /// Not inlined, because it is large, and a body has one.
+    #[inline(never)]
     fn default() -> DocumentReader {
         DocumentReader {
             fold: Fold::default(),

@@ -63,6 +63,8 @@ pub(super) struct Inference {
 }
 
 impl Default for Inference {
+    /// Not inlined, because it is large, and a body has one.
+    #[inline(never)]
     fn default() -> Inference {
         let mut fold = Fold::default();
         fold.set_dialect(dialect::inference_protocol());
