@@ -27,12 +27,12 @@ class ModelServer:
                 say = self.headers.get("x-say", "answer")
                 getattr(self, f"say_{say}")()
 
-            def say_answer(self, usage: bool = True, gap_s: float = 0.002) -> None:
+            def say_answer(self, usage: bool = True, gap_s: float = 0.002, last: str = "") -> None:
                 self.begin()
                 self.event(
                     {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
                 )
-                for word in WORDS:
+                for word in [*WORDS, last]:
                     time.sleep(gap_s)
                     self.delta({"content": word})
                 self.end("stop", usage)
@@ -40,6 +40,10 @@ class ModelServer:
             def say_slowly(self) -> None:
                 time.sleep(0.1)
                 self.say_answer()
+
+            def say_garbled(self) -> None:
+                time.sleep(0.1)
+                self.say_answer(last="<|im_end|>")
 
             def say_json(self) -> None:
                 self.begin()

@@ -1,7 +1,7 @@
 """Every query of the rules and the dashboard, in a real Prometheus that scrapes a real Envoy with the filter.
 
-All tests share one run: a few hundred requests to a healthy version, and to one that fails, refuses and is slow.
-Prometheus has the shipped configuration with shorter intervals, so that the run takes seconds.
+All tests share one run: a few hundred requests to a healthy version, and to one that fails, refuses, has defects and is
+slow. Prometheus has the shipped configuration with shorter intervals, so that the run takes seconds.
 """
 
 import json
@@ -100,7 +100,8 @@ def drive(port: int) -> None:
         if received["x-llm-version"] == "v2" and at % 2 == 1:
             ask(port, headers, "error" if at % 4 == 1 else "refusal")
         else:
-            ask(port, headers, "slowly" if received["x-llm-version"] == "v2" else "answer")
+            slowly = "slowly" if at % 4 == 0 else "garbled"
+            ask(port, headers, slowly if received["x-llm-version"] == "v2" else "answer")
 
     with ThreadPoolExecutor(CLIENTS) as clients:
         list(clients.map(send, range(REQUESTS // 2)))
@@ -214,7 +215,8 @@ def test_what_the_panels_show_is_what_was_sent(live: Live) -> None:
 def test_the_worse_version_is_accused_and_only_that_one(live: Live) -> None:
     alerts = live.get("alerts")["alerts"]
     accused = {(alert["labels"]["alertname"], alert["labels"].get("llm_version")) for alert in alerts}
-    assert {("LlmVersionErrors", "v2"), ("LlmVersionRefusals", "v2"), ("LlmVersionSlowFirstToken", "v2")} <= accused
+    expected = {f"LlmVersion{what}" for what in ("Errors", "Refusals", "Defects", "SlowFirstToken")}
+    assert {(alert, "v2") for alert in expected} <= accused
     assert {version for _, version in accused} == {"v2"}, accused
     for alert in alerts:
         said = json.dumps(alert["annotations"])

@@ -7,6 +7,7 @@ mod compare;
 mod config;
 mod cookies;
 mod counting;
+mod defective;
 mod defects;
 mod docs;
 mod ends;

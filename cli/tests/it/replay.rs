@@ -89,3 +89,20 @@ fn a_wrong_option_or_file_is_named() {
         assert!(stderr.contains(words), "{stderr}");
     }
 }
+
+#[test]
+fn defects_are_named_in_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let [answer, request] = ["answer.json", "request.json"].map(|name| folder.path().join(name));
+    let text = "a \u{fffd} in it.<|im_end|>";
+    let body =
+        serde_json::json!({"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}).to_string();
+    std::fs::write(&answer, body).unwrap();
+    std::fs::write(&request, r#"{"messages":[],"response_format":{"type":"json_object"}}"#).unwrap();
+    let [answer, request] = [&answer, &request].map(|path| path.to_str().unwrap());
+    let (_, stdout, _) = replay(&["--json", answer, "--request", request]);
+    let names = r#""defects":["control_token","json_missing","replacement_char"]"#;
+    assert!(stdout.contains(names), "{stdout}");
+    let (_, stdout, _) = replay(&[answer]);
+    assert!(stdout.contains("defects              control_token, replacement_char\n"), "{stdout}");
+}
