@@ -121,3 +121,19 @@ fn an_index_tells_answers_apart() {
     let one_ended = first + &event(0, "One two", 2, stop);
     assert_eq!(facts("text/event-stream", &one_ended).1, Outcome::Truncated);
 }
+
+#[test]
+fn a_stream_that_broke_off_early_is_an_answer() {
+    let body = "data: {\"event_type\":\"interaction.status_update\",\"interaction_id\":\"a\",\"status\":\"in_progress\"}\n\ndata: {\"event_type\":\"step.start\",\"index\":0,\"step\":{\"type\":\"model_output\"}}\n\n";
+    for body in [
+        body.into(),
+        body.replace(r#","status":"in_progress"}"#, "}").replace(
+            "{\"event_type\":\"interaction.st",
+            "{\"status\":\"in_progress\",\"event_type\":\"interaction.st",
+        ),
+    ] {
+        let seen = super::end("text/event-stream", body, End::UpstreamReset);
+        assert!(seen.is_answer);
+        assert_eq!((seen.text_chars, seen.outcome), (Some(0), Outcome::UpstreamReset));
+    }
+}
