@@ -15,6 +15,36 @@ pub fn equal(word: u64, wanted: u8) -> u64 {
     differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
+/// Words that have all of these bytes. The last one may overlap the one before it, or end with zeros.
+#[inline(always)]
+pub fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let last = bytes.last_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; WORD_BYTES];
+        last.iter_mut().zip(bytes).for_each(|(slot, &byte)| *slot = byte);
+        last
+    });
+    let words = bytes.as_chunks().0.iter().copied();
+    words.chain(core::iter::once(last)).map(u64::from_le_bytes)
+}
+
+/// Copies all of `from` to the beginning of `to`, or nothing if that is shorter. A few bytes, as a model's token has, are
+/// copied in two words that overlap: a call of `memcpy` takes longer, and far longer in WebAssembly.
+#[inline(always)]
+pub fn copy(from: &[u8], to: &mut [u8]) {
+    fn both_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> Option<()> {
+        *to.first_chunk_mut::<N>()? = *from.first_chunk()?;
+        *to.get_mut(..from.len())?.last_chunk_mut::<N>()? = *from.last_chunk()?;
+        Some(())
+    }
+    let _ = match from.len() {
+        1 => both_ends::<1>(from, to),
+        2..4 => both_ends::<2>(from, to),
+        4..8 => both_ends::<4>(from, to),
+        8..=16 => both_ends::<8>(from, to),
+        _ => to.get_mut(..from.len()).map(|to| to.copy_from_slice(from)),
+    };
+}
+
 /// The index of the byte with the lowest bit that is set; [`WORD_BYTES`] if none is.
 #[inline(always)]
 #[must_use]

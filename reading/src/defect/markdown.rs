@@ -16,6 +16,25 @@ pub(super) enum Place {
     Fence,
 }
 
+/// Bytes of one line that are in one place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment<'t> {
+    /// They are the last of these, and begin at `start`.
+    pub(super) text: &'t [u8],
+    pub(super) start: usize,
+    pub(super) place: Place,
+}
+
+impl<'t> Segment<'t> {
+    pub(super) fn bytes(&self) -> &'t [u8] {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+
+    pub(super) fn ends_line(&self) -> bool {
+        self.text.last() == Some(&b'\n')
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
     /// Before the first byte of a line that is no white space.

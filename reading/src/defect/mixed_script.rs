@@ -9,7 +9,7 @@
 
 mod script;
 
-use super::markdown::Place;
+use super::markdown::{Place, Segment};
 use crate::word::{HIGHS, WORD_BYTES, first_byte};
 use script::{SCRIPTS, Script};
 
@@ -64,13 +64,13 @@ pub(super) struct MixedScript {
 }
 
 impl MixedScript {
-    #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
-        if place != Place::Text {
+    /// `is_ascii`: it is known that all of it is ASCII.
+    pub(super) fn push(&mut self, segment: Segment<'_>, is_ascii: bool) {
+        if segment.place != Place::Text {
             (self.word, self.missing) = (Word::default(), 0);
             return;
         }
-        let mut rest = bytes;
+        let mut rest = segment.bytes();
         while let Some((&byte, after)) = rest.split_first() {
             if byte >= 0x80 {
                 rest = match whole_character(rest).filter(|_| self.missing == 0) {
@@ -90,7 +90,11 @@ impl MixedScript {
             // A Latin word, or none, only has to be known at its end.
             let is_quiet =
                 self.word.foreign.is_none() && matches!(self.word.host, None | Some(Script::Latin));
-            let length = if is_quiet { ascii_length(rest) } else { 1 };
+            let length = match is_quiet {
+                true if is_ascii => rest.len(),
+                true => ascii_length(rest),
+                false => 1,
+            };
             let Some((ascii, after)) = rest.split_at_checked(length.max(1)) else { return };
             self.ascii(ascii);
             rest = after;

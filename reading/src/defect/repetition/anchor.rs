@@ -1,7 +1,8 @@
 //! Words that come again and again at one distance: what repeats is longer than the bytes that are kept.
 
+use super::super::recent::{BLOCK_BYTES, HISTORY_BYTES};
 use super::lines::hash;
-use super::{BLOCK_BYTES, HISTORY_BYTES, PERIOD_BYTES_MAX, frequency, has_all};
+use super::{PERIOD_BYTES_MAX, frequency, has_all};
 use memchr::memchr;
 
 /// Bytes that are looked for.

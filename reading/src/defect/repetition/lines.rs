@@ -26,8 +26,8 @@ pub(super) struct Lines {
 
 impl Lines {
     #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.length = self.length.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+    pub(super) fn push(&mut self, bytes: u32) {
+        self.length = self.length.saturating_add(bytes);
     }
 
     /// The line has ended. `text` ends with it. Returns the repetition that ended before this line.
