@@ -1,9 +1,9 @@
 //! Defects of an answer that only its stream shows: decoded text, calls and ends in, a set of [`Defect`]s out.
 //!
 //! Each defect is a module of its own: an automaton or a counter over bytes. They do not know dialects, framings or
-//! JSON events. Text comes in any pieces; the result is the same for all. Nothing is allocated, no text is kept but the last
-//! [384](repetition) bytes, and the state has [`STATE_BYTES_MAX`] at most. `docs/defects.md` has the rules, their reasons
-//! and their measured precision and recall.
+//! JSON events. Text comes in any pieces; the result is the same for all, as the pieces are [gathered](recent) and read in
+//! blocks. Nothing is allocated, no text is kept but the last 384 bytes, and the state has [`STATE_BYTES_MAX`] at most.
+//! `docs/defects.md` has the rules, their reasons and their measured precision and recall.
 //!
 //! | defect | answer | reasoning | calls |
 //! |---|---|---|---|
@@ -270,15 +270,16 @@ impl Defects {
         self.content.has_reasoning |= channel == Channel::Reasoning;
     }
 
-    /// Reads what was gathered.
+    /// Reads what was gathered. The detectors are not a part of this function: for a block a call costs nothing, and the
+    /// module stays small.
     #[inline(never)]
     fn read(&mut self) {
         let (text, from) = self.recent.text();
         let new = text.get(from..).unwrap_or_default();
         let is_answer = self.channel == Channel::Answer;
-        let marks = Marks::of(new);
+        let marks = if is_answer { Marks::of(new) } else { Marks::default() };
         let reads_tokens = is_answer && (marks.has_bracket || self.control_token.is_waiting());
-        let reads_others = is_answer && (!marks.is_ascii || self.replacement_char.is_waiting());
+        let reads_others = is_answer && (marks.has_non_ascii || self.replacement_char.is_waiting());
         if is_answer && self.asked.json {
             self.json.push(new);
         }
@@ -294,7 +295,7 @@ impl Defects {
                 self.replacement_char.push(segment);
             }
             if is_answer {
-                self.mixed_script.push(segment, marks.is_ascii);
+                self.mixed_script.push(segment, !marks.has_non_ascii);
             }
             (rest, start, last) = (after, end, place);
         }
@@ -325,9 +326,9 @@ impl Defects {
 }
 
 /// What there is in some bytes, so that most detectors need not look at most of them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Marks {
-    is_ascii: bool,
+    has_non_ascii: bool,
     /// `<` or `[`.
     has_bracket: bool,
 }
@@ -337,6 +338,6 @@ impl Marks {
         let (all, brackets) = words(bytes).fold((0, 0), |(all, brackets), word| {
             (all | word, brackets | equal(word, b'<') | equal(word, b'['))
         });
-        Marks { is_ascii: all & HIGHS == 0, has_bracket: brackets != 0 }
+        Marks { has_non_ascii: all & HIGHS != 0, has_bracket: brackets != 0 }
     }
 }

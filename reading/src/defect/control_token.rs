@@ -8,8 +8,8 @@ mod context;
 mod token;
 
 use super::markdown::{Place, Segment};
+use crate::word::find_either;
 use context::{After, Before};
-use memchr::memchr2;
 use token::{Kind, TOKEN_BYTES_MAX};
 
 /// Letters of the word after a token that are read.
@@ -82,13 +82,14 @@ impl ControlToken {
         self.token_len > 0 || self.group.is_some() || self.is_naming_line
     }
 
+    #[inline(never)]
     pub(super) fn push(&mut self, segment: Segment<'_>) {
         let Segment { text, start, place } = segment;
         let mut at = start;
         while at < text.len() && !self.found {
             if self.token_len == 0 && self.group.is_none() {
                 let rest = text.get(at..).unwrap_or_default();
-                let skipped = memchr2(b'<', b'[', rest).unwrap_or(rest.len());
+                let skipped = token_start(rest);
                 self.skip(rest.get(..skipped).unwrap_or_default());
                 at = at.saturating_add(skipped);
             }
@@ -153,6 +154,7 @@ impl ControlToken {
     }
 
     /// Adds a byte to what may be a token. False if it is none.
+    #[inline(never)]
     fn extend_token(&mut self, byte: u8) -> bool {
         let token = self.token.get(..usize::from(self.token_len)).unwrap_or_default();
         let is_full = token.len() == TOKEN_BYTES_MAX;
@@ -249,6 +251,21 @@ impl ControlToken {
             let is_doubtful = context::may_be_used(group.kind, group.before, after);
             self.has_doubtful |= is_doubtful;
             self.has_named |= !is_doubtful;
+        }
+    }
+}
+
+/// Where a token may begin; the length if nowhere.
+fn token_start(text: &[u8]) -> usize {
+    let mut start = 0_usize;
+    loop {
+        start = start.saturating_add(find_either(text.get(start..).unwrap_or_default(), b'<', b'['));
+        match text.get(start..) {
+            // In code most of them begin something else.
+            Some([first, next, ..]) if !token::may_go_on(&[*first], *next) => {
+                start = start.saturating_add(1);
+            }
+            _ => return start.min(text.len()),
         }
     }
 }

@@ -14,6 +14,7 @@ mod period;
 
 use super::markdown::{Place, Segment};
 use super::recent::{HISTORY_BYTES, RECENT_BYTES};
+use crate::word::{WORD_BYTES, common_prefix, common_suffix, equal};
 use anchor::Anchor;
 use lines::Lines;
 use memchr::memrchr;
@@ -23,6 +24,8 @@ use period::{Period, Run};
 pub(super) const PERIOD_BYTES_MAX: usize = HISTORY_BYTES;
 /// Bytes that must be equal to those one period earlier before they are followed.
 const EQUAL_BYTES_MIN: usize = 24;
+/// The last bytes, all of which must have come before.
+const NEEDLE_BYTES: usize = 12;
 /// Periods that are tried at a time.
 const PERIODS_TRIED_MAX: usize = 24;
 /// A text may end so many bytes behind words that repeat, and it still ends with them.
@@ -48,7 +51,6 @@ impl Repetition {
         self.found
     }
 
-    #[inline]
     pub(super) fn push(&mut self, segment: Segment<'_>) {
         if self.found {
             return;
@@ -68,6 +70,7 @@ impl Repetition {
     }
 
     /// A block of bytes is complete. `place` is that of the last byte.
+    #[inline(never)]
     pub(super) fn end_block(&mut self, text: &[u8; RECENT_BYTES], place: Place) {
         if self.found {
             return;
@@ -116,11 +119,12 @@ impl Repetition {
     }
 
     /// Compares a segment with the bytes one period earlier.
+    #[inline(never)]
     fn follow(&mut self, segment: Segment<'_>) {
         let Segment { text, start, place } = segment;
         let new = segment.bytes();
         let old = text.get(start.saturating_sub(self.period.into())..).unwrap_or_default();
-        let equal = new.iter().zip(old).take_while(|(new, old)| new == old).count();
+        let equal = common_prefix(new, old);
         self.run = self.run.saturating_add(u32::try_from(equal).unwrap_or(u32::MAX));
         if equal < new.len() {
             let end = start.saturating_add(equal);
@@ -155,7 +159,7 @@ impl Repetition {
 /// Where the last byte may have come before, at the earliest.
 const NEWEST_BYTES: usize = RECENT_BYTES - PERIOD_BYTES_MAX - 1;
 
-/// Whether the last bytes may have come before. Four of them are compared everywhere, which takes a few vectors.
+/// Whether the last bytes may have come before. Four of them are compared everywhere, eight places at a time.
 fn ends_as_before(text: &[u8; RECENT_BYTES]) -> bool {
     let [.., a, _, _, b, _, _, _, c, _, _, d] = *text;
     // The newest place is one byte before the last.
@@ -163,31 +167,53 @@ fn ends_as_before(text: &[u8; RECENT_BYTES]) -> bool {
     has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)])
 }
 
-/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count.
+/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count, and
+/// there must be a word of them at least.
 fn has_all(windows: &[(&[u8], u8); 4]) -> bool {
+    // Of a loop over bytes the compiler makes vectors, which are faster than words. WebAssembly has none.
+    if cfg!(target_family = "wasm") { has_all_by_words(windows) } else { has_all_by_bytes(windows) }
+}
+
+fn has_all_by_bytes(windows: &[(&[u8], u8); 4]) -> bool {
     let [(first, a), (second, b), (third, c), (fourth, d)] = *windows;
     let places = first.iter().zip(second).zip(third.iter().zip(fourth)).take(PERIOD_BYTES_MAX);
     let found = places.map(|((w, x), (y, z))| u8::from((*w == a) & (*x == b) & (*y == c) & (*z == d)));
     found.fold(0, |any, found| any | found) != 0
 }
 
+fn has_all_by_words(windows: &[(&[u8], u8); 4]) -> bool {
+    let places = windows.iter().map(|(window, _)| window.len()).min().unwrap_or_default();
+    let windows = windows.map(|(window, byte)| {
+        let window = window.get(..places.min(PERIOD_BYTES_MAX)).unwrap_or_default();
+        (window.as_chunks().0, window.last_chunk().copied().unwrap_or_default(), byte)
+    });
+    let difference = |word: &[u8; WORD_BYTES], byte: u8| {
+        u64::from_le_bytes(*word) ^ u64::from_le_bytes([byte; WORD_BYTES])
+    };
+    let [(a, _, x), (b, _, y), (c, _, z), (d, _, w)] = windows;
+    let found = a.iter().zip(b).zip(c.iter().zip(d)).fold(0, |found, ((a, b), (c, d))| {
+        let differences = difference(a, x) | difference(b, y) | difference(c, z) | difference(d, w);
+        found | equal(differences, 0)
+    });
+    // The last word may overlap the one before it.
+    let last = windows.iter().fold(0, |all, (_, last, byte)| all | difference(last, *byte));
+    found | equal(last, 0) != 0
+}
+
 /// The shortest period with which a text ends, and how many of its last bytes repeat with it; 0 if none is long enough.
 fn search(text: &[u8]) -> (u16, u32) {
-    const NEEDLE_BYTES: usize = 12;
-    let Some(end) = text.len().checked_sub(NEEDLE_BYTES) else { return (0, 0) };
+    let Some((head, needle)) = text.split_last_chunk::<NEEDLE_BYTES>() else { return (0, 0) };
     // Looks for a byte of the needle that is rare in texts.
-    let needle = text.get(end..).unwrap_or_default();
-    let rarest = needle.iter().enumerate().min_by_key(|(_, byte)| frequency(**byte));
-    let Some((at, &byte)) = rarest else { return (0, 0) };
-    let at = end.saturating_add(at);
+    let Some((at, byte)) = rarest(needle) else { return (0, 0) };
+    let at = head.len().saturating_add(at);
     let first = at.saturating_sub(PERIOD_BYTES_MAX);
     let mut before = text.get(first..at).unwrap_or_default();
     for _ in 0..PERIODS_TRIED_MAX {
         let Some(found) = memrchr(byte, before) else { break };
         let period = at.saturating_sub(first.saturating_add(found));
         let old = text.get(..text.len().saturating_sub(period)).unwrap_or_default();
-        if old.ends_with(needle) {
-            let equal = text.iter().rev().zip(old.iter().rev()).take_while(|(new, old)| new == old).count();
+        if old.last_chunk() == Some(needle) {
+            let equal = common_suffix(text, old);
             if equal >= EQUAL_BYTES_MIN.max(period.min(64)) {
                 let run = equal.saturating_add(period);
                 return (u16::try_from(period).unwrap_or_default(), u32::try_from(run).unwrap_or_default());
@@ -198,18 +224,50 @@ fn search(text: &[u8]) -> (u16, u32) {
     (0, 0)
 }
 
-/// How frequent a byte is, roughly.
-fn frequency(byte: u8) -> u8 {
-    match byte {
-        b' ' => 9,
-        b'e' | b't' | b'a' => 8,
-        b'o' | b'i' | b'n' | b's' | b'r' => 7,
-        b'h' | b'l' | b'd' | b'u' | b'c' => 6,
-        b'm' | b'f' | b'p' | b'g' | b'w' | b'y' | b'b' => 4,
-        // The first bytes of the characters of one script are all alike.
-        0xC0.. => 8,
-        0x80..0xC0 => 3,
-        b'0'..=b'9' => 3,
-        _ => 2,
+/// The byte that is rarest in texts, and where it is; of several the first.
+fn rarest(bytes: &[u8]) -> Option<(usize, u8)> {
+    let frequency = |byte: u8| FREQUENCIES.get(usize::from(byte)).copied().unwrap_or_default();
+    // As one number, so that no branch depends on the text.
+    let ranks = bytes.iter().zip(0_u8..).map(|(&byte, at)| u16::from_be_bytes([frequency(byte), at]));
+    let [_, at] = ranks.min()?.to_be_bytes();
+    Some((at.into(), *bytes.get(usize::from(at))?))
+}
+
+/// How frequent each byte is, roughly.
+static FREQUENCIES: [u8; 256] = {
+    let mut frequencies = [0; 256];
+    let mut rest: &mut [u8] = &mut frequencies;
+    let mut byte = 0;
+    while let [frequency, others @ ..] = rest {
+        *frequency = match byte {
+            b' ' => 9,
+            b'e' | b't' | b'a' => 8,
+            b'o' | b'i' | b'n' | b's' | b'r' => 7,
+            b'h' | b'l' | b'd' | b'u' | b'c' => 6,
+            b'm' | b'f' | b'p' | b'g' | b'w' | b'y' | b'b' => 4,
+            // The first bytes of the characters of one script are all alike.
+            0xC0.. => 8,
+            0x80..0xC0 => 3,
+            b'0'..=b'9' => 3,
+            _ => 2,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    frequencies
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_find_what_bytes_find(text in prop::collection::vec(b'a'..b'd', 40..300), bytes in [b'a'..b'e', b'a'..b'e', b'a'..b'e', b'a'..b'e']) {
+            let [a, b, c, d] = bytes;
+            let windows = [(&text[..], a), (&text[9..], b), (&text[17..], c), (&text[20..], d)];
+            prop_assert_eq!(has_all_by_words(&windows), has_all_by_bytes(&windows));
+        }
     }
 }

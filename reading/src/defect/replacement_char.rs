@@ -25,6 +25,7 @@ impl ReplacementChar {
         self.may_be_quoted
     }
 
+    #[inline(never)]
     pub(super) fn push(&mut self, segment: Segment<'_>) {
         if core::mem::take(&mut self.may_be_quoted) {
             self.found |= !segment.bytes().first().is_some_and(|&byte| is_closing(byte));
