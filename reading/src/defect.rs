@@ -1,9 +1,9 @@
 //! Defects of an answer that only its stream shows: decoded text, calls and ends in, a set of [`Defect`]s out.
 //!
 //! Each defect is a module of its own: an automaton or a counter over bytes. They do not know dialects, framings or
-//! JSON events. Text comes in any pieces; the result is the same for all. Nothing is allocated, no text is kept but the last
-//! [384](repetition) bytes, and the state has [`STATE_BYTES_MAX`] at most. `docs/defects.md` has the rules, their reasons
-//! and their measured precision and recall.
+//! JSON events. Text comes in any pieces; the result is the same for all, as the pieces are [gathered](recent) and read in
+//! blocks. Nothing is allocated, no text is kept but the last 384 bytes, and the state has [`STATE_BYTES_MAX`] at most.
+//! `docs/defects.md` has the rules, their reasons and their measured precision and recall.
 //!
 //! | defect | answer | reasoning | calls |
 //! |---|---|---|---|
@@ -20,6 +20,7 @@ mod json_missing;
 mod markdown;
 mod mixed_script;
 mod nothing;
+mod recent;
 mod repetition;
 mod replacement_char;
 #[cfg(test)]
@@ -28,11 +29,13 @@ mod tool_args_invalid;
 mod tool_name_unknown;
 
 use crate::label::label_values;
+use crate::word::{HIGHS, equal, words};
 use control_token::ControlToken;
 use json_missing::JsonMissing;
-use markdown::{Markdown, Place};
+use markdown::{Markdown, Place, Segment};
 use mixed_script::MixedScript;
 use nothing::Content;
+use recent::Recent;
 use repetition::Repetition;
 use replacement_char::ReplacementChar;
 pub use tool_args_invalid::{Arguments, ArgumentsFault};
@@ -120,7 +123,7 @@ pub struct AnswerEnd {
     pub is_cut: bool,
 }
 
-/// What was read last.
+/// What came last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Channel {
     #[default]
@@ -134,6 +137,7 @@ enum Channel {
 pub struct Defects {
     asked: Asked,
     channel: Channel,
+    recent: Recent,
     markdown: Markdown,
     repetition: Repetition,
     control_token: ControlToken,
@@ -157,41 +161,13 @@ impl Defects {
     /// The next piece of the answer's text, decoded.
     #[inline]
     pub fn answer(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return; // beside a piece of the reasoning, say
-        }
-        if self.channel != Channel::Answer {
-            self.begin(Channel::Answer);
-        }
-        self.content.has_text = true;
-        if self.asked.json {
-            self.json.push(piece);
-        }
-        let mut rest = piece;
-        while let Some((place, segment, after)) = self.markdown.segment(rest) {
-            self.repetition.push(segment, place);
-            self.control_token.push(segment, place);
-            self.mixed_script.push(segment, place);
-            self.replacement_char.push(segment, place);
-            rest = after;
-        }
+        self.push(Channel::Answer, piece);
     }
 
     /// The next piece of the reasoning, decoded.
     #[inline]
     pub fn reasoning(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return;
-        }
-        if self.channel != Channel::Reasoning {
-            self.begin(Channel::Reasoning);
-        }
-        self.content.has_reasoning = true;
-        let mut rest = piece;
-        while let Some((place, segment, after)) = self.markdown.segment(rest) {
-            self.repetition.push(segment, place);
-            rest = after;
-        }
+        self.push(Channel::Reasoning, piece);
     }
 
     /// The text or reasoning that was read last is complete: another block, message or choice begins.
@@ -260,15 +236,84 @@ impl Defects {
         set
     }
 
+    /// Small, so that it can be a part of its callers: most pieces are only gathered.
+    #[inline(always)]
+    fn push(&mut self, channel: Channel, piece: &[u8]) {
+        if self.channel != channel || !self.recent.gather(piece) {
+            self.push_and_read(channel, piece);
+        }
+    }
+
+    /// Another text begins, or a block is full.
+    #[inline(never)]
+    fn push_and_read(&mut self, channel: Channel, piece: &[u8]) {
+        if piece.is_empty() {
+            return; // beside a piece of the other channel, say
+        }
+        if self.channel != channel {
+            self.begin(channel);
+        }
+        let mut rest = piece;
+        loop {
+            rest = self.recent.fill(rest);
+            if rest.is_empty() {
+                return;
+            }
+            self.read();
+        }
+    }
+
     fn begin(&mut self, channel: Channel) {
         self.end(false);
         self.channel = channel;
+        self.content.has_text |= channel == Channel::Answer;
+        self.content.has_reasoning |= channel == Channel::Reasoning;
     }
 
-    /// The item that was read last has ended.
+    /// Reads what was gathered. The detectors are not a part of this function: for a block a call costs nothing, and the
+    /// module stays small.
+    #[inline(never)]
+    fn read(&mut self) {
+        let (text, from) = self.recent.text();
+        let new = text.get(from..).unwrap_or_default();
+        let is_answer = self.channel == Channel::Answer;
+        let marks = if is_answer { Marks::of(new) } else { Marks::default() };
+        let reads_tokens = is_answer && (marks.has_bracket || self.control_token.is_waiting());
+        let reads_others = is_answer && (marks.has_non_ascii || self.replacement_char.is_waiting());
+        if is_answer && self.asked.json {
+            self.json.push(new);
+        }
+        let (mut rest, mut start, mut last) = (new, from, Place::Text);
+        while let Some((place, bytes, after)) = self.markdown.segment(rest) {
+            let end = start.saturating_add(bytes.len());
+            let segment = Segment { text: text.get(..end).unwrap_or_default(), start, place };
+            self.repetition.push(segment);
+            if reads_tokens {
+                self.control_token.push(segment);
+            }
+            if reads_others {
+                self.replacement_char.push(segment);
+            }
+            if is_answer {
+                self.mixed_script.push(segment, !marks.has_non_ascii);
+            }
+            (rest, start, last) = (after, end, place);
+        }
+        if is_answer && !reads_tokens {
+            self.control_token.skip(new);
+        }
+        if let Some(block) = self.recent.full() {
+            self.repetition.end_block(block, last);
+        }
+        self.recent.set_read();
+    }
+
+    /// The item that came last has ended.
     fn end(&mut self, is_cut: bool) {
+        self.read();
         let place = if self.markdown.is_open() { Place::Fence } else { Place::Text };
-        self.repetition.end(place, is_cut);
+        let (text, _) = self.recent.text();
+        self.repetition.end(text, place, is_cut);
         if self.channel == Channel::Answer {
             self.control_token.end(place == Place::Fence, is_cut);
             self.mixed_script.end_item();
@@ -276,5 +321,23 @@ impl Defects {
             self.json.end_item();
         }
         self.markdown = Markdown::default();
+        self.recent.clear();
+    }
+}
+
+/// What there is in some bytes, so that most detectors need not look at most of them.
+#[derive(Clone, Copy, Default)]
+struct Marks {
+    has_non_ascii: bool,
+    /// `<` or `[`.
+    has_bracket: bool,
+}
+
+impl Marks {
+    fn of(bytes: &[u8]) -> Marks {
+        let (all, brackets) = words(bytes).fold((0, 0), |(all, brackets), word| {
+            (all | word, brackets | equal(word, b'<') | equal(word, b'['))
+        });
+        Marks { has_non_ascii: all & HIGHS != 0, has_bracket: brackets != 0 }
     }
 }

@@ -7,9 +7,9 @@
 mod context;
 mod token;
 
-use super::markdown::Place;
-use context::{After, Before, Tail};
-use memchr::memchr2;
+use super::markdown::{Place, Segment};
+use crate::word::find_either;
+use context::{After, Before};
 use token::{Kind, TOKEN_BYTES_MAX};
 
 /// Letters of the word after a token that are read.
@@ -56,7 +56,8 @@ pub(super) struct ControlToken {
     has_strike: bool,
     /// A token was named, not used, in this line.
     is_naming_line: bool,
-    tail: Tail,
+    /// There was anything but white space.
+    has_text: bool,
     /// What may be a token: its bytes so far, and what is before it.
     token: [u8; TOKEN_BYTES_MAX],
     token_len: u8,
@@ -76,23 +77,35 @@ impl ControlToken {
         self.found || self.has_doubtful && !self.has_named
     }
 
-    #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
-        if self.found {
-            return;
-        }
-        let mut rest = bytes;
-        while !rest.is_empty() {
+    /// Whether text matters that begins no token.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.token_len > 0 || self.group.is_some() || self.is_naming_line
+    }
+
+    #[inline(never)]
+    pub(super) fn push(&mut self, segment: Segment<'_>) {
+        let Segment { text, start, place } = segment;
+        let mut at = start;
+        while at < text.len() && !self.found {
             if self.token_len == 0 && self.group.is_none() {
-                let skipped = memchr2(b'<', b'[', rest).unwrap_or(rest.len());
-                let (before, after) = rest.split_at(skipped);
-                self.skip(before);
-                rest = after;
+                let rest = text.get(at..).unwrap_or_default();
+                let skipped = token_start(rest);
+                self.skip(rest.get(..skipped).unwrap_or_default());
+                at = at.saturating_add(skipped);
             }
-            let Some((&byte, after)) = rest.split_first() else { break };
-            rest = after;
-            self.step(byte, place);
+            let (before, after) = text.split_at_checked(at).unwrap_or_default();
+            let Some(&byte) = after.first() else { break };
+            self.step(before, byte, place);
+            at = at.saturating_add(1);
         }
+        if segment.ends_line() {
+            self.is_naming_line = false;
+        }
+    }
+
+    /// Text that begins no token, and none is waiting.
+    pub(super) fn skip(&mut self, text: &[u8]) {
+        self.has_text = self.has_text || !text.trim_ascii_start().is_empty();
     }
 
     /// The item has ended. `is_code_open`: in code that was not closed. `is_cut`: not by itself.
@@ -109,18 +122,9 @@ impl ControlToken {
         *self = ControlToken { found, has_doubtful, has_named, ..ControlToken::default() };
     }
 
-    /// Text without a token.
-    fn skip(&mut self, text: &[u8]) {
-        self.tail.extend(text);
-        if text.last() == Some(&b'\n') {
-            self.is_naming_line = false; // a piece is of one line
-        }
-    }
-
-    fn step(&mut self, byte: u8, place: Place) {
+    fn step(&mut self, before: &[u8], byte: u8, place: Place) {
         if self.token_len > 0 {
             if self.extend_token(byte) {
-                self.tail.push(byte);
                 return;
             }
             // It was text.
@@ -130,17 +134,15 @@ impl ControlToken {
         let is_beginning = matches!(byte, b'<' | b'[');
         if is_beginning {
             self.token_before = match place {
-                Place::Text => self.tail.before(),
+                Place::Text if !self.has_text => Before::Start,
+                Place::Text => Before::of(before),
                 Place::Span | Place::Fence => Before::Code,
             };
             self.token_len = 0;
             self.push_token(byte);
+            self.has_text = true;
         } else if self.group.is_some() {
             self.follow(byte);
-        }
-        self.tail.push(byte);
-        if byte == b'\n' {
-            self.is_naming_line = false;
         }
     }
 
@@ -152,6 +154,7 @@ impl ControlToken {
     }
 
     /// Adds a byte to what may be a token. False if it is none.
+    #[inline(never)]
     fn extend_token(&mut self, byte: u8) -> bool {
         let token = self.token.get(..usize::from(self.token_len)).unwrap_or_default();
         let is_full = token.len() == TOKEN_BYTES_MAX;
@@ -248,6 +251,21 @@ impl ControlToken {
             let is_doubtful = context::may_be_used(group.kind, group.before, after);
             self.has_doubtful |= is_doubtful;
             self.has_named |= !is_doubtful;
+        }
+    }
+}
+
+/// Where a token may begin; the length if nowhere.
+fn token_start(text: &[u8]) -> usize {
+    let mut start = 0_usize;
+    loop {
+        start = start.saturating_add(find_either(text.get(start..).unwrap_or_default(), b'<', b'['));
+        match text.get(start..) {
+            // In code most of them begin something else.
+            Some([first, next, ..]) if !token::may_go_on(&[*first], *next) => {
+                start = start.saturating_add(1);
+            }
+            _ => return start.min(text.len()),
         }
     }
 }

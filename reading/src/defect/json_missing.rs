@@ -9,18 +9,22 @@ use super::json_check::{JsonCheck, JsonEnd};
 /// The texts of one answer so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct JsonMissing {
-    all: JsonCheck,
     last: JsonCheck,
-    /// The next piece begins another text.
+    /// All texts together; `None` while there is only one.
+    all: Option<JsonCheck>,
+    /// The next piece begins another text, unless it is the first.
     is_next: bool,
 }
 
 impl JsonMissing {
     pub(super) fn push(&mut self, piece: &[u8]) {
         if core::mem::take(&mut self.is_next) {
+            self.all.get_or_insert(self.last);
             self.last = JsonCheck::default();
         }
-        self.all.push(piece);
+        if let Some(all) = &mut self.all {
+            all.push(piece);
+        }
         self.last.push(piece);
     }
 
@@ -33,6 +37,6 @@ impl JsonMissing {
     pub(super) fn is_missing(&self) -> bool {
         let is_json =
             |check: &JsonCheck| matches!(check.end(), JsonEnd::Object | JsonEnd::Other | JsonEnd::Unknown);
-        !is_json(&self.all) && !is_json(&self.last)
+        !is_json(&self.last) && !self.all.as_ref().is_some_and(is_json)
     }
 }

@@ -4,7 +4,7 @@
 //! This is a small part of CommonMark, as models write it: a code span ends with its line at the latest, a fence may
 //! follow a list marker or a quotation mark, and what is not closed stays open.
 
-use memchr::{memchr, memchr2};
+use crate::word;
 
 /// Where a segment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,25 @@ pub(super) enum Place {
     Span,
     /// In a fenced block, with its fences.
     Fence,
+}
+
+/// Bytes of one line that are in one place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment<'t> {
+    /// They are the last of these, and begin at `start`.
+    pub(super) text: &'t [u8],
+    pub(super) start: usize,
+    pub(super) place: Place,
+}
+
+impl<'t> Segment<'t> {
+    pub(super) fn bytes(&self) -> &'t [u8] {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+
+    pub(super) fn ends_line(&self) -> bool {
+        self.text.last() == Some(&b'\n')
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,66 +70,75 @@ const INDENT_CODE: u8 = 4;
 
 impl Markdown {
     /// Takes the first segment off `bytes`. `None` if there are no bytes.
-    #[inline]
+    #[inline(never)]
     pub(super) fn segment<'b>(&mut self, bytes: &'b [u8]) -> Option<(Place, &'b [u8], &'b [u8])> {
         let first = *bytes.first()?;
-        let length = match self.at {
-            At::LineStart => match first {
-                b'`' | b'~' => {
-                    (self.at, self.run, self.run_byte) = (At::Fence, 0, first);
-                    return self.segment(bytes);
+        let (place, length) = match self.at {
+            At::LineStart => {
+                let indent = self.indent(bytes);
+                let place = self.place();
+                match bytes.get(indent) {
+                    Some(b'`' | b'~') if indent == 0 => {
+                        (self.at, self.run, self.run_byte) = (At::Fence, 0, first);
+                        return self.segment(bytes);
+                    }
+                    None | Some(b'`' | b'~') => (place, indent),
+                    Some(b'\n') => (place, indent.saturating_add(1)),
+                    Some(_) => {
+                        self.at = At::InLine;
+                        // What is far in is code, but not the white space before it.
+                        match self.place() == place || indent == 0 {
+                            true => (self.place(), indent.saturating_add(self.length(bytes.get(indent..)?))),
+                            false => (place, indent),
+                        }
+                    }
                 }
-                b' ' | b'\t' | b'>' | b'\r' => {
-                    let is_indent = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'>' | b'\r');
-                    let indent = bytes.iter().take_while(is_indent);
-                    self.indent = indent.clone().fold(self.indent, |indent, byte| match byte {
-                        b' ' => indent.saturating_add(1),
-                        b'\t' => indent.saturating_add(INDENT_CODE),
-                        _ => 0,
-                    });
-                    indent.count()
-                }
-                b'\n' => 1,
-                _ => {
-                    self.at = At::InLine;
-                    return self.segment(bytes);
-                }
-            },
+            }
             At::Fence | At::Ticks => {
-                let is_run = |byte: &u8| *byte == self.run_byte;
-                let length = bytes.iter().position(|byte| !is_run(byte)).unwrap_or(bytes.len());
+                let length = bytes.iter().take_while(|byte| **byte == self.run_byte).count();
                 if length == 0 {
                     self.end_run(first);
                     return self.segment(bytes);
                 }
                 self.run = self.run.saturating_add(u8::try_from(length).unwrap_or(u8::MAX));
-                let (segment, rest) = bytes.split_at_checked(length)?;
-                let place = if self.fence > 0 { Place::Fence } else { Place::Span };
-                return Some((place, segment, rest));
+                (if self.fence > 0 { Place::Fence } else { Place::Span }, length)
             }
             At::InLine => {
-                let is_fenced = self.fence > 0 && !self.in_info;
-                let stop = if is_fenced { memchr(b'\n', bytes) } else { memchr2(b'\n', b'`', bytes) };
-                match stop {
-                    Some(at) if bytes.get(at) == Some(&b'`') => {
-                        (self.run, self.run_byte) = (0, b'`');
-                        if at == 0 {
-                            self.at = At::Ticks;
-                            return self.segment(bytes);
-                        }
-                        at
-                    }
-                    Some(at) => at.saturating_add(1),
-                    None => bytes.len(),
+                let length = self.length(bytes);
+                if length == 0 {
+                    (self.at, self.run, self.run_byte) = (At::Ticks, 0, first);
+                    return self.segment(bytes);
                 }
+                (self.place(), length)
             }
         };
-        let place = self.place();
         let (segment, rest) = bytes.split_at_checked(length)?;
         if segment.last() == Some(&b'\n') {
             self.end_line();
         }
         Some((place, segment, rest))
+    }
+
+    /// White space at the beginning of a line: how many bytes.
+    fn indent(&mut self, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        loop {
+            let spaces = word::run(rest, b' ');
+            self.indent = self.indent.saturating_add(u8::try_from(spaces).unwrap_or(u8::MAX));
+            self.indent = match rest.get(spaces) {
+                Some(b'\t') => self.indent.saturating_add(INDENT_CODE),
+                Some(b'>' | b'\r') => 0,
+                _ => return bytes.len().saturating_sub(rest.len()).saturating_add(spaces),
+            };
+            rest = rest.get(spaces.saturating_add(1)..).unwrap_or_default();
+        }
+    }
+
+    /// Bytes of the line up to its end, or up to backticks if these mean something.
+    fn length(&self, bytes: &[u8]) -> usize {
+        let is_fenced = self.fence > 0 && !self.in_info;
+        let length = word::find_either(bytes, b'\n', if is_fenced { b'\n' } else { b'`' });
+        length.saturating_add((bytes.get(length) == Some(&b'\n')).into())
     }
 
     /// Whether the text ends in code that was not closed.

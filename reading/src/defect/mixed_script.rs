@@ -9,9 +9,9 @@
 
 mod script;
 
-use super::markdown::Place;
-use crate::word::{HIGHS, WORD_BYTES, first_byte};
-use script::{SCRIPTS, Script};
+use super::markdown::{Place, Segment};
+use crate::word::ascii_run;
+use script::{Class, SCRIPTS, Script};
 
 /// Letters of the foreign script in one word.
 const FOREIGN_MIN: u8 = 3;
@@ -64,36 +64,30 @@ pub(super) struct MixedScript {
 }
 
 impl MixedScript {
-    #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
-        if place != Place::Text {
+    /// `is_ascii`: it is known that all of it is ASCII.
+    #[inline(never)]
+    pub(super) fn push(&mut self, segment: Segment<'_>, is_ascii: bool) {
+        if segment.place != Place::Text {
             (self.word, self.missing) = (Word::default(), 0);
             return;
         }
-        let mut rest = bytes;
+        let mut rest = segment.bytes();
         while let Some((&byte, after)) = rest.split_first() {
-            if byte >= 0x80 {
-                rest = match whole_character(rest).filter(|_| self.missing == 0) {
-                    Some((character, after)) => {
-                        self.character = character;
-                        self.character();
-                        after
-                    }
-                    None => {
-                        self.step(byte);
-                        after
-                    }
-                };
-                continue;
-            }
-            self.missing = 0;
-            // A Latin word, or none, only has to be known at its end.
-            let is_quiet =
-                self.word.foreign.is_none() && matches!(self.word.host, None | Some(Script::Latin));
-            let length = if is_quiet { ascii_length(rest) } else { 1 };
-            let Some((ascii, after)) = rest.split_at_checked(length.max(1)) else { return };
-            self.ascii(ascii);
-            rest = after;
+            rest = if byte < 0x80 {
+                self.missing = 0;
+                self.ascii(rest, is_ascii)
+            } else if self.missing > 0 {
+                self.step(byte);
+                after
+            } else if let Some(after) = self.letters_of_host(rest) {
+                after
+            } else if let Some((character, after)) = whole_character(rest) {
+                self.character(character);
+                after
+            } else {
+                self.step(byte);
+                after
+            };
         }
     }
 
@@ -104,6 +98,9 @@ impl MixedScript {
 
     /// Whether the answer's words are mixed, if it ends here.
     pub(super) fn is_found(&self) -> bool {
+        if !self.has_stray_cjk && self.mixed == [0; SCRIPTS] {
+            return false; // nearly always
+        }
         let all = Script::ALL.iter().fold(0_u32, |all, &script| all.saturating_add(self.letters(script)));
         let cjk = self.letters(Script::Cjk);
         let cjk_and_marks = cjk.saturating_add(self.cjk_marks.saturating_mul(3));
@@ -152,17 +149,34 @@ impl MixedScript {
         }
     }
 
-    /// A run of ASCII, of one byte if the word before it is not Latin.
-    fn ascii(&mut self, run: &[u8]) {
-        self.count(Script::Latin, u32::try_from(run.len()).unwrap_or(u32::MAX));
+    /// Bytes of ASCII, one or more. Returns what is after them. `is_all`: all are known to be.
+    fn ascii<'b>(&mut self, bytes: &'b [u8], is_all: bool) -> &'b [u8] {
+        // A Latin word, or none, only has to be known at its end.
+        let is_quiet = self.word.foreign.is_none() && matches!(self.word.host, None | Some(Script::Latin));
+        let length = match is_quiet {
+            true if is_all => bytes.len(),
+            true => ascii_run(bytes),
+            false => 1,
+        };
+        let (run, after) = bytes.split_at_checked(length).unwrap_or_default();
+        self.count(Script::Latin, u32::try_from(length).unwrap_or(u32::MAX));
+        // Only the last letters count, and mostly there are none.
         let letters = run.iter().rev().take_while(|byte| byte.is_ascii_alphabetic());
-        let enough = usize::from(LETTERS_MAX);
-        let letters_at_end = letters.take(enough).count();
-        if letters_at_end < run.len().min(enough) {
+        let letters = letters.take(LETTERS_MAX.into()).count();
+        if letters < length.min(LETTERS_MAX.into()) {
             self.word = Word::default();
         }
-        let word = run.get(run.len().saturating_sub(letters_at_end)..).unwrap_or_default();
-        word.iter().for_each(|byte| self.letter(Script::Latin, byte.is_ascii_uppercase()));
+        let word = run.get(length.saturating_sub(letters)..).unwrap_or_default();
+        if is_quiet && letters > 0 {
+            let small = word.iter().rev().take_while(|byte| !byte.is_ascii_uppercase()).count();
+            let before = if small == letters { self.word.small } else { 0 };
+            self.word.host = Some(Script::Latin);
+            self.word.letters = add(self.word.letters, letters);
+            self.word.small = add(before, small);
+        } else {
+            word.iter().for_each(|byte| self.letter(Script::Latin, byte.is_ascii_uppercase()));
+        }
+        after
     }
 
     fn step(&mut self, byte: u8) {
@@ -171,7 +185,7 @@ impl MixedScript {
                 self.character = self.character << 6 | u32::from(byte & 0x3F);
                 self.missing = self.missing.saturating_sub(1);
                 if self.missing == 0 {
-                    self.character();
+                    self.character(self.character);
                 }
             }
             0xC0..0xE0 => (self.character, self.missing) = (u32::from(byte & 0x1F), 1),
@@ -181,25 +195,47 @@ impl MixedScript {
         }
     }
 
-    fn character(&mut self) {
-        if script::is_mark(self.character) {
-            return;
-        }
-        match script::of(self.character) {
-            Some(Script::Latin) => {
-                self.count(Script::Latin, 1);
-                self.letter(Script::Latin, false);
+    fn character(&mut self, character: u32) {
+        let script = match script::class(character) {
+            Class::Letter(script) => Some(script),
+            Class::Other => None,
+            Class::Mixed if script::is_mark(character) => return,
+            Class::Mixed if script::is_cjk_mark(character) => {
+                self.cjk_marks = self.cjk_marks.saturating_add(1);
+                None
             }
+            Class::Mixed => script::of(character),
+        };
+        match script {
             Some(script) => {
                 self.count(script, 1);
                 self.letter(script, false);
             }
-            None => {
-                self.cjk_marks =
-                    self.cjk_marks.saturating_add(u32::from(script::is_cjk_mark(self.character)));
-                self.word = Word::default();
-            }
+            None => self.word = Word::default(),
         }
+    }
+
+    /// Letters with which a word begins, or goes on in the script that it began with: as [`MixedScript::letter`] of each.
+    /// Returns what is after them; `None` if there are none.
+    #[inline]
+    fn letters_of_host<'b>(&mut self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let (first, mut rest) = whole_character(bytes)?;
+        let class = script::class(first);
+        let Class::Letter(script) = class else { return None };
+        let Word { host, letters, small, .. } = self.word;
+        if host.is_some_and(|host| host != script) {
+            return None;
+        }
+        let mut more = 1_usize;
+        while let Some((character, after)) = whole_character(rest)
+            && script::class(character) == class
+        {
+            (rest, more) = (after, more.saturating_add(1));
+        }
+        self.count(script, u32::try_from(more).unwrap_or(u32::MAX));
+        let (letters, small) = (add(letters, more), add(small, more));
+        self.word = Word { host: Some(script), letters, small, ..Word::default() };
+        Some(rest)
     }
 
     fn letter(&mut self, script: Script, is_capital: bool) {
@@ -240,6 +276,11 @@ impl MixedScript {
     }
 }
 
+/// More letters, as far as they are counted.
+fn add(letters: u8, more: usize) -> u8 {
+    usize::from(letters).saturating_add(more).min(LETTERS_MAX.into()) as u8
+}
+
 /// A character of two or three bytes, if all of them are here, and what follows it.
 #[inline]
 fn whole_character(bytes: &[u8]) -> Option<(u32, &[u8])> {
@@ -251,19 +292,4 @@ fn whole_character(bytes: &[u8]) -> Option<(u32, &[u8])> {
         }
         _ => None,
     }
-}
-
-/// Bytes of ASCII at the beginning.
-#[inline]
-fn ascii_length(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<WORD_BYTES>();
-    let mut length: usize = 0;
-    for word in words {
-        let highs = u64::from_le_bytes(*word) & HIGHS;
-        if highs != 0 {
-            return length.saturating_add(first_byte(highs));
-        }
-        length = length.saturating_add(WORD_BYTES);
-    }
-    length.saturating_add(rest.iter().take_while(|byte| byte.is_ascii()).count())
 }

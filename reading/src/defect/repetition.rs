@@ -12,34 +12,29 @@ mod anchor;
 mod lines;
 mod period;
 
-use super::markdown::Place;
+use super::markdown::{Place, Segment};
+use super::recent::{HISTORY_BYTES, RECENT_BYTES};
+use crate::word::{WORD_BYTES, common_prefix, common_suffix, equal};
 use anchor::Anchor;
 use lines::Lines;
 use memchr::memrchr;
 use period::{Period, Run};
 
-/// The text is searched for a repetition each time that so many bytes have come.
-const BLOCK_BYTES: usize = 128;
-/// Bytes before them that are kept.
-const HISTORY_BYTES: usize = 256;
-const TEXT_BYTES: usize = HISTORY_BYTES + BLOCK_BYTES;
 /// The longest period that is found by its bytes.
 pub(super) const PERIOD_BYTES_MAX: usize = HISTORY_BYTES;
 /// Bytes that must be equal to those one period earlier before they are followed.
 const EQUAL_BYTES_MIN: usize = 24;
+/// The last bytes, all of which must have come before.
+const NEEDLE_BYTES: usize = 12;
 /// Periods that are tried at a time.
 const PERIODS_TRIED_MAX: usize = 24;
 /// A text may end so many bytes behind words that repeat, and it still ends with them.
 const AFTER_BYTES_MAX: u32 = 24;
 
-/// The state between two bytes.
-#[derive(Clone, Copy, Debug)]
+/// The state between two segments.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Repetition {
     found: bool,
-    /// The last bytes of the text.
-    text: [u8; TEXT_BYTES],
-    /// Of `text`.
-    len: u16,
     /// The period that is followed; 0 if none is.
     period: u16,
     /// Bytes that repeat with it. Saturates, as all counts here.
@@ -51,84 +46,67 @@ pub(super) struct Repetition {
     anchor: Anchor,
 }
 
-impl Default for Repetition {
-    fn default() -> Repetition {
-        Repetition {
-            found: false,
-            text: [0; TEXT_BYTES],
-            len: 0,
-            period: 0,
-            run: 0,
-            has_ended: false,
-            since: 0,
-            lines: Lines::default(),
-            anchor: Anchor::default(),
-        }
-    }
-}
-
 impl Repetition {
     pub(super) fn is_found(&self) -> bool {
         self.found
     }
 
-    /// A piece of one line.
-    #[inline]
-    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
+    pub(super) fn push(&mut self, segment: Segment<'_>) {
         if self.found {
             return;
         }
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let len = usize::from(self.len);
-            let Some(room) = self.text.get_mut(len..) else { return };
-            let fits = room.len().min(rest.len());
-            let (now, after) = rest.split_at(fits);
-            if let Some(room) = room.get_mut(..fits) {
-                room.copy_from_slice(now);
-            }
-            rest = after;
-            self.since = self.since.saturating_add(u32::try_from(fits).unwrap_or(u32::MAX));
-            self.len = self.len.saturating_add(u16::try_from(fits).unwrap_or_default());
-            if self.period > 0 {
-                self.follow(len, place);
-            }
-            if usize::from(self.len) == TEXT_BYTES {
-                self.end_block(place);
-            }
+        let bytes = u32::try_from(segment.bytes().len()).unwrap_or(u32::MAX);
+        self.since = self.since.saturating_add(bytes);
+        if self.period > 0 {
+            self.follow(segment);
         }
-        if place != Place::Fence {
+        if segment.place != Place::Fence {
             self.lines.push(bytes);
-            if bytes.last() == Some(&b'\n') {
-                let line = self.lines.end_line(self.text.get(..usize::from(self.len)).unwrap_or_default());
+            if segment.ends_line() {
+                let line = self.lines.end_line(segment.text);
                 self.judge_lines(line, false);
             }
         }
     }
 
-    /// The item has ended. `is_cut`: not by itself. The next piece begins another.
-    pub(super) fn end(&mut self, place: Place, is_cut: bool) {
+    /// A block of bytes is complete. `place` is that of the last byte.
+    #[inline(never)]
+    pub(super) fn end_block(&mut self, text: &[u8; RECENT_BYTES], place: Place) {
+        if self.found {
+            return;
+        }
+        match place {
+            Place::Fence => self.anchor = Anchor::default(),
+            Place::Text | Place::Span => self.anchor.push(text),
+        }
+        self.found |= self.anchor.is_endless(false);
+        if self.period == 0 && ends_as_before(text) {
+            (self.period, self.run) = search(text);
+        }
+    }
+
+    /// The item has ended. `text` are its last bytes. `is_cut`: not by itself. The next segment begins another.
+    pub(super) fn end(&mut self, text: &[u8], place: Place, is_cut: bool) {
         if !self.found && !is_cut {
-            let ended = usize::from(self.len);
-            let text = self.text.get(..ended).unwrap_or_default();
-            let trimmed = text.trim_ascii_end().len();
+            let mut end = text.len();
             if self.period == 0 {
-                let (period, run) = search(text.get(..trimmed).unwrap_or_default());
-                let white_space = u32::try_from(ended.saturating_sub(trimmed)).unwrap_or(u32::MAX);
+                let trimmed = text.trim_ascii_end();
+                let (period, run) = search(trimmed);
+                let white_space = u32::try_from(end.saturating_sub(trimmed.len())).unwrap_or(u32::MAX);
                 self.found |= Period::White.is_endless(Run { bytes: white_space, period: 1 }, true);
                 if period > 0 && white_space <= AFTER_BYTES_MAX {
-                    self.len = u16::try_from(trimmed).unwrap_or_default();
+                    end = trimmed.len();
                     (self.period, self.run) = (period, run);
                 }
             }
             self.found |= self.has_ended && self.since <= AFTER_BYTES_MAX;
-            self.found |= self.period > 0 && self.judge(self.len.into(), place, true);
+            self.found |= self.period > 0 && self.judge(text, end, place, true);
             let line = self.lines.end_line(text);
             let run = line.or_else(|| self.lines.run());
             self.judge_lines(run, true);
             self.found |= self.anchor.is_endless(true);
         } else if !self.found && self.period > 0 {
-            self.found |= self.judge(self.len.into(), place, false);
+            self.found |= self.judge(text, text.len(), place, false);
         }
         let found = self.found;
         *self = Repetition { found, ..Repetition::default() };
@@ -140,19 +118,19 @@ impl Repetition {
         }
     }
 
-    /// Compares the bytes from `from` on with those one period earlier.
-    fn follow(&mut self, from: usize, place: Place) {
-        let period = usize::from(self.period);
-        let text = self.text.get(..usize::from(self.len)).unwrap_or_default();
-        let new = text.get(from..).unwrap_or_default();
-        let old = text.get(from.saturating_sub(period)..).unwrap_or_default();
-        let equal = new.iter().zip(old).take_while(|(new, old)| new == old).count();
+    /// Compares a segment with the bytes one period earlier.
+    #[inline(never)]
+    fn follow(&mut self, segment: Segment<'_>) {
+        let Segment { text, start, place } = segment;
+        let new = segment.bytes();
+        let old = text.get(start.saturating_sub(self.period.into())..).unwrap_or_default();
+        let equal = common_prefix(new, old);
         self.run = self.run.saturating_add(u32::try_from(equal).unwrap_or(u32::MAX));
         if equal < new.len() {
-            let end = from.saturating_add(equal);
+            let end = start.saturating_add(equal);
             let run = self.as_run();
             if run.may_be_endless() {
-                let kind = self.kind(end, place);
+                let kind = self.kind(text, end, place);
                 self.found |= kind.is_endless(run, false);
                 if matches!(kind, Period::Prose | Period::Lines) && kind.is_endless(run, true) {
                     self.has_ended = true;
@@ -164,69 +142,78 @@ impl Repetition {
     }
 
     /// Whether the repetition that ends at `end` is endless.
-    fn judge(&self, end: usize, place: Place, is_end: bool) -> bool {
-        self.kind(end, place).is_endless(self.as_run(), is_end)
+    fn judge(&self, text: &[u8], end: usize, place: Place, is_end: bool) -> bool {
+        self.kind(text, end, place).is_endless(self.as_run(), is_end)
     }
 
     fn as_run(&self) -> Run {
         Run { bytes: self.run, period: self.period.into() }
     }
 
-    fn kind(&self, end: usize, place: Place) -> Period {
-        let period = self.text.get(end.saturating_sub(self.period.into())..end).unwrap_or_default();
+    fn kind(&self, text: &[u8], end: usize, place: Place) -> Period {
+        let period = text.get(end.saturating_sub(self.period.into())..end).unwrap_or_default();
         if place == Place::Fence { Period::Code } else { Period::of(period) }
-    }
-
-    fn end_block(&mut self, place: Place) {
-        match place {
-            Place::Fence => self.anchor = Anchor::default(),
-            Place::Text | Place::Span => self.anchor.push(&self.text),
-        }
-        self.found |= self.anchor.is_endless(false);
-        if self.period == 0 && ends_as_before(&self.text) {
-            (self.period, self.run) = search(&self.text);
-        }
-        self.text.copy_within(BLOCK_BYTES.., 0);
-        self.len = HISTORY_BYTES as u16;
     }
 }
 
 /// Where the last byte may have come before, at the earliest.
-const NEWEST_BYTES: usize = TEXT_BYTES - PERIOD_BYTES_MAX - 1;
+const NEWEST_BYTES: usize = RECENT_BYTES - PERIOD_BYTES_MAX - 1;
 
-/// Whether the last bytes may have come before. Four of them are compared everywhere, which takes a few vectors.
-fn ends_as_before(text: &[u8; TEXT_BYTES]) -> bool {
+/// Whether the last bytes may have come before. Four of them are compared everywhere, eight places at a time.
+fn ends_as_before(text: &[u8; RECENT_BYTES]) -> bool {
     let [.., a, _, _, b, _, _, _, c, _, _, d] = *text;
     // The newest place is one byte before the last.
     let window = |back: usize| text.get(NEWEST_BYTES.saturating_sub(back)..).unwrap_or_default();
     has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)])
 }
 
-/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count.
+/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count, and
+/// there must be a word of them at least.
 fn has_all(windows: &[(&[u8], u8); 4]) -> bool {
+    // Of a loop over bytes the compiler makes vectors, which are faster than words. WebAssembly has none.
+    if cfg!(target_family = "wasm") { has_all_by_words(windows) } else { has_all_by_bytes(windows) }
+}
+
+fn has_all_by_bytes(windows: &[(&[u8], u8); 4]) -> bool {
     let [(first, a), (second, b), (third, c), (fourth, d)] = *windows;
     let places = first.iter().zip(second).zip(third.iter().zip(fourth)).take(PERIOD_BYTES_MAX);
     let found = places.map(|((w, x), (y, z))| u8::from((*w == a) & (*x == b) & (*y == c) & (*z == d)));
     found.fold(0, |any, found| any | found) != 0
 }
 
+fn has_all_by_words(windows: &[(&[u8], u8); 4]) -> bool {
+    let places = windows.iter().map(|(window, _)| window.len()).min().unwrap_or_default();
+    let windows = windows.map(|(window, byte)| {
+        let window = window.get(..places.min(PERIOD_BYTES_MAX)).unwrap_or_default();
+        (window.as_chunks().0, window.last_chunk().copied().unwrap_or_default(), byte)
+    });
+    let difference = |word: &[u8; WORD_BYTES], byte: u8| {
+        u64::from_le_bytes(*word) ^ u64::from_le_bytes([byte; WORD_BYTES])
+    };
+    let [(a, _, x), (b, _, y), (c, _, z), (d, _, w)] = windows;
+    let found = a.iter().zip(b).zip(c.iter().zip(d)).fold(0, |found, ((a, b), (c, d))| {
+        let differences = difference(a, x) | difference(b, y) | difference(c, z) | difference(d, w);
+        found | equal(differences, 0)
+    });
+    // The last word may overlap the one before it.
+    let last = windows.iter().fold(0, |all, (_, last, byte)| all | difference(last, *byte));
+    found | equal(last, 0) != 0
+}
+
 /// The shortest period with which a text ends, and how many of its last bytes repeat with it; 0 if none is long enough.
 fn search(text: &[u8]) -> (u16, u32) {
-    const NEEDLE_BYTES: usize = 12;
-    let Some(end) = text.len().checked_sub(NEEDLE_BYTES) else { return (0, 0) };
+    let Some((head, needle)) = text.split_last_chunk::<NEEDLE_BYTES>() else { return (0, 0) };
     // Looks for a byte of the needle that is rare in texts.
-    let needle = text.get(end..).unwrap_or_default();
-    let rarest = needle.iter().enumerate().min_by_key(|(_, byte)| frequency(**byte));
-    let Some((at, &byte)) = rarest else { return (0, 0) };
-    let at = end.saturating_add(at);
+    let Some((at, byte)) = rarest(needle) else { return (0, 0) };
+    let at = head.len().saturating_add(at);
     let first = at.saturating_sub(PERIOD_BYTES_MAX);
     let mut before = text.get(first..at).unwrap_or_default();
     for _ in 0..PERIODS_TRIED_MAX {
         let Some(found) = memrchr(byte, before) else { break };
         let period = at.saturating_sub(first.saturating_add(found));
         let old = text.get(..text.len().saturating_sub(period)).unwrap_or_default();
-        if old.ends_with(needle) {
-            let equal = text.iter().rev().zip(old.iter().rev()).take_while(|(new, old)| new == old).count();
+        if old.last_chunk() == Some(needle) {
+            let equal = common_suffix(text, old);
             if equal >= EQUAL_BYTES_MIN.max(period.min(64)) {
                 let run = equal.saturating_add(period);
                 return (u16::try_from(period).unwrap_or_default(), u32::try_from(run).unwrap_or_default());
@@ -237,18 +224,50 @@ fn search(text: &[u8]) -> (u16, u32) {
     (0, 0)
 }
 
-/// How frequent a byte is, roughly.
-fn frequency(byte: u8) -> u8 {
-    match byte {
-        b' ' => 9,
-        b'e' | b't' | b'a' => 8,
-        b'o' | b'i' | b'n' | b's' | b'r' => 7,
-        b'h' | b'l' | b'd' | b'u' | b'c' => 6,
-        b'm' | b'f' | b'p' | b'g' | b'w' | b'y' | b'b' => 4,
-        // The first bytes of the characters of one script are all alike.
-        0xC0.. => 8,
-        0x80..0xC0 => 3,
-        b'0'..=b'9' => 3,
-        _ => 2,
+/// The byte that is rarest in texts, and where it is; of several the first.
+fn rarest(bytes: &[u8]) -> Option<(usize, u8)> {
+    let frequency = |byte: u8| FREQUENCIES.get(usize::from(byte)).copied().unwrap_or_default();
+    // As one number, so that no branch depends on the text.
+    let ranks = bytes.iter().zip(0_u8..).map(|(&byte, at)| u16::from_be_bytes([frequency(byte), at]));
+    let [_, at] = ranks.min()?.to_be_bytes();
+    Some((at.into(), *bytes.get(usize::from(at))?))
+}
+
+/// How frequent each byte is, roughly.
+static FREQUENCIES: [u8; 256] = {
+    let mut frequencies = [0; 256];
+    let mut rest: &mut [u8] = &mut frequencies;
+    let mut byte = 0;
+    while let [frequency, others @ ..] = rest {
+        *frequency = match byte {
+            b' ' => 9,
+            b'e' | b't' | b'a' => 8,
+            b'o' | b'i' | b'n' | b's' | b'r' => 7,
+            b'h' | b'l' | b'd' | b'u' | b'c' => 6,
+            b'm' | b'f' | b'p' | b'g' | b'w' | b'y' | b'b' => 4,
+            // The first bytes of the characters of one script are all alike.
+            0xC0.. => 8,
+            0x80..0xC0 => 3,
+            b'0'..=b'9' => 3,
+            _ => 2,
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    frequencies
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_find_what_bytes_find(text in prop::collection::vec(b'a'..b'd', 40..300), bytes in [b'a'..b'e', b'a'..b'e', b'a'..b'e', b'a'..b'e']) {
+            let [a, b, c, d] = bytes;
+            let windows = [(&text[..], a), (&text[9..], b), (&text[17..], c), (&text[20..], d)];
+            prop_assert_eq!(has_all_by_words(&windows), has_all_by_bytes(&windows));
+        }
     }
 }

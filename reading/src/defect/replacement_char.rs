@@ -2,17 +2,15 @@
 //!
 //! Not in code, and not where it is quoted: between quotation marks or brackets, as texts about encodings have it.
 
-use super::markdown::Place;
+use super::markdown::{Place, Segment};
 use memchr::memchr;
 
-const REPLACEMENT: [u8; 3] = *b"\xEF\xBF\xBD";
+const REPLACEMENT: &[u8] = b"\xEF\xBF\xBD";
 
-/// The state between two bytes.
+/// The state between two segments.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ReplacementChar {
     found: bool,
-    /// The last bytes, of which the newest is the lowest.
-    last: u32,
     /// One has come behind an opening mark: what follows it decides.
     may_be_quoted: bool,
 }
@@ -22,48 +20,41 @@ impl ReplacementChar {
         self.found
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8], place: Place) {
-        if self.found {
-            return;
-        }
-        let mut rest = bytes;
-        // Most pieces have none of its bytes, and do not follow on one.
-        while !rest.is_empty() {
-            if !self.may_be_quoted && !matches!(self.last as u8, 0xEF | 0xBF) {
-                let skipped = memchr(0xEF, rest).unwrap_or(rest.len());
-                let (before, after) = rest.split_at(skipped);
-                match before.last_chunk() {
-                    Some(last) => self.last = u32::from_be_bytes(*last),
-                    None => before.iter().for_each(|&byte| self.last = self.last << 8 | u32::from(byte)),
-                }
-                rest = after;
-            }
-            let Some((&byte, after)) = rest.split_first() else { break };
-            rest = after;
-            self.step(byte, place);
-        }
+    /// Whether text in ASCII matters.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.may_be_quoted
     }
 
-    fn step(&mut self, byte: u8, place: Place) {
+    #[inline(never)]
+    pub(super) fn push(&mut self, segment: Segment<'_>) {
         if core::mem::take(&mut self.may_be_quoted) {
-            self.found |= !is_closing(byte);
+            self.found |= !segment.bytes().first().is_some_and(|&byte| is_closing(byte));
         }
-        let [_, before, ..] = self.last.to_be_bytes();
-        self.last = self.last << 8 | u32::from(byte);
-        let [_, now @ ..] = self.last.to_be_bytes();
-        if now == REPLACEMENT && place == Place::Text {
-            if is_opening(before) {
-                self.may_be_quoted = true;
-            } else {
+        if segment.place != Place::Text {
+            return;
+        }
+        let Segment { text, start, .. } = segment;
+        let mut end = start;
+        // Its last byte is looked for, so its first ones may be in the segment before.
+        while !self.found
+            && let Some(found) = memchr(0xBD, text.get(end..).unwrap_or_default())
+        {
+            end = end.saturating_add(found).saturating_add(1);
+            let (now, after) = text.split_at_checked(end).unwrap_or_default();
+            let Some(before) = now.strip_suffix(REPLACEMENT) else { continue };
+            if !before.last().is_some_and(|&byte| is_opening(byte)) {
                 self.found = true;
+            } else if let Some(&next) = after.first() {
+                self.found = !is_closing(next);
+            } else {
+                self.may_be_quoted = true;
             }
         }
     }
 
     /// The item has ended.
     pub(super) fn end(&mut self) {
-        self.found |= self.may_be_quoted;
-        (self.last, self.may_be_quoted) = (0, false);
+        self.found |= core::mem::take(&mut self.may_be_quoted);
     }
 }
 

@@ -157,6 +157,25 @@ proptest! {
         prop_assert_eq!(found(size), found(usize::MAX));
     }
 
+    /// What was gathered is read before the next text begins, of whichever channel.
+    #[test]
+    fn several_texts_in_any_pieces(texts in prop::collection::vec((prop::collection::vec(fragment(), 0..6), 0..3), 0..8), size in 1_usize..500) {
+        let found = |size: usize| {
+            let mut defects = Defects::new(Some(Asked { json: true, ..Asked::default() }));
+            for (fragments, kind) in &texts {
+                let text = fragments.concat();
+                for piece in text.as_bytes().chunks(size) {
+                    if *kind == 0 { defects.reasoning(piece) } else { defects.answer(piece) }
+                }
+                if *kind == 1 {
+                    defects.end_item();
+                }
+            }
+            defects.finish(WHOLE)
+        };
+        prop_assert_eq!(found(size), found(usize::MAX));
+    }
+
     /// A loop of words is found whatever it is, and wherever it begins.
     #[test]
     fn endless_words_are_found(before in "[a-z]{0,400}", words in "[a-z]{3,9}( [b-z][a-z]{2,8}){2,30}[.!] ", size in 1_usize..200) {

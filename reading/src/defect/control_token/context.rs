@@ -71,39 +71,16 @@ impl After {
     }
 }
 
-/// The last bytes of the text.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tail {
-    /// The older half, and the newer. In each the newest is the lowest.
-    bytes: [u64; 2],
-    /// There was anything but white space.
-    has_text: bool,
-}
+/// Bytes before a token that are looked at.
+const TAIL_BYTES: usize = 16;
 
-impl Tail {
-    pub(super) fn push(&mut self, byte: u8) {
-        self.bytes = shifted(self.bytes, byte);
-        self.has_text |= !byte.is_ascii_whitespace();
-    }
-
-    #[inline]
-    pub(super) fn extend(&mut self, text: &[u8]) {
-        self.bytes = match text.last_chunk::<16>().map(|last| last.as_chunks().0) {
-            Some([older, newer]) => [u64::from_be_bytes(*older), u64::from_be_bytes(*newer)],
-            _ => text.iter().fold(self.bytes, |bytes, &byte| shifted(bytes, byte)),
-        };
-        if !self.has_text {
-            self.has_text = !text.trim_ascii_start().is_empty();
-        }
-    }
-
-    /// What is before a token that begins here.
-    pub(super) fn before(&self) -> Before {
-        if !self.has_text {
-            return Before::Start;
-        }
-        let bytes = self.bytes.map(u64::to_be_bytes);
-        let bytes = bytes.as_flattened();
+impl Before {
+    /// What is before a token that begins behind `text`, which has anything but white space.
+    pub(super) fn of(text: &[u8]) -> Before {
+        let mut bytes = [0; TAIL_BYTES];
+        let newest = bytes.iter_mut().rev().zip(text.iter().rev());
+        newest.for_each(|(slot, &byte)| *slot = byte);
+        let bytes = bytes.as_slice();
         let last = bytes.last().copied().unwrap_or_default();
         if !matches!(last, b' ' | b'\t') {
             return if last == b'\n' { Before::Line } else { glued(bytes) };
@@ -125,10 +102,6 @@ impl Tail {
         let is_word = matches!(before, Before::Word | Before::Unspaced);
         if is_word && !is_naming_end(text) && !text.ends_with(b"*") { Before::Space } else { Before::Naming }
     }
-}
-
-fn shifted([older, newer]: [u64; 2], byte: u8) -> [u64; 2] {
-    [older << 8 | newer >> 56, newer << 8 | u64::from(byte)]
 }
 
 /// What a token is glued to.

@@ -1,14 +1,15 @@
 //! Tokens that are used, and the same ones that are named.
 
-use super::super::markdown::Markdown;
+use super::super::markdown::{Markdown, Segment};
 use super::*;
 
 fn is_found(text: &str) -> bool {
     let (mut markdown, mut tokens) = (Markdown::default(), ControlToken::default());
-    let mut rest = text.as_bytes();
-    while let Some((place, segment, after)) = markdown.segment(rest) {
-        tokens.push(segment, place);
-        rest = after;
+    let (text, mut start) = (text.as_bytes(), 0);
+    while let Some((place, segment, _)) = markdown.segment(&text[start..]) {
+        let end = start + segment.len();
+        tokens.push(Segment { text: &text[..end], start, place });
+        start = end;
     }
     tokens.end(markdown.is_open(), false);
     tokens.is_found()

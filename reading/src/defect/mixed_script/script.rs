@@ -7,6 +7,7 @@
 pub(super) const SCRIPTS: usize = 14;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Script {
     Latin,
     Greek,
@@ -61,14 +62,7 @@ impl Script {
 }
 
 /// The script of a letter. `None` for anything else.
-pub(super) fn of(character: u32) -> Option<Script> {
-    // The most frequent first.
-    if matches!(character, 0x4E00..=0x9FFF | 0x3041..=0x30FA | 0xAC00..=0xD7A3) {
-        return Some(Script::Cjk);
-    }
-    if matches!(character, 0x400..=0x52F) {
-        return Some(Script::Cyrillic);
-    }
+pub(super) const fn of(character: u32) -> Option<Script> {
     let script = match character {
         0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0x2AF | 0x1D00..=0x1DBF | 0x1E00..=0x1EFF => Script::Latin,
         0x2C60..=0x2C7F | 0xA720..=0xA7FF | 0xAB30..=0xAB64 | 0xFF21..=0xFF3A | 0xFF41..=0xFF5A => {
@@ -99,12 +93,80 @@ pub(super) fn of(character: u32) -> Option<Script> {
     Some(script)
 }
 
+/// What a character is, as far as it takes no time to tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// A letter of this script.
+    Letter(Script),
+    /// No letter, no mark of any kind.
+    Other,
+    /// Not known: the characters of its part are of several classes.
+    Mixed,
+}
+
+/// Characters of a part, and parts that are in the table.
+const PART: u32 = 64;
+const PARTS: usize = 0x3400 / PART as usize;
+static CLASSES: [Class; PARTS] = classes();
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "it runs in the compiler")]
+const fn classes() -> [Class; PARTS] {
+    let mut classes = [Class::Mixed; PARTS];
+    let mut part = 0;
+    while part < PARTS {
+        let first = part as u32 * PART;
+        classes[part] = slow_class(first);
+        let mut next = first + 1;
+        while next < first + PART {
+            match (classes[part], slow_class(next)) {
+                (Class::Other, Class::Other) => {}
+                (Class::Letter(a), Class::Letter(b)) if a as u8 == b as u8 => {}
+                _ => classes[part] = Class::Mixed,
+            }
+            next += 1;
+        }
+        part += 1;
+    }
+    classes
+}
+
+const fn slow_class(character: u32) -> Class {
+    match of(character) {
+        _ if is_mark(character) || is_cjk_mark(character) => Class::Mixed,
+        Some(script) => Class::Letter(script),
+        None => Class::Other,
+    }
+}
+
+/// The class of a character.
+#[inline]
+pub(super) fn class(character: u32) -> Class {
+    match character {
+        0x4E00..=0x9FFF | 0x3041..=0x30FA | 0xAC00..=0xD7A3 => Class::Letter(Script::Cjk),
+        _ => CLASSES.get((character / PART) as usize).copied().unwrap_or(Class::Mixed),
+    }
+}
+
 /// Whether a character belongs to whatever is before it: accents, joiners.
-pub(super) fn is_mark(character: u32) -> bool {
+pub(super) const fn is_mark(character: u32) -> bool {
     matches!(character, 0x300..=0x36F | 0x200C | 0x200D | 0xFE00..=0xFE0F | 0xAD)
 }
 
 /// Punctuation of Chinese, Japanese and Korean.
-pub(super) fn is_cjk_mark(character: u32) -> bool {
+pub(super) const fn is_cjk_mark(character: u32) -> bool {
     matches!(character, 0x3001..=0x3003 | 0x3008..=0x3011 | 0x30FB | 0xFF01..=0xFF1F)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_of_the_blocks() {
+        for character in 0..0x20_0000 {
+            let class = class(character);
+            assert!(class == Class::Mixed || class == slow_class(character), "{character:X}");
+        }
+        assert!(CLASSES.iter().filter(|&&class| class == Class::Mixed).count() < PARTS / 3);
+    }
 }

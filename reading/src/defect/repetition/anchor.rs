@@ -1,7 +1,8 @@
 //! Words that come again and again at one distance: what repeats is longer than the bytes that are kept.
 
+use super::super::recent::{BLOCK_BYTES, HISTORY_BYTES};
 use super::lines::hash;
-use super::{BLOCK_BYTES, HISTORY_BYTES, PERIOD_BYTES_MAX, frequency, has_all};
+use super::{PERIOD_BYTES_MAX, has_all, rarest};
 use memchr::memchr;
 
 /// Bytes that are looked for.
@@ -60,7 +61,7 @@ impl Anchor {
         ]) {
             return None;
         }
-        let (at, &rarest) = self.bytes.iter().enumerate().min_by_key(|(_, byte)| frequency(**byte))?;
+        let (at, rarest) = rarest(&self.bytes)?;
         // They may begin before the block, and end in it.
         let first = HISTORY_BYTES.saturating_sub(ANCHOR_BYTES).saturating_add(1);
         let mut from = first.saturating_add(at);
@@ -89,6 +90,9 @@ fn context_hash(before: &[u8]) -> u32 {
 
 /// Whether these are words, not code, numbers or a table.
 fn is_prose(bytes: &[u8]) -> bool {
-    let is_word_byte = |byte: &u8| byte.is_ascii_alphabetic() || *byte >= 0x80 || b" .,;:!?'-".contains(byte);
+    let is_word_byte = |byte: &u8| {
+        let is_mark = matches!(byte, b' ' | b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'-');
+        is_mark || byte.is_ascii_alphabetic() || *byte >= 0x80
+    };
     bytes.iter().all(is_word_byte) && bytes.iter().any(|byte| byte.is_ascii_lowercase() || *byte >= 0x80)
 }

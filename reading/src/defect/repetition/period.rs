@@ -3,6 +3,8 @@
 //! The limits were set with the development half of `tests/data/defects/repetition.jsonl`; `docs/defects.md` has the
 //! figures of the other half.
 
+use crate::word::find_either;
+
 /// Bytes that repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -63,7 +65,7 @@ impl Period {
         if !period.iter().any(u8::is_ascii_alphabetic) && !has_other_letter(period) {
             return Period::Wordless;
         }
-        let has = |byte: u8| period.contains(&byte);
+        let has = |byte: u8| find_either(period, byte, byte) < period.len();
         let is_markup = has(b'<') && has(b'>') || has(b'{') && has(b'}') || has(b'|');
         let is_row = !has(b' ') && (has(b',') || has(b';') || has(b'\t'));
         if period.is_ascii() && (is_markup || is_row || has_only_values(period)) {
