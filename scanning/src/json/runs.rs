@@ -10,7 +10,7 @@ const NEAR_WORDS: usize = 4;
 /// The number of bytes up to the next quote or backslash, or of all bytes.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "at most the length of `bytes`")]
-pub(crate) fn text_length(bytes: &[u8]) -> usize {
+pub fn text_length(bytes: &[u8]) -> usize {
     let mut at = 0_usize;
     for chunk in bytes.chunks_exact(WORD_BYTES).take(NEAR_WORDS) {
         let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());

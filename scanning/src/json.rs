@@ -18,7 +18,7 @@ mod tests;
 mod token_buffer;
 mod tree;
 
-pub(crate) use runs::text_length;
+pub use runs::text_length;
 pub use scanner::Scanner;
 pub use table::{Field, Lazy, LazyTable, PathTable, Paths, Table};
 
