@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use llm_canary::defect::{AnswerEnd, Arguments, Asked, Defects};
+use llm_canary::defect::{AnswerEnd, Arguments, Defects};
 
 use crate::best_of;
 
@@ -51,19 +51,19 @@ fn row(name: &str, texts: &[String], read: fn(&[u8], usize)) {
 const END: AnswerEnd = AnswerEnd { is_complete: true, is_cut: false };
 
 fn answer(text: &[u8], size: usize) {
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     text.chunks(size).for_each(|piece| defects.answer(piece));
     black_box(defects.finish(END));
 }
 
 fn reasoning(text: &[u8], size: usize) {
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     text.chunks(size).for_each(|piece| defects.reasoning(piece));
     black_box(defects.finish(END));
 }
 
 fn json(text: &[u8], size: usize) {
-    let mut defects = Defects::new(Some(Asked { json: true, ..Asked::default() }));
+    let mut defects = Defects::new(true);
     text.chunks(size).for_each(|piece| defects.answer(piece));
     black_box(defects.finish(END));
 }

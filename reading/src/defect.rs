@@ -96,13 +96,24 @@ impl DefectSet {
     }
 }
 
-/// What the request asked for, as far as defects depend on it.
+/// What the request asked for, as far as defects depend on it. Nothing where its body was not seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked {
     /// The names of the tools that it offers.
     pub names: OfferedNames,
     /// It asks for an answer in JSON.
     pub json: bool,
+}
+
+impl Asked {
+    /// What is wrong with the name of a tool that is called. It is whole; empty if there is none.
+    #[must_use]
+    pub fn name_faults(&self, name: &[u8]) -> NameFaults {
+        NameFaults {
+            is_unknown: !name.is_empty() && self.names.is_unknown(name),
+            has_token: control_token::is_in_name(name),
+        }
+    }
 }
 
 /// What is wrong with the name of a tool that is called.
@@ -135,7 +146,7 @@ enum Channel {
 /// Watches one answer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Defects {
-    asked: Asked,
+    asks_for_json: bool,
     channel: Channel,
     recent: Recent,
     markdown: Markdown,
@@ -152,10 +163,10 @@ pub struct Defects {
 }
 
 impl Defects {
-    /// `asked` is `None` where the request's body was not seen.
+    /// `asks_for_json`: the request does; false where its body was not seen.
     #[must_use]
-    pub fn new(asked: Option<Asked>) -> Defects {
-        Defects { asked: asked.unwrap_or_default(), ..Defects::default() }
+    pub fn new(asks_for_json: bool) -> Defects {
+        Defects { asks_for_json, ..Defects::default() }
     }
 
     /// The next piece of the answer's text, decoded.
@@ -175,25 +186,11 @@ impl Defects {
         self.begin(Channel::Neither);
     }
 
-    /// A call begins that the client is to run. `name` is whole; empty if it has none.
-    pub fn call(&mut self, name: &[u8]) {
-        self.begin_call(self.name_faults(name));
-    }
-
-    /// The same, of a tool whose name was judged before.
-    pub fn begin_call(&mut self, name: NameFaults) {
+    /// A call begins that the client is to run. `name`: what is wrong with its name.
+    pub fn call(&mut self, name: NameFaults) {
         self.content.has_other = true;
         self.has_unknown_name |= name.is_unknown;
         self.has_token_in_name |= name.has_token;
-    }
-
-    /// What is wrong with the name of a tool that is called. It is whole; empty if there is none.
-    #[must_use]
-    pub fn name_faults(&self, name: &[u8]) -> NameFaults {
-        NameFaults {
-            is_unknown: !name.is_empty() && self.asked.names.is_unknown(name),
-            has_token: control_token::is_in_name(name),
-        }
     }
 
     /// A call is complete, or the answer is. To be called once for each call with JSON as text.
@@ -222,7 +219,7 @@ impl Defects {
         let is_whole = end.is_complete && !end.is_cut;
         let has_arguments_fault =
             self.has_invalid_arguments || self.has_unfinished_arguments && end.is_complete;
-        let is_json_missing = self.asked.json && !self.content.has_other && self.json.is_missing();
+        let is_json_missing = self.asks_for_json && !self.content.has_other && self.json.is_missing();
         let mut set = DefectSet::default();
         set.insert_if(is_whole && is_json_missing, Defect::JsonMissing);
         set.insert_if(self.control_token.is_found() || self.has_token_in_name, Defect::ControlToken);
@@ -280,7 +277,7 @@ impl Defects {
         let marks = if is_answer { Marks::of(new) } else { Marks::default() };
         let reads_tokens = is_answer && (marks.has_bracket || self.control_token.is_waiting());
         let reads_others = is_answer && (marks.has_non_ascii || self.replacement_char.is_waiting());
-        if is_answer && self.asked.json {
+        if is_answer && self.asks_for_json {
             self.json.push(new);
         }
         let (mut rest, mut start, mut last) = (new, from, Place::Text);

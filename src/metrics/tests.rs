@@ -203,7 +203,7 @@ llm_version_mismatch_total  1";
 
 /// What the detectors find in this text, where nothing was asked for.
 fn defects(text: &str) -> crate::defect::DefectSet {
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     defects.answer(text.as_bytes());
     defects.finish(AnswerEnd { is_complete: true, is_cut: false })
 }

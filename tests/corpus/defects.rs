@@ -80,7 +80,7 @@ enum Part {
 }
 
 fn defects(parts: &[Part], piece_bytes: usize, is_cut: bool) -> Vec<Defect> {
-    let (mut defects, mut item) = (Defects::new(None), 0);
+    let (mut defects, mut item) = (Defects::new(false), 0);
     let mut calls: BTreeMap<(usize, &str), Arguments> = BTreeMap::new();
     for (at, part) in parts.iter().enumerate() {
         match part {

@@ -39,7 +39,8 @@ enum Step {
 impl Case {
     /// The set of what is found, with the texts in pieces of so many bytes.
     fn found(&self, piece_bytes: usize) -> DefectSet {
-        let mut defects = Defects::new(self.asked);
+        let asked = self.asked.unwrap_or_default();
+        let mut defects = Defects::new(asked.json);
         for step in &self.steps {
             match step {
                 Step::Answer(text) => {
@@ -49,7 +50,7 @@ impl Case {
                     text.as_bytes().chunks(piece_bytes).for_each(|piece| defects.reasoning(piece));
                 }
                 Step::Call(name, arguments) => {
-                    defects.call(name.as_bytes());
+                    defects.call(asked.name_faults(name.as_bytes()));
                     let mut read = Arguments::default();
                     let text = arguments.as_deref().unwrap_or_default();
                     text.as_bytes().chunks(piece_bytes).for_each(|piece| read.push(piece));

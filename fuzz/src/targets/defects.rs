@@ -16,13 +16,14 @@ struct Case<'b> {
 
 impl Case<'_> {
     fn found(&self, cuts: Option<&Cuts>) -> DefectSet {
-        let mut defects = Defects::new(self.asked);
+        let asked = self.asked.unwrap_or_default();
+        let mut defects = Defects::new(asked.json);
         for step in &self.steps {
             let Some((kind, text)) = step.split_first() else { continue };
             let pieces: Vec<&[u8]> = cuts.map_or_else(|| vec![text], |cuts| cuts.pieces(text).collect());
             match kind % 8 {
                 1 => pieces.iter().for_each(|piece| defects.reasoning(piece)),
-                2 => defects.call(text),
+                2 => defects.call(asked.name_faults(text)),
                 3 => {
                     let mut arguments = Arguments::default();
                     pieces.iter().for_each(|piece| arguments.push(piece));

@@ -7,7 +7,7 @@ const WHOLE: AnswerEnd = AnswerEnd { is_complete: true, is_cut: false };
 
 /// What is found in an answer of these pieces.
 fn found<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> DefectSet {
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     pieces.into_iter().for_each(|piece| defects.answer(piece));
     defects.finish(WHOLE)
 }
@@ -32,7 +32,7 @@ fn names_are_sorted_as_a_list_prints_them() {
 
 #[test]
 fn reasoning_and_answer_are_apart() {
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     (0..40).for_each(|_| {
         defects.reasoning(b"Wait. ");
         defects.answer(b"");
@@ -40,7 +40,7 @@ fn reasoning_and_answer_are_apart() {
     defects.answer(b"Paris.");
     assert_eq!(names(defects.finish(WHOLE)), ["repetition"]);
     // A token in the reasoning is no defect: reasoning is raw.
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     defects.reasoning(b"<think>\nHm.\n</think>\n\xEF\xBF\xBD");
     defects.answer(b"Paris.");
     assert!(defects.finish(WHOLE).is_empty());
@@ -49,7 +49,7 @@ fn reasoning_and_answer_are_apart() {
 #[test]
 fn an_answer_that_broke_off_does_not_end_with_what_it_ends_with() {
     let end = |text: &[u8], is_complete: bool| {
-        let mut defects = Defects::new(None);
+        let mut defects = Defects::new(false);
         defects.answer(text);
         names(defects.finish(AnswerEnd { is_complete, is_cut: false }))
     };
@@ -62,12 +62,12 @@ fn an_answer_that_broke_off_does_not_end_with_what_it_ends_with() {
 
 #[test]
 fn an_item_ends_what_is_before_it() {
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     defects.answer(b"Let me look.<|im_end|>");
     defects.end_item();
-    defects.call(b"search");
+    defects.call(NameFaults::default());
     assert_eq!(names(defects.finish(WHOLE)), ["control_token"]);
-    let mut defects = Defects::new(None);
+    let mut defects = Defects::new(false);
     for _ in 0..30 {
         defects.answer(b"Let me look. ");
         defects.end_item();
@@ -150,7 +150,7 @@ proptest! {
     fn reasoning_in_any_pieces(unit in "[a-z .\n]{1,300}", times in 1_usize..20, size in 1_usize..200) {
         let text = unit.repeat(times);
         let found = |size: usize| {
-            let mut defects = Defects::new(None);
+            let mut defects = Defects::new(false);
             text.as_bytes().chunks(size).for_each(|piece| defects.reasoning(piece));
             defects.finish(WHOLE)
         };
@@ -161,7 +161,7 @@ proptest! {
     #[test]
     fn several_texts_in_any_pieces(texts in prop::collection::vec((prop::collection::vec(fragment(), 0..6), 0..3), 0..8), size in 1_usize..500) {
         let found = |size: usize| {
-            let mut defects = Defects::new(Some(Asked { json: true, ..Asked::default() }));
+            let mut defects = Defects::new(true);
             for (fragments, kind) in &texts {
                 let text = fragments.concat();
                 for piece in text.as_bytes().chunks(size) {

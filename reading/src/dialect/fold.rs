@@ -20,7 +20,7 @@ use alloc::boxed::Box;
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
 /// Tool calls in a document of which it is not known yet that it is of this dialect. Two dialects may have the same paths.
-const CANDIDATE_CALLS_MAX: usize = 128;
+const CANDIDATE_CALLS_MAX: usize = 64;
 
 /// What the table of a dialect has.
 #[derive(Clone, Copy, Default)]

@@ -9,9 +9,11 @@ use super::answers::RepeatedText;
 use super::meaning::{BlockKind, Meaning};
 use crate::defect::{AnswerEnd, Arguments, Asked, DefectSet, Defects, NameFaults};
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 /// Watches the first answer of a response.
 pub struct Watch {
+    asked: Arc<Asked>,
     /// What has been settled.
     settled: Draft,
     /// The same, and what the open choice adds, while it is not known whether that counts.
@@ -154,17 +156,19 @@ impl Watch {
     /// `asked`: what the request asked for; `None` where its body was not seen.
     #[must_use]
     pub fn new(asked: Option<Asked>) -> Watch {
-        Watch::of(Draft { defects: Defects::new(asked), read: ReadBytes::default() })
+        let asked = asked.unwrap_or_default();
+        let settled = Draft { defects: Defects::new(asked.json), read: ReadBytes::default() };
+        Watch::of(Arc::new(asked), settled)
     }
 
-    fn of(settled: Draft) -> Watch {
+    fn of(asked: Arc<Asked>, settled: Draft) -> Watch {
         let cumulative = CumulativeText::default();
-        Watch { settled, choice: None, block: None, rank: None, cumulative, items: 0 }
+        Watch { asked, settled, choice: None, block: None, rank: None, cumulative, items: 0 }
     }
 
     /// One that goes on from what is settled here.
     pub(super) fn candidate(&self) -> Watch {
-        Watch::of(self.settled)
+        Watch::of(Arc::clone(&self.asked), self.settled)
     }
 
     /// What has been read of what is settled.
@@ -308,12 +312,12 @@ impl Watch {
 
     /// What is wrong with the name of a tool.
     pub(super) fn name_faults(&self, name: &[u8]) -> NameFaults {
-        self.settled.defects.name_faults(name)
+        self.asked.name_faults(name)
     }
 
     /// A call of the first answer has begun.
     pub(super) fn call(&mut self, name: NameFaults) {
-        self.each(|defects| defects.begin_call(name));
+        self.each(|defects| defects.call(name));
     }
 
     /// The answer has something that is neither text nor reasoning nor a call.
