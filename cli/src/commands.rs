@@ -12,6 +12,7 @@ mod check;
 mod drain;
 mod explain;
 mod input;
+mod policy;
 mod promote;
 mod ramp;
 mod replay;
@@ -27,6 +28,7 @@ use std::ffi::OsString;
 pub(crate) enum Command {
     Check(check::Args),
     Explain(Box<explain::Args>),
+    Policy(policy::Args),
     Replay(replay::Args),
     Simulate(simulate::Args),
     Ramp(ramp::Args),
@@ -42,6 +44,7 @@ impl Command {
         match self {
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
+            Self::Policy(args) => policy::run(args, world),
             Self::Replay(args) => replay::run(args, world),
             Self::Simulate(args) => simulate::run(args, world),
             Self::Ramp(args) => ramp::run(args, world),
@@ -56,6 +59,7 @@ impl Command {
         match self {
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
+            Self::Policy(args) => args.json,
             Self::Replay(args) => args.json,
             Self::Simulate(args) => args.json,
             Self::Ramp(args) => args.options.json,

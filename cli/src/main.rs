@@ -15,6 +15,7 @@ mod io;
 mod kubernetes;
 mod number_args;
 mod plugin;
+mod policy;
 mod recording;
 mod request;
 mod route_report;
