@@ -12,6 +12,7 @@ mod check;
 mod drain;
 mod explain;
 mod input;
+mod plan;
 mod policy;
 mod promote;
 mod ramp;
@@ -28,6 +29,7 @@ use std::ffi::OsString;
 pub(crate) enum Command {
     Check(check::Args),
     Explain(Box<explain::Args>),
+    Plan(plan::Args),
     Policy(policy::Args),
     Replay(replay::Args),
     Simulate(simulate::Args),
@@ -44,6 +46,7 @@ impl Command {
         match self {
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
+            Self::Plan(args) => plan::run(args, world),
             Self::Policy(args) => policy::run(args, world),
             Self::Replay(args) => replay::run(args, world),
             Self::Simulate(args) => simulate::run(args, world),
@@ -59,6 +62,7 @@ impl Command {
         match self {
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
+            Self::Plan(args) => args.json,
             Self::Policy(args) => args.json,
             Self::Replay(args) => args.json,
             Self::Simulate(args) => args.json,

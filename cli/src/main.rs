@@ -21,6 +21,7 @@ mod request;
 mod route_report;
 mod simulation;
 mod suggest;
+mod test_plan;
 mod time_args;
 mod warnings;
 mod yaml;

@@ -15,6 +15,7 @@ use llm_canary::config::json::Node;
 use llm_canary_verdict::policy::{Goal, Policy, Price};
 use llm_canary_verdict::signal::Direction;
 use reader::{Place, Reader};
+pub(crate) use signals::{parse as parse_signal, suggest as suggest_signal};
 use std::collections::BTreeMap;
 
 /// The default policy, with a comment a line.

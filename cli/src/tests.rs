@@ -8,6 +8,7 @@ mod clocks;
 mod errors;
 mod explain;
 mod help;
+mod plan;
 mod policy;
 mod simulate;
 mod stop;

@@ -5,7 +5,9 @@ use crate::io::World;
 use crate::io::access::cannot_read;
 use crate::kubernetes;
 use crate::plugin;
+use crate::policy;
 use llm_canary::config::Config;
+use llm_canary_verdict::policy::Policy;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
@@ -42,6 +44,12 @@ pub(super) fn read_config(world: &mut World<'_>, path: &Path) -> Result<Config, 
         world.say(&format!("warning: {unread}"));
     }
     plugin::parse_one(&name, &bytes)
+}
+
+/// The policy of a file; without a file, the default.
+pub(super) fn read_policy(world: &World<'_>, path: Option<&Path>) -> Result<Policy, Error> {
+    let Some(path) = path else { return Ok(Policy::default()) };
+    policy::parse(&path.display().to_string(), &read_file(world, path)?)
 }
 
 /// Keys, one a line, with or without the last line break.

@@ -45,11 +45,15 @@ pub(super) fn named(reader: &mut Reader, place: &Place<'_>) -> Option<Signal> {
 
 /// A signal, or a sentence without its subject.
 fn of_name(name: &str) -> Result<Signal, String> {
-    let known = name.parse::<Signal>().ok().filter(|signal| match signal {
+    parse(name).ok_or_else(|| format!("there is no such signal; {}", suggest(name)))
+}
+
+/// The signal of a name: a defect must be one that the filter finds.
+pub(crate) fn parse(name: &str) -> Option<Signal> {
+    name.parse().ok().filter(|signal| match signal {
         Signal::Defect(defect) => Defect::NAMES.contains(&&**defect),
         _ => true,
-    });
-    known.ok_or_else(|| format!("there is no such signal; {}", suggest(name)))
+    })
 }
 
 /// What to write instead of an unknown signal.
