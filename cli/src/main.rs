@@ -4,6 +4,7 @@
 //! values in, values out, with time as an argument. Imports lead from `commands` to `io` and the pure parts, and from `io`
 //! to the pure parts. Data goes to stdout, words to stderr.
 
+mod analysis;
 mod base64;
 mod clocks;
 mod commands;
@@ -20,9 +21,11 @@ mod recording;
 mod request;
 mod route_report;
 mod simulation;
+mod subject;
 mod suggest;
 mod test_plan;
 mod time_args;
+mod verdict_json;
 mod warnings;
 mod yaml;
 

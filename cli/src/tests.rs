@@ -12,5 +12,6 @@ mod plan;
 mod policy;
 mod simulate;
 mod stop;
+pub(crate) mod traffic;
 mod wait;
 mod world;
