@@ -4,14 +4,35 @@
 //! arithmetic is `verdict`'s.
 
 use crate::subject::{Candidate, Subject};
+use crate::totals::Totals;
 use llm_canary_verdict::difference::{Comparison, Difference};
 use llm_canary_verdict::health::Look;
 use llm_canary_verdict::judge::Judge;
 use llm_canary_verdict::policy::{Goal, Policy};
+use llm_canary_verdict::steps::Step;
 use llm_canary_verdict::verdict::{Judgement, Verdict};
 use llm_canary_verdict::window::Window;
 
-/// What is found about a version.
+/// A version that is being judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Judging {
+    rollout: String,
+    baseline: String,
+    candidate: Candidate,
+    question: Question,
+    totals: Totals,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+enum Question {
+    /// Is the version worse?
+    Release(Box<Judge>),
+    /// Which of the two is better?
+    Better(Goal, Box<Comparison>),
+}
+
+/// What is found about a version at a look.
 #[derive(Clone, Debug)]
 pub(crate) struct Analysis {
     pub(crate) rollout: String,
@@ -20,6 +41,9 @@ pub(crate) struct Analysis {
     pub(crate) judgement: Judgement,
     /// The answer to the question which is better, if that was asked.
     pub(crate) ab: Option<Ab>,
+    /// The version's share of the two, and the baseline's, if the configuration says them.
+    pub(crate) step: Option<Step>,
+    pub(crate) totals: Totals,
 }
 
 /// Which version is better.
@@ -29,44 +53,69 @@ pub(crate) struct Ab {
     pub(crate) difference: Difference,
 }
 
-impl Analysis {
-    /// Judges a version by its windows. With a goal it asks which is better, and judges with a tolerance of 1.
-    pub(crate) fn new<'w>(
+impl Judging {
+    /// Nothing seen yet. With a goal it is asked which version is better, and nothing is tolerated.
+    pub(crate) fn new(
         subject: &Subject,
         candidate: &Candidate,
-        windows: impl IntoIterator<Item = &'w Window>,
         policy: &Policy,
         goal: Option<&Goal>,
-        look: &Look,
     ) -> Self {
-        let is_wanted = |window: &&Window| candidate.since_ms.is_none_or(|since_ms| window.end_ms > since_ms);
-        let windows = windows.into_iter().filter(is_wanted);
-        let (mut judgement, ab) = match goal {
-            None => {
-                let mut judge = Judge::new(policy.clone(), candidate.steps.clone());
-                windows.for_each(|window| judge.push(window));
-                (judge.judgement(look), None)
-            }
+        let (policy, steps) = (policy.clone(), candidate.steps.clone());
+        let question = match goal {
+            None => Question::Release(Box::new(Judge::new(policy, steps))),
             Some(goal) => {
-                let mut comparison = Comparison::new(goal.clone(), policy.clone(), candidate.steps.clone());
-                windows.for_each(|window| comparison.push(window));
+                Question::Better(goal.clone(), Box::new(Comparison::new(goal.clone(), policy, steps)))
+            }
+        };
+        Self {
+            rollout: subject.rollout.clone(),
+            baseline: subject.baseline.clone(),
+            candidate: candidate.clone(),
+            question,
+            totals: Totals::default(),
+        }
+    }
+
+    /// The windows must come in order of time. Those before the beginning are passed over.
+    pub(crate) fn push(&mut self, window: &Window) {
+        if self.candidate.since_ms.is_some_and(|since_ms| window.end_ms <= since_ms) {
+            return;
+        }
+        self.totals.push(window);
+        match &mut self.question {
+            Question::Release(judge) => judge.push(window),
+            Question::Better(_, comparison) => comparison.push(window),
+        }
+    }
+
+    /// What is found by now.
+    pub(crate) fn analysis(&self, look: &Look) -> Analysis {
+        let (mut judgement, ab) = match &self.question {
+            Question::Release(judge) => (judge.judgement(look), None),
+            Question::Better(goal, comparison) => {
                 let ab = Ab { goal: goal.clone(), difference: comparison.difference() };
                 (comparison.judge().judgement(look), Some(ab))
             }
         };
+        let mut steps = self.candidate.steps.iter().flatten().rev();
+        let step = steps.find(|step| step.at_ms < judgement.until_ms).copied();
         // The judge knows the two versions only. The configured share is of all requests, so the one that was seen must be, too.
-        let in_force = candidate.steps.iter().flatten().rev().find(|step| step.at_ms < judgement.until_ms);
-        let of_both = in_force.map_or(1.0, |step| step.share + step.baseline);
+        let of_both = step.map_or(1.0, |step| step.share + step.baseline);
         judgement.shares.observed = judgement.shares.observed.map(|observed| observed * of_both);
-        Self {
-            rollout: subject.rollout.clone(),
-            version: candidate.version.clone(),
-            baseline: subject.baseline.clone(),
+        Analysis {
+            rollout: self.rollout.clone(),
+            version: self.candidate.version.clone(),
+            baseline: self.baseline.clone(),
             judgement,
             ab,
+            step,
+            totals: self.totals.clone(),
         }
     }
+}
 
+impl Analysis {
     /// The word for what was found.
     pub(crate) fn verdict_name(&self) -> &'static str {
         self.ab.as_ref().map_or(self.judgement.verdict.name(), |ab| ab.difference.conclusion.name())

@@ -12,7 +12,9 @@ pub(crate) mod files;
 pub(crate) mod kubectl;
 mod lock;
 pub(crate) mod target;
+pub(crate) mod terminal;
 
+use crate::table::Canvas;
 use admin::Admin;
 use clock::Clock;
 use files::Files;
@@ -29,6 +31,8 @@ pub(crate) struct World<'a> {
     pub(crate) kubectl: &'a dyn Kubectl,
     /// 32 random bits.
     pub(crate) random: fn() -> u32,
+    /// What standard output is now.
+    pub(crate) canvas: fn() -> Canvas,
     /// Standard output, for data.
     pub(crate) out: &'a mut dyn Write,
     /// Standard error, for words.

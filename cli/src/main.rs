@@ -21,11 +21,15 @@ mod recording;
 mod request;
 mod route_report;
 mod simulation;
+mod status;
 mod subject;
 mod suggest;
+mod table;
 mod test_plan;
 mod time_args;
+mod totals;
 mod verdict_json;
+mod verdict_table;
 mod warnings;
 mod yaml;
 
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
         admin: &HttpAdmin::new(),
         kubectl: &KubectlProgram,
         random: io::random,
+        canvas: io::terminal::canvas,
         out: &mut std::io::stdout(),
         err: &mut std::io::stderr(),
     };

@@ -1,7 +1,7 @@
 //! Windows of two versions, as a source would make them of steady traffic. Nothing is random: what is expected of so many requests
 //! happens.
 
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, Judging};
 use crate::subject::{Candidate, Subject};
 use llm_canary_verdict::health::Look;
 use llm_canary_verdict::policy::{Goal, Policy};
@@ -108,5 +108,7 @@ pub(crate) fn analysis(windows: &[Window], policy: &Policy, goal: Option<&Goal>)
         candidates: vec![candidate.clone()],
     };
     let now_ms = windows.last().map_or(START_MS, |window| window.end_ms);
-    Analysis::new(&subject, &candidate, windows, policy, goal, &Look { now_ms, config: None })
+    let mut judging = Judging::new(&subject, &candidate, policy, goal);
+    windows.iter().for_each(|window| judging.push(window));
+    judging.analysis(&Look { now_ms, config: None })
 }

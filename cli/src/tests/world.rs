@@ -8,6 +8,7 @@ use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
 use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
+use crate::table::Canvas;
 use llm_canary::config::json::{self, Node};
 use llm_canary::timestamp::{UnixMs, parse_rfc3339, rfc3339};
 use std::cell::Cell;
@@ -150,6 +151,7 @@ impl FakeWorld {
             admin: &self.admin,
             kubectl: &NoKubectl,
             random: || 0x8000_0000,
+            canvas: Canvas::default,
             out: &mut out,
             err: &mut err,
         };
