@@ -45,7 +45,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Canary releases for LLM serving: check a configuration, explain where a conversation goes, change who gets
-/// what, and read what a response shows.
+/// what, read what a response shows, and judge a version by what was counted.
 #[derive(Parser)]
 #[command(
     name = "llm-canary",
@@ -56,6 +56,7 @@ use std::process::ExitCode;
   llm-canary replay --chunks 1 answer.sse
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
   llm-canary stop envoy/ecds/llm-canary.yaml v2
+  llm-canary analyze envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090
 
 Data goes to stdout, words to stderr. With --json, errors go to stdout too:
   {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}
@@ -94,7 +95,7 @@ fn run(arguments: Vec<OsString>, world: &mut World<'_>) -> u8 {
         }
     };
     match cli.command.run(world) {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) if error.is_closed_output() => 0,
         Err(error) => report_error(&error, cli.command.is_json(), world),
     }

@@ -50,7 +50,7 @@ fn window(index: u64, traffic: Pair<Traffic>) -> Window {
     };
     let sizes = |edges: &[f64], of: fn(Traffic) -> f64| Distribution {
         edges: edges.into(),
-        histograms: traffic.map(|side| histogram(of(side), side.requests, edges)),
+        histograms: traffic.map(|side| histogram(of(side), side.requests, index, edges)),
         shards: None,
     };
     let start_ms = START_MS + index as i64 * WINDOW_MS;
@@ -87,9 +87,9 @@ fn events(rate: f64, requests: u64, index: u64) -> u64 {
     until(index + 1) - until(index)
 }
 
-fn histogram(mean: f64, requests: u64, edges: &[f64]) -> Histogram {
+fn histogram(mean: f64, requests: u64, index: u64, edges: &[f64]) -> Histogram {
     let mut histogram = Histogram { counts: vec![0; edges.len() + 1], sum: 0.0, squares: Some(0.0) };
-    for request in 0..requests {
+    for request in requests * index..requests * (index + 1) {
         let size = mean * SPREAD[(request % 10) as usize];
         histogram.counts[edges.partition_point(|edge| *edge < size)] += 1;
         histogram.sum += size;
