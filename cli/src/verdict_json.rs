@@ -24,7 +24,7 @@ pub(crate) fn value(analyses: &[Analysis]) -> Value {
 pub(crate) fn object(analysis: &Analysis) -> Value {
     let judgement = &analysis.judgement;
     let at = |ms: i64| if judgement.windows > 0 { time(ms) } else { Value::Null };
-    let mut object = json!({
+    let object = json!({
         "rollout": analysis.rollout,
         "version": analysis.version,
         "baseline": analysis.baseline,
@@ -43,8 +43,13 @@ pub(crate) fn object(analysis: &Analysis) -> Value {
         "health": judgement.health.iter().map(health).collect::<Vec<Value>>(),
         "because": judgement.because,
     });
-    if let Some(ab) = &analysis.ab {
-        object["goal"] = goal(ab);
+    with(object, "goal", analysis.ab.as_ref().map(goal))
+}
+
+/// The object with one more member, if there is one.
+fn with(mut object: Value, name: &str, member: Option<Value>) -> Value {
+    if let (Some(members), Some(member)) = (object.as_object_mut(), member) {
+        members.insert(name.to_owned(), member);
     }
     object
 }
@@ -53,7 +58,7 @@ fn signal(signal: &SignalJudgement) -> Value {
     let figures = &signal.figures;
     let (low, high) = figures.interval;
     let is_rate = signal.kind == Kind::Rate;
-    let mut object = json!({
+    let object = json!({
         "name": signal.signal.to_string(),
         "mode": mode_name(signal.mode),
         "kind": if is_rate { "rate" } else { "distribution" },
@@ -75,11 +80,10 @@ fn signal(signal: &SignalJudgement) -> Value {
         "missing": signal.missing.map(|missing| json!({"requests": missing.requests, "minutes": missing.minutes})),
         "detectable_ratio": signal.detectable_ratio,
     });
-    if let Some(quantiles) = &figures.quantiles {
-        object["quantiles"] =
-            json!({"version": buckets(&quantiles.version), "baseline": buckets(&quantiles.baseline)});
-    }
-    object
+    let quantiles = figures.quantiles.as_ref();
+    let quantiles =
+        quantiles.map(|both| json!({"version": buckets(&both.version), "baseline": buckets(&both.baseline)}));
+    with(object, "quantiles", quantiles)
 }
 
 /// The buckets in which quantiles lie.

@@ -1,6 +1,7 @@
 //! `llm-canary analyze`: is the version worse than its baseline, or which of the two is better?
 
-use super::judged::{Feed, Judged, Next, SubjectArgs};
+use super::feed::{Feed, Next};
+use super::judged::{Judged, SubjectArgs};
 use super::source::SourceArgs;
 use crate::analysis::{Analysis, worst_exit_code};
 use crate::error::Error;

@@ -1,16 +1,15 @@
-//! What `analyze` and `status` share: which versions are judged, and their windows as they come.
+//! What `analyze` and `status` share: which versions are judged, and what is found as windows come.
 
+use super::feed::{Feed, Next, Pairs};
 use super::input::{read_config, read_policy};
 use crate::analysis::{Analysis, Judging};
 use crate::error::Error;
 use crate::io::World;
-use crate::subject::{Named, SeenRollout, Subject};
+use crate::subject::{Named, Subject};
 use crate::time_args::{millis, parse_duration};
 use llm_canary::config::Config;
 use llm_canary::timestamp::{UnixMs, parse_rfc3339};
-use llm_canary_verdict::health::Look;
 use llm_canary_verdict::policy::{Goal, Policy};
-use llm_canary_verdict::window::Window;
 use std::path::PathBuf;
 
 /// What is judged.
@@ -36,44 +35,6 @@ pub(super) struct SubjectArgs {
     /// A policy; `llm-canary policy` prints the default
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-}
-
-/// Where windows come from.
-pub(crate) trait Feed {
-    /// What has been seen so far: at least the rollouts and versions that are in the evidence now.
-    fn seen(&self) -> Vec<SeenRollout>;
-
-    /// Hands out the windows that have closed, in order of time, for each pair of version and baseline; waits for one if there may be
-    /// more. The number is that of the pair.
-    ///
-    /// # Errors
-    /// The source cannot be read.
-    fn next(
-        &mut self,
-        world: &mut World<'_>,
-        pairs: &Pairs,
-        push: &mut dyn FnMut(usize, &Window),
-    ) -> Result<Next, Error>;
-
-    /// What is known at this moment beside the windows.
-    fn look(&self, rollout: &str, now: UnixMs) -> Look;
-}
-
-/// Whether a source has more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Windows may follow.
-    MayCome,
-    /// This was all.
-    Over,
-}
-
-/// The pairs of versions that are compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pairs {
-    pub(crate) rollout: String,
-    pub(crate) baseline: String,
-    pub(crate) versions: Vec<String>,
 }
 
 /// Versions that are being judged.
@@ -153,7 +114,7 @@ impl Judged {
 
     /// What is found about each version by now.
     pub(super) fn analyses(&self, feed: &dyn Feed, world: &World<'_>) -> Vec<Analysis> {
-        let look = feed.look(&self.pairs.rollout, world.clock.now());
+        let look = feed.look(&self.pairs.rollout, world);
         self.judgings.iter().map(|judging| judging.analysis(&look)).collect()
     }
 }

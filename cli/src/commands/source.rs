@@ -1,6 +1,6 @@
 //! Placeholder until the sources are merged.
 
-use super::judged::Feed;
+use super::feed::Feed;
 use crate::error::Error;
 use crate::io::World;
 use llm_canary::timestamp::UnixMs;

@@ -1,6 +1,7 @@
 //! `llm-canary status`: how the versions do, side by side, as it happens.
 
-use super::judged::{Feed, Judged, Next, SubjectArgs};
+use super::feed::{Feed, Next};
+use super::judged::{Judged, SubjectArgs};
 use super::source::SourceArgs;
 use crate::error::Error;
 use crate::io::World;

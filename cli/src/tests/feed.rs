@@ -1,11 +1,10 @@
 //! Windows that come as a test says.
 
 use super::traffic::{START_MS, Traffic, windows};
-use crate::commands::judged::{Feed, Next, Pairs};
+use crate::commands::feed::{Feed, Next, Pairs};
 use crate::error::Error;
 use crate::io::World;
 use crate::subject::SeenRollout;
-use llm_canary::timestamp::UnixMs;
 use llm_canary_verdict::health::Look;
 use llm_canary_verdict::window::{Pair, Window};
 use std::time::Duration;
@@ -64,7 +63,7 @@ impl Feed for FakeFeed {
         Ok(if self.ends && until == self.windows { Next::Over } else { Next::MayCome })
     }
 
-    fn look(&self, _: &str, _: UnixMs) -> Look {
+    fn look(&self, _: &str, _: &World<'_>) -> Look {
         Look { now_ms: self.now_ms(), config: None }
     }
 }
