@@ -49,12 +49,21 @@ pub(crate) fn is_policy(bytes: &[u8]) -> bool {
     let documents = plugin::plain_documents("", bytes);
     let Ok([document]) = documents.as_deref() else { return false };
     let members = document.members();
+    let fields = count_fields(document);
+    fields > 0 && fields * 2 >= members.len() && document.get("rollouts").is_none()
+}
+
+/// How many of a document's fields are a policy's, or nearly.
+fn count_fields(document: &Node) -> usize {
     let is_field = |name: &str| FIELDS.iter().any(|field| is_misspelled(name, field));
-    let fields = members.iter().filter(|(name, _)| is_field(name)).count();
-    fields > 0 && fields * 2 >= members.len() && !members.iter().any(|(name, _)| name == "rollouts")
+    document.members().iter().filter(|(name, _)| is_field(name)).count()
 }
 
 fn read(name: &str, document: &Node, bytes: &[u8]) -> Result<Policy, Error> {
+    if !document.members().is_empty() && count_fields(document) == 0 {
+        let message = "holds no policy: none of its fields is a policy's; llm-canary policy prints a policy to begin with";
+        return Err(Error::problem(name, message));
+    }
     let mut reader = Reader::default();
     let policy = policy(&mut reader, &Place::root(document));
     reader.doubtful(bytes);

@@ -40,6 +40,9 @@ pub(super) fn read_file(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error
 /// The only configuration of a file.
 pub(super) fn read_config(world: &mut World<'_>, path: &Path) -> Result<Config, Error> {
     let (name, bytes) = (path.display().to_string(), read_file(world, path)?);
+    if policy::is_policy(&bytes) {
+        return Err(Error::problem(&name, "is a policy, and no configuration; give it with --policy"));
+    }
     for unread in plugin::unread_parts(&name, &bytes) {
         world.say(&format!("warning: {unread}"));
     }

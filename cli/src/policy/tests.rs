@@ -255,6 +255,8 @@ fn texts_that_are_no_policy_say_why() {
     for (text, words) in [
         ("", "is empty; llm-canary policy prints a policy"),
         ("# nothing\n", "is empty; llm-canary policy prints a policy"),
+        ("rollouts: []", "holds no policy: none of its fields is a policy's"),
+        ("kind: ConfigMap\nmetadata: {}", "holds no policy: none of its fields is a policy's"),
         ("alpha: 0.1\n---\nbeta: 0.1\n", "has 2 documents; keep the one with the policy"),
         ("alpha: [\n", "is not YAML: '[' is not closed"),
         ("{\"alpha\": }", "is not JSON: "),
@@ -274,7 +276,8 @@ fn texts_that_are_no_policy_say_why() {
     let watched = Signal::all().map(|signal| format!("{signal}: {{mode: watch}}"));
     let text = format!("signals: {{{}}}", watched.collect::<Vec<_>>().join(", "));
     check(&text, &[("signals", "leave no guard")]);
-    let many: Vec<String> = (0..150).map(|number| format!("x{number}: 1")).collect();
+    let many: Vec<String> =
+        (0..150).map(|number| format!("x{number}: 1")).chain(["beta: 0.1".to_owned()]).collect();
     let found = problems(&many.join("\n"));
     assert!(found.len() == 101 && found[100] == ": has 50 more errors; fix these first", "{found:?}");
 }

@@ -2,7 +2,7 @@
 
 use super::world::{FakeWorld, json};
 
-const PLAN: [&str; 11] =
+pub(super) const PLAN: [&str; 11] =
     ["plan", "--rate", "20/s", "--share", "50", "--signal", "refusals", "--base", "1%", "--detect", "1.5"];
 
 fn world() -> FakeWorld {

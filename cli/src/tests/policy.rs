@@ -1,5 +1,6 @@
 //! The command `policy`, and policies in `check`.
 
+use super::plan::PLAN;
 use super::world::{FakeWorld, json};
 
 const BROKEN: &str = "alpha: 2\nsignals: {refusal: {mode: guard}}\nwarmup: 2\n";
@@ -26,4 +27,15 @@ fn the_printed_policy_is_valid_and_can_be_checked() {
     assert_eq!(report["errors"][1]["place"], "broken.yaml");
     assert_eq!(report["configurations"][0]["policy"]["alpha"], 0.05);
     assert_eq!(report["configurations"][0]["policy"]["guards"].as_array().map(Vec::len), Some(7));
+}
+
+#[test]
+fn a_policy_is_no_configuration() {
+    let world = FakeWorld::new(
+        "2026-11-23T09:00:00Z",
+        &[("p.yaml", "alpha: 0.1"), ("chat.json", super::change::CHAT)],
+    );
+    world
+        .refused(&["simulate", "p.yaml"], "p.yaml: is a policy, and no configuration; give it with --policy");
+    world.refused(&[&PLAN[..], &["--policy", "chat.json"]].concat(), "chat.json: holds no policy: ");
 }
