@@ -3,9 +3,8 @@
 //! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
 //! here, a variant of [`Command`] and a line in each `match` below.
 //!
-//! `status`, `analyze`, `plan`, `policy`, `run`, `approve`, `serve` and `report` will be such files. Envoys' admin pages and
-//! Prometheus will be their sources, below `io`; the sums and verdicts from these are pure, in a package of their own.
-//! `run` will write through [`change`].
+//! `status`, `analyze`, `plan`, `policy`, `run`, `approve`, `serve` and `report` will be such files. [`source`] has the options
+//! of their sources; the verdicts are pure, in a package of their own. `run` will write through [`change`].
 
 mod change;
 mod check;
@@ -16,6 +15,8 @@ mod promote;
 mod ramp;
 mod replay;
 mod simulate;
+#[cfg_attr(not(test), expect(dead_code, reason = "the commands that judge are to come"))]
+mod source;
 mod stop;
 
 use crate::error::Error;

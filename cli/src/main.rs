@@ -15,6 +15,8 @@ mod io;
 mod kubernetes;
 mod number_args;
 mod plugin;
+mod prometheus_answer;
+mod prometheus_text;
 mod recording;
 mod request;
 mod route_report;
@@ -22,6 +24,8 @@ mod simulation;
 mod suggest;
 mod time_args;
 mod warnings;
+#[cfg_attr(not(test), expect(dead_code, reason = "the commands that judge are to come"))]
+mod windows;
 mod yaml;
 
 use clap::Parser;

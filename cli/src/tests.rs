@@ -8,6 +8,7 @@ mod clocks;
 mod errors;
 mod explain;
 mod help;
+pub(crate) mod server;
 mod simulate;
 mod stop;
 mod wait;
