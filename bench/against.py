@@ -23,7 +23,11 @@ from pathlib import Path
 from typing import Any
 
 TIMES = 8  # in the chain
-WORKLOADS = {"w1": "request", "w2l": "event", "w3l": "event"}
+WORKLOADS = {"w1": "request", "w1a": "request", "w2l": "event", "w3l": "event"}
+# As w1, with the request of an agent.
+AGENT = ("?request=agent", "--conns 16", 1000)
+AGENT_TOOLS = 20
+AGENT_BYTES = 64 * 1024
 NONE = "none"
 
 # workload: variant: one figure a generation
@@ -41,6 +45,24 @@ def extend(envoy_config: Any, modules: dict[str, Path]) -> None:
         return envoy_config.BY_HEADER, [envoy_config.ours("AGAINST_WASM", name)]
 
     envoy_config.variant = variant
+
+
+def agent_request() -> bytes:
+    """A chat request of [AGENT_BYTES] that offers [AGENT_TOOLS] tools, as agents send it."""
+    properties = {
+        f"argument_{at}": {"type": "string", "description": "What the tool is to look at, as a path or a pattern."}
+        for at in range(10)
+    }
+    parameters = {"type": "object", "properties": properties, "required": ["argument_0"]}
+    tools = [
+        {"type": "function", "function": {"name": f"tool_{at}", "description": "Does a thing.", "parameters": parameters}}
+        for at in range(AGENT_TOOLS)
+    ]
+    system = {"role": "system", "content": "You are an agent. "}
+    question = {"role": "user", "content": "Why does the test fail?"}
+    body = {"model": "m", "messages": [system, question], "tools": tools, "temperature": 0.2}
+    system["content"] += "Read before you write.\n" * ((AGENT_BYTES - len(json.dumps(body))) // 24)
+    return json.dumps(body).encode()
 
 
 def starts(bench: Any, names: list[str], times: int) -> dict[str, list[float]]:
@@ -134,6 +156,10 @@ def main() -> int:
     bench = importlib.import_module("bench")
     extend(importlib.import_module("envoy_config"), modules)
     (bench.BUILD / "run").mkdir(parents=True, exist_ok=True)
+    bench.WORKLOADS["w1a"] = AGENT
+    request = bench.BUILD / "run/agent.json"
+    request.write_bytes(agent_request())
+    os.environ["AGENT_REQUEST"] = str(request)
     started = starts(bench, [NONE, *names, again], given.starts)
     out = bench.HERE / "results/against.jsonl"
     out.unlink(missing_ok=True)

@@ -60,6 +60,10 @@ envoy_bench() {
   mkdir -p "$copy/build/wasm"
   cp -a "$envoy_bench/." "$copy"
   chmod -R u+w "$copy"
+  # The load client sends the file that AGENT_REQUEST names, where the path asks for it.
+  sed -i '0,/^    format!($/s//    let agent = || std::fs::read_to_string(std::env::var("AGENT_REQUEST").unwrap()).unwrap();\
+    let body = if a.path.contains("request=agent") { agent() } else { body };\
+&/' "$copy/crates/loadgen/src/client.rs"
   cp rust-toolchain.toml "$copy/"
   (cd "$copy" && CARGO_NATIVE=cargo ./build.sh native >&2)
   wasm_toolchain "${LLM_CANARY_WASM_TOOLCHAIN:-auto}"

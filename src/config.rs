@@ -166,6 +166,8 @@ pub struct Rollout {
     pub usage: Usage,
     /// Whether answers that begin with a phrase of refusal count as refusals.
     pub refusal_phrases: bool,
+    /// Whether the filter looks for defects in answers, and reads what a request asks for.
+    pub defects: bool,
     /// Whether the filter also counts by shard. What is judged by these counts cannot be judged without them.
     pub shards: bool,
     /// Whether the access log can print what was observed of each response.

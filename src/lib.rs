@@ -21,7 +21,6 @@ extern crate alloc;
 #[cfg(not(target_family = "wasm"))]
 extern crate std;
 
-pub mod asked;
 pub mod bucket;
 pub mod config;
 pub mod edit;
@@ -36,13 +35,13 @@ pub mod operation;
 pub mod pin;
 pub mod pointer;
 mod proxy_wasm;
+pub mod request_facts;
 pub mod retry;
 pub mod rewrite;
 pub mod route;
 pub mod split;
 pub mod steps;
 pub mod timestamp;
-pub mod turn;
 pub mod usage;
 
 pub use llm_canary_reading::{defect, dialect, event_template, fnv, framing, json, label, observe, refusal};

@@ -10,9 +10,11 @@ mod layout;
 mod tests;
 
 use crate::config::Config;
+use crate::defect::DefectSet;
 use crate::feedback::Rating;
 use crate::observe::{Finish, Observation, Outcome};
 use crate::refusal;
+use crate::request_facts::RequestFacts;
 use crate::route::Decision;
 use alloc::string::{String, ToString};
 pub use catalogue::{CATALOGUE, Group, HELP, Metric, Spec};
@@ -103,10 +105,11 @@ pub fn first_turn(observation: &Observation, mut emit: impl FnMut(Update)) {
     }
 }
 
-/// Emits the updates for a response, except for counters that would not change.
+/// Emits the updates for a response, except for counters that would not change. `request`: what the request's body shows.
 pub fn observed(
     config: &Config,
     decision: &Decision,
+    request: RequestFacts,
     observation: &Observation,
     mut emit: impl FnMut(Update),
 ) {
@@ -138,9 +141,12 @@ pub fn observed(
     let is_answer = !matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
     // A response that is an error from its first byte is not an answer, so its length is not compared.
     let chars = observation.text_chars.filter(|_| is_answer);
+    let defects = if is_answer { observation.defects } else { DefectSet::default() };
+    let is_defective = u64::from(!defects.is_empty());
     let first_token_ms = timing.first_token_us.map(ms);
     if let Some(shard) = shard {
         put(Metric::ShardRefusals, shard, u64::from(observation.refusal.is_some()));
+        put(Metric::ShardDefects, shard, is_defective);
         put(Metric::ShardLengthStops, shard, u64::from(observation.finish == Finish::Length));
         put(Metric::ShardToolResponses, shard, u64::from(observation.tool_calls > 0));
         put(Metric::ShardResponseChars, shard, chars.unwrap_or(0));
@@ -152,6 +158,13 @@ pub fn observed(
     }
     put(Metric::ToolCalls, 0, observation.tool_calls);
     put(Metric::ToolResponses, 0, u64::from(observation.tool_calls > 0));
+    put(Metric::ToolsOffered, 0, u64::from(is_answer && request.offers_tools == Some(true)));
+    put(Metric::JsonAsked, 0, u64::from(is_answer && request.asks_for_json == Some(true)));
+    for defect in defects.iter() {
+        put(Metric::Defects, defect as usize, 1);
+    }
+    put(Metric::DefectiveResponses, 0, is_defective);
+    put(Metric::ReasoningChars, 0, observation.reasoning_chars);
     let usage = observation.usage;
     for (label, tokens) in
         [usage.input, usage.cached_input, usage.output, usage.reasoning].into_iter().enumerate()

@@ -4,43 +4,51 @@
 //! In: a decision and an observation. Out: text.
 
 use crate::config::Config;
+use crate::defect::{Defect, DefectSet};
 use crate::metrics::ms;
 use crate::observe::{Finish, Observation};
+use crate::request_facts::RequestFacts;
 use crate::route::Decision;
 use alloc::string::String;
 use core::fmt::{self, Display, Write};
+use core::iter;
 
-/// Writes the object. `status`: the response's, if its head arrived. `is_first_turn`: `None` if the request's body does not
-/// show it. The fields of the response are those of `llm-canary replay --json`.
+/// Writes the object. `status`: the response's, if its head arrived. `request`: what the request's body shows. The fields of
+/// the response are those of `llm-canary replay --json`. Defects are null where they are not looked for.
 #[must_use]
 pub fn observation_json(
     config: &Config,
     decision: &Decision,
     status: Option<u16>,
-    is_first_turn: Option<bool>,
+    request: RequestFacts,
     observation: &Observation,
 ) -> String {
     let rollout = config.rollouts.get(decision.rollout);
     let version = rollout.and_then(|rollout| rollout.versions.get(decision.version));
     let Observation { usage, timing, .. } = observation;
-    let mut object = Object(String::with_capacity(640));
+    let mut object = Object(String::with_capacity(768));
     object.word("rollout", rollout.map(|rollout| &*rollout.name));
     object.word("version", version.map(|version| &*version.name));
     object.word("reason", Some(decision.reason.as_str()));
     object.value("compare", Some(decision.compare));
     object.value("shard", decision.shard);
     object.value("status", status);
-    object.value("first_turn", is_first_turn);
+    object.value("first_turn", request.is_first_turn);
     object.word("dialect", observation.dialect);
     object.word("outcome", Some(observation.outcome.as_str()));
     object.word("finish", (observation.finish != Finish::None).then(|| observation.finish.as_str()));
     object.value("text_chars", observation.text_chars);
+    object.value("reasoning_chars", Some(observation.reasoning_chars));
     object.value("output_tokens", usage.output);
     object.value("input_tokens", usage.input);
     object.value("cached_input_tokens", usage.cached_input);
     object.value("reasoning_tokens", usage.reasoning);
     object.value("tool_calls", Some(observation.tool_calls));
+    object.value("tools_offered", request.offers_tools);
+    object.value("json_asked", request.asks_for_json);
     object.value("refusal", Some(observation.refusal.is_some()));
+    let looks_for_defects = rollout.is_some_and(|rollout| rollout.defects);
+    object.value("defects", looks_for_defects.then_some(DefectNames(observation.defects)));
     object.value("error", Some(observation.error));
     object.value("events", observation.events);
     object.word("unread", observation.unparsed.map(|unparsed| unparsed.as_str()));
@@ -56,6 +64,25 @@ struct Quoted<'a>(&'a str);
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0)
+    }
+}
+
+/// The names of defects, sorted.
+pub fn defect_names(defects: DefectSet) -> impl Iterator<Item = &'static str> {
+    let next = move |last: &str| defects.iter().map(Defect::as_str).filter(|name| *name > last).min();
+    iter::successors(next(""), move |last| next(last))
+}
+
+/// A list of the names of defects.
+struct DefectNames(DefectSet);
+
+impl Display for DefectNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('[')?;
+        for (at, name) in defect_names(self.0).enumerate() {
+            write!(f, "{}{}", if at == 0 { "" } else { "," }, Quoted(name))?;
+        }
+        f.write_char(']')
     }
 }
 

@@ -17,6 +17,8 @@ mod kubernetes;
 mod number_args;
 mod plugin;
 mod policy;
+mod prometheus_answer;
+mod prometheus_text;
 mod recording;
 mod request;
 mod route_report;
@@ -31,6 +33,7 @@ mod totals;
 mod verdict_json;
 mod verdict_table;
 mod warnings;
+mod windows;
 mod yaml;
 
 use clap::Parser;

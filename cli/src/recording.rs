@@ -1,8 +1,11 @@
 //! A recorded response, read as the filter reads it.
 //!
-//! In: the body, its head, and how it is cut into chunks. Out: what the filter's reader observes.
+//! In: the body, its head, what is known of the request, and how the body is cut into chunks. Out: what the filter's readers
+//! observe.
 
+use llm_canary::observation_json::defect_names;
 use llm_canary::observe::{End, Finish, GrpcMethod, Head, Observation, Observer};
+use llm_canary::request_facts::{RequestFacts, RequestReader};
 use serde::Serialize;
 use std::str::FromStr;
 
@@ -20,6 +23,18 @@ pub(crate) enum Chunking {
     Random(u64),
 }
 
+/// A response, and what is known of its request.
+pub(crate) struct Recording<'a> {
+    pub(crate) head: Head<'a>,
+    pub(crate) body: &'a [u8],
+    /// The trailer of this name.
+    pub(crate) grpc_status: Option<&'a [u8]>,
+    /// The method of gRPC that was called.
+    pub(crate) method: Option<GrpcMethod>,
+    /// The body of the request.
+    pub(crate) request: Option<&'a [u8]>,
+}
+
 /// An observation without times: a recording has none.
 #[derive(Serialize)]
 pub(crate) struct ObservationReport {
@@ -27,36 +42,44 @@ pub(crate) struct ObservationReport {
     outcome: &'static str,
     finish: Option<&'static str>,
     text_chars: Option<u64>,
+    reasoning_chars: u64,
     output_tokens: Option<u64>,
     input_tokens: Option<u64>,
     cached_input_tokens: Option<u64>,
     reasoning_tokens: Option<u64>,
     tool_calls: u64,
+    tools_offered: Option<bool>,
+    json_asked: Option<bool>,
     refusal: bool,
+    defects: Vec<&'static str>,
     error: bool,
     events: Option<u64>,
     unread: Option<&'static str>,
 }
 
-/// Reads a body. `method`: the method of gRPC that was called; `grpc_status`: the trailer of that name.
+/// Reads a recording.
 pub(crate) fn observe(
-    head: Head<'_>,
-    body: &[u8],
-    method: Option<GrpcMethod>,
-    grpc_status: Option<&[u8]>,
+    recording: &Recording<'_>,
     chunking: Chunking,
     refusal_phrases: bool,
 ) -> ObservationReport {
-    let mut observer = Observer::new(head, 0, 0);
+    let request = recording.request.map(|body| {
+        let mut reader = RequestReader::new(true);
+        reader.push(body);
+        reader
+    });
+    let mut observer = Observer::new(recording.head, 0, 0);
     if refusal_phrases {
         observer.detect_refusal_phrases();
     }
-    if let Some(method) = method {
+    observer.detect_defects(request.as_ref().and_then(RequestReader::asked));
+    if let Some(method) = recording.method {
         observer.expect_messages(method);
     }
-    chunking.cut(body, |chunk| observer.push(0, chunk));
-    observer.trailers(grpc_status);
-    observer.finish(End::Complete, 0).into()
+    chunking.cut(recording.body, |chunk| observer.push(0, chunk));
+    observer.trailers(recording.grpc_status);
+    let facts = request.map(|reader| reader.facts()).unwrap_or_default();
+    ObservationReport::new(observer.finish(End::Complete, 0), facts)
 }
 
 impl FromStr for Chunking {
@@ -100,19 +123,23 @@ fn split_mix(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-impl From<Observation> for ObservationReport {
-    fn from(observation: Observation) -> Self {
+impl ObservationReport {
+    fn new(observation: Observation, request: RequestFacts) -> Self {
         Self {
             dialect: observation.dialect,
             outcome: observation.outcome.as_str(),
             finish: (observation.finish != Finish::None).then(|| observation.finish.as_str()),
             text_chars: observation.text_chars,
+            reasoning_chars: observation.reasoning_chars,
             output_tokens: observation.usage.output,
             input_tokens: observation.usage.input,
             cached_input_tokens: observation.usage.cached_input,
             reasoning_tokens: observation.usage.reasoning,
             tool_calls: observation.tool_calls,
+            tools_offered: request.offers_tools,
+            json_asked: request.asks_for_json,
             refusal: observation.refusal.is_some(),
+            defects: defect_names(observation.defects).collect(),
             error: observation.error,
             events: observation.events,
             unread: observation.unparsed.map(|unparsed| unparsed.as_str()),

@@ -3,7 +3,7 @@
 //! In: what was found about each version. Out: the rows, as JSON and for a person.
 
 use crate::analysis::Analysis;
-use crate::table::{Canvas, Cell, Column, Tone, lines};
+use crate::table::{Canvas, Cell, Column, NONE, Tone, lines};
 use crate::totals::{Side, Totals};
 use crate::verdict_json::state_name;
 use crate::verdict_table::{bucket, headline, verdict};
@@ -14,7 +14,6 @@ use llm_canary_verdict::signal::Signal;
 use llm_canary_verdict::words::{count, percent, short};
 use serde_json::{Value, json};
 
-const NONE: &str = "-";
 const INDENT: usize = 4;
 
 /// A version of a rollout.

@@ -93,17 +93,22 @@ impl Cell {
     }
 }
 
-/// The lines of a table, with its headings first. Columns without any text are left out.
+/// What stands where nothing is known.
+pub(crate) const NONE: &str = "-";
+
+/// The lines of a table, with its headings first. Columns without any text are left out, and those of which nothing is known, if they
+/// may be.
 pub(crate) fn lines(columns: &[Column<'_>], rows: &[Vec<Cell>], canvas: &Canvas) -> Vec<String> {
-    let width = |index: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.chars().count());
-        cells.max().filter(|most| *most > 0)
+    let width = |index: usize, column: &Column<'_>| {
+        let texts = || rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.text.as_str());
+        let is_known = texts().any(|text| !text.is_empty() && (column.rank == 0 || text != NONE));
+        texts().map(|text| text.chars().count()).max().filter(|_| is_known)
     };
     let mut shown: Vec<(usize, &Column<'_>, usize)> = columns
         .iter()
         .enumerate()
         .filter_map(|(index, column)| {
-            Some((index, column, width(index)?.max(column.heading.chars().count())))
+            Some((index, column, width(index, column)?.max(column.heading.chars().count())))
         })
         .collect();
     let is_too_wide = |shown: &[(usize, &Column<'_>, usize)]| {
@@ -137,16 +142,18 @@ pub(crate) fn lines(columns: &[Column<'_>], rows: &[Vec<Cell>], canvas: &Canvas)
 mod tests {
     use super::{Canvas, Cell, Column, Tone, lines};
 
-    const COLUMNS: [Column<'static>; 4] = [
+    const COLUMNS: [Column<'static>; 5] = [
         Column { heading: "name", is_right: false, rank: 0 },
         Column { heading: "a number", is_right: true, rank: 1 },
         Column { heading: "nothing", is_right: false, rank: 0 },
         Column { heading: "note", is_right: false, rank: 2 },
+        Column { heading: "unknown", is_right: false, rank: 1 },
     ];
 
     fn table(width: Option<usize>, has_colour: bool) -> String {
         let row = |name: &str, number: &str, note: &str| {
-            vec![Cell::new(name), Cell::new(number), Cell::new(""), Cell::of(note, Tone::Bad)]
+            let unknown = Cell::new(super::NONE);
+            vec![Cell::new(name), Cell::new(number), Cell::new(""), Cell::of(note, Tone::Bad), unknown]
         };
         let canvas = Canvas { width, has_colour, is_terminal: false };
         lines(&COLUMNS, &[row("one", "1", "first"), row("hundred", "1∞0", "")], &canvas).join("\n")

@@ -3,7 +3,7 @@
 mod headline;
 
 use crate::analysis::{Ab, Analysis};
-use crate::table::{Canvas, Cell, Column, Tone, lines};
+use crate::table::{Canvas, Cell, Column, NONE, Tone, lines};
 use crate::verdict_json::{mode_name, state_name};
 pub(crate) use headline::{headline, verdict};
 use headline::{interval, missing_time, ratio, value};
@@ -16,7 +16,6 @@ use llm_canary_verdict::words::{count, percent, short};
 
 /// What continues a line is indented by so much.
 const INDENT: usize = 4;
-const NONE: &str = "-";
 
 /// Several versions, one below the other.
 pub(crate) fn text(analyses: &[Analysis], canvas: &Canvas) -> String {

@@ -102,6 +102,15 @@ pub struct Asked {
     pub json: bool,
 }
 
+/// What is wrong with the name of a tool that is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NameFaults {
+    /// The request did not offer the tool.
+    is_unknown: bool,
+    /// A token of the model's template is in it.
+    has_token: bool,
+}
+
 /// How an answer ended.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerEnd {
@@ -133,6 +142,7 @@ pub struct Defects {
     json: JsonMissing,
     content: Content,
     has_unknown_name: bool,
+    has_token_in_name: bool,
     has_invalid_arguments: bool,
     has_unfinished_arguments: bool,
 }
@@ -191,10 +201,22 @@ impl Defects {
 
     /// A call begins that the client is to run. `name` is whole; empty if it has none.
     pub fn call(&mut self, name: &[u8]) {
+        self.begin_call(self.name_faults(name));
+    }
+
+    /// The same, of a tool whose name was judged before.
+    pub fn begin_call(&mut self, name: NameFaults) {
         self.content.has_other = true;
-        if !name.is_empty() {
-            self.control_token.push_name(name);
-            self.has_unknown_name |= self.asked.names.is_unknown(name);
+        self.has_unknown_name |= name.is_unknown;
+        self.has_token_in_name |= name.has_token;
+    }
+
+    /// What is wrong with the name of a tool that is called. It is whole; empty if there is none.
+    #[must_use]
+    pub fn name_faults(&self, name: &[u8]) -> NameFaults {
+        NameFaults {
+            is_unknown: !name.is_empty() && self.asked.names.is_unknown(name),
+            has_token: control_token::is_in_name(name),
         }
     }
 
@@ -205,6 +227,11 @@ impl Defects {
             Some(ArgumentsFault::Unfinished) => self.has_unfinished_arguments = true,
             None => {}
         }
+    }
+
+    /// The answer has reasoning whose text the server does not send.
+    pub fn hidden_reasoning(&mut self) {
+        self.content.has_reasoning = true;
     }
 
     /// The answer has something else: a refusal, an image, audio, a citation, the result of a server's tool.
@@ -222,7 +249,7 @@ impl Defects {
         let is_json_missing = self.asked.json && !self.content.has_other && self.json.is_missing();
         let mut set = DefectSet::default();
         set.insert_if(is_whole && is_json_missing, Defect::JsonMissing);
-        set.insert_if(self.control_token.is_found(), Defect::ControlToken);
+        set.insert_if(self.control_token.is_found() || self.has_token_in_name, Defect::ControlToken);
         set.insert_if(end.is_complete && self.content.is_empty(), Defect::Empty);
         set.insert_if(self.mixed_script.is_found(), Defect::MixedScript);
         set.insert_if(end.is_complete && self.content.is_reasoning_only(), Defect::ReasoningOnly);

@@ -9,6 +9,7 @@
 mod answer_prefix;
 mod answers;
 mod anthropic;
+mod argument_check;
 mod arguments;
 mod bedrock;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most meanings are not text")]
@@ -18,11 +19,13 @@ mod cohere;
 mod definition;
 mod delta;
 mod facts;
+mod finish;
 #[expect(clippy::wildcard_enum_match_arm, reason = "most meanings apply to one type of JSON value only")]
 mod fold;
 mod gemini;
 mod inference;
 mod llama_cpp;
+mod meaning;
 mod mistral;
 mod no_answer;
 mod ollama;
@@ -32,15 +35,20 @@ mod responses;
 mod signature;
 mod usage;
 mod vocabulary;
+#[expect(clippy::wildcard_enum_match_arm, reason = "most meanings are not text")]
+mod watch;
 mod workers_ai;
 
 pub use answer_prefix::{ANSWER_PREFIX_CHARS_MAX, AnswerPrefix};
 pub use candidates::Candidates;
-pub use definition::{BlockKind, Dialect, Meaning};
+pub use definition::Dialect;
 pub use delta::{Checkpoint, Delta, EscapedText};
-pub use facts::{Finish, ResponseFacts, TextPresence};
+pub use facts::{ResponseFacts, TextPresence};
+pub use finish::Finish;
 pub use fold::Fold;
+pub use meaning::{BlockKind, Meaning};
 pub use usage::Usage;
+pub use watch::Watch;
 
 /// All dialects. If a document has signatures of two, it is of the first.
 pub static DIALECTS: [&Dialect; 18] = [

@@ -20,8 +20,10 @@ pub use grpc::GrpcMethod;
 pub use observation::{End, Head, HttpError, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
 use crate::defect::{Asked, DefectSet};
+use crate::dialect::Watch;
 pub use crate::dialect::{Finish, Usage};
 use crate::refusal;
+use alloc::boxed::Box;
 use grpc::GrpcEnd;
 
 // What is kept of an answer is what is searched for a refusal.
@@ -33,8 +35,6 @@ pub struct Observer {
     status: u16,
     grpc: Option<GrpcEnd>,
     is_answer_expected: bool,
-    /// What the request asked for, if defects are looked for.
-    asked: Option<Option<Asked>>,
     requested: Micros,
     timing: Timing,
 }
@@ -47,7 +47,6 @@ impl Observer {
             status: head.status,
             grpc: GrpcEnd::new(head),
             is_answer_expected: true,
-            asked: None,
             requested,
             timing: Timing { first_byte_us: Some(now.saturating_sub(requested)), ..Timing::default() },
         }
@@ -61,7 +60,7 @@ impl Observer {
     /// Also looks for defects of the answer. `asked` is what the request asked for, and `None` where its body was not seen.
     /// To be called before the first byte of the body.
     pub fn detect_defects(&mut self, asked: Option<Asked>) {
-        self.asked = Some(asked);
+        self.body.watch(Box::new(Watch::new(asked)));
     }
 
     /// The request called this method of gRPC. Without that, messages are not read. To be called before the first byte of
@@ -88,7 +87,6 @@ impl Observer {
             status: 0,
             grpc: None,
             is_answer_expected: true,
-            asked: None,
             requested,
             timing: Timing::default(),
         }
@@ -130,7 +128,7 @@ impl Observer {
         let is_http_error = self.status >= 400;
         let is_success = (200..300).contains(&self.status);
         let body = self.body.finish(is_success && self.is_answer_expected);
-        let facts = body.facts;
+        let mut facts = body.facts;
         let outcome = match end {
             End::LocalReply => Outcome::LocalReply,
             _ if let Some(grpc) = &self.grpc => {
@@ -165,6 +163,11 @@ impl Observer {
         let text_chars = if is_error_report { Some(0) } else { body.text_chars };
         let is_failed = matches!(outcome, Outcome::HttpError | Outcome::LocalReply);
         let unparsed = body.unparsed.filter(|_| is_answer && !is_failed && !is_error_report);
+        // Nothing is known to be missing of what is not read as a whole.
+        let is_whole = outcome == Outcome::Complete && body.unparsed.is_none();
+        let has_answer = is_answer && !is_failed && body.dialect.is_some();
+        let defects = if has_answer { facts.defects(is_whole) } else { DefectSet::default() };
+        let reasoning_chars = if is_answer { facts.reasoning_chars } else { 0 };
         Observation {
             dialect: body.dialect,
             outcome,
@@ -172,8 +175,8 @@ impl Observer {
             is_answer,
             finish,
             text_chars: text_chars.filter(|_| is_answer || is_unanswered),
-            reasoning_chars: 0,
-            defects: DefectSet::default(),
+            reasoning_chars,
+            defects,
             usage: facts.usage,
             tool_calls: facts.tool_calls,
             refusal,

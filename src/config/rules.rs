@@ -141,6 +141,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         "feedback",
         "usage",
         "refusal_phrases",
+        "defects",
         "shards",
         "log_observations",
         "observe",
@@ -189,6 +190,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         None => Some(Usage::AsIs),
     };
     let refusal_phrases = object.get("refusal_phrases").map_or(Some(false), |node| v.bool(node));
+    let defects = object.get("defects").map_or(Some(true), |node| v.bool(node));
     let shards = object.get("shards").map_or(Some(true), |node| v.bool(node));
     let log_observations = object.get("log_observations").map_or(Some(false), |node| v.bool(node));
     let observe = observe(v, object, matcher.as_ref(), versions.as_deref());
@@ -211,6 +213,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         feedback,
         usage: usage?,
         refusal_phrases: refusal_phrases?,
+        defects: defects?,
         shards: shards?,
         log_observations: log_observations?,
         observe,

@@ -9,8 +9,8 @@ use super::loaded::LoadedConfig;
 use crate::fingerprint::Fingerprint;
 use crate::observe::Micros;
 use crate::pointer::{Fact, Values};
+use crate::request_facts::RequestReader;
 use crate::timestamp::UnixMs;
-use crate::turn::Turn;
 
 /// What the filter has read of a waiting request's body.
 pub(super) struct BufferedRequest {
@@ -21,8 +21,8 @@ pub(super) struct BufferedRequest {
     values: Values,
     fingerprint: Option<Fingerprint>,
     window: Window,
-    /// Detects a first turn. Used under [`Window::Piece`] only: otherwise the body is read again for its turn.
-    turn: Turn,
+    /// Reads what the body shows. Used under [`Window::Piece`] only: otherwise the body is read again for that.
+    reader: RequestReader,
     /// When the latest piece of the body arrived; before the first piece, when the head arrived.
     last: Micros,
     read_bytes: usize,
@@ -57,7 +57,7 @@ impl BufferedRequest {
             values: Values::new(&loaded.pointers),
             fingerprint: loaded.reads_fingerprints.then(Fingerprint::default),
             window,
-            turn: Turn::default(),
+            reader: RequestReader::new(loaded.reads_asked),
             last: requested,
             read_bytes: 0,
         }
@@ -81,9 +81,9 @@ impl BufferedRequest {
         (self.read_bytes == 0 || self.window == Window::Piece).then_some(self.last)
     }
 
-    /// The turn detector, under [`Window::Piece`].
-    pub(super) fn turn(self) -> Option<Turn> {
-        (self.window == Window::Piece).then_some(self.turn)
+    /// The reader that has read the body so far, under [`Window::Piece`].
+    pub(super) fn reader(self) -> Option<RequestReader> {
+        (self.window == Window::Piece).then_some(self.reader)
     }
 
     /// More of the body has arrived; `size` bytes are readable.
@@ -95,7 +95,7 @@ impl BufferedRequest {
         let is_read = host.read_body(Body::Request, start, size, |bytes| {
             let is_readable_once = self.window == Window::Piece;
             if is_readable_once {
-                self.turn.push(bytes);
+                self.reader.push(bytes);
             }
             let wanted = bytes.get(..end.saturating_sub(at)).unwrap_or(bytes);
             self.values.push(&loaded.pointers, wanted);
@@ -103,7 +103,7 @@ impl BufferedRequest {
                 fingerprint.push(wanted);
             }
             at = at.saturating_add(bytes.len());
-            at < end || (is_readable_once && self.turn.wants_more())
+            at < end || (is_readable_once && self.reader.wants_more())
         });
         self.read_bytes = self.read_bytes.saturating_add(end.saturating_sub(start));
         self.last = host.now();

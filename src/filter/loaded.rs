@@ -9,6 +9,7 @@ use crate::feedback::Rating;
 use crate::metrics::{self, MetricKind, SeriesLayout, Update};
 use crate::observe::Observation;
 use crate::pointer::Pointers;
+use crate::request_facts::RequestFacts;
 use crate::route::Decision;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,6 +24,8 @@ pub struct LoadedConfig<H: Host> {
     pub(super) pointers: Pointers,
     /// Whether any rollout uses the conversation's fingerprint as a key.
     pub(super) reads_fingerprints: bool,
+    /// Whether any rollout looks for defects, so that it has to be known what a request asks for.
+    pub(super) reads_asked: bool,
     /// Whether any request may have to wait for its body.
     pub(super) may_wait: bool,
     layout: SeriesLayout,
@@ -72,6 +75,7 @@ impl<H: Host> LoadedConfig<H> {
             layout: SeriesLayout::new(&config),
             series,
             pointers: Pointers::compile(&config.pointers),
+            reads_asked: config.rollouts.iter().any(|rollout| rollout.defects),
             reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
             may_wait: config.rollouts.iter().any(|rollout| rollout.observe.is_none() && may_wait(rollout)),
             body_waits: host.define_series(&gauge(metrics::BODY_WAITS, &[])),
@@ -95,8 +99,16 @@ impl<H: Host> LoadedConfig<H> {
         metrics::first_turn(observation, |update| self.apply(host, decision, update));
     }
 
-    pub(super) fn count_observation(&self, host: H, decision: &Decision, observation: &Observation) {
-        metrics::observed(&self.config, decision, observation, |update| self.apply(host, decision, update));
+    pub(super) fn count_observation(
+        &self,
+        host: H,
+        decision: &Decision,
+        request: RequestFacts,
+        observation: &Observation,
+    ) {
+        metrics::observed(&self.config, decision, request, observation, |update| {
+            self.apply(host, decision, update);
+        });
     }
 
     /// Exports whether requests wait for their bodies.

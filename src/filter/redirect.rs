@@ -2,7 +2,8 @@
 //!
 //! The second pass begins with the head and the body that the filter has edited, and with the host and the path that
 //! the upstream chose. A decision from these could name another version, and a second edit could spoil the request. So
-//! the first pass hands over what it decided, and the second edits nothing.
+//! the first pass hands over what it decided and what the body showed, and the second edits nothing. The names of tools are
+//! not handed over; then no name that an answer calls is unknown.
 
 use alloc::string::String;
 
@@ -14,6 +15,7 @@ use crate::bucket::SHARDS;
 use crate::config::Config;
 use crate::label::label_values;
 use crate::observe::GrpcMethod;
+use crate::request_facts::RequestFacts;
 use crate::route::{Decision, Reason};
 
 /// Envoy adds this header to a redirected request. A client can send it as well, so it proves nothing.
@@ -70,8 +72,12 @@ impl Redirected {
             Flag::NeedsCookie => routed.needs_cookie,
             Flag::CarriesStoredId => routed.carries_stored_id,
             Flag::StripsUsage => routed.strips_usage,
-            Flag::FirstTurn => routed.is_first_turn == Some(true),
-            Flag::LaterTurn => routed.is_first_turn == Some(false),
+            Flag::FirstTurn => routed.request.is_first_turn == Some(true),
+            Flag::LaterTurn => routed.request.is_first_turn == Some(false),
+            Flag::Tools => routed.request.offers_tools == Some(true),
+            Flag::NoTools => routed.request.offers_tools == Some(false),
+            Flag::Json => routed.request.asks_for_json == Some(true),
+            Flag::NoJson => routed.request.asks_for_json == Some(false),
             Flag::Feedback => is_feedback,
         }
     }
@@ -87,6 +93,10 @@ label_values! {
         StripsUsage = "usage",
         FirstTurn = "first",
         LaterTurn = "later",
+        Tools = "tools",
+        NoTools = "no_tools",
+        Json = "json",
+        NoJson = "no_json",
         Feedback = "feedback",
     }
 }
@@ -102,6 +112,7 @@ fn parse(config: &Config, text: &[u8]) -> Option<Redirected> {
     let version = versions.iter().position(|version| version.name == version_name && !version.stopped)?;
     let reason = *Reason::ALL.iter().find(|reason| reason.as_str() == reason_name)?;
     let has = |flag: Flag| fields.clone().any(|name| name == flag.as_str());
+    let either = |yes, no| if has(yes) { Some(true) } else { has(no).then_some(false) };
     let decision = Decision {
         rollout,
         version,
@@ -120,7 +131,11 @@ fn parse(config: &Config, text: &[u8]) -> Option<Redirected> {
         needs_cookie: has(Flag::NeedsCookie),
         carries_stored_id: has(Flag::CarriesStoredId),
         strips_usage: has(Flag::StripsUsage),
-        is_first_turn: if has(Flag::FirstTurn) { Some(true) } else { has(Flag::LaterTurn).then_some(false) },
+        request: RequestFacts {
+            is_first_turn: either(Flag::FirstTurn, Flag::LaterTurn),
+            offers_tools: either(Flag::Tools, Flag::NoTools),
+            asks_for_json: either(Flag::Json, Flag::NoJson),
+        },
         grpc_method: None,
     };
     Some(Redirected { routed, is_feedback: has(Flag::Feedback) })

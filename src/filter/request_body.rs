@@ -1,5 +1,5 @@
-//! The body of a request that is routed to a version. The filter reads it to detect a first turn, and edits it where
-//! the configuration asks for that.
+//! The body of a request that is routed to a version. The filter reads it to detect a first turn and what the request
+//! asks for, and edits it where the configuration asks for that.
 //!
 //! The body passes without waiting, with one exception: if an edit may make `content-length` wrong, the request waits
 //! until the edit is done, within limits. That is at the body's end, because a key may occur again. Where the request cannot
@@ -12,8 +12,8 @@ use crate::config::{Rollout, Usage, Version};
 use crate::edit::{Chain, Editor};
 use crate::observe::Micros;
 use crate::pin::{Endpoint, UntagIds};
+use crate::request_facts::RequestReader;
 use crate::rewrite::{Model, ModelName};
-use crate::turn::Turn;
 use crate::usage::InjectUsage;
 use alloc::string::ToString;
 
@@ -24,7 +24,7 @@ type Edits = Chain<Option<UntagIds>, Chain<Option<Model>, Option<InjectUsage>>>;
 
 /// The body of one request whose version is known.
 pub(super) struct RequestBody {
-    turn: Turn,
+    reader: RequestReader,
     edits: Option<Edits>,
     held: Option<Held>,
 }
@@ -59,12 +59,16 @@ impl RequestBody {
             host.remove_header(Head::Request, CONTENT_LENGTH);
         }
         let held = Held { since: now, edited: Edited::default(), has_to_wait };
-        RequestBody { turn: Turn::default(), edits: is_edited.then_some(edits), held: holds.then_some(held) }
+        RequestBody {
+            edits: is_edited.then_some(edits),
+            held: holds.then_some(held),
+            ..RequestBody::observed(rollout)
+        }
     }
 
     /// The body of a request that is only observed. It passes as it is.
-    pub(super) fn observed() -> RequestBody {
-        RequestBody { turn: Turn::default(), edits: None, held: None }
+    pub(super) fn observed(rollout: &Rollout) -> RequestBody {
+        RequestBody { reader: RequestReader::new(rollout.defects), edits: None, held: None }
     }
 
     /// Whether the request waits for more of its body.
@@ -97,12 +101,12 @@ impl RequestBody {
         }
         match self.edits.take() {
             Some(edits) => {
-                self.edits = edit(host, Body::Request, edits, size, is_end, |bytes| self.turn.push(bytes));
+                self.edits = edit(host, Body::Request, edits, size, is_end, |bytes| self.reader.push(bytes));
             }
-            None if self.turn.wants_more() => {
+            None if self.reader.wants_more() => {
                 host.read_body(Body::Request, 0, size, |bytes| {
-                    self.turn.push(bytes);
-                    self.turn.wants_more()
+                    self.reader.push(bytes);
+                    self.reader.wants_more()
                 });
             }
             None => {}
@@ -111,10 +115,10 @@ impl RequestBody {
     }
 
     fn push_held<H: Host>(&mut self, host: H, mut held: Held, size: usize, is_end: bool) -> Action {
-        let (turn, edits) = (&mut self.turn, &mut self.edits);
+        let (reader, edits) = (&mut self.reader, &mut self.edits);
         let is_read = host.read_body(Body::Request, held.edited.read_bytes, size, |bytes| {
-            turn.push(bytes);
-            let Some(edits) = edits else { return turn.wants_more() };
+            reader.push(bytes);
+            let Some(edits) = edits else { return reader.wants_more() };
             held.edited.push(bytes, edits.push(bytes));
             true
         });
@@ -143,9 +147,9 @@ impl RequestBody {
         Action::Continue
     }
 
-    /// The request resumes. The body so far passes unchanged, and `turn` has read it.
-    pub(super) fn continue_from(&mut self, turn: Turn) {
-        self.turn = turn;
+    /// The request resumes. The body so far passes unchanged, and `reader` has read it.
+    pub(super) fn continue_from(&mut self, reader: RequestReader) {
+        self.reader = reader;
         self.held = None;
     }
 
@@ -154,8 +158,9 @@ impl RequestBody {
         self.edits.as_ref().and_then(|edits| edits.1.1.as_ref()).is_some_and(InjectUsage::is_injected)
     }
 
-    pub(super) fn is_first_turn(&self) -> Option<bool> {
-        self.turn.is_first()
+    /// What the body has shown so far.
+    pub(super) fn reader(&self) -> &RequestReader {
+        &self.reader
     }
 }
 

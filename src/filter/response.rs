@@ -10,9 +10,11 @@ use super::headers::{Headers, is_media_type};
 use super::host::{Body, Head, Host};
 use super::upgrade::Upgrade;
 use crate::config::{Config, Pin, Rollout, Version};
+use crate::defect::Asked;
 use crate::edit::Editor;
 use crate::observe::{self, End, GrpcMethod, Micros, Observation, Observer};
 use crate::pin::{self, TagIds};
+use crate::request_facts::RequestFacts;
 use crate::route::Decision;
 use crate::usage::StripUsage;
 
@@ -29,8 +31,8 @@ pub(super) struct Routed {
     /// The filter asked for the stream's usage, but the client did not. Until the request's body has been edited, its
     /// editor knows.
     pub(super) strips_usage: bool,
-    /// Whether the request opens its conversation, if its body shows it. Until the body has passed, its reader knows.
-    pub(super) is_first_turn: Option<bool>,
+    /// What the request's body shows. Until the body has passed, its reader knows.
+    pub(super) request: RequestFacts,
     /// The method of gRPC that it calls, if the messages of that are read.
     pub(super) grpc_method: Option<GrpcMethod>,
 }
@@ -48,8 +50,14 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// The response's head has arrived.
-    pub(super) fn begin<H: Host>(host: H, config: &Config, routed: Routed, is_end: bool) -> Response {
+    /// The response's head has arrived. `asked`: what the request asked for, if all of its body has been read by now.
+    pub(super) fn begin<H: Host>(
+        host: H,
+        config: &Config,
+        routed: Routed,
+        asked: Option<Asked>,
+        is_end: bool,
+    ) -> Response {
         let now = host.now();
         let headers = host.headers(Head::Response);
         let status = headers.get(":status").and_then(|status| str::from_utf8(status).ok());
@@ -73,6 +81,10 @@ impl Response {
         let target = target(config, &routed.decision);
         if target.is_some_and(|(rollout, _)| rollout.refusal_phrases) {
             observer.detect_refusal_phrases();
+        }
+        // Whether this is an answer shows later. An id of one may be asked for with GET.
+        if target.is_some_and(|(rollout, _)| rollout.defects) {
+            observer.detect_defects(asked);
         }
         let mut editor = None;
         if let Some((rollout, version)) = target.filter(|(rollout, _)| rollout.observe.is_none()) {
@@ -157,7 +169,7 @@ impl Routed {
             needs_cookie: false,
             carries_stored_id: false,
             strips_usage: false,
-            is_first_turn: None,
+            request: RequestFacts::default(),
             grpc_method: None,
         }
     }

@@ -112,7 +112,7 @@ impl<H: Host> Stream<H> {
         let grpc_method = headers.get(":path").and_then(GrpcMethod::of);
         if rollout.observe.is_some() {
             if !is_end && self.upgrade.is_none() {
-                self.body = Some(Box::new(RequestBody::observed()));
+                self.body = Some(Box::new(RequestBody::observed(rollout)));
             }
             let is_retry = retry::is_retry(|name| headers.get(name));
             self.phase = Phase::Observed {
@@ -208,13 +208,13 @@ impl<H: Host> Stream<H> {
                 self.phase = Phase::Waiting(buffered);
                 return action;
             }
-            if let Some(turn) = buffered.turn() {
+            if let Some(reader) = buffered.reader() {
                 if let Some(body) = &mut self.body {
-                    body.continue_from(turn);
+                    body.continue_from(reader);
                 }
                 return Action::Continue;
             }
-            // All of the body so far is still readable. It is read again below, to detect a first turn and to edit it.
+            // All of the body so far is still readable. It is read again below, for what it shows and to edit it.
         }
         if let Some(upgrade) = &mut self.upgrade {
             upgrade.push(host, Body::Request, size);
@@ -290,8 +290,8 @@ impl<H: Host> Stream<H> {
             let request = Request { host, headers, body: BodyFacts::Read(&buffered) };
             // The result may be to wait for edits; the request gives that up as well, below.
             let _ = self.route(request, buffered.requested, buffered.now, false);
-            if let (Some(body), Some(turn)) = (&mut self.body, buffered.turn()) {
-                body.continue_from(turn);
+            if let (Some(body), Some(reader)) = (&mut self.body, buffered.reader()) {
+                body.continue_from(reader);
             }
         }
         if let Phase::Feedback(request) = &mut self.phase {
@@ -308,7 +308,10 @@ impl<H: Host> Stream<H> {
         match &self.phase {
             Phase::Routed(routed) => {
                 let routed = self.after_body(*routed);
-                self.phase = Phase::Responding(Box::new(Response::begin(host, config, routed, is_end)));
+                let without_body = || routed.request.asked_without_names();
+                let asked = self.body.as_ref().map_or_else(without_body, |body| body.reader().asked());
+                let response = Response::begin(host, config, routed, asked, is_end);
+                self.phase = Phase::Responding(Box::new(response));
             }
             Phase::Feedback(request) => {
                 request.decision().into_iter().for_each(|decision| mark_response(host, config, &decision));
@@ -320,7 +323,7 @@ impl<H: Host> Stream<H> {
     /// Adds what the request's body has shown so far.
     fn after_body(&self, routed: Routed) -> Routed {
         let Some(body) = &self.body else { return routed };
-        Routed { strips_usage: body.has_injected_usage(), is_first_turn: body.is_first_turn(), ..routed }
+        Routed { strips_usage: body.has_injected_usage(), request: body.reader().facts(), ..routed }
     }
 
     /// If a rollout observes this request, finds the version that Envoy's routes chose.
@@ -382,13 +385,13 @@ impl<H: Host> Stream<H> {
             }
         };
         let loaded = &self.worker.loaded;
-        let Routed { decision, is_first_turn, .. } = self.after_body(routed);
-        loaded.count_observation(host, &decision, &observation);
-        if is_first_turn == Some(true) {
+        let Routed { decision, request, .. } = self.after_body(routed);
+        loaded.count_observation(host, &decision, request, &observation);
+        if request.is_first_turn == Some(true) {
             loaded.count_first_turn(host, &decision, &observation);
         }
         if loaded.config.rollouts.get(decision.rollout).is_some_and(|rollout| rollout.log_observations) {
-            let json = observation_json(&loaded.config, &decision, status, is_first_turn, &observation);
+            let json = observation_json(&loaded.config, &decision, status, request, &observation);
             host.set_filter_state("llm_observation", &json);
         }
     }

@@ -3,6 +3,7 @@
 use super::MetricKind;
 use crate::bucket::SHARDS;
 use crate::config::Rollout;
+use crate::defect::Defect;
 use crate::feedback::Rating;
 use crate::observe::{Finish, HttpError, Outcome, Refusal, Unparsed};
 use crate::route::Reason;
@@ -26,6 +27,10 @@ pub enum Group {
     Always,
     /// By shard: for requests that may be compared, if the rollout counts by shard.
     Shards,
+    /// Defects, and what requests ask for: if the rollout looks for defects. Without them no body is read for what it asks for.
+    Defects,
+    /// Defects by shard: where both exist.
+    ShardDefects,
 }
 
 /// How many groups there are.
@@ -33,7 +38,7 @@ pub(super) const GROUPS: usize = Group::ALL.len();
 
 impl Group {
     /// In their order within a block.
-    pub(super) const ALL: [Group; 2] = [Group::Always, Group::Shards];
+    pub(super) const ALL: [Group; 4] = [Group::Always, Group::Shards, Group::Defects, Group::ShardDefects];
 
     /// How many series it has in a block.
     pub(super) fn series(self) -> usize {
@@ -45,6 +50,8 @@ impl Group {
         match self {
             Self::Always => true,
             Self::Shards => rollout.shards && compare,
+            Self::Defects => rollout.defects,
+            Self::ShardDefects => Self::Shards.exists(rollout, compare) && rollout.defects,
         }
     }
 }
@@ -82,6 +89,11 @@ catalogue! {
     Refusals: Counter "llm_refusals_total" ["llm_refusal" = REFUSALS], "Responses in which the model refused, by how the refusal was detected.";
     ToolCalls: Counter "llm_tool_calls_total", "Tool calls in responses.";
     ToolResponses: Counter "llm_tool_responses_total", "Responses with at least one tool call.";
+    ToolsOffered: Counter in Defects "llm_tools_offered_total", "Answers to requests that offer at least one tool, if the whole body of the request was read. Those of llm_tool_responses_total called one.";
+    JsonAsked: Counter in Defects "llm_json_asked_total", "Answers to requests that ask for JSON, if the whole body of the request was read.";
+    Defects: Counter in Defects "llm_defects_total" ["llm_defect" = DEFECTS], "Answers with a defect, by defect: docs/defects.md. An answer counts once for each.";
+    DefectiveResponses: Counter in Defects "llm_defective_responses_total", "Answers with at least one defect.";
+    ReasoningChars: Counter "llm_reasoning_chars_total", "Exact sum of the lengths of answers' reasoning, in Unicode scalar values.";
     Tokens: Counter "llm_tokens_total" ["llm_token" = TOKENS], "Tokens as reported by the server; never estimated.";
     UsageMissing: Counter "llm_usage_missing_total", "Complete responses of a known dialect that reported no output tokens.";
     Unread: Counter "llm_unread_total" ["llm_unread" = UNREADS], "Responses whose body could not be parsed, by reason.";
@@ -90,6 +102,7 @@ catalogue! {
     ShardRequests: Counter in Shards "llm_shard_requests_total" ["llm_shard" = SHARD_NAMES], "Requests that ended, by the shard of their key.";
     ShardErrors: Counter in Shards "llm_shard_errors_total" ["llm_shard" = SHARD_NAMES], "Failures among llm_shard_requests_total.";
     ShardRefusals: Counter in Shards "llm_shard_refusals_total" ["llm_shard" = SHARD_NAMES], "Refusals among llm_shard_requests_total.";
+    ShardDefects: Counter in ShardDefects "llm_shard_defects_total" ["llm_shard" = SHARD_NAMES], "Answers with at least one defect among llm_shard_requests_total.";
     ShardLengthStops: Counter in Shards "llm_shard_length_stops_total" ["llm_shard" = SHARD_NAMES], "Answers among llm_shard_requests_total that ended at a limit of length: llm_finish is length.";
     ShardToolResponses: Counter in Shards "llm_shard_tool_responses_total" ["llm_shard" = SHARD_NAMES], "Responses with a tool call among llm_shard_requests_total.";
     ShardClientAborts: Counter in Shards "llm_shard_client_aborts_total" ["llm_shard" = SHARD_NAMES], "Requests with the outcome client_abort among llm_shard_requests_total.";
@@ -122,6 +135,7 @@ const REASONS: &[&str] = Reason::NAMES;
 const OUTCOMES: &[&str] = Outcome::NAMES;
 const FINISHES: &[&str] = Finish::NAMES;
 const REFUSALS: &[&str] = Refusal::NAMES;
+const DEFECTS: &[&str] = Defect::NAMES;
 const TOKENS: &[&str] = &["input", "cached_input", "output", "reasoning"];
 const RATINGS: &[&str] = Rating::NAMES;
 const UNREADS: &[&str] = Unparsed::NAMES;

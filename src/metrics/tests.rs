@@ -2,6 +2,7 @@
 
 use super::catalogue::LAYOUT;
 use super::*;
+use crate::defect::{AnswerEnd, Defect, Defects};
 use crate::observe::{End, Head, Observer};
 use crate::observe::{Refusal, Unparsed};
 use crate::route::Reason;
@@ -46,7 +47,11 @@ fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
 #[test]
 fn series_are_unique_and_their_names_are_valid_in_prometheus() {
     let all = all_series();
-    assert_eq!(all.len(), 3 * 2 * Group::Always.series() + 2 * Group::Shards.series());
+    let in_each_block = Group::Always.series() + Group::Defects.series();
+    assert_eq!(
+        all.len(),
+        3 * 2 * in_each_block + 2 * (Group::Shards.series() + Group::ShardDefects.series())
+    );
     assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     for_each_series(&config(), |Series { name, labels, .. }| {
         let is_name = |name: &str| {
@@ -67,6 +72,7 @@ fn label_values_are_the_names_of_their_enums() {
         (Metric::Finishes, Finish::NAMES),
         (Metric::Refusals, Refusal::NAMES),
         (Metric::Unread, Unparsed::NAMES),
+        (Metric::Defects, Defect::NAMES),
         (Metric::Feedback, Rating::NAMES),
     ] {
         assert_eq!(CATALOGUE[metric as usize].label.unwrap().1, values);
@@ -92,7 +98,8 @@ fn each_series_of_the_catalogue_has_its_position() {
                     let offset = LAYOUT.0[at] + value;
                     let update = Update { group: spec.group, offset, kind: spec.kind, value: 1 };
                     let Some(position) = layout.position(&decision, &update) else {
-                        assert!(spec.group == Group::Shards && (!compare || rollout == 1), "{}", spec.name);
+                        let is_by_shard = matches!(spec.group, Group::Shards | Group::ShardDefects);
+                        assert!(is_by_shard && (!compare || rollout == 1), "{}", spec.name);
                         continue;
                     };
                     let label = spec.label.map(|(label, values)| format!(",{label}={}", values[value]));
@@ -162,7 +169,7 @@ fn an_observation_updates_its_series_and_no_others() {
     let observation = Observation { model: Some(b"v1".to_vec()), ..observer.finish(End::Complete, 20_000) };
     let decision = decision(0, 1, true);
     let mut found = Vec::new();
-    observed(&config(), &decision, &observation, |update| {
+    observed(&config(), &decision, RequestFacts::default(), &observation, |update| {
         let name = series(&decision, &update);
         let (metric, labels) = name.split_once('{').unwrap();
         let label = labels.trim_end_matches('}').split(',').nth(3).unwrap_or_default();
@@ -194,6 +201,81 @@ llm_version_mismatch_total  1";
     assert_eq!(found.join("\n"), expected);
 }
 
+/// What the detectors find in this text, where nothing was asked for.
+fn defects(text: &str) -> crate::defect::DefectSet {
+    let mut defects = Defects::new(None);
+    defects.answer(text.as_bytes());
+    defects.finish(AnswerEnd { is_complete: true, is_cut: false })
+}
+
+/// The series that an answer with two defects updates, besides those of every answer.
+#[test]
+fn a_defective_answer_counts_once_for_each_defect_and_once_as_a_response() {
+    let two = defects(&format!("a\u{fffd}. {}", "<|im_end|>"));
+    assert_eq!(two.iter().count(), 2);
+    let asks = RequestFacts { is_first_turn: None, offers_tools: Some(true), asks_for_json: Some(true) };
+    let counted = |text: &[u8], decision: &Decision, request: RequestFacts, status: u16, outcome: Outcome| {
+        let config = Config::parse(text).unwrap();
+        let head = Head { status, content_type: b"application/json", ..Head::default() };
+        let observation = Observer::new(head, 0, 0).finish(End::Complete, 0);
+        let observation =
+            Observation { defects: two, reasoning_chars: 7, is_answer: true, outcome, ..observation };
+        let layout = SeriesLayout::new(&config);
+        let mut all = Vec::new();
+        for_each_series(&config, |series| {
+            let label = series.labels.get(3).map_or("", |(_, value)| value);
+            all.push(format!("{} {label}", series.name));
+        });
+        let mut found = Vec::new();
+        observed(&config, decision, request, &observation, |update| {
+            if let Some(at) = layout.position(decision, &update) {
+                found.push(format!("{} {}", all[at], update.value));
+            }
+        });
+        let is_of_defects = |name: &String| {
+            ["defect", "offered", "asked", "reasoning_chars"].iter().any(|part| name.contains(part))
+        };
+        found.retain(is_of_defects);
+        found.sort();
+        found
+    };
+    let compared = &decision(0, 1, true);
+    let expected = [
+        "llm_defective_responses_total  1",
+        "llm_defects_total control_token 1",
+        "llm_defects_total replacement_char 1",
+        "llm_json_asked_total  1",
+        "llm_reasoning_chars_total  7",
+        "llm_shard_defects_total 31 1",
+        "llm_tools_offered_total  1",
+    ];
+    assert_eq!(counted(CONFIG, compared, asks, 200, Outcome::Complete), expected);
+    // However it ended, unless it is no answer.
+    assert_eq!(counted(CONFIG, compared, asks, 200, Outcome::ClientAbort), expected);
+    for outcome in [Outcome::HttpError, Outcome::LocalReply] {
+        assert_eq!(counted(CONFIG, compared, asks, 500, outcome), ["llm_reasoning_chars_total  7"]);
+    }
+    // What is not compared has no shards, nor has a rollout without them.
+    let unsharded: Vec<&str> = expected.into_iter().filter(|series| !series.contains("shard")).collect();
+    assert_eq!(counted(CONFIG, &decision(0, 1, false), asks, 200, Outcome::Complete), unsharded[..]);
+    assert_eq!(counted(CONFIG, &decision(1, 0, true), asks, 200, Outcome::Complete), unsharded[..]);
+    // Nothing is known of the request.
+    let unasked: Vec<_> = expected
+        .into_iter()
+        .filter(|series| !series.contains("offered") && !series.contains("asked"))
+        .collect();
+    let nothing = RequestFacts::default();
+    assert_eq!(counted(CONFIG, compared, nothing, 200, Outcome::Complete), unasked[..]);
+    let asks_nothing = RequestFacts { offers_tools: Some(false), asks_for_json: Some(false), ..nothing };
+    assert_eq!(counted(CONFIG, compared, asks_nothing, 200, Outcome::Complete), unasked[..]);
+    // Where defects are not looked for, these series do not exist.
+    let off = String::from_utf8(CONFIG.to_vec())
+        .unwrap()
+        .replace(r#""split":{"v2":10}"#, r#""split":{"v2":10},"defects":false"#);
+    let found = counted(off.as_bytes(), compared, asks, 200, Outcome::Complete);
+    assert_eq!(found, ["llm_reasoning_chars_total  7"]);
+}
+
 /// Only requests that may be compared have shards, and their shards add up to the totals.
 #[test]
 fn shards_add_up_to_the_totals_of_what_may_be_compared() {
@@ -216,8 +298,13 @@ fn shards_add_up_to_the_totals_of_what_may_be_compared() {
                 let mut observer = Observer::new(json, 0, 1_000);
                 observer.push(3_000, body);
                 let observation = observer.finish(end, 9_000);
+                let observation = if at % 2 == 0 {
+                    Observation { defects: defects("a\u{fffd}. <|im_end|>"), ..observation }
+                } else {
+                    observation
+                };
                 let decision = Decision { shard: Some(shard), ..decision(0, 1, compare) };
-                observed(&config(), &decision, &observation, |update| {
+                observed(&config(), &decision, RequestFacts::default(), &observation, |update| {
                     if SeriesLayout::new(&config()).position(&decision, &update).is_some() {
                         let name = series(&decision, &update).split_once('{').unwrap().0.to_owned();
                         *sums.entry(name).or_default() += update.value;
@@ -229,6 +316,7 @@ fn shards_add_up_to_the_totals_of_what_may_be_compared() {
         for (shards, total) in [
             ("requests", "llm_requests_total"),
             ("refusals", "llm_refusals_total"),
+            ("defects", "llm_defective_responses_total"),
             ("tool_responses", "llm_tool_responses_total"),
             ("response_chars", "llm_response_chars_total"),
             ("time_to_first_token_ms", "llm_time_to_first_token_ms_total"),

@@ -70,6 +70,7 @@ fn observe(case: &Value, pieces: &mut dyn Iterator<Item = &[u8]>) -> Observation
         ..Head::default()
     };
     let mut observer = Observer::new(head, 0, 0);
+    observer.detect_defects(None);
     pieces.for_each(|piece| observer.push(1, piece));
     Observation { timing: Timing::default(), ..observer.finish(End::Complete, 2) }
 }

@@ -10,6 +10,7 @@ use llm_canary::framing::{aws, base64, sse};
 use serde_json::Value;
 
 use crate::corpus::{Corpus, Row};
+use crate::facts::observe;
 
 /// True finds, each with what was seen there when it was looked at.
 const TRUE_FINDS: &str = include_str!("../data/defects/recordings.tsv");
@@ -26,7 +27,7 @@ pub(crate) fn are_those_of_the_list(corpus: &Corpus) {
         listed.insert((file, defect), why);
     }
     let mut false_finds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let (mut with_text, mut seen) = (0, Vec::new());
+    let (mut with_text, mut seen, mut differ) = (0, Vec::new(), Vec::new());
     for row in &ordinary {
         let body = corpus.body(row);
         let parts = parts(&row["file"], &body);
@@ -34,6 +35,11 @@ pub(crate) fn are_those_of_the_list(corpus: &Corpus) {
         let is_cut = matches!(&*row["finish_norm"], "length" | "filter");
         let found = defects(&parts, usize::MAX, is_cut);
         assert_eq!(defects(&parts, 1, is_cut), found, "{}", row["file"]);
+        let observed = observed(row, &body);
+        if observed.iter().copied().filter(is_content).ne(found.iter().copied()) {
+            differ.push(format!("{}: {observed:?} by the filter, {found:?} by the walk", row["file"]));
+        }
+        let found = observed;
         for defect in found {
             let find = (&*row["file"], defect.as_str());
             if listed.contains_key(&find) {
@@ -43,6 +49,7 @@ pub(crate) fn are_those_of_the_list(corpus: &Corpus) {
             }
         }
     }
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
     println!("{} ordinary answers, {with_text} with text; false finds: {false_finds:?}", ordinary.len());
     for (defect, files) in &false_finds {
         assert!(files.len() * 1000 <= FALSE_PER_THOUSAND * ordinary.len(), "{defect}: {files:?}");
@@ -51,6 +58,15 @@ pub(crate) fn are_those_of_the_list(corpus: &Corpus) {
         let is_here = rows.iter().any(|row| row["file"] == file);
         assert!(!is_here || seen.contains(&(file, defect)), "{defect} is not found any more in {file}");
     }
+}
+
+fn is_content(defect: &Defect) -> bool {
+    !matches!(defect, Defect::Empty | Defect::ReasoningOnly)
+}
+
+/// What the filter finds.
+fn observed(row: &Row, body: &[u8]) -> Vec<Defect> {
+    observe(row, [body]).defects.iter().collect()
 }
 
 /// What a walk over a response finds.
@@ -83,7 +99,6 @@ fn defects(parts: &[Part], piece_bytes: usize, is_cut: bool) -> Vec<Defect> {
     }
     calls.values().for_each(|arguments| defects.end_call(arguments));
     // Most recordings do not say how they ended, so what is missing does not count.
-    let is_content = |defect: &Defect| !matches!(defect, Defect::Empty | Defect::ReasoningOnly);
     defects.finish(AnswerEnd { is_complete: true, is_cut }).iter().filter(is_content).collect()
 }
 

@@ -46,13 +46,14 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-fn observe<'a>(row: &Row, chunks: impl IntoIterator<Item = &'a [u8]>) -> Observation {
+pub(crate) fn observe<'a>(row: &Row, chunks: impl IntoIterator<Item = &'a [u8]>) -> Observation {
     let head = Head {
         status: row["status"].parse().unwrap(),
         content_type: row["content_type"].as_bytes(),
         ..Head::default()
     };
     let mut observer = Observer::new(head, 0, 0);
+    observer.detect_defects(None);
     for chunk in chunks {
         observer.push(1, chunk);
     }

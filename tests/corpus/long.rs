@@ -85,6 +85,7 @@ fn facts(row: &Row, body: &[u8]) -> Observation {
             ..Head::default()
         };
         let mut observer = Observer::new(head, 0, 0);
+        observer.detect_defects(None);
         body.chunks(size).for_each(|piece| observer.push(0, piece));
         // The name of the model may be the string that is longer, and is cut.
         Observation { timing: Timing::default(), model: None, ..observer.finish(End::Complete, 0) }
@@ -107,14 +108,19 @@ pub(crate) fn says_the_same_at_any_length(corpus: &Corpus) {
                 let facts = |chars: usize| facts(row, &body.with(index, &document.lengthened(string, chars)));
                 let [first, second] = [ADDED_CHARS[0], ADDED_CHARS[1]].map(facts);
                 let counted = second.text_chars.unwrap_or(0) - first.text_chars.unwrap_or(0) != 0;
-                let added = |chars: usize| if counted { (chars - ADDED_CHARS[0]) as u64 } else { 0 };
+                let is_reasoning = second.reasoning_chars != first.reasoning_chars;
+                let added =
+                    |chars: usize, is_counted| if is_counted { (chars - ADDED_CHARS[0]) as u64 } else { 0 };
                 let is_long = counted && std::mem::take(&mut is_first_text);
                 for chars in ADDED_CHARS[1..].iter().copied().chain(is_long.then_some(MOST_ADDED_CHARS)) {
+                    let seen = facts(chars);
                     let expected = Observation {
-                        text_chars: first.text_chars.map(|text_chars| text_chars + added(chars)),
+                        text_chars: first.text_chars.map(|text_chars| text_chars + added(chars, counted)),
+                        reasoning_chars: first.reasoning_chars + added(chars, is_reasoning),
+                        // What is added repeats itself.
+                        defects: seen.defects,
                         ..first.clone()
                     };
-                    let seen = facts(chars);
                     if seen != expected {
                         wrong.push(format!("{}: string {string} of part {index}, {chars} characters longer:\n    {seen:?}\n    {expected:?}", row["file"]));
                         break;

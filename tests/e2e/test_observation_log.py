@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.harness.fixtures import ClientOf, StartEnvoy
 from tests.harness.upstream import Replies, events, stream, whole
 
 CHAT = STREAMS / "openai-chat" / "chat-stream.sse"
-BODY = b'{"messages":[{"role":"user","content":"Hi"}]}'
+BODY = b'{"messages":[{"role":"user","content":"Hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}'
 
 
 def logs_observations(bootstrap: Json) -> None:
@@ -24,7 +25,12 @@ def logs_observations(bootstrap: Json) -> None:
 
 @pytest.mark.parametrize("version", SUPPORTED)
 async def test_the_access_log_has_what_replay_says(
-    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, llm_canary: RunTool, version: str
+    start_envoy: StartEnvoy,
+    client_of: ClientOf,
+    replies: Replies,
+    llm_canary: RunTool,
+    tmp_path: Path,
+    version: str,
 ) -> None:
     logged = rollout(split={"v2": 100}, log_observations=True)
     envoy = start_envoy(config(logged), version=version, edit=logs_observations)
@@ -35,9 +41,13 @@ async def test_the_access_log_has_what_replay_says(
         await client_of(envoy).send(request(b"POST", b"/v1/chat/completions", headers=headers, body=BODY))
     await envoy.until(lambda: len(envoy.access_log()) == 2, "two lines in the access log")
     first, second = [json.loads(json.loads(line)["observation"]) for line in envoy.access_log()]
-    replayed = json.loads((await asyncio.to_thread(llm_canary, "replay", CHAT, "--json")).stdout)
+    asked = tmp_path / "request.json"
+    asked.write_bytes(BODY)
+    replay = asyncio.to_thread(llm_canary, "replay", CHAT, "--request", asked, "--json")
+    replayed = json.loads((await replay).stdout)
     assert {name: first[name] for name in replayed} == replayed
     named = {"rollout": "chat", "version": "v2", "reason": "split", "compare": True, "first_turn": True}
+    named |= {"tools_offered": True, "json_asked": False, "defects": []}
     for line, status in ((first, 200), (second, 429)):
         assert {name: line[name] for name in named} == named
         assert (line["status"], line["shard"]) == (status, first["shard"])

@@ -41,6 +41,14 @@ class ModelServer:
                 time.sleep(0.1)
                 self.say_answer()
 
+            def say_json(self) -> None:
+                self.begin()
+                self.delta({"role": "assistant", "content": '{"answer": 42}'})
+                self.end("stop")
+
+            def say_prose(self) -> None:
+                self.say_answer()
+
             def say_without_usage(self) -> None:
                 self.say_answer(usage=False)
 
@@ -145,9 +153,17 @@ def ask(
     path: str = "/v1/chat/completions",
     hang_up: bool = False,
 ) -> tuple[int, dict[str, str], bytes]:
-    """Asks for one chat completion on a connection of its own. Returns status, headers and what came of the body."""
+    """Asks for one chat completion on a connection of its own, and offers a tool. Returns status, headers and what came
+    of the body.
+    """
     body = json.dumps(
-        {"model": "chat", "stream": True, "messages": [{"role": "user", "content": "What is the answer?"}]}
+        {
+            "model": "chat",
+            "stream": True,
+            "messages": [{"role": "user", "content": "What is the answer?"}],
+            "tools": [{"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}}}],
+            "response_format": {"type": "json_object" if say in ("json", "prose") else "text"},
+        }
     )
     fields = [(name.encode(), value.encode()) for name, value in {"x-say": say, **(headers or {})}.items()]
     raw = request(target=path.encode(), headers=fields, body=body.encode())

@@ -39,6 +39,7 @@ OF_PROMETHEUS = {"instance", "job", "__name__", "le"}
 def script(at: int) -> str:
     """How the model server answers this request. Most get an answer, and both versions show every way to end."""
     kinds = {0: "refusal", 5: "tool_call", 10: "without_usage", 15: "gzip", 20: "half", 25: "error"}
+    kinds |= {35: "json", 36: "json", 40: "prose"}
     return kinds.get(at % 50, "answer")
 
 

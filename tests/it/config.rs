@@ -120,7 +120,7 @@ fn everything_is_read() {
         (&["up".into(), "1".into()][..], &["down".into()][..])
     );
     assert_eq!(feedback.escalation, ["human"]);
-    assert_eq!(chat.usage, config::Usage::Request);
+    assert_eq!((chat.usage, chat.defects), (config::Usage::Request, false));
 
     let code = &config.rollouts[1];
     assert_eq!(code.started_at, Some(Source::Query("since".into())));
@@ -164,6 +164,7 @@ fn the_defaults() {
     assert_eq!((rollout.steps.split(0).ranges().len(), rollout.steps.count()), (1, 0));
     assert!(rollout.overrides.is_empty());
     assert_eq!((&rollout.feedback, rollout.usage), (&None, config::Usage::AsIs));
+    assert!(rollout.defects && rollout.shards && !rollout.log_observations);
     assert_eq!(Config::parse(br#"{"rollouts": []}"#).unwrap().rollouts.len(), 0);
 }
 
@@ -288,7 +289,7 @@ fn a_configuration_can_be_shared_between_threads() {
     fn is_sent<T: Send>() {}
     is_sent::<llm_canary::pointer::Values>();
     is_sent::<llm_canary::fingerprint::Fingerprint>();
-    is_sent::<llm_canary::turn::Turn>();
+    is_sent::<llm_canary::request_facts::RequestReader>();
     is_sent::<llm_canary::feedback::Body>();
     is_sent::<llm_canary::pin::TagIds>();
     is_sent::<llm_canary::pin::UntagIds>();

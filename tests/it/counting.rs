@@ -47,6 +47,7 @@ pub(crate) fn peak_bytes<'a>(content_type: &str, chunks: impl IntoIterator<Item 
     let before = LIVE.get();
     PEAK.set(before);
     let mut observer = Box::new(Observer::new(head, 0, 0));
+    observer.detect_defects(None);
     observer.expect_messages(GrpcMethod::ModelStreamInfer); // if its type is gRPC
     chunks.into_iter().for_each(|chunk| observer.push(0, chunk));
     observer.finish(End::Complete, 0);

@@ -16,6 +16,10 @@ soon as a configuration is loaded. Nothing that a client sends becomes part of a
 Those by shard exist only with `llm_compare=\"yes\"`, and not under `\"shards\": false`. A key is always in the same one of 32
 shards. How much a sum differs from shard to shard tells how much requests of one conversation depend on each other.
 
+`llm_defects_total`, `llm_defective_responses_total`, `llm_shard_defects_total`, `llm_tools_offered_total` and `llm_json_asked_total` do not exist
+under `\"defects\": false`: then no body is read for what its request asks for. An answer is one with any outcome but
+`http_error` and `local_reply`. [defects.md](defects.md) says what each defect is, and what is found and missed.
+
 There are three gauges. `llm_config_hash` has the label `llm_rollout`: its value identifies the whole configuration by which
 this rollout runs, so filters in one Envoy are told apart by their rollouts. Give rollouts of different filters different
 names. Envoy keeps the series of a rollout that a reload removed, at its last value, until it restarts.
@@ -70,10 +74,13 @@ fn series(options: &str) -> usize {
 }
 
 fn cost() -> String {
-    let (all, unsharded) = (series(""), series(r#", "shards": false"#));
+    let options =
+        ["", r#", "defects": false"#, r#", "shards": false"#, r#", "shards": false, "defects": false"#];
+    let [all, without_defects, unsharded, least] = options.map(series);
     format!(
-        "## Cost\n\nOne version has {all} series, or {unsharded} under `\"shards\": false`. Envoy defines all of them when it loads a \
-         configuration,\nand prints all of them at each scrape, whether or not they have counted. Measured with Envoy 1.40:\n\n\
+        "## Cost\n\nOne version has {all} series: {without_defects} under `\"defects\": false`, {unsharded} under `\"shards\": false`, {least} under \
+         both. Envoy\ndefines all of them when it loads a configuration, and prints all of them at each scrape, whether or not they have \
+         counted.\nMeasured with Envoy 1.40:\n\n\
          | versions | shards | scrape |\n|---|---|---|\n\
          | 2 | on | 0.16 MB |\n| 2 | off | 0.11 MB |\n| 128 | on | 10.2 MB |\n| 128 | off | 6.9 MB |\n\
          | 1,024 | off | 56 MB |\n\nMore than 128 versions with shards are refused. A scrape with `?usedonly` prints only what has counted; \

@@ -387,8 +387,9 @@ fn an_observation_is_logged_where_the_rollout_says_so() {
         let expected = serde_json::json!({
             "rollout": "chat", "version": "v2", "reason": "split", "compare": true, "shard": llm_canary::bucket::shard(b"k"),
             "status": 200, "first_turn": true, "dialect": "openai-chat", "outcome": "complete", "finish": "stop",
-            "text_chars": 5, "output_tokens": 2, "input_tokens": 1, "cached_input_tokens": null, "reasoning_tokens": null,
-            "tool_calls": 0, "refusal": false, "error": false, "events": 3, "unread": null,
+            "text_chars": 5, "reasoning_chars": 0, "output_tokens": 2, "input_tokens": 1, "cached_input_tokens": null,
+            "reasoning_tokens": null, "tool_calls": 0, "tools_offered": false, "json_asked": false, "refusal": false,
+            "defects": [], "error": false, "events": 3, "unread": null,
             "first_byte_ms": 0, "first_token_ms": 5, "longest_gap_ms": null, "duration_ms": 11,
         });
         assert_eq!(log(id), expected);
@@ -399,6 +400,8 @@ fn an_observation_is_logged_where_the_rollout_says_so() {
         for name in [
             "status",
             "first_turn",
+            "tools_offered",
+            "json_asked",
             "dialect",
             "finish",
             "text_chars",

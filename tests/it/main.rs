@@ -1,6 +1,7 @@
 //! Integration tests, through the crate's public interface.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod asked;
 mod buckets;
 mod compare;
 mod config;

@@ -24,6 +24,7 @@ LABELS = (
     "llm_outcome",
     "llm_finish",
     "llm_refusal",
+    "llm_defect",
     "llm_token",
     "llm_unread",
     "llm_shard",
@@ -45,12 +46,14 @@ TOKENS = {
     "reasoning": "reasoning_tokens",
 }
 # The facts where no answer came, or Envoy's own.
-NOTHING = {
+NOTHING: Facts = {
     "dialect": None,
     "finish": None,
     "text_chars": None,
     "tool_calls": 0,
     "refusal_kind": None,
+    "defects": [],
+    "reasoning_chars": 0,
     "unread": None,
     **dict.fromkeys(TOKENS.values()),
 }
@@ -86,6 +89,12 @@ class Sums:
         self.add(version, "llm_refusals_total", refusal, by=int(refusal is not None))
         self.add(version, "llm_tool_calls_total", by=facts["tool_calls"])
         self.add(version, "llm_tool_responses_total", by=int(facts["tool_calls"] > 0))
+        is_answer = outcome not in ("http_error", "local_reply")
+        defects = facts["defects"] if is_answer else []
+        for defect in defects:
+            self.add(version, "llm_defects_total", defect)
+        self.add(version, "llm_defective_responses_total", by=int(len(defects) > 0))
+        self.add(version, "llm_reasoning_chars_total", by=facts["reasoning_chars"])
         for kind, fact in TOKENS.items():
             self.add(version, "llm_tokens_total", kind, by=facts[fact] or 0)
         is_missing = outcome == "complete" and facts["dialect"] is not None and facts["output_tokens"] is None
@@ -97,13 +106,13 @@ class Sums:
             self.add(version, "llm_first_turn_errors_total", by=int(is_failure))
         self.add(version, "llm_request_duration_ms_count")
         self.add(version, "llm_time_to_first_byte_ms_count", by=int(has_head))
-        has_length = outcome not in ("http_error", "local_reply")
-        chars, output = facts["text_chars"] if has_length else None, facts["output_tokens"]
+        chars, output = facts["text_chars"] if is_answer else None, facts["output_tokens"]
         if shard is not None:
             by_shard = {
                 "requests": 1,
                 "errors": int(is_failure),
                 "refusals": int(refusal is not None),
+                "defects": int(len(defects) > 0),
                 "length_stops": int(facts["finish"] == "length"),
                 "tool_responses": int(facts["tool_calls"] > 0),
                 "client_aborts": int(outcome == "client_abort"),
@@ -162,6 +171,7 @@ def shard_differences(snapshot: Snapshot) -> list[str]:
         "length_stops": sum_of(snapshot, "llm_finish_total", lambda labels: labels["llm_finish"] == "length"),
         "requests": sum_of(snapshot, "llm_requests_total"),
         "refusals": sum_of(snapshot, "llm_refusals_total"),
+        "defects": sum_of(snapshot, "llm_defective_responses_total"),
         "tool_responses": sum_of(snapshot, "llm_tool_responses_total"),
         "response_chars": sum_of(snapshot, "llm_response_chars_total"),
         "time_to_first_token_ms": sum_of(snapshot, "llm_time_to_first_token_ms_total"),

@@ -1,6 +1,6 @@
 //! `llm-canary analyze`: is the version worse than its baseline, or which of the two is better?
 
-use super::feed::{Feed, Next};
+use super::feed::{Feed, Next, SourceFeed};
 use super::judged::{Judged, SubjectArgs};
 use super::source::SourceArgs;
 use crate::analysis::{Analysis, worst_exit_code};
@@ -57,21 +57,29 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
     let policy = args.subject.policy(world)?;
     let goal = if args.ab { Some(goal(&policy)?) } else { None };
     let config = args.subject.config(world)?;
-    let since = args.subject.since(world.clock.now())?;
-    let mut feed = args.source.open(since, world)?;
-    let judged = Judged::choose(&args.subject, config.as_ref(), &policy, goal, &*feed, world)?;
-    watch(args, judged, &mut *feed, world)
+    let begins = args.subject.begins(config.as_ref(), world.clock.now())?;
+    let mut feed = SourceFeed::open(&args.source, begins, world)?;
+    let judged = Judged::choose(&args.subject, config.as_ref(), &policy, goal, &feed, world)?;
+    // Other sources reach back, and are asked again by the next run.
+    let at_most = if args.source.is_polled() { args.at_most } else { Duration::ZERO };
+    watch(args, at_most, judged, &mut feed, world)
 }
 
 /// Watches until everything is decided, or the time is over, or the source.
-fn watch(args: &Args, mut judged: Judged, feed: &mut dyn Feed, world: &mut World<'_>) -> Result<u8, Error> {
+fn watch(
+    args: &Args,
+    at_most: Duration,
+    mut judged: Judged,
+    feed: &mut dyn Feed,
+    world: &mut World<'_>,
+) -> Result<u8, Error> {
     let began = world.clock.elapsed();
     let mut said = began;
     loop {
         let next = judged.next(feed, world)?;
         let analyses = judged.analyses(feed, world);
         let elapsed = world.clock.elapsed();
-        let is_over = next == Next::Over || elapsed.saturating_sub(began) >= args.at_most;
+        let is_over = next == Next::Over || elapsed.saturating_sub(began) >= at_most;
         if is_over || analyses.iter().all(Analysis::is_decided) {
             print(args, &analyses, world)?;
             return Ok(worst_exit_code(&analyses));

@@ -30,7 +30,7 @@ fn run(arguments: &[&str], mut feed: FakeFeed) -> Ran {
             let config = args.subject.config(world)?;
             let goal = if args.ab { Some(goal(&policy)?) } else { None };
             let judged = Judged::choose(&args.subject, config.as_ref(), &policy, goal, &feed, world)?;
-            watch(&args, judged, &mut feed, world)
+            watch(&args, args.at_most, judged, &mut feed, world)
         };
         let done: Result<u8, crate::error::Error> = {
             let mut done = done;
@@ -41,7 +41,7 @@ fn run(arguments: &[&str], mut feed: FakeFeed) -> Ran {
 }
 
 /// The source of the tests is another one, but one must be given.
-const SOURCE: &[&str] = &[];
+const SOURCE: &[&str] = &["--from", "none"];
 
 fn good() -> Traffic {
     Traffic::new(100)

@@ -53,7 +53,7 @@ impl SubjectArgs {
     }
 
     /// When the evidence begins, as the operator says.
-    pub(super) fn since(&self, now: UnixMs) -> Result<Option<UnixMs>, Error> {
+    fn since(&self, now: UnixMs) -> Result<Option<UnixMs>, Error> {
         let parse = |text: &String| {
             let ago = parse_duration(text).ok().map(|ago| now.saturating_sub(millis(ago)));
             parse_rfc3339(text).or(ago).ok_or_else(|| {
@@ -63,6 +63,17 @@ impl SubjectArgs {
             })
         };
         self.since.as_ref().map(parse).transpose()
+    }
+
+    /// When the evidence that is wanted begins, as far as that is known before it is read; `None`: all there is.
+    pub(super) fn begins(&self, config: Option<&Config>, now: UnixMs) -> Result<Option<UnixMs>, Error> {
+        let since = self.since(now)?;
+        let Some(config) = config.filter(|_| since.is_none()) else { return Ok(since) };
+        // Names that only the evidence has are looked for there.
+        let Ok(subject) = Subject::choose(&self.named(None), Some(config), &[], now) else { return Ok(None) };
+        let begins: Option<Vec<i64>> =
+            subject.candidates.iter().map(|candidate| candidate.since_ms).collect();
+        Ok(begins.and_then(|begins| u64::try_from(begins.into_iter().min()?).ok()))
     }
 
     fn named(&self, since: Option<UnixMs>) -> Named {

@@ -4,11 +4,12 @@ use super::input;
 use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::number_args::parse_whole;
-use crate::recording::{self, Chunking};
+use crate::recording::{self, Chunking, Recording};
 use llm_canary::observe::{GrpcMethod, Head};
+use llm_canary::request_facts::BODY_BYTES_READ_MAX;
 use serde_json::Value;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Read a recorded response with the filter's own code, and print what it observes.
 ///
@@ -18,9 +19,11 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   llm-canary replay answer.sse
   llm-canary replay --chunks 1 --json answer.sse
+  llm-canary replay answer.sse --request request.json
   curl -sN localhost:8001/v1/chat/completions -d @request.json | llm-canary replay -
 
-What the response does not say is null in JSON, and a dash otherwise.
+What is not known is null in JSON, and a dash otherwise. Without --request it is not known which tools were
+offered and whether JSON was asked for; then the defects tool_name_unknown and json_missing are not looked for.
 
 Exit codes: 0 read, 2 usage error, or the recording cannot be opened.")]
 pub(crate) struct Args {
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     /// The response's status
     #[arg(long, default_value = "200", value_name = "CODE", value_parser = parse_status, allow_hyphen_values = true)]
     status: u16,
+    /// The body of the request; - reads standard input
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
     /// The request's path. Of gRPC it says what the messages are
     #[arg(long, default_value = "", hide_default_value = true)]
     path: String,
@@ -59,8 +65,20 @@ fn parse_status(text: &str) -> Result<u16, String> {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    let is_stdin = |path: &Path| path == Path::new("-");
+    if is_stdin(&args.file) && args.request.as_deref().is_some_and(is_stdin) {
+        return Err(Error::refused(
+            "FILE and --request are both -; write one of the two to a file".to_owned(),
+        ));
+    }
     let body = input::read(world, &args.file, u64::MAX)
         .map_err(|error| Error::problem(&args.file.display().to_string(), io_words(&error)))?;
+    // One more byte shows that it is too long.
+    let read_request = |path: &PathBuf| {
+        input::read(world, path, BODY_BYTES_READ_MAX + 1)
+            .map_err(|error| Error::refused(format!("--request {}: {}", path.display(), io_words(&error))))
+    };
+    let request = args.request.as_ref().map(read_request).transpose()?;
     let head = Head {
         status: args.status,
         content_type: args.content_type.as_bytes(),
@@ -71,7 +89,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let grpc_status = trailers.iter().find(|(name, _)| name.eq_ignore_ascii_case("grpc-status"));
     let grpc_status = grpc_status.map(|(_, status)| status.as_bytes());
     let method = GrpcMethod::of(args.path.as_bytes());
-    let report = recording::observe(head, &body, method, grpc_status, args.chunks, args.refusal_phrases);
+    let recording = Recording { head, body: &body, grpc_status, method, request: request.as_deref() };
+    let report = recording::observe(&recording, args.chunks, args.refusal_phrases);
     if args.json {
         let line = serde_json::to_string(&report).map_err(io::Error::from)?;
         world.print(&line)?;
@@ -82,6 +101,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         let value = match value {
             Value::Null => "-".to_owned(),
             Value::String(text) => text.clone(),
+            Value::Array(names) if names.is_empty() => "none".to_owned(),
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };
         world.print(&format!("{name:<20} {value}"))?;

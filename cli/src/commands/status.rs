@@ -1,6 +1,6 @@
 //! `llm-canary status`: how the versions do, side by side, as it happens.
 
-use super::feed::{Feed, Next};
+use super::feed::{Feed, Next, SourceFeed};
 use super::judged::{Judged, SubjectArgs};
 use super::source::SourceArgs;
 use crate::error::Error;
@@ -48,10 +48,10 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let policy = args.subject.policy(world)?;
     let config = args.subject.config(world)?;
-    let since = args.subject.since(world.clock.now())?;
-    let mut feed = args.source.open(since, world)?;
-    let judged = Judged::choose(&args.subject, config.as_ref(), &policy, None, &*feed, world)?;
-    show(args, &policy, judged, &mut *feed, world)
+    let begins = args.subject.begins(config.as_ref(), world.clock.now())?;
+    let mut feed = SourceFeed::open(&args.source, begins, world)?;
+    let judged = Judged::choose(&args.subject, config.as_ref(), &policy, None, &feed, world)?;
+    show(args, &policy, judged, &mut feed, world)
 }
 
 fn show(

@@ -13,7 +13,7 @@ struct Status {
 }
 
 /// The source of the tests is another one, but one must be given.
-const SOURCE: &[&str] = &[];
+const SOURCE: &[&str] = &["--from", "none"];
 
 fn terminal() -> Canvas {
     Canvas { width: Some(100), has_colour: false, is_terminal: true }

@@ -263,6 +263,12 @@ fn http_date(at: UnixMs) -> String {
 }
 
 impl Admin for FakeAdmin {
+    /// The file that has the address for its name.
+    fn metrics(&self, admin: &str, _: Duration) -> Result<Vec<u8>, String> {
+        let page = self.texts.lock().unwrap().get(admin).cloned();
+        page.ok_or_else(|| "it does not answer: connection refused".to_owned())
+    }
+
     fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String> {
         assert!(path.starts_with("/stats?filter=llm_config_hash%7C"), "{path}");
         let silent = || "it does not answer: connection refused".to_owned();

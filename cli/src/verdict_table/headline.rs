@@ -1,8 +1,8 @@
 //! The verdict in a line: the word for it, and what holds it.
 
-use super::{INDENT, NONE};
+use super::INDENT;
 use crate::analysis::{Ab, Analysis};
-use crate::table::{Canvas, Tone};
+use crate::table::{Canvas, NONE, Tone};
 use crate::time_args::format_duration;
 use llm_canary_verdict::difference::Conclusion;
 use llm_canary_verdict::health::State;

@@ -1,7 +1,7 @@
 //! Any texts and calls as an answer: its defects are the same however the texts are cut, and an empty answer has no other.
 
-use llm_canary::asked::AskedReader;
 use llm_canary::defect::{AnswerEnd, Arguments, Asked, Defect, DefectSet, Defects};
+use llm_canary::request_facts::RequestReader;
 
 use super::input::{Cuts, Input};
 
@@ -64,11 +64,9 @@ pub(crate) fn defects(bytes: &[u8]) {
 
 fn reads_what_is_asked_for(body: &[u8], cuts: &Cuts) {
     let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut reader = AskedReader::default();
+        let mut reader = RequestReader::new(true);
         pieces.for_each(|piece| reader.push(piece));
-        reader
-            .get()
-            .map(|request| (request.has_tools, request.asked.json, request.asked.names.is_unknown(b"f")))
+        (reader.facts(), reader.asked().map(|asked| asked.names.is_unknown(b"f")))
     };
     assert_eq!(read(&mut cuts.pieces(body)), read(&mut [body].into_iter()));
 }

@@ -10,8 +10,8 @@ use llm_canary::feedback;
 use llm_canary::fingerprint::Fingerprint;
 use llm_canary::pin::{self, TagIds, Token, UntagIds};
 use llm_canary::pointer::{Fact, Pointers, VALUE_BYTES_MAX, Values};
+use llm_canary::request_facts::RequestReader;
 use llm_canary::rewrite::{Model, ModelName};
-use llm_canary::turn::Turn;
 use llm_canary::usage::{InjectUsage, StripUsage};
 
 use super::input::{Cuts, Input};
@@ -121,9 +121,9 @@ fn reads_alike(body: &[u8], cuts: &Cuts) {
         static FEEDBACK: OnceCell<Feedback> = const { OnceCell::new() };
     }
     let turn = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut turn = Turn::default();
-        pieces.for_each(|piece| turn.push(piece));
-        turn.is_first()
+        let mut reader = RequestReader::new(false);
+        pieces.for_each(|piece| reader.push(piece));
+        reader.facts()
     };
     assert_eq!(turn(&mut cuts.pieces(body)), turn(&mut std::iter::once(body)));
     let opening = |pieces: &mut dyn Iterator<Item = &[u8]>| {

@@ -41,6 +41,7 @@ struct Case<'b> {
 impl<'b> Case<'b> {
     fn observed<'p>(&self, pieces: impl IntoIterator<Item = &'p [u8]>) -> Observation {
         let mut observer = Observer::new(self.head, 0, 0);
+        observer.detect_defects(None);
         if self.detects_phrases {
             observer.detect_refusal_phrases();
         }

@@ -64,6 +64,13 @@ pub(super) struct ControlToken {
     group: Option<Group>,
 }
 
+/// Whether a token is in the name of a tool.
+pub(super) fn is_in_name(name: &[u8]) -> bool {
+    // Names are letters, digits, `_`, `-`, `.`, `:` and `/`. Tokens also have one of these.
+    name.iter().any(|byte| b"<>|[]".contains(byte))
+        || name.windows(token::BAR.len()).any(|window| window == token::BAR)
+}
+
 impl ControlToken {
     pub(super) fn is_found(&self) -> bool {
         self.found || self.has_doubtful && !self.has_named
@@ -86,13 +93,6 @@ impl ControlToken {
             rest = after;
             self.step(byte, place);
         }
-    }
-
-    /// The name of a called tool, whole.
-    pub(super) fn push_name(&mut self, name: &[u8]) {
-        // Names are letters, digits, `_`, `-`, `.`, `:` and `/`. Tokens also have one of these.
-        self.found |= name.iter().any(|byte| b"<>|[]".contains(byte))
-            || name.windows(token::BAR.len()).any(|window| window == token::BAR);
     }
 
     /// The item has ended. `is_code_open`: in code that was not closed. `is_cut`: not by itself.

@@ -102,6 +102,10 @@ pub(super) struct JsonCheck {
 }
 
 impl JsonCheck {
+    /// One of which nothing is known any more.
+    pub(super) const UNKNOWN: JsonCheck =
+        JsonCheck { state: State::TooDeep, depth: 0, has_begun: true, is_object: false, objects: 0 };
+
     /// Reads the next piece.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;

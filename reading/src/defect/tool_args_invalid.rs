@@ -20,6 +20,9 @@ pub enum ArgumentsFault {
 }
 
 impl Arguments {
+    /// Those of a call of which a part was not read. They have no fault.
+    pub const UNKNOWN: Arguments = Arguments(JsonCheck::UNKNOWN);
+
     /// Reads the next piece of the decoded text.
     pub fn push(&mut self, piece: &[u8]) {
         self.0.push(piece);

@@ -55,6 +55,16 @@ struct Answer {
 }
 
 impl RepeatedText {
+    /// How it begins, as far as it has come.
+    pub(super) fn start(&self) -> &[u8] {
+        self.start.bytes.get(..self.start.len).unwrap_or_default()
+    }
+
+    /// Whether [`RepeatedText::start`] does not grow any more.
+    pub(super) fn is_start_whole(&self) -> bool {
+        self.start.len == START_BYTES
+    }
+
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "a count of bytes of the response, an index of `bytes`"
@@ -78,6 +88,12 @@ impl Start {
 }
 
 impl Answers {
+    /// Whether a text repeats nothing of this answer, by its beginning.
+    pub(super) fn is_new(&self, choice: u64, text: &RepeatedText) -> bool {
+        let answer = self.answers.iter().find(|answer| answer.choice == choice);
+        self.is_incremental || answer.is_some_and(|answer| !answer.last.agrees(&text.start))
+    }
+
     /// Counts a text and takes over the usage of its document. Returns the characters that are new.
     #[expect(clippy::arithmetic_side_effects, reason = "these are counts of bytes of the response")]
     pub(super) fn add(&mut self, choice: u64, text: &RepeatedText, usage: Usage) -> u64 {

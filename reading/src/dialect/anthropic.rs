@@ -3,7 +3,8 @@
 //! Usage in `message_delta` is cumulative and overrides that in `message_start`. Input tokens do not include those
 //! from a cache. The event that begins a content block may already have text.
 
-use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::Vocabulary;
 use crate::json::PathTable;
 
@@ -69,22 +70,29 @@ const PATHS: &[(&str, Meaning)] = &[
     ("delta.thinking", Meaning::Reasoning),
     ("delta.partial_json", Meaning::CallArguments),
     ("delta.stop_reason", Meaning::Finish),
-    ("content_block", Meaning::Block),
+    ("delta.citation", Meaning::OtherContent),
+    ("content_block", Meaning::Item),
     ("content_block.type", Meaning::Type),
     ("content_block.text", Meaning::Text(0)),
+    ("content_block.thinking", Meaning::Reasoning),
     ("content_block.id", Meaning::CallId),
-    ("message.content[]", Meaning::Block),
+    ("content_block.name", Meaning::ToolName),
+    ("message.content[]", Meaning::Item),
     ("message.content[].type", Meaning::Type),
     ("message.content[].text", Meaning::Text(0)),
+    ("message.content[].thinking", Meaning::Reasoning),
     ("message.content[].id", Meaning::CallId),
+    ("message.content[].name", Meaning::ToolName),
     ("message.stop_reason", Meaning::Finish),
     ("message.usage.input_tokens", Meaning::InputTokens),
     ("message.usage.output_tokens", Meaning::OutputTokens),
     ("message.usage.cache_read_input_tokens", Meaning::CachedInputTokens),
-    ("content[]", Meaning::Block),
+    ("content[]", Meaning::Item),
     ("content[].type", Meaning::Type),
     ("content[].text", Meaning::Text(0)),
+    ("content[].thinking", Meaning::Reasoning),
     ("content[].id", Meaning::CallId),
+    ("content[].name", Meaning::ToolName),
     ("content[].input", Meaning::CallArguments),
     ("stop_reason", Meaning::Finish),
     ("usage.input_tokens", Meaning::InputTokens),

@@ -19,7 +19,7 @@ enum Lexical {
 pub(super) struct Arguments {
     state: Lexical,
     /// Objects and arrays that are open. Saturates: a server can send more brackets than this can count.
-    depth: i32,
+    depth: i16,
     has_begun: bool,
 }
 

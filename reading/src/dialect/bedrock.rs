@@ -3,7 +3,8 @@
 //! The payloads of an invoke stream are documents in the model's own format. Those of Anthropic's models are read
 //! as Anthropic's. Those of Nova are like converse, with one level more.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::Meaning;
 use crate::json::PathTable;
 
 /// converse, converse-stream, and Nova.
@@ -45,6 +46,12 @@ pub(super) static INVOKE: Dialect = Dialect {
 const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     ("delta.text", Meaning::Text(0)),
     ("delta.reasoningContent.text", Meaning::Reasoning),
+    ("delta.reasoningContent.redactedContent", Meaning::HiddenReasoning),
+    ("delta.citation", Meaning::OtherContent),
+    ("delta.image", Meaning::OtherContent),
+    ("delta.toolResult", Meaning::OtherContent),
+    ("start.image", Meaning::OtherContent),
+    ("start.toolResult", Meaning::OtherContent),
     ("contentBlockIndex", Meaning::CallIndex),
     ("delta.toolUse", Meaning::Call),
     ("delta.toolUse.input", Meaning::CallArguments),
@@ -61,6 +68,13 @@ const CONVERSE_PATHS: &[(&str, Meaning)] = &[
     // Text with its sources, in place of `text` (API_runtime_CitationsContentBlock). Streams send it as `delta.text`.
     ("output.message.content[].citationsContent.content[].text", Meaning::Text(0)),
     ("output.message.content[].reasoningContent.reasoningText.text", Meaning::Reasoning),
+    ("output.message.content[].reasoningContent.redactedContent", Meaning::HiddenReasoning),
+    ("output.message.content[].image", Meaning::OtherContent),
+    ("output.message.content[].video", Meaning::OtherContent),
+    ("output.message.content[].audio", Meaning::OtherContent),
+    ("output.message.content[].document", Meaning::OtherContent),
+    ("output.message.content[].toolResult", Meaning::OtherContent),
+    ("output.message.content[].searchResult", Meaning::OtherContent),
     ("output.message.content[].toolUse", Meaning::Call),
     ("output.message.content[].toolUse.name", Meaning::CallStart),
     ("output.message.content[].toolUse.type", Meaning::CallRunner),

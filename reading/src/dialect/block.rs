@@ -6,8 +6,10 @@
 use super::answer_prefix::AnswerPrefix;
 use super::answers::RepeatedText;
 use super::arguments::Transition;
-use super::definition::{BlockKind, Meaning};
-use super::facts::{CALLS_MAX, CallFragment, CallTarget, Finish, RANKS, ResponseFacts, TextPresence};
+use super::facts::{CALLS_MAX, CallFragment, CallTarget, RANKS, ResponseFacts, TextPresence};
+use super::finish::Finish;
+use super::meaning::{BlockKind, Meaning};
+use super::watch::TextPlace;
 use crate::json::chars;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -26,6 +28,14 @@ pub(super) struct OpenBlock {
     pub(super) repeated_text: Option<Box<RepeatedText>>,
     pub(super) refusal_chars: u64,
     pub(super) has_reasoning: bool,
+    /// Characters of [`Meaning::Reasoning`], and of text that is reasoning by the block's kind.
+    pub(super) reasoning_chars: u64,
+    /// How often the reasoning may have come before: 0 where it is new, and more where it is repeated.
+    pub(super) reasoning_rank: u8,
+    /// Its type has come.
+    pub(super) is_typed: bool,
+    /// It is a [`Meaning::Item`].
+    pub(super) is_item: bool,
     /// How the text of rank `prefix_rank` begins, if the answer's prefix is wanted.
     pub(super) answer_prefix: AnswerPrefix,
     /// The lowest rank that has had text.
@@ -60,10 +70,11 @@ impl OpenBlock {
                 return self.repeated_text.get_or_insert_default().push(piece, chars(piece));
             }
             Meaning::Refusal => &mut self.refusal_chars,
-            _ => {
-                self.has_reasoning |= meaning == Meaning::Reasoning && !piece.is_empty();
-                return;
+            Meaning::Reasoning => {
+                self.has_reasoning |= !piece.is_empty();
+                &mut self.reasoning_chars
             }
+            _ => return,
         };
         *count += chars(piece);
     }
@@ -75,6 +86,10 @@ impl OpenBlock {
             Meaning::TypedText | Meaning::CumulativeText => 0,
             _ => return,
         };
+        self.extend_prefix(rank, piece);
+    }
+
+    fn extend_prefix(&mut self, rank: u8, piece: &[u8]) {
         if rank < self.prefix_rank || self.answer_prefix.as_bytes().is_empty() {
             self.answer_prefix.clear();
             self.prefix_rank = rank;
@@ -92,7 +107,7 @@ impl OpenBlock {
             // Arguments outside of a call continue the last one.
             BlockKind::Plain if self.has_arguments => self.push_arguments(),
             BlockKind::Done => {
-                self.has_reasoning = false;
+                (self.has_reasoning, self.reasoning_rank) = (false, 2);
                 for call in &mut self.calls {
                     (call.target, call.arguments) = (CallTarget::Restates, Transition::COMPLETE);
                 }
@@ -106,7 +121,9 @@ impl OpenBlock {
                 self.has_text(0);
             }
             BlockKind::Reasoning => {
-                self.has_reasoning |= typed_chars > 0 || self.text_chars.iter().any(|&chars| chars > 0);
+                let text_chars = self.text_chars.iter().sum::<u64>() + typed_chars;
+                self.has_reasoning |= text_chars > 0;
+                self.reasoning_chars += text_chars;
                 self.discard_text();
             }
             BlockKind::Refusal => {
@@ -115,7 +132,8 @@ impl OpenBlock {
             }
             BlockKind::Call | BlockKind::CustomCall => {
                 let mut call = core::mem::take(&mut self.call);
-                call.is_server_run |= call.is_server_custom_tool && self.kind == BlockKind::CustomCall;
+                call.is_custom = self.kind == BlockKind::CustomCall;
+                call.is_server_run |= call.is_server_custom_tool && call.is_custom;
                 self.push_call(call);
                 self.discard_text();
             }
@@ -129,12 +147,23 @@ impl OpenBlock {
                 self.discard_text();
             }
             BlockKind::Repeated => {
-                self.has_reasoning = false;
+                (self.has_reasoning, self.reasoning_rank) = (false, 1);
                 for call in &mut self.calls {
                     (call.target, call.arguments) = (CallTarget::Repeats, Transition::COMPLETE);
                 }
             }
             BlockKind::Ignored => *self = OpenBlock { kind: BlockKind::Ignored, ..OpenBlock::default() },
+        }
+    }
+
+    /// Whether it is something of the answer that is neither text nor reasoning nor a call. To be asked before
+    /// [`OpenBlock::apply_kind`].
+    pub(super) fn is_other_content(&self) -> bool {
+        match self.kind {
+            BlockKind::Ignored => self.is_item,
+            BlockKind::Call => self.call.is_server_run,
+            BlockKind::CustomCall => self.call.is_server_run || self.call.is_server_custom_tool,
+            _ => false,
         }
     }
 
@@ -170,7 +199,10 @@ impl OpenBlock {
         }
         self.refusal_chars += inner.refusal_chars;
         self.has_reasoning |= inner.has_reasoning;
-        self.answer_prefix.extend(inner.answer_prefix.as_bytes());
+        self.reasoning_chars += inner.reasoning_chars;
+        if !inner.answer_prefix.as_bytes().is_empty() {
+            self.extend_prefix(inner.prefix_rank, inner.answer_prefix.as_bytes());
+        }
         for call in inner.calls.drain(..) {
             self.push_call(call);
         }
@@ -226,23 +258,34 @@ impl ResponseFacts {
             *presence = now.max(*presence);
         }
         // Of the same text at several paths, only that of the lowest rank counts.
-        let rank = facts.text_presence.iter().position(|&presence| presence == TextPresence::NonEmpty);
-        let mut text_chars = rank.and_then(|rank| block.text_chars.get(rank)).copied().unwrap_or(0);
+        let rank = facts.lowest_rank();
+        let mut text_chars =
+            rank.and_then(|rank| block.text_chars.get(usize::from(rank))).copied().unwrap_or(0);
         let index = index.saturating_add(facts.answers.as_ref().map_or(0, |answers| answers.first_choice));
         let mut is_whole_text = false;
         if let Some(text) = &block.repeated_text {
             let answers = facts.answers.get_or_insert_default();
+            if let Some(watch) = &mut facts.watch {
+                watch.begin_text_up_to_now(TextPlace::UNSETTLED, text.start(), answers.is_new(0, text));
+            }
             text_chars += answers.add(index, text, core::mem::take(&mut facts.usage));
             is_whole_text = !answers.is_incremental;
         }
         facts.text_chars += text_chars;
         facts.refusal_chars += block.refusal_chars;
+        if block.reasoning_chars > 0 && facts.reasoning_rank.is_none_or(|rank| block.reasoning_rank <= rank) {
+            facts.reasoning_rank = Some(block.reasoning_rank);
+            facts.reasoning_chars += block.reasoning_chars;
+        }
+        if let Some(watch) = &mut facts.watch {
+            watch.close_choice(index == 0, if block.repeated_text.is_some() { Some(0) } else { rank });
+        }
         if index == 0 {
             if is_whole_text {
                 facts.answer_prefix.clear();
             }
             // Of the same text at several paths, only the one that counts.
-            if rank == Some(block.prefix_rank.into()) || block.repeated_text.is_some() {
+            if rank == Some(block.prefix_rank) || block.repeated_text.is_some() {
                 facts.answer_prefix.extend(block.answer_prefix.as_bytes());
             }
         }

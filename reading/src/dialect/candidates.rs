@@ -6,8 +6,8 @@
 
 #[cfg(test)]
 use super::definition::Dialect;
-use super::definition::Meaning;
 use super::fold::Fold;
+use super::meaning::Meaning;
 use super::no_answer::{self, Words};
 use super::signature::{self, Signature};
 use super::{COMMON_PATHS, DIALECTS, bedrock};
@@ -219,7 +219,10 @@ impl JointPath {
     /// Whether it begins a part of the document in some dialect.
     fn begins_a_part(&self) -> bool {
         self.has(|meaning| {
-            matches!(meaning, Meaning::Choice | Meaning::Block | Meaning::Call | Meaning::LegacyCall)
+            matches!(
+                meaning,
+                Meaning::Choice | Meaning::Block | Meaning::Item | Meaning::Call | Meaning::LegacyCall
+            )
         })
     }
 
@@ -352,7 +355,11 @@ mod tests {
                     !is_text(*m)
                         && !matches!(
                             m,
-                            Meaning::Block | Meaning::Choice | Meaning::Call | Meaning::LegacyCall
+                            Meaning::Block
+                                | Meaning::Item
+                                | Meaning::Choice
+                                | Meaning::Call
+                                | Meaning::LegacyCall
                         )
                 })
                 .collect();

@@ -1,6 +1,7 @@
 //! Cohere's chat: version 2 as an event stream and whole, version 1 as JSON lines and whole.
 
-use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::{BlockKind, Meaning};
 use crate::json::PathTable;
 
 /// Version 2.
@@ -45,6 +46,7 @@ const V2_PATHS: &[(&str, Meaning)] = &[
     ("delta.message.content.text", Meaning::Text(0)),
     ("delta.message.content.thinking", Meaning::Reasoning),
     ("delta.message.tool_plan", Meaning::Reasoning),
+    ("delta.message.citations", Meaning::OtherContent),
     ("delta.message.tool_calls", Meaning::Call),
     ("index", Meaning::CallIndex),
     ("delta.message.tool_calls.function.name", Meaning::CallStart),
@@ -58,6 +60,8 @@ const V2_PATHS: &[(&str, Meaning)] = &[
     ("delta.usage.billed_units.output_tokens", Meaning::OtherOutputTokens),
     ("message.content[].text", Meaning::Text(0)),
     ("message.content[].thinking", Meaning::Reasoning),
+    ("message.tool_plan", Meaning::Reasoning),
+    ("message.citations[]", Meaning::OtherContent),
     ("message.tool_calls[]", Meaning::Call),
     ("message.tool_calls[].function.name", Meaning::CallStart),
     ("message.tool_calls[].function.arguments", Meaning::CallArguments),
@@ -77,6 +81,8 @@ const V1_PATHS: &[(&str, Meaning)] = &[
     ("text", Meaning::Text(0)),
     ("generations[].text", Meaning::Text(0)),
     ("generations[].finish_reason", Meaning::Finish),
+    ("citations[]", Meaning::OtherContent),
+    ("search_queries[]", Meaning::OtherContent),
     ("tool_calls[]", Meaning::Call),
     ("tool_calls[].name", Meaning::CallStart),
     ("finish_reason", Meaning::Finish),

@@ -8,15 +8,18 @@
 //! In: the facts before and after a document. Out: a [`Delta`], which can be repeated with another text.
 
 use super::arguments::Transition;
-use super::facts::{RANKS, ResponseFacts, TextPresence};
+use super::facts::{LastFragment, RANKS, ResponseFacts, TextPresence};
 use super::own_usage::OwnUsage;
 use super::usage::Usage;
+use super::watch::{Channel, ReadBytes};
 
 /// What one document with a text did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delta {
     kind: DeltaKind,
     answer_prefix: PrefixEffect,
+    /// As what the detectors of defects have read the text.
+    watched: Channel,
 }
 
 /// What the text is.
@@ -24,7 +27,9 @@ pub struct Delta {
 enum DeltaKind {
     /// Text of the answer.
     AnswerText,
-    /// Reasoning, or other text that is not the answer's.
+    /// Reasoning.
+    Reasoning,
+    /// Other text that is not the answer's.
     OtherText,
     /// Arguments of the call with this index in [`ResponseFacts::calls`]. They are read, to see where they end.
     Arguments(usize),
@@ -52,6 +57,8 @@ pub trait EscapedText {
 pub struct Checkpoint {
     text_chars: u64,
     refusal_chars: u64,
+    reasoning_chars: u64,
+    watched: ReadBytes,
     deltas: u64,
     call_fragments: u64,
     prefix_bytes: usize,
@@ -69,6 +76,8 @@ struct StableFacts {
     /// The model's name is set once, so its length shows whether it has been set.
     model_bytes: usize,
     text_presence: [TextPresence; RANKS],
+    reasoning_rank: Option<u8>,
+    items: u64,
     repeated_texts: u64,
     choices_begun: u64,
     finish_reasons: u64,
@@ -83,6 +92,8 @@ impl ResponseFacts {
         Checkpoint {
             text_chars: self.text_chars,
             refusal_chars: self.refusal_chars,
+            reasoning_chars: self.reasoning_chars,
+            watched: self.watched(),
             deltas: self.deltas,
             call_fragments: self.call_fragments,
             prefix_bytes: self.answer_prefix.as_bytes().len(),
@@ -104,15 +115,19 @@ impl ResponseFacts {
         }
         let counted = self.text_chars.checked_sub(before.text_chars)?;
         let fragments = self.call_fragments.checked_sub(before.call_fragments)?;
+        let reasoned = self.reasoning_chars.checked_sub(before.reasoning_chars)?;
         let kind = match (fragments, self.last_fragment) {
-            (0, _) if counted == chars => DeltaKind::AnswerText,
-            (0, _) if counted == 0 => DeltaKind::OtherText,
-            (1, Some((call, read)))
-                if counted == 0 && read == Transition::of(text) && read != Transition::COMPLETE =>
+            (0, _) if counted == chars && reasoned == 0 => DeltaKind::AnswerText,
+            (0, _) if counted == 0 && reasoned == chars => DeltaKind::Reasoning,
+            (0, _) if counted == 0 && reasoned == 0 => DeltaKind::OtherText,
+            _ if counted > 0 || reasoned > 0 => return None,
+            (1, Some(fragment)) if self.watch.is_some() && !fragment.is_checked => return None,
+            (1, Some(LastFragment { call, read, .. }))
+                if read == Transition::of(text) && read != Transition::COMPLETE =>
             {
                 DeltaKind::Arguments(call)
             }
-            (1, Some((call, read))) if counted == 0 && read == Transition::default() => {
+            (1, Some(LastFragment { call, read, .. })) if read == Transition::default() => {
                 DeltaKind::UnreadArguments(call)
             }
             _ => return None,
@@ -123,7 +138,11 @@ impl ResponseFacts {
             more if more == text => PrefixEffect::Extends,
             _ => return None,
         };
-        Some(Delta { kind, answer_prefix })
+        Some(Delta { kind, answer_prefix, watched: self.watched().since(before.watched, text)? })
+    }
+
+    fn watched(&self) -> ReadBytes {
+        self.watch.as_ref().map(|watch| watch.read_bytes()).unwrap_or_default()
     }
 
     /// Does what a document did, with another text of `chars` characters. False if the document with that text has
@@ -149,16 +168,29 @@ impl ResponseFacts {
                 self.text_chars += chars;
                 false
             }
+            DeltaKind::Reasoning => {
+                self.reasoning_chars += chars;
+                false
+            }
             DeltaKind::OtherText => false,
-            DeltaKind::Arguments(call) => {
+            DeltaKind::Arguments(call) | DeltaKind::UnreadArguments(call) => {
+                let (is_read, is_watched) =
+                    (matches!(delta.kind, DeltaKind::Arguments(_)), self.watch.is_some());
                 let Some(call) = self.calls.get_mut(call) else { return false };
-                text.pieces(|piece| piece.iter().for_each(|&byte| call.arguments.push(byte)));
+                text.pieces(|piece| {
+                    if is_read {
+                        piece.iter().for_each(|&byte| call.arguments.push(byte));
+                    }
+                    if is_watched {
+                        call.checked.push(piece);
+                    }
+                });
                 call.arguments.is_complete()
             }
-            DeltaKind::UnreadArguments(call) => {
-                self.calls.get(call).is_some_and(|call| call.arguments.is_complete())
-            }
         };
+        if let Some(watch) = self.watch.as_mut().filter(|_| delta.watched != Channel::Nothing) {
+            text.pieces(|piece| watch.repeat(delta.watched, piece));
+        }
         self.deltas += 1;
         true
     }
@@ -173,6 +205,9 @@ impl ResponseFacts {
         let ResponseFacts {
             text_chars: _,
             refusal_chars: _,
+            reasoning_chars: _,
+            reasoning_rank,
+            watch,
             deltas: _,
             answer_prefix: _,
             is_call_finished: _,
@@ -201,6 +236,8 @@ impl ResponseFacts {
             flags: [*error, *blocked, *done],
             model_bytes: model.len(),
             text_presence: *text_presence,
+            reasoning_rank: *reasoning_rank,
+            items: watch.as_ref().map_or(0, |watch| watch.items),
             repeated_texts: answers.as_ref().map_or(0, |answers| answers.texts),
             choices_begun: *choices_begun,
             finish_reasons: *finish_reasons,

@@ -4,10 +4,13 @@
 
 use super::answer_prefix::AnswerPrefix;
 use super::answers::Answers;
+use super::argument_check::ArgumentCheck;
 use super::arguments::{Arguments, Transition};
+use super::finish::Finish;
 use super::own_usage::OwnUsage;
 use super::usage::Usage;
-use crate::label::label_values;
+use super::watch::Watch;
+use crate::defect::{self, AnswerEnd, DefectSet, NameFaults};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -16,30 +19,9 @@ use alloc::vec::Vec;
 const CHOICES_MAX: usize = 64;
 /// Tool calls of one response that are distinguished.
 pub(super) const CALLS_MAX: usize = 256;
+const _: () = assert!(CALLS_MAX <= u8::MAX as usize + 1); // an index fits into a byte
 /// Ranks of [`super::Meaning::Text`].
 pub(super) const RANKS: usize = 5;
-
-label_values! {
-    /// Why an answer ended. If a response has several answers, the last of their reasons in this order is reported.
-    #[derive(Default)]
-    pub enum Finish {
-        /// The server gave no reason.
-        #[default]
-        None = "none",
-        /// The model was done.
-        Stop = "stop",
-        /// The model waits for the result of a tool.
-        ToolCalls = "tool_calls",
-        /// Any other reason.
-        Other = "other",
-        /// A limit of tokens was reached, or the server cut off a text that repeated itself.
-        Length = "length",
-        /// A filter cut the answer off, or the model refused.
-        ContentFilter = "content_filter",
-        /// The server failed.
-        Error = "error",
-    }
-}
 
 /// Whether a response has had text at the paths of one rank.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +42,8 @@ pub struct ResponseFacts {
     pub text_chars: u64,
     /// Unicode scalar values of text in fields made for refusals.
     pub refusal_chars: u64,
+    /// Unicode scalar values of reasoning, over all answers.
+    pub reasoning_chars: u64,
     /// Deltas with text, reasoning or a fragment of a tool call.
     pub deltas: u64,
     /// Tool calls that began.
@@ -81,12 +65,13 @@ pub struct ResponseFacts {
     pub is_call_finished: bool,
     /// Fragments of calls, without the first of each call.
     pub(super) call_fragments: u64,
-    /// The last of these fragments: the index in `calls` of its call, and what it did to the call's arguments.
-    pub(super) last_fragment: Option<(usize, Transition)>,
+    pub(super) last_fragment: Option<LastFragment>,
     /// The end of the stream was announced.
     pub(super) done: bool,
     pub(super) text_presence: [TextPresence; RANKS],
     /// The answers, if there are several whose documents have to be told apart.
+    /// The lowest [`super::block::OpenBlock::reasoning_rank`] of which there was reasoning. Only reasoning of this counts.
+    pub(super) reasoning_rank: Option<u8>,
     pub(super) answers: Option<Box<Answers>>,
     /// Bit `i`: choice `i` has begun.
     pub(super) choices_begun: u64,
@@ -97,6 +82,19 @@ pub struct ResponseFacts {
     /// Fragments of calls that changed more than the arguments of their call, or would do something else if the
     /// arguments before them were others.
     pub(super) special_fragments: u64,
+    /// Looks for defects of the first answer, if they are wanted.
+    pub(super) watch: Option<Box<Watch>>,
+}
+
+/// The last of [`ResponseFacts::call_fragments`].
+#[derive(Clone, Copy)]
+pub(super) struct LastFragment {
+    /// The index in [`ResponseFacts::calls`] of its call.
+    pub(super) call: usize,
+    /// What it did to the call's arguments.
+    pub(super) read: Transition,
+    /// Their text was checked as the next text of this call.
+    pub(super) is_checked: bool,
 }
 
 /// The last finish reason of each choice.
@@ -114,6 +112,10 @@ pub(super) struct Call {
     index: u64,
     id_hash: Option<u64>,
     pub(super) arguments: Arguments,
+    /// The text of the arguments, as it is checked.
+    pub(super) checked: defect::Arguments,
+    /// The arguments are free text.
+    is_custom: bool,
 }
 
 /// A tool call, or a fragment of one.
@@ -123,6 +125,12 @@ pub(super) struct CallFragment {
     pub(super) id_hash: Option<u64>,
     pub(super) target: CallTarget,
     pub(super) arguments: Transition,
+    /// The text of the arguments, if defects are wanted.
+    pub(super) check: ArgumentCheck,
+    /// Of the name that it gives.
+    pub(super) name: NameFaults,
+    /// The tool's input is free text.
+    pub(super) is_custom: bool,
     /// The server runs the tool itself.
     pub(super) is_server_run: bool,
     /// If its input is free text, then the tool is the server's own.
@@ -243,7 +251,8 @@ impl ResponseFacts {
                 self.special_fragments += 1;
             }
             self.call_fragments += 1;
-            self.last_fragment = Some((at, fragment.arguments));
+            let is_checked = fragment.check.extend(at, &mut call.checked);
+            self.last_fragment = Some(LastFragment { call: at, read: fragment.arguments, is_checked });
             call.id_hash = call.id_hash.or(id_hash);
             call.arguments.extend(&fragment.arguments);
             self.is_call_finished = call.arguments.is_complete();
@@ -258,9 +267,56 @@ impl ResponseFacts {
         arguments.extend(&fragment.arguments);
         self.is_call_finished = arguments.is_complete();
         self.tool_calls += 1;
-        if self.calls.len() < CALLS_MAX {
-            self.calls.push(Call { choice, index, id_hash, arguments });
+        if let Some(watch) = self.watch.as_mut().filter(|_| choice == 0) {
+            watch.call(fragment.name);
         }
+        if self.calls.len() < CALLS_MAX {
+            let (checked, is_custom) = (fragment.check.begin(), fragment.is_custom);
+            self.calls.push(Call { choice, index, id_hash, arguments, checked, is_custom });
+        }
+    }
+
+    /// The call that a fragment probably continues, whose index is this, and the text of its arguments so far.
+    pub(super) fn probable_call(
+        &self,
+        choice: u64,
+        index: Option<u64>,
+    ) -> Option<(usize, defect::Arguments)> {
+        let is_it = |call: &Call| index.is_none_or(|index| call.choice == choice && call.index == index);
+        let at = self.calls.iter().rposition(is_it)?;
+        self.calls.get(at).map(|call| (at, call.checked))
+    }
+
+    /// The lowest rank of which there has been text.
+    pub(super) fn lowest_rank(&self) -> Option<u8> {
+        (0..)
+            .zip(&self.text_presence)
+            .find(|(_, presence)| **presence == TextPresence::NonEmpty)
+            .map(|(rank, _)| rank)
+    }
+
+    /// What the detectors have read: a hash of the texts, and the arguments.
+    #[cfg(test)]
+    pub fn transcript(&self) -> (Option<u64>, Vec<defect::Arguments>) {
+        let calls = self.calls.iter().map(|call| call.checked).collect();
+        (self.watch.as_ref().map(|watch| watch.read_bytes().transcript), calls)
+    }
+
+    /// The defects of the first answer, if they are wanted. `is_complete`: the response is, and nothing of it was left out.
+    pub fn defects(&mut self, is_complete: bool) -> DefectSet {
+        let Some(mut watch) = self.watch.take() else { return DefectSet::default() };
+        if self.refusal_chars > 0 || self.blocked || self.finish() == Finish::ContentFilter {
+            watch.other();
+        }
+        let [finish, ..] = self.finishes.0;
+        // Without a first choice, nothing says that there should be more.
+        let has_begun = self.choices_begun & 1 == 1 || self.done;
+        let end = AnswerEnd {
+            is_complete: is_complete && has_begun,
+            is_cut: matches!(finish, Finish::Length | Finish::ContentFilter),
+        };
+        let calls = self.calls.iter().filter(|call| call.choice == 0 && !call.is_custom);
+        watch.finish(calls.map(|call| &call.checked), end)
     }
 }
 

@@ -3,20 +3,37 @@
 //! A choice and a block inside it are gathered while they are open and counted when they close, so that the order
 //! of their keys does not matter. What is outside of any choice or block belongs to the document itself.
 
+mod values;
+mod watched;
+
 use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
-use super::definition::{BlockKind, Dialect, Meaning};
-use super::facts::{CallFragment, CallTarget, Finish, ResponseFacts};
+use super::definition::Dialect;
+use super::facts::{CallFragment, CallTarget, ResponseFacts};
+use super::meaning::{BlockKind, Meaning};
 use super::streams_arrays;
-use super::vocabulary::{self, End, SERVER_RUN, SERVER_RUN_CUSTOM_TOOLS, SERVER_RUN_ID, lookup};
-use crate::fnv::hash;
+use super::watch::Watch;
 use crate::json::{self, Value};
+use alloc::boxed::Box;
 
 /// The index given to the one call of [`Meaning::LegacyCall`]. No server sends it.
 const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
 /// Tool calls in a document of which it is not known yet that it is of this dialect. Two dialects may have the same paths.
 const CANDIDATE_CALLS_MAX: usize = 128;
+
+/// What the table of a dialect has.
+#[derive(Clone, Copy, Default)]
+struct Traits {
+    /// A [`Meaning::CallStart`] or [`Meaning::CallName`].
+    marks_call_starts: bool,
+    /// A [`Meaning::ChoiceIndex`].
+    has_choice_index: bool,
+    /// A [`Meaning::Type`].
+    has_types: bool,
+    /// A [`Meaning::IsReasoning`] or [`Meaning::IsSpecial`], which blocks have.
+    has_block_flags: bool,
+}
 
 /// Folds values into [`ResponseFacts`].
 #[derive(Default)]
@@ -38,8 +55,7 @@ pub struct Fold {
     /// An error was known before the object that is open at [`Meaning::Error`].
     had_error: bool,
     keeps_answer_prefix: bool,
-    /// The dialect has a [`Meaning::CallStart`] or [`Meaning::CallName`].
-    marks_call_starts: bool,
+    traits: Traits,
     /// The documents are items of an array.
     is_array: bool,
     /// The document may be of another dialect.
@@ -50,8 +66,13 @@ impl Fold {
     /// The dialect has been detected. All values from now on are of this dialect.
     pub fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
-        self.marks_call_starts =
-            dialect.table.has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName));
+        let has = |is: fn(Meaning) -> bool| dialect.table.has(is);
+        self.traits = Traits {
+            marks_call_starts: has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName)),
+            has_choice_index: has(|meaning| meaning == Meaning::ChoiceIndex),
+            has_types: has(|meaning| meaning == Meaning::Type),
+            has_block_flags: has(|meaning| matches!(meaning, Meaning::IsReasoning | Meaning::IsSpecial)),
+        };
         if self.is_array && !streams_arrays(dialect) {
             self.facts.answers.get_or_insert_default().is_array = true;
         }
@@ -65,6 +86,7 @@ impl Fold {
             is_candidate: true,
             ..Fold::default()
         };
+        fold.facts.watch = self.facts.watch.as_ref().map(|watch| Box::new(watch.candidate()));
         if let Some(dialect) = dialect {
             fold.set_dialect(dialect);
         }
@@ -100,6 +122,11 @@ impl Fold {
     /// Keeps the first characters of the answer from now on.
     pub fn keep_answer_prefix(&mut self) {
         self.keeps_answer_prefix = true;
+    }
+
+    /// Looks for defects of the first answer.
+    pub fn watch(&mut self, watch: Box<Watch>) {
+        self.facts.watch = Some(watch);
     }
 
     /// Complete documents so far.
@@ -142,6 +169,10 @@ impl Fold {
                 _ => {}
             }
             self.document.block.place_calls();
+            if let Some(watch) = &mut self.facts.watch {
+                watch.close_block(self.document.block.kind);
+                watch.close_choice_kind(self.document.block.kind);
+            }
             self.document.block.apply_kind();
             self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();
@@ -155,6 +186,14 @@ impl Fold {
         if self.is_block_open {
             self.is_block_open = false;
             let mut block = core::mem::take(&mut self.block);
+            if let Some(watch) = &mut self.facts.watch {
+                watch.close_block(block.kind);
+                if block.is_other_content() {
+                    watch.other();
+                } else if block.is_item && block.kind == BlockKind::Reasoning {
+                    watch.hidden_reasoning();
+                }
+            }
             self.open_choice().block.merge(&mut block);
         }
     }
@@ -164,6 +203,9 @@ impl Fold {
         self.end_block();
         if self.is_choice_open {
             self.is_choice_open = false;
+            if let Some(watch) = &mut self.facts.watch {
+                watch.close_block(self.choice.block.kind);
+            }
             self.choice.block.apply_kind();
             self.facts.count(&self.choice, self.choice.index.unwrap_or(self.choice_position));
             self.choice.clear();
@@ -191,129 +233,11 @@ impl Fold {
     fn end_call(&mut self) {
         let call = core::mem::take(&mut self.call);
         self.is_call_open = false;
+        if call.is_server_run {
+            self.other_content();
+        }
         if !self.is_candidate || self.open_block().calls.len() < CANDIDATE_CALLS_MAX {
             self.open_block().push_call(call);
-        }
-    }
-
-    fn finish(&mut self, word: &[u8]) {
-        let Some(end) = self.dialect.map(|dialect| dialect.end(word)) else { return };
-        self.facts.error |= end == End::Failed;
-        let finish = end.finish();
-        let choice = self.open_choice();
-        choice.finish = finish.max(choice.finish);
-    }
-
-    fn other_finish(&mut self, word: &[u8]) {
-        let Some(end) = self.dialect.map(|dialect| dialect.end(word)) else { return };
-        self.open_choice().other_finish = end.finish();
-    }
-
-    /// A filter blocked the request or the answer, unless the word for the reason says that none did.
-    fn block_choice(&mut self, reason: &[u8]) {
-        if vocabulary::is_not_blocked(reason) {
-            return;
-        }
-        self.facts.blocked = true;
-        self.open_choice().finish = Finish::ContentFilter;
-    }
-
-    /// A number or literal.
-    fn scalar(&mut self, meaning: Meaning, word: &[u8]) {
-        if matches!(word, b"null" | b"false") {
-            return;
-        }
-        match meaning {
-            Meaning::Error => self.facts.error |= number(word) != Some(0),
-            Meaning::Blocked => self.block_choice(word),
-            Meaning::Done => self.facts.done = true,
-            Meaning::IsReasoning => self.open_block().kind = BlockKind::Reasoning,
-            Meaning::IsSpecial => self.open_block().kind = BlockKind::Ignored,
-            Meaning::FinishIf(finish) => {
-                let choice = self.open_choice();
-                choice.finish = finish.max(choice.finish);
-            }
-            Meaning::Finish => self.finish(word),
-            _ => {
-                if let Some(number) = number(word) {
-                    self.number(meaning, number);
-                }
-            }
-        }
-    }
-
-    fn number(&mut self, meaning: Meaning, number: u64) {
-        match meaning {
-            Meaning::ChoiceIndex => self.open_choice().index = Some(number),
-            Meaning::CallIndex => self.open_call().index = Some(number),
-            Meaning::InputTokens => self.facts.own_usage.input.report(&mut self.facts.usage.input, number),
-            Meaning::CachedInputTokens => {
-                self.facts.own_usage.cached_input.report(&mut self.facts.usage.cached_input, number);
-            }
-            Meaning::OutputTokens => self.facts.own_usage.output.report(&mut self.facts.usage.output, number),
-            Meaning::OtherInputTokens => {
-                self.facts.own_usage.input.report_other(&mut self.facts.usage.input, number);
-            }
-            Meaning::OtherCachedInputTokens => {
-                self.facts.own_usage.cached_input.report_other(&mut self.facts.usage.cached_input, number);
-            }
-            Meaning::OtherOutputTokens => {
-                self.facts.own_usage.output.report_other(&mut self.facts.usage.output, number);
-            }
-            Meaning::AddedOutputTokens => {
-                // Saturates: the server may send any number.
-                let output = &mut self.facts.usage.output;
-                *output = Some(output.unwrap_or(0).saturating_add(number));
-            }
-            Meaning::ReasoningTokens => self.facts.usage.reasoning = Some(number),
-            _ => {}
-        }
-    }
-
-    /// A string that is not text.
-    fn short(&mut self, meaning: Meaning, word: &[u8]) {
-        match meaning {
-            Meaning::Finish => self.finish(word),
-            Meaning::OtherFinish => self.other_finish(word),
-            Meaning::Status => {
-                let unanswered = lookup(vocabulary::UNANSWERED, word);
-                self.facts.says_unanswered = unanswered.is_some();
-                match unanswered {
-                    Some(finish) => self.open_choice().finish = finish,
-                    None => self.finish(word),
-                }
-            }
-            Meaning::Type => {
-                let common = if word == b"error" { BlockKind::Error } else { BlockKind::Plain };
-                let kind = self.dialect.map_or(common, |dialect| dialect.block_kind(word));
-                self.open_block().kind = kind;
-            }
-            _ if word.is_empty() => {}
-            Meaning::CallId => {
-                let call = self.open_call();
-                call.id_hash = Some(hash(word.iter().copied()));
-                call.is_server_run |= word.starts_with(SERVER_RUN_ID);
-            }
-            Meaning::CallRunner => {
-                self.open_call().is_server_run |= lookup(SERVER_RUN, word).is_some();
-            }
-            Meaning::CustomToolName => {
-                self.open_call().is_server_custom_tool = lookup(SERVER_RUN_CUSTOM_TOOLS, word).is_some();
-            }
-            Meaning::CallStart => self.open_call().target = CallTarget::New,
-            Meaning::CallName => self.open_call().target = CallTarget::Named,
-            Meaning::Error => self.facts.error |= number(word) != Some(0),
-            Meaning::ErrorType => self.facts.error |= word == b"error",
-            Meaning::Blocked => self.block_choice(word),
-            Meaning::Done => self.facts.done = true,
-            Meaning::Model if !self.facts.model.is_empty() => {}
-            Meaning::Model => self.facts.model = word.to_vec(),
-            // Some servers write numbers as strings.
-            _ => {
-                if let Some(number) = number(word) {
-                    self.number(meaning, number);
-                }
-            }
         }
     }
 
@@ -323,14 +247,20 @@ impl Fold {
                 self.choice.clear();
                 self.is_choice_open = true;
             }
-            Meaning::Block => {
-                self.block = OpenBlock::default();
+            Meaning::Block | Meaning::Item => {
+                self.block = OpenBlock { is_item: meaning == Meaning::Item, ..OpenBlock::default() };
                 self.is_block_open = true;
+                if let Some(watch) = self.facts.watch.as_mut().filter(|_| meaning == Meaning::Item) {
+                    watch.begin_item();
+                }
             }
+            Meaning::OtherContent => self.other_content(),
+            Meaning::HiddenReasoning => self.hidden_reasoning(),
             Meaning::Text(rank) => self.open_block().has_text(rank),
             Meaning::Call | Meaning::LegacyCall => {
                 // If the dialect marks the first fragment of a call, then one without a mark continues a call.
-                let target = if self.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
+                let target =
+                    if self.traits.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
                 self.call = CallFragment { target, ..CallFragment::default() };
                 self.is_call_open = true;
             }
@@ -350,7 +280,7 @@ impl Fold {
     fn close(&mut self, meaning: Meaning) {
         match meaning {
             Meaning::Choice => self.end_choice(),
-            Meaning::Block => self.end_block(),
+            Meaning::Block | Meaning::Item => self.end_block(),
             // It is empty.
             Meaning::Error => self.facts.error = self.had_error,
             Meaning::Call => self.end_call(),
@@ -371,12 +301,21 @@ impl json::Sink<Meaning> for Fold {
                 if !self.is_call_open {
                     self.open_block().has_arguments |= !piece.is_empty();
                 }
+                self.check_arguments(piece);
+            }
+            Value::Text(piece) if meaning == Meaning::WholeArguments => {
+                if self.facts.watch.is_some() {
+                    self.open_call().check.push_whole(piece);
+                }
             }
             Value::Text(piece) => {
                 if self.keeps_answer_prefix && self.facts.answer_prefix.has_room() {
                     self.open_block().extend_answer_prefix(meaning, piece);
                 }
                 self.open_block().text(meaning, piece);
+                if self.facts.watch.is_some() && !piece.is_empty() {
+                    self.watch_text(meaning, piece);
+                }
             }
             Value::Scalar(word) => self.scalar(meaning, word),
             Value::Short(word) => self.short(meaning, word),
@@ -390,22 +329,4 @@ impl json::Sink<Meaning> for Fold {
         self.documents += 1;
         self.end_document();
     }
-}
-
-/// The integer part of a JSON number: its digits up to the first `.`. `None` if there is a sign or an exponent
-/// before it, or if the number does not fit.
-#[expect(clippy::arithmetic_side_effects, reason = "a digit is not below `0`")]
-fn number(word: &[u8]) -> Option<u64> {
-    let mut number = None;
-    for &byte in word {
-        match byte {
-            b'0'..=b'9' => {
-                let digit = u64::from(byte - b'0');
-                number = Some(number.unwrap_or(0_u64).checked_mul(10)?.checked_add(digit)?);
-            }
-            b'.' => break,
-            _ => return None,
-        }
-    }
-    number
 }

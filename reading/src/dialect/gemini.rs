@@ -3,7 +3,8 @@
 //! Usage is cumulative, in every document. A finish reason ends the response; there is no terminal event. Cloud
 //! Code puts each document into `response`.
 
-use super::definition::{BlockKind, Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::{End, FAILED, FILTERED, LENGTH, MALFORMED, NONE, STOP, TOOL_CALLS, Vocabulary};
 use crate::json::PathTable;
 
@@ -56,7 +57,8 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
         ("*", BlockKind::Ignored),
     ],
     is_finished: |facts| Some(facts.is_done()),
-    is_answer: |_| true,
+    // A background interaction is fetched when it is done.
+    is_answer: |facts| !facts.is_unanswered(),
 };
 
 // Gemini: API reference and google-genai, FinishReason; Vertex: Candidate.FinishReason, with MODEL_ARMOR.
@@ -94,6 +96,10 @@ const PATHS: &[(&str, Meaning)] = &[
     ("candidates[].content.parts[]", Meaning::Block),
     ("candidates[].content.parts[].text", Meaning::Text(0)),
     ("candidates[].content.parts[].thought", Meaning::IsReasoning),
+    ("candidates[].content.parts[].inlineData", Meaning::OtherContent),
+    ("candidates[].content.parts[].fileData", Meaning::OtherContent),
+    ("candidates[].content.parts[].executableCode", Meaning::OtherContent),
+    ("candidates[].content.parts[].codeExecutionResult", Meaning::OtherContent),
     ("candidates[].content.parts[].functionCall", Meaning::Call),
     ("candidates[].content.parts[].functionCall.name", Meaning::CallStart),
     ("candidates[].content.parts[].functionCall.args", Meaning::CallArguments),
@@ -111,6 +117,10 @@ const PATHS: &[(&str, Meaning)] = &[
     ("response.candidates[].content.parts[]", Meaning::Block),
     ("response.candidates[].content.parts[].text", Meaning::Text(0)),
     ("response.candidates[].content.parts[].thought", Meaning::IsReasoning),
+    ("response.candidates[].content.parts[].inlineData", Meaning::OtherContent),
+    ("response.candidates[].content.parts[].fileData", Meaning::OtherContent),
+    ("response.candidates[].content.parts[].executableCode", Meaning::OtherContent),
+    ("response.candidates[].content.parts[].codeExecutionResult", Meaning::OtherContent),
     ("response.candidates[].content.parts[].functionCall", Meaning::Call),
     ("response.candidates[].content.parts[].functionCall.name", Meaning::CallStart),
     ("response.candidates[].content.parts[].functionCall.args", Meaning::CallArguments),
@@ -127,14 +137,16 @@ const INTERACTIONS_PATHS: &[(&str, Meaning)] = &[
     ("delta", Meaning::Block),
     ("delta.type", Meaning::Type),
     ("delta.text", Meaning::Text(0)),
-    ("step", Meaning::Block),
+    ("step", Meaning::Item),
     ("step.type", Meaning::Type),
+    ("step.name", Meaning::ToolName),
     ("step.id", Meaning::CallId),
-    ("steps[]", Meaning::Block),
+    ("steps[]", Meaning::Item),
     ("steps[].type", Meaning::Type),
+    ("steps[].name", Meaning::ToolName),
     ("steps[].id", Meaning::CallId),
     ("steps[].content[].text", Meaning::Text(0)),
-    ("status", Meaning::Finish),
+    ("status", Meaning::Status),
     ("interaction.status", Meaning::Finish),
     ("usage.total_input_tokens", Meaning::InputTokens),
     ("usage.total_output_tokens", Meaning::OutputTokens),

@@ -1,6 +1,7 @@
 //! The native APIs of inference servers: TGI, SGLang, Triton, and KServe's protocols of version 1 and 2.
 
-use super::definition::{BlockKind, Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::NONE;
 use crate::json::PathTable;
 

@@ -4,8 +4,9 @@
 //! have an `index`, and a whole body is an array. `tokens_cached` is the size of the cache; what was read from it is
 //! `timings.cache_n`.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
-use super::facts::Finish;
+use super::definition::{Dialect, when_done_or_each_finished};
+use super::finish::Finish;
+use super::meaning::Meaning;
 use super::vocabulary::{LENGTH, NONE, STOP};
 use crate::json::PathTable;
 

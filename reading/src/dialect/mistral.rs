@@ -4,7 +4,8 @@
 //! event has its name in `type`. Each fragment of a call repeats the call's name and id. Handoffs between agents and the tools
 //! of connectors are the server's.
 
-use super::definition::{BlockKind, Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::Vocabulary;
 use crate::json::PathTable;
 
@@ -49,8 +50,14 @@ const PATHS: &[(&str, Meaning)] = &[
     ("content.thinking[].text", Meaning::Reasoning),
     ("tool_call_id", Meaning::CallId),
     ("arguments", Meaning::CallArguments),
-    ("outputs[]", Meaning::Block),
+    ("name", Meaning::ToolName),
+    ("content.file_id", Meaning::OtherContent),
+    ("content.image_url", Meaning::OtherContent),
+    ("outputs[]", Meaning::Item),
     ("outputs[].type", Meaning::Type),
+    ("outputs[].name", Meaning::ToolName),
+    ("outputs[].content[].file_id", Meaning::OtherContent),
+    ("outputs[].content[].image_url", Meaning::OtherContent),
     ("outputs[].content", Meaning::Text(0)),
     ("outputs[].content[].text", Meaning::Text(0)),
     ("outputs[].content[].thinking[].text", Meaning::Reasoning),

@@ -10,8 +10,9 @@
 //! * an error object may come instead of choices or beside them, with status 200;
 //! * some send no `[DONE]` (Perplexity, Writer): the end is a finish reason of each choice that began.
 
-use super::definition::{Dialect, Meaning, when_done_or_each_finished};
+use super::definition::{Dialect, when_done_or_each_finished};
 use super::facts::ResponseFacts;
+use super::meaning::Meaning;
 use crate::json::PathTable;
 
 /// Chat completions and completions. Both have the same shape, but their text is at different paths.
@@ -53,6 +54,9 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].delta.reasoning_content", Meaning::Reasoning),
     ("choices[].delta.reasoning", Meaning::Reasoning),
     ("choices[].delta.refusal", Meaning::Refusal),
+    ("choices[].delta.audio", Meaning::OtherContent),
+    ("choices[].delta.images[]", Meaning::OtherContent), // OpenRouter
+    ("choices[].delta.annotations[]", Meaning::OtherContent),
     ("choices[].delta.tool_calls[]", Meaning::Call),
     ("choices[].delta.tool_calls[].index", Meaning::CallIndex),
     ("choices[].delta.tool_calls[].id", Meaning::CallId),
@@ -70,11 +74,15 @@ const PATHS: &[(&str, Meaning)] = &[
     ("choices[].message.reasoning_content", Meaning::Reasoning),
     ("choices[].message.reasoning", Meaning::Reasoning),
     ("choices[].message.refusal", Meaning::Refusal),
+    ("choices[].message.audio", Meaning::OtherContent),
+    ("choices[].message.images[]", Meaning::OtherContent),
+    ("choices[].message.annotations[]", Meaning::OtherContent),
+    ("choices[].message.executed_tools[]", Meaning::OtherContent), // Groq's own tools
     ("choices[].message.tool_calls[]", Meaning::Call),
     ("choices[].message.tool_calls[].index", Meaning::CallIndex),
     ("choices[].message.tool_calls[].id", Meaning::CallId),
     // A whole message lists whole calls, each with its type, even if a server leaves the function out.
-    ("choices[].message.tool_calls[].type", Meaning::CallName),
+    ("choices[].message.tool_calls[].type", Meaning::CallType),
     ("choices[].message.tool_calls[].function.name", Meaning::CallName),
     ("choices[].message.tool_calls[].function.arguments", Meaning::CallArguments),
     ("choices[].message.tool_calls[].custom.name", Meaning::CallName),

@@ -3,7 +3,8 @@
 //! Each event has its name in `type`. Text is in the deltas, and again in the events that end a text, a part, an item or
 //! the response: hence ranks. Some servers and gateways send only some of these.
 
-use super::definition::{BlockKind, Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::{BlockKind, Meaning};
 use super::vocabulary::{End, FAILED, LENGTH, NONE, Vocabulary};
 use crate::json::PathTable;
 
@@ -80,7 +81,7 @@ const TYPES: Vocabulary<BlockKind> = &[
 const PATHS: &[(&str, Meaning)] = &[
     ("type", Meaning::Type),
     ("delta", Meaning::TypedText),
-    ("item", Meaning::Block),
+    ("item", Meaning::Item),
     ("item.type", Meaning::Type),
     // Not `id`: Copilot changes it with each event (vercel/ai#18548).
     ("output_index", Meaning::CallIndex),
@@ -88,24 +89,31 @@ const PATHS: &[(&str, Meaning)] = &[
     ("item.name", Meaning::CustomToolName),
     ("item.execution", Meaning::CallRunner),
     ("item.environment.type", Meaning::CallRunner),
+    ("arguments", Meaning::WholeArguments),
+    ("item.arguments", Meaning::WholeArguments),
+    ("item.summary[].text", Meaning::Reasoning),
     ("text", Meaning::Text(1)),
-    ("part", Meaning::Block),
+    ("part", Meaning::Item),
     ("part.type", Meaning::Type),
     ("part.text", Meaning::Text(2)),
     ("item.content[].text", Meaning::Text(3)),
-    ("response.output[]", Meaning::Block),
+    ("response.output[]", Meaning::Item),
     ("response.output[].type", Meaning::Type),
     ("response.output[].call_id", Meaning::CallId),
     ("response.output[].name", Meaning::CustomToolName),
     ("response.output[].execution", Meaning::CallRunner),
     ("response.output[].environment.type", Meaning::CallRunner),
+    ("response.output[].arguments", Meaning::WholeArguments),
+    ("response.output[].summary[].text", Meaning::Reasoning),
     ("response.output[].content[].text", Meaning::Text(4)),
-    ("output[]", Meaning::Block),
+    ("output[]", Meaning::Item),
     ("output[].type", Meaning::Type),
     ("output[].call_id", Meaning::CallId),
     ("output[].name", Meaning::CustomToolName),
     ("output[].execution", Meaning::CallRunner),
     ("output[].environment.type", Meaning::CallRunner),
+    ("output[].arguments", Meaning::WholeArguments),
+    ("output[].summary[].text", Meaning::Reasoning),
     ("output[].content[].text", Meaning::Text(0)),
     ("output[].content[].refusal", Meaning::Refusal),
     ("status", Meaning::Status),

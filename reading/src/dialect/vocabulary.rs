@@ -1,6 +1,6 @@
 //! The words of servers: their finish reasons and types, and what each means.
 
-use super::facts::Finish;
+use super::finish::Finish;
 use crate::word::is_same;
 
 /// Words and what each means, frequent words first. The first entry that matches counts. An entry that ends in `*`
@@ -94,8 +94,13 @@ pub(super) const FINISH_REASONS: Vocabulary<End> = &[
 ];
 
 /// Words at [`super::Meaning::Status`] that say that the model has not answered yet, and the reason that this gives for the
-/// end of a whole response. OpenAI: guides/background.
-pub(super) const UNANSWERED: Vocabulary<Finish> = &[("queued", Finish::Other), ("in_progress", Finish::None)];
+/// end of a whole response. OpenAI: guides/background. Ollama: docs/api.md, "load a model".
+pub(super) const UNANSWERED: Vocabulary<Finish> = &[
+    ("queued", Finish::Other),
+    ("in_progress", Finish::None),
+    ("load", Finish::Other),
+    ("unload", Finish::Other),
+];
 
 /// Words at [`super::Meaning::CallRunner`] that say that the server runs the tool.
 pub(super) const SERVER_RUN: Vocabulary<()> = &[

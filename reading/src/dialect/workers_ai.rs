@@ -3,7 +3,8 @@
 //! API reference: `/accounts/{id}/ai/run/{model}`; cloudflare/workers-types, AiTextGenerationOutput. Its REST API puts a whole
 //! answer into `result`; newer models answer there like OpenAI's chat. Events have padding (`p`), and the last one the usage.
 
-use super::definition::{Dialect, Meaning};
+use super::definition::Dialect;
+use super::meaning::Meaning;
 use crate::json::PathTable;
 
 pub(super) static DIALECT: Dialect = Dialect {

@@ -8,6 +8,7 @@ use super::grpc::messages::Messages;
 use super::grpc::{GrpcMethod, GrpcType};
 use super::observation::{Head, Unparsed};
 use super::summary::BodySummary;
+use crate::dialect::Watch;
 use crate::framing::aws;
 use crate::json::chars;
 use alloc::boxed::Box;
@@ -21,7 +22,7 @@ const EVENT_STREAM_STARTS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:",
 /// A body, by its framing.
 pub(super) enum ResponseBody {
     /// Too little has come to detect the framing.
-    Unknown { start: Start, media: MediaType, keeps_answer_prefix: bool },
+    Unknown { start: Start, media: MediaType, wanted: Wanted },
     /// Server-sent events.
     Events(Box<Events>),
     /// Amazon's binary messages.
@@ -36,6 +37,13 @@ pub(super) enum ResponseBody {
     Unparsed(Unparsed),
     /// There is no response.
     Absent,
+}
+
+/// What is wanted of the answer beside its facts.
+#[derive(Default)]
+pub(super) struct Wanted {
+    answer_prefix: bool,
+    watch: Option<Box<Watch>>,
 }
 
 /// The first bytes of the body after any white space.
@@ -83,7 +91,7 @@ impl ResponseBody {
             MediaType::Grpc => ResponseBody::Grpc(Box::default()),
             MediaType::AwsEventStream => ResponseBody::Messages(aws::Framer::default(), Box::default()),
             media @ (MediaType::EventStream | MediaType::Lines | MediaType::Json | MediaType::OtherText) => {
-                ResponseBody::Unknown { start: Start::default(), media, keeps_answer_prefix: false }
+                ResponseBody::Unknown { start: Start::default(), media, wanted: Wanted::default() }
             }
         }
     }
@@ -98,11 +106,24 @@ impl ResponseBody {
     /// Keeps the first characters of the answer. To be called before the first byte.
     pub(super) fn keep_answer_prefix(&mut self) {
         match self {
-            ResponseBody::Unknown { keeps_answer_prefix, .. } => *keeps_answer_prefix = true,
+            ResponseBody::Unknown { wanted, .. } => wanted.answer_prefix = true,
             ResponseBody::Events(events) => events.keep_answer_prefix(),
             ResponseBody::Grpc(messages) => messages.keep_answer_prefix(),
             ResponseBody::Messages(_, documents) | ResponseBody::Json { documents, .. } => {
                 documents.keep_answer_prefix()
+            }
+            ResponseBody::Text { .. } | ResponseBody::Unparsed(_) | ResponseBody::Absent => {}
+        }
+    }
+
+    /// Looks for defects of the first answer. To be called before the first byte.
+    pub(super) fn watch(&mut self, watch: Box<Watch>) {
+        match self {
+            ResponseBody::Unknown { wanted, .. } => wanted.watch = Some(watch),
+            ResponseBody::Events(events) => events.watch(watch),
+            ResponseBody::Grpc(messages) => messages.watch(watch),
+            ResponseBody::Messages(_, documents) | ResponseBody::Json { documents, .. } => {
+                documents.watch(watch)
             }
             ResponseBody::Text { .. } | ResponseBody::Unparsed(_) | ResponseBody::Absent => {}
         }
@@ -132,12 +153,12 @@ impl ResponseBody {
             ResponseBody::Json { documents, .. } => documents.push(bytes),
             ResponseBody::Text { chars: count } => *count += chars(bytes),
             ResponseBody::Unparsed(_) | ResponseBody::Absent => {}
-            ResponseBody::Unknown { start, media, keeps_answer_prefix } => {
-                let (media, keeps_answer_prefix) = (*media, *keeps_answer_prefix);
+            ResponseBody::Unknown { start, media, wanted } => {
+                let media = *media;
                 let rest = start.fill(bytes);
                 if let Some(framing) = start.framing(media) {
-                    let start = core::mem::take(start);
-                    *self = start.into_body(framing, media, keeps_answer_prefix);
+                    let (start, wanted) = (core::mem::take(start), core::mem::take(wanted));
+                    *self = start.into_body(framing, media, wanted);
                     self.push(rest);
                 }
             }
@@ -156,8 +177,8 @@ impl ResponseBody {
             ResponseBody::Unparsed(unparsed) => {
                 BodySummary { unparsed: Some(unparsed), ..BodySummary::default() }
             }
-            ResponseBody::Unknown { start, media: media @ MediaType::EventStream, .. } => {
-                start.into_body(Framing::Events, media, false).finish(is_due)
+            ResponseBody::Unknown { start, media: media @ MediaType::EventStream, wanted } => {
+                start.into_body(Framing::Events, media, wanted).finish(is_due)
             }
             ResponseBody::Unknown { start, media, .. } => BodySummary {
                 text_chars: Some(0),
@@ -219,7 +240,7 @@ impl Start {
         }
     }
 
-    fn into_body(self, framing: Framing, media: MediaType, keeps_answer_prefix: bool) -> ResponseBody {
+    fn into_body(self, framing: Framing, media: MediaType, wanted: Wanted) -> ResponseBody {
         let bytes = self.as_bytes();
         let (mut body, bytes) = match framing {
             Framing::Events => (ResponseBody::Events(Box::default()), bytes),
@@ -240,8 +261,11 @@ impl Start {
             }
             Framing::Text => (ResponseBody::Text { chars: self.spaces }, bytes),
         };
-        if keeps_answer_prefix {
+        if wanted.answer_prefix {
             body.keep_answer_prefix();
+        }
+        if let Some(watch) = wanted.watch {
+            body.watch(watch);
         }
         body.push(bytes);
         body

@@ -5,7 +5,7 @@
 
 use super::observation::Unparsed;
 use super::summary::BodySummary;
-use crate::dialect::{self, Candidates, Dialect, Fold, ResponseFacts};
+use crate::dialect::{self, Candidates, Dialect, Fold, ResponseFacts, Watch};
 use crate::framing::{aws, base64, sse};
 use crate::json::{self, DocumentEnd, LazyTable, Scanner, Table, Value, chars};
 use alloc::boxed::Box;
@@ -68,6 +68,11 @@ impl DocumentReader {
     /// Keeps the first characters of the answer.
     pub(super) fn keep_answer_prefix(&mut self) {
         self.fold.keep_answer_prefix();
+    }
+
+    /// Looks for defects of the first answer.
+    pub(super) fn watch(&mut self, watch: Box<Watch>) {
+        self.fold.watch(watch);
     }
 
     /// The body is an array, whose items are the documents.

@@ -11,9 +11,10 @@ mod tests;
 
 use super::documents::DocumentReader;
 use super::summary::BodySummary;
-use crate::dialect::{Checkpoint, Delta, EscapedText, ResponseFacts};
+use crate::dialect::{Checkpoint, Delta, EscapedText, ResponseFacts, Watch};
 use crate::event_template::{Comparison, EventTemplate, TEMPLATE_BYTES_MAX, TemplateMatch};
 use crate::framing::sse::Framer;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// If an event is still incomplete after a further piece, it is kept on only if that piece has at least this many
@@ -99,6 +100,11 @@ impl Events {
     /// Keeps the first characters of the answer.
     pub(super) fn keep_answer_prefix(&mut self) {
         self.documents.keep_answer_prefix();
+    }
+
+    /// Looks for defects of the first answer.
+    pub(super) fn watch(&mut self, watch: Box<Watch>) {
+        self.documents.watch(watch);
     }
 
     pub(super) fn facts(&self) -> &ResponseFacts {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod calls;
+mod defects;
 mod shapes;
 
 use super::*;

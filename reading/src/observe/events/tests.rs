@@ -5,30 +5,38 @@ use super::*;
 use crate::observe::body::ResponseBody;
 use proptest::prelude::*;
 
+/// What the detectors of defects have read.
+type Transcript = (Option<u64>, Vec<crate::defect::Arguments>);
+
 /// Observes a stream that comes in pieces, a microsecond apart. Returns also how many events were not parsed.
-fn observe<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, parses_all: bool) -> (Observation, u64) {
+fn observe<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    parses_all: bool,
+) -> (Observation, (u64, Transcript)) {
     let head = Head { status: 200, content_type: b"text/event-stream", ..Head::default() };
     let mut observer = Observer::new(head, 0, 0);
     observer.detect_refusal_phrases();
     let events = Events { parses_all, ..Events::default() };
     observer.body = ResponseBody::Events(Box::new(events));
     observer.body.keep_answer_prefix();
+    observer.detect_defects(None);
     for (at, piece) in (0..).zip(pieces) {
         observer.push(at, piece);
     }
     let ResponseBody::Events(events) = &observer.body else { panic!() };
-    let matched = events.matched_events;
+    let matched = (events.matched_events, events.facts().transcript());
     // After an abort, the outcome also shows whether a tool call was complete.
     (observer.finish(End::ClientAbort, 1_000_000), matched)
 }
 
 fn check(pieces: &[&[u8]]) -> u64 {
-    let (seen, matched) = observe(pieces.iter().copied(), false);
-    let (mut expected, _) = observe(pieces.iter().copied(), true);
+    let (seen, (matched, transcript)) = observe(pieces.iter().copied(), false);
+    let (mut expected, (_, expected_transcript)) = observe(pieces.iter().copied(), true);
     // With templates, a delta counts when its event is complete. A parser counts it when its text is, which may be
     // a piece earlier.
     expected.timing = seen.timing;
     assert_eq!(seen, expected, "{}", String::from_utf8_lossy(&pieces.concat()));
+    assert_eq!(transcript, expected_transcript, "{}", String::from_utf8_lossy(&pieces.concat()));
     matched
 }
 

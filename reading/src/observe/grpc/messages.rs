@@ -4,10 +4,12 @@
 
 use super::GrpcMethod;
 use super::inference::Inference;
+use crate::dialect::Watch;
 use crate::framing::grpc::{Frame, Framer, Sink};
 use crate::observe::observation::Unparsed;
 use crate::observe::summary::BodySummary;
 use crate::protobuf;
+use alloc::boxed::Box;
 
 /// Reads the messages of one response.
 #[derive(Default)]
@@ -40,6 +42,11 @@ impl Messages {
     /// Keeps the first characters of the answer.
     pub(in crate::observe) fn keep_answer_prefix(&mut self) {
         self.reader.inference.fold.keep_answer_prefix();
+    }
+
+    /// Looks for defects of the first answer.
+    pub(in crate::observe) fn watch(&mut self, watch: Box<Watch>) {
+        self.reader.inference.fold.watch(watch);
     }
 
     /// Deltas so far, if this is a stream.

@@ -1,12 +1,21 @@
 //! Bodies of every API, whole and cut.
 
-use super::*;
+use crate::request_facts::RequestReader;
 use proptest::prelude::*;
 
+/// The same whether or not the body is also read for what it asks for.
+fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]> + Clone) -> Option<bool> {
+    let [turn, all] = [false, true].map(|reads_asked| {
+        let mut reader = RequestReader::new(reads_asked);
+        pieces.clone().into_iter().for_each(|piece| reader.push(piece));
+        reader.facts().is_first_turn
+    });
+    assert_eq!(turn, all);
+    turn
+}
+
 fn is_first(body: &[u8]) -> Option<bool> {
-    let mut turn = Turn::default();
-    turn.push(body);
-    turn.is_first()
+    read([body])
 }
 
 const FIRST: &[&str] = &[
@@ -74,10 +83,8 @@ fn a_cut_body_is_no_first_turn() {
 fn chunks_do_not_change_the_result() {
     for body in FIRST.iter().chain(NOT_FIRST).map(|body| body.as_bytes()) {
         for cut in 0..=body.len() {
-            let mut turn = Turn::default();
-            turn.push(&body[..cut]);
-            turn.push(&body[cut..]);
-            assert_eq!(turn.is_first(), is_first(body), "{} at {cut}", body.escape_ascii());
+            let pieces = [&body[..cut], &body[cut..]];
+            assert_eq!(read(pieces), is_first(body), "{} at {cut}", body.escape_ascii());
         }
     }
 }
@@ -85,9 +92,9 @@ fn chunks_do_not_change_the_result() {
 #[test]
 fn a_decided_body_is_not_read_on() {
     let wants_more = |body: &[u8]| {
-        let mut turn = Turn::default();
-        turn.push(body);
-        turn.wants_more()
+        let mut reader = RequestReader::new(false);
+        reader.push(body);
+        reader.wants_more()
     };
     assert!(wants_more(b""));
     assert!(wants_more(b" \n"));
@@ -105,24 +112,23 @@ fn a_decided_body_is_not_read_on() {
 
 #[test]
 fn a_body_past_the_limit_is_no_first_turn() {
-    let mut turn = Turn::default();
-    turn.push(br#"{"messages":[{"role":"user","content":""#);
-    let piece = [b'x'; 1 << 20];
-    for _ in 0..9 {
-        turn.push(&piece);
+    for reads_asked in [false, true] {
+        let mut reader = RequestReader::new(reads_asked);
+        reader.push(br#"{"messages":[{"role":"user","content":""#);
+        let piece = [b'x'; 1 << 20];
+        for _ in 0..9 {
+            reader.push(&piece);
+        }
+        reader.push(br#""}]}"#);
+        assert_eq!((reader.wants_more(), reader.facts().is_first_turn), (false, None));
     }
-    turn.push(br#""}]}"#);
-    assert_eq!((turn.wants_more(), turn.is_first()), (false, None));
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_accepted(bytes in any::<Vec<u8>>(), cut: prop::sample::Index) {
         let (a, b) = bytes.split_at(cut.index(bytes.len() + 1));
-        let mut turn = Turn::default();
-        turn.push(a);
-        turn.push(b);
-        prop_assert_eq!(turn.is_first(), is_first(&bytes));
+        prop_assert_eq!(read([a, b]), is_first(&bytes));
     }
 }
 
@@ -132,9 +138,8 @@ fn what_follows_the_document_does_not_count() {
         r#"{"messages":[{"role":"user"}]},{"messages":[{"role":"assistant"}]}"#,
         r#"{"prompt":"x"}{"messages":[{"role":"user"}]}"#,
     ] {
-        let mut cut = Turn::default();
-        body.as_bytes().chunks(1).for_each(|byte| cut.push(byte));
-        assert_eq!(is_first(body.as_bytes()), cut.is_first(), "{body}");
-        assert_eq!(cut.is_first(), Some(body.contains("assistant")), "{body}");
+        let cut = read(body.as_bytes().chunks(1));
+        assert_eq!(is_first(body.as_bytes()), cut, "{body}");
+        assert_eq!(cut, Some(body.contains("assistant")), "{body}");
     }
 }
