@@ -135,6 +135,12 @@ fn baseline_name(
     if let Some(version) = configured.and_then(|rollout| rollout.versions.get(rollout.baseline)) {
         return Ok((version.name.clone(), false));
     }
+    if seen.iter().all(|(_, requests)| *requests == 0) {
+        return Err(format!(
+            "rollout {rollout}: no request has been compared yet, so that nobody can tell the baseline; wait for traffic, or name it with \
+             --baseline, or give the file with the configuration"
+        ));
+    }
     let others = seen.iter().filter(|(name, _)| !named.versions.contains(name));
     let most = others.max_by_key(|(_, requests)| *requests);
     let none = || format!("rollout {rollout} has no version to compare with; name one with --baseline");
@@ -293,6 +299,7 @@ mod tests {
         let one = seen(&[("chat", &[("v1", 900), ("v2", 100)])]);
         let two = seen(&[("chat", &[("v1", 9), ("v2", 1)]), ("code", &[("a", 1)])]);
         let nobody = seen(&[("chat", &[("v1", 900), ("v2", 0)])]);
+        let idle = seen(&[("chat", &[("v1", 0), ("v2", 0)])]);
         let (no_share, of_v2) = (config(r#""steps": []"#), config(r#""split": {"v2": 5}"#));
         for (named, config, seen, expect) in [
             (
@@ -314,6 +321,7 @@ mod tests {
                 "the evidence has several rollouts, chat, code; say which with --rollout",
             ),
             (named(None, None, &[]), None, &vec![], "the source has no counts of llm-canary"),
+            (named(None, None, &[]), None, &idle, "rollout chat: no request has been compared yet"),
             (
                 named(None, None, &["v9"]),
                 None,

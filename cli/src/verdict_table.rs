@@ -10,8 +10,8 @@ use headline::{interval, missing_time, ratio, value};
 use llm_canary::timestamp::rfc3339;
 use llm_canary_verdict::evidence::Quantiles;
 use llm_canary_verdict::health::State;
-use llm_canary_verdict::signal::{Mode, Signal};
-use llm_canary_verdict::verdict::{Finding, Missing, SignalJudgement, Verdict};
+use llm_canary_verdict::signal::{Kind, Mode, Signal};
+use llm_canary_verdict::verdict::{Finding, Missing, SignalJudgement};
 use llm_canary_verdict::words::{count, percent, short};
 
 /// What continues a line is indented by so much.
@@ -79,9 +79,15 @@ fn facts(analysis: &Analysis) -> String {
     )
 }
 
-/// What is absent is named below the table, but errors must be known.
+/// What is absent, or has no events and stops nothing, is named below the table. But errors must be known.
 fn is_shown(signal: &SignalJudgement) -> bool {
-    signal.finding != Finding::Absent || signal.signal == Signal::Errors
+    let is_known = signal.finding != Finding::Absent && (signal.mode == Mode::Guard || !is_quiet(signal));
+    is_known || signal.signal == Signal::Errors
+}
+
+/// Whether nothing of the kind has happened.
+fn is_quiet(signal: &SignalJudgement) -> bool {
+    signal.kind == Kind::Rate && signal.figures.events.both(|events| *events == 0)
 }
 
 fn signal_lines(analysis: &Analysis, signals: &[&SignalJudgement], canvas: &Canvas) -> Vec<String> {
@@ -117,10 +123,10 @@ fn signal_row(signal: &SignalJudgement) -> Vec<Cell> {
         cell(value(signal, figures.values.version)),
         cell(value(signal, figures.values.baseline)),
         cell(figures.ratio.map_or(NONE.to_owned(), ratio)),
-        cell(if signal.finding == Finding::Absent { NONE.to_owned() } else { interval(signal) }),
+        cell(interval(signal)),
         cell(evidence),
         Cell::of(word, tone),
-        cell(signal.missing.as_ref().map(needed).unwrap_or_default()),
+        cell(signal.missing.as_ref().filter(|_| signal.mode == Mode::Guard).map(needed).unwrap_or_default()),
     ]
 }
 
@@ -157,7 +163,7 @@ fn difference_lines(
             Cell::new(value(signal, figures.values.version)),
             Cell::new(value(signal, figures.values.baseline)),
             Cell::new(figures.ratio.map_or(NONE.to_owned(), ratio)),
-            Cell::new(if signal.finding == Finding::Absent { NONE.to_owned() } else { interval(signal) }),
+            Cell::new(interval(signal)),
             Cell::of(word, tone),
         ]
     };
@@ -220,21 +226,25 @@ fn quantile_lines(analysis: &Analysis, signals: &[&SignalJudgement], canvas: &Ca
     std::iter::once(String::new()).chain(lines(&columns, &rows, canvas)).collect()
 }
 
-/// Further reasons, health that is not in order, and what is not measured.
+/// Health that is not in order, and what is not in the table.
 fn notes(analysis: &Analysis) -> Vec<String> {
     let judgement = &analysis.judgement;
     let mut notes = Vec::new();
-    if judgement.verdict == Verdict::Regression && analysis.ab.is_none() {
-        notes.extend(judgement.because.iter().skip(1).map(|reason| format!("also: {reason}")));
-    }
     for row in &judgement.health {
         if !matches!(row.state, State::Ok | State::Absent) {
             let detail = row.detail.as_deref().unwrap_or("not in order");
             notes.push(format!("{} ({}): {detail}", row.row.name(), state_name(row.state)));
         }
     }
-    let absent = judgement.signals.iter().filter(|signal| !is_shown(signal));
-    let absent: Vec<String> = absent.map(|signal| signal.signal.to_string()).collect();
+    let hidden = |is_absent: bool| -> Vec<String> {
+        let signals = judgement.signals.iter().filter(|signal| !is_shown(signal));
+        let signals = signals.filter(|signal| (signal.finding == Finding::Absent) == is_absent);
+        signals.map(|signal| signal.signal.to_string()).collect()
+    };
+    let (absent, quiet) = (hidden(true), hidden(false));
+    if !quiet.is_empty() {
+        notes.push(format!("no events: {}", quiet.join(", ")));
+    }
     // Where nothing is measured, the first line says why.
     if !absent.is_empty() && absent.len() + 1 < judgement.signals.len() {
         notes.push(format!("not measured: {}", absent.join(", ")));

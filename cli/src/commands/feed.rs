@@ -53,7 +53,6 @@ pub(crate) struct Pairs {
 /// The source that the operator named.
 pub(super) struct SourceFeed {
     source: Source,
-    is_polled: bool,
     /// Whether something was loaded that was not handed out.
     is_fresh: bool,
     is_all: bool,
@@ -75,10 +74,9 @@ impl SourceFeed {
         world: &mut World<'_>,
     ) -> Result<Self, Error> {
         let source = args.open(world, since_ms)?;
-        let mut feed =
-            Self { source, is_polled: args.is_polled(), is_fresh: true, is_all: false, told: Vec::new() };
+        let mut feed = Self { source, is_fresh: true, is_all: false, told: Vec::new() };
         feed.load(world)?;
-        if feed.is_polled {
+        if args.is_polled() {
             // The first poll is where the counters start.
             feed.source.windows(|_| {});
             world.clock.sleep(feed.source.wait(world.clock));
@@ -113,8 +111,8 @@ impl Feed for SourceFeed {
         let rollouts = self.source.seen();
         let rollouts = rollouts.into_iter().map(|rollout| {
             let active = rollout.versions.iter().filter(|version| version.requests > 0).count();
-            // With little traffic, nothing has come between two polls: then what came before must do.
-            let counts_ever = self.is_polled && active < 2;
+            // Where nothing has come yet within the evidence, what came before must do.
+            let counts_ever = active < 2;
             let versions = rollout.versions.into_iter().map(|version| {
                 let requests = if counts_ever { version.requests_ever } else { version.requests };
                 (version.name, requests)

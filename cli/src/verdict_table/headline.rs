@@ -26,15 +26,22 @@ pub(crate) fn headline(analysis: &Analysis, canvas: &Canvas) -> String {
 /// The verdict in words, its tone, and why.
 pub(crate) fn verdict(judgement: &Judgement) -> (String, Tone, String) {
     match judgement.verdict {
-        Verdict::Regression => {
-            let why = judgement.because.first().cloned().unwrap_or_default();
-            ("regression".to_owned(), Tone::Bad, why)
-        }
+        Verdict::Regression => ("regression".to_owned(), Tone::Bad, what_stops(judgement)),
         Verdict::NotEnoughData => ("not enough data".to_owned(), Tone::Open, what_holds(judgement)),
         Verdict::Fine => {
             let share = judgement.shares.configured.or(judgement.shares.observed).unwrap_or(0.0);
             (format!("fine at {}", percent(share)), Tone::Good, exclusion(judgement))
         }
+    }
+}
+
+/// What stops a version, the most important first.
+fn what_stops(judgement: &Judgement) -> String {
+    let is_stopped = judgement.limit.is_some() || judgement.health.iter().any(|row| row.state == State::Stop);
+    let is_worse = |signal: &&SignalJudgement| signal.mode == Mode::Guard && signal.finding == Finding::Worse;
+    match judgement.signals.iter().find(is_worse).filter(|_| !is_stopped) {
+        Some(signal) => sides(signal),
+        None => judgement.because.first().cloned().unwrap_or_default(),
     }
 }
 
@@ -132,9 +139,13 @@ fn sides(signal: &SignalJudgement) -> String {
     if figures.observations.both(|observations| *observations == 0) {
         return format!("{}: not measured", signal.signal);
     }
-    let of =
-        |side: Option<f64>, observations: u64| format!("{} of {}", value(signal, side), count(observations));
-    let ratio = figures.ratio.map(|times| format!("; {} times ({})", ratio(times), interval(signal)));
+    let on_average = if signal.kind == Kind::Distribution { " on average" } else { "" };
+    let of = |side: Option<f64>, observations: u64| {
+        format!("{}{on_average} of {}", value(signal, side), count(observations))
+    };
+    let interval = Some(interval(signal)).filter(|interval| interval != NONE);
+    let interval = interval.map(|interval| format!(" ({interval})")).unwrap_or_default();
+    let ratio = figures.ratio.map(|times| format!("; {} times{interval}", ratio(times)));
     format!(
         "{}: {} against {}{}",
         signal.signal,
@@ -155,6 +166,9 @@ pub(super) fn value(signal: &SignalJudgement, value: Option<f64>) -> String {
 
 pub(super) fn interval(signal: &SignalJudgement) -> String {
     let (low, high) = signal.figures.interval;
+    if signal.finding == Finding::Absent || (low <= 0.0 && high.is_infinite()) {
+        return NONE.to_owned();
+    }
     format!("{} to {}", ratio(low), ratio(high))
 }
 
