@@ -66,7 +66,7 @@ impl Subject {
         let seen = seen.map(|seen| seen.versions.as_slice()).unwrap_or_default();
         let known = version_names(configured, seen);
         let (baseline, is_baseline_guessed) = baseline_name(named, configured, seen, &rollout, &known)?;
-        let candidates = candidate_names(named, configured, seen, &rollout, &known, &baseline)?;
+        let candidates = candidate_names(named, configured, seen, &rollout, &known, &baseline, now)?;
         let candidates = candidates.into_iter().map(|version| {
             let steps = configured.and_then(|rollout| steps(rollout, &version, &baseline));
             let rise = || last_rise(steps.as_ref()?, i64::try_from(now).unwrap_or(i64::MAX));
@@ -154,6 +154,7 @@ fn candidate_names(
     rollout: &str,
     known: &[&str],
     baseline: &str,
+    now: UnixMs,
 ) -> Result<Vec<String>, String> {
     if let Some(name) = named.versions.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(unknown("--version", name, rollout, known));
@@ -165,7 +166,16 @@ fn candidate_names(
         ));
     }
     let mut chosen: Vec<String> = Vec::new();
-    let has_share = |name: &str| configured.is_some_and(|rollout| ever_has_share(rollout, name));
+    // Where all have been stopped or drained, it is their release that is asked about.
+    let has_now = |name: &&str| {
+        configured.is_some_and(|rollout| share_at(rollout, name, rollout.steps.taken_by(now)) > 0)
+    };
+    let any_now = known.iter().any(|name| *name != baseline && has_now(name));
+    let has_share = |name: &str| match configured {
+        Some(_) if any_now => has_now(&name),
+        Some(rollout) => (0..=rollout.steps.count()).any(|taken| share_at(rollout, name, taken) > 0),
+        None => false,
+    };
     let has_requests = |name: &str| seen.iter().any(|(seen, requests)| seen == name && *requests > 0);
     for name in known {
         let is_wanted = match (named.versions.is_empty(), configured) {
@@ -187,10 +197,10 @@ fn candidate_names(
     Ok(chosen)
 }
 
-/// Whether a version has a share in any step of a configuration.
-fn ever_has_share(rollout: &Rollout, name: &str) -> bool {
-    let Some(index) = rollout.versions.iter().position(|version| version.name == name) else { return false };
-    (0..=rollout.steps.count()).any(|taken| rollout.steps.split(taken).parts(index) > 0)
+/// The parts that a version has after so many steps.
+fn share_at(rollout: &Rollout, name: &str, taken: usize) -> u32 {
+    let index = rollout.versions.iter().position(|version| version.name == name);
+    index.map_or(0, |index| rollout.steps.split(taken).parts(index))
 }
 
 /// The steps of a version and its baseline. One split for all time is a step at the beginning of it.
@@ -280,6 +290,14 @@ mod tests {
         let one = seen(&[("chat", &[("v1", 900), ("v2", 100), ("v3", 0)])]);
         let two = seen(&[("chat", &[("v1", 9), ("v2", 1)]), ("code", &[("a", 1), ("b", 2)])]);
         let of_v3 = config(r#""split": {"v3": 5}"#);
+        let step = |at: &str, shares: &str| {
+            format!(r#"{{"at": "2026-11-23T{at}:00:00Z", "percent": {{{shares}}}}}"#)
+        };
+        let drained = [step("08", r#""v2": 5"#), step("09", r#""v2": 0"#)].join(", ");
+        let next =
+            [&drained, &step("10", r#""v3": 5"#), &step("13", r#""v2": 5"#)].map(String::as_str).join(", ");
+        let drained = config(&format!(r#""steps": [{drained}]"#));
+        let next = config(&format!(r#""steps": [{next}]"#));
         for (named, config, seen, expect) in [
             (named(None, None, &[]), None, &one, "chat: v1?: v2"),
             (named(None, Some("v2"), &[]), None, &one, "chat: v2: v1"),
@@ -287,6 +305,9 @@ mod tests {
             (named(None, None, &["v3"]), None, &one, "chat: v1?: v3"),
             (named(Some("code"), None, &[]), None, &two, "code: b?: a"),
             (named(None, None, &[]), Some(&of_v3), &one, "chat: v1: v3"),
+            // The version that has a share now; where none has, those that had one.
+            (named(None, None, &[]), Some(&next), &one, "chat: v1: v3"),
+            (named(None, None, &[]), Some(&drained), &one, "chat: v1: v2"),
             (named(None, None, &["v2", "v3"]), Some(&of_v3), &one, "chat: v1: v2 v3"),
             (named(None, Some("v3"), &["v1"]), Some(&of_v3), &one, "chat: v3: v1"),
         ] {
