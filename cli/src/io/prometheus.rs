@@ -262,6 +262,10 @@ impl Prometheus {
             // Thanos would rather leave series out than fail.
             .query("partial_response", "false")
             .query("dedup", "true")
+            // A sample counts at the step behind it, and at no later one: else an Envoy that is not scraped any more would
+            // seem to count nothing for five minutes. The second name is VictoriaMetrics'.
+            .query("lookback_delta", seconds(step_ms.saturating_sub(1)))
+            .query("max_lookback", seconds(step_ms))
             .header("accept", "application/json");
         for (name, value) in &self.access.headers {
             request = request.header(name, value);

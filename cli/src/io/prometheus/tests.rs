@@ -66,6 +66,7 @@ fn a_long_time_is_asked_for_in_parts() {
         (parameter(head, "partial_response"), parameter(head, "step")),
         ("false".to_owned(), "60".to_owned())
     );
+    assert_eq!(parameter(head, "lookback_delta"), "59.999");
     // Large ones: the parts shrink.
     let server = Server::start(|_| Reply::ok(EMPTY.to_owned() + &" ".repeat(16 << 20)));
     read(&server, 100).0.unwrap();
