@@ -1,6 +1,6 @@
 //! What Prometheus, or what speaks as it does, answers to `query_range`: bytes in, series with their points out, or words.
 
-use crate::windows::{Disorder, Evidence};
+use crate::windows::{Disorder, Samples};
 use llm_canary::timestamp::UnixMs;
 use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -127,19 +127,19 @@ pub(crate) fn read(body: &[u8]) -> Result<Vec<Points<'_>>, String> {
     }
 }
 
-/// Adds all points to the evidence.
+/// Adds all points to the samples.
 ///
 /// # Errors
 /// A sentence whose subject is the server.
-pub(crate) fn push(answer: &[Points<'_>], evidence: &mut Evidence) -> Result<(), String> {
+pub(crate) fn push(answer: &[Points<'_>], samples: &mut Samples) -> Result<(), String> {
     for Points { metric: Metric(labels), values, .. } in answer {
         let name = labels.iter().find(|(name, _)| name == "__name__").map_or("", |(_, name)| name);
-        let series = evidence
+        let series = samples
             .series(None, name, labels)
             .map_err(|_| "has more series than this tool can keep; narrow them by --selector".to_owned())?;
         let Some(series) = series else { continue };
         for Point(at_ms, value) in values {
-            match evidence.push(series, *at_ms, *value) {
+            match samples.push(series, *at_ms, *value) {
                 // Two series that differ in no label that counts; the first is taken.
                 Ok(()) | Err(Disorder::Older | Disorder::TwoValues) => {}
             }
@@ -229,7 +229,7 @@ fn quoted(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Metric, Point, push, read, refusal, times};
-    use crate::windows::{Evidence, Span};
+    use crate::windows::{Samples, Span};
 
     fn matrix(result: &str) -> String {
         format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{result}]}}}}"#)
@@ -310,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn points_become_evidence() {
+    fn points_become_samples() {
         let labels = r#""__name__":"llm_requests_total","llm_rollout":"chat","llm_version":"v2","llm_compare":"yes","instance":"a""#;
         let body = matrix(&format!(
             r#"{{"metric":{{{labels}}},"values":[[60,"1"],[120,"4"]]}},{{"metric":{{"__name__":"up"}},"values":[[60,"1"]]}}"#
         ));
-        let mut evidence = Evidence::new(Span::Aligned(60_000));
-        push(&read(body.as_bytes()).unwrap(), &mut evidence).unwrap();
-        assert_eq!(evidence.seen()[0].versions[0].requests, 3);
-        assert_eq!(evidence.newest_ms(), Some(120_000));
+        let mut samples = Samples::new(Span::Aligned(60_000));
+        push(&read(body.as_bytes()).unwrap(), &mut samples).unwrap();
+        assert_eq!(samples.seen()[0].versions[0].requests, 3);
+        assert_eq!(samples.newest_ms(), Some(120_000));
     }
 }

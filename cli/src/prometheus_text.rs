@@ -3,7 +3,7 @@
 //! Bytes in, samples out, a line at a time. A line that was seen before, with another value, is recognised by its bytes and
 //! not parsed again: a day of three Envoys has tens of millions of lines, of some thousand series.
 
-use crate::windows::{Disorder, Evidence, SeriesId};
+use crate::windows::{Disorder, Samples, SeriesId};
 use llm_canary::timestamp::UnixMs;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -67,7 +67,7 @@ impl Lines {
         &mut self,
         line: &[u8],
         instance: Option<&str>,
-        evidence: &mut Evidence,
+        samples: &mut Samples,
     ) -> Result<Option<Sample>, String> {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
@@ -77,7 +77,7 @@ impl Lines {
             Some(place) => (self.known.get(place).map_or(0, |known| known.text.len()), self.take(place)),
             None => {
                 let text = series_length(line)?;
-                (text, self.find(line.get(..text).unwrap_or_default(), instance, evidence)?)
+                (text, self.find(line.get(..text).unwrap_or_default(), instance, samples)?)
             }
         };
         let Some(series) = series else { return Ok(None) };
@@ -108,7 +108,7 @@ impl Lines {
         &mut self,
         text: &[u8],
         instance: Option<&str>,
-        evidence: &mut Evidence,
+        samples: &mut Samples,
     ) -> Result<Option<SeriesId>, String> {
         if let Some(place) = self.by_text.get(text) {
             return Ok(self.take(*place));
@@ -119,7 +119,7 @@ impl Lines {
         }
         let (name, labels) = series(text)?;
         let too_many = |_| "has one more series than this tool can keep; narrow what is read".to_owned();
-        let series = evidence.series(instance, &name, &labels).map_err(too_many)?;
+        let series = samples.series(instance, &name, &labels).map_err(too_many)?;
         let (place, text) = (self.known.len(), Arc::<[u8]>::from(text));
         self.known.push(Known { text: Arc::clone(&text), series, next: place });
         self.by_text.insert(text, place);
@@ -233,6 +233,9 @@ fn unquoted(text: &str) -> Result<(Cow<'_, str>, &str), String> {
 
 /// The value, and the time if there is one. An exemplar may follow.
 fn numbers(text: &[u8]) -> Result<(f64, Option<UnixMs>), String> {
+    if let Some(usual) = whole_numbers(text) {
+        return Ok(usual);
+    }
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let value = words.next().ok_or("has no value; write NAME{LABELS} VALUE TIME")?;
     let value = number(value)
@@ -245,12 +248,22 @@ fn numbers(text: &[u8]) -> Result<(f64, Option<UnixMs>), String> {
     }
 }
 
+/// Most lines have a whole number and a whole second, each behind one blank.
+fn whole_numbers(text: &[u8]) -> Option<(f64, Option<UnixMs>)> {
+    let (value, rest) = digits(text.strip_prefix(b" ")?)?;
+    let (seconds, rest) = digits(rest.strip_prefix(b" ")?)?;
+    let is_usual = rest.is_empty() && (seconds as f64) < MILLISECONDS_MIN;
+    is_usual.then_some((value as f64, Some(seconds * 1_000)))
+}
+
+/// A number of at most 15 digits, and what is behind it.
+fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
+    let length = text.iter().take(16).take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at_checked(length).filter(|_| (1..=15).contains(&length))?;
+    Some((digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit & 0xf)), rest))
+}
+
 fn number(word: &[u8]) -> Option<f64> {
-    // Most are whole numbers, and short.
-    if word.len() <= 15 && word.iter().all(u8::is_ascii_digit) && !word.is_empty() {
-        let digits = word.iter().fold(0_u64, |number, digit| number * 10 + u64::from(digit & 0xf));
-        return Some(digits as f64);
-    }
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
@@ -272,7 +285,7 @@ fn time(word: &[u8]) -> Result<UnixMs, String> {
 ///
 /// # Errors
 /// A line cannot be read, or is out of order.
-pub(crate) fn read_file(file: &mut dyn BufRead, evidence: &mut Evidence) -> Result<bool, TextError> {
+pub(crate) fn read_file(file: &mut dyn BufRead, samples: &mut Samples) -> Result<bool, TextError> {
     let (mut lines, mut line) = (Lines::default(), Vec::new());
     for number in 1.. {
         line.clear();
@@ -295,7 +308,7 @@ pub(crate) fn read_file(file: &mut dyn BufRead, evidence: &mut Evidence) -> Resu
                 line.drain(..BYTE_ORDER_MARK.len());
             }
         }
-        match read_timed(&mut lines, &line, evidence) {
+        match read_timed(&mut lines, &line, samples) {
             Ok(()) => {}
             // The file is still being written, or was cut off.
             Err(_) if !line.ends_with(b"\n") && number > 1 => return Ok(true),
@@ -305,12 +318,12 @@ pub(crate) fn read_file(file: &mut dyn BufRead, evidence: &mut Evidence) -> Resu
     Ok(false)
 }
 
-fn read_timed(lines: &mut Lines, line: &[u8], evidence: &mut Evidence) -> Result<(), String> {
-    let Some(sample) = lines.read(line, None, evidence)? else { return Ok(()) };
+fn read_timed(lines: &mut Lines, line: &[u8], samples: &mut Samples) -> Result<(), String> {
+    let Some(sample) = lines.read(line, None, samples)? else { return Ok(()) };
     let at_ms = sample.at_ms.ok_or(
-        "has no time behind its value: one page of metrics is no evidence. `promtool tsdb dump-openmetrics` writes lines with times",
+        "has no time behind its value: one page of metrics is no samples. `promtool tsdb dump-openmetrics` writes lines with times",
     )?;
-    evidence.push(sample.series, at_ms, sample.value).map_err(|disorder| {
+    samples.push(sample.series, at_ms, sample.value).map_err(|disorder| {
         let words = match disorder {
             Disorder::Older => "is older than an earlier line of its series; each series must be in order of time",
             Disorder::TwoValues => {
@@ -330,7 +343,7 @@ pub(crate) fn read_page(
     lines: &mut Lines,
     instance: &str,
     at_ms: UnixMs,
-    evidence: &mut Evidence,
+    samples: &mut Samples,
 ) -> Result<(), String> {
     if page.trim_ascii_start().starts_with(b"<") {
         return Err(
@@ -340,17 +353,17 @@ pub(crate) fn read_page(
     if !page.is_empty() && !page.ends_with(b"\n") {
         return Err("ends in the middle of a line".to_owned());
     }
-    let mut samples = Vec::new();
+    let mut all = Vec::new();
     for (line, number) in page.split(|byte| *byte == b'\n').zip(1_u64..) {
-        let sample = lines.read(line, Some(instance), evidence);
-        samples.extend(sample.map_err(|words| format!("is not Envoy's metrics: its line {number} {words}"))?);
+        let sample = lines.read(line, Some(instance), samples);
+        all.extend(sample.map_err(|words| format!("is not Envoy's metrics: its line {number} {words}"))?);
     }
-    if samples.is_empty() {
-        evidence.answered(instance, at_ms);
+    if all.is_empty() {
+        samples.answered(instance, at_ms);
     }
-    for sample in samples {
+    for sample in all {
         // A series that stands there twice: the first counts.
-        let _ = evidence.push(sample.series, at_ms, sample.value);
+        let _ = samples.push(sample.series, at_ms, sample.value);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! samples → scrapes of each instance → increments → sums over instances → window
 //! ```
 //!
-//! [`Evidence`] takes the samples of any source: in order of time for each series, and in any order of series. It is pure: times
+//! [`Samples`] takes the samples of any source: in order of time for each series, and in any order of series. It is pure: times
 //! are arguments. What becomes of a counter that goes back, of a series that comes late and of an instance that differs is in
 //! `windows/counting.rs`.
 
@@ -43,9 +43,9 @@ pub(crate) enum Span {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SeenVersion {
     pub(crate) name: String,
-    /// Compared requests that ended within the evidence.
+    /// Compared requests that ended within the samples.
     pub(crate) requests: u64,
-    /// The same since the instances were started, before the evidence too.
+    /// The same since the instances were started, before the samples too.
     pub(crate) requests_ever: u64,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct SeenRollout {
 
 /// The samples of all instances, and the windows that they become.
 #[derive(Clone, Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct Samples {
     span: Span,
     registry: Registry,
     store: Store,
@@ -74,7 +74,7 @@ pub(crate) struct Evidence {
     is_under_way: bool,
 }
 
-impl Evidence {
+impl Samples {
     pub(crate) fn new(span: Span) -> Self {
         Self {
             span,
@@ -88,7 +88,7 @@ impl Evidence {
         }
     }
 
-    /// The number of a series, for [`Evidence::push`]; `None` for one that is not read. The labels are all that the source has.
+    /// The number of a series, for [`Samples::push`]; `None` for one that is not read. The labels are all that the source has.
     /// Without an instance's name, the instance is what its labels say.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Evidence {
         self.registry.series(instance, name, labels)
     }
 
-    /// Adds a sample; they become windows with [`Evidence::drain`].
+    /// Adds a sample; they become windows with [`Samples::drain`].
     ///
     /// # Errors
     /// It is not later than the one before of its series.
@@ -128,7 +128,7 @@ impl Evidence {
     }
 
     /// Takes all samples so far, and hands out each window that they close. The last window stays open where windows are
-    /// aligned; [`Evidence::close`] closes it.
+    /// aligned; [`Samples::close`] closes it.
     pub(crate) fn drain(&mut self, on_tally: &mut dyn FnMut(&Tally<'_>)) {
         let mut store = std::mem::take(&mut self.store);
         store.drain(|instance, at_ms, samples| {
@@ -257,13 +257,13 @@ impl Evidence {
 /// So many instances are named.
 const NAMES_MAX: usize = 5;
 
-/// All windows of a version, from evidence that is complete.
+/// All windows of a version, from samples that are complete.
 #[cfg(test)]
-pub(crate) fn windows_of(evidence: &mut Evidence, comparison: &Comparison) -> Vec<Window> {
+pub(crate) fn windows_of(samples: &mut Samples, comparison: &Comparison) -> Vec<Window> {
     let mut windows = Vec::new();
     let mut keep = |tally: &Tally<'_>| windows.push(tally.window(comparison));
-    evidence.drain(&mut keep);
-    evidence.close(false, &mut keep);
+    samples.drain(&mut keep);
+    samples.close(false, &mut keep);
     windows
 }
 

@@ -143,4 +143,6 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 mod tests;
 
 #[cfg(test)]
+mod day_tests;
+#[cfg(test)]
 mod equal_tests;

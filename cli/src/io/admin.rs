@@ -155,7 +155,7 @@ fn base_url(admin: &str) -> Result<String, String> {
 }
 
 /// Whether the system could not find the address of a host's name. That error has no number, and a kind without a name.
-fn is_of_resolver(error: &io::Error) -> bool {
+pub(super) fn is_of_resolver(error: &io::Error) -> bool {
     let is_named = matches!(
         error.kind(),
         io::ErrorKind::UnexpectedEof

@@ -3,7 +3,7 @@
 use super::admin::Admin;
 use super::clock::Clock;
 use crate::prometheus_text::{Lines, read_page};
-use crate::windows::Evidence;
+use crate::windows::Samples;
 use llm_canary::timestamp::UnixMs;
 use std::thread;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Polls {
         &mut self,
         admin: &dyn Admin,
         clock: &dyn Clock,
-        evidence: &mut Evidence,
+        samples: &mut Samples,
     ) -> Vec<Silent> {
         // A poll that took long does not make the next ones follow faster.
         self.due = clock.elapsed() + self.every;
@@ -69,11 +69,11 @@ impl Polls {
             asked.into_iter().map(|asked| asked.join().unwrap_or_else(|_| gone())).collect()
         });
         // A clock may be set back. Samples follow each other all the same.
-        let earliest = evidence.newest_ms().map_or(0, |newest| newest.saturating_add(1));
+        let earliest = samples.newest_ms().map_or(0, |newest| newest.saturating_add(1));
         let mut silent = Vec::new();
         for (envoy, page) in self.envoys.iter_mut().zip(pages) {
             let read = page.and_then(|(page, at_ms)| {
-                read_page(&page, &mut envoy.lines, &envoy.address, at_ms.max(earliest), evidence)
+                read_page(&page, &mut envoy.lines, &envoy.address, at_ms.max(earliest), samples)
                     .map_err(|words| format!("its page {words}"))
             });
             if let Err(why) = read {

@@ -3,10 +3,11 @@
 //! Plain selectors are asked for with `query_range`, a window apart, so that nothing is extrapolated: each step shows what the
 //! counters were. A long time is asked for in parts, and a part that is too much in smaller ones.
 
+use super::admin::is_of_resolver;
 use super::clock::Clock;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
-use crate::windows::{Evidence, selectors, traffic_selector};
+use crate::windows::{Samples, selectors, traffic_selector};
 use llm_canary::timestamp::UnixMs;
 use std::io;
 use std::time::Duration;
@@ -29,7 +30,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 3;
 const WAIT: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(10);
-/// How far back the beginning of the evidence is looked for.
+/// How far back the beginning of the samples is looked for.
 const SEARCH_HOURS: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
 /// What is younger than a flush of Envoy's histograms and a scrape may not be there yet.
@@ -130,8 +131,11 @@ impl Prometheus {
 
     /// How long it is until there is a new step.
     pub(crate) fn wait(&self, clock: &dyn Clock) -> Duration {
-        let due_ms = self.next_ms.map_or(0, |next| next.saturating_add(SETTLED_MS));
-        Duration::from_millis(due_ms.saturating_sub(clock.now()))
+        let now_ms = clock.now();
+        // Without any samples yet, they may begin at any time.
+        let due_ms = self.next_ms.map_or(now_ms + self.window_ms, |next| next.saturating_add(SETTLED_MS));
+        // After a failure the step is due already.
+        Duration::from_millis(due_ms.saturating_sub(now_ms)).max(WAIT)
     }
 
     /// Asks for everything that is new. Returns the last step that was asked for: all windows until then are complete.
@@ -141,7 +145,7 @@ impl Prometheus {
     pub(crate) fn read(
         &mut self,
         clock: &dyn Clock,
-        evidence: &mut Evidence,
+        samples: &mut Samples,
     ) -> Result<Option<UnixMs>, String> {
         let last_ms = self.last_ms(clock.now());
         let mut next_ms = match self.next_ms {
@@ -153,7 +157,7 @@ impl Prometheus {
         };
         while next_ms <= last_ms {
             let end_ms = last_ms.min(next_ms.saturating_add(self.window_ms.saturating_mul(self.steps - 1)));
-            match self.part(clock, next_ms, end_ms, evidence) {
+            match self.part(clock, next_ms, end_ms, samples) {
                 Ok(bytes) => {
                     let steps = (end_ms - next_ms) / self.window_ms + 1;
                     let fit = u128::from(steps) * u128::from(BYTES_AIM) / u128::from(bytes.max(1));
@@ -178,7 +182,7 @@ impl Prometheus {
         clock: &dyn Clock,
         start_ms: UnixMs,
         end_ms: UnixMs,
-        evidence: &mut Evidence,
+        samples: &mut Samples,
     ) -> Result<u64, Failure> {
         let [compared, others] = &self.selectors;
         let compared = self.query_range(clock, compared, start_ms, end_ms, self.window_ms)?;
@@ -187,13 +191,13 @@ impl Prometheus {
         // Both or none: the next attempt asks for both.
         let compared = answer::read(&compared).map_err(Failure::Words)?;
         let others = answer::read(&others).map_err(Failure::Words)?;
-        answer::push(&compared, evidence)
-            .and_then(|()| answer::push(&others, evidence))
+        answer::push(&compared, samples)
+            .and_then(|()| answer::push(&others, samples))
             .map_err(Failure::Words)?;
         Ok(bytes)
     }
 
-    /// The step with which the evidence begins: of the first hour that has any; `None` without any.
+    /// The step with which the samples begin: of the first hour that has any; `None` without any.
     fn beginning(&self, clock: &dyn Clock, last_ms: UnixMs) -> Result<Option<UnixMs>, String> {
         let traffic = traffic_selector(extra(&self.access.selector));
         let query = format!("count(count_over_time({traffic}[1h]))");
@@ -258,6 +262,10 @@ impl Prometheus {
             // Thanos would rather leave series out than fail.
             .query("partial_response", "false")
             .query("dedup", "true")
+            // A sample counts at the step behind it, and at no later one: else an Envoy that is not scraped any more would
+            // seem to count nothing for five minutes. The second name is VictoriaMetrics'.
+            .query("lookback_delta", seconds(step_ms.saturating_sub(1)))
+            .query("max_lookback", seconds(step_ms))
             .header("accept", "application/json");
         for (name, value) in &self.access.headers {
             request = request.header(name, value);
@@ -299,9 +307,10 @@ fn words(error: &ureq::Error) -> String {
     use ureq::Error as Http;
     match error {
         Http::Io(error) if is_of_certificate(error) => UNKNOWN_CERTIFICATE.to_owned(),
+        Http::Io(error) if is_of_resolver(error) => UNKNOWN_NAME.to_owned(),
         Http::Io(error) => io_words(error),
         Http::Timeout(_) => "took too long".to_owned(),
-        Http::HostNotFound => "has a name that is not known; check the spelling".to_owned(),
+        Http::HostNotFound => UNKNOWN_NAME.to_owned(),
         Http::Tls(_) | Http::Rustls(_) | Http::Pem(_) => UNKNOWN_CERTIFICATE.to_owned(),
         Http::Http(_) => "cannot be asked with this header; write --header 'NAME: VALUE'".to_owned(),
         Http::BadUri(_) => {
@@ -312,6 +321,7 @@ fn words(error: &ureq::Error) -> String {
     }
 }
 
+const UNKNOWN_NAME: &str = "has a name that is not known; check the spelling";
 const UNKNOWN_CERTIFICATE: &str = "has a certificate that is not trusted; give its authority's by --ca FILE";
 
 /// TLS fails as a failure to read or write.

@@ -14,7 +14,7 @@ use super::polls::{Polls, Silent};
 use super::prometheus::Prometheus;
 use crate::error::{Error, Problem, io_words};
 use crate::prometheus_text::{TextError, read_file};
-use crate::windows::{Evidence, SeenRollout, Span, Tally};
+use crate::windows::{Samples, SeenRollout, Span, Tally};
 use llm_canary::timestamp::UnixMs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ const TOKEN_BYTES_MAX: u64 = 64 << 10;
 /// What a command reads its numbers from.
 pub(crate) struct Source {
     kind: Kind,
-    evidence: Evidence,
+    samples: Samples,
     /// Windows that begin before are not handed out.
     since_ms: UnixMs,
     /// The last aligned window that is complete ends here.
@@ -60,11 +60,11 @@ pub(crate) struct Loaded {
 }
 
 impl Source {
-    /// `span` is that of the windows, `since_ms` where the evidence begins, if it is not all there is.
+    /// `span` is that of the windows, `since_ms` where the windows begin, if it is not all there is.
     pub(crate) fn new(kind: Kind, span: Span, since_ms: Option<UnixMs>) -> Self {
         Self {
             kind,
-            evidence: Evidence::new(span),
+            samples: Samples::new(span),
             since_ms: since_ms.unwrap_or(0),
             complete_ms: None,
             poll: None,
@@ -79,7 +79,7 @@ impl Source {
         let mut loaded = Loaded::default();
         match &mut self.kind {
             Kind::Admin(polls) => {
-                let silent = polls.poll(world.admin, world.clock, &mut self.evidence);
+                let silent = polls.poll(world.admin, world.clock, &mut self.samples);
                 let answered = polls.count().saturating_sub(silent.len());
                 self.poll = Some((world.clock.now(), answered, silent.is_empty()));
                 loaded.silent = silent.iter().map(problem).collect();
@@ -91,11 +91,11 @@ impl Source {
                     headers.push(("authorization".to_owned(), format!("Bearer {token}")));
                     server.set_headers(headers);
                 }
-                let read = server.read(world.clock, &mut self.evidence);
+                let read = server.read(world.clock, &mut self.samples);
                 // What came before it broke off is complete as well.
                 self.complete_ms = match &read {
                     Ok(complete) => *complete,
-                    Err(_) => self.evidence.newest_ms(),
+                    Err(_) => self.samples.newest_ms(),
                 };
                 read.map_err(|words| Error::problem(url, words))?;
             }
@@ -113,11 +113,11 @@ impl Source {
         let name = path.display().to_string();
         let unreadable = |error| Error::problem(&name, cannot_read(path, &error));
         let mut file = world.files.open(path).map_err(unreadable)?;
-        let is_cut = read_file(&mut *file, &mut self.evidence).map_err(|error| match error {
+        let is_cut = read_file(&mut *file, &mut self.samples).map_err(|error| match error {
             TextError::Line(number, words) => Error::problem(&name, format!("line {number} {words}")),
             TextError::Io(error) => unreadable(error),
         })?;
-        if self.evidence.newest_ms().is_none() {
+        if self.samples.newest_ms().is_none() {
             return Err(Error::problem(
                 &name,
                 "has no samples of the filter's metrics (llm_requests_total and others, with their labels llm_rollout, \
@@ -135,17 +135,17 @@ impl Source {
                 on_tally(tally);
             }
         };
-        self.evidence.drain(&mut on_tally);
+        self.samples.drain(&mut on_tally);
         match &self.kind {
             Kind::Admin(_) => match self.poll.take() {
-                Some((at_ms, 0, _)) => self.evidence.close_silent(at_ms, &mut on_tally),
-                Some((_, _, is_complete)) => self.evidence.close(!is_complete, &mut on_tally),
+                Some((at_ms, 0, _)) => self.samples.close_silent(at_ms, &mut on_tally),
+                Some((_, _, is_complete)) => self.samples.close(!is_complete, &mut on_tally),
                 None => {}
             },
-            Kind::File(_) => self.evidence.close(false, &mut on_tally),
+            Kind::File(_) => self.samples.close(false, &mut on_tally),
             Kind::Prometheus { .. } => {
                 if let Some(complete_ms) = self.complete_ms {
-                    self.evidence.close_until(complete_ms, &mut on_tally);
+                    self.samples.close_until(complete_ms, &mut on_tally);
                 }
             }
         }
@@ -153,21 +153,21 @@ impl Source {
 
     /// The rollouts and versions that have series in what was loaded.
     pub(crate) fn seen(&self) -> Vec<SeenRollout> {
-        self.evidence.seen()
+        self.samples.seen()
     }
 
     /// The present: the clock's, or the newest sample of a file.
     pub(crate) fn now_ms(&self, clock: &dyn Clock) -> UnixMs {
         match &self.kind {
-            Kind::File(_) => self.evidence.newest_ms().unwrap_or(0),
+            Kind::File(_) => self.samples.newest_ms().unwrap_or(0),
             Kind::Admin(_) | Kind::Prometheus { .. } => clock.now(),
         }
     }
 
     /// Which instances run a rollout by another configuration than most, in words; `None` if all run the same.
     pub(crate) fn other_configs(&self, rollout: &str) -> Option<String> {
-        let newest_ms = self.evidence.newest_ms()?;
-        self.evidence.other_configs(rollout, newest_ms.saturating_sub(RECENT_MS))
+        let newest_ms = self.samples.newest_ms()?;
+        self.samples.other_configs(rollout, newest_ms.saturating_sub(RECENT_MS))
     }
 
     /// How long to wait until there may be more; nothing of a file.

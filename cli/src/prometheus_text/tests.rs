@@ -1,18 +1,18 @@
 //! Lines as exporters, promtool and people write them.
 
 use super::{Lines, TextError, read_file, read_page, series};
-use crate::windows::{Evidence, Span};
+use crate::windows::{Samples, Span};
 use proptest::prelude::*;
 
 const LABELS: &str = "llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"";
 
-fn evidence() -> Evidence {
-    Evidence::new(Span::Polls)
+fn samples() -> Samples {
+    Samples::new(Span::Polls)
 }
 
 /// The value and the time of a line, or what is wrong with it; `None` for one that is not read.
 fn read(line: &str) -> Result<Option<(f64, Option<u64>)>, String> {
-    let sample = Lines::default().read(line.as_bytes(), None, &mut evidence())?;
+    let sample = Lines::default().read(line.as_bytes(), None, &mut samples())?;
     Ok(sample.map(|sample| (sample.value, sample.at_ms)))
 }
 
@@ -103,7 +103,7 @@ fn names_and_labels() {
 #[test]
 fn files() {
     let line = |value: &str| format!("llm_retries_total{{{LABELS}}} {value}\n");
-    let file = |text: &[u8]| match read_file(&mut &*text, &mut evidence()) {
+    let file = |text: &[u8]| match read_file(&mut &*text, &mut samples()) {
         Ok(is_cut) => Ok(is_cut),
         Err(TextError::Line(number, words)) => Err(format!("line {number} {words}")),
         Err(TextError::Io(error)) => Err(error.to_string()),
@@ -149,7 +149,7 @@ fn files() {
 
 #[test]
 fn pages() {
-    let page = |text: &str| read_page(text.as_bytes(), &mut Lines::default(), "a", 5, &mut evidence());
+    let page = |text: &str| read_page(text.as_bytes(), &mut Lines::default(), "a", 5, &mut samples());
     let line = format!("llm_retries_total{{{LABELS}}} 5");
     assert_eq!(page(""), Ok(()));
     assert_eq!(page(&format!("# TYPE x counter\n{line}\n")), Ok(()));
@@ -171,8 +171,8 @@ fn pages() {
 proptest! {
     #[test]
     fn no_bytes_do_harm(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"llm_retries_total{=\"\\,} 5\n#".to_vec())], 0..200)) {
-        let _ = read_file(&mut &bytes[..], &mut evidence());
-        let _ = read_page(&bytes, &mut Lines::default(), "a", 5, &mut evidence());
+        let _ = read_file(&mut &bytes[..], &mut samples());
+        let _ = read_page(&bytes, &mut Lines::default(), "a", 5, &mut samples());
     }
 
     #[test]

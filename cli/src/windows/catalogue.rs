@@ -306,3 +306,71 @@ pub(crate) fn selectors(extra: &str) -> [String; 2] {
 pub(crate) fn traffic_selector(extra: &str) -> String {
     selector(&names(TRAFFIC.iter().take(1)), "=", extra)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        CONFIG_HASH, COUNTER_NAMES, Counter, HISTOGRAM_NAMES, Meaning, Slot, TRAFFIC, meaning, without_prefix,
+    };
+    use llm_canary::metrics::{CATALOGUE, MetricKind, is_failure};
+    use llm_canary::observe::Outcome;
+
+    #[test]
+    fn the_filter_has_what_is_read() {
+        let is_counter =
+            |name: &str| CATALOGUE.iter().any(|spec| spec.name == name && spec.kind == MetricKind::Counter);
+        for name in TRAFFIC.iter().chain(&COUNTER_NAMES) {
+            match name.split_once('(') {
+                Some((start, rest)) => {
+                    let (alternatives, end) = rest.split_once(')').unwrap();
+                    assert!(
+                        alternatives.split('|').all(|part| is_counter(&format!("{start}{part}{end}"))),
+                        "{name}"
+                    );
+                }
+                None => assert!(is_counter(name), "{name}"),
+            }
+        }
+        for (name, _) in HISTOGRAM_NAMES {
+            assert!(
+                CATALOGUE.iter().any(|spec| spec.name == name && spec.kind == MetricKind::Histogram),
+                "{name}"
+            );
+        }
+        // And every counter that is told from others is asked of Prometheus.
+        for spec in CATALOGUE {
+            let label =
+                |wanted: &str| spec.label.filter(|(name, _)| *name == wanted).map(|(_, values)| values[0]);
+            let is_read = meaning(spec.name, label) != Meaning::Other;
+            let name = spec.name.replace("response_chars", "(response_chars|time_to_first_token_ms)");
+            let shards = name.replace("time_to_first_token_ms_", "(response_chars|time_to_first_token_ms)_");
+            let is_named =
+                TRAFFIC.iter().chain(&COUNTER_NAMES).any(|known| [spec.name, &name, &shards].contains(known));
+            assert!(!is_read || is_named, "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn failures_are_what_the_filter_calls_so() {
+        for (outcome, name) in Outcome::ALL.iter().zip(Outcome::NAMES) {
+            let found = meaning("llm_requests_total", |label| (label == "llm_outcome").then_some(*name));
+            let is_failed = found == Meaning::Sum(Slot::counter(Counter::Failed));
+            assert_eq!(is_failed, is_failure(*outcome), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_with_something_in_front() {
+        for (name, found) in [
+            ("llm_requests_total", Some(("", "llm_requests_total"))),
+            ("envoy_wasmcustom_llm_requests_total", Some(("envoy_wasmcustom_", "llm_requests_total"))),
+            ("wasmcustom.llm_config_hash", Some(("wasmcustom.", CONFIG_HASH))),
+            ("llm_canary_verdict", None),
+            ("x_llm_canary_verdict", None),
+            ("xllm_requests_total", None),
+            ("up", None),
+        ] {
+            assert_eq!(without_prefix(name), found, "{name}");
+        }
+    }
+}

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 struct Last {
     /// No number if the series is there and its value is none.
     value: f64,
+    /// What it counted in this window.
+    increment: f64,
     /// The run of its instance, from 1 on; 0 before the first sample.
     run: u32,
 }
@@ -31,8 +33,8 @@ struct Instance {
     interval_ms: u64,
     /// Whether it has a scrape in this window.
     is_present: bool,
-    /// What its series counted in this window.
-    increments: Vec<(SeriesId, f64)>,
+    /// Its series that counted in this window.
+    counted: Vec<SeriesId>,
     /// The hash of the configuration, by rollout.
     hashes: BTreeMap<u32, f64>,
     /// The edges that its buckets have, and the run in which they were seen last.
@@ -149,9 +151,8 @@ impl Counting {
         }
         let Self { last, instances, sums, .. } = self;
         let Some(state) = instances.get_mut(instance.index()) else { return false };
-        let newest = samples.iter().map(|(id, _)| id.index() + 1).max().unwrap_or(0);
-        if last.len() < newest {
-            last.resize(newest, Last::default());
+        if last.len() < registry.len() {
+            last.resize(registry.len(), Last::default());
         }
         let is_first = state.run == 0;
         let goes_back = |(id, value): &(SeriesId, f64)| {
@@ -184,14 +185,17 @@ impl Counting {
             if !is_count {
                 // The value is not known. That of a series that was never seen is not known later either.
                 if last.run != state.run {
-                    *last = Last { value: f64::NAN, run: state.run };
+                    (last.value, last.run) = (f64::NAN, state.run);
                 }
                 continue;
             }
-            *last = Last { value: *value, run: state.run };
+            (last.value, last.run) = (*value, state.run);
             let increment = value - begins_at;
             if increment > 0.0 && series.target != Target::Restart {
-                state.increments.push((*id, increment));
+                if last.increment == 0.0 {
+                    state.counted.push(*id);
+                }
+                last.increment += increment;
             }
         }
         let gap_ms = at_ms.saturating_sub(state.last_ms);
@@ -221,8 +225,11 @@ impl Counting {
             };
             let left_out: Vec<u32> =
                 majorities.keys().copied().filter(|rollout| is_left_out(*rollout)).collect();
-            for (id, increment) in instance.increments.drain(..) {
-                let Some(series) = registry.get(id) else { continue };
+            for id in instance.counted.drain(..) {
+                let (Some(series), Some(last)) = (registry.get(id), self.last.get_mut(id.index())) else {
+                    continue;
+                };
+                let increment = std::mem::take(&mut last.increment);
                 let is_out = !left_out.is_empty()
                     && registry.rollout_of(series.side).is_some_and(|rollout| left_out.contains(&rollout));
                 if let Some(sums) = self.sums.get_mut(series.side as usize).filter(|_| !is_out) {

@@ -1,7 +1,7 @@
 //! Envoys that restart and scrapes that fail, by chance: what the windows count is what was counted.
 
-use super::tests::{MINUTE, chat, evidence, line};
-use super::{Evidence, Span, Tally, windows_of};
+use super::tests::{MINUTE, chat, line, samples};
+use super::{Samples, Span, Tally, windows_of};
 use crate::prometheus_text::{Lines, read_page};
 use llm_canary_verdict::window::{Pair, Window};
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ fn file(lives: &[Vec<Scrape>], is_by_series: bool) -> String {
 
 /// The same by pages of each Envoy, a minute apart.
 fn polled(lives: &[Vec<Scrape>]) -> Vec<Window> {
-    let mut evidence = Evidence::new(Span::Polls);
+    let mut samples = Samples::new(Span::Polls);
     let mut lines: Vec<Lines> = lives.iter().map(|_| Lines::default()).collect();
     let mut windows = Vec::new();
     let last = lives.iter().flatten().map(|(at, _)| *at).max().unwrap_or(0);
@@ -119,11 +119,11 @@ fn polled(lives: &[Vec<Scrape>]) -> Vec<Window> {
                 scrape.iter().map(|(version, value)| sample("", version, *value, 0.0)).collect();
             let page = with_times.replace("instance=\"\",", "").replace(" 0\n", "\n");
             let at_ms = (at_s(minute) * 1_000.0) as u64;
-            read_page(page.as_bytes(), &mut lines[index], &instance(index), at_ms, &mut evidence).unwrap();
+            read_page(page.as_bytes(), &mut lines[index], &instance(index), at_ms, &mut samples).unwrap();
         }
         let mut keep = |tally: &Tally<'_>| windows.push(tally.window(&chat()));
-        evidence.drain(&mut keep);
-        evidence.close(is_missing, &mut keep);
+        samples.drain(&mut keep);
+        samples.close(is_missing, &mut keep);
     }
     windows
 }
@@ -139,8 +139,8 @@ proptest! {
     fn windows_count_what_was_counted(lives in prop::collection::vec(life(), 1..4)) {
         let lived: Vec<(Vec<Scrape>, Pair<u64>)> = lives.iter().map(lived).collect();
         let scrapes: Vec<Vec<Scrape>> = lived.iter().map(|(scrapes, _)| scrapes.clone()).collect();
-        let by_series = windows_of(&mut evidence(&file(&scrapes, true), MINUTE), &chat());
-        let by_scrape = windows_of(&mut evidence(&file(&scrapes, false), MINUTE), &chat());
+        let by_series = windows_of(&mut samples(&file(&scrapes, true), MINUTE), &chat());
+        let by_scrape = windows_of(&mut samples(&file(&scrapes, false), MINUTE), &chat());
         prop_assert_eq!(&by_series, &by_scrape);
         let sum = |side: fn(&Pair<u64>) -> u64, of: &mut dyn Iterator<Item = Pair<u64>>| of.map(|pair| side(&pair)).sum::<u64>();
         for side in [(|pair| pair.version) as fn(&Pair<u64>) -> u64, |pair| pair.baseline] {

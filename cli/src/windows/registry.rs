@@ -224,6 +224,11 @@ impl Registry {
         self.series.get(id.index()).copied()
     }
 
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.series.len()
+    }
+
     /// All series with their numbers.
     pub(super) fn all(&self) -> impl Iterator<Item = (SeriesId, Series)> {
         self.series.iter().enumerate().map(|(index, series)| (SeriesId::new(index), *series))

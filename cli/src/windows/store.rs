@@ -1,4 +1,4 @@
-//! Samples as they come, series by series or scrape by scrape → the scrapes of each instance, in order of time.
+//! Track as they come, series by series or scrape by scrape → the scrapes of each instance, in order of time.
 //!
 //! A day of three Envoys has tens of millions of samples. Most of them are as far behind the one before as that was, and have
 //! counted little since: such a sample is one byte here.
@@ -27,7 +27,7 @@ struct Position {
 
 /// The samples of one series that have not been taken yet.
 #[derive(Clone, Debug, Default)]
-struct Samples {
+struct Track {
     bytes: Vec<u8>,
     /// The last one that was written; `None` before the first.
     written: Option<Position>,
@@ -52,12 +52,12 @@ pub(crate) enum Disorder {
 /// All samples that have not been taken yet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Store {
-    series: Vec<Samples>,
+    series: Vec<Track>,
     /// The series of each instance.
     instances: Vec<Vec<SeriesId>>,
 }
 
-impl Samples {
+impl Track {
     fn push(&mut self, at_ms: UnixMs, value: f64) -> Result<(), Disorder> {
         let last = self.written.unwrap_or_default();
         if self.written.is_some() {
@@ -99,7 +99,7 @@ impl Samples {
 
     /// The next sample, without taking it.
     fn peek(&mut self) -> Option<Position> {
-        if self.next.is_none() {
+        if self.next.is_none() && self.at < self.bytes.len() {
             let mut rest = self.bytes.get(self.at..)?;
             self.next = read(&mut rest, self.read);
             self.at = self.bytes.len() - rest.len();
@@ -107,14 +107,15 @@ impl Samples {
         self.next
     }
 
-    fn take(&mut self) {
-        if let Some(next) = self.next.take() {
-            self.read = next;
-        }
+    /// Takes it; returns the one behind it.
+    fn take(&mut self) -> Option<Position> {
+        self.read = self.next.take().unwrap_or(self.read);
         if self.at == self.bytes.len() {
             self.bytes.clear();
             self.at = 0;
+            return None;
         }
+        self.peek()
     }
 }
 
@@ -179,7 +180,7 @@ impl Store {
         value: f64,
     ) -> Result<(), Disorder> {
         if self.series.len() <= series.index() {
-            self.series.resize_with(series.index() + 1, Samples::default);
+            self.series.resize_with(series.index() + 1, Track::default);
         }
         let Some(samples) = self.series.get_mut(series.index()) else { return Ok(()) };
         if samples.written.is_none() {
@@ -226,11 +227,11 @@ impl Store {
             let mut next_due = None;
             for id in self.instances.get(index).into_iter().flatten() {
                 let Some(samples) = self.series.get_mut(id.index()) else { continue };
-                let mut next = samples.peek();
+                // Each was looked at before.
+                let mut next = samples.next;
                 if let Some(sample) = next.filter(|sample| sample.at_ms == at_ms) {
                     scrape.push((*id, sample.value));
-                    samples.take();
-                    next = samples.peek();
+                    next = samples.take();
                 }
                 if let Some(next) = next {
                     next_due = Some(next_due.map_or(next.at_ms, |due: UnixMs| due.min(next.at_ms)));
@@ -244,7 +245,7 @@ impl Store {
     }
 }
 
-fn next_ms(series: &mut [Samples], id: SeriesId) -> Option<UnixMs> {
+fn next_ms(series: &mut [Track], id: SeriesId) -> Option<UnixMs> {
     Some(series.get_mut(id.index())?.peek()?.at_ms)
 }
 

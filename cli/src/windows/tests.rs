@@ -1,6 +1,6 @@
 //! What becomes of samples, by the texts of files.
 
-use super::{Comparison, Evidence, SeenVersion, Span, Tally, windows_of};
+use super::{Comparison, Samples, SeenVersion, Span, Tally, windows_of};
 use crate::prometheus_text::{Lines, read_file, read_page};
 use llm_canary_verdict::signal::Signal;
 use llm_canary_verdict::window::{Count, Pair, Window};
@@ -27,14 +27,14 @@ fn hash(instance: &str, value: u32, at_s: f64) -> String {
     format!("llm_config_hash{{instance=\"{instance}\",llm_rollout=\"chat\"}} {value} {at_s}\n")
 }
 
-pub(super) fn evidence(text: &str, span: Span) -> Evidence {
-    let mut evidence = Evidence::new(span);
-    read_file(&mut text.as_bytes(), &mut evidence).expect(text);
-    evidence
+pub(super) fn samples(text: &str, span: Span) -> Samples {
+    let mut samples = Samples::new(span);
+    read_file(&mut text.as_bytes(), &mut samples).expect(text);
+    samples
 }
 
 pub(super) fn windows(text: &str) -> Vec<Window> {
-    windows_of(&mut evidence(text, MINUTE), &chat())
+    windows_of(&mut samples(text, MINUTE), &chat())
 }
 
 /// The version's requests in each window.
@@ -170,10 +170,10 @@ fn an_instance_with_another_configuration_is_left_out() {
         .flat_map(|(name, step)| [60.0, 120.0, 180.0].map(|at| requests(name, "v2", step * at / 60.0, at)))
         .collect();
     let of = |values| {
-        let mut evidence = evidence(&(counters.clone() + &hashes(values)), MINUTE);
-        let windows = windows_of(&mut evidence, &chat());
+        let mut samples = samples(&(counters.clone() + &hashes(values)), MINUTE);
+        let windows = windows_of(&mut samples, &chat());
         let counts: Vec<u64> = windows.iter().map(|window| window.flow.version.requests).collect();
-        (counts, evidence.other_configs("chat", 0))
+        (counts, samples.other_configs("chat", 0))
     };
     assert_eq!(of([7, 7, 7]), (vec![111, 111], None));
     let (counts, words) = of([7, 8, 7]);
@@ -361,7 +361,7 @@ fn what_was_seen() {
         + &v1.replace("v1", "v0").replace("1010", "1000")
         + &v1.replace("chat", "code");
     let late = text + &requests("a", "v3", 6.0, 120.0);
-    let seen = evidence(&late, MINUTE).seen();
+    let seen = samples(&late, MINUTE).seen();
     let names: Vec<&str> = seen.iter().map(|rollout| rollout.name.as_str()).collect();
     assert_eq!(names, ["chat", "code"]);
     let version =
@@ -373,7 +373,7 @@ fn what_was_seen() {
 
 #[test]
 fn polls_close_their_windows_themselves() {
-    let mut evidence = Evidence::new(Span::Polls);
+    let mut samples = Samples::new(Span::Polls);
     let mut lines = Lines::default();
     let mut found = Vec::new();
     let page = |value: f64| requests("a", "v2", value, 0.0).replace(" 0\n", "\n");
@@ -384,12 +384,12 @@ fn polls_close_their_windows_themselves() {
         (15_008, page(8.0)),
         (20_000, page(2.0)),
     ] {
-        read_page(text.as_bytes(), &mut lines, "http://a", at_ms, &mut evidence).unwrap();
+        read_page(text.as_bytes(), &mut lines, "http://a", at_ms, &mut samples).unwrap();
         let mut keep = |tally: &Tally<'_>| {
             found.push((tally.start_ms(), tally.end_ms(), tally.window(&chat()).flow.version.requests))
         };
-        evidence.drain(&mut keep);
-        evidence.close(false, &mut keep);
+        samples.drain(&mut keep);
+        samples.close(false, &mut keep);
     }
     // The first page had no series: this one began at 0.
     assert_eq!(found, [(5_000, 10_000, 3), (10_000, 15_007, 0), (15_007, 15_008, 5), (15_008, 20_000, 2)]);

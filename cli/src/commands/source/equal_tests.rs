@@ -32,7 +32,7 @@ struct Command {
     source: SourceArgs,
 }
 
-fn source(world: &World<'_>, arguments: &[&str]) -> Source {
+pub(super) fn source(world: &World<'_>, arguments: &[&str]) -> Source {
     let command = Command::try_parse_from(["x"].iter().chain(arguments)).unwrap();
     command.source.open(world, None).unwrap()
 }
@@ -55,7 +55,7 @@ impl Clock for Now {
     }
 }
 
-fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
+pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
     let (admin, mut out, mut err) = (HttpAdmin::new(), Vec::new(), Vec::new());
     run(&World {
         clock,

@@ -3,7 +3,7 @@
 use super::{Access, Prometheus};
 use crate::io::clock::Clock;
 use crate::tests::server::{Reply, Server, parameter};
-use crate::windows::{Evidence, Span};
+use crate::windows::{Samples, Span};
 use llm_canary::timestamp::UnixMs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,7 +38,7 @@ fn read(server: &Server, minutes: u64) -> (Result<Option<UnixMs>, String>, Vec<D
     let clock = Sleeps(Mutex::default());
     let since = NOW_MS - minutes * 60_000;
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, Some(since)).unwrap();
-    let read = prometheus.read(&clock, &mut Evidence::new(Span::Aligned(60_000)));
+    let read = prometheus.read(&clock, &mut Samples::new(Span::Aligned(60_000)));
     (read, clock.0.into_inner().unwrap())
 }
 
@@ -66,6 +66,7 @@ fn a_long_time_is_asked_for_in_parts() {
         (parameter(head, "partial_response"), parameter(head, "step")),
         ("false".to_owned(), "60".to_owned())
     );
+    assert_eq!(parameter(head, "lookback_delta"), "59.999");
     // Large ones: the parts shrink.
     let server = Server::start(|_| Reply::ok(EMPTY.to_owned() + &" ".repeat(16 << 20)));
     read(&server, 100).0.unwrap();
@@ -87,10 +88,10 @@ fn what_is_new_is_asked_for_alone() {
     let clock = Sleeps(Mutex::default());
     let mut prometheus =
         Prometheus::new(access(&format!("{}/", server.url)), 60_000, Some(NOW_MS - 300_000)).unwrap();
-    let mut evidence = Evidence::new(Span::Aligned(60_000));
-    let first = prometheus.read(&clock, &mut evidence).unwrap();
+    let mut samples = Samples::new(Span::Aligned(60_000));
+    let first = prometheus.read(&clock, &mut samples).unwrap();
     assert_eq!((first, server.heads().len()), (Some((NOW_MS - 20_000) / 60_000 * 60_000), 2));
-    assert_eq!(prometheus.read(&clock, &mut evidence).unwrap(), first);
+    assert_eq!(prometheus.read(&clock, &mut samples).unwrap(), first);
     assert_eq!(server.heads().len(), 2, "there is no new step");
     // The next step and what it takes to settle.
     assert_eq!(prometheus.wait(&clock), Duration::from_millis(first.unwrap() + 80_000 - NOW_MS));
@@ -107,7 +108,7 @@ fn the_beginning_is_looked_for() {
     });
     let clock = Sleeps(Mutex::default());
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, None).unwrap();
-    prometheus.read(&clock, &mut Evidence::new(Span::Aligned(60_000))).unwrap();
+    prometheus.read(&clock, &mut Samples::new(Span::Aligned(60_000))).unwrap();
     let heads = server.heads();
     assert_eq!(
         (parameter(&heads[0], "step"), parameter(&heads[1], "start")),
@@ -116,7 +117,7 @@ fn the_beginning_is_looked_for() {
     // Nothing at all.
     let server = Server::start(|_| Reply::ok(EMPTY));
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, None).unwrap();
-    assert_eq!(prometheus.read(&clock, &mut Evidence::new(Span::Aligned(60_000))), Ok(None));
+    assert_eq!(prometheus.read(&clock, &mut Samples::new(Span::Aligned(60_000))), Ok(None));
     assert_eq!(server.heads().len(), 1);
 }
 
@@ -170,14 +171,16 @@ fn failures_have_words() {
         );
         assert!(slept.is_empty(), "{words}: {slept:?}");
     }
-    // Nobody listens there.
-    let url = "http://127.0.0.1:1";
+    // Nobody listens there, or nobody has the name.
     let clock = Sleeps(Mutex::default());
-    let mut prometheus = Prometheus::new(access(url), 60_000, Some(NOW_MS - 300_000)).unwrap();
-    assert_eq!(
-        prometheus.read(&clock, &mut Evidence::new(Span::Polls)),
-        Err("refuses the connection".to_owned())
-    );
+    for (url, words) in [
+        ("http://127.0.0.1:1", "refuses the connection"),
+        ("http://nobody.invalid", "has a name that is not known"),
+    ] {
+        let mut prometheus = Prometheus::new(access(url), 60_000, Some(NOW_MS - 300_000)).unwrap();
+        let found = prometheus.read(&clock, &mut Samples::new(Span::Polls));
+        assert!(found.is_err_and(|found| found.starts_with(words)), "{url}");
+    }
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn headers_and_matchers_are_sent() {
     };
     for selector in ["namespace=\"x\"", "{namespace=\"x\"}", " {namespace=\"x\",} "] {
         let mut prometheus = Prometheus::new(of(selector), 60_000, Some(NOW_MS - 300_000)).unwrap();
-        prometheus.read(&clock, &mut Evidence::new(Span::Polls)).unwrap();
+        prometheus.read(&clock, &mut Samples::new(Span::Polls)).unwrap();
     }
     for head in server.heads() {
         let lower = head.to_lowercase();
