@@ -3,19 +3,25 @@
 //! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
 //! here, a variant of [`Command`] and a line in each `match` below.
 //!
-//! `status`, `analyze`, `plan`, `policy`, `run`, `approve`, `serve` and `report` will be such files. Envoys' admin pages and
-//! Prometheus will be their sources, below `io`; the sums and verdicts from these are pure, in a package of their own.
-//! `run` will write through [`change`].
+//! [`judged`] is what `analyze` and `status` share; `run`, `serve` and `report` will use it, too. Their verdicts are pure, in a
+//! package of their own. `run` will write through [`change`].
 
+mod analyze;
 mod change;
 mod check;
 mod drain;
 mod explain;
+pub(crate) mod feed;
 mod input;
+mod judged;
+mod plan;
+mod policy;
 mod promote;
 mod ramp;
 mod replay;
 mod simulate;
+mod source;
+mod status;
 mod stop;
 
 use crate::error::Error;
@@ -27,39 +33,55 @@ use std::ffi::OsString;
 pub(crate) enum Command {
     Check(check::Args),
     Explain(Box<explain::Args>),
+    Plan(plan::Args),
+    Policy(policy::Args),
     Replay(replay::Args),
     Simulate(simulate::Args),
     Ramp(ramp::Args),
     Drain(drain::Args),
+    Status(Box<status::Args>),
     Stop(stop::Args),
+    Analyze(Box<analyze::Args>),
     Promote(promote::Args),
 }
 
 impl Command {
+    /// Returns the exit code.
+    ///
     /// # Errors
     /// The command did not do what it was asked.
-    pub(crate) fn run(&self, world: &mut World<'_>) -> Result<(), Error> {
-        match self {
+    pub(crate) fn run(&self, world: &mut World<'_>) -> Result<u8, Error> {
+        let done = match self {
+            // What they find is an exit code of its own.
+            Self::Analyze(args) => return analyze::run(args, world),
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
+            Self::Plan(args) => plan::run(args, world),
+            Self::Policy(args) => policy::run(args, world),
             Self::Replay(args) => replay::run(args, world),
             Self::Simulate(args) => simulate::run(args, world),
             Self::Ramp(args) => ramp::run(args, world),
             Self::Drain(args) => drain::run(args, world),
+            Self::Status(args) => status::run(args, world),
             Self::Stop(args) => stop::run(args, world),
             Self::Promote(args) => promote::run(args, world),
-        }
+        };
+        done.map(|()| 0)
     }
 
     /// Whether the output is JSON.
     pub(crate) fn is_json(&self) -> bool {
         match self {
+            Self::Analyze(args) => args.json,
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
+            Self::Plan(args) => args.json,
+            Self::Policy(args) => args.json,
             Self::Replay(args) => args.json,
             Self::Simulate(args) => args.json,
             Self::Ramp(args) => args.options.json,
             Self::Drain(args) => args.options.json,
+            Self::Status(args) => args.json,
             Self::Stop(args) => args.options.json,
             Self::Promote(args) => args.options.json,
         }

@@ -3,7 +3,7 @@
 //! A command gets a [`World`] and touches nothing else. Tests give it one with a clock that never waits, files in
 //! memory and Envoys that answer at once. Nothing here decides anything about a rollout.
 //!
-//! Prometheus, a server for the live page and notifications will be further files here.
+//! A server for the live page and notifications will be further files here.
 
 pub(crate) mod access;
 pub(crate) mod admin;
@@ -11,8 +11,13 @@ pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod kubectl;
 mod lock;
+pub(crate) mod polls;
+pub(crate) mod prometheus;
+pub(crate) mod source;
 pub(crate) mod target;
+pub(crate) mod terminal;
 
+use crate::table::Canvas;
 use admin::Admin;
 use clock::Clock;
 use files::Files;
@@ -29,6 +34,8 @@ pub(crate) struct World<'a> {
     pub(crate) kubectl: &'a dyn Kubectl,
     /// 32 random bits.
     pub(crate) random: fn() -> u32,
+    /// What standard output is now.
+    pub(crate) canvas: fn() -> Canvas,
     /// Standard output, for data.
     pub(crate) out: &'a mut dyn Write,
     /// Standard error, for words.

@@ -4,6 +4,7 @@
 //! values in, values out, with time as an argument. Imports lead from `commands` to `io` and the pure parts, and from `io`
 //! to the pure parts. Data goes to stdout, words to stderr.
 
+mod analysis;
 mod base64;
 mod clocks;
 mod commands;
@@ -15,13 +16,24 @@ mod io;
 mod kubernetes;
 mod number_args;
 mod plugin;
+mod policy;
+mod prometheus_answer;
+mod prometheus_text;
 mod recording;
 mod request;
 mod route_report;
 mod simulation;
+mod status;
+mod subject;
 mod suggest;
+mod table;
+mod test_plan;
 mod time_args;
+mod totals;
+mod verdict_json;
+mod verdict_table;
 mod warnings;
+mod windows;
 mod yaml;
 
 use clap::Parser;
@@ -36,7 +48,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Canary releases for LLM serving: check a configuration, explain where a conversation goes, change who gets
-/// what, and read what a response shows.
+/// what, read what a response shows, and judge a version by what was counted.
 #[derive(Parser)]
 #[command(
     name = "llm-canary",
@@ -47,6 +59,7 @@ use std::process::ExitCode;
   llm-canary replay --chunks 1 answer.sse
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
   llm-canary stop envoy/ecds/llm-canary.yaml v2
+  llm-canary analyze envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090
 
 Data goes to stdout, words to stderr. With --json, errors go to stdout too:
   {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}
@@ -67,6 +80,7 @@ fn main() -> ExitCode {
         admin: &HttpAdmin::new(),
         kubectl: &KubectlProgram,
         random: io::random,
+        canvas: io::terminal::canvas,
         out: &mut std::io::stdout(),
         err: &mut std::io::stderr(),
     };
@@ -84,7 +98,7 @@ fn run(arguments: Vec<OsString>, world: &mut World<'_>) -> u8 {
         }
     };
     match cli.command.run(world) {
-        Ok(()) => 0,
+        Ok(code) => code,
         Err(error) if error.is_closed_output() => 0,
         Err(error) => report_error(&error, cli.command.is_json(), world),
     }

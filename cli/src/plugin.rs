@@ -15,7 +15,7 @@ use llm_canary::config::{Config, Errors};
 
 use config_map::find_config_map;
 use documents::Documents;
-pub(crate) use documents::{TEXT_BYTES_MAX, is_json, readable, too_long, utf8};
+pub(crate) use documents::{TEXT_BYTES_MAX, is_json, plain_documents, readable, too_long, utf8};
 pub(crate) use unread::unread_parts;
 
 /// Parts of a plugin's name or URL that mark it as llm-canary.

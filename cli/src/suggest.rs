@@ -5,12 +5,23 @@ use similar::TextDiff;
 /// The least similarity, from 0 to 1, at which a name counts as a misspelling of another.
 const SIMILARITY_MIN: f32 = 0.5;
 
+/// Longer names are no misspellings.
+const NAME_BYTES_MAX: usize = 256;
+
+/// The most similar name, if it may be meant.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    if name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let name = name.to_lowercase();
+    let similarity = |known: &&str| TextDiff::from_chars(name.as_str(), &known.to_lowercase()).ratio();
+    let nearest = known.iter().copied().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+    nearest.filter(|nearest| similarity(nearest) >= SIMILARITY_MIN)
+}
+
 /// A sentence with the most similar name, or with all names.
 pub(crate) fn suggest(name: &str, known: &[&str]) -> String {
-    let name = name.to_lowercase();
-    let similarity = |known: &&&str| TextDiff::from_chars(name.as_str(), &known.to_lowercase()).ratio();
-    let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-    match nearest.filter(|nearest| similarity(nearest) >= SIMILARITY_MIN) {
+    match nearest(name, known) {
         Some(nearest) if known.len() > 1 => format!("did you mean {nearest}? There are {}", known.join(", ")),
         Some(nearest) => format!("did you mean {nearest}?"),
         None if known.is_empty() => "there are none".to_owned(),

@@ -236,7 +236,7 @@ pub(crate) fn add(
 
 /// The bucket in which a quantile lies, as its edges; infinite above the last edge. `None` without responses.
 #[must_use]
-pub(crate) fn quantile(counts: &[u64], edges: &[f64], part: f64) -> Option<(f64, f64)> {
+pub fn quantile(counts: &[u64], edges: &[f64], part: f64) -> Option<(f64, f64)> {
     let all: f64 = counts.iter().map(|count| real(*count)).sum();
     if all == 0.0 {
         return None;

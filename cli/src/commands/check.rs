@@ -4,29 +4,35 @@ use super::input::read_file;
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::plugin::{self, ACCEPTED_FILES, PluginConfig};
+use crate::policy;
 use crate::warnings;
 use llm_canary::config::{self, Config, Rollout};
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
+use llm_canary_verdict::policy::Policy;
+use llm_canary_verdict::signal::Mode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// Report every error and every doubtful part of configurations, with its path and what to write instead.
+/// Report every error and every doubtful part of configurations and policies, with its path and what to write instead.
 ///
 /// Reads the plugin's own JSON or YAML; Envoy's discovery files and bootstraps; Istio's WasmPlugin, TrafficExtension and
 /// EnvoyFilter; and ConfigMaps with files of these. A file may have several documents. Prints a line for each valid rollout.
+/// A policy (see `llm-canary policy`) is told from a configuration by its fields.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   llm-canary check envoy/ecds/llm-canary.yaml
+  llm-canary check policy.yaml
   llm-canary check --json istio/*.yaml | jq 'objects | .errors[]'
 
-With --json it prints a list of configurations with place, rollouts and warnings. If a configuration has errors, it prints
-an object: error, errors (place, path, message), exit_code, and the list as configurations.
+With --json it prints a list of configurations with place, rollouts and warnings; a policy has policy: alpha, beta, tolerance,
+guards. If a configuration has errors, it prints an object: error, errors (place, path, message), exit_code, and the list as
+configurations.
 
 Exit codes: 0 every configuration is valid, though there may be warnings; 2 at least one is not.")]
 pub(crate) struct Args {
-    /// Files that hold a configuration
+    /// Files that hold a configuration or a policy
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Print JSON
@@ -34,13 +40,23 @@ pub(crate) struct Args {
     pub(super) json: bool,
 }
 
-/// What one configuration says.
-#[derive(Serialize)]
+/// What one configuration, or one policy, says.
+#[derive(Default, Serialize)]
 struct PluginReport {
     place: String,
     rollouts: Vec<RolloutReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyReport>,
     errors: Vec<Problem>,
     warnings: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct PolicyReport {
+    alpha: f64,
+    beta: f64,
+    tolerance: f64,
+    guards: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -64,6 +80,10 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     for file in &args.files {
         let name = file.display().to_string();
         let bytes = read_file(world, file);
+        if let Some(bytes) = bytes.as_ref().ok().filter(|bytes| policy::is_policy(bytes)) {
+            reports.push(policy_report(name, bytes));
+            continue;
+        }
         for unread in bytes.iter().flat_map(|bytes| plugin::unread_parts(&name, bytes)) {
             world.say(&format!("warning: {unread}"));
         }
@@ -74,9 +94,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             Ok(plugins) => reports.extend(plugins.iter().map(|plugin| report(plugin, now))),
             Err(error) => reports.push(PluginReport {
                 place: name,
-                rollouts: Vec::new(),
                 errors: error.problems(),
-                warnings: Vec::new(),
+                ..PluginReport::default()
             }),
         }
     }
@@ -109,8 +128,27 @@ fn report(plugin: &PluginConfig, now: UnixMs) -> PluginReport {
     PluginReport {
         place: plugin.place.clone(),
         rollouts,
+        policy: None,
         errors,
         warnings: warnings.iter().map(warning).collect(),
+    }
+}
+
+fn policy_report(name: String, bytes: &[u8]) -> PluginReport {
+    let (policy, errors) = match policy::parse(&name, bytes) {
+        Ok(policy) => (Some(describe_policy(&policy)), Vec::new()),
+        Err(error) => (None, error.problems()),
+    };
+    PluginReport { place: name, policy, errors, ..PluginReport::default() }
+}
+
+fn describe_policy(policy: &Policy) -> PolicyReport {
+    let guards = policy.all_signals().filter(|signal| policy.mode(signal) == Mode::Guard);
+    PolicyReport {
+        alpha: policy.alpha,
+        beta: policy.beta,
+        tolerance: policy.tolerance,
+        guards: guards.map(|signal| signal.to_string()).collect(),
     }
 }
 
@@ -135,7 +173,13 @@ fn rollouts(config: &Config, now: UnixMs) -> Vec<RolloutReport> {
 
 fn print(reports: &[PluginReport], world: &mut World<'_>) -> Result<(), Error> {
     for report in reports {
-        if report.errors.is_empty() && report.rollouts.is_empty() {
+        if let Some(PolicyReport { alpha, beta, tolerance, guards }) = &report.policy {
+            let guards = guards.join(", ");
+            world.print(&format!(
+                "{}: a policy: alpha {alpha}, beta {beta}, tolerance {tolerance}; guards: {guards}",
+                report.place
+            ))?;
+        } else if report.errors.is_empty() && report.rollouts.is_empty() {
             world.print(&format!("{}: no rollouts; nothing is routed", report.place))?;
         }
         for rollout in &report.rollouts {

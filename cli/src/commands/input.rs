@@ -5,7 +5,9 @@ use crate::io::World;
 use crate::io::access::cannot_read;
 use crate::kubernetes;
 use crate::plugin;
+use crate::policy;
 use llm_canary::config::Config;
+use llm_canary_verdict::policy::Policy;
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
@@ -38,10 +40,19 @@ pub(super) fn read_file(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error
 /// The only configuration of a file.
 pub(super) fn read_config(world: &mut World<'_>, path: &Path) -> Result<Config, Error> {
     let (name, bytes) = (path.display().to_string(), read_file(world, path)?);
+    if policy::is_policy(&bytes) {
+        return Err(Error::problem(&name, "is a policy, and no configuration; give it with --policy"));
+    }
     for unread in plugin::unread_parts(&name, &bytes) {
         world.say(&format!("warning: {unread}"));
     }
     plugin::parse_one(&name, &bytes)
+}
+
+/// The policy of a file; without a file, the default.
+pub(super) fn read_policy(world: &World<'_>, path: Option<&Path>) -> Result<Policy, Error> {
+    let Some(path) = path else { return Ok(Policy::default()) };
+    policy::parse(&path.display().to_string(), &read_file(world, path)?)
 }
 
 /// Keys, one a line, with or without the last line break.

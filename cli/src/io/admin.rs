@@ -26,6 +26,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest response that is read; the page has a few lines.
 const RESPONSE_BYTES_MAX: u64 = 4 << 20;
+/// The filter's metrics, and nothing of the hundred thousand others that an Envoy may have.
+const METRICS_PATH: &str = "/stats/prometheus?filter=llm_";
+/// The longest page of metrics that is read. A thousand versions have 56 MB.
+const METRICS_BYTES_MAX: u64 = 100 << 20;
 
 const NO_ADDRESS: &str = "this is no address; write one such as http://127.0.0.1:9901";
 const NO_DATE: &str = "its admin page does not say the time (the header date)";
@@ -34,6 +38,8 @@ const NO_DATE: &str = "its admin page does not say the time (the header date)";
 pub(crate) trait Admin: Sync {
     /// A page, or why there is none.
     fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String>;
+    /// The filter's metrics as Prometheus' text, or why there are none.
+    fn metrics(&self, admin: &str, timeout: Duration) -> Result<Vec<u8>, String>;
 }
 
 /// An admin page.
@@ -81,8 +87,15 @@ impl HttpAdmin {
     }
 }
 
-impl Admin for HttpAdmin {
-    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String> {
+impl HttpAdmin {
+    /// A page's bytes, and its header `date`.
+    fn fetch(
+        &self,
+        admin: &str,
+        path: &str,
+        timeout: Duration,
+        bytes_max: u64,
+    ) -> Result<(Vec<u8>, Option<String>), String> {
         let url =
             format!("{}{path}", base_url(admin).map_err(|words| format!("it does not answer: {words}"))?);
         let request = self.agent.get(&url).config().timeout_global(Some(timeout)).build();
@@ -96,9 +109,20 @@ impl Admin for HttpAdmin {
             ));
         }
         let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
-        let body = response.body_mut().with_config().limit(RESPONSE_BYTES_MAX).read_to_string();
-        body.map(|text| Page { text, date })
+        let body = response.body_mut().with_config().limit(bytes_max).read_to_vec();
+        body.map(|bytes| (bytes, date))
             .map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
+    }
+}
+
+impl Admin for HttpAdmin {
+    fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String> {
+        let (bytes, date) = self.fetch(admin, path, timeout, RESPONSE_BYTES_MAX)?;
+        Ok(Page { text: String::from_utf8_lossy(&bytes).into_owned(), date })
+    }
+
+    fn metrics(&self, admin: &str, timeout: Duration) -> Result<Vec<u8>, String> {
+        Ok(self.fetch(admin, METRICS_PATH, timeout, METRICS_BYTES_MAX)?.0)
     }
 }
 
@@ -131,7 +155,7 @@ fn base_url(admin: &str) -> Result<String, String> {
 }
 
 /// Whether the system could not find the address of a host's name. That error has no number, and a kind without a name.
-fn is_of_resolver(error: &io::Error) -> bool {
+pub(super) fn is_of_resolver(error: &io::Error) -> bool {
     let is_named = matches!(
         error.kind(),
         io::ErrorKind::UnexpectedEof
@@ -156,7 +180,7 @@ fn http_words(error: &ureq::Error) -> String {
         Http::Timeout(_) => "it took too long".to_owned(),
         Http::HostNotFound => "its name is not known; check the spelling".to_owned(),
         Http::BadUri(_) | Http::Http(_) => NO_ADDRESS.to_owned(),
-        Http::BodyExceedsLimit(_) => format!("it is longer than {RESPONSE_BYTES_MAX} bytes"),
+        Http::BodyExceedsLimit(limit) => format!("it is longer than {limit} bytes"),
         Http::RedirectFailed | Http::TooManyRedirects => {
             "it sends to another address; give the address of Envoy's admin page itself".to_owned()
         }

@@ -2,9 +2,10 @@
 //!
 //! In: JSON or YAML. Out: a tree for each document, and what is wrong with those that are none.
 
+use crate::error::{Error, Problem};
 use crate::yaml;
-use llm_canary::config::Errors;
 use llm_canary::config::json::{self, Node};
+use llm_canary::config::{self, Errors};
 use std::borrow::Cow;
 
 /// The longest text that is read. A configuration in it is far shorter, but its lines may be indented, and others stand
@@ -57,6 +58,24 @@ impl Documents {
     /// The number of a document that can be read, counted from 1.
     pub(super) fn number(&self, index: usize) -> usize {
         self.broken.iter().fold(index + 1, |number, (broken, _)| number + usize::from(*broken <= number))
+    }
+}
+
+/// The documents of a text that holds nothing else.
+///
+/// # Errors
+/// What is wrong with the text; `name` is the file's.
+pub(crate) fn plain_documents(name: &str, bytes: &[u8]) -> Result<Vec<Node>, Error> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Vec::new());
+    }
+    let Documents { read, broken } = Documents::new(bytes).map_err(|errors| {
+        let problem = |error: &config::Error| Problem::new(name, &error.path, &error.message);
+        Error::invalid(errors.iter().map(problem).collect())
+    })?;
+    match broken.first() {
+        Some((number, words)) => Err(Error::problem(name, format!("document {number} {words}"))),
+        None => Ok(read),
     }
 }
 

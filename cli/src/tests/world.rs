@@ -8,6 +8,7 @@ use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
 use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
+use crate::table::Canvas;
 use llm_canary::config::json::{self, Node};
 use llm_canary::timestamp::{UnixMs, parse_rfc3339, rfc3339};
 use std::cell::Cell;
@@ -24,14 +25,14 @@ thread_local! {
 
 /// What a run left behind.
 #[derive(Debug)]
-pub(super) struct Ran {
-    pub(super) code: u8,
-    pub(super) out: String,
-    pub(super) err: String,
+pub(crate) struct Ran {
+    pub(crate) code: u8,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// A world that stays the same between runs.
-pub(super) struct FakeWorld {
+pub(crate) struct FakeWorld {
     clock: FakeClock,
     files: FakeFiles,
     admin: FakeAdmin,
@@ -95,7 +96,7 @@ struct NoKubectl;
 
 impl FakeWorld {
     /// A world at this time, with these files.
-    pub(super) fn new(now: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(now: &str, files: &[(&str, &str)]) -> Self {
         let texts = Texts::default();
         let clock = FakeClock { now: Arc::new(Mutex::new(parse_rfc3339(now).unwrap())) };
         let world = Self {
@@ -143,6 +144,12 @@ impl FakeWorld {
     }
 
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {
+        let arguments = ["llm-canary"].iter().chain(arguments).map(|argument| argument.into()).collect();
+        self.run_on(Canvas::default, |world| crate::run(arguments, world))
+    }
+
+    /// Runs something in this world, with this for standard output; it returns the exit code.
+    pub(crate) fn run_on(&self, canvas: fn() -> Canvas, run: impl FnOnce(&mut World<'_>) -> u8) -> Ran {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut world = World {
             clock: &self.clock,
@@ -150,11 +157,11 @@ impl FakeWorld {
             admin: &self.admin,
             kubectl: &NoKubectl,
             random: || 0x8000_0000,
+            canvas,
             out: &mut out,
             err: &mut err,
         };
-        let arguments = ["llm-canary"].iter().chain(arguments).map(|argument| argument.into()).collect();
-        let code = crate::run(arguments, &mut world);
+        let code = run(&mut world);
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Ran { code, out: text(out), err: text(err) }
     }
@@ -181,7 +188,7 @@ impl FakeWorld {
     }
 }
 
-pub(super) fn json(text: &str) -> serde_json::Value {
+pub(crate) fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect(text)
 }
 
@@ -256,6 +263,12 @@ fn http_date(at: UnixMs) -> String {
 }
 
 impl Admin for FakeAdmin {
+    /// The file that has the address for its name.
+    fn metrics(&self, admin: &str, _: Duration) -> Result<Vec<u8>, String> {
+        let page = self.texts.lock().unwrap().get(admin).cloned();
+        page.ok_or_else(|| "it does not answer: connection refused".to_owned())
+    }
+
     fn get(&self, admin: &str, path: &str, timeout: Duration) -> Result<Page, String> {
         assert!(path.starts_with("/stats?filter=llm_config_hash%7C"), "{path}");
         let silent = || "it does not answer: connection refused".to_owned();

@@ -62,6 +62,7 @@ fn no_library_speaks_to_the_user() {
     let good = r#"{"rollouts": [{"name": "chat", "baseline": "v1", "split": {"v2": 5},
         "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}]}]}"#;
     folder.write("good.json", good);
+    folder.write("policy.yaml", "alpha: x\n");
     folder.write("large.yaml", &"é".repeat((8 << 20) + 1));
     folder.write("open.yaml", "rollouts: [\n");
     folder.write("twice.yaml", "rollouts: []\nrollouts: []\n");
@@ -96,6 +97,15 @@ fn no_library_speaks_to_the_user() {
         ("explain good.json --body folder", "--body folder: is a folder, not a file"),
         ("replay nowhere", missing),
         ("replay folder", is_folder),
+        ("analyze --from nowhere", missing),
+        ("analyze --from folder", is_folder),
+        ("analyze nowhere --from good.json", missing),
+        ("status folder --from good.json", is_folder),
+        ("status --from good.json --policy nowhere", missing),
+        ("analyze --from good.json --policy latin.yaml", utf8),
+        ("analyze --from good.json --policy open.yaml", "open.yaml: is not YAML: '[' is not closed"),
+        ("analyze --from good.json --policy good.json", "good.json: holds no policy"),
+        ("check policy.yaml", "policy.yaml: alpha: is \"x\"; write a chance above 0 and below 1"),
         ("stop nowhere v2", missing),
         ("stop folder v2", is_folder),
         ("stop - v2", "-: is standard input, which can be read and not changed; give the name of the file"),
@@ -174,6 +184,15 @@ fn no_library_speaks_to_the_user() {
         ("replay good.json --status 99", "\"99\" is less than 100"),
         ("replay good.json --status 600", "\"600\" is more than 599"),
         ("replay good.json --chunks 0", "is not a way to cut"),
+        ("analyze --from good.json --for 5", "\"5\" is not a duration"),
+        ("analyze --from good.json --since soon", "--since \"soon\" is not a time"),
+        ("status --from good.json --since -1h", "--since \"-1h\" is not a time"),
+        ("plan --rate 20/s --share 50 --signal refusals --base 1% --detect x", "\"x\" is not a ratio"),
+        ("plan --rate ten/s --share 50 --signal refusals --base 1% --detect 2", "\"ten/s\" is not a rate"),
+        (
+            "plan --rate 1/s --share 50% --signal refusals --base 1.0.1% --detect 2",
+            "\"1.0.1%\" is not a percentage",
+        ),
         ("replay good.json --chunks random:x", "is not a way to cut"),
         ("explain good.json -H =x", "--header"),
     ] {

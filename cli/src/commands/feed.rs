@@ -1,0 +1,156 @@
+//! Where windows come from, for the commands that judge.
+//!
+//! [`Feed`] is what they need of a source; tests have one of their own.
+
+use super::source::SourceArgs;
+use crate::error::Error;
+use crate::io::World;
+use crate::io::source::Source;
+use crate::subject::SeenRollout;
+use crate::windows::Comparison;
+use llm_canary::timestamp::UnixMs;
+use llm_canary_verdict::health::Look;
+use llm_canary_verdict::window::Window;
+
+/// Where windows come from.
+pub(crate) trait Feed {
+    /// What has been seen so far: at least the rollouts and versions that are in the evidence now.
+    fn seen(&self) -> Vec<SeenRollout>;
+
+    /// Hands out the windows that have closed, in order of time, for each pair of version and baseline; waits for one if there may be
+    /// more. The number is that of the pair.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn next(
+        &mut self,
+        world: &mut World<'_>,
+        pairs: &Pairs,
+        push: &mut dyn FnMut(usize, &Window),
+    ) -> Result<Next, Error>;
+
+    /// What is known at this moment beside the windows.
+    fn look(&self, rollout: &str, world: &World<'_>) -> Look;
+}
+
+/// Whether a source has more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Windows may follow.
+    MayCome,
+    /// This was all.
+    Over,
+}
+
+/// The pairs of versions that are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pairs {
+    pub(crate) rollout: String,
+    pub(crate) baseline: String,
+    pub(crate) versions: Vec<String>,
+}
+
+/// The source that the operator named.
+pub(super) struct SourceFeed {
+    source: Source,
+    /// Whether something was loaded that was not handed out.
+    is_fresh: bool,
+    is_all: bool,
+    /// What the operator was told already.
+    told: Vec<String>,
+}
+
+/// So many different troubles are told.
+const TOLD_MAX: usize = 100;
+
+impl SourceFeed {
+    /// Opens a source and reads it for the first time. Envoys are polled twice, so that it is known which versions have requests.
+    ///
+    /// # Errors
+    /// An option is wrong, or the source cannot be read.
+    pub(super) fn open(
+        args: &SourceArgs,
+        since_ms: Option<UnixMs>,
+        world: &mut World<'_>,
+    ) -> Result<Self, Error> {
+        let source = args.open(world, since_ms)?;
+        let mut feed = Self { source, is_fresh: true, is_all: false, told: Vec::new() };
+        feed.load(world)?;
+        if args.is_polled() {
+            // The first poll is where the counters start.
+            feed.source.windows(|_| {});
+            world.clock.sleep(feed.source.wait(world.clock));
+            feed.load(world)?;
+        }
+        Ok(feed)
+    }
+
+    fn load(&mut self, world: &mut World<'_>) -> Result<(), Error> {
+        let loaded = self.source.load(world)?;
+        self.is_all = loaded.is_all;
+        if !loaded.silent.is_empty() && self.source.seen().is_empty() {
+            return Err(Error::invalid(loaded.silent));
+        }
+        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.note) {
+            self.tell(trouble, world);
+        }
+        Ok(())
+    }
+
+    /// Tells of a trouble, once.
+    fn tell(&mut self, trouble: String, world: &mut World<'_>) {
+        if self.told.len() < TOLD_MAX && !self.told.contains(&trouble) {
+            world.say(&format!("warning: {trouble}"));
+            self.told.push(trouble);
+        }
+    }
+}
+
+impl Feed for SourceFeed {
+    fn seen(&self) -> Vec<SeenRollout> {
+        let rollouts = self.source.seen();
+        let rollouts = rollouts.into_iter().map(|rollout| {
+            let active = rollout.versions.iter().filter(|version| version.requests > 0).count();
+            // Where nothing has come yet within the evidence, what came before must do.
+            let counts_ever = active < 2;
+            let versions = rollout.versions.into_iter().map(|version| {
+                let requests = if counts_ever { version.requests_ever } else { version.requests };
+                (version.name, requests)
+            });
+            SeenRollout { name: rollout.name, versions: versions.collect() }
+        });
+        rollouts.collect()
+    }
+
+    fn next(
+        &mut self,
+        world: &mut World<'_>,
+        pairs: &Pairs,
+        push: &mut dyn FnMut(usize, &Window),
+    ) -> Result<Next, Error> {
+        if !std::mem::take(&mut self.is_fresh) {
+            world.clock.sleep(self.source.wait(world.clock));
+            // It was read before, so it may answer again. What is missing meanwhile is seen in the windows.
+            if let Err(error) = self.load(world) {
+                self.tell(error.to_string(), world);
+            }
+        }
+        let comparison = |version: &String| Comparison {
+            rollout: pairs.rollout.clone(),
+            version: version.clone(),
+            baseline: pairs.baseline.clone(),
+        };
+        let comparisons: Vec<Comparison> = pairs.versions.iter().map(comparison).collect();
+        self.source.windows(|tally| {
+            for (pair, comparison) in comparisons.iter().enumerate() {
+                push(pair, &tally.window(comparison));
+            }
+        });
+        Ok(if self.is_all { Next::Over } else { Next::MayCome })
+    }
+
+    fn look(&self, rollout: &str, world: &World<'_>) -> Look {
+        let now_ms = self.source.now_ms(world.clock);
+        Look { now_ms: i64::try_from(now_ms).unwrap_or(i64::MAX), config: self.source.other_configs(rollout) }
+    }
+}
