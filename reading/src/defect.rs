@@ -29,7 +29,7 @@ mod tool_args_invalid;
 mod tool_name_unknown;
 
 use crate::label::label_values;
-use crate::word::{HIGHS, equal, words};
+use crate::word::has_non_ascii_or;
 use control_token::ControlToken;
 use json_missing::JsonMissing;
 use markdown::{Markdown, Place, Segment};
@@ -214,7 +214,7 @@ impl Defects {
 
     /// The defects of the answer.
     #[must_use]
-    pub fn finish(mut self, end: AnswerEnd) -> DefectSet {
+    pub fn finish(&mut self, end: AnswerEnd) -> DefectSet {
         self.end(!end.is_complete);
         let is_whole = end.is_complete && !end.is_cut;
         let has_arguments_fault =
@@ -332,9 +332,7 @@ struct Marks {
 
 impl Marks {
     fn of(bytes: &[u8]) -> Marks {
-        let (all, brackets) = words(bytes).fold((0, 0), |(all, brackets), word| {
-            (all | word, brackets | equal(word, b'<') | equal(word, b'['))
-        });
-        Marks { has_non_ascii: all & HIGHS != 0, has_bracket: brackets != 0 }
+        let (has_non_ascii, has_bracket) = has_non_ascii_or(bytes, b'<', b'[');
+        Marks { has_non_ascii, has_bracket }
     }
 }

@@ -25,6 +25,7 @@ mod fold;
 mod gemini;
 mod inference;
 mod llama_cpp;
+#[expect(clippy::wildcard_enum_match_arm, reason = "most meanings have no mark")]
 mod meaning;
 mod mistral;
 mod no_answer;

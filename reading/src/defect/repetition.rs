@@ -14,7 +14,7 @@ mod period;
 
 use super::markdown::{Place, Segment};
 use super::recent::{HISTORY_BYTES, RECENT_BYTES};
-use crate::word::{WORD_BYTES, common_prefix, common_suffix, equal};
+use crate::word::{common_prefix, common_suffix, has_all};
 use anchor::Anchor;
 use lines::Lines;
 use memchr::memrchr;
@@ -159,45 +159,12 @@ impl Repetition {
 /// Where the last byte may have come before, at the earliest.
 const NEWEST_BYTES: usize = RECENT_BYTES - PERIOD_BYTES_MAX - 1;
 
-/// Whether the last bytes may have come before. Four of them are compared everywhere, eight places at a time.
+/// Whether the last bytes may have come before. Four of them are compared everywhere.
 fn ends_as_before(text: &[u8; RECENT_BYTES]) -> bool {
     let [.., a, _, _, b, _, _, _, c, _, _, d] = *text;
     // The newest place is one byte before the last.
     let window = |back: usize| text.get(NEWEST_BYTES.saturating_sub(back)..).unwrap_or_default();
-    has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)])
-}
-
-/// Whether there is a place at which each of these windows has its byte. At most [`PERIOD_BYTES_MAX`] places count, and
-/// there must be a word of them at least.
-fn has_all(windows: &[(&[u8], u8); 4]) -> bool {
-    // Of a loop over bytes the compiler makes vectors, which are faster than words. WebAssembly has none.
-    if cfg!(target_family = "wasm") { has_all_by_words(windows) } else { has_all_by_bytes(windows) }
-}
-
-fn has_all_by_bytes(windows: &[(&[u8], u8); 4]) -> bool {
-    let [(first, a), (second, b), (third, c), (fourth, d)] = *windows;
-    let places = first.iter().zip(second).zip(third.iter().zip(fourth)).take(PERIOD_BYTES_MAX);
-    let found = places.map(|((w, x), (y, z))| u8::from((*w == a) & (*x == b) & (*y == c) & (*z == d)));
-    found.fold(0, |any, found| any | found) != 0
-}
-
-fn has_all_by_words(windows: &[(&[u8], u8); 4]) -> bool {
-    let places = windows.iter().map(|(window, _)| window.len()).min().unwrap_or_default();
-    let windows = windows.map(|(window, byte)| {
-        let window = window.get(..places.min(PERIOD_BYTES_MAX)).unwrap_or_default();
-        (window.as_chunks().0, window.last_chunk().copied().unwrap_or_default(), byte)
-    });
-    let difference = |word: &[u8; WORD_BYTES], byte: u8| {
-        u64::from_le_bytes(*word) ^ u64::from_le_bytes([byte; WORD_BYTES])
-    };
-    let [(a, _, x), (b, _, y), (c, _, z), (d, _, w)] = windows;
-    let found = a.iter().zip(b).zip(c.iter().zip(d)).fold(0, |found, ((a, b), (c, d))| {
-        let differences = difference(a, x) | difference(b, y) | difference(c, z) | difference(d, w);
-        found | equal(differences, 0)
-    });
-    // The last word may overlap the one before it.
-    let last = windows.iter().fold(0, |all, (_, last, byte)| all | difference(last, *byte));
-    found | equal(last, 0) != 0
+    has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)], PERIOD_BYTES_MAX)
 }
 
 /// The shortest period with which a text ends, and how many of its last bytes repeat with it; 0 if none is long enough.
@@ -256,18 +223,3 @@ static FREQUENCIES: [u8; 256] = {
     }
     frequencies
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn words_find_what_bytes_find(text in prop::collection::vec(b'a'..b'd', 40..300), bytes in [b'a'..b'e', b'a'..b'e', b'a'..b'e', b'a'..b'e']) {
-            let [a, b, c, d] = bytes;
-            let windows = [(&text[..], a), (&text[9..], b), (&text[17..], c), (&text[20..], d)];
-            prop_assert_eq!(has_all_by_words(&windows), has_all_by_bytes(&windows));
-        }
-    }
-}

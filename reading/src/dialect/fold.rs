@@ -10,7 +10,7 @@ use super::arguments::Transition;
 use super::block::{OpenBlock, OpenChoice};
 use super::definition::Dialect;
 use super::facts::{CallFragment, CallTarget, ResponseFacts};
-use super::meaning::{BlockKind, Meaning};
+use super::meaning::{BlockKind, MARKS_CALL_STARTS, Meaning};
 use super::streams_arrays;
 use super::watch::Watch;
 use crate::json::{self, Value};
@@ -21,19 +21,6 @@ const LEGACY_CALL_INDEX: u64 = u64::MAX;
 
 /// Tool calls in a document of which it is not known yet that it is of this dialect. Two dialects may have the same paths.
 const CANDIDATE_CALLS_MAX: usize = 64;
-
-/// What the table of a dialect has.
-#[derive(Clone, Copy, Default)]
-struct Traits {
-    /// A [`Meaning::CallStart`] or [`Meaning::CallName`].
-    marks_call_starts: bool,
-    /// A [`Meaning::ChoiceIndex`].
-    has_choice_index: bool,
-    /// A [`Meaning::Type`].
-    has_types: bool,
-    /// A [`Meaning::IsReasoning`] or [`Meaning::IsSpecial`], which blocks have.
-    has_block_flags: bool,
-}
 
 /// Folds values into [`ResponseFacts`].
 #[derive(Default)]
@@ -55,7 +42,8 @@ pub struct Fold {
     /// An error was known before the object that is open at [`Meaning::Error`].
     had_error: bool,
     keeps_answer_prefix: bool,
-    traits: Traits,
+    /// Those of the dialect's table.
+    marks: u8,
     /// The documents are items of an array.
     is_array: bool,
     /// The document may be of another dialect.
@@ -66,13 +54,7 @@ impl Fold {
     /// The dialect has been detected. All values from now on are of this dialect.
     pub fn set_dialect(&mut self, dialect: &'static Dialect) {
         self.dialect = Some(dialect);
-        let has = |is: fn(Meaning) -> bool| dialect.table.has(is);
-        self.traits = Traits {
-            marks_call_starts: has(|meaning| matches!(meaning, Meaning::CallStart | Meaning::CallName)),
-            has_choice_index: has(|meaning| meaning == Meaning::ChoiceIndex),
-            has_types: has(|meaning| meaning == Meaning::Type),
-            has_block_flags: has(|meaning| matches!(meaning, Meaning::IsReasoning | Meaning::IsSpecial)),
-        };
+        self.marks = dialect.table.marks();
         if self.is_array && !streams_arrays(dialect) {
             self.facts.answers.get_or_insert_default().is_array = true;
         }
@@ -261,8 +243,11 @@ impl Fold {
             Meaning::Text(rank) => self.open_block().has_text(rank),
             Meaning::Call | Meaning::LegacyCall => {
                 // If the dialect marks the first fragment of a call, then one without a mark continues a call.
-                let target =
-                    if self.traits.marks_call_starts { CallTarget::Continues } else { CallTarget::Begins };
+                let target = if self.marks & MARKS_CALL_STARTS != 0 {
+                    CallTarget::Continues
+                } else {
+                    CallTarget::Begins
+                };
                 self.call = CallFragment { target, ..CallFragment::default() };
                 self.is_call_open = true;
             }

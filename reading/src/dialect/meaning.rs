@@ -3,6 +3,15 @@
 use super::finish::Finish;
 use crate::json;
 
+/// Marks of a dialect's table. Its calls begin with a [`Meaning::CallStart`] or [`Meaning::CallName`].
+pub(super) const MARKS_CALL_STARTS: u8 = 1;
+/// It has a [`Meaning::ChoiceIndex`].
+pub(super) const HAS_CHOICE_INDEX: u8 = 2;
+/// It has a [`Meaning::Type`].
+pub(super) const HAS_TYPES: u8 = 4;
+/// It has a [`Meaning::IsReasoning`] or [`Meaning::IsSpecial`], which blocks have.
+pub(super) const HAS_BLOCK_FLAGS: u8 = 8;
+
 /// What the value at a path means, in terms that all dialects share.
 ///
 /// A response has choices ([`Meaning::Choice`]), and a choice has blocks ([`Meaning::Block`]). A document that has
@@ -127,6 +136,16 @@ impl json::Field for Meaning {
 
     fn wants_empty(self) -> bool {
         self == Meaning::Error
+    }
+
+    fn marks(self) -> u8 {
+        match self {
+            Meaning::CallStart | Meaning::CallName => MARKS_CALL_STARTS,
+            Meaning::ChoiceIndex => HAS_CHOICE_INDEX,
+            Meaning::Type => HAS_TYPES,
+            Meaning::IsReasoning | Meaning::IsSpecial => HAS_BLOCK_FLAGS,
+            _ => 0,
+        }
     }
 }
 

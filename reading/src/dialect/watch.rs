@@ -1,9 +1,10 @@
 //! Hands text and calls of the first answer to the detectors of [defects](crate::defect).
 //!
 //! A text passes before it is known what it is: the type of its block and the index of its choice may come after it, or the
-//! same text at another path. The text is not kept. So what is not settled is read from copies of the detectors' state, one
-//! for each thing that it may be, and when its block and its choice close, the right one stays. In most documents
-//! everything is settled in time, and there is no copy.
+//! same text at another path. The text is not kept. So the detectors read what is in doubt as text of the answer, and a copy
+//! of their state before it is kept, to go back to. What may be reasoning is read a second time as that. When its block and
+//! its choice close, the right state stays. In most documents everything is settled in time, or nothing was read
+//! before, and there is no copy.
 
 use super::answers::RepeatedText;
 use super::meaning::{BlockKind, Meaning};
@@ -14,12 +15,12 @@ use alloc::sync::Arc;
 /// Watches the first answer of a response.
 pub struct Watch {
     asked: Arc<Asked>,
-    /// What has been settled.
-    settled: Draft,
-    /// The same, and what the open choice adds, while it is not known whether that counts.
-    choice: Option<Box<Draft>>,
-    /// The same, and what the open block adds, while its type is not known.
-    block: Option<Box<OpenText>>,
+    /// All that has been read, as what it most probably is.
+    now: DetectorState,
+    /// The state before the open choice, while it is not known whether that counts.
+    before_choice: Option<Before>,
+    /// What the open block may be, while its type is not known.
+    block: Option<OpenBlockText>,
     /// The rank of the answer's text in the open choice.
     rank: Option<u8>,
     cumulative: CumulativeText,
@@ -29,9 +30,11 @@ pub struct Watch {
 
 /// The detectors, and how much they have read.
 #[derive(Clone, Copy)]
-struct Draft {
+struct DetectorState {
     defects: Defects,
     read: ReadBytes,
+    /// Nothing has come yet.
+    is_new: bool,
 }
 
 /// What the detectors have read, in bytes.
@@ -57,10 +60,37 @@ impl ReadBytes {
     }
 }
 
-/// What a block may turn out to be.
-struct OpenText {
-    as_answer: Draft,
-    as_reasoning: Draft,
+/// What the detectors are told beside text.
+#[derive(Clone, Copy)]
+enum Event {
+    EndItem,
+    Call(NameFaults),
+    Other,
+    HiddenReasoning,
+}
+
+/// A state to go back to.
+enum Before {
+    /// Nothing had been read.
+    Nothing,
+    Something(Box<DetectorState>),
+}
+
+impl Before {
+    fn change(&mut self, asks_for_json: bool, event: Event) {
+        if let Before::Nothing = self {
+            *self = Before::Something(Box::new(DetectorState::new(asks_for_json)));
+        }
+        if let Before::Something(state) = self {
+            state.change(event);
+        }
+    }
+}
+
+/// What a block may turn out to be, if it is no text of the answer.
+struct OpenBlockText {
+    before: Before,
+    as_reasoning: Box<DetectorState>,
     /// Some of it is [`Meaning::TypedText`], which is nothing unless the type says so.
     is_typed: bool,
     /// [`Watch::rank`] before the block.
@@ -128,9 +158,24 @@ impl Channel {
     }
 }
 
-impl Draft {
+impl DetectorState {
+    fn new(asks_for_json: bool) -> DetectorState {
+        DetectorState { defects: Defects::new(asks_for_json), read: ReadBytes::default(), is_new: true }
+    }
+
+    fn change(&mut self, event: Event) {
+        self.is_new = false;
+        match event {
+            Event::EndItem => self.defects.end_item(),
+            Event::Call(name) => self.defects.call(name),
+            Event::Other => self.defects.other(),
+            Event::HiddenReasoning => self.defects.hidden_reasoning(),
+        }
+    }
+
     #[inline]
     fn read(&mut self, channel: Channel, piece: &[u8]) {
+        self.is_new = false;
         let bytes = piece.len() as u64;
         #[cfg(test)]
         for &byte in piece.iter().filter(|_| channel != Channel::Nothing) {
@@ -157,37 +202,49 @@ impl Watch {
     #[must_use]
     pub fn new(asked: Option<Asked>) -> Watch {
         let asked = asked.unwrap_or_default();
-        let settled = Draft { defects: Defects::new(asked.json), read: ReadBytes::default() };
-        Watch::of(Arc::new(asked), settled)
+        let now = DetectorState::new(asked.json);
+        Watch::of(Arc::new(asked), now)
     }
 
-    fn of(asked: Arc<Asked>, settled: Draft) -> Watch {
+    fn of(asked: Arc<Asked>, now: DetectorState) -> Watch {
         let cumulative = CumulativeText::default();
-        Watch { asked, settled, choice: None, block: None, rank: None, cumulative, items: 0 }
+        Watch { asked, now, before_choice: None, block: None, rank: None, cumulative, items: 0 }
     }
 
-    /// One that goes on from what is settled here.
+    /// One for the same answer, of which nothing has been read yet.
     pub(super) fn candidate(&self) -> Watch {
-        Watch::of(Arc::clone(&self.asked), self.settled)
+        let now = DetectorState::new(self.asked.json);
+        Watch::of(Arc::clone(&self.asked), now)
     }
 
-    /// What has been read of what is settled.
+    /// What has been read. To be asked between two documents, where nothing is in doubt.
     pub(super) fn read_bytes(&self) -> ReadBytes {
-        self.settled.read
+        self.now.read
     }
 
-    /// The innermost state that is not in doubt because of its block.
-    fn top(&mut self) -> &mut Draft {
-        self.choice.as_deref_mut().unwrap_or(&mut self.settled)
+    /// The state now, to go back to.
+    fn before(&self) -> Before {
+        if self.now.is_new { Before::Nothing } else { Before::Something(Box::new(self.now)) }
+    }
+
+    fn go_back(&mut self, before: Before) {
+        self.now = match before {
+            Before::Nothing => DetectorState::new(self.asked.json),
+            Before::Something(state) => *state,
+        };
     }
 
     /// Does something to each state that may be the right one.
-    fn each(&mut self, does: impl Fn(&mut Defects)) {
+    fn each(&mut self, event: Event) {
+        let asks_for_json = self.asked.json;
         if let Some(block) = &mut self.block {
-            does(&mut block.as_answer.defects);
-            does(&mut block.as_reasoning.defects);
+            block.before.change(asks_for_json, event);
+            block.as_reasoning.change(event);
         }
-        does(&mut self.top().defects);
+        if let Some(before) = &mut self.before_choice {
+            before.change(asks_for_json, event);
+        }
+        self.now.change(event);
     }
 
     /// A piece of text, which is not empty.
@@ -208,26 +265,28 @@ impl Watch {
             if is_outranked(self.rank) || is_outranked(place.lowest_rank) {
                 return; // it is the same as that of another path
             }
-            if self.rank.is_some_and(|known| rank < known) {
-                (self.choice, self.block) = (None, None);
+            if self.rank.is_some_and(|known| rank < known)
+                && let Some(before) = self.before_choice.take()
+            {
+                self.block = None;
+                self.go_back(before);
             }
             self.rank = Some(rank);
         }
         let is_doubtful = !place.is_choice_settled || rank.is_some_and(|rank| rank > 0);
-        if is_doubtful && self.choice.is_none() {
-            self.choice = Some(Box::new(self.settled));
+        if is_doubtful && self.before_choice.is_none() {
+            self.before_choice = Some(self.before());
         }
         if !place.is_kind_settled && self.block.is_none() {
-            let now = *self.top();
-            let block = OpenText { as_answer: now, as_reasoning: now, is_typed: false, rank_before };
-            self.block = Some(Box::new(block));
+            let (before, as_reasoning) = (self.before(), Box::new(self.now));
+            self.block = Some(OpenBlockText { before, as_reasoning, is_typed: false, rank_before });
         }
-        let Some(block) = &mut self.block else { return self.top().read(channel, piece) };
+        let Some(block) = &mut self.block else { return self.now.read(channel, piece) };
         let is_typed = meaning == Meaning::TypedText;
         block.is_typed |= is_typed;
         let as_text = if is_typed { BlockKind::Text } else { BlockKind::Plain };
-        block.as_answer.read(Channel::of(meaning, as_text), piece);
         block.as_reasoning.read(Channel::of(meaning, BlockKind::Reasoning), piece);
+        self.now.read(Channel::of(meaning, as_text), piece);
     }
 
     /// A piece of `text`, which has that piece already. `is_new`: by its beginning, the text repeats nothing.
@@ -266,7 +325,7 @@ impl Watch {
     /// The text that was read last is complete, and another item begins.
     pub(super) fn begin_item(&mut self) {
         self.items = self.items.saturating_add(1);
-        self.each(Defects::end_item);
+        self.each(Event::EndItem);
     }
 
     /// The open block is of this kind.
@@ -277,10 +336,13 @@ impl Watch {
             self.rank = block.rank_before;
         }
         match channel {
-            Channel::Answer => *self.top() = block.as_answer,
-            Channel::Reasoning => *self.top() = block.as_reasoning,
-            Channel::Refusal => self.top().defects.other(),
-            Channel::Nothing => {}
+            Channel::Answer => {}
+            Channel::Reasoning => self.now = *block.as_reasoning,
+            Channel::Refusal => {
+                self.go_back(block.before);
+                self.now.change(Event::Other);
+            }
+            Channel::Nothing => self.go_back(block.before),
         }
     }
 
@@ -288,9 +350,12 @@ impl Watch {
     pub(super) fn close_choice_kind(&mut self, kind: BlockKind) {
         let is_repeated = matches!(kind, BlockKind::Repeated | BlockKind::Done)
             && self.rank.is_none()
-            && self.settled.read != ReadBytes::default();
+            && matches!(&self.before_choice, Some(Before::Something(state)) if state.read != ReadBytes::default());
         if kind.has_no_text() || is_repeated {
-            (self.choice, self.rank) = (None, None);
+            self.rank = None;
+            if let Some(before) = self.before_choice.take() {
+                self.go_back(before);
+            }
         }
     }
 
@@ -298,14 +363,11 @@ impl Watch {
     pub(super) fn close_choice(&mut self, is_first: bool, counted_rank: Option<u8>) {
         self.block = None;
         let rank = self.rank.take();
-        if let Some(draft) = self.choice.take()
-            && is_first
-            && (rank.is_none() || rank == counted_rank)
-        {
-            self.settled = *draft;
-            if self.cumulative.seen > 0 {
-                self.cumulative.longest = self.cumulative.longest.max(self.cumulative.seen);
-            }
+        let counts = is_first && (rank.is_none() || rank == counted_rank);
+        match self.before_choice.take() {
+            Some(before) if !counts => self.go_back(before),
+            Some(_) => self.cumulative.longest = self.cumulative.longest.max(self.cumulative.seen),
+            None => {}
         }
         (self.cumulative.seen, self.cumulative.known) = (0, None);
     }
@@ -317,32 +379,32 @@ impl Watch {
 
     /// A call of the first answer has begun.
     pub(super) fn call(&mut self, name: NameFaults) {
-        self.each(|defects| defects.call(name));
+        self.each(Event::Call(name));
     }
 
     /// The answer has something that is neither text nor reasoning nor a call.
     pub(super) fn other(&mut self) {
-        self.each(Defects::other);
+        self.each(Event::Other);
     }
 
     /// The answer has reasoning whose text does not come.
     pub(super) fn hidden_reasoning(&mut self) {
-        self.each(Defects::hidden_reasoning);
+        self.each(Event::HiddenReasoning);
     }
 
     /// A text like that of the last document, in another event.
     #[inline]
     pub(super) fn repeat(&mut self, channel: Channel, piece: &[u8]) {
-        self.settled.read(channel, piece);
+        self.now.read(channel, piece);
     }
 
     /// The defects of the answer, which made calls with these arguments.
     pub(super) fn finish<'a>(
-        mut self,
+        &mut self,
         arguments: impl Iterator<Item = &'a Arguments>,
         end: AnswerEnd,
     ) -> DefectSet {
-        arguments.for_each(|arguments| self.settled.defects.end_call(arguments));
-        self.settled.defects.finish(end)
+        arguments.for_each(|arguments| self.now.defects.end_call(arguments));
+        self.now.defects.finish(end)
     }
 }

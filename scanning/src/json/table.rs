@@ -20,6 +20,11 @@ pub trait Field: Copy {
         false
     }
 
+    /// Bits that mark the field; [`Table::marks`] has those of all fields.
+    fn marks(self) -> u8 {
+        0
+    }
+
     /// Whether [`Value::Close`](super::Value::Close) also follows an object or array that is empty, if the table has no
     /// paths inside it.
     fn wants_empty(self) -> bool {
@@ -36,6 +41,7 @@ pub struct Table<F> {
     /// What each path means, by [`WantedPath::index`].
     pub(super) fields: Vec<F>,
     is_complete: bool,
+    marks: u8,
 }
 
 /// A value that is made at its first use.
@@ -89,7 +95,7 @@ impl<F: Field> Deref for PathTable<F> {
 
 impl<F: Field> Table<F> {
     fn empty() -> Table<F> {
-        Table { tree: PathTree::default(), fields: Vec::new(), is_complete: true }
+        Table { tree: PathTree::default(), fields: Vec::new(), is_complete: true, marks: 0 }
     }
 
     /// Compiles paths. If a path is given twice, the first meaning counts. A path deeper than [`DEPTH_MAX`] is left
@@ -108,9 +114,9 @@ impl<F: Field> Table<F> {
         self.is_complete
     }
 
-    /// Whether any path has such a meaning.
-    pub fn has(&self, is_wanted: impl Fn(F) -> bool) -> bool {
-        self.fields.iter().copied().any(is_wanted)
+    /// The marks of all fields.
+    pub fn marks(&self) -> u8 {
+        self.marks
     }
 
     /// Makes a table of one path, given as keys, which may have any characters. A path deeper than [`DEPTH_MAX`] is
@@ -139,6 +145,7 @@ impl<F: Field> Table<F> {
     }
 
     fn wanted(&mut self, field: F) -> WantedPath {
+        self.marks |= field.marks();
         let index = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
         self.fields.push(field);
         WantedPath {

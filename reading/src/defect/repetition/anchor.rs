@@ -2,7 +2,8 @@
 
 use super::super::recent::{BLOCK_BYTES, HISTORY_BYTES};
 use super::lines::hash;
-use super::{PERIOD_BYTES_MAX, has_all, rarest};
+use super::{PERIOD_BYTES_MAX, rarest};
+use crate::word::has_all;
 use memchr::memchr;
 
 /// Bytes that are looked for.
@@ -53,12 +54,13 @@ impl Anchor {
     fn find(&self, text: &[u8]) -> Option<u32> {
         let [a, _, _, _, _, b, .., c, _, _, _, d] = self.bytes;
         let window = |at: usize| text.get(HISTORY_BYTES.saturating_sub(ANCHOR_BYTES).saturating_add(at)..);
-        if !has_all(&[
+        let windows = [
             (window(0)?, a),
             (window(5)?, b),
             (window(ANCHOR_BYTES - 5)?, c),
             (window(ANCHOR_BYTES - 1)?, d),
-        ]) {
+        ];
+        if !has_all(&windows, PERIOD_BYTES_MAX) {
             return None;
         }
         let (at, rarest) = rarest(&self.bytes)?;

@@ -1,6 +1,6 @@
 //! What the fold hands to the detectors of defects, and what it knows of its place.
 
-use super::super::meaning::{BlockKind, Meaning};
+use super::super::meaning::{BlockKind, HAS_BLOCK_FLAGS, HAS_CHOICE_INDEX, HAS_TYPES, Meaning};
 use super::super::watch::TextPlace;
 use super::Fold;
 
@@ -76,20 +76,20 @@ impl Fold {
     /// What is known of the place of a text that passes now. `None` if it is of another answer than the first, or none of
     /// the answer.
     fn text_place(&self) -> Option<TextPlace> {
-        let traits = self.traits;
+        let has = |mark: u8| self.marks & mark != 0;
         let is_inner = self.is_block_open || self.is_choice_open;
         let block = match (self.is_block_open, self.is_choice_open) {
             (true, _) => &self.block,
             (false, true) => &self.choice.block,
             (false, false) => &self.document.block,
         };
-        let has_kind = traits.has_types || self.is_block_open && traits.has_block_flags;
+        let has_kind = has(HAS_TYPES) || self.is_block_open && has(HAS_BLOCK_FLAGS);
         let (index, position) = if self.is_choice_open {
             (self.choice.index, self.choice_position)
         } else {
             (self.document.index, 0)
         };
-        let choice = index.or((!traits.has_choice_index).then_some(position));
+        let choice = index.or((!has(HAS_CHOICE_INDEX)).then_some(position));
         let first_choice = self.facts.answers.as_ref().map_or(0, |answers| answers.first_choice);
         if first_choice > 0 || choice.is_some_and(|choice| choice > 0) {
             return None;
@@ -99,7 +99,7 @@ impl Fold {
             return None;
         }
         let is_repeated = matches!(outer.kind, BlockKind::Repeated | BlockKind::Done);
-        let is_outer_settled = !(is_inner && traits.has_types) || outer.is_typed && !is_repeated;
+        let is_outer_settled = !(is_inner && has(HAS_TYPES)) || outer.is_typed && !is_repeated;
         Some(TextPlace {
             kind: block.kind,
             is_kind_settled: !has_kind || block.is_typed,
