@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Usage: against.py BENCH [--rounds N] [--generations N] [--scale X] [--starts N] NAME=MODULE.wasm... [VARIANT...]
+"""Usage: against.py BENCH [--rounds N] [--generations N] [--scale X] [--starts N] [--workloads W,..] NAME=MODULE.wasm... [VARIANT...]
 
 What modules of the filter cost in real Envoy, against the first of them: Markdown tables on stdout.
 
@@ -80,7 +80,7 @@ def figures(rows: list[dict[str, Any]]) -> tuple[Figures, Figures]:
     CPU."""
     alone: Figures = {}
     added: Figures = {}
-    for workload in WORKLOADS:
+    for workload in {row["workload"] for row in rows}:
         per_generation: dict[int, dict[str, list[float]]] = {}
         for slices in rounds(rows, workload):
             cost = [1e6 * slice["envoy_cpu_s"] / (slice["events"] or slice["requests"]) for slice in slices]
@@ -116,6 +116,8 @@ def print_tables(bench: Any, alone: Figures, added: Figures, started: dict[str, 
         return f"{middle:{form}} ({low:{form}}..{high:{form}})"
 
     for workload, unit in WORKLOADS.items():
+        if workload not in alone:
+            continue
         none = alone[workload][NONE]
         print(f"### {workload}: Envoy alone {statistics.median(none):.2f} µs of CPU per {unit}\n")
         print(f"| filter | adds, µs | to Envoy alone | with Envoy, to {first} with Envoy | adds, to {first} |")
@@ -142,6 +144,7 @@ def main() -> int:
     parser.add_argument("--generations", type=int, default=12)
     parser.add_argument("--scale", type=float, default=0.5, help="of the requests in the bench's own slices")
     parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="those that are to run")
     parser.add_argument("variants", nargs="+")
     given = parser.parse_args()
     modules = {name: Path(path).resolve() for name, sep, path in (v.partition("=") for v in given.variants) if sep}
@@ -165,7 +168,7 @@ def main() -> int:
     out.unlink(missing_ok=True)
     run = argparse.Namespace(
         variants=",".join(f"{name}*{TIMES}" for name in [*names, again]),
-        workloads=",".join(WORKLOADS),
+        workloads=given.workloads,
         rounds=given.rounds,
         generations=given.generations,
         scale=given.scale,
