@@ -10,7 +10,8 @@ function whole(text) {
   return [bytes(`{${HEAD},"object":"chat.completion",${choices},${USAGE}}`)];
 }
 const mods = process.argv.slice(2).map((p) => [p, new WebAssembly.Module(readFileSync(p))]);
-const cases = { loop: whole(LOOP), prose: whole(PROSE), short: whole('Hello.') };
+const BENCH = readFileSync('/tmp/lead/bench.txt', 'utf8');
+const cases = { bench: whole(BENCH),  loop: whole(LOOP), prose: whole(PROSE), short: whole('Hello.') };
 const out = {};
 for (const [p, m] of mods) for (const [n, pieces] of Object.entries(cases)) {
   const host = new Host(m); host.response = headers({ ':status': '200', 'content-type': 'application/json' });

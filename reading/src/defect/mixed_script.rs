@@ -79,11 +79,11 @@ impl MixedScript {
             } else if self.missing > 0 {
                 self.step(byte);
                 after
-            } else if let Some(after) = self.letters_of_host(rest) {
-                after
             } else if let Some((character, after)) = whole_character(rest) {
-                self.character(character);
-                after
+                self.letters_of_host(character, after).unwrap_or_else(|| {
+                    self.character(character);
+                    after
+                })
             } else {
                 self.step(byte);
                 after
@@ -216,10 +216,9 @@ impl MixedScript {
     }
 
     /// Letters with which a word begins, or goes on in the script that it began with: as [`MixedScript::letter`] of each.
-    /// Returns what is after them; `None` if there are none.
+    /// `first` is followed by `rest`. Returns what is after them; `None` if it is no such letter.
     #[inline]
-    fn letters_of_host<'b>(&mut self, bytes: &'b [u8]) -> Option<&'b [u8]> {
-        let (first, mut rest) = whole_character(bytes)?;
+    fn letters_of_host<'b>(&mut self, first: u32, mut rest: &'b [u8]) -> Option<&'b [u8]> {
         let class = script::class(first);
         let Class::Letter(script) = class else { return None };
         let Word { host, letters, small, .. } = self.word;
@@ -281,7 +280,7 @@ fn add(letters: u8, more: usize) -> u8 {
     usize::from(letters).saturating_add(more).min(LETTERS_MAX.into()) as u8
 }
 
-/// A character of two or three bytes, if all of them are here, and what follows it.
+/// A character of several bytes, if all of them are here, and what follows it.
 #[inline]
 fn whole_character(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let bits = |byte: u8, mask: u8| u32::from(byte & mask);
@@ -289,6 +288,10 @@ fn whole_character(bytes: &[u8]) -> Option<(u32, &[u8])> {
         [a @ 0xC0..=0xDF, b @ 0x80..=0xBF, after @ ..] => Some((bits(*a, 0x1F) << 6 | bits(*b, 0x3F), after)),
         [a @ 0xE0..=0xEF, b @ 0x80..=0xBF, c @ 0x80..=0xBF, after @ ..] => {
             Some((bits(*a, 0x0F) << 12 | bits(*b, 0x3F) << 6 | bits(*c, 0x3F), after))
+        }
+        [a @ 0xF0..=0xF7, b @ 0x80..=0xBF, c @ 0x80..=0xBF, d @ 0x80..=0xBF, after @ ..] => {
+            let low = bits(*b, 0x3F) << 12 | bits(*c, 0x3F) << 6 | bits(*d, 0x3F);
+            Some((bits(*a, 0x07) << 18 | low, after))
         }
         _ => None,
     }

@@ -142,6 +142,9 @@ const fn slow_class(character: u32) -> Class {
 #[inline]
 pub(super) fn class(character: u32) -> Class {
     match character {
+        0xC0..=0xD6 | 0xD8..=0xF6 | 0xF8..=0xFF => Class::Letter(Script::Latin),
+        // Dashes, quotation marks, the ellipsis; emoji.
+        0x2010..=0x2027 | 0x1_F000..=0x1_FFFF => Class::Other,
         0x4E00..=0x9FFF | 0x3041..=0x30FA | 0xAC00..=0xD7A3 => Class::Letter(Script::Cjk),
         _ => CLASSES.get((character / PART) as usize).copied().unwrap_or(Class::Mixed),
     }

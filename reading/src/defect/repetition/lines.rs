@@ -3,8 +3,9 @@
 use super::period::{Period, Run};
 use crate::word::WORD_BYTES;
 
-/// Lines whose hashes are kept.
+/// Lines whose hashes are kept. A power of two.
 const LINES: usize = 16;
+const LINES_MASK: usize = LINES - 1;
 /// Bytes of the end of a line that are hashed.
 const HASHED_BYTES_MAX: usize = 256;
 /// A line with fewer letters says too little.
@@ -13,8 +14,10 @@ const LETTERS_MIN: usize = 8;
 /// The state between two lines.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lines {
-    /// Of the last lines, the oldest first.
+    /// Of the last lines: the latest is before `next`.
     hashes: [u32; LINES],
+    /// Lines so far, modulo [`LINES`].
+    next: u8,
     /// Bytes of this line so far. All counts saturate.
     length: u32,
     /// After how many lines they repeat; 0 if they do not.
@@ -45,19 +48,21 @@ impl Lines {
             (self.period, self.equal, self.equal_bytes) = (0, 0, 0);
         }
         if self.period == 0 {
-            let from_the_end = self.hashes.iter().rev().position(|&other| other == hash);
+            let nearest = |hashes: &[u32; LINES]| {
+                let is_same = |lines: &u8| self.before(*lines) == Some(hash);
+                if hashes.contains(&hash) { (1..=LINES as u8).find(is_same) } else { None }
+            };
             // Most lines are new, so what they are made of is asked last.
-            self.period =
-                from_the_end.filter(|_| is_prose(line)).map_or(0, |at| (at as u8).saturating_add(1));
+            self.period = nearest(&self.hashes).filter(|_| is_prose(line)).unwrap_or(0);
         }
         if self.period > 0 {
             self.equal = self.equal.saturating_add(1);
             self.equal_bytes = self.equal_bytes.saturating_add(length);
         }
-        self.hashes.rotate_left(1);
-        if let Some(last) = self.hashes.last_mut() {
-            *last = hash;
+        if let Some(slot) = self.hashes.get_mut(usize::from(self.next)) {
+            *slot = hash;
         }
+        self.next = self.next.wrapping_add(1) & LINES_MASK as u8;
         ended
     }
 
@@ -70,7 +75,8 @@ impl Lines {
     }
 
     fn before(&self, lines: u8) -> Option<u32> {
-        self.hashes.get(LINES.checked_sub(lines.into())?).copied()
+        let at = usize::from(self.next).wrapping_sub(lines.into()) & LINES_MASK;
+        self.hashes.get(at).copied()
     }
 }
 

@@ -3,8 +3,6 @@
 //! The limits were set with the development half of `tests/data/defects/repetition.jsonl`; `docs/defects.md` has the
 //! figures of the other half.
 
-use crate::word::find_either;
-
 /// Bytes that repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -51,33 +49,37 @@ pub(super) enum Period {
 impl Period {
     /// The kind of one period.
     pub(super) fn of(period: &[u8]) -> Period {
-        if period.iter().all(u8::is_ascii_whitespace) {
+        let Classes { any, all } = Classes::of(period);
+        let has = |class: u16| any & class != 0;
+        let is_all = |class: u16| all & class != 0;
+        if is_all(WHITE) {
             return Period::White;
         }
         if let Some(character) = single(period) {
             return if is_drawn(character) { Period::Drawing } else { Period::Character };
         }
-        if period.iter().all(|byte| b"[]{}(),:\"\n\t ".contains(byte))
-            && period.iter().any(|byte| b"]})".contains(byte))
-        {
+        if is_all(JSON) && has(CLOSING) {
             return Period::Brackets;
         }
-        if !period.iter().any(u8::is_ascii_alphabetic) && !has_other_letter(period) {
+        if !(has(LETTER) || has(NON_ASCII) && has_other_letter(period)) {
             return Period::Wordless;
         }
-        let has = |byte: u8| find_either(period, byte, byte) < period.len();
-        let is_markup = has(b'<') && has(b'>') || has(b'{') && has(b'}') || has(b'|');
-        let is_row = !has(b' ') && (has(b',') || has(b';') || has(b'\t'));
-        if period.is_ascii() && (is_markup || is_row || has_only_values(period)) {
-            return Period::Data;
+        if !has(NON_ASCII) {
+            let any_of = |byte: u8| period.contains(&byte);
+            let is_markup = has(ANGLE_OR_BRACE)
+                && (any_of(b'<') && any_of(b'>') || any_of(b'{') && any_of(b'}'))
+                || has(BAR);
+            let is_row = !has(SPACE) && has(SEPARATOR);
+            if is_markup || is_row || has_only_values(period) {
+                return Period::Data;
+            }
         }
-        if period.iter().all(u8::is_ascii_lowercase) {
+        if is_all(LOWER) {
             return Period::Syllables;
         }
-        let is_unspaced = period.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-.".contains(byte));
-        match is_unspaced {
+        match is_all(UNSPACED) {
             true => Period::Unspaced,
-            false if has(b'\n') => Period::Lines,
+            false if has(NEWLINE) => Period::Lines,
             false => Period::Prose,
         }
     }
@@ -110,6 +112,82 @@ impl Period {
     }
 }
 
+/// What kinds of bytes there are.
+struct Classes {
+    /// Those of which some are.
+    any: u16,
+    /// Those of which all are.
+    all: u16,
+}
+
+const WHITE: u16 = 1;
+/// What JSON consists of, but for its values.
+const JSON: u16 = 1 << 1;
+const CLOSING: u16 = 1 << 2;
+/// Of ASCII.
+const LETTER: u16 = 1 << 3;
+const LOWER: u16 = 1 << 4;
+const NON_ASCII: u16 = 1 << 5;
+const ANGLE_OR_BRACE: u16 = 1 << 6;
+const BAR: u16 = 1 << 7;
+const SPACE: u16 = 1 << 8;
+/// Between the values of a row.
+const SEPARATOR: u16 = 1 << 9;
+const NEWLINE: u16 = 1 << 10;
+/// What codes, numbers and base64 consist of.
+const UNSPACED: u16 = 1 << 11;
+
+impl Classes {
+    fn of(bytes: &[u8]) -> Classes {
+        let class = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or_default();
+        let (any, all) =
+            bytes.iter().map(class).fold((0, u16::MAX), |(any, all), class| (any | class, all & class));
+        Classes { any, all }
+    }
+}
+
+/// The classes of each byte.
+static CLASSES: [u16; 256] = {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u16] = &mut classes;
+    let mut byte = 0_u8;
+    while let [class, others @ ..] = rest {
+        let mut set = 0;
+        if byte.is_ascii_whitespace() {
+            set |= WHITE;
+        }
+        if matches!(byte, b'[' | b']' | b'{' | b'}' | b'(' | b')' | b',' | b':' | b'"' | b'\n' | b'\t' | b' ')
+        {
+            set |= JSON;
+        }
+        if matches!(byte, b']' | b'}' | b')') {
+            set |= CLOSING;
+        }
+        if byte.is_ascii_alphabetic() {
+            set |= LETTER;
+        }
+        if byte.is_ascii_lowercase() {
+            set |= LOWER;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-' | b'.') {
+            set |= UNSPACED;
+        }
+        set |= match byte {
+            0x80.. => NON_ASCII,
+            b'<' | b'>' | b'{' | b'}' => ANGLE_OR_BRACE,
+            b'|' => BAR,
+            b' ' => SPACE,
+            b',' | b';' | b'\t' => SEPARATOR,
+            b'\n' => NEWLINE,
+            _ => 0,
+        };
+        *class = set;
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    classes
+};
+
 /// The character that is the whole period, from any of its bytes on.
 fn single(period: &[u8]) -> Option<&[u8]> {
     let lead = period.iter().position(|byte| !(0x80..0xC0).contains(byte))?;
@@ -119,8 +197,8 @@ fn single(period: &[u8]) -> Option<&[u8]> {
         0xE0..0xF0 => 3,
         0xF0.. => 4,
     };
-    let others = period.iter().filter(|byte| (0x80..0xC0).contains(*byte)).count();
-    (period.len() == length && others.saturating_add(1) == length).then_some(period)
+    let others = || period.iter().filter(|byte| (0x80..0xC0).contains(*byte)).count();
+    (period.len() == length && others().saturating_add(1) == length).then_some(period)
 }
 
 const DRAWN: [&str; 4] = ["　", "ー", "・", "·"];
@@ -163,7 +241,6 @@ fn has_only_values(period: &[u8]) -> bool {
     let (tail, head) = period.split_at(start);
     let mut word = [0_u8; 12];
     let mut len = 0_usize;
-    let mut all = true;
     for byte in head.iter().chain(tail).chain(b" ") {
         if is_word_byte(byte) {
             if let Some(slot) = word.get_mut(len) {
@@ -176,8 +253,10 @@ fn has_only_values(period: &[u8]) -> bool {
         let text = text.strip_prefix(b"0x").unwrap_or(text);
         let is_number = text.iter().all(u8::is_ascii_digit);
         let is_hex = is_number || matches!(text.len(), 2 | 4 | 8) && text.iter().all(u8::is_ascii_hexdigit);
-        all &= len == 0 || VALUES.contains(&text) || is_hex;
+        if !(len == 0 || VALUES.contains(&text) || is_hex) {
+            return false;
+        }
         len = 0;
     }
-    all
+    true
 }
