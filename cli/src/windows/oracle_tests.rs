@@ -1,7 +1,7 @@
 //! Envoys that restart and scrapes that fail, by chance: what the windows count is what was counted.
 
 use super::tests::{MINUTE, chat, line, samples};
-use super::{Samples, Span, Tally, windows_of};
+use super::{Comparison, Samples, Span, Tally, windows_of};
 use crate::prometheus_text::{Lines, read_page};
 use llm_canary_verdict::window::{Pair, Window};
 use proptest::prelude::*;
@@ -152,4 +152,42 @@ proptest! {
         // Each window begins where the one before ended, or later.
         prop_assert!(by_series.windows(2).all(|pair| pair[0].end_ms <= pair[1].start_ms));
     }
+}
+
+#[test]
+fn as_many_rollouts_and_versions_as_there_may_be() {
+    let page = |step: u32| {
+        let mut page = String::new();
+        for (rollout, version) in
+            (0..64_u32).flat_map(|rollout| (0..16_u32).map(move |version| (rollout, version)))
+        {
+            let value = step * (1 + rollout + version);
+            for (name, more) in
+                [("llm_requests_total", ",llm_outcome=\"complete\""), ("llm_refusals_total", "")]
+            {
+                page += &format!(
+                    "{name}{{llm_rollout=\"r{rollout}\",llm_version=\"v{version}\",llm_compare=\"yes\"{more}}} {value}\n"
+                );
+            }
+        }
+        page
+    };
+    let (mut samples, mut lines) = (Samples::new(Span::Polls), Lines::default());
+    let mut found = Vec::new();
+    for step in 1..=3 {
+        read_page(page(step).as_bytes(), &mut lines, "a", u64::from(step) * 1_000, &mut samples).unwrap();
+        let of = |rollout: u32| Comparison {
+            rollout: format!("r{rollout}"),
+            version: "v15".into(),
+            baseline: "v0".into(),
+        };
+        let mut keep = |tally: &Tally<'_>| {
+            found.extend([0, 63].map(|rollout| tally.window(&of(rollout)).flow.map(|flow| flow.requests)))
+        };
+        samples.drain(&mut keep);
+        samples.close(false, &mut keep);
+    }
+    let [first, last] = [Pair { version: 16, baseline: 1 }, Pair { version: 79, baseline: 64 }];
+    assert_eq!(found, [first, last, first, last]);
+    assert_eq!(samples.seen().iter().map(|rollout| rollout.versions.len()).sum::<usize>(), 1_024);
 }
