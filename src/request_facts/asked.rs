@@ -59,6 +59,7 @@ pub(super) const PATHS: &[(&str, Field)] = &[
     ("prompt.id", Field::Asked(AskedField::StoredPrompt)),
     ("response_format", Field::Asked(AskedField::Format)), // a word, in some servers
     ("response_format.type", Field::Asked(AskedField::Format)),
+    ("completion_args.response_format.type", Field::Asked(AskedField::Format)), // Mistral's conversations
     ("response_format.json_schema", Field::Asked(AskedField::Schema)),
     ("response_format.mime_type", Field::Asked(AskedField::MediaType)),
     ("response_format[].type", Field::Asked(AskedField::Format)),

@@ -114,7 +114,10 @@ impl OpenBlock {
             }
             BlockKind::Plain | BlockKind::Error if typed_chars == 0 => {}
             BlockKind::Plain | BlockKind::Error => self.answer_prefix.clear(),
-            BlockKind::Announced => self.discard_text(),
+            BlockKind::Announced => {
+                (self.has_reasoning, self.reasoning_chars) = (false, 0);
+                self.discard_text();
+            }
             BlockKind::Text => {
                 let [first, ..] = &mut self.text_chars;
                 *first += typed_chars;

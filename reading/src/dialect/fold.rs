@@ -282,6 +282,12 @@ impl Fold {
 
 impl json::Sink<Meaning> for Fold {
     fn value(&mut self, meaning: Meaning, value: Value<'_>) {
+        if meaning == Meaning::TextOrJson {
+            if value == Value::Open {
+                self.other_content();
+            }
+            return self.value(Meaning::Text(0), value);
+        }
         match value {
             Value::Text(piece) if meaning == Meaning::CallArguments => {
                 self.open_call().arguments.push(piece);

@@ -47,7 +47,9 @@ pub(super) static INTERACTIONS: Dialect = Dialect {
     types: &[
         ("thought", BlockKind::Reasoning),
         ("thought_summary", BlockKind::Reasoning),
+        ("thought_signature", BlockKind::Plain),
         ("function_call", BlockKind::Call),
+        ("arguments_delta", BlockKind::Arguments),
         ("text", BlockKind::Plain),
         ("model_output", BlockKind::Plain),
         ("interaction.completed", BlockKind::Done),
@@ -137,6 +139,8 @@ const INTERACTIONS_PATHS: &[(&str, Meaning)] = &[
     ("delta", Meaning::Block),
     ("delta.type", Meaning::Type),
     ("delta.text", Meaning::Text(0)),
+    ("delta.content.text", Meaning::Text(0)), // of thoughts
+    ("delta.arguments", Meaning::CallArguments),
     ("step", Meaning::Item),
     ("step.type", Meaning::Type),
     ("step.name", Meaning::ToolName),
@@ -146,6 +150,7 @@ const INTERACTIONS_PATHS: &[(&str, Meaning)] = &[
     ("steps[].name", Meaning::ToolName),
     ("steps[].id", Meaning::CallId),
     ("steps[].content[].text", Meaning::Text(0)),
+    ("steps[].summary[].text", Meaning::Reasoning),
     ("status", Meaning::Status),
     ("interaction.status", Meaning::Finish),
     ("usage.total_input_tokens", Meaning::InputTokens),

@@ -37,6 +37,8 @@ pub enum Meaning {
     /// Text of the answer. Some servers send the same text at several paths. Each path has a rank, and of the ranks
     /// at which this response has had text, only the lowest counts.
     Text(u8),
+    /// The same as text of rank 0; or the value itself, where JSON was asked for.
+    TextOrJson,
     /// Text, reasoning, a refusal or arguments: the block's type says which.
     TypedText,
     /// The whole text of the answer up to now, repeated in each document; or what is new of it, as some servers do. A
@@ -125,6 +127,7 @@ impl json::Field for Meaning {
         matches!(
             self,
             Meaning::Text(_)
+                | Meaning::TextOrJson
                 | Meaning::TypedText
                 | Meaning::CumulativeText
                 | Meaning::Reasoning

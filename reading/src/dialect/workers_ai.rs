@@ -18,7 +18,7 @@ pub(super) static DIALECT: Dialect = Dialect {
 };
 
 const PATHS: &[(&str, Meaning)] = &[
-    ("response", Meaning::Text(0)),
+    ("response", Meaning::TextOrJson),
     ("tool_calls[]", Meaning::Call),
     ("tool_calls[].index", Meaning::CallIndex),
     ("tool_calls[].id", Meaning::CallId),
@@ -30,7 +30,7 @@ const PATHS: &[(&str, Meaning)] = &[
     ("usage.prompt_tokens", Meaning::InputTokens),
     ("usage.completion_tokens", Meaning::OutputTokens),
     ("usage.prompt_tokens_details.cached_tokens", Meaning::CachedInputTokens),
-    ("result.response", Meaning::Text(0)),
+    ("result.response", Meaning::TextOrJson),
     ("result.tool_calls[]", Meaning::Call),
     ("result.tool_calls[].id", Meaning::CallId),
     ("result.tool_calls[].name", Meaning::CallName),

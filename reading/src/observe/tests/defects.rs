@@ -402,6 +402,51 @@ fn what_an_answer_has_is_not_empty() {
 }
 
 #[test]
+fn thoughts_and_values_are_told_from_texts() {
+    let json_asked = Some(Asked { json: true, ..Asked::default() });
+    let value = r#"{"result":{"response":{"city":"Bonn"},"usage":{"prompt_tokens":9}},"success":true}"#;
+    assert_eq!(found(json_asked, "application/json", value), "");
+    let text = r#"{"result":{"response":"Bonn","usage":{"prompt_tokens":9}},"success":true}"#;
+    assert_eq!(found(json_asked, "application/json", text), "json_missing");
+    let end = r#"{"type":"response.completed","response":{"status":"completed"}}"#;
+    let part = r#"{"type":"response.content_part.added","part":{"type":"reasoning_text","text":""}}"#;
+    let delta = r#"{"type":"response.reasoning_text.delta","delta":"a"}"#;
+    let done = r#"{"type":"response.content_part.done","part":{"type":"reasoning_text","text":"a"}}"#;
+    assert_eq!(events(&[part, delta, done, end]), "reasoning_only");
+    let step = |of: &str| format!(r#"{{"index":0,"step":{of},"event_type":"step.start"}}"#);
+    let delta = |of: &str| format!(r#"{{"index":0,"delta":{of},"event_type":"step.delta"}}"#);
+    let end = r#"{"interaction":{"status":"completed"},"event_type":"interaction.completed"}"#.to_string();
+    for (expected, documents) in [
+        (
+            "reasoning_only repetition",
+            vec![
+                step(r#"{"type":"thought"}"#),
+                delta(r#"{"type":"thought_summary","content":{"type":"text","text":"@"}}"#),
+            ],
+        ),
+        (
+            "tool_args_invalid",
+            vec![
+                step(r#"{"type":"function_call","id":"a","name":"f","arguments":{}}"#),
+                delta(r#"{"type":"arguments_delta","arguments":"{"}"#),
+                delta(r#"{"type":"arguments_delta","arguments":"]"}"#),
+            ],
+        ),
+        (
+            "",
+            vec![
+                step(r#"{"type":"function_call","id":"a","name":"f","arguments":{}}"#),
+                delta(r#"{"type":"arguments_delta","arguments":"{"}"#),
+                delta(r#"{"type":"arguments_delta","arguments":"}"}"#),
+            ],
+        ),
+    ] {
+        let all: Vec<&str> = documents.iter().chain([&end]).map(String::as_str).collect();
+        assert_eq!(events(&all), expected, "{documents:?}");
+    }
+}
+
+#[test]
 fn what_broke_off_is_not_empty_and_has_no_lack() {
     let json_asked = Some(Asked { json: true, ..Asked::default() });
     let chat = |finish: &str| {
