@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Usage: against.py BENCH [--rounds N] [--generations N] [--scale X] [--starts N] [--workloads W,..] NAME=MODULE.wasm... [VARIANT...]
+"""Usage: against.py BENCH [OPTION...] NAME=MODULE.wasm... [VARIANT...]; --help names the options
 
 What modules of the filter cost in real Envoy, against the first of them: Markdown tables on stdout.
 
@@ -55,7 +55,10 @@ def agent_request() -> bytes:
     }
     parameters = {"type": "object", "properties": properties, "required": ["argument_0"]}
     tools = [
-        {"type": "function", "function": {"name": f"tool_{at}", "description": "Does a thing.", "parameters": parameters}}
+        {
+            "type": "function",
+            "function": {"name": f"tool_{at}", "description": "Does a thing.", "parameters": parameters},
+        }
         for at in range(AGENT_TOOLS)
     ]
     system = {"role": "system", "content": "You are an agent. "}

@@ -10,7 +10,9 @@ import pytest
 from pylib.prometheus import Snapshot
 from tests.e2e.test_http2 import http2_upstream
 from tests.harness import SUPPORTED
+from tests.harness.answers import Has, pieces
 from tests.harness.config import config, rollout
+from tests.harness.defects import CASES
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.harness.grpc import frame, infer_response, stream_response, web_trailers
@@ -159,6 +161,13 @@ LONG = "x四" * 50_000  # far longer than what is kept of a stream
 DATA_BYTES_MAX = 16_384  # of a frame of HTTP/2
 
 
+TEXTS = [
+    pytest.param(case.samples[0].answers[0].text, dict.fromkeys(case.defects, 1), id=case.name)
+    for case in CASES
+    if case.samples[0].needs is Has.NOTHING and not case.is_broken_off
+]
+
+
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_text_of_a_stream(envoy: Envoy, server: Http2Server, seed: int) -> None:
     before = await asyncio.to_thread(envoy.stats)
@@ -211,6 +220,32 @@ async def test_an_error_in_a_message(envoy: Envoy, server: Http2Server, steps: t
     await call(envoy)
     seen = await counted(envoy, before, "stream_error", {})
     assert seen.sum("llm_response_chars_total") == (len("Grüße, ") if len(steps) > 1 else 0)
+
+
+@pytest.mark.parametrize("is_streamed", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize(("text", "defects"), TEXTS)
+async def test_defects(
+    envoy: Envoy, server: Http2Server, text: str, defects: dict[str, int], is_streamed: bool
+) -> None:
+    """What the request asks for is not read, so nothing of that can be missing."""
+    before = await asyncio.to_thread(envoy.stats)
+    whole = frame(infer_response(text))
+    stream = b"".join(frame(stream_response(infer_response(piece))) for piece in ["", *pieces(text)]) + FINAL
+    body, target = (stream, INFER) if is_streamed else (whole, SERVICE + b"ModelInfer")
+    server.answer = Answer(tuple(cut_at_random(body, seed=2)), HEAD, status(0))
+    assert (await call(envoy, target)).body == body
+    seen = await counted(envoy, before, "complete", {})
+    assert seen.by("llm_defects_total", "llm_defect") == defects
+    assert seen.sum("llm_defective_responses_total") == len(defects)
+    assert seen.sum("llm_tools_offered_total") == seen.sum("llm_json_asked_total") == 0
+
+
+async def test_a_stream_that_broke_off_is_not_empty(envoy: Envoy, server: Http2Server) -> None:
+    before = await asyncio.to_thread(envoy.stats)
+    server.answer = Answer((STREAMED[1], 0.05, Break.STREAM), HEAD)
+    await call(envoy)
+    seen = await counted(envoy, before, "upstream_reset", {})
+    assert seen.sum("llm_defects_total") == 0
 
 
 async def test_tensors_of_numbers_are_no_answer(envoy: Envoy, server: Http2Server) -> None:
