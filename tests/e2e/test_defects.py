@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -37,29 +36,12 @@ AT_ONCE = 16
 REQUEST_BYTES_READ_MAX = 8 << 20  # ARCHITECTURE.md: Limits
 ARRIVES_S = 0.1  # after that long Envoy has what was sent before a reset
 
-# What the filter reads otherwise as yet, and why.
-SAME_PIECES = "pieces that begin alike are taken for the text up to now"
-ONE_TEXT = "the texts for several inputs are read as one"
-KNOWN: dict[tuple[str, str], str] = {
-    ("sglang-incremental-stream", "repetition"): SAME_PIECES,
-    **{
-        (f"{mode}-whole", case): ONE_TEXT
-        for mode in ("kserve-v1", "kserve-v1-objects", "kserve-v2")
-        for case in ("repetition", "empty", "other_choice")
-    },
-}
-
 
 def cases_of(mode: Mode) -> list[Case]:
     return [case for case in CASES if case.carried_by(mode)]
 
 
-def parameters() -> Iterator[Any]:
-    for mode in MODES:
-        for case in cases_of(mode):
-            known = KNOWN.get((str(mode), case.name))
-            marks = [pytest.mark.xfail(strict=True, reason=known)] if known else []
-            yield pytest.param(mode, case, id=f"{mode}-{case.name}", marks=marks)
+PARAMETERS = [pytest.param(mode, case, id=f"{mode}-{case.name}") for mode in MODES for case in cases_of(mode)]
 
 
 @dataclass(frozen=True)
@@ -208,7 +190,7 @@ def counted(request: pytest.FixtureRequest, start_envoy: StartEnvoy, replies: Re
     return result
 
 
-@pytest.mark.parametrize(("mode", "case"), list(parameters()))
+@pytest.mark.parametrize(("mode", "case"), PARAMETERS)
 def test_each_counts_once_for_its_defects_and_no_others(counted: Counted, mode: Mode, case: Case) -> None:
     sent = counted.sent[str(mode), case.name]
     outcomes = Counter(one.outcome for one in sent)
@@ -229,7 +211,7 @@ def test_each_counts_once_for_its_defects_and_no_others(counted: Counted, mode: 
         assert counted.sum(mode, case, "llm_reasoning_chars_total") == reasoning
 
 
-@pytest.mark.parametrize(("mode", "case"), list(parameters()))
+@pytest.mark.parametrize(("mode", "case"), PARAMETERS)
 def test_replay_shows_the_same(llm_canary: RunTool, tmp_path: Path, mode: Mode, case: Case) -> None:
     for sent in sent_of(mode, case):
         encoded = sent.encoded

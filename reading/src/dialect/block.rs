@@ -269,9 +269,14 @@ impl ResponseFacts {
         if let Some(text) = &block.repeated_text {
             let answers = facts.answers.get_or_insert_default();
             if let Some(watch) = &mut facts.watch {
-                watch.begin_text_up_to_now(TextPlace::UNSETTLED, text.start(), answers.is_new(0, text));
+                watch.begin_text_up_to_now(
+                    TextPlace::UNSETTLED,
+                    text.start(),
+                    answers.is_new(0, text, choice.finish != Finish::None),
+                );
             }
-            text_chars += answers.add(index, text, core::mem::take(&mut facts.usage));
+            let is_end = choice.finish != Finish::None;
+            text_chars += answers.add(index, text, core::mem::take(&mut facts.usage), is_end);
             is_whole_text = !answers.is_incremental;
         }
         facts.text_chars += text_chars;

@@ -197,6 +197,7 @@ struct JointField {
     index: u16,
     is_text: bool,
     wants_empty: bool,
+    wants_text_end: bool,
     /// Its values belong to the document, not to a choice, block or call in it, so their order does not matter.
     may_wait: bool,
 }
@@ -208,6 +209,10 @@ impl json::Field for JointField {
 
     fn wants_empty(self) -> bool {
         self.wants_empty
+    }
+
+    fn wants_text_end(self) -> bool {
+        self.wants_text_end
     }
 }
 
@@ -238,6 +243,7 @@ impl JointPath {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             is_text: self.has(json::Field::is_text),
             wants_empty: self.has(json::Field::wants_empty),
+            wants_text_end: self.has(json::Field::wants_text_end),
             may_wait: !self.name.contains("[]") && !is_in_a_part(),
         }
     }

@@ -48,6 +48,8 @@ pub struct Fold {
     is_array: bool,
     /// The document may be of another dialect.
     is_candidate: bool,
+    /// The text of the document's first answer has ended.
+    is_later_answer: bool,
 }
 
 impl Fold {
@@ -163,6 +165,7 @@ impl Fold {
         }
         self.facts.end_item();
         self.choice_position = 0;
+        self.is_later_answer = false;
         self.is_call_open = false;
     }
 
@@ -282,11 +285,16 @@ impl Fold {
 
 impl json::Sink<Meaning> for Fold {
     fn value(&mut self, meaning: Meaning, value: Value<'_>) {
-        if meaning == Meaning::TextOrJson {
-            if value == Value::Open {
-                self.other_content();
+        match (meaning, value) {
+            (Meaning::TextOrJson, _) => {
+                if value == Value::Open {
+                    self.other_content();
+                }
+                return self.value(Meaning::Text(0), value);
             }
-            return self.value(Meaning::Text(0), value);
+            (Meaning::ListedText(_), Value::Close) => return self.is_later_answer = true,
+            (Meaning::ListedText(rank), _) => return self.value(Meaning::Text(rank), value),
+            _ => {}
         }
         match value {
             Value::Text(piece) if meaning == Meaning::CallArguments => {

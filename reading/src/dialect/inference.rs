@@ -55,10 +55,10 @@ pub(super) static TRITON: Dialect = Dialect {
     signatures: &["text_output", "model_version", "outputs[].datatype"],
     table: PathTable::new(&[&[
         ("text_output", Meaning::Text(0)),
-        ("text_output[]", Meaning::Text(0)),
+        ("text_output[]", Meaning::ListedText(0)),
         ("outputs[]", Meaning::Block),
         ("outputs[].name", Meaning::Type),
-        ("outputs[].data[]", Meaning::Text(1)),
+        ("outputs[].data[]", Meaning::ListedText(1)),
         // Extra outputs of Triton's vLLM backend (`docs/additional_outputs.md` there). Each response has the number of
         // its own output tokens, and the reason `None` until the last.
         ("finish_reason", Meaning::Finish),
@@ -89,14 +89,14 @@ pub(super) static KSERVE_V1: Dialect = Dialect {
         "predictions[].candidates",
     ],
     table: PathTable::new(&[&[
-        ("predictions[]", Meaning::Text(1)),
-        ("predictions[].text", Meaning::Text(0)),
-        ("predictions[].generated_text", Meaning::Text(0)),
-        ("predictions[][].generated_text", Meaning::Text(0)),
-        ("predictions[].output_text", Meaning::Text(0)),
-        ("predictions[].content", Meaning::Text(0)),
+        ("predictions[]", Meaning::ListedText(1)),
+        ("predictions[].text", Meaning::ListedText(0)),
+        ("predictions[].generated_text", Meaning::ListedText(0)),
+        ("predictions[][].generated_text", Meaning::ListedText(0)),
+        ("predictions[].output_text", Meaning::ListedText(0)),
+        ("predictions[].content", Meaning::ListedText(0)),
         // Vertex: PaLM's chat.
-        ("predictions[].candidates[].content", Meaning::Text(0)),
+        ("predictions[].candidates[].content", Meaning::ListedText(0)),
         ("metadata.tokenMetadata.inputTokenCount.totalTokens", Meaning::InputTokens),
         ("metadata.tokenMetadata.outputTokenCount.totalTokens", Meaning::OutputTokens),
         ("model_name", Meaning::Model),

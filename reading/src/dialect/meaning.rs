@@ -37,6 +37,8 @@ pub enum Meaning {
     /// Text of the answer. Some servers send the same text at several paths. Each path has a rank, and of the ranks
     /// at which this response has had text, only the lowest counts.
     Text(u8),
+    /// The same, where a list has the text of one answer in each item. The first is of the first answer.
+    ListedText(u8),
     /// The same as text of rank 0; or the value itself, where JSON was asked for.
     TextOrJson,
     /// Text, reasoning, a refusal or arguments: the block's type says which.
@@ -127,6 +129,7 @@ impl json::Field for Meaning {
         matches!(
             self,
             Meaning::Text(_)
+                | Meaning::ListedText(_)
                 | Meaning::TextOrJson
                 | Meaning::TypedText
                 | Meaning::CumulativeText
@@ -135,6 +138,10 @@ impl json::Field for Meaning {
                 | Meaning::CallArguments
                 | Meaning::WholeArguments
         )
+    }
+
+    fn wants_text_end(self) -> bool {
+        matches!(self, Meaning::ListedText(_))
     }
 
     fn wants_empty(self) -> bool {

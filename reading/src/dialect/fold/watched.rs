@@ -34,6 +34,9 @@ impl Fold {
     /// templates.
     #[inline(never)]
     pub(super) fn watch_text(&mut self, meaning: Meaning, piece: &[u8]) {
+        if self.is_later_answer {
+            return;
+        }
         if meaning == Meaning::CumulativeText {
             return self.watch_cumulative_text(piece);
         }
@@ -52,7 +55,7 @@ impl Fold {
         if let (Some(watch), Some(text)) = (&mut self.facts.watch, &block.repeated_text)
             && !is_later
         {
-            let is_new = self.facts.answers.as_ref().is_some_and(|answers| answers.is_new(0, text));
+            let is_new = self.facts.answers.as_ref().is_some_and(|answers| answers.begins_anew(0, text));
             watch.text_up_to_now(text, is_new, piece);
         }
     }

@@ -164,15 +164,19 @@ impl Inference {
     /// A piece of a string in the tensor.
     fn string(&mut self, piece: &[u8]) {
         match self.tensor.role {
-            Role::Text(rank) => report(&mut self.fold, Meaning::Text(rank), Value::Text(piece)),
+            Role::Text(rank) => report(&mut self.fold, Meaning::ListedText(rank), Value::Text(piece)),
             Role::Finish => self.word.extend(piece),
             Role::Tokens(_) | Role::Other => {}
         }
     }
 
     fn end_string(&mut self) {
-        if self.tensor.role == Role::Finish {
-            report(&mut self.fold, Meaning::Finish, Value::Short(self.word.as_bytes()));
+        match self.tensor.role {
+            Role::Finish => {
+                report(&mut self.fold, Meaning::Finish, Value::Short(self.word.as_bytes()));
+            }
+            Role::Text(rank) => report(&mut self.fold, Meaning::ListedText(rank), Value::Close),
+            Role::Tokens(_) | Role::Other => {}
         }
     }
 

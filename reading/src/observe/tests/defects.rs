@@ -195,6 +195,17 @@ fn a_text_that_repeats_the_answer_up_to_now_is_read_once() {
     let new = |part: &str| format!(r#"{{"text":"{part}","meta_info":{{"finish_reason":null}}}}"#);
     let incremental: Vec<String> = words.split_inclusive(' ').map(new).collect();
     assert_eq!(check([incremental, vec![end("")]].concat()), "repetition");
+    // Pieces that begin alike are told from the whole text by their lengths, or by the tokens that are added.
+    let tokens = |part: &str, count: usize| {
+        format!(r#"{{"text":"{part}","meta_info":{{"finish_reason":null,"completion_tokens":{count}}}}}"#)
+    };
+    let shorter = [vec![new("!!"), new("!")], vec![new("!!!!"); 20], vec![end("")]].concat();
+    assert_eq!(check(shorter), "repetition");
+    let alike = (1..90).map(|count| tokens("!", count)).chain([end("")]).collect();
+    assert_eq!(check(alike), "repetition");
+    // A word that stops the answer is cut off, and a token may show nothing.
+    let ends = vec![tokens("One.", 1), tokens("One. Two", 2), tokens("One. Two", 3), end("One. ")];
+    assert_eq!(check(ends), "");
     // Of several answers, the first.
     let of = |index: u64, part: &str| {
         format!(r#"{{"text":"{part}","meta_info":{{"finish_reason":{{"type":"stop"}}}},"index":{index}}}"#)
@@ -443,6 +454,27 @@ fn thoughts_and_values_are_told_from_texts() {
     ] {
         let all: Vec<&str> = documents.iter().chain([&end]).map(String::as_str).collect();
         assert_eq!(events(&all), expected, "{documents:?}");
+    }
+}
+
+#[test]
+fn of_a_list_of_answers_the_first_counts() {
+    for (expected, body) in [
+        ("", r#"{"predictions":["Good.","\ufffd"]}"#),
+        ("replacement_char", r#"{"predictions":["Bad.\ufffd","Good."]}"#),
+        ("empty", r#"{"predictions":["","Good."]}"#),
+        ("", r#"{"predictions":[{"generated_text":"Good."},{"generated_text":"@"}]}"#),
+        ("repetition", r#"{"predictions":[{"generated_text":"@"},{"generated_text":"Good."}]}"#),
+        (
+            "",
+            r#"{"model_version":"1","outputs":[{"name":"text_output","datatype":"BYTES","data":["Good.","@"]}]}"#,
+        ),
+        (
+            "repetition",
+            r#"{"model_version":"1","outputs":[{"name":"text_output","datatype":"BYTES","data":["@","Good."]}]}"#,
+        ),
+    ] {
+        assert_eq!(json(body), expected, "{body}");
     }
 }
 
