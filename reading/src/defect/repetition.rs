@@ -1,6 +1,6 @@
 //! `repetition`: the answer, or its reasoning, repeats itself without an end.
 //!
-//! In: text in any pieces. Short periods are found in the last bytes of the text: each [`BLOCK_BYTES`] bytes the last
+//! In: text in any pieces. Short periods are found in the last bytes of the text: each [`BLOCK_BYTES`](super::recent::BLOCK_BYTES) bytes the last
 //! of them are looked for among those before. From then on each byte is compared with that one period earlier, as long
 //! as they are equal. Longer periods are found by the hashes of lines (`lines.rs`), or by words that come again and again at one
 //! distance (`anchor.rs`).
