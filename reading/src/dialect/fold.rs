@@ -137,6 +137,9 @@ impl Fold {
     pub(super) fn leave(&mut self) {
         if core::mem::take(&mut self.is_block_open) {
             self.block = OpenBlock::default();
+            if let Some(watch) = &mut self.facts.watch {
+                watch.drop_block();
+            }
         }
         self.is_call_open = false;
         self.end_choice();

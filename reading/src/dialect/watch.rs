@@ -346,6 +346,11 @@ impl Watch {
         }
     }
 
+    /// The open block was cut off. Its text does not count if it was in doubt.
+    pub(super) fn drop_block(&mut self) {
+        self.close_block(BlockKind::Ignored);
+    }
+
     /// The open choice is of this kind: some have no text, or repeat it.
     pub(super) fn close_choice_kind(&mut self, kind: BlockKind) {
         let is_repeated = matches!(kind, BlockKind::Repeated | BlockKind::Done)
