@@ -64,6 +64,10 @@ envoy_bench() {
   sed -i '0,/^    format!($/s//    let agent = || std::fs::read_to_string(std::env::var("AGENT_REQUEST").unwrap()).unwrap();\
     let body = if a.path.contains("request=agent") { agent() } else { body };\
 &/' "$copy/crates/loadgen/src/client.rs"
+  grep -q AGENT_REQUEST "$copy/crates/loadgen/src/client.rs" || {
+    say "error: the load client of $envoy_bench is another than bench/run.sh knows, so w1a would be w1"
+    return 1
+  }
   cp rust-toolchain.toml "$copy/"
   (cd "$copy" && CARGO_NATIVE=cargo ./build.sh native >&2)
   wasm_toolchain "${LLM_CANARY_WASM_TOOLCHAIN:-auto}"

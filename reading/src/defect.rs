@@ -2,7 +2,7 @@
 //!
 //! Each defect is a module of its own: an automaton or a counter over bytes. They do not know dialects, framings or
 //! JSON events. Text comes in any pieces; the result is the same for all, as the pieces are [gathered](recent) and read in
-//! blocks. Nothing is allocated, no text is kept but the last 384 bytes, and the state has [`STATE_BYTES_MAX`] at most.
+//! blocks. Nothing is allocated, no text is kept but the last 640 bytes at most, and the state has [`STATE_BYTES_MAX`] at most.
 //! `docs/defects.md` has the rules, their reasons and their measured precision and recall.
 //!
 //! | defect | answer | reasoning | calls |

@@ -86,6 +86,9 @@ impl TemplateMatch<'_> {
 
     /// Gives the decoded text to `take`, piece by piece. Each piece ends between two characters.
     pub fn pieces(&self, mut take: impl FnMut(&[u8])) {
+        if !self.has_escapes {
+            return take(self.text);
+        }
         let mut rest = self.text;
         while !rest.is_empty() {
             let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());

@@ -47,8 +47,8 @@ pub(crate) struct Args {
     /// Plan for a guard of a release, with the policy's tolerance and the guard's part of alpha
     #[arg(long)]
     release: bool,
-    /// How much more rates vary than if all requests were independent: 1.2 is what 32 shards show of independent ones;
-    /// conversations of many turns have more, see design_effect in analyze --json
+    /// How much more rates vary than those of independent requests. 32 shards show 1.2 of independent ones. Conversations of many
+    /// turns have more: see design_effect in analyze --json
     #[arg(long, value_name = "N", default_value = "1.2", value_parser = parse_design_effect, allow_hyphen_values = true)]
     design_effect: f64,
     /// A policy, for its alpha, tolerance and weights; `llm-canary policy` prints the default

@@ -2,7 +2,8 @@
 //!
 //! SGLang's `text` is the whole text up to now, or with `--incremental-streaming-output` the part that is new
 //! (sgl-project/sglang#22549). It is taken for the whole text until a text and the one before it differ in their
-//! beginnings, it gets shorter before its end, or it stays the same for many tokens. Each answer reports its own usage; that of the response is the sum.
+//! beginnings, it gets shorter before its end, or it stays the same for many tokens. Each answer reports its own usage;
+//! that of the response is the sum.
 
 use super::usage::Usage;
 use alloc::vec::Vec;

@@ -9,7 +9,6 @@ use super::arguments::Transition;
 use super::facts::{CALLS_MAX, CallFragment, CallTarget, RANKS, ResponseFacts, TextPresence};
 use super::finish::Finish;
 use super::meaning::{BlockKind, Meaning};
-use super::watch::TextPlace;
 use crate::json::chars;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -268,14 +267,10 @@ impl ResponseFacts {
         let mut is_whole_text = false;
         if let Some(text) = &block.repeated_text {
             let answers = facts.answers.get_or_insert_default();
-            if let Some(watch) = &mut facts.watch {
-                watch.begin_text_up_to_now(
-                    TextPlace::UNSETTLED,
-                    text.start(),
-                    answers.is_new(0, text, choice.finish != Finish::None),
-                );
-            }
             let is_end = choice.finish != Finish::None;
+            if let Some(watch) = &mut facts.watch {
+                watch.begin_text_up_to_now(text.start(), answers.is_new(0, text, is_end));
+            }
             text_chars += answers.add(index, text, core::mem::take(&mut facts.usage), is_end);
             is_whole_text = !answers.is_incremental;
         }

@@ -112,7 +112,7 @@ pub(super) struct TextPlace {
 
 impl TextPlace {
     /// Nothing is known around the text.
-    pub(super) const UNSETTLED: TextPlace = TextPlace {
+    const UNSETTLED: TextPlace = TextPlace {
         kind: BlockKind::Plain,
         is_kind_settled: true,
         is_choice_settled: false,
@@ -291,34 +291,33 @@ impl Watch {
 
     /// A piece of `text`, which has that piece already. `is_new`: by its beginning, the text repeats nothing.
     pub(super) fn text_up_to_now(&mut self, text: &RepeatedText, is_new: bool, piece: &[u8]) {
-        let place = TextPlace::UNSETTLED;
         let at = self.cumulative.seen;
         self.cumulative.seen = at.saturating_add(piece.len() as u64);
         if self.cumulative.known.is_some() {
-            self.unknown_part(place, at, piece);
+            self.unknown_part(at, piece);
         } else if text.is_start_whole() {
             let start = text.start();
-            self.begin_text_up_to_now(place, start, is_new);
+            self.begin_text_up_to_now(start, is_new);
             let in_start = usize::try_from((start.len() as u64).saturating_sub(at)).unwrap_or(usize::MAX);
             let rest = piece.get(in_start..).unwrap_or_default();
-            self.unknown_part(place, start.len() as u64, rest);
+            self.unknown_part(start.len() as u64, rest);
         }
     }
 
     /// Enough of the text has come: it begins with `start`.
-    pub(super) fn begin_text_up_to_now(&mut self, place: TextPlace, start: &[u8], is_new: bool) {
+    pub(super) fn begin_text_up_to_now(&mut self, start: &[u8], is_new: bool) {
         if self.cumulative.known.is_none() {
             self.cumulative.known = Some(if is_new { 0 } else { self.cumulative.longest });
-            self.unknown_part(place, 0, start);
+            self.unknown_part(0, start);
         }
     }
 
     /// A piece at this place in the text, of which the first bytes may be known.
-    fn unknown_part(&mut self, place: TextPlace, at: u64, piece: &[u8]) {
+    fn unknown_part(&mut self, at: u64, piece: &[u8]) {
         let known = self.cumulative.known.unwrap_or(0).saturating_sub(at);
         let unknown = piece.get(usize::try_from(known).unwrap_or(usize::MAX)..).unwrap_or_default();
         if !unknown.is_empty() {
-            self.text(Meaning::CumulativeText, place, unknown);
+            self.text(Meaning::CumulativeText, TextPlace::UNSETTLED, unknown);
         }
     }
 
