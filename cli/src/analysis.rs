@@ -77,6 +77,14 @@ impl Judging {
         }
     }
 
+    /// Learns the steps anew, where they are taken while windows come. Those before the last window must be as they were.
+    pub(crate) fn set_steps(&mut self, steps: Vec<Step>) {
+        if let Question::Release(judge) = &mut self.question {
+            judge.set_steps(steps.clone());
+        }
+        self.candidate.steps = Some(steps);
+    }
+
     /// The windows must come in order of time. Those before the beginning are passed over.
     pub(crate) fn push(&mut self, window: &Window) {
         if self.candidate.since_ms.is_some_and(|since_ms| window.end_ms <= since_ms) {

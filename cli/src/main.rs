@@ -8,6 +8,7 @@ mod analysis;
 mod base64;
 mod clocks;
 mod commands;
+mod controller;
 mod describe;
 mod edit;
 mod envoy;
@@ -20,6 +21,9 @@ mod policy;
 mod prometheus_answer;
 mod prometheus_text;
 mod recording;
+mod release;
+mod release_plan;
+mod release_record;
 mod request;
 mod route_report;
 mod simulation;
@@ -44,6 +48,9 @@ use io::admin::HttpAdmin;
 use io::clock::SystemClock;
 use io::files::FileSystem;
 use io::kubectl::KubectlProgram;
+use io::notices::Couriers;
+use io::post::HttpPost;
+use io::signals::SystemSignals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -79,6 +86,9 @@ fn main() -> ExitCode {
         files: &FileSystem,
         admin: &HttpAdmin::new(),
         kubectl: &KubectlProgram,
+        post: &HttpPost::new(),
+        notices: &Couriers::new(),
+        signals: &SystemSignals::default(),
         random: io::random,
         canvas: io::terminal::canvas,
         out: &mut std::io::stdout(),

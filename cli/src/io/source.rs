@@ -170,6 +170,13 @@ impl Source {
         self.samples.other_configs(rollout, newest_ms.saturating_sub(RECENT_MS))
     }
 
+    /// How many instances run a rollout, and which of them by another configuration than the one with this hash. Nothing before
+    /// the first sample.
+    pub(crate) fn running(&self, rollout: &str, hash: u32) -> Option<(usize, Vec<String>)> {
+        let newest_ms = self.samples.newest_ms()?;
+        Some(self.samples.running(rollout, hash, newest_ms.saturating_sub(RECENT_MS)))
+    }
+
     /// How long to wait until there may be more; nothing of a file.
     pub(crate) fn wait(&self, clock: &dyn Clock) -> Duration {
         match &self.kind {

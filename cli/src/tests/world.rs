@@ -3,9 +3,13 @@
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
+use crate::io::notices::Couriers;
+use crate::io::post::HttpPost;
+use crate::io::signals::SystemSignals;
 use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
 use crate::table::Canvas;
@@ -156,6 +160,9 @@ impl FakeWorld {
             files: &self.files,
             admin: &self.admin,
             kubectl: &NoKubectl,
+            post: &HttpPost::new(),
+            notices: &Couriers::new(),
+            signals: &SystemSignals::default(),
             random: || 0x8000_0000,
             canvas,
             out: &mut out,
@@ -219,6 +226,16 @@ impl Files for FakeFiles {
         let text = text.ok_or_else(|| Error::problem(&name, "does not exist"))?;
         let text = String::from_utf8(text).unwrap();
         Ok(Box::new(FakeTarget { name, text, texts: Arc::clone(&self.texts) }))
+    }
+
+    fn claim(&self, path: &Path, _: &str) -> Result<Box<dyn Claim>, Error> {
+        Err(Error::problem(path.to_str().unwrap(), "is not claimed in this world"))
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let name = path.to_str().unwrap().to_owned();
+        self.texts.lock().unwrap().entry(name).or_default().extend(bytes);
+        Ok(())
     }
 }
 

@@ -8,6 +8,9 @@ use crate::io::admin::HttpAdmin;
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::FileSystem;
 use crate::io::kubectl::KubectlProgram;
+use crate::io::notices::Couriers;
+use crate::io::post::HttpPost;
+use crate::io::signals::SystemSignals;
 use crate::io::source::{Loaded, Source};
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::Comparison;
@@ -62,6 +65,9 @@ pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) 
         files: &FileSystem,
         admin: &admin,
         kubectl: &KubectlProgram,
+        post: &HttpPost::new(),
+        notices: &Couriers::new(),
+        signals: &SystemSignals::default(),
         random: || 0,
         canvas: crate::table::Canvas::default,
         out: &mut out,
