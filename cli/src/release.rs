@@ -75,9 +75,6 @@ pub(crate) fn obstacles(
             "{version} is stopped, and stays so. If what was wrong is mended, say what with --again REASON; it begins on new evidence"
         ));
     }
-    if is_again && !is_stopped {
-        found.push(format!("--again starts a stopped version, and {version} is not stopped; leave it out"));
-    }
     let until = now.saturating_add(settles_ms);
     let present = present(schedule, version, until);
     if !is_stopped && present.parts > 0 && plan.position(present.parts).is_none() {

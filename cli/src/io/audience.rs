@@ -22,6 +22,8 @@ pub(crate) const RECORDS_MAX: usize = 1_000;
 
 /// Gets what happens, and hands in approvals. Nothing here waits.
 pub(crate) trait Audience {
+    /// Whether an approval can come from here at all. Without it a plan with a wait does not begin.
+    fn can_approve(&self) -> bool;
     /// Shows the release as it is now.
     fn publish(&self, snapshot: &Snapshot<'_>);
     /// Whether somebody has approved the next step since this was asked last.
@@ -34,6 +36,10 @@ pub(crate) trait Audience {
 pub(crate) struct Nobody;
 
 impl Audience for Nobody {
+    fn can_approve(&self) -> bool {
+        false
+    }
+
     fn publish(&self, _: &Snapshot<'_>) {}
 
     fn take_approval(&self) -> bool {

@@ -96,7 +96,7 @@ struct FakeEnvoy {
     asked: Mutex<u32>,
 }
 
-struct NoKubectl;
+pub(super) struct NoKubectl;
 
 impl FakeWorld {
     /// A world at this time, with these files.
@@ -270,7 +270,7 @@ impl FakeAdmin {
 }
 
 /// The header `date` at a time. The tool does not read the day of the week.
-fn http_date(at: UnixMs) -> String {
+pub(super) fn http_date(at: UnixMs) -> String {
     let text = rfc3339(at / 1_000 * 1_000);
     let (date, time) = text.trim_end_matches('Z').split_once('T').unwrap();
     let parts: Vec<&str> = date.split('-').collect();
