@@ -2,6 +2,7 @@
 //!
 //! `tests/` runs a few commands as users do, through the binary.
 
+mod approve;
 mod change;
 mod choose;
 mod clocks;
@@ -12,7 +13,7 @@ mod help;
 mod judge;
 mod plan;
 mod policy;
-mod run;
+pub(crate) mod run;
 pub(crate) mod server;
 mod simulate;
 mod stop;

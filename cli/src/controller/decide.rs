@@ -17,6 +17,7 @@ impl Rules {
     /// What follows from an event.
     pub(crate) fn next(&self, state: &State, event: &Event, now_ms: i64) -> Outcome {
         match (state, event) {
+            (State::Ended(_), Event::Approved) => refuse(state),
             (State::Ended(_), _) => same(state),
             (State::Stopping { .. }, _) => stopping(state, event),
             (State::Stopped(cause, since_ms), _) => self.stopped(*cause, *since_ms, event, now_ms),

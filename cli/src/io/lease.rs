@@ -203,3 +203,6 @@ impl Drop for Lease<'_> {
         let _ = self.renew(false);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,6 @@ mod trouble;
 use super::world::json;
 use serde_json::Value;
 use sim::{FILE, Sim, events, lines};
-use std::time::Duration;
 
 const PLAN: &str = "--plan 5%,25%@5m,50%@5m,100%@5m --json";
 

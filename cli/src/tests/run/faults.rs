@@ -4,7 +4,6 @@ use super::sim::{Answers, HEALTHY, Shared, Sim, events, lines};
 use super::{PLAN, json};
 use llm_canary::timestamp::parse_rfc3339;
 use serde_json::Value;
-use std::time::Duration;
 
 type Fault = fn(&mut Shared);
 

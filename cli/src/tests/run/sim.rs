@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-pub(super) const FILE: &str = "chat.json";
+pub(crate) const FILE: &str = "chat.json";
 const CONFIG: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1",
   "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}, {"name": "v3", "cluster": "c"}],
   "steps": []
@@ -39,23 +39,23 @@ const LONGER: [f64; 5] = [0.0, 0.1, 0.2, 0.3, 0.4];
 
 /// What is wrong with a version's answers.
 #[derive(Clone, Copy)]
-pub(super) struct Answers {
-    pub(super) errors: f64,
-    pub(super) refusals: f64,
-    pub(super) defects: f64,
-    pub(super) is_longer: bool,
+pub(crate) struct Answers {
+    pub(crate) errors: f64,
+    pub(crate) refusals: f64,
+    pub(crate) defects: f64,
+    pub(crate) is_longer: bool,
     /// None ends any more.
-    pub(super) hangs: bool,
+    pub(crate) hangs: bool,
 }
 
-pub(super) const HEALTHY: Answers =
+pub(crate) const HEALTHY: Answers =
     Answers { errors: 0.004, refusals: 0.01, defects: 0.004, is_longer: false, hangs: false };
 
 /// An Envoy.
-pub(super) struct Envoy {
+pub(crate) struct Envoy {
     /// How long it takes to run a change; `None`: it never does.
-    pub(super) takes: Option<Duration>,
-    pub(super) is_silent: bool,
+    pub(crate) takes: Option<Duration>,
+    pub(crate) is_silent: bool,
     running: String,
     changed: Option<Duration>,
     counters: BTreeMap<String, f64>,
@@ -64,26 +64,26 @@ pub(super) struct Envoy {
 type Then = Box<dyn FnOnce(&mut Shared) + Send>;
 
 /// The world's state.
-pub(super) struct Shared {
-    pub(super) now_ms: UnixMs,
-    pub(super) elapsed: Duration,
+pub(crate) struct Shared {
+    pub(crate) now_ms: UnixMs,
+    pub(crate) elapsed: Duration,
     files: BTreeMap<String, String>,
-    pub(super) envoys: BTreeMap<String, Envoy>,
+    pub(crate) envoys: BTreeMap<String, Envoy>,
     /// Requests a second that reach each Envoy.
-    pub(super) requests: f64,
-    pub(super) v2: Answers,
+    pub(crate) requests: f64,
+    pub(crate) v2: Answers,
     /// When what happens, on the time since the start.
     script: Vec<(Duration, Then)>,
-    pub(super) signal: Option<Signal>,
-    pub(super) is_killed: bool,
-    pub(super) is_read_only: bool,
-    pub(super) is_disk_full: bool,
-    pub(super) is_prometheus_down: bool,
-    pub(super) notices: Vec<Value>,
+    pub(crate) signal: Option<Signal>,
+    pub(crate) is_killed: bool,
+    pub(crate) is_read_only: bool,
+    pub(crate) is_disk_full: bool,
+    pub(crate) is_prometheus_down: bool,
+    pub(crate) notices: Vec<Value>,
     /// Each write of the file: when, and v2's share and whether it is stopped.
-    pub(super) writes: Vec<(u64, f64, bool)>,
+    pub(crate) writes: Vec<(u64, f64, bool)>,
     claims: BTreeSet<String>,
-    pub(super) reasons: Vec<String>,
+    pub(crate) reasons: Vec<String>,
     /// What Prometheus has of each Envoy.
     history: Vec<(UnixMs, String, BTreeMap<String, f64>)>,
     scraped_ms: UnixMs,
@@ -92,11 +92,11 @@ pub(super) struct Shared {
 }
 
 #[derive(Clone)]
-pub(super) struct Sim(Arc<Mutex<Shared>>);
+pub(crate) struct Sim(Arc<Mutex<Shared>>);
 
 impl Sim {
     /// Three Envoys, each with so many requests a second, since a few minutes.
-    pub(super) fn new(requests: f64) -> Self {
+    pub(crate) fn new(requests: f64) -> Self {
         let now_ms = parse_rfc3339("2026-11-23T09:00:00.4Z").unwrap();
         let shared = Shared {
             now_ms,
@@ -136,54 +136,59 @@ impl Sim {
         sim
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Shared> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
         // Who was killed held it.
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Each write of the file: at which second, v2's share, and whether it is stopped.
-    pub(super) fn writes(&self) -> Vec<(u64, f64, bool)> {
+    pub(crate) fn writes(&self) -> Vec<(u64, f64, bool)> {
         self.lock().writes.clone()
     }
 
-    pub(super) fn notices(&self) -> Vec<Value> {
+    pub(crate) fn notices(&self) -> Vec<Value> {
         self.lock().notices.clone()
     }
 
     /// Whole seconds since the start.
-    pub(super) fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         self.lock().elapsed.as_secs()
     }
 
     /// Replaces the file by hand.
-    pub(super) fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         self.lock().files.insert(FILE.to_owned(), text.to_owned());
     }
 
-    pub(super) fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         self.lock().files.get(name).cloned().unwrap_or_default()
     }
 
     /// Something happens so long after now.
-    pub(super) fn after(&self, seconds: u64, then: impl FnOnce(&mut Shared) + Send + 'static) {
+    pub(crate) fn after(&self, seconds: u64, then: impl FnOnce(&mut Shared) + Send + 'static) {
         let mut shared = self.lock();
         let at = shared.elapsed + Duration::from_secs(seconds);
         shared.script.push((at, Box::new(then)));
     }
 
     /// Runs the command with these options, `run chat.json v2` in front, and the admin pages as source.
-    pub(super) fn run(&self, options: &str) -> Ran {
+    pub(crate) fn run(&self, options: &str) -> Ran {
         self.tool(&format!(
             "run {FILE} v2 --admin http://a:9901 --admin http://b:9901 --admin http://c:9901 {options}"
         ))
     }
 
     /// Runs the tool; it is killed where the script says so.
-    pub(super) fn tool(&self, line: &str) -> Ran {
+    pub(crate) fn tool(&self, line: &str) -> Ran {
         let arguments = ["llm-canary"].into_iter().chain(line.split_whitespace()).map(Into::into).collect();
+        self.run_in(|world| crate::run(arguments, world))
+    }
+
+    /// Runs something in this world; it returns the exit code.
+    pub(crate) fn run_in(&self, run: impl FnOnce(&mut World<'_>) -> u8) -> Ran {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let mut world = World {
+            run(&mut World {
                 clock: self,
                 files: self,
                 admin: self,
@@ -195,16 +200,20 @@ impl Sim {
                 canvas: crate::table::Canvas::default,
                 out: &mut out,
                 err: &mut err,
-            };
-            crate::run(arguments, &mut world)
+            })
         }));
-        self.lock().is_killed = false;
+        let is_killed = std::mem::take(&mut self.lock().is_killed);
+        let code = match ran {
+            Ok(code) => code,
+            Err(_) if is_killed => 137,
+            Err(failure) => std::panic::resume_unwind(failure),
+        };
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran { code: ran.unwrap_or(137), out: text(out), err: text(err) }
+        Ran { code, out: text(out), err: text(err) }
     }
 
     /// A Prometheus that has asked the Envoys every 15 seconds.
-    pub(super) fn prometheus(&self) -> Server {
+    pub(crate) fn prometheus(&self) -> Server {
         let sim = self.clone();
         Server::start(move |head| sim.query_range(head))
     }
@@ -253,12 +262,12 @@ impl Sim {
 }
 
 /// The lines of `--json`, the verdict last.
-pub(super) fn lines(ran: &Ran) -> Vec<Value> {
+pub(crate) fn lines(ran: &Ran) -> Vec<Value> {
     ran.out.lines().map(json).collect()
 }
 
 /// The events of `--json` in short: `ramping 5`, `held missing 5`.
-pub(super) fn events(ran: &Ran) -> Vec<String> {
+pub(crate) fn events(ran: &Ran) -> Vec<String> {
     let lines = lines(ran);
     let events = lines.iter().filter(|line| line["event"].is_string());
     let event = |line: &Value| {
@@ -303,7 +312,7 @@ impl Shared {
     }
 
     /// Changes the file by hand.
-    pub(super) fn replace(&mut self, old: &str, new: &str) {
+    pub(crate) fn replace(&mut self, old: &str, new: &str) {
         let text = self.files[FILE].replacen(old, new, 1);
         self.files.insert(FILE.to_owned(), text);
     }
