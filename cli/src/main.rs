@@ -67,6 +67,7 @@ use std::process::ExitCode;
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
   llm-canary stop envoy/ecds/llm-canary.yaml v2
   llm-canary analyze envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090
+  llm-canary run envoy/ecds/llm-canary.yaml v2 --plan 1%,5%,25%@30m,100% --prometheus http://localhost:9090
 
 Data goes to stdout, words to stderr. With --json, errors go to stdout too:
   {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}

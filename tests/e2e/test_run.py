@@ -1,5 +1,5 @@
-"""`run` on two Envoys, the oldest and the newest, that watch one file: it takes a version through a plan, keeps a second
-run away, goes on after SIGTERM, and stops the version within seconds after it has gone wrong.
+"""`run` on two Envoys, the oldest and the newest, that watch one file: it takes a version through a plan, keeps a
+second run away, goes on after SIGTERM, and stops the version within seconds after it has gone wrong.
 """
 
 import asyncio
@@ -149,9 +149,7 @@ async def test_a_release_goes_on_is_taken_up_again_and_is_stopped(
     assert verdict["verdict"] == "regression"
     assert any("errors" in why for why in verdict["because"])
     last = max(received.at for received in servers["v2"].received)
-    print(
-        f"from the fault to the stop {stopped - failed:.2f} s, the last request of v2 {last - stopped:+.3f} s from there"
-    )
+    print(f"from the fault to the stop {stopped - failed:.2f} s, and {last - stopped:+.3f} s to v2's last request")
     assert last - stopped < 0.5
     # Who looks later finds each transition with its figures.
     records = [json.loads(line) for line in journal.read_text().splitlines()]

@@ -201,8 +201,9 @@ fn begin<'a, 'w: 'a>(
         let problem = |words: &String| Problem::new(&args.target, "", words);
         return Err(Error::invalid(obstacles.iter().map(problem).collect()));
     }
-    world.signals.watch().map_err(Error::refused)?;
     let claim = args.claim(&found.rollout, world)?;
+    // Until here the system ends the command at once, and there is nothing to say.
+    world.signals.watch().map_err(Error::refused)?;
     let is_stopped = found.schedule.is_stopped(&args.version);
     let again = args.again.clone().filter(|_| is_stopped);
     if let (Some(reason), Some(claim)) = (&again, &claim)

@@ -96,7 +96,7 @@ struct FakeEnvoy {
     asked: Mutex<u32>,
 }
 
-pub(super) struct NoKubectl;
+struct NoKubectl;
 
 impl FakeWorld {
     /// A world at this time, with these files.

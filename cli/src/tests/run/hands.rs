@@ -131,3 +131,41 @@ fn asked_to_end_the_share_stays_in_every_state() {
     let ran = sim.run(PLAN);
     assert_eq!((ran.code, events(&ran).last().unwrap().as_str()), (1, "ended 5"), "{ran:?}");
 }
+
+#[test]
+fn a_live_resource_is_claimed_changed_and_given_back() {
+    let line = "run --kubectl wasmplugin/llm-canary v2 -n istio-ingress --admin http://a:9901 --admin http://b:9901 --json";
+    let sim = Sim::new(40.0);
+    // In the middle it says who has it.
+    let (sender, receiver) = std::sync::mpsc::channel();
+    sim.after(200, move |shared| sender.send(shared.metadata.clone()).unwrap());
+    let ran = sim.tool(&format!("{line} --plan 5%,50%@5m"));
+    assert_eq!(
+        (ran.code, events(&ran)),
+        (0, ["ramping 5", "ramping 50", "ended 50"].map(str::to_owned).to_vec()),
+        "{ran:?}"
+    );
+    let lease = |metadata: &serde_json::Value| {
+        super::json(metadata["annotations"]["llm-canary/run.chat.lease"].as_str().unwrap())
+    };
+    let held = lease(&receiver.recv().unwrap());
+    assert_eq!(held["holder"], "00000007");
+    assert!(held["renewals"].as_u64().unwrap() >= 3, "once a minute: {held}");
+    assert_eq!(lease(&sim.lock().metadata)["holder"], serde_json::Value::Null);
+    assert_eq!(
+        lines(&ran)[1]["undo"],
+        "llm-canary ramp --kubectl wasmplugin/llm-canary -n istio-ingress v2 5"
+    );
+
+    // Another hand, and a fault.
+    let sim = Sim::new(40.0);
+    sim.after(200, |shared| shared.replace(r#"{"v2":5.0}"#, r#"{"v2":6.0}"#));
+    sim.after(200, |shared| shared.replace(r#"{"v2":5}"#, r#"{"v2":6}"#));
+    let ran = sim.tool(&format!("{line} --plan 5%,50%@5m"));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    let sim = Sim::new(40.0);
+    sim.after(200, |shared| shared.v2.errors = 0.5);
+    let ran = sim.tool(&format!("{line} --plan 5%,50%@5m"));
+    assert!(ran.code == 1 && sim.writes()[1].2, "{ran:?}");
+    assert!((200..210).contains(&sim.writes()[1].0), "{:?}", sim.writes());
+}

@@ -7,13 +7,14 @@ use crate::io::admin::{Admin, Page};
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
+use crate::io::kubectl::{Kubectl, KubectlError};
 use crate::io::notices::{Notice, Notices, Receiver};
 use crate::io::post::HttpPost;
 use crate::io::signals::Signals;
 use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
 use crate::tests::server::{Reply, Server, parameter};
-use crate::tests::world::{NoKubectl, Ran, http_date, json};
+use crate::tests::world::{Ran, http_date, json};
 use llm_canary::config::Config;
 use llm_canary::config::json::{self as tree, Node};
 use llm_canary::timestamp::{UnixMs, parse_rfc3339};
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     /// What Prometheus has of each Envoy.
     history: Vec<(UnixMs, String, BTreeMap<String, f64>)>,
     scraped_ms: UnixMs,
+    /// The live resource that holds the file's text as its plugin's configuration: its metadata.
+    pub(crate) metadata: Value,
     /// What has passed and is not counted yet.
     uncounted: Duration,
 }
@@ -117,6 +120,7 @@ impl Sim {
             reasons: Vec::new(),
             history: Vec::new(),
             scraped_ms: 0,
+            metadata: json(r#"{"name": "llm-canary", "resourceVersion": "1"}"#),
             uncounted: Duration::ZERO,
         };
         let sim = Self(Arc::new(Mutex::new(shared)));
@@ -192,7 +196,7 @@ impl Sim {
                 clock: self,
                 files: self,
                 admin: self,
-                kubectl: &NoKubectl,
+                kubectl: self,
                 post: &HttpPost::new(),
                 notices: self,
                 signals: self,
@@ -311,6 +315,13 @@ impl Shared {
         }
     }
 
+    /// Takes a write of the tool's.
+    fn take(&mut self, text: String) {
+        let (share, is_stopped) = share(&text, self.now_ms + 20_000);
+        self.writes.push((self.elapsed.as_secs(), share * 100.0, is_stopped));
+        self.files.insert(FILE.to_owned(), text);
+    }
+
     /// Changes the file by hand.
     pub(crate) fn replace(&mut self, old: &str, new: &str) {
         let text = self.files[FILE].replacen(old, new, 1);
@@ -408,6 +419,32 @@ impl Admin for Sim {
     }
 }
 
+impl Kubectl for Sim {
+    fn run(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, KubectlError> {
+        let config = json(&self.read(FILE));
+        let mut shared = self.lock();
+        let mut resource = serde_json::json!({"kind": "WasmPlugin", "apiVersion": "extensions.istio.io/v1alpha1",
+            "metadata": shared.metadata, "spec": {"pluginConfig": config}});
+        if arguments.contains(&"patch") {
+            for operation in json(std::str::from_utf8(input).unwrap()).as_array().unwrap() {
+                let path = operation["path"].as_str().unwrap();
+                let (parent, name) = path.rsplit_once('/').unwrap();
+                if path == "/metadata/resourceVersion" {
+                    assert_eq!(operation["value"], resource["metadata"]["resourceVersion"], "a conflict");
+                }
+                resource.pointer_mut(parent).unwrap()[name.replace("~1", "/")] = operation["value"].clone();
+            }
+            let version: u32 = resource["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+            resource["metadata"]["resourceVersion"] = (version + 1).to_string().into();
+            shared.metadata = resource["metadata"].clone();
+            if resource["spec"]["pluginConfig"] != config {
+                shared.take(resource["spec"]["pluginConfig"].to_string());
+            }
+        }
+        Ok(resource.to_string().into_bytes())
+    }
+}
+
 struct SimTarget {
     sim: Sim,
     text: String,
@@ -468,10 +505,7 @@ impl Target for SimTarget {
                 "cannot be replaced: its folder is read-only; nothing was changed",
             ));
         }
-        shared.files.insert(FILE.to_owned(), text.to_owned());
-        let (share, is_stopped) = share(text, shared.now_ms + 10_000);
-        let seconds = shared.elapsed.as_secs();
-        shared.writes.push((seconds, share * 100.0, is_stopped));
+        shared.take(text.to_owned());
         Ok(Write { at, warning: None })
     }
 }
