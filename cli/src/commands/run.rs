@@ -78,8 +78,6 @@ pub(crate) struct Args {
     /// The shares one after the other, such as 1%,5%@10m,wait,100%
     #[arg(long, value_name = "PERCENT[@DURATION],...", allow_hyphen_values = true)]
     plan: String,
-    #[command(flatten)]
-    source: SourceArgs,
     /// The rollout, if FILE has several: NAME, or PLACE/NAME where several have this name
     #[arg(long, value_name = "NAME")]
     rollout: Option<String>,
@@ -123,6 +121,8 @@ pub(crate) struct Args {
     /// Print a line of JSON for each transition, and the verdict last
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Who goes to and fro between being held and going on is not told of it more often.
 const TO_AND_FRO: Duration = Duration::from_secs(600);
+/// So many different warnings are said.
+const SAID_MAX: usize = 100;
 /// Notices are waited for at the end.
 const FLUSH: Duration = Duration::from_secs(6);
 
@@ -120,7 +122,7 @@ impl Outlets {
     }
 
     fn say_once(&mut self, words: String, world: &mut World<'_>) {
-        if !self.said.contains(&words) {
+        if self.said.len() < SAID_MAX && !self.said.contains(&words) {
             world.say(&words);
             self.said.push(words);
         }
