@@ -56,3 +56,20 @@ impl Signals for SystemSignals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Signal, Signals, SystemSignals};
+    use signal_hook::consts::SIGTERM;
+
+    #[test]
+    fn a_signal_is_handed_out_once() {
+        let signals = SystemSignals::default();
+        signals.watch().unwrap();
+        assert_eq!(signals.take(), None);
+        // It would end this program if it were not caught.
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert_eq!(signals.take(), Some(Signal::Terminate));
+        assert_eq!(signals.take(), None);
+    }
+}

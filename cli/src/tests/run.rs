@@ -1,5 +1,6 @@
 //! `run` through the front door, in a world in which time passes only when somebody waits.
 
+mod chance;
 mod faults;
 mod hands;
 mod resumed;

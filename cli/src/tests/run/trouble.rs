@@ -30,7 +30,7 @@ fn an_envoy_or_all_that_do_not_answer_hold_the_release() {
     // For good.
     let sim = Sim::new(20.0);
     silent(&sim, 200, 900_000, ALL);
-    sim.after(8_000, |shared| shared.signal = Some(Signal::Terminate));
+    sim.after(2_500, |shared| shared.signal = Some(Signal::Terminate));
     let ran = sim.run(PLAN);
     assert_eq!(ran.code, 143);
     assert_eq!(events(&ran), ["ramping 5", "held missing 5", "ended 5"]);
@@ -61,7 +61,7 @@ fn a_source_that_answers_every_other_time_does_not_wake_anybody_each_minute() {
 fn traffic_that_stops_leads_nowhere() {
     let sim = Sim::new(20.0);
     sim.after(60, |shared| shared.requests = 0.0);
-    sim.after(8_000, |shared| shared.signal = Some(Signal::Terminate));
+    sim.after(2_500, |shared| shared.signal = Some(Signal::Terminate));
     let ran = sim.run("--plan 25%,50%@5m --json");
     assert_eq!((ran.code, sim.writes().len()), (143, 1), "{ran:?}");
 }
