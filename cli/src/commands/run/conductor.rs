@@ -107,7 +107,9 @@ impl<'a> Conductor<'a> {
                 return code;
             }
             let elapsed = world.clock.elapsed();
-            if elapsed >= self.due {
+            // While a stop is not written, no source holds the next attempt up.
+            let is_stopping = matches!(self.state, State::Stopping { .. });
+            if elapsed >= self.due && !is_stopping {
                 self.look(feed, world);
                 self.due = world.clock.elapsed().saturating_add(feed.wait(world));
             } else if elapsed.saturating_sub(self.last_tick) >= TICK {
@@ -117,7 +119,8 @@ impl<'a> Conductor<'a> {
             self.keep_claim(world);
             self.outlets.say_failures(world);
             if self.state.exit_code().is_none() {
-                world.clock.sleep(self.due.saturating_sub(world.clock.elapsed()).min(SLICE));
+                let wait = self.due.saturating_sub(world.clock.elapsed()).min(SLICE);
+                world.clock.sleep(if is_stopping { SLICE } else { wait });
             }
         }
     }

@@ -77,14 +77,14 @@ fn whatever_happens_shares_rise_one_by_one_and_no_stop_is_lost() {
         let shares: Vec<f64> = writes.iter().filter(|write| !write.2).map(|write| write.1).collect();
         assert!([5.0, 25.0, 50.0].starts_with(&shares), "{seed}: {writes:?}");
         let stops = writes.iter().filter(|write| write.2).count();
-        if fault_at.is_none() {
-            assert_eq!((code, shares.len(), stops), (0, 3, 0), "{seed}: {writes:?}");
-        } else if stops == 0 {
+        match fault_at {
+            None => assert_eq!((code, shares.len(), stops), (0, 3, 0), "{seed}: {writes:?}"),
             // It went wrong when the release was over.
-            assert!(code == 0 && writes[2].0 < fault_at.unwrap(), "{seed}: {fault_at:?} {writes:?}");
-        } else {
-            assert!(code == 1 && stops == 1 && writes.last().unwrap().2, "{seed}: {writes:?}");
-            stopped += 1;
+            Some(at) if stops == 0 => assert!(code == 0 && writes[2].0 < at, "{seed}: {at} {writes:?}"),
+            Some(_) => {
+                assert!(code == 1 && stops == 1 && writes.last().unwrap().2, "{seed}: {writes:?}");
+                stopped += 1;
+            }
         }
     }
     assert!(stopped >= SEEDS / 4, "bad versions are among them: {stopped}");
