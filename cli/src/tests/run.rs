@@ -140,6 +140,8 @@ fn what_cannot_begin_says_everything_at_once_and_notifies() {
     begin("--plan 5% --rollout other", &["has no rollout \"other\""]);
     let ran = sim.tool("run chat.json v9 --plan 5% --admin http://a:9901");
     assert!(ran.err.contains("rollout chat has no version \"v9\"; did you mean v"), "{ran:?}");
+    let ran = sim.tool("run wasmplugin/x v2 --plan 5% --admin http://a:9901");
+    assert!(ran.err.contains("To change the resource of this name, add --kubectl"), "{ran:?}");
     let ran = sim.tool("run chat.json v2 --plan 5% --from metrics.txt");
     assert!(ran.err.contains("--from is a file, and run needs a source that goes on"), "{ran:?}");
     let ran = sim.tool("run chat.json v2 --plan 5% --admin http://nobody:9901");

@@ -8,8 +8,10 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::kubectl::LiveResource;
 use crate::io::target::Target;
+use crate::kubernetes;
 use crate::plugin;
 use llm_canary::config::json::Node;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What was found.
@@ -31,7 +33,13 @@ pub(in crate::commands) fn find(options: &ChangeOptions, world: &World<'_>) -> R
         let resource = LiveResource::get(world.kubectl, &options.target, namespace, context)?;
         (resource.text().as_bytes().to_vec(), resource.warning().map(str::to_owned).into_iter().collect())
     } else {
-        (read_file(world, Path::new(&options.target))?, Vec::new())
+        let path = Path::new(&options.target);
+        let is_missing = || world.files.open(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        if kubernetes::is_resource(&options.target) && is_missing() {
+            let words = "does not exist. To change the resource of this name, add --kubectl";
+            return Err(Error::problem(&options.target, words));
+        }
+        (read_file(world, path)?, Vec::new())
     };
     let plugins = plugin::parse(&options.target, &text)?;
     let selected = select_rollout(&options.target, &plugins, options.rollout.as_deref())?;

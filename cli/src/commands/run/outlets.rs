@@ -101,6 +101,8 @@ impl Outlets {
         let key = match state {
             Some(State::Held(_, hold)) => format!("held {} {}", Hold::name(hold), record.percent),
             Some(State::Ramping(_)) => format!("ramping {}", record.percent),
+            // An approval is news.
+            Some(State::Waiting(place)) => format!("waiting {} {}", place.is_approved, record.percent),
             _ => return true,
         };
         let now = world.clock.elapsed();

@@ -59,7 +59,7 @@ fn a_wait_is_passed_by_one_approval_while_it_waits() {
     let sim = Sim::new(400.0);
     // At first nothing waits; the wait itself comes after some sixty looks.
     let approver = Approver { approves_from: 30, ..Approver::default() };
-    let args = args("--plan 5%,wait,25%@1m,wait --json");
+    let args = args("--plan 5%,wait,25%@1m,wait --json --notify http://x");
     let ran = sim.run_in(|world| run_before(&args, &approver, world).unwrap());
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(
@@ -67,6 +67,7 @@ fn a_wait_is_passed_by_one_approval_while_it_waits() {
         ["ramping 5", "waiting 5", "waiting 5", "ramping 25", "waiting 25", "waiting 25", "ended 25"],
         "each wait is approved once"
     );
+    assert_eq!(sim.notices().len(), 7, "each is news");
     let answers = approver.answers.borrow();
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
     let refused = answers.iter().filter_map(|answer| answer.as_ref().err()).next().unwrap();
