@@ -77,6 +77,11 @@ impl Judging {
         }
     }
 
+    /// What is judged.
+    pub(crate) fn candidate(&self) -> &Candidate {
+        &self.candidate
+    }
+
     /// Learns the steps anew, where they are taken while windows come. Those before the last window must be as they were.
     pub(crate) fn set_steps(&mut self, steps: Vec<Step>) {
         if let Question::Release(judge) = &mut self.question {

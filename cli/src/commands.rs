@@ -3,7 +3,7 @@
 //! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
 //! here, a variant of [`Command`] and a line in each `match` below.
 //!
-//! [`judged`] is what `analyze` and `status` share; `serve` and `report` will use it, too. Their verdicts are pure, in a package of their
+//! [`judged`] is what `analyze`, `status` and `serve` share; `report` will use it, too. Their verdicts are pure, in a package of their
 //! own. [`run`] judges one version, decides by [`crate::controller`], and writes through [`change`].
 
 mod analyze;
@@ -15,12 +15,14 @@ mod explain;
 pub(crate) mod feed;
 mod input;
 mod judged;
+mod listening;
 mod plan;
 mod policy;
 mod promote;
 mod ramp;
 mod replay;
 mod run;
+mod serve;
 mod simulate;
 mod source;
 mod status;
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     Stop(stop::Args),
     Analyze(Box<analyze::Args>),
     Run(Box<run::Args>),
+    Serve(Box<serve::Args>),
     Approve(approve::Args),
     Promote(promote::Args),
 }
@@ -59,6 +62,7 @@ impl Command {
             // What they find is an exit code of its own.
             Self::Analyze(args) => return analyze::run(args, world),
             Self::Run(args) => return run::run(args, world),
+            Self::Serve(args) => return serve::run(args, world),
             Self::Approve(args) => approve::run(args, world),
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
@@ -81,6 +85,7 @@ impl Command {
             Self::Analyze(args) => args.json,
             Self::Approve(args) => args.json,
             Self::Run(args) => args.json,
+            Self::Serve(_) => false,
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Plan(args) => args.json,

@@ -150,7 +150,7 @@ pub(crate) fn io_words(error: &io::Error) -> String {
         Kind::StorageFull => "is on a disk that is full",
         Kind::QuotaExceeded => "is more than this user's quota allows",
         Kind::FileTooLarge => "is larger than the file system allows",
-        Kind::ResourceBusy | Kind::ExecutableFileBusy => "is in use by somebody else",
+        Kind::ResourceBusy | Kind::ExecutableFileBusy | Kind::AddrInUse => "is in use by somebody else",
         Kind::InvalidFilename => "has a name that the file system does not allow",
         Kind::InvalidInput => "has a name or a value that the system does not allow",
         Kind::InvalidData => "holds data that cannot be read",

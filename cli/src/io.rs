@@ -2,12 +2,11 @@
 //!
 //! A command gets a [`World`] and touches nothing else. Tests give it one with a clock that never waits, files in
 //! memory and Envoys that answer at once. Nothing here decides anything about a rollout.
-//!
-//! A server for the live page will be a further file here: an [`audience`].
 
 pub(crate) mod access;
 pub(crate) mod admin;
 pub(crate) mod audience;
+pub(crate) mod board;
 pub(crate) mod claim;
 pub(crate) mod clock;
 pub(crate) mod files;
@@ -18,22 +17,30 @@ pub(crate) mod notices;
 pub(crate) mod polls;
 pub(crate) mod post;
 pub(crate) mod prometheus;
+pub(crate) mod server;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub(crate) mod target;
 pub(crate) mod terminal;
 
+use crate::serving::Gate;
 use crate::table::Canvas;
 use admin::Admin;
+use board::Board;
 use clock::Clock;
 use files::Files;
 use kubectl::Kubectl;
 use notices::Notices;
 use post::Post;
 use serde::Serialize;
+use server::Server;
 use signals::Signals;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
+use std::net::SocketAddr;
+
+/// Serves what a board shows.
+type Listen = fn(SocketAddr, Board, Gate) -> Result<Server, String>;
 
 /// What a command may use of the world.
 pub(crate) struct World<'a> {
@@ -46,6 +53,8 @@ pub(crate) struct World<'a> {
     pub(crate) signals: &'a dyn Signals,
     /// 32 random bits.
     pub(crate) random: fn() -> u32,
+    /// Serves HTTP at an address.
+    pub(crate) listen: Listen,
     /// What standard output is now.
     pub(crate) canvas: fn() -> Canvas,
     /// Standard output, for data.
@@ -74,9 +83,22 @@ impl World<'_> {
 
     /// Does something without words for people.
     pub(crate) fn quietly<T>(&mut self, work: impl FnOnce(&mut World<'_>) -> T) -> T {
-        let Self { clock, files, admin, kubectl, post, notices, signals, random, canvas, .. } = *self;
+        let Self { clock, files, admin, kubectl, post, notices, signals, random, listen, canvas, .. } = *self;
         let (out, err) = (&mut *self.out, &mut io::sink());
-        work(&mut World { clock, files, admin, kubectl, post, notices, signals, random, canvas, out, err })
+        work(&mut World {
+            clock,
+            files,
+            admin,
+            kubectl,
+            post,
+            notices,
+            signals,
+            random,
+            listen,
+            canvas,
+            out,
+            err,
+        })
     }
 
     /// Writes a line for people. One that cannot be written is lost, because there is nowhere to say so.

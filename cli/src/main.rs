@@ -26,6 +26,7 @@ mod release_plan;
 mod release_record;
 mod request;
 mod route_report;
+mod serving;
 mod simulation;
 mod status;
 mod subject;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         notices: &Couriers::new(),
         signals: &SystemSignals::default(),
         random: io::random,
+        listen: io::server::listen,
         canvas: io::terminal::canvas,
         out: &mut std::io::stdout(),
         err: &mut std::io::stderr(),

@@ -14,6 +14,7 @@ mod judge;
 mod plan;
 mod policy;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod server;
 mod simulate;
 mod stop;

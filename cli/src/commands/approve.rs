@@ -1,8 +1,8 @@
 //! `llm-canary approve`: lets a waiting release go on.
 
+use super::listening::read_token;
 use crate::error::Error;
 use crate::io::World;
-use crate::io::access::cannot_read;
 use crate::io::post::{Answer, check_url};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -10,8 +10,6 @@ use std::time::Duration;
 
 /// The server is the tool itself, which answers at once.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// A token is a line.
-const TOKEN_BYTES_MAX: u64 = 64 << 10;
 /// An answer that is not the tool's is shown up to here.
 const ANSWER_CHARS_MAX: usize = 200;
 
@@ -45,13 +43,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     })?;
     let mut headers = Vec::new();
     if let Some(path) = &args.token_file {
-        let wrong = |words: &str| Error::refused(format!("--token-file {}: {words}", path.display()));
-        let bytes = super::input::read(world, path, TOKEN_BYTES_MAX)
-            .map_err(|error| wrong(&cannot_read(path, &error)))?;
-        let token = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if token.is_empty() || token.contains(|char: char| char.is_whitespace() || char.is_control()) {
-            return Err(wrong("is not one line with a token"));
-        }
+        let token = read_token(world, path)?;
         headers.push(("authorization".to_owned(), format!("Bearer {token}")));
     }
     let answer = world.post.post(&format!("{url}/api/approve"), &headers, "{}", TIMEOUT);

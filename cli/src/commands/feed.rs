@@ -81,6 +81,8 @@ pub(super) struct SourceFeed {
     /// Whether something was loaded that was not handed out.
     is_fresh: bool,
     is_all: bool,
+    /// Whether the next windows are those of the first poll, where the counters start.
+    is_start: bool,
     /// What the operator was told already.
     told: Vec<String>,
     /// What was missing when the source was read last.
@@ -100,16 +102,54 @@ impl SourceFeed {
         since_ms: Option<UnixMs>,
         world: &mut World<'_>,
     ) -> Result<Self, Error> {
-        let source = args.open(world, since_ms)?;
-        let mut feed = Self { source, is_fresh: true, is_all: false, told: Vec::new(), trouble: None };
+        let mut feed = Self::unread(args, since_ms, world)?;
         feed.load(world)?;
-        if args.is_polled() {
-            // The first poll is where the counters start.
-            feed.source.windows(|_| {});
+        feed.is_fresh = true;
+        if feed.is_start {
+            feed.start();
             world.clock.sleep(feed.source.wait(world.clock));
             feed.load(world)?;
+            feed.is_fresh = true;
         }
         Ok(feed)
+    }
+
+    /// Opens a source and reads nothing yet: it may be silent for now.
+    ///
+    /// # Errors
+    /// An option is wrong.
+    pub(super) fn unread(
+        args: &SourceArgs,
+        since_ms: Option<UnixMs>,
+        world: &World<'_>,
+    ) -> Result<Self, Error> {
+        let source = args.open(world, since_ms)?;
+        let is_start = args.is_polled();
+        Ok(Self { source, is_fresh: false, is_all: false, is_start, told: Vec::new(), trouble: None })
+    }
+
+    /// Reads what is new, for those who choose what is judged before they take windows. What is missing is a trouble.
+    pub(super) fn read(&mut self, world: &mut World<'_>) {
+        if let Err(error) = self.load(world) {
+            self.trouble = Some(error.to_string());
+            self.tell(error.to_string(), world);
+        }
+        self.is_fresh = true;
+        if self.is_start {
+            self.start();
+        }
+    }
+
+    /// The first poll is where the counters start.
+    fn start(&mut self) {
+        self.source.windows(|_| {});
+        self.is_start = false;
+    }
+
+    /// Drops the windows that have closed.
+    pub(super) fn skip(&mut self) {
+        self.source.windows(|_| {});
+        self.is_fresh = false;
     }
 
     fn load(&mut self, world: &mut World<'_>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! What `analyze` and `status` share: which versions are judged, and what is found as windows come.
+//! What `analyze`, `status` and `serve` share: which versions are judged, and what is found as windows come.
 
 use super::feed::{Feed, Next, Pairs};
 use super::input::{read_config, read_policy};
@@ -53,7 +53,7 @@ impl SubjectArgs {
     }
 
     /// When the evidence begins, as the operator says.
-    fn since(&self, now: UnixMs) -> Result<Option<UnixMs>, Error> {
+    pub(super) fn since(&self, now: UnixMs) -> Result<Option<UnixMs>, Error> {
         let parse = |text: &String| {
             let ago = parse_duration(text).ok().map(|ago| now.saturating_sub(millis(ago)));
             parse_rfc3339(text).or(ago).ok_or_else(|| {
@@ -76,7 +76,7 @@ impl SubjectArgs {
         Ok(begins.and_then(|begins| u64::try_from(begins.into_iter().min()?).ok()))
     }
 
-    fn named(&self, since: Option<UnixMs>) -> Named {
+    pub(super) fn named(&self, since: Option<UnixMs>) -> Named {
         Named {
             rollout: self.rollout.clone(),
             baseline: self.baseline.clone(),
@@ -99,6 +99,16 @@ impl Judged {
         let now = world.clock.now();
         let named = args.named(args.since(now)?);
         let subject = Subject::choose(&named, config, &feed.seen(), now).map_err(Error::refused)?;
+        Ok(Self::new(&subject, policy, goal, world))
+    }
+
+    /// Nothing seen yet.
+    pub(super) fn new(
+        subject: &Subject,
+        policy: &Policy,
+        goal: Option<&Goal>,
+        world: &mut World<'_>,
+    ) -> Self {
         let baseline = &subject.baseline;
         if subject.is_baseline_guessed {
             world.say(&format!(
@@ -106,11 +116,55 @@ impl Judged {
                  or give the file with the configuration"
             ));
         }
-        let judging = |candidate| Judging::new(&subject, candidate, policy, goal);
+        let judging = |candidate| Judging::new(subject, candidate, policy, goal);
         let judgings = subject.candidates.iter().map(judging).collect();
         let versions = subject.candidates.iter().map(|candidate| candidate.version.clone()).collect();
         let pairs = Pairs { rollout: subject.rollout.clone(), baseline: baseline.clone(), versions };
-        Ok(Self { pairs, judgings })
+        Self { pairs, judgings }
+    }
+
+    /// Follows what the configuration and the evidence say now: versions that come are judged from now on, those that begin again
+    /// are judged anew, and those that have gone stay, because their verdict may still be asked for.
+    pub(super) fn follow(&mut self, subject: &Subject, policy: &Policy) {
+        if subject.rollout != self.pairs.rollout || subject.baseline != self.pairs.baseline {
+            self.judgings.clear();
+            self.pairs = Pairs {
+                rollout: subject.rollout.clone(),
+                baseline: subject.baseline.clone(),
+                versions: Vec::new(),
+            };
+        }
+        for candidate in &subject.candidates {
+            let place = self.pairs.versions.iter().position(|version| *version == candidate.version);
+            let judging = Judging::new(subject, candidate, policy, None);
+            let known = place.and_then(|place| self.judgings.get_mut(place));
+            match (known, &candidate.steps) {
+                (None, _) => {
+                    self.pairs.versions.push(candidate.version.clone());
+                    self.judgings.push(judging);
+                }
+                (Some(known), _) if known.candidate().since_ms != candidate.since_ms => *known = judging,
+                (Some(known), Some(steps)) if known.candidate().steps.as_ref() != Some(steps) => {
+                    known.set_steps(steps.clone());
+                }
+                (Some(_), _) => {}
+            }
+        }
+    }
+
+    /// The baseline.
+    pub(super) fn baseline(&self) -> &str {
+        &self.pairs.baseline
+    }
+
+    /// Takes in the windows that have closed, and does not wait.
+    pub(super) fn take(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) -> Result<Next, Error> {
+        let judgings = &mut self.judgings;
+        feed.take(world, &self.pairs, &mut |pair, window| {
+            if let Some(judging) = judgings.get_mut(pair) {
+                judging.push(window);
+            }
+        })
     }
 
     /// Takes in the next windows.

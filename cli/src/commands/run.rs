@@ -9,6 +9,7 @@ mod writer;
 use super::change::{self, ChangeOptions, Found};
 use super::feed::SourceFeed;
 use super::input::read_policy;
+use super::listening;
 use super::source::SourceArgs;
 use crate::controller::{Advance, OnTimeout, Rules};
 use crate::error::{Error, Problem};
@@ -23,6 +24,7 @@ use crate::release_plan::Plan;
 use crate::time_args::{millis, parse_duration};
 use crate::verdict_json;
 use conductor::{Beginning, Conductor};
+use core::net::SocketAddr;
 use evidence::Gathered;
 use llm_canary::timestamp::UnixMs;
 use outlets::Outlets;
@@ -59,6 +61,7 @@ const KUBECTL_EVERY: Duration = Duration::from_secs(10);
   llm-canary run llm.yaml v2 --plan 1%,5%,25%@30m,50%@1h,100% --prometheus http://localhost:9090
   llm-canary run llm.yaml v2 --plan 10%,50%@5m --admin http://envoy-1:9901 --admin http://envoy-2:9901 --dry-run
   llm-canary run llm.yaml v2 --plan 1%,100% --prometheus http://localhost:9090 --notify https://hooks.example.com/x --journal release.jsonl
+  llm-canary run llm.yaml v2 --plan 5%,wait,50% --prometheus http://localhost:9090 --listen
   llm-canary run wasmplugin/llm-canary v2 --kubectl -n istio-ingress --plan 1%,100% --prometheus http://localhost:9090
 
 What was wrong is mended? A stopped version starts again with --again REASON, each reason once.
@@ -118,6 +121,18 @@ pub(crate) struct Args {
     /// The context in kubectl's configuration, with --kubectl: which cluster
     #[arg(long, requires = "kubectl", value_name = "CONTEXT")]
     context: Option<String>,
+    /// Serve a page, an API, metrics and probes at this address, and take approvals there
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        value_parser = listening::parse_address,
+        num_args = 0..=1,
+        default_missing_value = listening::DEFAULT_ADDRESS
+    )]
+    listen: Option<SocketAddr>,
+    /// A file with the token that an approval must have; needed beyond this machine's own addresses
+    #[arg(long, requires = "listen", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Print a line of JSON for each transition, and the verdict last
     #[arg(long)]
     pub(super) json: bool,
@@ -139,7 +154,15 @@ enum OnTimeoutArg {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
-    run_before(args, &Nobody, world)
+    let Some(address) = args.listen else { return run_before(args, &Nobody, world) };
+    let good_for = listening::good_for(&args.source);
+    match listening::open(address, args.token_file.as_deref(), true, good_for, world) {
+        Ok((board, _server)) => run_before(args, &board, world),
+        Err(error) => {
+            args.not_started(&mut args.outlets()?, &error, world);
+            Err(error)
+        }
+    }
 }
 
 /// Runs with somebody who watches and may approve.
@@ -149,10 +172,7 @@ fn run_before(args: &Args, audience: &dyn Audience, world: &mut World<'_>) -> Re
     let (mut beginning, mut feed) = match begun {
         Ok(begun) => begun,
         Err(error) => {
-            outlets.not_started(
-                &format!("llm-canary run {} {} did not start: {error}", args.target, args.version),
-                world,
-            );
+            args.not_started(&mut outlets, &error, world);
             return Err(error);
         }
     };
@@ -184,7 +204,8 @@ fn begin<'a, 'w: 'a>(
     // A wait would never end.
     if rules.plan.has_wait() && !audience.can_approve() {
         return Err(Error::refused(format!(
-            "--plan {}: wait needs somebody who can approve; leave it out, and end the plan there: run goes on later with a longer plan",
+            "--plan {}: wait needs somebody who can approve; add --listen, or leave it out and end the plan there: run goes on later with a longer \
+             plan",
             args.plan
         )));
     }
@@ -294,6 +315,11 @@ impl Args {
         let urls = self.notify.iter().map(|url| Receiver::Url(url.clone()));
         let commands = self.on_event.iter().map(|command| Receiver::Command(command.clone()));
         Ok(Outlets::new(self.json, urls.chain(commands).collect(), self.journal.clone()))
+    }
+
+    fn not_started(&self, outlets: &mut Outlets, error: &Error, world: &mut World<'_>) {
+        let text = format!("llm-canary run {} {} did not start: {error}", self.target, self.version);
+        outlets.not_started(&text, world);
     }
 
     fn change_options(&self) -> ChangeOptions {

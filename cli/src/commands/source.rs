@@ -83,6 +83,11 @@ impl SourceArgs {
         &self.admin
     }
 
+    /// The time between two polls, or the length of a window.
+    pub(crate) fn span(&self) -> Duration {
+        if self.is_polled() { self.every } else { self.window }
+    }
+
     /// Whether nothing will follow what there is.
     pub(crate) fn is_file(&self) -> bool {
         self.from.is_some()

@@ -5,7 +5,6 @@ use crate::controller::State;
 use serde_json::Value;
 
 /// A release after a look or a transition.
-#[cfg_attr(not(test), expect(dead_code, reason = "a page will show it"))]
 pub(crate) struct Snapshot<'a> {
     pub(crate) state: &'a State,
     /// The version's share in percent.

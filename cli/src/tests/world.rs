@@ -164,6 +164,7 @@ impl FakeWorld {
             notices: &Couriers::new(),
             signals: &SystemSignals::default(),
             random: || 0x8000_0000,
+            listen: crate::io::server::listen,
             canvas,
             out: &mut out,
             err: &mut err,

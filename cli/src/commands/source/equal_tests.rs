@@ -69,6 +69,7 @@ pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) 
         notices: &Couriers::new(),
         signals: &SystemSignals::default(),
         random: || 0,
+        listen: crate::io::server::listen,
         canvas: crate::table::Canvas::default,
         out: &mut out,
         err: &mut err,

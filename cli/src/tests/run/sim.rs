@@ -201,6 +201,7 @@ impl Sim {
                 notices: self,
                 signals: self,
                 random: || 7,
+                listen: crate::tests::serve::listen,
                 canvas: crate::table::Canvas::default,
                 out: &mut out,
                 err: &mut err,
@@ -282,6 +283,16 @@ pub(crate) fn events(ran: &Ran) -> Vec<String> {
 }
 
 impl Shared {
+    /// The file.
+    pub(crate) fn read(&self) -> String {
+        self.files[FILE].clone()
+    }
+
+    /// Replaces the file by hand.
+    pub(crate) fn write(&mut self, text: &str) {
+        self.files.insert(FILE.to_owned(), text.to_owned());
+    }
+
     /// Lets a time pass that is short beside the steps of a plan.
     fn pass(&mut self, duration: Duration) {
         self.now_ms += duration.as_millis() as u64;
