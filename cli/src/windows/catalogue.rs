@@ -33,9 +33,10 @@ pub(super) enum Counter {
     FirstTurns,
     FirstTurnsRefused,
     FirstTurnsFailed,
+    CachedInputTokens,
 }
 
-const COUNTERS: usize = Counter::FirstTurnsFailed as usize + 1;
+const COUNTERS: usize = Counter::CachedInputTokens as usize + 1;
 
 /// A sum of one version by shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -239,6 +240,7 @@ pub(super) fn meaning<'a>(name: &str, label: impl Fn(&str) -> Option<&'a str>) -
         "llm_tokens_total" => match value("llm_token") {
             "output" => part(Quantity::OutputTokens, Part::Exact),
             "input" => part(Quantity::InputTokens, Part::Exact),
+            "cached_input" => counter(C::CachedInputTokens),
             _ => Meaning::Other,
         },
         "llm_output_tokens_squared_total" => part(Quantity::OutputTokens, Part::Squares),
