@@ -78,11 +78,17 @@ impl SourceArgs {
         !self.admin.is_empty()
     }
 
-    /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out.
+    /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out. If the rollout is known that is
+    /// judged, less needs to be asked for.
     ///
     /// # Errors
     /// An option is wrong, or names a file that cannot be read.
-    pub(crate) fn open(&self, world: &World<'_>, since_ms: Option<UnixMs>) -> Result<Source, Error> {
+    pub(crate) fn open(
+        &self,
+        world: &World<'_>,
+        since_ms: Option<UnixMs>,
+        rollout: Option<&str>,
+    ) -> Result<Source, Error> {
         let window_ms = millis(self.window).max(1);
         if let Some(url) = &self.prometheus {
             let ca = self.ca.as_ref().map(|path| {
@@ -96,6 +102,7 @@ impl SourceArgs {
                 headers: self.header.clone(),
                 ca: ca.transpose()?,
                 selector: self.selector.clone(),
+                rollout: rollout.map(str::to_owned),
             };
             let server = Prometheus::new(access, window_ms, since_ms).map_err(Error::refused)?;
             let kind = Kind::Prometheus {
@@ -146,3 +153,5 @@ mod tests;
 mod day_tests;
 #[cfg(test)]
 mod equal_tests;
+#[cfg(test)]
+mod many_tests;

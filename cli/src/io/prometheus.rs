@@ -47,6 +47,8 @@ pub(crate) struct Access {
     pub(crate) ca: Option<Vec<u8>>,
     /// Matchers that each selector gets, without braces; or empty.
     pub(crate) selector: String,
+    /// The only rollout whose counts are compared, if it is known.
+    pub(crate) rollout: Option<String>,
 }
 
 /// A server and how far it has been asked.
@@ -111,7 +113,7 @@ impl Prometheus {
         let aligned = |at_ms: UnixMs| at_ms / window_ms.max(1) * window_ms.max(1);
         Ok(Self {
             agent: config.into(),
-            selectors: selectors(extra(&access.selector)),
+            selectors: selectors(extra(&access.selector), access.rollout.as_deref()),
             access: Access { url, ..access },
             window_ms: window_ms.max(1),
             next_ms: since_ms.map(aligned),

@@ -295,13 +295,22 @@ fn selector(names: &str, compared: &str, extra: &str) -> String {
 }
 
 /// Selectors for Prometheus, which together choose everything that is read, and nothing twice. `extra` are further
-/// matchers, or nothing.
-pub(crate) fn selectors(extra: &str) -> [String; 2] {
+/// matchers, or nothing. Of the counts that are compared, those of one rollout may be enough: they are nearly all series. The
+/// others show which rollouts there are, and restarts.
+pub(crate) fn selectors(extra: &str, rollout: Option<&str>) -> [String; 2] {
     let histograms = HISTOGRAM_NAMES.iter().map(|(name, _)| format!("{name}_(bucket|sum|count)"));
     let counters = TRAFFIC.iter().chain(&COUNTER_NAMES).map(|name| (*name).to_owned());
     let compared = names(counters.chain(histograms));
     let others = names(TRAFFIC.iter().chain([&CONFIG_HASH]));
-    [selector(&compared, "=", extra), selector(&others, "!=", extra)]
+    let of_rollout = match rollout {
+        Some(rollout) => {
+            let rollout = rollout.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let comma = if extra.is_empty() { "" } else { "," };
+            format!("llm_rollout=\"{rollout}\"{comma}{extra}")
+        }
+        None => extra.to_owned(),
+    };
+    [selector(&compared, "=", &of_rollout), selector(&others, "!=", extra)]
 }
 
 /// A selector of what shows that there was traffic to be compared.

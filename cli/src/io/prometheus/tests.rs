@@ -227,6 +227,20 @@ fn headers_and_matchers_are_sent() {
 }
 
 #[test]
+fn of_one_rollout_less_is_asked_for() {
+    let server = Server::start(|_| Reply::ok(EMPTY));
+    let clock = Sleeps(Mutex::default());
+    let access =
+        Access { selector: "a=\"b\"".to_owned(), rollout: Some("ch\"at".to_owned()), ..access(&server.url) };
+    let mut prometheus = Prometheus::new(access, 60_000, Some(NOW_MS - 300_000)).unwrap();
+    prometheus.read(&clock, &mut Samples::new(Span::Polls)).unwrap();
+    let queries: Vec<String> = server.heads().iter().map(|head| parameter(head, "query")).collect();
+    assert!(queries[0].ends_with(r#"llm_compare="yes",llm_rollout="ch\"at",a="b"}"#), "{queries:?}");
+    // Restarts, and which rollouts there are.
+    assert!(queries[1].ends_with(r#"llm_compare!="yes",a="b"}"#), "{queries:?}");
+}
+
+#[test]
 fn wrong_addresses_are_refused() {
     for url in ["", "localhost:9090", "ftp://a", "http://", "http://a b", "http://a/?x=1"] {
         assert!(
