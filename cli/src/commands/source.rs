@@ -92,10 +92,16 @@ impl SourceArgs {
         let window_ms = millis(self.window).max(1);
         if let Some(url) = &self.prometheus {
             let ca = self.ca.as_ref().map(|path| {
-                let bytes = read(world, path, CA_BYTES_MAX);
-                bytes.map_err(|error| {
-                    Error::refused(format!("--ca {}: {}", path.display(), cannot_read(path, &error)))
-                })
+                let wrong = |words: String| Error::refused(format!("--ca {}: {words}", path.display()));
+                // One more byte shows that it is too long.
+                let bytes =
+                    read(world, path, CA_BYTES_MAX + 1).map_err(|error| wrong(cannot_read(path, &error)))?;
+                match bytes.len() as u64 > CA_BYTES_MAX {
+                    true => {
+                        Err(wrong("is longer than 4 MiB; give the authority's certificate alone".to_owned()))
+                    }
+                    false => Ok(bytes),
+                }
             });
             let access = Access {
                 url: url.clone(),
@@ -153,5 +159,7 @@ mod tests;
 mod day_tests;
 #[cfg(test)]
 mod equal_tests;
+#[cfg(test)]
+mod limit_tests;
 #[cfg(test)]
 mod many_tests;

@@ -193,7 +193,11 @@ fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
     let wrong = |words: String| Error::refused(format!("{name}: {words}"));
     let mut text = String::new();
     let file = world.files.open(path).map_err(|error| wrong(cannot_read(path, &error)))?;
-    file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| wrong(io_words(&error)))?;
+    // One more byte shows that it is too long.
+    file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| wrong(io_words(&error)))?;
+    if text.len() as u64 > TOKEN_BYTES_MAX {
+        return Err(wrong("is longer than 64 KiB, and no token".to_owned()));
+    }
     let token = text.trim();
     if token.is_empty() || token.contains(|char: char| char.is_whitespace() || char.is_control()) {
         return Err(wrong("is not one line with a token".to_owned()));

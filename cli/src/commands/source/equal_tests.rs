@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::HttpAdmin;
 use crate::io::clock::{Clock, SystemClock};
-use crate::io::files::FileSystem;
+use crate::io::files::{FileSystem, Files};
 use crate::io::kubectl::KubectlProgram;
 use crate::io::source::{Loaded, Source};
 use crate::tests::server::{Reply, Server, parameter};
@@ -56,10 +56,14 @@ impl Clock for Now {
 }
 
 pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
+    with_files(&FileSystem, clock, run)
+}
+
+pub(super) fn with_files<T>(files: &dyn Files, clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
     let (admin, mut out, mut err) = (HttpAdmin::new(), Vec::new(), Vec::new());
     run(&World {
         clock,
-        files: &FileSystem,
+        files,
         admin: &admin,
         kubectl: &KubectlProgram,
         random: || 0,
