@@ -92,7 +92,7 @@ impl SourceFeed {
         if !loaded.silent.is_empty() && self.source.seen().is_empty() {
             return Err(Error::invalid(loaded.silent));
         }
-        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.note) {
+        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.notes) {
             self.tell(trouble, world);
         }
         Ok(())

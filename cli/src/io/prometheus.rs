@@ -7,7 +7,7 @@ use super::admin::is_of_resolver;
 use super::clock::Clock;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
-use crate::windows::{Samples, selectors, traffic_selector};
+use crate::windows::{Samples, native_selector, selectors, traffic_selector};
 use llm_canary::timestamp::UnixMs;
 use std::io::{self, Read};
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub(crate) struct Prometheus {
     next_ms: Option<UnixMs>,
     /// How many steps the next part has.
     steps: u64,
+    /// Whether it was asked for native histograms.
+    is_native_asked: bool,
 }
 
 /// A response.
@@ -120,6 +122,7 @@ impl Prometheus {
             window_ms: window_ms.max(1),
             next_ms: since_ms.map(aligned),
             steps: STEPS_FIRST,
+            is_native_asked: false,
         })
     }
 
@@ -177,7 +180,22 @@ impl Prometheus {
                 Err(Failure::Words(words)) => return Err(words),
             }
         }
+        self.note_native(clock, samples);
         Ok(Some(next_ms.saturating_sub(self.window_ms)))
+    }
+
+    /// Asks once, where a histogram is missing, whether there is a native one. Nothing depends on it but words.
+    fn note_native(&mut self, clock: &dyn Clock, samples: &mut Samples) {
+        let Some(at_ms) = samples.newest_ms().filter(|_| !self.is_native_asked) else { return };
+        self.is_native_asked = true;
+        if samples.has_all_histograms() {
+            return;
+        }
+        let selector = native_selector(extra(&self.access.selector), self.access.rollout.as_deref());
+        let query = format!("count by (__name__) ({selector})");
+        let Ok(body) = self.query_range(clock, &query, at_ms, at_ms, self.window_ms) else { return };
+        let Ok(answer) = answer::read(&body) else { return };
+        answer::names(&answer).for_each(|name| samples.note_native(name));
     }
 
     /// Asks for some steps. Returns the size of the longer answer.

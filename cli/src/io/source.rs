@@ -54,7 +54,7 @@ pub(crate) struct Loaded {
     /// Envoys that did not answer, and why.
     pub(crate) silent: Vec<Problem>,
     /// Words for the operator.
-    pub(crate) note: Option<String>,
+    pub(crate) notes: Vec<String>,
     /// Whether there will never be more.
     pub(crate) is_all: bool,
 }
@@ -102,10 +102,11 @@ impl Source {
             Kind::File(file) => {
                 loaded.is_all = true;
                 if let Some(file) = file.take() {
-                    loaded.note = self.load_file(world, &file)?;
+                    loaded.notes.extend(self.load_file(world, &file)?);
                 }
             }
         }
+        loaded.notes.extend(native_only(&self.samples.native_only()));
         Ok(loaded)
     }
 
@@ -182,6 +183,17 @@ impl Source {
 
 /// An instance whose last sample is older than this before the newest of all is taken to be gone.
 const RECENT_MS: u64 = 180_000;
+
+/// What there is to say about histograms that are native ones alone.
+fn native_only(names: &[&str]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "only native histograms are there of {}, which are not read, so their signals are absent; have Prometheus keep the classic \
+             ones, with always_scrape_classic_histograms: true where it scrapes Envoy (before Prometheus 3: scrape_classic_histograms)",
+            names.join(", ")
+        )
+    })
+}
 
 fn problem(silent: &Silent) -> Problem {
     Problem::new(&silent.address, "", &silent.why)

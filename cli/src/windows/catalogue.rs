@@ -188,6 +188,11 @@ pub(super) const HISTOGRAM_NAMES: [(&str, Quantity); 7] = [
     ("llm_longest_gap_ms", Quantity::LongestGap),
 ];
 
+/// The histogram that a series of this name would be, if it is a native one: a classic one has series whose names go on.
+pub(super) fn native(name: &str) -> Option<Quantity> {
+    HISTOGRAM_NAMES.iter().find(|(base, _)| *base == name).map(|(_, quantity)| *quantity)
+}
+
 /// A name without what an exporter put in front of it: the prefix, and the filter's own name. `None` if it is none of the
 /// filter's.
 pub(super) fn without_prefix(name: &str) -> Option<(&str, &str)> {
@@ -302,15 +307,20 @@ pub(crate) fn selectors(extra: &str, rollout: Option<&str>) -> [String; 2] {
     let counters = TRAFFIC.iter().chain(&COUNTER_NAMES).map(|name| (*name).to_owned());
     let compared = names(counters.chain(histograms));
     let others = names(TRAFFIC.iter().chain([&CONFIG_HASH]));
-    let of_rollout = match rollout {
-        Some(rollout) => {
-            let rollout = rollout.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let comma = if extra.is_empty() { "" } else { "," };
-            format!("llm_rollout=\"{rollout}\"{comma}{extra}")
-        }
-        None => extra.to_owned(),
-    };
-    [selector(&compared, "=", &of_rollout), selector(&others, "!=", extra)]
+    [selector(&compared, "=", &of_rollout(extra, rollout)), selector(&others, "!=", extra)]
+}
+
+/// A selector of native histograms.
+pub(crate) fn native_selector(extra: &str, rollout: Option<&str>) -> String {
+    selector(&names(HISTOGRAM_NAMES.iter().map(|(name, _)| name)), "=", &of_rollout(extra, rollout))
+}
+
+/// Further matchers, and one for a rollout.
+fn of_rollout(extra: &str, rollout: Option<&str>) -> String {
+    let Some(rollout) = rollout else { return extra.to_owned() };
+    let rollout = rollout.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let comma = if extra.is_empty() { "" } else { "," };
+    format!("llm_rollout=\"{rollout}\"{comma}{extra}")
 }
 
 /// A selector of what shows that there was traffic to be compared.

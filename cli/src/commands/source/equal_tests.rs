@@ -352,7 +352,7 @@ fn files_that_are_no_evidence_are_named() {
     let of = |text: &str| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        load(&["--from", file.path().to_str().unwrap()]).map(|loaded| loaded.note)
+        load(&["--from", file.path().to_str().unwrap()]).map(|loaded| loaded.notes)
     };
     for (text, words) in [
         ("", "has no samples of the filter's metrics"),
@@ -364,12 +364,23 @@ fn files_that_are_no_evidence_are_named() {
     let error = load(&["--from", "/nowhere"]).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere: does not exist");
     let line = "llm_retries_total{llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"} 5";
-    assert!(
-        of(&format!("{line} 5\n{line}"))
-            .unwrap()
-            .unwrap()
-            .ends_with("its last line is cut off and was left out")
+    let notes = of(&format!("{line} 5\n{line}")).unwrap();
+    assert!(notes.len() == 1 && notes[0].ends_with("its last line is cut off and was left out"), "{notes:?}");
+    // A native histogram, as `promtool tsdb dump` writes it, and a classic one.
+    let labels = "llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"";
+    let native = format!(
+        "{{__name__=\"llm_response_chars\", {labels}}} {{count:3, sum:9, (1,2]:3}} 1770000000000\n{line} 1770000000000\n"
     );
+    let notes = of(&native).unwrap();
+    assert!(
+        notes.len() == 1
+            && notes[0]
+                .starts_with("only native histograms are there of llm_response_chars, which are not read")
+            && notes[0].contains("always_scrape_classic_histograms: true"),
+        "{notes:?}"
+    );
+    let classic = format!("llm_response_chars_bucket{{{labels},le=\"5\"}} 5 1770000000\n");
+    assert!(of(&(native + &classic)).unwrap().is_empty());
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn an_answer_has_100_mib_at_most() {
 fn a_file_may_be_of_any_length_and_a_line_may_not() {
     let line = format!("llm_retries_total{{{LABELS}}} 5 1770000000\n");
     let (loaded, read) = load(&["--from", "x"], &line, 100 * MIB);
-    assert!(loaded.is_ok_and(|loaded| loaded.note.is_some()), "its last line is cut off");
+    assert!(loaded.is_ok_and(|loaded| loaded.notes.len() == 1), "its last line is cut off");
     assert_eq!(read, 100 << 20);
     let (loaded, read) = load(&["--from", "x"], "x", 100 * MIB);
     assert_eq!(loaded.unwrap_err(), "x: line 1 is longer than 64 KiB");
