@@ -137,7 +137,7 @@ fn too_long(bytes_max: u64) -> String {
         }
         _ => "is this the address of Envoy's admin page?",
     };
-    format!("its page is longer than {} MiB; {way_out}", bytes_max >> 20)
+    format!("its answer cannot be read: it is longer than {} MiB; {way_out}", bytes_max >> 20)
 }
 
 /// Refuses what is no address of an admin page, without asking anybody.

@@ -164,6 +164,7 @@ impl Prometheus {
         };
         while next_ms <= last_ms {
             let end_ms = last_ms.min(next_ms.saturating_add(self.window_ms.saturating_mul(self.steps - 1)));
+            // The last part may be shorter.
             let steps = (end_ms - next_ms) / self.window_ms + 1;
             match self.part(clock, next_ms, end_ms, samples) {
                 Ok(bytes) => {
@@ -254,7 +255,7 @@ impl Prometheus {
                     (words, after.map(Duration::from_secs), answer::is_passing(status))
                 }
                 Err(ureq::Error::BodyExceedsLimit(_)) => {
-                    return Err(Failure::TooMuch("answers with more than 100 MiB for one time".to_owned()));
+                    return Err(Failure::TooMuch("answers with more than 100 MiB at once".to_owned()));
                 }
                 Err(error) => return Err(Failure::Words(words(&error))),
             };

@@ -85,9 +85,9 @@ fn a_page_has_100_mib_at_most() {
     let silent = loaded.unwrap().silent;
     assert_eq!(silent.len(), 1, "{silent:?}");
     assert!(
-        silent[0]
-            .message
-            .starts_with("its page is longer than 100 MiB; write \"shards\": false into its rollouts"),
+        silent[0].message.starts_with(
+            "its answer cannot be read: it is longer than 100 MiB; write \"shards\": false into its rollouts"
+        ),
         "{silent:?}"
     );
 }
@@ -100,7 +100,7 @@ fn an_answer_has_100_mib_at_most() {
     let error = loaded.unwrap_err();
     assert!(
         error.ends_with(
-            "answers with more than 100 MiB for one time. Narrow the series by --rollout and --selector"
+            "answers with more than 100 MiB at once. Narrow the series by --rollout and --selector"
         ),
         "{error}"
     );
