@@ -26,10 +26,9 @@ from pathlib import Path
 import pytest
 
 from pylib.buckets import PARTS, bucket
-from pylib.http1 import request
 from tests.e2e.conftest import RunTool, Servers
 from tests.harness import NEWEST, SUPPORTED, Json
-from tests.harness.behaviour import CHARS, REFUSAL, Behaving, Behaviour
+from tests.harness.behaviour import CHARS, REFUSAL, Behaving, Behaviour, ask
 from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import FLUSHED_S, Envoy
@@ -105,14 +104,6 @@ def configuration() -> Json:
     )
 
 
-def asked(name: str, number: int) -> bytes:
-    """A request of a conversation of its own."""
-    headers = {"x-rollout": name, "x-conversation-id": f"{name}-{number}", "x-test-reply": f"{name}/{number}"}
-    body = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "How is the ferry?"}]}
-    encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
-    return request(headers=encoded, body=json.dumps(body).encode())
-
-
 def requests_of(name: str) -> Iterator[bytes]:
     """Without end; of each four, one is for v2. So v2 has traffic in each window: the windows before a version's first
     traffic would spoil the next ones.
@@ -127,7 +118,7 @@ def requests_of(name: str) -> Iterator[bytes]:
     canary, baseline = numbers(True), numbers(False)
     while True:
         for number in (next(canary), *itertools.islice(baseline, 3)):
-            yield asked(name, number)
+            yield ask(name, number)
 
 
 def in_turn(requests: Sequence[Iterator[bytes]]) -> list[bytes]:

@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pylib.http1 import request
 from tests.harness import Json
 from tests.harness.upstream import Reply, Step, stream
 
@@ -40,6 +41,17 @@ class Behaviour:
     refuses: float = 0.1
     fails: float = 0.0
     loops: float = 0.0
+
+
+def ask(name: str, number: int, turn: int = 1) -> bytes:
+    """A request of a conversation, of the rollout and for the behaviour of this name."""
+    conversation = f"{name}-{number}"
+    headers = {"x-rollout": name, "x-conversation-id": conversation, "x-test-reply": f"{name}/{number}.{turn}"}
+    question = [{"role": "user", "content": "How is the ferry?"}]
+    before = [*question, {"role": "assistant", "content": "It waits."}] * (turn - 1)
+    body = {"model": "m", "stream": True, "messages": [*before, *question]}
+    encoded = [(header.encode(), value.encode()) for header, value in headers.items()]
+    return request(headers=encoded, body=json.dumps(body).encode())
 
 
 class Behaving(dict[str, Reply]):
