@@ -157,16 +157,17 @@ impl Prometheus {
         };
         while next_ms <= last_ms {
             let end_ms = last_ms.min(next_ms.saturating_add(self.window_ms.saturating_mul(self.steps - 1)));
+            // The last part may be shorter.
+            let steps = (end_ms - next_ms) / self.window_ms + 1;
             match self.part(clock, next_ms, end_ms, samples) {
                 Ok(bytes) => {
-                    let steps = (end_ms - next_ms) / self.window_ms + 1;
                     let fit = u128::from(steps) * u128::from(BYTES_AIM) / u128::from(bytes.max(1));
                     let fit = u64::try_from(fit).unwrap_or(u64::MAX);
                     self.steps = fit.min(steps.saturating_mul(GROWTH_MAX)).clamp(1, STEPS_MAX);
                     next_ms = end_ms.saturating_add(self.window_ms);
                     self.next_ms = Some(next_ms);
                 }
-                Err(Failure::TooMuch(_)) if self.steps > 1 => self.steps /= 2,
+                Err(Failure::TooMuch(_)) if steps > 1 => self.steps = steps / 2,
                 Err(Failure::TooMuch(words)) => {
                     return Err(format!("{words}. Narrow the series by --selector"));
                 }
