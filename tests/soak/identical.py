@@ -44,13 +44,31 @@ def requests(dice: random.Random) -> Iterator[bytes]:
         yield from (ask(NAME, number, turn) for turn in range(1, dice.randint(1, TURNS_MAX) + 1))
 
 
-async def send(port: int, rate: float, dice: random.Random) -> None:
-    """Until it is cancelled. An answer that takes long holds no other request up."""
-    client = Client(port)
-    async with asyncio.TaskGroup() as group:
-        for raw in requests(dice):
-            group.create_task(client.send(raw))
-            await asyncio.sleep(dice.expovariate(rate))
+class Traffic:
+    """Requests at random times. One that is not answered, as on a machine that stood still, is only counted."""
+
+    def __init__(self, port: int, rate: float, dice: random.Random) -> None:
+        self._client, self._rate, self._dice = Client(port), rate, dice
+        self.sent = self.unanswered = 0
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for raw in requests(self._dice):
+                group.create_task(self._send(raw))
+                await asyncio.sleep(self._dice.expovariate(self._rate))
+
+    async def _send(self, raw: bytes) -> None:
+        self.sent += 1
+        try:
+            await self._client.send(raw)
+        except (TimeoutError, OSError):
+            self.unanswered += 1
+
+
+def end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
 
 
 def found(analysis: Json) -> str:
@@ -74,7 +92,8 @@ async def watch(args: argparse.Namespace, folder: Path, stack: ExitStack) -> lis
     envoy = Envoy(args.envoy, folder / "envoy", configuration, ports)
     stack.callback(envoy.stop)
     await asyncio.to_thread(envoy.start)
-    sending = asyncio.create_task(send(envoy.port, args.rate, random.Random(1)))
+    traffic = Traffic(envoy.port, args.rate, random.Random(1))
+    sending = asyncio.create_task(traffic.run())
     await envoy.settled(lambda seen: seen.sum("llm_requests_total", llm_version="v2"))
     prometheus = Prometheus(args.prometheus, folder / "prometheus")
     stack.callback(prometheus.stop)
@@ -82,7 +101,8 @@ async def watch(args: argparse.Namespace, folder: Path, stack: ExitStack) -> lis
 
     analyze = [args.tool, "analyze", file, "--policy", policy, "--json"]
     polled = ["--admin", envoy.admin_address, "--every", f"{EVERY_S}s", "--for", f"{args.minutes}m"]
-    polls = await asyncio.create_subprocess_exec(*analyze, *polled, stdout=subprocess.PIPE)
+    polls = await asyncio.create_subprocess_exec(*analyze, *polled, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    stack.callback(end, polls)
     scraped = ["--prometheus", prometheus.address, "--window", f"{EVERY_S}s"]
     wrong: list[str] = []
     ended_at = time.monotonic() + 60 * args.minutes
@@ -102,6 +122,7 @@ async def watch(args: argparse.Namespace, folder: Path, stack: ExitStack) -> lis
     outcome = await asyncio.gather(sending, return_exceptions=True)
     if not isinstance(outcome[0], asyncio.CancelledError):
         wrong.append(f"the traffic stopped: {outcome[0]!r}")
+    print(f"{traffic.sent} requests, {traffic.unanswered} of them not answered")
     for server in servers:
         await server.stop()
     return wrong
