@@ -8,6 +8,7 @@ as long as you like.
 import asyncio
 import contextlib
 import fcntl
+import functools
 import itertools
 import json
 import os
@@ -95,7 +96,9 @@ def servers(run: Run) -> Iterator[Servers]:
         run(server.stop())
 
 
+@functools.cache
 def configuration() -> Json:
+    """The same for all: an Envoy with another one is left out."""
     steps = [{"at": rfc3339(now_ms() - BEGAN_MS), "percent": {"v2": SHARE_PERCENT}}]
     return config(
         *(
