@@ -53,7 +53,7 @@ SCRAPED_EVERY_S = 1
 # Younger samples are not read from a Prometheus.
 SETTLED_S = 20
 KEPT_S = 3600
-FOUND_S_MAX = 40
+FOUND_S_MAX = 110
 SAME_WATCHED_S = 20
 
 TERMINAL_COLUMNS = 90
