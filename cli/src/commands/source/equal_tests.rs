@@ -377,6 +377,7 @@ fn polls_without_any_answer_are_missing_windows() {
         found.iter().map(of).collect::<Vec<_>>(),
         [(0, 1_000, false, 1_000), (1_000, 2_000, true, 0), (2_000, 3_000, false, 2_000)]
     );
+    assert_eq!(found.iter().map(Window::has_samples).collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]
