@@ -75,8 +75,8 @@ CASES = {
     "refusing": Case(Behaviour(refuses=0.3), 600, "refusals", 1.5),
     "longer": Case(Behaviour(chars=1.3 * CHARS), 500, "response_chars", 1.1),
     "late": Case(Behaviour(first_token_s=0.15), 300, "time_to_first_token_ms", 1.1),
-    "failing": Case(Behaviour(fails=0.05), 1000, "errors"),
-    "repeating": Case(Behaviour(loops=0.02), 1600, "defects"),
+    "failing": Case(Behaviour(fails=0.05), 1300, "errors"),
+    "endless": Case(Behaviour(loops=0.02), 2400, "defects"),
     SAME: Case(Behaviour(), 1200),
 }
 FAULTY = [name for name, case in CASES.items() if case.worse]
