@@ -153,6 +153,8 @@ pub struct Flow {
     pub unread: u64,
     /// Responses that named another version than the request was routed to.
     pub mismatches: u64,
+    /// Input tokens that a model's cache held, as reported. Nothing is judged by them: they are cheaper.
+    pub cached_input_tokens: u64,
 }
 
 /// Everything counted in one window.

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::HttpAdmin;
 use crate::io::clock::{Clock, SystemClock};
-use crate::io::files::FileSystem;
+use crate::io::files::{FileSystem, Files};
 use crate::io::kubectl::KubectlProgram;
 use crate::io::source::{Loaded, Source};
 use crate::tests::server::{Reply, Server, parameter};
@@ -34,12 +34,12 @@ struct Command {
 
 pub(super) fn source(world: &World<'_>, arguments: &[&str]) -> Source {
     let command = Command::try_parse_from(["x"].iter().chain(arguments)).unwrap();
-    command.source.open(world, None).unwrap()
+    command.source.open(world, None, Some("chat")).unwrap()
 }
 
 /// A clock that a test sets, and that servers see.
 #[derive(Clone, Default)]
-struct Now(Arc<AtomicU64>);
+pub(super) struct Now(pub(super) Arc<AtomicU64>);
 
 impl Clock for Now {
     fn now(&self) -> UnixMs {
@@ -56,10 +56,14 @@ impl Clock for Now {
 }
 
 pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
+    with_files(&FileSystem, clock, run)
+}
+
+pub(super) fn with_files<T>(files: &dyn Files, clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
     let (admin, mut out, mut err) = (HttpAdmin::new(), Vec::new(), Vec::new());
     run(&World {
         clock,
-        files: &FileSystem,
+        files,
         admin: &admin,
         kubectl: &KubectlProgram,
         random: || 0,
@@ -213,18 +217,22 @@ fn admin(series: Series, now: Now) -> Server {
     })
 }
 
-fn windows(
+fn chat() -> Comparison {
+    Comparison { rollout: "chat".into(), version: "v2".into(), baseline: "v1".into() }
+}
+
+pub(super) fn windows(
     world: &World<'_>,
     source: &mut Source,
+    of: &Comparison,
     loads: usize,
     mut before: impl FnMut(usize),
 ) -> Vec<Window> {
-    let of = Comparison { rollout: "chat".into(), version: "v2".into(), baseline: "v1".into() };
     let mut windows = Vec::new();
     for load in 0..loads {
         before(load);
         source.load(world).unwrap();
-        source.windows(|tally| windows.push(tally.window(&of)));
+        source.windows(|tally| windows.push(tally.window(of)));
     }
     windows
 }
@@ -238,20 +246,21 @@ fn a_file_prometheus_and_polls_give_the_same_windows_and_verdict() {
     let by_each = in_world(&now, |world| {
         let file = file(&envoys);
         let mut from = source(world, &["--from", file.path().to_str().unwrap()]);
-        let by_file = windows(world, &mut from, 1, |_| {});
+        let by_file = windows(world, &mut from, &chat(), 1, |_| {});
         assert_eq!((from.now_ms(&now), from.other_configs("chat")), (end_ms, None));
         let server = prometheus(envoys.clone());
-        let by_prometheus = windows(world, &mut source(world, &["--prometheus", &server.url]), 1, |_| {});
+        let by_prometheus =
+            windows(world, &mut source(world, &["--prometheus", &server.url]), &chat(), 1, |_| {});
         // What comes bit by bit is the same as what comes at once.
         let mut live = source(world, &["--prometheus", &server.url]);
         let step = |load: usize| now.0.store(end_ms + 20_000 - (2 - load as u64) * 600_000, Ordering::SeqCst);
-        assert_eq!(windows(world, &mut live, 3, step), by_prometheus);
+        assert_eq!(windows(world, &mut live, &chat(), 3, step), by_prometheus);
         assert!(live.wait(&now) == Duration::from_secs(60), "{:?}", live.wait(&now));
         assert_eq!(live.now_ms(&now), end_ms, "what is not settled yet is not stale");
         let servers: Vec<Server> = envoys.iter().map(|series| admin(series.clone(), now.clone())).collect();
         let options = servers.iter().flat_map(|server| ["--admin", &server.url]);
         let mut polls = source(world, &options.chain(["--every", "1m"]).collect::<Vec<_>>());
-        let by_polls = windows(world, &mut polls, MINUTES as usize, |minute| {
+        let by_polls = windows(world, &mut polls, &chat(), MINUTES as usize, |minute| {
             now.0.store(at_ms(minute), Ordering::SeqCst)
         });
         assert_eq!(polls.seen()[0].versions.len(), 2);
@@ -367,7 +376,7 @@ fn polls_without_any_answer_are_missing_windows() {
     let found = in_world(&now, |world| {
         let mut polls = source(world, &["--admin", &server.url, "--every", "1s"]);
         let windows =
-            windows(world, &mut polls, 4, |load| now.0.store(load as u64 * 1_000, Ordering::SeqCst));
+            windows(world, &mut polls, &chat(), 4, |load| now.0.store(load as u64 * 1_000, Ordering::SeqCst));
         assert_eq!(polls.wait(&now), Duration::from_secs(1));
         windows
     });
@@ -385,7 +394,7 @@ fn files_that_are_no_evidence_are_named() {
     let of = |text: &str| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        load(&["--from", file.path().to_str().unwrap()]).map(|loaded| loaded.note)
+        load(&["--from", file.path().to_str().unwrap()]).map(|loaded| loaded.notes)
     };
     for (text, words) in [
         ("", "has no samples of the filter's metrics"),
@@ -397,12 +406,23 @@ fn files_that_are_no_evidence_are_named() {
     let error = load(&["--from", "/nowhere"]).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere: does not exist");
     let line = "llm_retries_total{llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"} 5";
-    assert!(
-        of(&format!("{line} 5\n{line}"))
-            .unwrap()
-            .unwrap()
-            .ends_with("its last line is cut off and was left out")
+    let notes = of(&format!("{line} 5\n{line}")).unwrap();
+    assert!(notes.len() == 1 && notes[0].ends_with("its last line is cut off and was left out"), "{notes:?}");
+    // A native histogram, as `promtool tsdb dump` writes it, and a classic one.
+    let labels = "llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"";
+    let native = format!(
+        "{{__name__=\"llm_response_chars\", {labels}}} {{count:3, sum:9, (1,2]:3}} 1770000000000\n{line} 1770000000000\n"
     );
+    let notes = of(&native).unwrap();
+    assert!(
+        notes.len() == 1
+            && notes[0]
+                .starts_with("only native histograms are there of llm_response_chars, which are not read")
+            && notes[0].contains("always_scrape_classic_histograms: true"),
+        "{notes:?}"
+    );
+    let classic = format!("llm_response_chars_bucket{{{labels},le=\"5\"}} 5 1770000000\n");
+    assert!(of(&(native + &classic)).unwrap().is_empty());
 }
 
 #[test]

@@ -92,6 +92,9 @@ impl Pass<'_> {
             if piece.is_empty() {
                 return;
             }
+            if token.has_room_for(piece) {
+                return token.extend(piece);
+            }
         }
         self.sink.value(index, Value::Text(piece));
     }
