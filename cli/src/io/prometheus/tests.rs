@@ -89,13 +89,14 @@ fn what_is_always_too_much_is_refused() {
     let server = Server::start(move |_| too_much());
     let (found, _) = read(&server, 5);
     assert_eq!(parts(&server), [5, 2, 1]);
-    assert!(found.is_err_and(|words| words.ends_with(". Narrow the series by --selector")));
+    assert!(found.is_err_and(|words| words.ends_with(". Narrow the series by --rollout and --selector")));
     // More than is read.
     let server = Server::start(|_| Reply::ok(vec![b' '; BYTES_MAX as usize + 1]));
     let (found, _) = read(&server, 2);
     assert_eq!(
         found,
-        Err("answers with more than 100 MB at once. Narrow the series by --selector".to_owned())
+        Err("answers with more than 100 MiB at once. Narrow the series by --rollout and --selector"
+            .to_owned())
     );
     assert_eq!(parts(&server), [2, 1]);
 }
