@@ -11,7 +11,7 @@ use super::World;
 use super::access::cannot_read;
 use super::clock::Clock;
 use super::polls::{Polls, Silent};
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, SETTLED_MS};
 use crate::error::{Error, Problem, io_words};
 use crate::prometheus_text::{TextError, read_file};
 use crate::windows::{Samples, SeenRollout, Span, Tally};
@@ -157,11 +157,12 @@ impl Source {
         self.samples.seen()
     }
 
-    /// The present: the clock's, or the newest sample of a file.
+    /// The present as far as the source can know it: the newest sample of a file, and of Prometheus what is settled.
     pub(crate) fn now_ms(&self, clock: &dyn Clock) -> UnixMs {
         match &self.kind {
             Kind::File(_) => self.samples.newest_ms().unwrap_or(0),
-            Kind::Admin(_) | Kind::Prometheus { .. } => clock.now(),
+            Kind::Prometheus { .. } => clock.now().saturating_sub(SETTLED_MS),
+            Kind::Admin(_) => clock.now(),
         }
     }
 
