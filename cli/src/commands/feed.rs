@@ -91,16 +91,17 @@ pub(super) struct SourceFeed {
 const TOLD_MAX: usize = 100;
 
 impl SourceFeed {
-    /// Opens a source and reads it for the first time. Envoys are polled twice, so that it is known which versions have requests.
+    /// Opens a source, for a rollout if that is known, and reads it for the first time. Envoys are polled twice, so that it is known which versions have requests.
     ///
     /// # Errors
     /// An option is wrong, or the source cannot be read.
     pub(super) fn open(
         args: &SourceArgs,
         since_ms: Option<UnixMs>,
+        rollout: Option<&str>,
         world: &mut World<'_>,
     ) -> Result<Self, Error> {
-        let source = args.open(world, since_ms)?;
+        let source = args.open(world, since_ms, rollout)?;
         let mut feed = Self { source, is_fresh: true, is_all: false, told: Vec::new(), trouble: None };
         feed.load(world)?;
         if args.is_polled() {
@@ -120,7 +121,7 @@ impl SourceFeed {
         }
         let silent: Vec<String> = loaded.silent.iter().map(ToString::to_string).collect();
         self.trouble = (!silent.is_empty()).then(|| silent.join("; "));
-        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.note) {
+        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.notes) {
             self.tell(trouble, world);
         }
         Ok(())
