@@ -148,6 +148,12 @@ pub(crate) fn push(answer: &[Points<'_>], samples: &mut Samples) -> Result<(), S
     Ok(())
 }
 
+/// The names of all series.
+pub(crate) fn names<'a>(answer: &'a [Points<'_>]) -> impl Iterator<Item = &'a str> {
+    let labels = answer.iter().flat_map(|points| &points.metric.0);
+    labels.filter(|(name, _)| name == "__name__").map(|(_, name)| name.as_ref())
+}
+
 /// The times of all points, in order.
 pub(crate) fn times(answer: &[Points<'_>]) -> Vec<UnixMs> {
     let mut times: Vec<UnixMs> =
@@ -255,6 +261,13 @@ mod tests {
         let odd = r#"{"infos":["x"],"data":{"result":[{"values":[[1,"2"]],"metric":{"a":"b"},"extra":[1]}],"resultType":"matrix","stats":{}},"isPartial":false,"status":"success"}"#;
         assert_eq!(read(odd.as_bytes()).unwrap()[0].values, [Point(1_000, 2.0)]);
         assert!(read(matrix("").as_bytes()).unwrap().is_empty());
+        // A native histogram has no values.
+        let native = matrix(
+            r#"{"metric":{"__name__":"a"},"histograms":[[1,{"count":"3","sum":"5","buckets":[[0,"1","2","3"]]}]]}"#,
+        );
+        let answer = read(native.as_bytes()).unwrap();
+        assert!(answer[0].values.is_empty());
+        assert_eq!(super::names(&answer).collect::<Vec<_>>(), ["a"]);
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! Prometheus' text: lines of `name{labels} value time`, as Envoy's admin page, OpenMetrics and promtool's dumps have them.
 //!
-//! Bytes in, samples out, a line at a time. A line that was seen before, with another value, is recognised by its bytes and
-//! not parsed again: a day of three Envoys has tens of millions of lines, of some thousand series.
+//! Bytes in, samples out, a line at a time. A day of three Envoys has tens of millions of lines, of some thousand series. So a
+//! series that was seen before is recognised by its bytes and not parsed again, and most lines are read where they lie, without
+//! looking for their end first.
+
+mod labels;
+mod number;
 
 use crate::windows::{Disorder, Samples, SeriesId};
+use labels::{series, series_length};
 use llm_canary::timestamp::UnixMs;
-use std::borrow::Cow;
+use number::{usual_value_and_time, value_and_time};
 use std::collections::HashMap;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::sync::Arc;
 
 /// The longest line.
 const LINE_BYTES_MAX: usize = 64 << 10;
-/// A time from here on is in milliseconds, as in `promtool tsdb dump`: in seconds it would be the year 5138.
-const MILLISECONDS_MIN: f64 = 1e11;
 /// In front of a text that was written by some editors.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// What every name of the filter's metrics has.
@@ -54,9 +57,6 @@ pub(crate) enum TextError {
     Io(io::Error),
 }
 
-/// Names and values of labels.
-pub(crate) type Labels<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
-
 impl Lines {
     /// Reads a line without its line break; `None` for a comment, an empty line, and a series that is not read. The instance
     /// is what the labels say, unless it is given.
@@ -81,8 +81,18 @@ impl Lines {
             }
         };
         let Some(series) = series else { return Ok(None) };
-        let (value, at_ms) = numbers(line.get(text..).unwrap_or_default())?;
+        let (value, at_ms) = value_and_time(line.get(text..).unwrap_or_default())?;
         Ok(Some(Sample { series, value, at_ms }))
+    }
+
+    /// Reads the line that a text begins with as [`Lines::read`] does, if it is of the series that is expected, and usual in its
+    /// numbers. Returns what is behind the line, too. `None` for any other line, and one that breaks off.
+    fn read_usual<'a>(&mut self, text: &'a [u8]) -> Option<(Option<Sample>, &'a [u8])> {
+        let place = self.predicted(text)?;
+        let known = self.known.get(place)?;
+        let (value, at_ms, rest) = usual_value_and_time(text.get(known.text.len()..)?)?;
+        let sample = self.take(place).map(|series| Sample { series, value, at_ms: Some(at_ms) });
+        (text.len() - rest.len() <= LINE_BYTES_MAX).then_some((sample, rest))
     }
 
     /// The place of the series of a line, if it is that of the line before, or the one that came next before.
@@ -90,7 +100,10 @@ impl Lines {
         let is = |place: usize| {
             let known = self.known.get(place)?;
             let rest = line.strip_prefix(&*known.text)?;
-            rest.first().is_some_and(u8::is_ascii_whitespace).then_some(place)
+            // Labels may follow behind a blank.
+            let is_end = rest.first().is_some_and(u8::is_ascii_whitespace)
+                && !rest.trim_ascii_start().starts_with(b"{");
+            is_end.then_some(place)
         };
         is(self.known.get(self.last)?.next).or_else(|| is(self.last))
     }
@@ -127,211 +140,116 @@ impl Lines {
     }
 }
 
-/// How long the name and the labels at the beginning of a line are.
-fn series_length(line: &[u8]) -> Result<usize, String> {
-    let (mut is_quoted, mut is_escaped, mut is_within) = (false, false, false);
-    for (at, byte) in line.iter().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_quoted => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            _ if is_quoted => {}
-            b'{' if !is_within => is_within = true,
-            b'}' if is_within => return Ok(at + 1),
-            b' ' | b'\t' if !is_within => {
-                // White space may stand in front of the labels.
-                let rest = line.get(at..).unwrap_or_default().trim_ascii_start();
-                if !rest.starts_with(b"{") {
-                    return Ok(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    Err(match is_within {
-        true => "breaks off within its labels".to_owned(),
-        false => "has no value; write NAME{LABELS} VALUE TIME".to_owned(),
-    })
-}
-
-/// Parses a name and labels: `name{a="b"}`, `{"name",a="b"}` and `{__name__="name",a="b"}`.
-///
-/// # Errors
-/// A sentence without its subject.
-pub(crate) fn series(text: &[u8]) -> Result<(Cow<'_, str>, Labels<'_>), String> {
-    let text = std::str::from_utf8(text).map_err(|_| "is not UTF-8".to_owned())?;
-    let (name, rest) = text.split_once('{').unwrap_or((text, "}"));
-    let mut name = Cow::Borrowed(name.trim());
-    let mut labels = Vec::new();
-    let mut rest = rest.trim_start();
-    loop {
-        if rest == "}" {
-            break;
-        }
-        if let Some(quoted) = rest.strip_prefix('"') {
-            let (text, behind) = unquoted(quoted)?;
-            let behind = behind.trim_start();
-            match behind.strip_prefix('=') {
-                // A label whose name is quoted.
-                Some(behind) => rest = label(text, behind, &mut labels)?,
-                None => (name, rest) = (text, behind),
-            }
-        } else {
-            let (own, behind) = rest.split_once('=').ok_or("has labels that are not NAME=\"VALUE\"")?;
-            rest = label(Cow::Borrowed(own.trim()), behind, &mut labels)?;
-        }
-        rest = rest.trim_start();
-        rest = match rest.strip_prefix(',') {
-            Some(behind) => behind.trim_start(),
-            None if rest == "}" => rest,
-            None => return Err("has labels without a comma between them".to_owned()),
-        };
-    }
-    if name.is_empty() {
-        let of_label = labels.iter().find(|(name, _)| name == "__name__").map(|(_, value)| value.clone());
-        name = of_label.ok_or("has no name")?;
-    }
-    Ok((name, labels))
-}
-
-/// Reads the value of a label; returns what is behind it.
-fn label<'a>(name: Cow<'a, str>, rest: &'a str, labels: &mut Labels<'a>) -> Result<&'a str, String> {
-    let quoted = rest
-        .trim_start()
-        .strip_prefix('"')
-        .ok_or_else(|| format!("has no quotes around the value of the label {name}"))?;
-    let (value, behind) = unquoted(quoted)?;
-    labels.push((name, value));
-    Ok(behind)
-}
-
-/// The text up to the closing quote, and what is behind that.
-fn unquoted(text: &str) -> Result<(Cow<'_, str>, &str), String> {
-    let mut escaped = String::new();
-    let mut chars = text.char_indices();
-    let mut from = 0;
-    while let Some((at, char)) = chars.next() {
-        let until = text.get(from..at).unwrap_or_default();
-        match char {
-            '"' => {
-                let behind = text.get(at + 1..).unwrap_or_default();
-                let whole =
-                    if escaped.is_empty() { Cow::Borrowed(until) } else { Cow::Owned(escaped + until) };
-                return Ok((whole, behind));
-            }
-            '\\' => {
-                escaped.push_str(until);
-                let Some((next, char)) = chars.next() else { break };
-                escaped.push(if char == 'n' { '\n' } else { char });
-                from = next + char.len_utf8();
-            }
-            _ => {}
-        }
-    }
-    Err("breaks off within a label".to_owned())
-}
-
-/// The value, and the time if there is one. An exemplar may follow.
-fn numbers(text: &[u8]) -> Result<(f64, Option<UnixMs>), String> {
-    if let Some(usual) = whole_numbers(text) {
-        return Ok(usual);
-    }
-    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let value = words.next().ok_or("has no value; write NAME{LABELS} VALUE TIME")?;
-    let value = number(value)
-        .ok_or_else(|| format!("has a value that is no number: {}", String::from_utf8_lossy(value)))?;
-    let mut words = words.take_while(|word| !word.starts_with(b"#"));
-    let at_ms = words.next().map(time).transpose()?;
-    match words.next() {
-        Some(more) => Err(format!("has more than a value and a time: {}", String::from_utf8_lossy(more))),
-        None => Ok((value, at_ms)),
-    }
-}
-
-/// Most lines have a whole number and a whole second, each behind one blank.
-fn whole_numbers(text: &[u8]) -> Option<(f64, Option<UnixMs>)> {
-    let (value, rest) = digits(text.strip_prefix(b" ")?)?;
-    let (seconds, rest) = digits(rest.strip_prefix(b" ")?)?;
-    let is_usual = rest.is_empty() && (seconds as f64) < MILLISECONDS_MIN;
-    is_usual.then_some((value as f64, Some(seconds * 1_000)))
-}
-
-/// A number of at most 15 digits, and what is behind it.
-fn digits(text: &[u8]) -> Option<(u64, &[u8])> {
-    let length = text.iter().take(16).take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = text.split_at_checked(length).filter(|_| (1..=15).contains(&length))?;
-    Some((digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit & 0xf)), rest))
-}
-
-fn number(word: &[u8]) -> Option<f64> {
-    std::str::from_utf8(word).ok()?.parse().ok()
-}
-
-/// A time in seconds, or in milliseconds if it is too great for seconds.
-fn time(word: &[u8]) -> Result<UnixMs, String> {
-    let is_time = |time: &f64| time.is_finite() && *time >= 0.0;
-    let seconds = number(word).filter(is_time);
-    let seconds = seconds.ok_or_else(|| {
-        format!("has a time that is no number of seconds since 1970: {}", String::from_utf8_lossy(word))
-    })?;
-    Ok(if seconds < MILLISECONDS_MIN {
-        (seconds * 1_000.0).round() as UnixMs
-    } else {
-        seconds.round() as UnixMs
-    })
-}
-
 /// Reads a file of samples with times. Returns whether its last line is cut off, and was left out.
 ///
 /// # Errors
 /// A line cannot be read, or is out of order.
 pub(crate) fn read_file(file: &mut dyn BufRead, samples: &mut Samples) -> Result<bool, TextError> {
-    let (mut lines, mut line) = (Lines::default(), Vec::new());
-    for number in 1.. {
-        line.clear();
-        let mut limited = Read::take(&mut *file, LINE_BYTES_MAX as u64 + 1);
-        if limited.read_until(b'\n', &mut line).map_err(TextError::Io)? == 0 {
+    let mut reader = FileReader { lines: Lines::default(), number: 0, samples };
+    // The beginning of a line that ends in a later block.
+    let mut begun = Vec::new();
+    loop {
+        let block = match file.fill_buf() {
+            Ok(block) => block,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(TextError::Io(error)),
+        };
+        if block.is_empty() {
             break;
         }
-        let wrong = |words: &str| TextError::Line(number, words.to_owned());
-        if line.len() > LINE_BYTES_MAX {
-            return Err(wrong("is longer than 64 KiB"));
-        }
-        if number == 1 {
-            if line.starts_with(b"\x1f\x8b") {
-                return Err(wrong("is compressed; write gunzip -c FILE | llm-canary COMMAND --from -"));
+        let mut rest = block;
+        while !rest.is_empty() {
+            if begun.is_empty()
+                && let Some(behind) = reader.read_usual(rest)?
+            {
+                rest = behind;
+                continue;
             }
-            if line.trim_ascii_start().starts_with(b"<") {
-                return Err(wrong("is of a web page (HTML), not of metrics"));
+            let (part, behind) = rest.split_at(line_length(rest));
+            rest = behind;
+            let is_whole = part.ends_with(b"\n");
+            if is_whole && begun.is_empty() {
+                reader.read(part)?;
+                continue;
             }
-            if line.starts_with(BYTE_ORDER_MARK) {
-                line.drain(..BYTE_ORDER_MARK.len());
+            begun.extend_from_slice(part.get(..LINE_BYTES_MAX + 1).unwrap_or(part));
+            if is_whole || begun.len() > LINE_BYTES_MAX {
+                reader.read(&begun)?;
+                begun.clear();
             }
         }
-        match read_timed(&mut lines, &line, samples) {
-            Ok(()) => {}
-            // The file is still being written, or was cut off.
-            Err(_) if !line.ends_with(b"\n") && number > 1 => return Ok(true),
-            Err(words) => return Err(wrong(&words)),
-        }
+        let length = block.len();
+        file.consume(length);
     }
-    Ok(false)
+    if begun.is_empty() {
+        return Ok(false);
+    }
+    match reader.read(&begun) {
+        // The file is still being written, or was cut off.
+        Err(_) if reader.number > 1 => Ok(true),
+        read => read.map(|()| false),
+    }
 }
 
-fn read_timed(lines: &mut Lines, line: &[u8], samples: &mut Samples) -> Result<(), String> {
-    let Some(sample) = lines.read(line, None, samples)? else { return Ok(()) };
-    let at_ms = sample.at_ms.ok_or(
-        "has no time behind its value: one page of metrics is no samples. `promtool tsdb dump-openmetrics` writes lines with times",
-    )?;
-    samples.push(sample.series, at_ms, sample.value).map_err(|disorder| {
-        let words = match disorder {
-            Disorder::Older => "is older than an earlier line of its series; each series must be in order of time",
-            Disorder::TwoValues => {
-                "has another value than an earlier line of its series at this time; give each Envoy a label of its own, such as instance"
+/// How long the line at the beginning is, with its line break if it has one.
+fn line_length(text: &[u8]) -> usize {
+    text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |at| at + 1)
+}
+
+/// Reads the lines of a file.
+struct FileReader<'a> {
+    lines: Lines,
+    /// The number of the last line, from 1 on.
+    number: u64,
+    samples: &'a mut Samples,
+}
+
+impl FileReader<'_> {
+    /// Reads the line at the beginning of a text, if it is as most are, and returns what is behind it.
+    fn read_usual<'a>(&mut self, text: &'a [u8]) -> Result<Option<&'a [u8]>, TextError> {
+        let Some((sample, rest)) = self.lines.read_usual(text) else { return Ok(None) };
+        self.number += 1;
+        self.push(sample).map_err(|words| TextError::Line(self.number, words))?;
+        Ok(Some(rest))
+    }
+
+    /// Reads a line, with its line break if it has one.
+    fn read(&mut self, line: &[u8]) -> Result<(), TextError> {
+        self.number += 1;
+        let wrong = |words: &str| Err(TextError::Line(self.number, words.to_owned()));
+        if line.len() > LINE_BYTES_MAX {
+            return wrong("is longer than 64 KiB");
+        }
+        let mut line = line;
+        if self.number == 1 {
+            if line.starts_with(b"\x1f\x8b") {
+                return wrong("is compressed; write gunzip -c FILE | llm-canary COMMAND --from -");
             }
-        };
-        words.to_owned()
-    })
+            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+            if line.trim_ascii_start().starts_with(b"<") {
+                return wrong("is of a web page (HTML), not of metrics");
+            }
+        }
+        let sample = self.lines.read(line, None, self.samples);
+        let pushed = sample.and_then(|sample| self.push(sample));
+        pushed.map_err(|words| TextError::Line(self.number, words))
+    }
+
+    fn push(&mut self, sample: Option<Sample>) -> Result<(), String> {
+        let Some(sample) = sample else { return Ok(()) };
+        let at_ms = sample.at_ms.ok_or(
+            "has no time behind its value: one page of metrics is no samples. `promtool tsdb dump-openmetrics` writes lines with times",
+        )?;
+        self.samples.push(sample.series, at_ms, sample.value).map_err(|disorder| {
+            let words = match disorder {
+                Disorder::Older => "is older than an earlier line of its series; each series must be in order of time",
+                Disorder::TwoValues => {
+                    "has another value than an earlier line of its series at this time; give each Envoy a label of its own, such as instance"
+                }
+            };
+            words.to_owned()
+        })
+    }
 }
 
 /// Reads a page of an instance, which was read at this time. `lines` are those of earlier pages of the same instance.

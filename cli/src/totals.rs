@@ -21,6 +21,7 @@ pub(crate) struct Totals {
     requests: Pair<u64>,
     rates: BTreeMap<Signal, Pair<Count>>,
     sizes: BTreeMap<Signal, Sizes>,
+    input: Pair<InputTokens>,
     /// The length of each of the last windows, and the requests in it.
     recent: VecDeque<(i64, Pair<u64>)>,
 }
@@ -30,6 +31,26 @@ struct Sizes {
     edges: Arc<[f64]>,
     counts: Pair<Vec<u64>>,
     sums: Pair<f64>,
+}
+
+/// Input tokens as reported.
+#[derive(Clone, Copy, Debug, Default)]
+struct InputTokens {
+    all: f64,
+    /// Those that a cache held.
+    cached: f64,
+}
+
+impl InputTokens {
+    /// What those cost that come with one token of input.
+    ///
+    /// Most servers count what is cached as part of the input. Where more is cached than there is input, they do not.
+    fn price(self, price: &Price) -> f64 {
+        let cached_price = price.cached_input.unwrap_or(price.input);
+        let cached = if self.all > 0.0 { self.cached / self.all } else { 0.0 };
+        let uncached = if cached <= 1.0 { 1.0 - cached } else { 1.0 };
+        uncached * price.input + cached * cached_price
+    }
 }
 
 /// One of the two sides.
@@ -57,6 +78,7 @@ impl Totals {
         while self.recent.len() > RECENT_WINDOWS {
             self.recent.pop_front();
         }
+        self.push_input(window);
         for (signal, rate) in &window.rates {
             let sum = self.rates.entry(signal.clone()).or_default();
             sum.version.add(rate.counts.version);
@@ -71,6 +93,17 @@ impl Totals {
                 }
             }
         }
+    }
+
+    fn push_input(&mut self, window: &Window) {
+        let Some(all) = window.distributions.get(&Signal::InputTokens) else { return };
+        let add = |tokens: &mut InputTokens, all: f64, cached: u64| {
+            tokens.all += all;
+            tokens.cached += cached as f64;
+        };
+        let cached = window.flow.map(|flow| flow.cached_input_tokens);
+        add(&mut self.input.version, all.histograms.version.sum, cached.version);
+        add(&mut self.input.baseline, all.histograms.baseline.sum, cached.baseline);
     }
 
     pub(crate) fn requests(&self, side: Side) -> u64 {
@@ -109,9 +142,9 @@ impl Totals {
         (us > 0.0).then(|| 1e6 / us)
     }
 
-    /// What 1,000 requests cost whose tokens are known. What a cache holds is counted at the full price: windows do not tell it.
+    /// What 1,000 requests cost whose tokens are known.
     pub(crate) fn cost(&self, price: &Price, side: Side) -> Option<f64> {
-        let input = self.mean(&Signal::InputTokens, side)? * price.input;
+        let input = self.mean(&Signal::InputTokens, side)? * side.of(self.input).price(price);
         let output = self.mean(&Signal::OutputTokens, side)? * price.output;
         Some((input + output) * COSTED_REQUESTS / PRICED_TOKENS)
     }
@@ -172,6 +205,38 @@ mod tests {
         // 500 tokens in and 450 out, of each of 1,000 requests.
         near(totals.cost(&price, Side::Version), 0.05 + 0.18);
         near(totals.cost(&price, Side::Baseline), 0.05 + 0.09);
+    }
+
+    #[test]
+    fn what_a_cache_holds_is_cheaper() {
+        let traffic = Pair { version: Traffic::new(10), baseline: Traffic::new(90) };
+        let cost = |cached_input, tokens: u64| {
+            let mut totals = Totals::default();
+            for mut window in windows(20, traffic) {
+                window.flow.version.cached_input_tokens = tokens;
+                totals.push(&window);
+            }
+            // 500 tokens in and 225 out, of each of 1,000 requests.
+            assert!(
+                totals
+                    .cost(&Price { input: 0.1, cached_input, output: 0.0 }, Side::Baseline)
+                    .is_some_and(|cost| (cost - 0.05).abs() < 1e-9)
+            );
+            totals.cost(&Price { input: 0.1, cached_input, output: 0.0 }, Side::Version).unwrap()
+        };
+        // Of 5,000 tokens a window.
+        for (cached_input, tokens, expect) in [
+            (Some(0.02), 0, 0.05),
+            (Some(0.02), 2_500, 0.025 + 0.005),
+            (Some(0.02), 5_000, 0.01),
+            (None, 2_500, 0.05),
+            // As Anthropic reports them, apart: 1,000 of each request.
+            (Some(0.02), 10_000, 0.05 + 0.02),
+            (None, 10_000, 0.05 + 0.1),
+        ] {
+            let found = cost(cached_input, tokens);
+            assert!((found - expect).abs() < 1e-9, "{cached_input:?} {tokens}: {found}");
+        }
     }
 
     #[test]

@@ -14,11 +14,12 @@ mod registry;
 mod store;
 mod tally;
 
-pub(crate) use catalogue::{selectors, traffic_selector};
+pub(crate) use catalogue::{native_selector, selectors, traffic_selector};
 pub(crate) use registry::{SeriesId, TooManySeries};
 pub(crate) use store::Disorder;
 pub(crate) use tally::{Comparison, Tally};
 
+use catalogue::{HISTOGRAM_NAMES, without_prefix};
 use counting::Counting;
 use llm_canary::timestamp::UnixMs;
 #[cfg(test)]
@@ -125,6 +126,26 @@ impl Samples {
     /// The time of the newest sample.
     pub(crate) fn newest_ms(&self) -> Option<UnixMs> {
         self.newest_ms
+    }
+
+    /// Whether all histograms have buckets.
+    pub(crate) fn has_all_histograms(&self) -> bool {
+        HISTOGRAM_NAMES.iter().all(|(_, quantity)| !self.registry.edges(*quantity).is_empty())
+    }
+
+    /// Notes that the source has a series of this name, if that is the name of a native histogram.
+    pub(crate) fn note_native(&mut self, name: &str) {
+        if let Some((_, name)) = without_prefix(name) {
+            self.registry.note_native(name);
+        }
+    }
+
+    /// The names of the histograms that the source has as native ones alone. Those are not read: an answer leaves out their empty
+    /// buckets, and their edges change with what they count, so that there are no counters to be followed.
+    pub(crate) fn native_only(&self) -> Vec<&'static str> {
+        let is_native_only = |quantity| self.registry.is_native_only(quantity);
+        let names = HISTOGRAM_NAMES.iter().filter(|(_, quantity)| is_native_only(*quantity));
+        names.map(|(name, _)| *name).collect()
     }
 
     /// Takes all samples so far, and hands out each window that they close. The last window stays open where windows are

@@ -14,11 +14,8 @@
 #[macro_use]
 extern crate alloc;
 
-pub mod defect;
 pub mod dialect;
-pub mod fnv;
-pub mod label;
 pub mod observe;
 pub mod refusal;
 
-pub use llm_canary_scanning::{event_template, framing, json, protobuf, word};
+pub use llm_canary_scanning::{defect, event_template, fnv, framing, json, label, lanes, protobuf, word};

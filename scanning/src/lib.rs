@@ -10,8 +10,12 @@
 #[macro_use]
 extern crate alloc;
 
+pub mod defect;
 pub mod event_template;
+pub mod fnv;
 pub mod framing;
 pub mod json;
+pub mod label;
+pub mod lanes;
 pub mod protobuf;
 pub mod word;

@@ -15,58 +15,6 @@ pub fn equal(word: u64, wanted: u8) -> u64 {
     differences.wrapping_sub(ONES) & !differences & HIGHS
 }
 
-/// Whether there is a place at which each of these windows has its byte. Only the first `places_max` count, and there must
-/// be a word of them at least.
-#[inline(never)]
-#[must_use]
-pub fn has_all(windows: &[(&[u8], u8); 4], places_max: usize) -> bool {
-    // Of a loop over bytes the compiler makes vectors natively, which are faster. It makes none of WebAssembly.
-    if cfg!(target_family = "wasm") {
-        has_all_by_words(windows, places_max)
-    } else {
-        has_all_by_bytes(windows, places_max)
-    }
-}
-
-fn has_all_by_bytes(windows: &[(&[u8], u8); 4], places_max: usize) -> bool {
-    let [(first, a), (second, b), (third, c), (fourth, d)] = *windows;
-    let places = first.iter().zip(second).zip(third.iter().zip(fourth)).take(places_max);
-    let found = places.map(|((w, x), (y, z))| u8::from((*w == a) & (*x == b) & (*y == c) & (*z == d)));
-    found.fold(0, |any, found| any | found) != 0
-}
-
-fn has_all_by_words(windows: &[(&[u8], u8); 4], places_max: usize) -> bool {
-    let places = windows.iter().map(|(window, _)| window.len()).min().unwrap_or_default().min(places_max);
-    let windows = windows.map(|(window, byte)| {
-        let window = window.get(..places).unwrap_or_default();
-        (window.as_chunks().0, window.last_chunk().copied().unwrap_or_default(), byte)
-    });
-    let difference = |word: &[u8; WORD_BYTES], byte: u8| {
-        u64::from_le_bytes(*word) ^ u64::from_le_bytes([byte; WORD_BYTES])
-    };
-    let [(a, _, x), (b, _, y), (c, _, z), (d, _, w)] = windows;
-    let found = a.iter().zip(b).zip(c.iter().zip(d)).fold(0, |found, ((a, b), (c, d))| {
-        let differences = difference(a, x) | difference(b, y) | difference(c, z) | difference(d, w);
-        found | equal(differences, 0)
-    });
-    // The last word may overlap the one before it.
-    let last = windows.iter().fold(0, |all, (_, last, byte)| all | difference(last, *byte));
-    found | equal(last, 0) != 0
-}
-
-/// Whether any byte is not ASCII, and whether any is `a` or `b`, which are not 0.
-#[inline(never)]
-#[must_use]
-pub fn has_non_ascii_or(bytes: &[u8], a: u8, b: u8) -> (bool, bool) {
-    let (words, rest) = bytes.as_chunks();
-    let mut last = [0; WORD_BYTES];
-    last.iter_mut().zip(rest).for_each(|(last, &byte)| *last = byte);
-    let words = words.iter().chain([&last]).map(|word| u64::from_le_bytes(*word));
-    let (all, any) =
-        words.fold((0, 0), |(all, any), word| (all | word, any | equal(word, a) | equal(word, b)));
-    (all & HIGHS != 0, any != 0)
-}
-
 /// Where the first `a` or `b` is; the length if there is none.
 #[inline(never)]
 #[must_use]
@@ -155,6 +103,7 @@ pub fn copy(from: &[u8], to: &mut [u8]) {
         1..4 => [0, len / 2, len.saturating_sub(1)].iter().for_each(|&at| copy_part::<1>(from, to, at)),
         4..8 => [0, len.saturating_sub(4)].iter().for_each(|&at| copy_part::<4>(from, to, at)),
         8..=16 => [0, len.saturating_sub(8)].iter().for_each(|&at| copy_part::<8>(from, to, at)),
+        17..=32 => [0, len.saturating_sub(16)].iter().for_each(|&at| copy_part::<16>(from, to, at)),
         _ => to.copy_from_slice(from),
     }
 }
@@ -196,8 +145,7 @@ pub fn is_same(a: &[u8], b: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        ascii_run, common_prefix, common_suffix, copy, equal, find_either, first_byte, has_all_by_bytes,
-        has_all_by_words, has_non_ascii_or, is_same, run,
+        ascii_run, common_prefix, common_suffix, copy, equal, find_either, first_byte, is_same, run,
     };
     use proptest::prelude::*;
 
@@ -237,21 +185,6 @@ mod tests {
             let (front, back) = ([same.clone() + &a, same.clone() + &b], [a + &same, b + &same]);
             prop_assert_eq!(common_prefix(front[0].as_bytes(), front[1].as_bytes()), common(&mut front[0].bytes(), &mut front[1].bytes()));
             prop_assert_eq!(common_suffix(back[0].as_bytes(), back[1].as_bytes()), common(&mut back[0].bytes().rev(), &mut back[1].bytes().rev()));
-        }
-
-        #[test]
-        fn marks_are_found(bytes in prop::collection::vec(prop::sample::select(vec![b' ', b'<', b'[', 0x80]), 0..40)) {
-            let expected = (!bytes.is_ascii(), bytes.iter().any(|byte| b"<[".contains(byte)));
-            prop_assert_eq!(has_non_ascii_or(&bytes, b'<', b'['), expected);
-        }
-
-        #[test]
-        fn all_windows_have_their_bytes(text in prop::collection::vec(b'a'..b'd', 36..120), bytes in [b'a'..b'e', b'a'..b'e', b'a'..b'e', b'a'..b'e'], places in 8..90_usize) {
-            let [a, b, c, d] = bytes;
-            let windows = [(&text[..], a), (&text[9..], b), (&text[17..], c), (&text[20..], d)];
-            let expected = (0..places).any(|at| windows.iter().all(|(window, byte)| window.get(at) == Some(byte)));
-            prop_assert_eq!(has_all_by_words(&windows, places), expected);
-            prop_assert_eq!(has_all_by_bytes(&windows, places), expected);
         }
 
         #[test]

@@ -15,6 +15,7 @@ use crate::pin::{Endpoint, UntagIds};
 use crate::request_facts::RequestReader;
 use crate::rewrite::{Model, ModelName};
 use crate::usage::InjectUsage;
+use alloc::boxed::Box;
 use alloc::string::ToString;
 
 const CONTENT_LENGTH: &str = "content-length";
@@ -25,7 +26,7 @@ type Edits = Chain<Option<UntagIds>, Chain<Option<Model>, Option<InjectUsage>>>;
 /// The body of one request whose version is known.
 pub(super) struct RequestBody {
     reader: RequestReader,
-    edits: Option<Edits>,
+    edits: Option<Box<Edits>>,
     held: Option<Held>,
 }
 
@@ -60,7 +61,7 @@ impl RequestBody {
         }
         let held = Held { since: now, edited: Edited::default(), has_to_wait };
         RequestBody {
-            edits: is_edited.then_some(edits),
+            edits: is_edited.then(|| Box::new(edits)),
             held: holds.then_some(held),
             ..RequestBody::observed(rollout)
         }

@@ -101,7 +101,11 @@ impl AskedFacts {
     /// What the detectors of defects have to know.
     pub(super) fn get(&self) -> Asked {
         // The stored prompt may have tools of its own.
-        if self.has_stored_prompt { Asked { json: self.asked.json, ..Asked::default() } } else { self.asked }
+        if self.has_stored_prompt {
+            Asked { json: self.asked.json, ..Asked::default() }
+        } else {
+            self.asked.clone()
+        }
     }
 
     pub(super) fn json(&self) -> bool {

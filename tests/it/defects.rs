@@ -39,7 +39,7 @@ enum Step {
 impl Case {
     /// The set of what is found, with the texts in pieces of so many bytes.
     fn found(&self, piece_bytes: usize) -> DefectSet {
-        let asked = self.asked.unwrap_or_default();
+        let asked = self.asked.clone().unwrap_or_default();
         let mut defects = Defects::new(asked.json);
         for step in &self.steps {
             match step {

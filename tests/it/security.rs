@@ -1,4 +1,4 @@
-//! Tests of the claims of `docs/security.md` on the fake host, and that each test it names exists.
+//! Tests of the claims of `docs/security.md` on the fake host, and that each test exists that it and `docs/sources.md` name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -309,19 +309,22 @@ fn named_tests(page: &str) -> BTreeSet<(PathBuf, String)> {
 }
 
 #[test]
-fn each_claim_of_the_page_names_tests_that_exist() {
-    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
-    let named = named_tests(&page);
-    assert!(named.len() > 25, "{}", named.len());
-    for (file, test) in &named {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        let is_there = [format!("fn {test}("), format!("def {test}(")].iter().any(|head| text.contains(head));
-        assert!(is_there, "docs/security.md names {test} of {}, which does not exist", file.display());
-    }
-    // Each claim is a list item, and names at least one test.
-    let claims = page.split("\n* ").skip(1).map(|claim| claim.split("\n\n").next().unwrap());
-    for claim in claims {
-        assert!(!named_tests(claim).is_empty(), "no test for: {claim}");
+fn each_claim_of_a_page_names_tests_that_exist() {
+    for name in ["docs/security.md", "docs/sources.md"] {
+        let page = std::fs::read_to_string(root().join(name)).unwrap();
+        let named = named_tests(&page);
+        assert!(named.len() > 25, "{name}: {}", named.len());
+        for (file, test) in &named {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            let is_there =
+                [format!("fn {test}("), format!("def {test}(")].iter().any(|head| text.contains(head));
+            assert!(is_there, "{name} names {test} of {}, which does not exist", file.display());
+        }
+        // Each claim is a list item, and names at least one test.
+        let claims = page.split("\n* ").skip(1).map(|claim| claim.split("\n\n").next().unwrap());
+        for claim in claims {
+            assert!(!named_tests(claim).is_empty(), "no test in {name} for: {claim}");
+        }
     }
 }
 

@@ -153,6 +153,8 @@ pub struct Flow {
     pub unread: u64,
     /// Responses that named another version than the request was routed to.
     pub mismatches: u64,
+    /// Input tokens that a model's cache held, as reported. Nothing is judged by them: they are cheaper.
+    pub cached_input_tokens: u64,
 }
 
 /// Everything counted in one window.
@@ -170,6 +172,14 @@ pub struct Window {
     pub rates: BTreeMap<Signal, Rate>,
     /// The distributions whose series exist.
     pub distributions: BTreeMap<Signal, Distribution>,
+}
+
+impl Window {
+    /// Whether there is any sample in it. Without one nothing is known of it, not even that nothing happened.
+    #[must_use]
+    pub fn has_samples(&self) -> bool {
+        !self.is_missing || !self.rates.is_empty() || !self.distributions.is_empty()
+    }
 }
 
 #[cfg(test)]

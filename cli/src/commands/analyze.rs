@@ -58,7 +58,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
     let goal = if args.ab { Some(goal(&policy)?) } else { None };
     let config = args.subject.config(world)?;
     let begins = args.subject.begins(config.as_ref(), world.clock.now())?;
-    let mut feed = SourceFeed::open(&args.source, begins, world)?;
+    let rollout = args.subject.rollout(config.as_ref());
+    let mut feed = SourceFeed::open(&args.source, begins, rollout, world)?;
     let judged = Judged::choose(&args.subject, config.as_ref(), &policy, goal, &feed, world)?;
     // Other sources reach back, and are asked again by the next run.
     let at_most = if args.source.is_polled() { args.at_most } else { Duration::ZERO };

@@ -93,16 +93,17 @@ pub(super) struct SourceFeed {
 const TOLD_MAX: usize = 100;
 
 impl SourceFeed {
-    /// Opens a source and reads it for the first time. Envoys are polled twice, so that it is known which versions have requests.
+    /// Opens a source, for a rollout if that is known, and reads it for the first time. Envoys are polled twice, so that it is known which versions have requests.
     ///
     /// # Errors
     /// An option is wrong, or the source cannot be read.
     pub(super) fn open(
         args: &SourceArgs,
         since_ms: Option<UnixMs>,
+        rollout: Option<&str>,
         world: &mut World<'_>,
     ) -> Result<Self, Error> {
-        let mut feed = Self::unread(args, since_ms, world)?;
+        let mut feed = Self::unread(args, since_ms, rollout, world)?;
         feed.load(world)?;
         feed.is_fresh = true;
         if feed.is_start {
@@ -121,9 +122,10 @@ impl SourceFeed {
     pub(super) fn unread(
         args: &SourceArgs,
         since_ms: Option<UnixMs>,
+        rollout: Option<&str>,
         world: &World<'_>,
     ) -> Result<Self, Error> {
-        let source = args.open(world, since_ms)?;
+        let source = args.open(world, since_ms, rollout)?;
         let is_start = args.is_polled();
         Ok(Self { source, is_fresh: false, is_all: false, is_start, told: Vec::new(), trouble: None })
     }
@@ -160,7 +162,7 @@ impl SourceFeed {
         }
         let silent: Vec<String> = loaded.silent.iter().map(ToString::to_string).collect();
         self.trouble = (!silent.is_empty()).then(|| silent.join("; "));
-        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.note) {
+        for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.notes) {
             self.tell(trouble, world);
         }
         Ok(())

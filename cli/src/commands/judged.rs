@@ -76,6 +76,15 @@ impl SubjectArgs {
         Ok(begins.and_then(|begins| u64::try_from(begins.into_iter().min()?).ok()))
     }
 
+    /// The rollout that is judged, as far as that is known before the evidence is read.
+    pub(super) fn rollout<'a>(&'a self, config: Option<&'a Config>) -> Option<&'a str> {
+        let only = || match config?.rollouts.as_slice() {
+            [only] => Some(only.name.as_str()),
+            _ => None,
+        };
+        self.rollout.as_deref().or_else(only)
+    }
+
     pub(super) fn named(&self, since: Option<UnixMs>) -> Named {
         Named {
             rollout: self.rollout.clone(),

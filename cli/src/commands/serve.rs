@@ -63,10 +63,11 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
     let config = args.subject.config(world)?;
     let named = args.subject.named(args.subject.since(now)?);
     let begins = args.subject.begins(config.as_ref(), now)?;
+    let rollout = args.subject.rollout(config.as_ref());
     // A source that is silent for now is asked again; a file is not.
     let feed = match args.source.is_file() {
-        true => SourceFeed::open(&args.source, begins, world)?,
-        false => SourceFeed::unread(&args.source, begins, world)?,
+        true => SourceFeed::open(&args.source, begins, rollout, world)?,
+        false => SourceFeed::unread(&args.source, begins, rollout, world)?,
     };
     let good_for = listening::good_for(&args.source);
     let (board, _server) = listening::open(args.listen, args.token_file.as_deref(), false, good_for, world)?;
@@ -145,7 +146,7 @@ impl Watch<'_> {
         });
         let found: Vec<Found> = found.collect();
         let rollout = found.first().map(|found| found.analysis.rollout.clone());
-        let rollout = rollout.or_else(|| self.rollout());
+        let rollout = rollout.or_else(|| self.args.subject.rollout(self.config.as_ref()).map(str::to_owned));
         board.show(|view| {
             view.versions = self.versions(rollout.as_deref());
             view.rollout = rollout;
@@ -211,15 +212,6 @@ impl Watch<'_> {
                 self.records.remove(0);
             }
         }
-    }
-
-    /// The rollout, as far as the operator or the configuration say it.
-    fn rollout(&self) -> Option<String> {
-        let only = || match self.config.as_ref().map(|config| config.rollouts.as_slice()) {
-            Some([only]) => Some(only.name.clone()),
-            _ => None,
-        };
-        self.named.rollout.clone().or_else(only)
     }
 
     /// The versions of the configuration.

@@ -93,24 +93,37 @@ impl SourceArgs {
         self.from.is_some()
     }
 
-    /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out.
+    /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out. If the rollout is known that is
+    /// judged, less needs to be asked for.
     ///
     /// # Errors
     /// An option is wrong, or names a file that cannot be read.
-    pub(crate) fn open(&self, world: &World<'_>, since_ms: Option<UnixMs>) -> Result<Source, Error> {
+    pub(crate) fn open(
+        &self,
+        world: &World<'_>,
+        since_ms: Option<UnixMs>,
+        rollout: Option<&str>,
+    ) -> Result<Source, Error> {
         let window_ms = millis(self.window).max(1);
         if let Some(url) = &self.prometheus {
             let ca = self.ca.as_ref().map(|path| {
-                let bytes = read(world, path, CA_BYTES_MAX);
-                bytes.map_err(|error| {
-                    Error::refused(format!("--ca {}: {}", path.display(), cannot_read(path, &error)))
-                })
+                let wrong = |words: String| Error::refused(format!("--ca {}: {words}", path.display()));
+                // One more byte shows that it is too long.
+                let bytes =
+                    read(world, path, CA_BYTES_MAX + 1).map_err(|error| wrong(cannot_read(path, &error)))?;
+                match bytes.len() as u64 > CA_BYTES_MAX {
+                    true => {
+                        Err(wrong("is longer than 4 MiB; give the authority's certificate alone".to_owned()))
+                    }
+                    false => Ok(bytes),
+                }
             });
             let access = Access {
                 url: url.clone(),
                 headers: self.header.clone(),
                 ca: ca.transpose()?,
                 selector: self.selector.clone(),
+                rollout: rollout.map(str::to_owned),
             };
             let server = Prometheus::new(access, window_ms, since_ms).map_err(Error::refused)?;
             let kind = Kind::Prometheus {
@@ -161,3 +174,7 @@ mod tests;
 mod day_tests;
 #[cfg(test)]
 mod equal_tests;
+#[cfg(test)]
+mod limit_tests;
+#[cfg(test)]
+mod many_tests;

@@ -49,7 +49,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let policy = args.subject.policy(world)?;
     let config = args.subject.config(world)?;
     let begins = args.subject.begins(config.as_ref(), world.clock.now())?;
-    let mut feed = SourceFeed::open(&args.source, begins, world)?;
+    let rollout = args.subject.rollout(config.as_ref());
+    let mut feed = SourceFeed::open(&args.source, begins, rollout, world)?;
     let judged = Judged::choose(&args.subject, config.as_ref(), &policy, None, &feed, world)?;
     show(args, &policy, judged, &mut feed, world)
 }

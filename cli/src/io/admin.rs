@@ -110,8 +110,10 @@ impl HttpAdmin {
         }
         let date = response.headers().get("date").and_then(|date| date.to_str().ok()).map(str::to_owned);
         let body = response.body_mut().with_config().limit(bytes_max).read_to_vec();
-        body.map(|bytes| (bytes, date))
-            .map_err(|error| format!("its answer cannot be read: {}", http_words(&error)))
+        body.map(|bytes| (bytes, date)).map_err(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => too_long(bytes_max),
+            error => format!("its answer cannot be read: {}", http_words(&error)),
+        })
     }
 }
 
@@ -124,6 +126,18 @@ impl Admin for HttpAdmin {
     fn metrics(&self, admin: &str, timeout: Duration) -> Result<Vec<u8>, String> {
         Ok(self.fetch(admin, METRICS_PATH, timeout, METRICS_BYTES_MAX)?.0)
     }
+}
+
+/// What is wrong with a page of more bytes than this.
+fn too_long(bytes_max: u64) -> String {
+    let way_out = match bytes_max {
+        METRICS_BYTES_MAX => {
+            "write \"shards\": false into its rollouts, remove rollouts that are over and restart it, or judge from Prometheus \
+             (--prometheus)"
+        }
+        _ => "is this the address of Envoy's admin page?",
+    };
+    format!("its answer cannot be read: it is longer than {} MiB; {way_out}", bytes_max >> 20)
 }
 
 /// Refuses what is no address of an admin page, without asking anybody.
@@ -180,7 +194,6 @@ fn http_words(error: &ureq::Error) -> String {
         Http::Timeout(_) => "it took too long".to_owned(),
         Http::HostNotFound => "its name is not known; check the spelling".to_owned(),
         Http::BadUri(_) | Http::Http(_) => NO_ADDRESS.to_owned(),
-        Http::BodyExceedsLimit(limit) => format!("it is longer than {limit} bytes"),
         Http::RedirectFailed | Http::TooManyRedirects => {
             "it sends to another address; give the address of Envoy's admin page itself".to_owned()
         }

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Envoy reads a renamed file within milliseconds, on a busy machine within tenths of a second.
 const LEAD_MS: u64 = 2_000;
 
+/// So much of a file is read at once.
+const BLOCK_BYTES: usize = 256 << 10;
+
 /// What is wrong with a file's name of no letters.
 const EMPTY_NAME: &str = "FILE is empty (\"\"); give the name of a file";
 
@@ -55,7 +58,7 @@ impl Files for FileSystem {
         if path == Path::new("-") {
             return Ok(Box::new(io::stdin().lock()));
         }
-        Ok(Box::new(BufReader::new(File::open(path)?)))
+        Ok(Box::new(BufReader::with_capacity(BLOCK_BYTES, File::open(path)?)))
     }
 
     fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {

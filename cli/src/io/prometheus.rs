@@ -7,9 +7,9 @@ use super::admin::is_of_resolver;
 use super::clock::Clock;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
-use crate::windows::{Samples, selectors, traffic_selector};
+use crate::windows::{Samples, native_selector, selectors, traffic_selector};
 use llm_canary::timestamp::UnixMs;
-use std::io;
+use std::io::{self, Read};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
@@ -24,6 +24,8 @@ const BYTES_AIM: u64 = 8 << 20;
 const GROWTH_MAX: u64 = 8;
 /// The longest answer that is read.
 const BYTES_MAX: u64 = 100 << 20;
+/// So much is read of an answer that is an error.
+const ERROR_BYTES_MAX: u64 = 64 << 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy server is asked so often, and waited for so long.
@@ -47,6 +49,8 @@ pub(crate) struct Access {
     pub(crate) ca: Option<Vec<u8>>,
     /// Matchers that each selector gets, without braces; or empty.
     pub(crate) selector: String,
+    /// The only rollout whose counts are compared, if it is known.
+    pub(crate) rollout: Option<String>,
 }
 
 /// A server and how far it has been asked.
@@ -59,6 +63,8 @@ pub(crate) struct Prometheus {
     next_ms: Option<UnixMs>,
     /// How many steps the next part has.
     steps: u64,
+    /// Whether it was asked for native histograms.
+    is_native_asked: bool,
 }
 
 /// A response.
@@ -111,11 +117,12 @@ impl Prometheus {
         let aligned = |at_ms: UnixMs| at_ms / window_ms.max(1) * window_ms.max(1);
         Ok(Self {
             agent: config.into(),
-            selectors: selectors(extra(&access.selector)),
+            selectors: selectors(extra(&access.selector), access.rollout.as_deref()),
             access: Access { url, ..access },
             window_ms: window_ms.max(1),
             next_ms: since_ms.map(aligned),
             steps: STEPS_FIRST,
+            is_native_asked: false,
         })
     }
 
@@ -157,23 +164,39 @@ impl Prometheus {
         };
         while next_ms <= last_ms {
             let end_ms = last_ms.min(next_ms.saturating_add(self.window_ms.saturating_mul(self.steps - 1)));
+            // The last part may be shorter.
+            let steps = (end_ms - next_ms) / self.window_ms + 1;
             match self.part(clock, next_ms, end_ms, samples) {
                 Ok(bytes) => {
-                    let steps = (end_ms - next_ms) / self.window_ms + 1;
                     let fit = u128::from(steps) * u128::from(BYTES_AIM) / u128::from(bytes.max(1));
                     let fit = u64::try_from(fit).unwrap_or(u64::MAX);
                     self.steps = fit.min(steps.saturating_mul(GROWTH_MAX)).clamp(1, STEPS_MAX);
                     next_ms = end_ms.saturating_add(self.window_ms);
                     self.next_ms = Some(next_ms);
                 }
-                Err(Failure::TooMuch(_)) if self.steps > 1 => self.steps /= 2,
+                Err(Failure::TooMuch(_)) if steps > 1 => self.steps = steps / 2,
                 Err(Failure::TooMuch(words)) => {
-                    return Err(format!("{words}. Narrow the series by --selector"));
+                    return Err(format!("{words}. Narrow the series by --rollout and --selector"));
                 }
                 Err(Failure::Words(words)) => return Err(words),
             }
         }
+        self.note_native(clock, samples);
         Ok(Some(next_ms.saturating_sub(self.window_ms)))
+    }
+
+    /// Asks once, where a histogram is missing, whether there is a native one. Nothing depends on it but words.
+    fn note_native(&mut self, clock: &dyn Clock, samples: &mut Samples) {
+        let Some(at_ms) = samples.newest_ms().filter(|_| !self.is_native_asked) else { return };
+        self.is_native_asked = true;
+        if samples.has_all_histograms() {
+            return;
+        }
+        let selector = native_selector(extra(&self.access.selector), self.access.rollout.as_deref());
+        let query = format!("count by (__name__) ({selector})");
+        let Ok(body) = self.query_range(clock, &query, at_ms, at_ms, self.window_ms) else { return };
+        let Ok(answer) = answer::read(&body) else { return };
+        answer::names(&answer).for_each(|name| samples.note_native(name));
     }
 
     /// Asks for some steps. Returns the size of the longer answer.
@@ -232,7 +255,7 @@ impl Prometheus {
                     (words, after.map(Duration::from_secs), answer::is_passing(status))
                 }
                 Err(ureq::Error::BodyExceedsLimit(_)) => {
-                    return Err(Failure::TooMuch("answers with more than 100 MB at once".to_owned()));
+                    return Err(Failure::TooMuch("answers with more than 100 MiB at once".to_owned()));
                 }
                 Err(error) => return Err(Failure::Words(words(&error))),
             };
@@ -276,7 +299,13 @@ impl Prometheus {
         };
         let (retry_after, location) = (header("retry-after"), header("location"));
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(BYTES_MAX).read_to_vec()?;
+        let body = if status == 200 {
+            response.body_mut().with_config().limit(BYTES_MAX).read_to_vec()?
+        } else {
+            let mut body = Vec::new();
+            response.body_mut().as_reader().take(ERROR_BYTES_MAX).read_to_end(&mut body)?;
+            body
+        };
         Ok(Response { status, retry_after, location, body })
     }
 }
@@ -316,7 +345,6 @@ fn words(error: &ureq::Error) -> String {
         Http::BadUri(_) => {
             "has an address that cannot be used; write one such as http://127.0.0.1:9090".to_owned()
         }
-        Http::BodyExceedsLimit(limit) => format!("answers with more than {limit} bytes"),
         _ => "does not speak HTTP, or breaks off; is this the address of Prometheus?".to_owned(),
     }
 }

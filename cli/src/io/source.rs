@@ -11,7 +11,7 @@ use super::World;
 use super::access::cannot_read;
 use super::clock::Clock;
 use super::polls::{Polls, Silent};
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, SETTLED_MS};
 use crate::error::{Error, Problem, io_words};
 use crate::prometheus_text::{TextError, read_file};
 use crate::windows::{Samples, SeenRollout, Span, Tally};
@@ -54,7 +54,7 @@ pub(crate) struct Loaded {
     /// Envoys that did not answer, and why.
     pub(crate) silent: Vec<Problem>,
     /// Words for the operator.
-    pub(crate) note: Option<String>,
+    pub(crate) notes: Vec<String>,
     /// Whether there will never be more.
     pub(crate) is_all: bool,
 }
@@ -102,10 +102,11 @@ impl Source {
             Kind::File(file) => {
                 loaded.is_all = true;
                 if let Some(file) = file.take() {
-                    loaded.note = self.load_file(world, &file)?;
+                    loaded.notes.extend(self.load_file(world, &file)?);
                 }
             }
         }
+        loaded.notes.extend(native_only(&self.samples.native_only()));
         Ok(loaded)
     }
 
@@ -156,11 +157,12 @@ impl Source {
         self.samples.seen()
     }
 
-    /// The present: the clock's, or the newest sample of a file.
+    /// The present as far as the source can know it: the newest sample of a file, and of Prometheus what is settled.
     pub(crate) fn now_ms(&self, clock: &dyn Clock) -> UnixMs {
         match &self.kind {
             Kind::File(_) => self.samples.newest_ms().unwrap_or(0),
-            Kind::Admin(_) | Kind::Prometheus { .. } => clock.now(),
+            Kind::Prometheus { .. } => clock.now().saturating_sub(SETTLED_MS),
+            Kind::Admin(_) => clock.now(),
         }
     }
 
@@ -190,6 +192,17 @@ impl Source {
 /// An instance whose last sample is older than this before the newest of all is taken to be gone.
 const RECENT_MS: u64 = 180_000;
 
+/// What there is to say about histograms that are native ones alone.
+fn native_only(names: &[&str]) -> Option<String> {
+    (!names.is_empty()).then(|| {
+        format!(
+            "only native histograms are there of {}, which are not read, so their signals are absent; have Prometheus keep the classic \
+             ones, with always_scrape_classic_histograms: true where it scrapes Envoy (before Prometheus 3: scrape_classic_histograms)",
+            names.join(", ")
+        )
+    })
+}
+
 fn problem(silent: &Silent) -> Problem {
     Problem::new(&silent.address, "", &silent.why)
 }
@@ -200,7 +213,11 @@ fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
     let wrong = |words: String| Error::refused(format!("{name}: {words}"));
     let mut text = String::new();
     let file = world.files.open(path).map_err(|error| wrong(cannot_read(path, &error)))?;
-    file.take(TOKEN_BYTES_MAX).read_to_string(&mut text).map_err(|error| wrong(io_words(&error)))?;
+    // One more byte shows that it is too long.
+    file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| wrong(io_words(&error)))?;
+    if text.len() as u64 > TOKEN_BYTES_MAX {
+        return Err(wrong("is longer than 64 KiB, and no token".to_owned()));
+    }
     let token = text.trim();
     if token.is_empty() || token.contains(|char: char| char.is_whitespace() || char.is_control()) {
         return Err(wrong("is not one line with a token".to_owned()));

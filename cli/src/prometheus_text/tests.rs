@@ -1,8 +1,11 @@
 //! Lines as exporters, promtool and people write them.
 
-use super::{Lines, TextError, read_file, read_page, series};
-use crate::windows::{Samples, Span};
+use super::labels::{series, series_length};
+use super::{Lines, TextError, read_file, read_page};
+use crate::windows::{Comparison, Samples, Span, windows_of};
+use llm_canary_verdict::window::Window;
 use proptest::prelude::*;
+use std::io::BufReader;
 
 const LABELS: &str = "llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"";
 
@@ -168,6 +171,106 @@ fn pages() {
     }
 }
 
+/// What becomes of a file: what reading it returns, and the windows.
+type Found = (Result<bool, String>, Vec<Window>);
+
+fn found(read: Result<bool, TextError>, mut samples: Samples) -> Found {
+    let read = read.map_err(|error| match error {
+        TextError::Line(number, words) => format!("line {number} {words}"),
+        TextError::Io(error) => error.to_string(),
+    });
+    let of = |version: &str| Comparison {
+        rollout: "chat".to_owned(),
+        version: version.to_owned(),
+        baseline: "v1".to_owned(),
+    };
+    (read, windows_of(&mut samples, &of("v2")))
+}
+
+/// Reads a file that comes in blocks of so many bytes.
+fn by_blocks(text: &[u8], bytes: usize) -> Found {
+    let mut samples = Samples::new(Span::Aligned(2_000));
+    let read = read_file(&mut BufReader::with_capacity(bytes, text), &mut samples);
+    found(read, samples)
+}
+
+/// The oracle: cuts the text into lines first, and knows nothing of earlier lines.
+fn by_lines(text: &[u8]) -> Found {
+    let mut samples = Samples::new(Span::Aligned(2_000));
+    let read = (|| {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        for (line, number) in text.split_inclusive(|byte| *byte == b'\n').zip(1..) {
+            let read = (|| {
+                if number == 1 && line.trim_ascii_start().starts_with(b"<") {
+                    return Err("is of a web page (HTML), not of metrics".to_owned());
+                }
+                let Some(sample) = Lines::default().read(line, None, &mut samples)? else { return Ok(()) };
+                let at_ms = sample.at_ms.ok_or("has no time behind its value")?;
+                samples.push(sample.series, at_ms, sample.value).map_err(|disorder| format!("{disorder:?}"))
+            })();
+            match read {
+                Err(_) if !line.ends_with(b"\n") && number > 1 => return Ok(true),
+                read => read.map_err(|words: String| TextError::Line(number, words))?,
+            }
+        }
+        Ok(false)
+    })();
+    found(read, samples)
+}
+
+/// Lines of a few series at a few times, as they should be, and with mistakes.
+fn file_text() -> impl Strategy<Value = String> {
+    let series = prop::sample::select(vec![
+        format!("llm_requests_total{{{LABELS},llm_outcome=\"complete\"}}"),
+        format!("llm_requests_total{{{LABELS},llm_outcome=\"http_error\"}}"),
+        format!("llm_requests_total{{{LABELS}}}").replace("v2", "v1"),
+        format!("llm_requests_total {{ {LABELS} }}")
+            .replace("v2", "v1")
+            .replace("chat\",", "chat\",a=\"\\\"}\","),
+        "llm_requests_total".to_owned(),
+        "up".to_owned(),
+        "# HELP llm_".to_owned(),
+    ]);
+    let blank = prop::sample::select(vec![" ", " ", " ", " ", "\t ", ""]);
+    let value = prop_oneof![6 => "[0-9]{1,4}", 1 => "[0-9]\\.[0-9]{1,2}e\\+0[0-9]", 1 => "NaN|-1|x"];
+    let line = (
+        series,
+        blank.clone(),
+        value,
+        blank,
+        0_u64..3,
+        prop::sample::select(vec!["", "", ".417", "e0", " 7"]),
+    );
+    let end = prop::sample::select(vec!["\n", "\n", "\n", "\n", "\r\n", ""]);
+    let lines = prop::collection::vec((line, end), 0..30);
+    (prop::sample::select(vec!["", "", "", "\u{feff}", "<"]), lines).prop_map(|(start, lines)| {
+        let mut at = 0;
+        let lines = lines.into_iter().map(|((series, blank, value, other, later, fraction), end)| {
+            at += later;
+            format!("{series}{blank}{value}{other}{at}{fraction}{end}")
+        });
+        start.to_owned() + &lines.collect::<String>()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_file_is_read_as_its_lines_are(text in file_text(), bytes in 1_usize..300) {
+        let (read, windows) = by_blocks(text.as_bytes(), bytes);
+        let (expect, lines_windows) = by_lines(text.as_bytes());
+        match (&read, &expect) {
+            (Err(found), Err(expect)) => {
+                let number = |words: &str| words.split(' ').nth(1).map(str::to_owned);
+                prop_assert_eq!(number(found), number(expect), "{}: {}", found, expect);
+            }
+            _ => prop_assert_eq!(&read, &expect),
+        }
+        prop_assert_eq!(windows, lines_windows);
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_do_harm(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"llm_retries_total{=\"\\,} 5\n#".to_vec())], 0..200)) {
@@ -183,6 +286,6 @@ proptest! {
         prop_assert_eq!(labels[0].1.as_ref(), value.as_str());
         prop_assert_eq!(labels.len(), 2);
         // The end of the labels is found as well.
-        prop_assert_eq!(super::series_length(format!("{text} 5").as_bytes()), Ok(text.len()));
+        prop_assert_eq!(series_length(format!("{text} 5").as_bytes()), Ok(text.len()));
     }
 }

@@ -33,9 +33,10 @@ pub(super) enum Counter {
     FirstTurns,
     FirstTurnsRefused,
     FirstTurnsFailed,
+    CachedInputTokens,
 }
 
-const COUNTERS: usize = Counter::FirstTurnsFailed as usize + 1;
+const COUNTERS: usize = Counter::CachedInputTokens as usize + 1;
 
 /// A sum of one version by shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -187,6 +188,11 @@ pub(super) const HISTOGRAM_NAMES: [(&str, Quantity); 7] = [
     ("llm_longest_gap_ms", Quantity::LongestGap),
 ];
 
+/// The histogram that a series of this name would be, if it is a native one: a classic one has series whose names go on.
+pub(super) fn native(name: &str) -> Option<Quantity> {
+    HISTOGRAM_NAMES.iter().find(|(base, _)| *base == name).map(|(_, quantity)| *quantity)
+}
+
 /// A name without what an exporter put in front of it: the prefix, and the filter's own name. `None` if it is none of the
 /// filter's.
 pub(super) fn without_prefix(name: &str) -> Option<(&str, &str)> {
@@ -239,6 +245,7 @@ pub(super) fn meaning<'a>(name: &str, label: impl Fn(&str) -> Option<&'a str>) -
         "llm_tokens_total" => match value("llm_token") {
             "output" => part(Quantity::OutputTokens, Part::Exact),
             "input" => part(Quantity::InputTokens, Part::Exact),
+            "cached_input" => counter(C::CachedInputTokens),
             _ => Meaning::Other,
         },
         "llm_output_tokens_squared_total" => part(Quantity::OutputTokens, Part::Squares),
@@ -293,13 +300,27 @@ fn selector(names: &str, compared: &str, extra: &str) -> String {
 }
 
 /// Selectors for Prometheus, which together choose everything that is read, and nothing twice. `extra` are further
-/// matchers, or nothing.
-pub(crate) fn selectors(extra: &str) -> [String; 2] {
+/// matchers, or nothing. Of the counts that are compared, those of one rollout may be enough: they are nearly all series. The
+/// others show which rollouts there are, and restarts.
+pub(crate) fn selectors(extra: &str, rollout: Option<&str>) -> [String; 2] {
     let histograms = HISTOGRAM_NAMES.iter().map(|(name, _)| format!("{name}_(bucket|sum|count)"));
     let counters = TRAFFIC.iter().chain(&COUNTER_NAMES).map(|name| (*name).to_owned());
     let compared = names(counters.chain(histograms));
     let others = names(TRAFFIC.iter().chain([&CONFIG_HASH]));
-    [selector(&compared, "=", extra), selector(&others, "!=", extra)]
+    [selector(&compared, "=", &of_rollout(extra, rollout)), selector(&others, "!=", extra)]
+}
+
+/// A selector of native histograms.
+pub(crate) fn native_selector(extra: &str, rollout: Option<&str>) -> String {
+    selector(&names(HISTOGRAM_NAMES.iter().map(|(name, _)| name)), "=", &of_rollout(extra, rollout))
+}
+
+/// Further matchers, and one for a rollout.
+fn of_rollout(extra: &str, rollout: Option<&str>) -> String {
+    let Some(rollout) = rollout else { return extra.to_owned() };
+    let rollout = rollout.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let comma = if extra.is_empty() { "" } else { "," };
+    format!("llm_rollout=\"{rollout}\"{comma}{extra}")
 }
 
 /// A selector of what shows that there was traffic to be compared.

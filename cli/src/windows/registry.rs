@@ -120,6 +120,8 @@ pub(super) struct Registry {
     /// The rollout of each side.
     rollout_of: Vec<u32>,
     edges: [Vec<f64>; Quantity::ALL.len()],
+    /// Which histograms have series of native ones.
+    native: [bool; Quantity::ALL.len()],
     defects: Numbers<Arc<str>>,
     by_identity: HashMap<Identity, SeriesId>,
     series: Vec<Series>,
@@ -144,6 +146,9 @@ impl Registry {
         let Some((prefix, name)) = catalogue::without_prefix(name) else { return Ok(None) };
         let meaning = catalogue::meaning(name, label);
         let is_compared = label("llm_compare") == Some("yes");
+        if is_compared {
+            self.note_native(name);
+        }
         let is_hash = meaning == Meaning::ConfigHash;
         let is_traffic = TRAFFIC.contains(&name);
         let Some(rollout) = label("llm_rollout") else { return Ok(None) };
@@ -192,6 +197,19 @@ impl Registry {
         self.series.push(Series { instance, side, target });
         self.by_identity.insert(identity, id);
         Ok(Some(id))
+    }
+
+    /// Notes a series, if its name without a prefix is that of a native histogram.
+    pub(super) fn note_native(&mut self, name: &str) {
+        let native = catalogue::native(name).and_then(|quantity| self.native.get_mut(quantity as usize));
+        if let Some(native) = native {
+            *native = true;
+        }
+    }
+
+    /// Whether the series of a histogram are native ones alone.
+    pub(super) fn is_native_only(&self, quantity: Quantity) -> bool {
+        self.native.get(quantity as usize) == Some(&true) && self.edges(quantity).is_empty()
     }
 
     fn side_number(&mut self, rollout: &str, rollout_id: u32, version: &str) -> u32 {

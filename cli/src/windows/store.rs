@@ -53,8 +53,15 @@ pub(crate) enum Disorder {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Store {
     series: Vec<Track>,
-    /// The series of each instance.
-    instances: Vec<Vec<SeriesId>>,
+    instances: Vec<OfInstance>,
+}
+
+/// What an instance has.
+#[derive(Clone, Debug, Default)]
+struct OfInstance {
+    series: Vec<SeriesId>,
+    /// The time of its first sample; `None` before.
+    first_ms: Option<UnixMs>,
 }
 
 impl Track {
@@ -185,10 +192,11 @@ impl Store {
         let Some(samples) = self.series.get_mut(series.index()) else { return Ok(()) };
         if samples.written.is_none() {
             if self.instances.len() <= instance.index() {
-                self.instances.resize_with(instance.index() + 1, Vec::new);
+                self.instances.resize_with(instance.index() + 1, OfInstance::default);
             }
             if let Some(of_instance) = self.instances.get_mut(instance.index()) {
-                of_instance.push(series);
+                of_instance.series.push(series);
+                of_instance.first_ms = Some(of_instance.first_ms.map_or(at_ms, |first| first.min(at_ms)));
             }
         }
         samples.push(at_ms, value)
@@ -196,8 +204,7 @@ impl Store {
 
     /// What a series has counted since its instance was first seen: a series that came later began at 0.
     pub(super) fn growth(&self, instance: InstanceId, series: SeriesId) -> f64 {
-        let of_instance = self.instances.get(instance.index()).into_iter().flatten();
-        let first_ms = of_instance.filter_map(|id| self.series.get(id.index())).map(|of| of.first_ms).min();
+        let first_ms = self.instances.get(instance.index()).and_then(|of_instance| of_instance.first_ms);
         let Some(samples) = self.series.get(series.index()) else { return 0.0 };
         let value = samples.written.map_or(0.0, |last| last.value);
         // What came later began at 0. A reset has been counted from 0 as well.
@@ -218,14 +225,14 @@ impl Store {
         let mut scrape = Vec::new();
         let mut due: Vec<Option<UnixMs>> = Vec::new();
         for of_instance in &self.instances {
-            due.push(of_instance.iter().filter_map(|id| next_ms(&mut self.series, *id)).min());
+            due.push(of_instance.series.iter().filter_map(|id| next_ms(&mut self.series, *id)).min());
         }
         loop {
             let times = due.iter().enumerate().filter_map(|(index, due)| Some(((*due)?, index)));
             let Some((at_ms, index)) = times.min() else { return };
             scrape.clear();
             let mut next_due = None;
-            for id in self.instances.get(index).into_iter().flatten() {
+            for id in self.instances.get(index).into_iter().flat_map(|of_instance| &of_instance.series) {
                 let Some(samples) = self.series.get_mut(id.index()) else { continue };
                 // Each was looked at before.
                 let mut next = samples.next;

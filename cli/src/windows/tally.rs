@@ -170,6 +170,7 @@ fn flow(sums: &Sums) -> Flow {
         split_decisions: count(sums, Counter::SplitDecided),
         unread: count(sums, Counter::Unread),
         mismatches: count(sums, Counter::Mismatched),
+        cached_input_tokens: count(sums, Counter::CachedInputTokens),
     }
 }
 
@@ -201,6 +202,7 @@ fn metric_of(counter: Counter) -> &'static [Counter] {
         C::FirstTurns => &[C::FirstTurns],
         C::FirstTurnsRefused => &[C::FirstTurnsRefused],
         C::FirstTurnsFailed => &[C::FirstTurnsFailed],
+        C::CachedInputTokens => &[C::CachedInputTokens],
     }
 }
 

@@ -65,6 +65,23 @@ fn increments_belong_to_the_window_of_the_later_sample() {
 }
 
 #[test]
+fn tokens_that_a_cache_held_are_counted() {
+    let tokens = |version, token, values: [f64; 2]| -> String {
+        let label = format!("llm_token=\"{token}\"");
+        let samples = values.iter().zip([60.0, 120.0]);
+        samples.map(|(value, at)| line("llm_tokens_total", "a", version, &label, *value, at)).collect()
+    };
+    let text = series(&[(60.0, 5.0), (120.0, 9.0)])
+        + &tokens("v2", "input", [100.0, 900.0])
+        + &tokens("v2", "cached_input", [50.0, 350.0])
+        + &tokens("v1", "cached_input", [7.0, 8.0])
+        + &tokens("v2", "reasoning", [0.0, 9.0]);
+    let cached: Vec<_> =
+        windows(&text).iter().map(|window| window.flow.map(|flow| flow.cached_input_tokens)).collect();
+    assert_eq!(cached, [Pair { version: 300, baseline: 1 }]);
+}
+
+#[test]
 fn a_restart_is_of_the_whole_instance() {
     // The requests of v2 do not go back; those of v1 do, on the same Envoy, at the same time.
     let text = series(&[(60.0, 5.0), (120.0, 9.0), (180.0, 7.0), (240.0, 12.0)]);

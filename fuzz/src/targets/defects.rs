@@ -16,7 +16,7 @@ struct Case<'b> {
 
 impl Case<'_> {
     fn found(&self, cuts: Option<&Cuts>) -> DefectSet {
-        let asked = self.asked.unwrap_or_default();
+        let asked = self.asked.clone().unwrap_or_default();
         let mut defects = Defects::new(asked.json);
         for step in &self.steps {
             let Some((kind, text)) = step.split_first() else { continue };
@@ -58,8 +58,8 @@ pub(crate) fn defects(bytes: &[u8]) {
     let is_without_text = has(Defect::Empty) || has(Defect::ReasoningOnly);
     let of_text = [Defect::MixedScript, Defect::ReplacementChar];
     assert!(!(is_without_text && of_text.into_iter().any(has)), "{whole:?}");
-    assert!(!has(Defect::JsonMissing) || asked.is_some_and(|asked| asked.json), "{whole:?}");
-    assert!(!has(Defect::ToolNameUnknown) || asked.is_some() && names > 0, "{whole:?}");
+    assert!(!has(Defect::JsonMissing) || case.asked.as_ref().is_some_and(|asked| asked.json), "{whole:?}");
+    assert!(!has(Defect::ToolNameUnknown) || case.asked.is_some() && names > 0, "{whole:?}");
     reads_what_is_asked_for(body, &cuts);
 }
 

@@ -10,11 +10,10 @@ use super::answers::RepeatedText;
 use super::meaning::{BlockKind, Meaning};
 use crate::defect::{AnswerEnd, Arguments, Asked, DefectSet, Defects, NameFaults};
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 /// Watches the first answer of a response.
 pub struct Watch {
-    asked: Arc<Asked>,
+    asked: Asked,
     /// All that has been read, as what it most probably is.
     now: DetectorState,
     /// The state before the open choice, while it is not known whether that counts.
@@ -27,6 +26,10 @@ pub struct Watch {
     /// Items that have begun.
     pub(super) items: u64,
 }
+
+/// What a stream keeps for its detectors, in bytes, beside the names of tools and while nothing is in doubt.
+const WATCH_BYTES_MAX: usize = 1024;
+const _: () = assert!(size_of::<Watch>() <= WATCH_BYTES_MAX);
 
 /// The detectors, and how much they have read.
 #[derive(Clone, Copy)]
@@ -203,10 +206,10 @@ impl Watch {
     pub fn new(asked: Option<Asked>) -> Watch {
         let asked = asked.unwrap_or_default();
         let now = DetectorState::new(asked.json);
-        Watch::of(Arc::new(asked), now)
+        Watch::of(asked, now)
     }
 
-    fn of(asked: Arc<Asked>, now: DetectorState) -> Watch {
+    fn of(asked: Asked, now: DetectorState) -> Watch {
         let cumulative = CumulativeText::default();
         Watch { asked, now, before_choice: None, block: None, rank: None, cumulative, items: 0 }
     }
@@ -214,7 +217,7 @@ impl Watch {
     /// One for the same answer, of which nothing has been read yet.
     pub(super) fn candidate(&self) -> Watch {
         let now = DetectorState::new(self.asked.json);
-        Watch::of(Arc::clone(&self.asked), now)
+        Watch::of(self.asked.clone(), now)
     }
 
     /// What has been read. To be asked between two documents, where nothing is in doubt.

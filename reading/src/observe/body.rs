@@ -168,10 +168,10 @@ impl ResponseBody {
     /// The body has ended. `is_due`: the head promised a body, so a body of nothing is not complete.
     pub(super) fn finish(self, is_due: bool) -> BodySummary {
         match self {
-            ResponseBody::Events(events) => events.finish(),
+            ResponseBody::Events(mut events) => events.finish(),
             ResponseBody::Grpc(messages) => messages.finish(),
-            ResponseBody::Messages(framer, documents) => documents.finish_messages(framer.is_inside()),
-            ResponseBody::Json { documents, is_stream } => documents.finish_documents(is_stream),
+            ResponseBody::Messages(framer, mut documents) => documents.finish_messages(framer.is_inside()),
+            ResponseBody::Json { mut documents, is_stream } => documents.finish_documents(is_stream),
             ResponseBody::Text { chars } => BodySummary { text_chars: Some(chars), ..BodySummary::default() },
             ResponseBody::Absent => BodySummary::default(),
             ResponseBody::Unparsed(unparsed) => {

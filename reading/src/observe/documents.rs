@@ -162,7 +162,7 @@ impl DocumentReader {
 
     /// The event stream has ended. `is_inside`: within an event.
     #[expect(clippy::arithmetic_side_effects, reason = "a count of events of the body")]
-    pub(super) fn finish_events(mut self, is_inside: bool) -> BodySummary {
+    pub(super) fn finish_events(&mut self, is_inside: bool) -> BodySummary {
         if is_inside {
             let is_done = self.done_matched == Some(DONE.len());
             if is_done || self.end_document(false) == DocumentEnd::Between {
@@ -176,7 +176,7 @@ impl DocumentReader {
     }
 
     /// The stream of binary messages has ended. `is_inside`: within a message.
-    pub(super) fn finish_messages(self, is_inside: bool) -> BodySummary {
+    pub(super) fn finish_messages(&mut self, is_inside: bool) -> BodySummary {
         let mut facts = self.finish_stream();
         if is_inside {
             facts.is_finished = facts.is_finished.filter(|&is_finished| is_finished).or(Some(false));
@@ -184,7 +184,7 @@ impl DocumentReader {
         facts
     }
 
-    fn finish_stream(self) -> BodySummary {
+    fn finish_stream(&mut self) -> BodySummary {
         let is_finished = match self.fold.dialect() {
             Some(dialect) => (dialect.is_finished)(self.facts()),
             None if self.facts().is_done() => Some(true),
@@ -198,7 +198,7 @@ impl DocumentReader {
     /// A body of JSON has ended. `is_stream`: it was declared as a stream, or it is an array. An array of answers is
     /// none.
     #[expect(clippy::arithmetic_side_effects, reason = "a count of documents of the body")]
-    pub(super) fn finish_documents(mut self, is_stream: bool) -> BodySummary {
+    pub(super) fn finish_documents(&mut self, is_stream: bool) -> BodySummary {
         let end = self.end_document(false);
         // An incomplete line is a document too.
         let documents = self.fold.documents() + u64::from(end == DocumentEnd::Cut);
@@ -213,9 +213,9 @@ impl DocumentReader {
         self.summary(is_stream.then_some(documents), is_finished)
     }
 
-    fn summary(self, events: Option<u64>, is_finished: Option<bool>) -> BodySummary {
+    fn summary(&mut self, events: Option<u64>, is_finished: Option<bool>) -> BodySummary {
         let dialect: Option<&'static Dialect> = self.fold.dialect();
-        let mut facts = self.fold.facts;
+        let mut facts = core::mem::take(&mut self.fold.facts);
         facts.usage = facts.total_usage();
         let (text_chars, unparsed) = match dialect {
             Some(_) => (Some(facts.text_chars), self.unparsed),

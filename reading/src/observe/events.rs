@@ -125,7 +125,7 @@ impl Events {
     }
 
     /// The stream has ended.
-    pub(super) fn finish(mut self) -> BodySummary {
+    pub(super) fn finish(&mut self) -> BodySummary {
         self.parse_pending();
         self.documents.finish_events(self.framer.is_inside())
     }

@@ -1,11 +1,15 @@
 //! A buffer for a token that comes in several pieces or has escapes.
 
 use super::SHORT_BYTES_MAX;
-use crate::word::WORD_BYTES;
+use crate::word::{self, WORD_BYTES};
 
-/// The first [`SHORT_BYTES_MAX`] bytes of a token.
+/// Bytes of a token that are kept. A text with many escapes is reported in pieces of so many bytes, and each takes time.
+pub(super) const TOKEN_BYTES_MAX: usize = 192;
+const _: () = assert!(TOKEN_BYTES_MAX >= SHORT_BYTES_MAX);
+
+/// The first [`TOKEN_BYTES_MAX`] bytes of a token.
 pub(super) struct TokenBuffer {
-    bytes: [u8; SHORT_BYTES_MAX],
+    bytes: [u8; TOKEN_BYTES_MAX],
     len: usize,
     /// The token is longer than the buffer.
     is_cut: bool,
@@ -13,7 +17,7 @@ pub(super) struct TokenBuffer {
 
 impl Default for TokenBuffer {
     fn default() -> TokenBuffer {
-        TokenBuffer { bytes: [0; SHORT_BYTES_MAX], len: 0, is_cut: false }
+        TokenBuffer { bytes: [0; TOKEN_BYTES_MAX], len: 0, is_cut: false }
     }
 }
 
@@ -30,9 +34,9 @@ impl TokenBuffer {
         more.len() <= self.room()
     }
 
-    #[expect(clippy::arithmetic_side_effects, reason = "`len` is at most SHORT_BYTES_MAX")]
+    #[expect(clippy::arithmetic_side_effects, reason = "`len` is at most TOKEN_BYTES_MAX")]
     fn room(&self) -> usize {
-        SHORT_BYTES_MAX - self.len
+        TOKEN_BYTES_MAX - self.len
     }
 
     pub(super) fn clear(&mut self) {
@@ -46,7 +50,7 @@ impl TokenBuffer {
         let fits = more.len().min(self.room());
         let end = self.len + fits;
         if let (Some(slots), Some(more)) = (self.bytes.get_mut(self.len..end), more.get(..fits)) {
-            slots.copy_from_slice(more);
+            word::copy(more, slots);
         }
         self.len = end;
         self.is_cut |= fits < more.len();

@@ -4,7 +4,7 @@ use super::*;
 use crate::request_facts::{BODY_BYTES_READ_MAX, RequestReader};
 use proptest::prelude::*;
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Request {
     asked: Asked,
     has_tools: bool,
@@ -14,7 +14,7 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<Request> {
     let mut reader = RequestReader::new(true);
     pieces.into_iter().for_each(|piece| reader.push(piece));
     let (facts, asked) = (reader.facts(), reader.asked());
-    assert_eq!(facts.asks_for_json, asked.map(|asked| asked.json));
+    assert_eq!(facts.asks_for_json, asked.as_ref().map(|asked| asked.json));
     asked.zip(facts.offers_tools).map(|(asked, has_tools)| Request { asked, has_tools })
 }
 

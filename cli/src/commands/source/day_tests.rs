@@ -1,6 +1,9 @@
-//! What a day of three Envoys costs, at a scrape each 15 s: all series of the filter, as a file, series by series.
+//! What a day of three Envoys costs, at a scrape each 15 s: all series of the filter, as a file, series by series and in the
+//! notation of promtool.
 //!
 //! `cargo test --release -p llm-canary-cli -- --ignored --nocapture a_day`
+//!
+//! `LLM_CANARY_DAY` names a file that the samples are left in, to measure the tool itself.
 //!
 //! With `LLM_CANARY_PROMETHEUS`, the address of a Prometheus that has the samples of the file `LLM_CANARY_DUMP`, the other test
 //! compares the two: `promtool tsdb create-blocks-from openmetrics FILE FOLDER` makes such a Prometheus of a file.
@@ -48,11 +51,12 @@ fn write(file: &mut impl Write) -> u64 {
             for (index, (name, more)) in series(spec).into_iter().enumerate() {
                 let step = if version == "v1" { 9 } else { 1 } * (1 + index as u64);
                 for scrape in 0..SCRAPES {
+                    let (value, seconds) = (scrape * step, 1_770_000_000 + scrape * 15);
+                    let value =
+                        if value < 1_000_000 { value.to_string() } else { format!("{:e}", value as f64) };
                     writeln!(
                         file,
-                        "{name}{{instance=\"10.0.0.{envoy}:9901\",job=\"envoy\",llm_rollout=\"chat\",llm_version=\"{version}\",llm_compare=\"{compare}\"{more}}} {} {}",
-                        scrape * step,
-                        1_770_000_000 + scrape * 15
+                        "{name}{{instance=\"10.0.0.{envoy}:9901\",job=\"envoy\",llm_rollout=\"chat\",llm_version=\"{version}\",llm_compare=\"{compare}\"{more}}} {value} {seconds}.000"
                     )
                     .unwrap();
                     lines += 1;
@@ -74,14 +78,14 @@ fn peak_mb() -> u64 {
 #[ignore = "writes gigabytes, and is a measurement"]
 #[expect(clippy::disallowed_methods, reason = "how long it takes is what is measured")]
 fn a_day_of_three_envoys() {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    let lines = write(&mut BufWriter::new(&mut file));
-    let bytes = file.as_file().metadata().unwrap().len();
+    let (file, path) = tempfile::NamedTempFile::new().unwrap().into_parts();
+    let lines = write(&mut BufWriter::new(&file));
+    let bytes = file.metadata().unwrap().len();
     println!("{lines} lines, {} MB; so far {} MB of memory", bytes >> 20, peak_mb());
     let clock = SystemClock::start();
     in_world(&clock, |world| {
         let began = Instant::now();
-        let mut from = source(world, &["--from", file.path().to_str().unwrap()]);
+        let mut from = source(world, &["--from", path.to_str().unwrap()]);
         from.load(world).unwrap();
         println!("loaded after {:?}, {} MB", began.elapsed(), peak_mb());
         let of = Comparison { rollout: "chat".into(), version: "v2".into(), baseline: "v1".into() };
@@ -93,6 +97,9 @@ fn a_day_of_three_envoys() {
         });
         println!("{windows} windows judged after {:?}, {} MB", began.elapsed(), peak_mb());
     });
+    if let Ok(kept) = std::env::var("LLM_CANARY_DAY") {
+        std::fs::copy(&path, kept).unwrap();
+    }
 }
 
 #[test]

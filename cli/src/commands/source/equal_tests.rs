@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::HttpAdmin;
 use crate::io::clock::{Clock, SystemClock};
-use crate::io::files::FileSystem;
+use crate::io::files::{FileSystem, Files};
 use crate::io::kubectl::KubectlProgram;
 use crate::io::notices::Couriers;
 use crate::io::post::HttpPost;
@@ -37,12 +37,12 @@ struct Command {
 
 pub(super) fn source(world: &World<'_>, arguments: &[&str]) -> Source {
     let command = Command::try_parse_from(["x"].iter().chain(arguments)).unwrap();
-    command.source.open(world, None).unwrap()
+    command.source.open(world, None, Some("chat")).unwrap()
 }
 
 /// A clock that a test sets, and that servers see.
 #[derive(Clone, Default)]
-struct Now(Arc<AtomicU64>);
+pub(super) struct Now(pub(super) Arc<AtomicU64>);
 
 impl Clock for Now {
     fn now(&self) -> UnixMs {
@@ -59,10 +59,14 @@ impl Clock for Now {
 }
 
 pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
+    with_files(&FileSystem, clock, run)
+}
+
+pub(super) fn with_files<T>(files: &dyn Files, clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
     let (admin, mut out, mut err) = (HttpAdmin::new(), Vec::new(), Vec::new());
     run(&World {
         clock,
-        files: &FileSystem,
+        files,
         admin: &admin,
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
@@ -220,18 +224,22 @@ fn admin(series: Series, now: Now) -> Server {
     })
 }
 
-fn windows(
+fn chat() -> Comparison {
+    Comparison { rollout: "chat".into(), version: "v2".into(), baseline: "v1".into() }
+}
+
+pub(super) fn windows(
     world: &World<'_>,
     source: &mut Source,
+    of: &Comparison,
     loads: usize,
     mut before: impl FnMut(usize),
 ) -> Vec<Window> {
-    let of = Comparison { rollout: "chat".into(), version: "v2".into(), baseline: "v1".into() };
     let mut windows = Vec::new();
     for load in 0..loads {
         before(load);
         source.load(world).unwrap();
-        source.windows(|tally| windows.push(tally.window(&of)));
+        source.windows(|tally| windows.push(tally.window(of)));
     }
     windows
 }
@@ -245,19 +253,21 @@ fn a_file_prometheus_and_polls_give_the_same_windows_and_verdict() {
     let by_each = in_world(&now, |world| {
         let file = file(&envoys);
         let mut from = source(world, &["--from", file.path().to_str().unwrap()]);
-        let by_file = windows(world, &mut from, 1, |_| {});
+        let by_file = windows(world, &mut from, &chat(), 1, |_| {});
         assert_eq!((from.now_ms(&now), from.other_configs("chat")), (end_ms, None));
         let server = prometheus(envoys.clone());
-        let by_prometheus = windows(world, &mut source(world, &["--prometheus", &server.url]), 1, |_| {});
+        let by_prometheus =
+            windows(world, &mut source(world, &["--prometheus", &server.url]), &chat(), 1, |_| {});
         // What comes bit by bit is the same as what comes at once.
         let mut live = source(world, &["--prometheus", &server.url]);
         let step = |load: usize| now.0.store(end_ms + 20_000 - (2 - load as u64) * 600_000, Ordering::SeqCst);
-        assert_eq!(windows(world, &mut live, 3, step), by_prometheus);
+        assert_eq!(windows(world, &mut live, &chat(), 3, step), by_prometheus);
         assert!(live.wait(&now) == Duration::from_secs(60), "{:?}", live.wait(&now));
+        assert_eq!(live.now_ms(&now), end_ms, "what is not settled yet is not stale");
         let servers: Vec<Server> = envoys.iter().map(|series| admin(series.clone(), now.clone())).collect();
         let options = servers.iter().flat_map(|server| ["--admin", &server.url]);
         let mut polls = source(world, &options.chain(["--every", "1m"]).collect::<Vec<_>>());
-        let by_polls = windows(world, &mut polls, MINUTES as usize, |minute| {
+        let by_polls = windows(world, &mut polls, &chat(), MINUTES as usize, |minute| {
             now.0.store(at_ms(minute), Ordering::SeqCst)
         });
         assert_eq!(polls.seen()[0].versions.len(), 2);
@@ -320,6 +330,46 @@ fn an_envoy_that_hangs_holds_nobody_up() {
     }
 }
 
+/// Each by itself: with nobody else to read, it is an error that names the Envoy.
+#[test]
+fn pages_that_are_no_evidence_are_named() {
+    type Page = Box<dyn Fn() -> Reply + Send + Sync>;
+    let pages: Vec<(Page, &str)> = vec![
+        (Box::new(|| Reply::Http("401 Unauthorized", b"who are you".to_vec())), "the status 401"),
+        (Box::new(|| Reply::Http("404 Not Found", Vec::new())), "the status 404"),
+        (
+            Box::new(|| Reply::Http("302 Found\r\nlocation: https://login.test", Vec::new())),
+            "sends to another",
+        ),
+        (Box::new(|| Reply::ok("<html>Sign in</html>")), "is a web page"),
+        (
+            Box::new(|| {
+                Reply::ok(
+                    "llm_retries_total{llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"} x\n",
+                )
+            }),
+            "line 1 has a value that is no number: x",
+        ),
+        (Box::new(|| Reply::Raw(Vec::new())), "does not answer"),
+        (Box::new(|| Reply::Raw(b"\x15\x03\x01\x00\x02".to_vec())), "does not answer"),
+        (Box::new(|| Reply::ok(vec![b'\n'; (100 << 20) + 1])), "cannot be read"),
+    ];
+    for (page, words) in pages {
+        let server = Server::start(move |_| page());
+        let loaded = load(&["--admin", &server.url]).unwrap();
+        let [silent] = &loaded.silent[..] else { panic!("{words}: {loaded:?}") };
+        assert!(silent.place == server.url && silent.message.contains(words), "{words}: {silent}");
+    }
+    // An Envoy that has no configuration of the filter yet answers, and has nothing to say.
+    for page in ["", "\n", "# TYPE llm_x counter\n", "envoy_server_live{} 1\n"] {
+        let server = Server::start(move |_| Reply::ok(page));
+        assert_eq!(load(&["--admin", &server.url]).unwrap(), Loaded::default(), "{page}");
+    }
+    // Nobody is there.
+    let gone = load(&["--admin", "http://127.0.0.1:1"]).unwrap();
+    assert!(gone.silent[0].message.contains("does not answer"), "{gone:?}");
+}
+
 #[test]
 fn polls_without_any_answer_are_missing_windows() {
     let now = Now::default();
@@ -333,7 +383,7 @@ fn polls_without_any_answer_are_missing_windows() {
     let found = in_world(&now, |world| {
         let mut polls = source(world, &["--admin", &server.url, "--every", "1s"]);
         let windows =
-            windows(world, &mut polls, 4, |load| now.0.store(load as u64 * 1_000, Ordering::SeqCst));
+            windows(world, &mut polls, &chat(), 4, |load| now.0.store(load as u64 * 1_000, Ordering::SeqCst));
         assert_eq!(polls.wait(&now), Duration::from_secs(1));
         windows
     });
@@ -343,6 +393,7 @@ fn polls_without_any_answer_are_missing_windows() {
         found.iter().map(of).collect::<Vec<_>>(),
         [(0, 1_000, false, 1_000), (1_000, 2_000, true, 0), (2_000, 3_000, false, 2_000)]
     );
+    assert_eq!(found.iter().map(Window::has_samples).collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]
@@ -350,7 +401,7 @@ fn files_that_are_no_evidence_are_named() {
     let of = |text: &str| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        load(&["--from", file.path().to_str().unwrap()]).map(|loaded| loaded.note)
+        load(&["--from", file.path().to_str().unwrap()]).map(|loaded| loaded.notes)
     };
     for (text, words) in [
         ("", "has no samples of the filter's metrics"),
@@ -362,12 +413,23 @@ fn files_that_are_no_evidence_are_named() {
     let error = load(&["--from", "/nowhere"]).unwrap_err();
     assert_eq!(error.to_string(), "/nowhere: does not exist");
     let line = "llm_retries_total{llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"} 5";
-    assert!(
-        of(&format!("{line} 5\n{line}"))
-            .unwrap()
-            .unwrap()
-            .ends_with("its last line is cut off and was left out")
+    let notes = of(&format!("{line} 5\n{line}")).unwrap();
+    assert!(notes.len() == 1 && notes[0].ends_with("its last line is cut off and was left out"), "{notes:?}");
+    // A native histogram, as `promtool tsdb dump` writes it, and a classic one.
+    let labels = "llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"";
+    let native = format!(
+        "{{__name__=\"llm_response_chars\", {labels}}} {{count:3, sum:9, (1,2]:3}} 1770000000000\n{line} 1770000000000\n"
     );
+    let notes = of(&native).unwrap();
+    assert!(
+        notes.len() == 1
+            && notes[0]
+                .starts_with("only native histograms are there of llm_response_chars, which are not read")
+            && notes[0].contains("always_scrape_classic_histograms: true"),
+        "{notes:?}"
+    );
+    let classic = format!("llm_response_chars_bucket{{{labels},le=\"5\"}} 5 1770000000\n");
+    assert!(of(&(native + &classic)).unwrap().is_empty());
 }
 
 #[test]

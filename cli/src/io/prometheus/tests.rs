@@ -1,6 +1,6 @@
 //! Servers that answer late, with half, with too much or with something else.
 
-use super::{Access, Prometheus};
+use super::{Access, BYTES_MAX, Prometheus};
 use crate::io::clock::Clock;
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::{Samples, Span};
@@ -80,6 +80,25 @@ fn a_long_time_is_asked_for_in_parts() {
     });
     read(&server, 60).0.unwrap();
     assert_eq!(parts(&server)[..3], [60, 30, 15]);
+}
+
+#[test]
+fn what_is_always_too_much_is_refused() {
+    // A query of one step cannot be made smaller.
+    let too_much = || Reply::Http("422 Unprocessable Entity", b"too many samples".to_vec());
+    let server = Server::start(move |_| too_much());
+    let (found, _) = read(&server, 5);
+    assert_eq!(parts(&server), [5, 2, 1]);
+    assert!(found.is_err_and(|words| words.ends_with(". Narrow the series by --rollout and --selector")));
+    // More than is read.
+    let server = Server::start(|_| Reply::ok(vec![b' '; BYTES_MAX as usize + 1]));
+    let (found, _) = read(&server, 2);
+    assert_eq!(
+        found,
+        Err("answers with more than 100 MiB at once. Narrow the series by --rollout and --selector"
+            .to_owned())
+    );
+    assert_eq!(parts(&server), [2, 1]);
 }
 
 #[test]
@@ -224,6 +243,53 @@ fn headers_and_matchers_are_sent() {
         );
         assert!(parameter(&head, "query").ends_with("\"yes\",namespace=\"x\"}"), "{head}");
     }
+}
+
+#[test]
+fn of_one_rollout_less_is_asked_for() {
+    let server = Server::start(|_| Reply::ok(EMPTY));
+    let clock = Sleeps(Mutex::default());
+    let access =
+        Access { selector: "a=\"b\"".to_owned(), rollout: Some("ch\"at".to_owned()), ..access(&server.url) };
+    let mut prometheus = Prometheus::new(access, 60_000, Some(NOW_MS - 300_000)).unwrap();
+    prometheus.read(&clock, &mut Samples::new(Span::Polls)).unwrap();
+    let queries: Vec<String> = server.heads().iter().map(|head| parameter(head, "query")).collect();
+    assert!(queries[0].ends_with(r#"llm_compare="yes",llm_rollout="ch\"at",a="b"}"#), "{queries:?}");
+    // Restarts, and which rollouts there are.
+    assert!(queries[1].ends_with(r#"llm_compare!="yes",a="b"}"#), "{queries:?}");
+}
+
+#[test]
+fn native_histograms_are_named() {
+    let labels = r#""llm_rollout":"chat","llm_version":"v2","llm_compare":"yes""#;
+    let answer = move |series: &[String]| Reply::ok(EMPTY.replace("[]", &format!("[{}]", series.join(","))));
+    let series = move |name: &str, more: &str, at: u64| {
+        format!(r#"{{"metric":{{"__name__":"{name}",{labels}{more}}},"values":[[{at},"5"]]}}"#)
+    };
+    let server = Server::start(move |head| {
+        let (query, end) = (parameter(head, "query"), parameter(head, "end").parse().unwrap());
+        match query {
+            query if query.starts_with("count by (__name__) (") => answer(&[
+                r#"{"metric":{"__name__":"envoy_x_llm_response_chars"},"values":[[1,"4"]]}"#.to_owned(),
+                r#"{"metric":{"__name__":"llm_longest_gap_ms"},"values":[[1,"4"]]}"#.to_owned(),
+            ]),
+            query if query.contains("!=\"yes\"") => answer(&[]),
+            _ => answer(&[
+                series("llm_requests_total", r#","llm_outcome":"complete""#, end),
+                series("llm_longest_gap_ms_bucket", r#","le":"100""#, end),
+            ]),
+        }
+    });
+    let clock = Sleeps(Mutex::default());
+    let mut prometheus = Prometheus::new(access(&server.url), 60_000, Some(NOW_MS - 300_000)).unwrap();
+    let mut samples = Samples::new(Span::Aligned(60_000));
+    for _ in 0..2 {
+        prometheus.read(&clock, &mut samples).unwrap();
+        // The gap's classic one is there as well.
+        assert_eq!(samples.native_only(), ["llm_response_chars"]);
+    }
+    let asked = server.heads().iter().filter(|head| parameter(head, "query").starts_with("count by")).count();
+    assert_eq!(asked, 1);
 }
 
 #[test]

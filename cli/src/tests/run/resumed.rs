@@ -71,3 +71,20 @@ fn a_prometheus_that_is_down_holds_and_is_caught_up_with() {
         }
     }
 }
+
+#[test]
+fn at_100_percent_prometheus_tells_which_envoys_run_it() {
+    let sim = Sim::new(40.0);
+    let server = sim.prometheus();
+    sim.after(200, |shared| shared.envoys.get_mut("http://b:9901").unwrap().takes = None);
+    sim.after(2_000, |shared| {
+        shared.envoys.get_mut("http://b:9901").unwrap().takes = Some(std::time::Duration::ZERO);
+    });
+    let ran = sim.tool(&format!("run chat.json v2 --prometheus {} --plan 25%,100%@5m --json", server.url));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // As long as an Envoy serves by the old steps, the configurations differ.
+    let all = events(&ran);
+    assert_eq!(all.first().map(String::as_str), Some("ramping 25"));
+    assert_eq!(all[all.len() - 2..], ["finishing 100", "ended 100"], "{all:?}");
+    assert!((2_120..2_400).contains(&sim.seconds()), "{} {all:?}", sim.seconds());
+}

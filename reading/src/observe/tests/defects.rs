@@ -10,12 +10,12 @@ fn stream(documents: &[&str]) -> String {
 }
 
 /// The defects of a body, which are the same in every chunking. `@` in it stands for a text that repeats itself.
-fn found(asked: Option<Asked>, content_type: &str, body: &str) -> String {
+fn found(asked: &Option<Asked>, content_type: &str, body: &str) -> String {
     let body = body.replace('@', LOOP);
     let head = Head { status: 200, content_type: content_type.as_bytes(), ..Head::default() };
     let names = |size: usize| {
         let mut observer = Observer::new(head, 0, 0);
-        observer.detect_defects(asked);
+        observer.detect_defects(asked.clone());
         body.as_bytes().chunks(size).for_each(|piece| observer.push(0, piece));
         let seen = observer.finish(End::Complete, 0);
         seen.defects.iter().map(Defect::as_str).collect::<Vec<_>>().join(" ")
@@ -28,11 +28,11 @@ fn found(asked: Option<Asked>, content_type: &str, body: &str) -> String {
 }
 
 fn json(body: &str) -> String {
-    found(None, "application/json", body)
+    found(&None, "application/json", body)
 }
 
 fn events(documents: &[&str]) -> String {
-    found(None, "text/event-stream", &stream(documents))
+    found(&None, "text/event-stream", &stream(documents))
 }
 
 /// A request that offers these tools.
@@ -313,7 +313,7 @@ fn a_tool_is_known_by_its_name() {
         r#"{"object":"conversation.response","outputs":[{"type":"function.call","tool_call_id":"a","name":"@","arguments":"{}"}],"usage":{"prompt_tokens":1}}"#.into(),
         r#"{"result":{"response":"","tool_calls":[{"name":"@","arguments":{}}]},"success":true}"#.into(),
     ] {
-        let is = |name: &str| found(offering(&["get_weather", "search"]), "application/json", &form.replace('@', name));
+        let is = |name: &str| found(&offering(&["get_weather", "search"]), "application/json", &form.replace('@', name));
         assert_eq!(is("search"), "", "{form}");
         assert_eq!(is("lookup"), "tool_name_unknown", "{form}");
         assert_eq!(is("get_weather<|channel|>commentary"), "control_token tool_name_unknown", "{form}");
@@ -321,7 +321,7 @@ fn a_tool_is_known_by_its_name() {
     }
     // Tools that the server runs are its own matter.
     let own = r#"{"type":"message","content":[{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}},{"type":"text","text":"a"}],"stop_reason":"end_turn"}"#;
-    assert_eq!(found(offering(&["search"]), "application/json", own), "");
+    assert_eq!(found(&offering(&["search"]), "application/json", own), "");
 }
 
 #[test]
@@ -416,9 +416,9 @@ fn what_an_answer_has_is_not_empty() {
 fn thoughts_and_values_are_told_from_texts() {
     let json_asked = Some(Asked { json: true, ..Asked::default() });
     let value = r#"{"result":{"response":{"city":"Bonn"},"usage":{"prompt_tokens":9}},"success":true}"#;
-    assert_eq!(found(json_asked, "application/json", value), "");
+    assert_eq!(found(&json_asked, "application/json", value), "");
     let text = r#"{"result":{"response":"Bonn","usage":{"prompt_tokens":9}},"success":true}"#;
-    assert_eq!(found(json_asked, "application/json", text), "json_missing");
+    assert_eq!(found(&json_asked, "application/json", text), "json_missing");
     let end = r#"{"type":"response.completed","response":{"status":"completed"}}"#;
     let part = r#"{"type":"response.content_part.added","part":{"type":"reasoning_text","text":""}}"#;
     let delta = r#"{"type":"response.reasoning_text.delta","delta":"a"}"#;
@@ -489,7 +489,7 @@ fn what_broke_off_is_not_empty_and_has_no_lack() {
         r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
         r#"{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}"#,
     );
-    let found = |body: &str| found(json_asked, "text/event-stream", body);
+    let found = |body: &str| found(&json_asked, "text/event-stream", body);
     assert_eq!(found(&chat(stop)), "json_missing empty");
     assert_eq!(found(&chat(r#"{"choices":[]}"#)), "");
     assert_eq!(found(&text(stop)), "json_missing");

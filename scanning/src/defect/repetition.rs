@@ -14,7 +14,8 @@ mod period;
 
 use super::markdown::{Place, Segment};
 use super::recent::{HISTORY_BYTES, RECENT_BYTES};
-use crate::word::{common_prefix, common_suffix, has_all};
+use crate::lanes::has_all;
+use crate::word::{common_prefix, common_suffix};
 use anchor::Anchor;
 use lines::Lines;
 use memchr::memrchr;
@@ -51,14 +52,29 @@ impl Repetition {
         self.found
     }
 
-    pub(super) fn push(&mut self, segment: Segment<'_>) {
+    /// Compares a block with the bytes one period earlier, if a period is followed. It begins at `start` of `text`. Returns
+    /// where in `text` the first byte is that differs, or what is beyond.
+    #[inline]
+    pub(super) fn follow(&mut self, text: &[u8], start: usize, block: &[u8]) -> usize {
+        if self.period == 0 || self.found {
+            return usize::MAX;
+        }
+        let old = text.get(start.saturating_sub(self.period.into())..).unwrap_or_default();
+        let equal = common_prefix(block, old);
+        self.run = self.run.saturating_add(u32::try_from(equal).unwrap_or(u32::MAX));
+        if equal < block.len() { start.saturating_add(equal) } else { usize::MAX }
+    }
+
+    /// `break_at`: what [`Repetition::follow`] found of its block.
+    #[inline]
+    pub(super) fn push(&mut self, segment: Segment<'_>, break_at: usize) {
         if self.found {
             return;
         }
         let bytes = u32::try_from(segment.bytes().len()).unwrap_or(u32::MAX);
         self.since = self.since.saturating_add(bytes);
-        if self.period > 0 {
-            self.follow(segment);
+        if (segment.start..segment.text.len()).contains(&break_at) {
+            self.end_run(segment, break_at);
         }
         if segment.place != Place::Fence {
             self.lines.push(bytes);
@@ -118,27 +134,19 @@ impl Repetition {
         }
     }
 
-    /// Compares a segment with the bytes one period earlier.
+    /// The bytes are not those one period earlier any more, from `end` on, which is in this segment.
     #[inline(never)]
-    fn follow(&mut self, segment: Segment<'_>) {
-        let Segment { text, start, place } = segment;
-        let new = segment.bytes();
-        let old = text.get(start.saturating_sub(self.period.into())..).unwrap_or_default();
-        let equal = common_prefix(new, old);
-        self.run = self.run.saturating_add(u32::try_from(equal).unwrap_or(u32::MAX));
-        if equal < new.len() {
-            let end = start.saturating_add(equal);
-            let run = self.as_run();
-            if run.may_be_endless() {
-                let kind = self.kind(text, end, place);
-                self.found |= kind.is_endless(run, false);
-                if matches!(kind, Period::Prose | Period::Lines) && kind.is_endless(run, true) {
-                    self.has_ended = true;
-                    self.since = u32::try_from(new.len().saturating_sub(equal)).unwrap_or(u32::MAX);
-                }
+    fn end_run(&mut self, segment: Segment<'_>, end: usize) {
+        let run = self.as_run();
+        if run.may_be_endless() {
+            let kind = self.kind(segment.text, end, segment.place);
+            self.found |= kind.is_endless(run, false);
+            if matches!(kind, Period::Prose | Period::Lines) && kind.is_endless(run, true) {
+                self.has_ended = true;
+                self.since = u32::try_from(segment.text.len().saturating_sub(end)).unwrap_or(u32::MAX);
             }
-            (self.period, self.run) = (0, 0);
         }
+        (self.period, self.run) = (0, 0);
     }
 
     /// Whether the repetition that ends at `end` is endless.
@@ -159,12 +167,14 @@ impl Repetition {
 /// Where the last byte may have come before, at the earliest.
 const NEWEST_BYTES: usize = RECENT_BYTES - PERIOD_BYTES_MAX - 1;
 
-/// Whether the last bytes may have come before. Four of them are compared everywhere.
+/// Whether the last bytes may have come before. Three of them are compared everywhere.
 fn ends_as_before(text: &[u8; RECENT_BYTES]) -> bool {
-    let [.., a, _, _, b, _, _, _, c, _, _, d] = *text;
+    let [.., a, _, _, _, _, b, _, _, _, _, c] = *text;
     // The newest place is one byte before the last.
-    let window = |back: usize| text.get(NEWEST_BYTES.saturating_sub(back)..).unwrap_or_default();
-    has_all(&[(window(10), a), (window(7), b), (window(3), c), (window(0), d)], PERIOD_BYTES_MAX)
+    let window =
+        |back: usize| text.get(NEWEST_BYTES.saturating_sub(back)..)?.first_chunk::<PERIOD_BYTES_MAX>();
+    let windows = || Some([(window(10)?, a), (window(5)?, b), (window(0)?, c)]);
+    windows().is_some_and(has_all)
 }
 
 /// The shortest period with which a text ends, and how many of its last bytes repeat with it; 0 if none is long enough.

@@ -84,7 +84,7 @@ impl ControlToken {
 
     #[inline(never)]
     pub(super) fn push(&mut self, segment: Segment<'_>) {
-        let Segment { text, start, place } = segment;
+        let Segment { text, start, place, .. } = segment;
         let mut at = start;
         while at < text.len() && !self.found {
             if self.token_len == 0 && self.group.is_none() {

@@ -2,7 +2,7 @@
 //!
 //! Each defect is a module of its own: an automaton or a counter over bytes. They do not know dialects, framings or
 //! JSON events. Text comes in any pieces; the result is the same for all, as the pieces are [gathered](recent) and read in
-//! blocks. Nothing is allocated, no text is kept but the last 640 bytes at most, and the state has [`STATE_BYTES_MAX`] at most.
+//! blocks. Nothing is allocated, no text is kept but the last 512 bytes at most, and the state has [`STATE_BYTES_MAX`] at most.
 //! `docs/defects.md` has the rules, their reasons and their measured precision and recall.
 //!
 //! | defect | answer | reasoning | calls |
@@ -18,6 +18,7 @@ mod control_token;
 mod json_check;
 mod json_missing;
 mod markdown;
+mod marks;
 mod mixed_script;
 mod nothing;
 mod recent;
@@ -29,10 +30,10 @@ mod tool_args_invalid;
 mod tool_name_unknown;
 
 use crate::label::label_values;
-use crate::word::has_non_ascii_or;
 use control_token::ControlToken;
 use json_missing::JsonMissing;
 use markdown::{Markdown, Place, Segment};
+use marks::{MARKED_BYTES, Marks};
 use mixed_script::MixedScript;
 use nothing::Content;
 use recent::Recent;
@@ -97,7 +98,7 @@ impl DefectSet {
 }
 
 /// What the request asked for, as far as defects depend on it. Nothing where its body was not seen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// The names of the tools that it offers.
     pub names: OfferedNames,
@@ -267,37 +268,45 @@ impl Defects {
         self.content.has_reasoning |= channel == Channel::Reasoning;
     }
 
-    /// Reads what was gathered. The detectors are not a part of this function: for a block a call costs nothing, and the
-    /// module stays small.
-    #[inline(never)]
+    /// Reads what was gathered. What looks at each segment is small or rarely called.
     fn read(&mut self) {
-        let (text, from) = self.recent.text();
-        let new = text.get(from..).unwrap_or_default();
+        let (text, mut start) = self.recent.text();
         let is_answer = self.channel == Channel::Answer;
-        let marks = if is_answer { Marks::of(new) } else { Marks::default() };
-        let reads_tokens = is_answer && (marks.has_bracket || self.control_token.is_waiting());
-        let reads_others = is_answer && (marks.has_non_ascii || self.replacement_char.is_waiting());
         if is_answer && self.asks_for_json {
-            self.json.push(new);
+            self.json.push(text.get(start..).unwrap_or_default());
         }
-        let (mut rest, mut start, mut last) = (new, from, Place::Text);
-        while let Some((place, bytes, after)) = self.markdown.segment(rest) {
-            let end = start.saturating_add(bytes.len());
-            let segment = Segment { text: text.get(..end).unwrap_or_default(), start, place };
-            self.repetition.push(segment);
-            if reads_tokens {
-                self.control_token.push(segment);
+        let mut last = Place::Text;
+        while start < text.len() {
+            let block = text.get(start..).unwrap_or_default();
+            let block = block.get(..MARKED_BYTES).unwrap_or(block);
+            let marks = Marks::of(block);
+            let reads_tokens = is_answer && (marks.has_bracket || self.control_token.is_waiting());
+            let break_at = self.repetition.follow(text, start, block);
+            let mut from = 0;
+            while let Some((place, to)) = self.markdown.segment(block, from, &marks) {
+                let end = start.saturating_add(to);
+                let segment = Segment {
+                    text: text.get(..end).unwrap_or_default(),
+                    start: start.saturating_add(from),
+                    place,
+                    is_ascii: marks.non_ascii.next(from) >= to,
+                };
+                self.repetition.push(segment, break_at);
+                if is_answer {
+                    if reads_tokens {
+                        self.control_token.push(segment);
+                    }
+                    if !segment.is_ascii || self.replacement_char.is_waiting() {
+                        self.replacement_char.push(segment);
+                    }
+                    self.mixed_script.push(segment);
+                }
+                (from, last) = (to, place);
             }
-            if reads_others {
-                self.replacement_char.push(segment);
+            if is_answer && !reads_tokens {
+                self.control_token.skip(block);
             }
-            if is_answer {
-                self.mixed_script.push(segment, !marks.has_non_ascii);
-            }
-            (rest, start, last) = (after, end, place);
-        }
-        if is_answer && !reads_tokens {
-            self.control_token.skip(new);
+            start = start.saturating_add(block.len());
         }
         if let Some(block) = self.recent.full() {
             self.repetition.end_block(block, last);
@@ -319,20 +328,5 @@ impl Defects {
         }
         self.markdown = Markdown::default();
         self.recent.clear();
-    }
-}
-
-/// What there is in some bytes, so that most detectors need not look at most of them.
-#[derive(Clone, Copy, Default)]
-struct Marks {
-    has_non_ascii: bool,
-    /// `<` or `[`.
-    has_bracket: bool,
-}
-
-impl Marks {
-    fn of(bytes: &[u8]) -> Marks {
-        let (has_non_ascii, has_bracket) = has_non_ascii_or(bytes, b'<', b'[');
-        Marks { has_non_ascii, has_bracket }
     }
 }

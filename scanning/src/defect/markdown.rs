@@ -4,6 +4,7 @@
 //! This is a small part of CommonMark, as models write it: a code span ends with its line at the latest, a fence may
 //! follow a list marker or a quotation mark, and what is not closed stays open.
 
+use super::marks::Marks;
 use crate::word;
 
 /// Where a segment is.
@@ -23,6 +24,7 @@ pub(super) struct Segment<'t> {
     pub(super) text: &'t [u8],
     pub(super) start: usize,
     pub(super) place: Place,
+    pub(super) is_ascii: bool,
 }
 
 impl<'t> Segment<'t> {
@@ -69,54 +71,80 @@ pub(super) struct Markdown {
 const INDENT_CODE: u8 = 4;
 
 impl Markdown {
-    /// Takes the first segment off `bytes`. `None` if there are no bytes.
+    /// Where the segment ends that begins at `start` in these bytes, and its place. `marks` are theirs. `None` if there are no
+    /// bytes.
+    #[inline(always)]
+    pub(super) fn segment(&mut self, bytes: &[u8], start: usize, marks: &Marks) -> Option<(Place, usize)> {
+        let first = *bytes.get(start)?;
+        let end = self.end(start, marks);
+        let is_usual = match self.at {
+            At::LineStart => !matches!(first, b' ' | b'\t' | b'>' | b'\r' | b'`' | b'~'),
+            At::InLine => end > start,
+            At::Fence | At::Ticks => false,
+        };
+        if !is_usual {
+            return self.any_segment(bytes, start, marks);
+        }
+        if first != b'\n' {
+            self.at = At::InLine;
+        }
+        let place = self.place();
+        let end = end.min(bytes.len());
+        if bytes.get(..end)?.last() == Some(&b'\n') {
+            self.end_line();
+        }
+        Some((place, end))
+    }
+
     #[inline(never)]
-    pub(super) fn segment<'b>(&mut self, bytes: &'b [u8]) -> Option<(Place, &'b [u8], &'b [u8])> {
-        let first = *bytes.first()?;
-        let (place, length) = match self.at {
+    fn any_segment(&mut self, bytes: &[u8], start: usize, marks: &Marks) -> Option<(Place, usize)> {
+        let rest = bytes.get(start..)?;
+        let first = *rest.first()?;
+        let (place, end) = match self.at {
             At::LineStart => {
-                let indent = self.indent(bytes);
+                let indent = self.indent(rest);
+                let end = start.saturating_add(indent);
                 let place = self.place();
-                match bytes.get(indent) {
+                match rest.get(indent) {
                     Some(b'`' | b'~') if indent == 0 => {
                         (self.at, self.run, self.run_byte) = (At::Fence, 0, first);
-                        return self.segment(bytes);
+                        return self.any_segment(bytes, start, marks);
                     }
-                    None | Some(b'`' | b'~') => (place, indent),
-                    Some(b'\n') => (place, indent.saturating_add(1)),
+                    None | Some(b'`' | b'~') => (place, end),
+                    Some(b'\n') => (place, end.saturating_add(1)),
                     Some(_) => {
                         self.at = At::InLine;
                         // What is far in is code, but not the white space before it.
                         match self.place() == place || indent == 0 {
-                            true => (self.place(), indent.saturating_add(self.length(bytes.get(indent..)?))),
-                            false => (place, indent),
+                            true => (self.place(), self.end(end, marks)),
+                            false => (place, end),
                         }
                     }
                 }
             }
             At::Fence | At::Ticks => {
-                let length = bytes.iter().take_while(|byte| **byte == self.run_byte).count();
+                let length = rest.iter().take_while(|byte| **byte == self.run_byte).count();
                 if length == 0 {
                     self.end_run(first);
-                    return self.segment(bytes);
+                    return self.any_segment(bytes, start, marks);
                 }
                 self.run = self.run.saturating_add(u8::try_from(length).unwrap_or(u8::MAX));
-                (if self.fence > 0 { Place::Fence } else { Place::Span }, length)
+                (if self.fence > 0 { Place::Fence } else { Place::Span }, start.saturating_add(length))
             }
             At::InLine => {
-                let length = self.length(bytes);
-                if length == 0 {
+                let end = self.end(start, marks);
+                if end == start {
                     (self.at, self.run, self.run_byte) = (At::Ticks, 0, first);
-                    return self.segment(bytes);
+                    return self.any_segment(bytes, start, marks);
                 }
-                (self.place(), length)
+                (self.place(), end)
             }
         };
-        let (segment, rest) = bytes.split_at_checked(length)?;
-        if segment.last() == Some(&b'\n') {
+        let end = end.min(bytes.len());
+        if bytes.get(..end)?.last() == Some(&b'\n') {
             self.end_line();
         }
-        Some((place, segment, rest))
+        Some((place, end))
     }
 
     /// White space at the beginning of a line: how many bytes.
@@ -134,11 +162,12 @@ impl Markdown {
         }
     }
 
-    /// Bytes of the line up to its end, or up to backticks if these mean something.
-    fn length(&self, bytes: &[u8]) -> usize {
+    /// Where the line ends, or backticks begin if these mean something. Beyond the last byte if that is not in these.
+    #[inline]
+    fn end(&self, from: usize, marks: &Marks) -> usize {
         let is_fenced = self.fence > 0 && !self.in_info;
-        let length = word::find_either(bytes, b'\n', if is_fenced { b'\n' } else { b'`' });
-        length.saturating_add((bytes.get(length) == Some(&b'\n')).into())
+        let line_end = marks.line_ends.next(from).saturating_add(1);
+        if is_fenced { line_end } else { line_end.min(marks.backticks.next(from)) }
     }
 
     /// Whether the text ends in code that was not closed.
@@ -189,6 +218,7 @@ impl Markdown {
 
 #[cfg(test)]
 mod tests {
+    use super::super::marks::MARKED_BYTES;
     use super::*;
     use proptest::prelude::*;
 
@@ -196,11 +226,14 @@ mod tests {
         let mut markdown = Markdown::default();
         let mut places = Vec::new();
         for piece in pieces {
-            let mut rest = *piece;
-            while let Some((place, segment, after)) = markdown.segment(rest) {
-                assert!(!segment.is_empty());
-                places.extend(segment.iter().map(|&byte| (place, byte)));
-                rest = after;
+            for block in piece.chunks(MARKED_BYTES) {
+                let (marks, mut start) = (Marks::of(block), 0);
+                while let Some((place, end)) = markdown.segment(block, start, &marks) {
+                    assert!(start < end);
+                    places.extend(block[start..end].iter().map(|&byte| (place, byte)));
+                    start = end;
+                }
+                assert_eq!(start, block.len());
             }
         }
         places

@@ -11,7 +11,7 @@ pub(super) const BLOCK_BYTES: usize = 128;
 pub(super) const HISTORY_BYTES: usize = 256;
 pub(super) const RECENT_BYTES: usize = HISTORY_BYTES + BLOCK_BYTES;
 /// Room for some blocks, so that the history is not moved for each of them.
-const ROOM_BYTES: usize = HISTORY_BYTES + 3 * BLOCK_BYTES;
+const ROOM_BYTES: usize = HISTORY_BYTES + 2 * BLOCK_BYTES;
 
 /// The state between two pieces.
 #[derive(Clone, Copy, Debug)]

@@ -1,18 +1,12 @@
 //! Tokens that are used, and the same ones that are named.
 
-use super::super::markdown::{Markdown, Segment};
+use super::super::{AnswerEnd, Defect, Defects};
 use super::*;
 
 fn is_found(text: &str) -> bool {
-    let (mut markdown, mut tokens) = (Markdown::default(), ControlToken::default());
-    let (text, mut start) = (text.as_bytes(), 0);
-    while let Some((place, segment, _)) = markdown.segment(&text[start..]) {
-        let end = start + segment.len();
-        tokens.push(Segment { text: &text[..end], start, place });
-        start = end;
-    }
-    tokens.end(markdown.is_open(), false);
-    tokens.is_found()
+    let mut defects = Defects::default();
+    defects.answer(text.as_bytes());
+    defects.finish(AnswerEnd { is_complete: true, is_cut: false }).has(Defect::ControlToken)
 }
 
 #[test]

@@ -93,14 +93,18 @@ fn is_prose(line: &[u8]) -> bool {
 #[inline(never)]
 pub(super) fn hash(line: &[u8]) -> u32 {
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let word = |bytes: [u8; WORD_BYTES]| u64::from_le_bytes(bytes);
     let (pairs, rest) = line.as_chunks::<{ 2 * WORD_BYTES }>();
     // Two at a time, as neither waits for the other.
     let (a, b) = pairs.iter().fold((0, 0), |(a, b), pair| {
         let pair = u128::from_le_bytes(*pair);
         (mix(a, pair as u64), mix(b, (pair >> 64) as u64))
     });
-    let (words, rest) = rest.as_chunks();
-    let hash = words.iter().fold(mix(a, b), |hash, word| mix(hash, u64::from_le_bytes(*word)));
-    let rest = rest.iter().fold(0, |word: u64, &byte| word << 8 | u64::from(byte));
-    (mix(hash, rest) >> 32) as u32
+    // The last words may overlap those before.
+    let last = match (line.last_chunk(), rest) {
+        (_, []) => 0,
+        (Some(last), _) => mix(rest.first_chunk().copied().map_or(0, word), word(*last)),
+        (None, _) => rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+    };
+    (mix(mix(a, b), last) >> 32) as u32
 }

@@ -5,26 +5,21 @@
 //! never reported.
 
 use crate::fnv;
+use alloc::sync::Arc;
 
 /// Offered names that are kept. Of more, none is known to be unknown.
 pub const NAMES_MAX: usize = 128;
 /// Names of which 32 bits are kept.
 const WIDE_NAMES: usize = NAMES_MAX / 2;
 
-/// The names of the tools that a request offers.
-#[derive(Clone, Copy, Debug)]
+/// The names of the tools that a request offers. A clone shares their hashes.
+#[derive(Clone, Debug, Default)]
 pub struct OfferedNames {
     /// The low halves of all hashes. The high halves of the first [`WIDE_NAMES`] are in the second half, until there
-    /// are more names.
-    hashes: [u16; NAMES_MAX],
+    /// are more names. `None` before the first name: most requests offer no tools.
+    hashes: Option<Arc<[u16; NAMES_MAX]>>,
     /// At most one more than [`NAMES_MAX`].
     len: u16,
-}
-
-impl Default for OfferedNames {
-    fn default() -> OfferedNames {
-        OfferedNames { hashes: [0; NAMES_MAX], len: 0 }
-    }
 }
 
 impl OfferedNames {
@@ -36,11 +31,12 @@ impl OfferedNames {
         if at > NAMES_MAX || at <= WIDE_NAMES && self.has(low, high) {
             return;
         }
-        if let Some(slot) = self.hashes.get_mut(at) {
+        let hashes = Arc::make_mut(self.hashes.get_or_insert_with(|| Arc::new([0; NAMES_MAX])));
+        if let Some(slot) = hashes.get_mut(at) {
             *slot = low;
         }
         if at < WIDE_NAMES
-            && let Some(slot) = self.hashes.get_mut(at.saturating_add(WIDE_NAMES))
+            && let Some(slot) = hashes.get_mut(at.saturating_add(WIDE_NAMES))
         {
             *slot = high;
         }
@@ -56,12 +52,13 @@ impl OfferedNames {
     }
 
     fn has(&self, low: u16, high: u16) -> bool {
+        let Some(hashes) = &self.hashes else { return false };
         let len = usize::from(self.len);
-        let lows = self.hashes.iter().take(len);
+        let lows = hashes.iter().take(len);
         if len > WIDE_NAMES {
             return lows.into_iter().any(|&hash| hash == low);
         }
-        let highs = self.hashes.iter().skip(WIDE_NAMES);
+        let highs = hashes.iter().skip(WIDE_NAMES);
         lows.zip(highs).any(|pair| pair == (&low, &high))
     }
 }

@@ -3,7 +3,7 @@
 use super::super::recent::{BLOCK_BYTES, HISTORY_BYTES};
 use super::lines::hash;
 use super::{PERIOD_BYTES_MAX, rarest};
-use crate::word::has_all;
+use crate::lanes::has_all;
 use memchr::memchr;
 
 /// Bytes that are looked for.
@@ -52,21 +52,15 @@ impl Anchor {
 
     /// Where they come in the last block: so many bytes of it are before their end.
     fn find(&self, text: &[u8]) -> Option<u32> {
-        let [a, _, _, _, _, b, .., c, _, _, _, d] = self.bytes;
-        let window = |at: usize| text.get(HISTORY_BYTES.saturating_sub(ANCHOR_BYTES).saturating_add(at)..);
-        let windows = [
-            (window(0)?, a),
-            (window(5)?, b),
-            (window(ANCHOR_BYTES - 5)?, c),
-            (window(ANCHOR_BYTES - 1)?, d),
-        ];
-        if !has_all(&windows, PERIOD_BYTES_MAX) {
+        let [a, .., b, _, _, _, _, _, _, c] = self.bytes;
+        // They may begin before the block, and end in it.
+        let first = HISTORY_BYTES.saturating_sub(ANCHOR_BYTES);
+        let window = |at: usize| text.get(first.saturating_add(at)..)?.first_chunk::<BLOCK_BYTES>();
+        if !has_all([(window(1)?, a), (window(ANCHOR_BYTES - 7)?, b), (window(ANCHOR_BYTES)?, c)]) {
             return None;
         }
         let (at, rarest) = rarest(&self.bytes)?;
-        // They may begin before the block, and end in it.
-        let first = HISTORY_BYTES.saturating_sub(ANCHOR_BYTES).saturating_add(1);
-        let mut from = first.saturating_add(at);
+        let mut from = first.saturating_add(1).saturating_add(at);
         while let Some(found) = memchr(rarest, text.get(from..)?) {
             let start = from.saturating_add(found).saturating_sub(at);
             let end = start.saturating_add(ANCHOR_BYTES);

@@ -64,18 +64,29 @@ pub(super) struct MixedScript {
 }
 
 impl MixedScript {
-    /// `is_ascii`: it is known that all of it is ASCII.
-    #[inline(never)]
-    pub(super) fn push(&mut self, segment: Segment<'_>, is_ascii: bool) {
+    /// Mostly it is ASCII, between words that are, and then only its last letters matter.
+    #[inline]
+    pub(super) fn push(&mut self, segment: Segment<'_>) {
         if segment.place != Place::Text {
             (self.word, self.missing) = (Word::default(), 0);
-            return;
+        } else if segment.is_ascii
+            && self.is_quiet()
+            && !segment.text.last().is_some_and(u8::is_ascii_alphabetic)
+        {
+            self.count(Script::Latin, u32::try_from(segment.bytes().len()).unwrap_or(u32::MAX));
+            (self.word, self.missing) = (Word::default(), 0);
+        } else {
+            self.read(segment.bytes());
         }
-        let mut rest = segment.bytes();
+    }
+
+    #[inline(never)]
+    fn read(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
             rest = if byte < 0x80 {
                 self.missing = 0;
-                self.ascii(rest, is_ascii)
+                self.ascii(rest)
             } else if self.missing > 0 {
                 self.step(byte);
                 after
@@ -149,31 +160,37 @@ impl MixedScript {
         }
     }
 
-    /// Bytes of ASCII, one or more. Returns what is after them. `is_all`: all are known to be.
-    fn ascii<'b>(&mut self, bytes: &'b [u8], is_all: bool) -> &'b [u8] {
-        // A Latin word, or none, only has to be known at its end.
-        let is_quiet = self.word.foreign.is_none() && matches!(self.word.host, None | Some(Script::Latin));
-        let length = match is_quiet {
-            true if is_all => bytes.len(),
-            true => ascii_run(bytes),
-            false => 1,
-        };
+    /// The word that is being read is Latin, or there is none: it only has to be known at its end.
+    fn is_quiet(&self) -> bool {
+        self.word.foreign.is_none() && matches!(self.word.host, None | Some(Script::Latin))
+    }
+
+    /// Bytes of ASCII, one or more. Returns what is after them.
+    fn ascii<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let is_quiet = self.is_quiet();
+        let length = if is_quiet { ascii_run(bytes) } else { 1 };
         let (run, after) = bytes.split_at_checked(length).unwrap_or_default();
         self.count(Script::Latin, u32::try_from(length).unwrap_or(u32::MAX));
         // Only the last letters count, and mostly there are none.
-        let letters = run.iter().rev().take_while(|byte| byte.is_ascii_alphabetic());
-        let letters = letters.take(LETTERS_MAX.into()).count();
+        let (mut letters, mut small) = (0_usize, None);
+        for byte in run.iter().rev().take(LETTERS_MAX.into()) {
+            if !byte.is_ascii_alphabetic() {
+                break;
+            }
+            if byte.is_ascii_uppercase() {
+                small = small.or(Some(letters));
+            }
+            letters = letters.saturating_add(1);
+        }
         if letters < length.min(LETTERS_MAX.into()) {
             self.word = Word::default();
         }
-        let word = run.get(length.saturating_sub(letters)..).unwrap_or_default();
         if is_quiet && letters > 0 {
-            let small = word.iter().rev().take_while(|byte| !byte.is_ascii_uppercase()).count();
-            let before = if small == letters { self.word.small } else { 0 };
             self.word.host = Some(Script::Latin);
             self.word.letters = add(self.word.letters, letters);
-            self.word.small = add(before, small);
+            self.word.small = small.map_or_else(|| add(self.word.small, letters), |small| add(0, small));
         } else {
+            let word = run.get(length.saturating_sub(letters)..).unwrap_or_default();
             word.iter().for_each(|byte| self.letter(Script::Latin, byte.is_ascii_uppercase()));
         }
         after

@@ -1,0 +1,180 @@
+//! Compares sixteen bytes at a time.
+//!
+//! The module is linked for size, and then the compiler makes no vectors of loops. So the instructions are named here. Only in
+//! WebAssembly they are safe to call; other machines take eight bytes at a time.
+
+/// Bytes in [`Lanes`].
+pub const LANES: usize = 16;
+
+/// Sixteen bytes, or for each of them all bits or none.
+#[derive(Clone, Copy)]
+pub struct Lanes(machine::Vector);
+
+impl Default for Lanes {
+    fn default() -> Lanes {
+        Lanes::of(&[0; LANES])
+    }
+}
+
+impl Lanes {
+    /// These bytes.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(bytes: &[u8; LANES]) -> Lanes {
+        let bits = u128::from_le_bytes(*bytes);
+        Lanes(machine::vector(bits as u64, (bits >> 64) as u64))
+    }
+
+    /// Which bytes are this one.
+    #[inline(always)]
+    #[must_use]
+    pub fn equal(self, byte: u8) -> Lanes {
+        Lanes(machine::equal(self.0, byte))
+    }
+
+    /// A bit for each byte whose highest bit is set, the first byte's the lowest.
+    #[inline(always)]
+    #[must_use]
+    pub fn bits(self) -> u16 {
+        machine::bits(self.0)
+    }
+}
+
+impl core::ops::BitAnd for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn bitand(self, other: Lanes) -> Lanes {
+        Lanes(machine::and(self.0, other.0))
+    }
+}
+
+impl core::ops::BitOr for Lanes {
+    type Output = Lanes;
+    #[inline(always)]
+    fn bitor(self, other: Lanes) -> Lanes {
+        Lanes(machine::or(self.0, other.0))
+    }
+}
+
+/// Whether there is a place at which each of these windows has its byte. `PLACES` is a multiple of [`LANES`].
+#[inline]
+#[must_use]
+pub fn has_all<const PLACES: usize>(windows: [(&[u8; PLACES], u8); 3]) -> bool {
+    // Natively the compiler makes vectors of a loop over bytes.
+    if cfg!(target_family = "wasm") { has_all_by_lanes(windows) } else { has_all_by_bytes(windows) }
+}
+
+#[inline(always)]
+fn has_all_by_lanes<const PLACES: usize>(windows: [(&[u8; PLACES], u8); 3]) -> bool {
+    let [(a, x), (b, y), (c, z)] = windows.map(|(window, byte)| (window.as_chunks().0, byte));
+    let mut found = Lanes::default();
+    for ((a, b), c) in a.iter().zip(b).zip(c) {
+        found = found | Lanes::of(a).equal(x) & Lanes::of(b).equal(y) & Lanes::of(c).equal(z);
+    }
+    found.bits() != 0
+}
+
+#[inline(always)]
+fn has_all_by_bytes<const PLACES: usize>(windows: [(&[u8; PLACES], u8); 3]) -> bool {
+    let [(a, x), (b, y), (c, z)] = windows;
+    let places = a.iter().zip(b).zip(c);
+    places.fold(0, |any, ((a, b), c)| any | u8::from((*a == x) & (*b == y) & (*c == z))) != 0
+}
+
+#[cfg(target_family = "wasm")]
+mod machine {
+    use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, i8x16_splat, i64x2, v128, v128_and, v128_or};
+
+    pub(super) type Vector = v128;
+
+    #[inline(always)]
+    pub(super) fn vector(low: u64, high: u64) -> Vector {
+        i64x2(low as i64, high as i64)
+    }
+
+    #[inline(always)]
+    pub(super) fn equal(vector: Vector, byte: u8) -> Vector {
+        i8x16_eq(vector, i8x16_splat(byte as i8))
+    }
+
+    #[inline(always)]
+    pub(super) fn and(a: Vector, b: Vector) -> Vector {
+        v128_and(a, b)
+    }
+
+    #[inline(always)]
+    pub(super) fn or(a: Vector, b: Vector) -> Vector {
+        v128_or(a, b)
+    }
+
+    #[inline(always)]
+    pub(super) fn bits(vector: Vector) -> u16 {
+        i8x16_bitmask(vector)
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+mod machine {
+    use crate::word::{HIGHS, ONES, WORD_BYTES};
+
+    pub(super) type Vector = [u64; 2];
+
+    pub(super) fn vector(low: u64, high: u64) -> Vector {
+        [low, high]
+    }
+
+    pub(super) fn equal(vector: Vector, byte: u8) -> Vector {
+        vector.map(|word| {
+            let differences = word ^ u64::from_le_bytes([byte; WORD_BYTES]);
+            // The highest bit of each byte that is not 0. Nothing is carried from one byte to the next.
+            let others = (differences & !HIGHS).wrapping_add(!HIGHS) | differences;
+            ((!others & HIGHS) >> 7).wrapping_mul(0xFF)
+        })
+    }
+
+    pub(super) fn and(a: Vector, b: Vector) -> Vector {
+        [a[0] & b[0], a[1] & b[1]]
+    }
+
+    pub(super) fn or(a: Vector, b: Vector) -> Vector {
+        [a[0] | b[0], a[1] | b[1]]
+    }
+
+    pub(super) fn bits(vector: Vector) -> u16 {
+        // The product gathers the lowest bits of all bytes in the highest byte.
+        let [low, high] = vector.map(|word| (word >> 7 & ONES).wrapping_mul(0x0102_0408_1020_4080) >> 56);
+        (high << WORD_BYTES | low) as u16
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn each_byte_is_compared(bytes: [u8; LANES], at in 0..LANES, byte: u8, other: u8) {
+            let mut bytes = bytes;
+            bytes[at] = byte;
+            let mask = |is_set: &dyn Fn(u8) -> bool| {
+                bytes.iter().enumerate().fold(0, |mask, (at, &byte)| mask | u16::from(is_set(byte)) << at)
+            };
+            let lanes = Lanes::of(&bytes);
+            prop_assert_eq!(lanes.bits(), mask(&|byte| byte >= 0x80));
+            prop_assert_eq!(lanes.equal(byte).bits(), mask(&|found| found == byte));
+            let (a, b) = (lanes.equal(byte), lanes.equal(other));
+            prop_assert_eq!((a | b).bits(), mask(&|found| found == byte || found == other));
+            prop_assert_eq!((a & (a | b)).bits(), a.bits());
+        }
+
+        #[test]
+        fn all_windows_have_their_bytes(text in prop::collection::vec(b'a'..b'f', 68..=68), bytes in [b'a'..b'g', b'a'..b'g', b'a'..b'g']) {
+            let [a, b, c] = bytes;
+            let window = |at: usize| text[at..].first_chunk::<48>().unwrap();
+            let windows = [(window(0), a), (window(9), b), (window(20), c)];
+            let expected = (0..48).any(|at| windows.iter().all(|(window, byte)| window[at] == *byte));
+            prop_assert_eq!(has_all_by_lanes(windows), expected);
+            prop_assert_eq!(has_all_by_bytes(windows), expected);
+        }
+    }
+}
