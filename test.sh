@@ -13,6 +13,7 @@
 #   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
+#   kubernetes  the files under kubernetes/ against Kubernetes' schemas and other people's definitions; Argo's and Flagger's rules against serve
 #   e2e       the module in real Envoy, oldest and newest supported
 #   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
@@ -27,7 +28,7 @@ cd "$root" || exit 1
 # shellcheck source=scripts/dependencies.sh
 source scripts/dependencies.sh
 
-sections=(format lints python supply native fuzz docs scripts envoy istio e2e servers)
+sections=(format lints python supply native fuzz docs scripts envoy istio kubernetes e2e servers)
 
 section_format() {
   local python shellcheck scripts
@@ -97,6 +98,8 @@ section_istio() {
   ./build.sh
   with_pytest tests/istio
 }
+
+section_kubernetes() { with_pytest tests/kubernetes; }
 
 section_e2e() {
   ./build.sh

@@ -4,8 +4,8 @@
 //!
 //! Other controllers ask here, and each takes statuses in its own way:
 //! * Argo Rollouts' `web` provider takes a status outside of 2xx for an error, and a few in a row abort the release; so a verdict is
-//!   200 whatever it is, and the lack of evidence is a verdict. It takes a body that is no JSON for success; so nothing but JSON is
-//!   given to a client that does not say what it accepts, as that provider does not.
+//!   200 whatever it is, and the lack of evidence is a verdict. Older versions take a body that is no JSON for success; so nothing but
+//!   JSON is given to a client that does not say what it accepts, as that provider does not.
 //! * Flagger's webhooks take a status up to 202 for success, ask again after 5xx and 429, and halt at anything else; so they are answered
 //!   with 200 or 409.
 

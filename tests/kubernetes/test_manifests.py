@@ -1,0 +1,148 @@
+"""An API server would accept each manifest of kubernetes/, no field is unknown, and rights are the least."""
+
+import copy
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from tests.harness import REPOSITORY, Json
+from tests.istio import crd
+from tests.istio.crd import Schemas
+
+FOLDER = REPOSITORY / "kubernetes"
+# The newest Kubernetes whose schemas the package has, and the oldest that is still supported.
+KUBERNETES = ("1.37", "1.34")
+DOCUMENTS = [(path.name, doc) for path in sorted(FOLDER.glob("*.yaml")) for doc in crd.load(path.read_text())]
+IDS = [f"{name}:{doc['kind']}/{doc['metadata']['name']}" for name, doc in DOCUMENTS]
+
+
+def is_custom(doc: Json) -> bool:
+    return doc["apiVersion"].split("/")[0] in ("argoproj.io", "flagger.app")
+
+
+CORE = [pytest.param(doc, id=name) for name, (_, doc) in zip(IDS, DOCUMENTS, strict=True) if not is_custom(doc)]
+CUSTOM = [pytest.param(doc, id=name) for name, (_, doc) in zip(IDS, DOCUMENTS, strict=True) if is_custom(doc)]
+
+
+def core_errors(doc: Json, version: str) -> str:
+    try:
+        kubernetes_validate.validate(doc, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{list(error.path)}: {error.message}"
+    return ""
+
+
+def documents(name: str) -> dict[str, Json]:
+    return {doc["kind"]: doc for file, doc in DOCUMENTS if file == name}
+
+
+def pod(name: str) -> Json:
+    docs = documents(name)
+    spec: Json = (docs.get("Deployment") or docs["Job"])["spec"]["template"]["spec"]
+    return spec
+
+
+def test_every_kind_is_there() -> None:
+    kinds = {doc["kind"] for _, doc in DOCUMENTS}
+    assert kinds >= {"Deployment", "Job", "Role", "RoleBinding", "NetworkPolicy", "ConfigMap", "Service"}
+    assert kinds >= {"AnalysisTemplate", "Rollout", "MetricTemplate", "Canary"}
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("doc", CORE)
+def test_kubernetes_accepts_it(doc: Json, version: str) -> None:
+    assert core_errors(doc, version) == ""
+
+
+@pytest.mark.parametrize("doc", CUSTOM)
+def test_its_controller_accepts_it(schemas: Schemas, doc: Json) -> None:
+    assert crd.form_errors(schemas, doc) == []
+
+
+def changed(kind: str, path: list[Any], value: Any) -> Json:
+    doc = copy.deepcopy(next(doc for _, doc in DOCUMENTS if doc["kind"] == kind))
+    node = doc
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    return doc
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("AnalysisTemplate", ["spec", "metrics", 0, "sucessCondition"], "true"),
+        ("AnalysisTemplate", ["spec", "metrics", 0, "provider", "web", "jsonpath"], "{$.verdict}"),
+        ("AnalysisTemplate", ["spec", "metrics", 0, "provider", "web", "timeoutSeconds"], "10s"),
+        ("Rollout", ["spec", "strategy", "canary", "steps", 1, "analyses"], {}),
+        ("MetricTemplate", ["spec", "provider", "type"], "prometeus"),
+        ("Canary", ["spec", "analysis", "webhooks", 0, "type"], "confirm"),
+        ("Canary", ["spec", "analysis", "webhooks", 0, "retry"], 3),
+        ("Canary", ["spec", "analysis", "metrics", 0, "thresholdRange", "maximum"], 0),
+    ],
+)
+def test_what_is_wrong_is_refused(schemas: Schemas, kind: str, path: list[Any], value: Any) -> None:
+    assert crd.form_errors(schemas, changed(kind, path, value)) != []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("Deployment", ["spec", "template", "spec", "containers", 0, "livenesProbe"], {}),
+        ("Deployment", ["spec", "replicas"], "one"),
+        ("Role", ["rules", 0, "resourceName"], ["x"]),
+        ("NetworkPolicy", ["spec", "policyType"], ["Ingress"]),
+        ("Job", ["spec", "podFailurePolicy", "rules", 0, "onPodCondition"], []),
+    ],
+)
+def test_what_kubernetes_does_not_know_is_refused(kind: str, path: list[Any], value: Any) -> None:
+    assert core_errors(changed(kind, path, value), KUBERNETES[0]) != ""
+
+
+def test_run_may_read_and_patch_one_resource_and_nothing_else() -> None:
+    docs = documents("run.yaml")
+    assert docs["Role"]["rules"] == [
+        {
+            "apiGroups": ["extensions.istio.io"],
+            "resources": ["wasmplugins"],
+            "resourceNames": ["llm-canary"],
+            "verbs": ["get", "patch"],
+        }
+    ]
+    assert not {"ClusterRole", "ClusterRoleBinding"} & {doc["kind"] for _, doc in DOCUMENTS}
+    binding = docs["RoleBinding"]
+    name = docs["ServiceAccount"]["metadata"]["name"]
+    assert (binding["roleRef"]["name"], binding["subjects"][0]["name"]) == (docs["Role"]["metadata"]["name"], name)
+    assert pod("run.yaml")["serviceAccountName"] == name
+
+
+def test_serve_has_no_access_to_the_api_server() -> None:
+    assert pod("serve.yaml")["automountServiceAccountToken"] is False
+    assert not {"Role", "RoleBinding"} & set(documents("serve.yaml"))
+
+
+@pytest.mark.parametrize("name", ["serve.yaml", "run.yaml"])
+def test_pods_are_confined_probed_and_fenced(name: str) -> None:
+    spec = pod(name)
+    (container,) = spec["containers"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    security = container["securityContext"]
+    assert security["readOnlyRootFilesystem"] is True
+    assert security["allowPrivilegeEscalation"] is False
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    probes = [container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")]
+    assert probes == ["/readyz", "/healthz"]
+    policy = documents(name)["NetworkPolicy"]["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    labels = (documents(name).get("Deployment") or documents(name)["Job"])["spec"]["template"]["metadata"]["labels"]
+    assert policy["podSelector"]["matchLabels"] == labels == documents(name)["Service"]["spec"]["selector"]
+    arguments = container["args"]
+    assert "--listen=0.0.0.0:8099" in arguments
+    assert any(argument.startswith("--token-file=") for argument in arguments)
+
+
+def test_a_stopped_release_is_not_started_again() -> None:
+    rules = documents("run.yaml")["Job"]["spec"]["podFailurePolicy"]["rules"]
+    assert {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1, 2]}} in rules
