@@ -1,6 +1,8 @@
 """An API server would accept each manifest of kubernetes/, no field is unknown, and rights are the least."""
 
 import copy
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -146,3 +148,47 @@ def test_pods_are_confined_probed_and_fenced(name: str) -> None:
 def test_a_stopped_release_is_not_started_again() -> None:
     rules = documents("run.yaml")["Job"]["spec"]["podFailurePolicy"]["rules"]
     assert {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1, 2]}} in rules
+
+
+def arguments(name: str, replaced: dict[str, str]) -> list[str]:
+    """The container's arguments, with other values for some options."""
+    given: list[str] = pod(name)["containers"][0]["args"]
+    options = [argument.split("=", 1)[0] for argument in given]
+    assert set(replaced) <= set(options)
+    return [
+        f"{option}={replaced[option]}" if option in replaced else argument
+        for option, argument in zip(options, given, strict=True)
+    ]
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> str:
+    path = tmp_path / "token"
+    path.write_text("secret\n")
+    return str(path)
+
+
+def test_the_tool_takes_the_arguments_of_serve(tool: Path, tmp_path: Path, token: str) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(documents("serve.yaml")["ConfigMap"]["data"]["policy.yaml"])
+    replaced = {
+        "--prometheus": "http://127.0.0.1:1",
+        "--policy": str(policy),
+        "--listen": "0.0.0.0:0",
+        "--token-file": token,
+    }
+    with subprocess.Popen([tool, *arguments("serve.yaml", replaced)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("listening on http://0.0.0.0:")
+        process.terminate()
+
+
+def test_the_tool_takes_the_arguments_of_run(tool: Path, tmp_path: Path, token: str) -> None:
+    replaced = {"--prometheus": "http://127.0.0.1:1", "--listen": "127.0.0.1:0", "--token-file": token}
+    command = [tool, *arguments("run.yaml", replaced)]
+    # There is no kubectl, so it gets no further than to the resource.
+    ran = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=20)
+    assert ran.returncode == 2
+    assert "listening on http://127.0.0.1:" in ran.stderr
+    assert "kubectl" in ran.stderr
+    assert "Usage" not in ran.stderr
