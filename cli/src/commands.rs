@@ -85,7 +85,7 @@ impl Command {
             Self::Analyze(args) => args.json,
             Self::Approve(args) => args.json,
             Self::Run(args) => args.json,
-            Self::Serve(_) => false,
+            Self::Serve(args) => args.json,
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Plan(args) => args.json,

@@ -185,7 +185,7 @@ def test_the_tool_takes_the_arguments_of_serve(tool: Path, tmp_path: Path, token
 
 def test_the_tool_takes_the_arguments_of_run(tool: Path, tmp_path: Path, token: str) -> None:
     replaced = {"--prometheus": "http://127.0.0.1:1", "--listen": "127.0.0.1:0", "--token-file": token}
-    command = [tool, *arguments("run.yaml", replaced)]
+    command = [str(tool), *arguments("run.yaml", replaced)]
     # There is no kubectl, so it gets no further than to the resource.
     ran = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=20)
     assert ran.returncode == 2

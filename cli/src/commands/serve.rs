@@ -43,6 +43,9 @@ Paths:
   /flagger/rollback                  200 where it is a regression, else 409
   /api/approve                       with run --listen: what llm-canary approve asks
 
+With --json it prints a line for each verdict that is another than before, as /api/events has it: at, rollout, version, baseline, event, from,
+verdict, text, why.
+
 Exit codes: 0 ended by SIGINT or SIGTERM; 2 usage or input error.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -55,6 +58,9 @@ pub(crate) struct Args {
     /// A file with a token, which a request must have that changes something; needed beyond this machine's own addresses
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// Print a line of JSON for each verdict that is another than before
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
@@ -196,8 +202,7 @@ impl Watch<'_> {
                 "{rollout}: {version} against {baseline}: {verdict}: {}",
                 judgement.because.join("; ")
             );
-            world.say(&text);
-            self.records.push(json!({
+            let record = json!({
                 "at": rfc3339(world.clock.now()),
                 "rollout": rollout,
                 "version": version,
@@ -205,9 +210,16 @@ impl Watch<'_> {
                 "event": "verdict",
                 "from": before,
                 "verdict": verdict,
-                "text": text,
+                "text": &text,
                 "why": judgement.because,
-            }));
+            });
+            if self.args.json {
+                // Where it cannot be written, the server still tells it.
+                let _ = world.print(&record.to_string()).and_then(|()| world.out.flush());
+            } else {
+                world.say(&text);
+            }
+            self.records.push(record);
             if self.records.len() > RECORDS_MAX {
                 self.records.remove(0);
             }

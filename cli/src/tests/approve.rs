@@ -2,6 +2,12 @@
 
 use super::server::{Reply, Server};
 use super::world::{FakeWorld, json};
+use crate::io::audience::Audience;
+use crate::io::board::Board;
+use crate::io::server::listen;
+use crate::serving::Gate;
+use std::thread;
+use std::time::Duration;
 
 #[test]
 fn what_the_server_says_is_what_happens() {
@@ -41,4 +47,33 @@ fn what_the_server_says_is_what_happens() {
         let server = Server::start(move |_| Reply::Http(status, body.as_bytes().to_vec()));
         world.refused(&["approve", &server.url], words);
     }
+}
+
+#[test]
+fn it_is_what_run_listens_for() {
+    let board = Board::new(Duration::MAX);
+    let gate = Gate { is_loopback: true, can_approve: true, token: Some("secret".to_owned()) };
+    let server = listen("127.0.0.1:0".parse().unwrap(), board.clone(), gate).unwrap();
+    let url = format!("http://{}", server.address());
+    let world = FakeWorld::new("2026-11-23T09:00:00Z", &[("token", "secret\n"), ("other", "x")]);
+    let said = [Ok("approved; the next step follows"), Err("nothing waits for an approval")];
+    let release = thread::spawn(move || {
+        for said in said {
+            while !board.take_approval() {
+                thread::sleep(Duration::from_millis(5));
+            }
+            board.answer(said);
+        }
+        board
+    });
+    let ran = world.fine(&["approve", &url, "--token-file", "token"]);
+    assert_eq!(ran.out, "approved; the next step follows\n");
+    world.refused(
+        &["approve", &url, "--token-file", "token"],
+        "not approved (status 409): nothing waits for an approval",
+    );
+    let board = release.join().unwrap();
+    world.refused(&["approve", &url], "it asks for a token; add --token-file");
+    world.refused(&["approve", &url, "--token-file", "other"], "the token is not the one");
+    assert!(!board.take_approval());
 }

@@ -150,9 +150,12 @@ fn a_source_that_is_down_at_the_start_is_asked_again() {
     });
     sim.after(60, |shared| shared.is_prometheus_down = false);
     end(&sim, 1_600);
-    let ran = sim.tool(&format!("serve {FILE} --since 5m --prometheus {}", prometheus.url));
+    let ran = sim.tool(&format!("serve {FILE} --json --since 5m --prometheus {}", prometheus.url));
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(of(&seen), expect(&[("not_enough_data", "holds"), ("fine", "goes on")]), "{ran:?}");
+    let lines: Vec<Value> = ran.out.lines().map(json).collect();
+    let verdicts: Vec<&str> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
+    assert_eq!((verdicts.first(), verdicts.last()), (Some(&"not_enough_data"), Some(&"fine")));
 }
 
 #[test]
