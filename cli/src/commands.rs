@@ -3,7 +3,7 @@
 //! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
 //! here, a variant of [`Command`] and a line in each `match` below.
 //!
-//! [`judged`] is what `analyze` and `status` share; `run`, `serve` and `report` will use it, too. Their verdicts are pure, in a
+//! [`judged`] is what `analyze`, `status` and `report` share; `run` and `serve` will use it, too. Their verdicts are pure, in a
 //! package of their own. `run` will write through [`change`].
 
 mod analyze;
@@ -19,6 +19,7 @@ mod policy;
 mod promote;
 mod ramp;
 mod replay;
+mod report;
 mod simulate;
 mod source;
 mod status;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Status(Box<status::Args>),
     Stop(stop::Args),
     Analyze(Box<analyze::Args>),
+    Report(Box<report::Args>),
     Promote(promote::Args),
 }
 
@@ -61,6 +63,7 @@ impl Command {
             Self::Replay(args) => replay::run(args, world),
             Self::Simulate(args) => simulate::run(args, world),
             Self::Ramp(args) => ramp::run(args, world),
+            Self::Report(args) => report::run(args, world),
             Self::Drain(args) => drain::run(args, world),
             Self::Status(args) => status::run(args, world),
             Self::Stop(args) => stop::run(args, world),
@@ -84,6 +87,8 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Stop(args) => args.options.json,
             Self::Promote(args) => args.options.json,
+            // It writes a page.
+            Self::Report(_) => false,
         }
     }
 }

@@ -15,6 +15,7 @@ mod error;
 mod io;
 mod kubernetes;
 mod number_args;
+mod page;
 mod plugin;
 mod policy;
 mod prometheus_answer;
