@@ -25,3 +25,10 @@ pub(crate) use data::{Found, Page};
 pub(crate) use journal::Journal;
 pub(crate) use track::{Track, points_max};
 pub(crate) use view::{Life, html};
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod size_tests;
+#[cfg(test)]
+mod tests;

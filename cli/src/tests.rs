@@ -12,6 +12,7 @@ mod help;
 mod judge;
 mod plan;
 mod policy;
+mod report;
 pub(crate) mod server;
 mod simulate;
 mod stop;

@@ -20,8 +20,8 @@ const page = (() => {
     evidence: (number) => known(number, (evidence) => evidence.toFixed(1)),
   };
 
-  const fields = (series, signal, format, index) => {
-    const at = (column) => series[column][index];
+  const fields = (trend, signal, format, index) => {
+    const at = (column) => trend[column][index];
     const high = at("high");
     const isOpen = !at("low") && high === null;
     return {
@@ -37,15 +37,15 @@ const page = (() => {
   const show = (article, index, hasCursor) => {
     const version = data.versions[article.dataset.version];
     const ms = version.times_ms[index];
-    const at = new Date(ms).toISOString().replace(".000Z", "Z");
+    const at = new Date(ms).toISOString().slice(0, 19).replace("T", " ");
     const slider = article.querySelector("input.at");
     slider.value = index;
     slider.setAttribute("aria-valuetext", at);
     article.querySelector("output.at").textContent = at;
     for (const tile of article.querySelectorAll(".tile")) {
-      const series = version.series[tile.dataset.series];
-      const signal = version.analysis.signals.find((one) => one.name === series.name);
-      const shown = fields(series, signal, tile.dataset.format, index);
+      const trend = version.trends[tile.dataset.trend];
+      const signal = version.analysis.signals.find((one) => one.name === trend.name);
+      const shown = fields(trend, signal, tile.dataset.format, index);
       for (const field of tile.querySelectorAll("[data-field]")) field.textContent = shown[field.dataset.field];
     }
     for (const cursor of article.querySelectorAll("line.cursor")) {

@@ -40,8 +40,6 @@ Exit codes: 0 written, whatever the verdict; 2 usage or input error, or the page
 pub(crate) struct Args {
     #[command(flatten)]
     subject: SubjectArgs,
-    #[command(flatten)]
-    source: SourceArgs,
     /// The journal of the release; - is standard input
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
@@ -51,6 +49,8 @@ pub(crate) struct Args {
     /// With --admin: watch for so long; the page is written after the first window, and at the end
     #[arg(long = "for", value_name = "DURATION", default_value = "10m", value_parser = parse_duration, allow_hyphen_values = true)]
     at_most: Duration,
+    #[command(flatten)]
+    source: SourceArgs,
 }
 
 /// A release that is being followed.

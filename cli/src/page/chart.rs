@@ -13,6 +13,9 @@ use scale::{Scale, TimeScale, UNITS};
 /// Above the lines there is room for marks and the first label, below for the times.
 const TOP_PX: u32 = 22;
 const BOTTOM_PX: u32 = 22;
+/// Half of a mark's width: beside its text, and for each character.
+const MARK_PX: u32 = 4;
+const DIGIT_PX: u32 = 4;
 
 /// A chart, ready to be written.
 #[derive(Clone, Debug, Template)]
@@ -50,6 +53,8 @@ struct Label {
     y_px: u32,
     text: Text,
     class: &'static str,
+    /// Whether its name is below the line, and not above.
+    is_below: bool,
 }
 
 /// A label below the chart.
@@ -66,8 +71,9 @@ struct Tick {
 struct Mark {
     percent: String,
     class: &'static str,
-    /// A number or a letter in it.
+    /// A number or a letter in it, and half of its width.
     text: Text,
+    half_px: u32,
     title: Text,
 }
 
@@ -105,16 +111,16 @@ impl Chart {
     /// The values on the left.
     pub(super) fn grid(&mut self, scale: &Scale, label: impl Fn(f64) -> String) {
         for value in scale.ticks() {
-            let label =
-                Label { y_px: self.y_px(scale.at(value)), text: Text::name(&label(value)), class: "grid" };
-            self.grid.push(label);
+            let (y_px, text) = (self.y_px(scale.at(value)), Text::name(&label(value)));
+            self.grid.push(Label { y_px, text, class: "grid", is_below: false });
         }
     }
 
-    /// A value that matters, with its name.
+    /// A value that matters, with its name above it; below it if there is another one.
     pub(super) fn rule(&mut self, scale: &Scale, value: f64, class: &'static str, text: &str) {
         let y_px = self.y_px(scale.at(value).clamp(0, UNITS));
-        self.rules.push(Label { y_px, text: Text::new(text), class });
+        let is_below = !self.rules.is_empty();
+        self.rules.push(Label { y_px, text: Text::new(text), class, is_below });
     }
 
     /// The times below.
@@ -138,8 +144,10 @@ impl Chart {
 
     /// Something that happened at a part of the width.
     pub(super) fn mark(&mut self, part: f64, class: &'static str, text: &str, title: &Text) {
-        let mark = Mark { percent: percent(part), class, text: Text::name(text), title: title.clone() };
-        self.marks.push(mark);
+        let half_px =
+            MARK_PX.saturating_add(u32::try_from(text.chars().count()).unwrap_or(0).saturating_mul(DIGIT_PX));
+        let text = Text::name(text);
+        self.marks.push(Mark { percent: percent(part), class, text, half_px, title: title.clone() });
     }
 
     fn y_px(&self, units: i32) -> u32 {

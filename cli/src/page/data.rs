@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 const FORMAT: u32 = 1;
 /// So many kinds of defects are shown, the most frequent.
 const DEFECTS_MAX: usize = 40;
-/// Digits that a number of a series keeps.
+/// Digits that a number of a trend keeps.
 const DIGITS: usize = 4;
 
 /// A page about a rollout.
@@ -60,7 +60,7 @@ pub(crate) struct Version {
     pub(crate) share: Column,
     pub(crate) steps: Vec<ShareStep>,
     pub(crate) events: Vec<Event>,
-    pub(crate) series: Vec<Series>,
+    pub(crate) trends: Vec<Trend>,
     pub(crate) distributions: Vec<Buckets>,
     pub(crate) shards: Vec<SignalShards>,
     pub(crate) defects: Vec<Defect>,
@@ -89,7 +89,7 @@ pub(crate) struct Column(pub(crate) Vec<Option<f64>>);
 
 /// A signal over time, a number for each point.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Series {
+pub(crate) struct Trend {
     #[serde(rename = "name", serialize_with = "as_name")]
     pub(crate) signal: Signal,
     /// Rates or means within the point alone.
@@ -201,7 +201,7 @@ impl Version {
             since_ms: points.first().map_or(0, |point| point.start_ms),
             times_ms: points.iter().map(|point| point.end_ms).collect(),
             share: shares(&points, &analysis, &steps),
-            series: series(&points),
+            trends: trends(&points),
             distributions: distributions(&analysis),
             shards: shards.iter().map(|(signal, shards)| signal_shards(signal, shards)).collect(),
             defects: defects(&analysis),
@@ -240,7 +240,7 @@ fn shares(points: &[Point], analysis: &Analysis, steps: &[ShareStep]) -> Column 
     Column(points.iter().map(share).collect())
 }
 
-fn series(points: &[Point]) -> Vec<Series> {
+fn trends(points: &[Point]) -> Vec<Trend> {
     let mut names: Vec<&Signal> = points.iter().flat_map(|point| point.signals.keys()).collect();
     names.sort();
     names.dedup();
@@ -249,7 +249,7 @@ fn series(points: &[Point]) -> Vec<Series> {
             let at = |point: &Point| point.signals.get(signal).and_then(of);
             Column(points.iter().map(at).collect())
         };
-        Series {
+        Trend {
             signal: signal.clone(),
             version: column(&|point| point.values().version),
             baseline: column(&|point| point.values().baseline),

@@ -3,7 +3,7 @@
 use super::chart::Chart;
 use super::chart::path::{area, bars, line, steps};
 use super::chart::scale::{Scale, TimeScale, UNITS};
-use super::data::{Buckets, Column, Series, SignalShards, Version};
+use super::data::{Buckets, Column, SignalShards, Trend, Version};
 use super::text::Text;
 use crate::table::NONE;
 use crate::verdict_table::ratio as ratio_words;
@@ -23,6 +23,8 @@ const RATIO_MAX: f64 = 10.0;
 const EVIDENCE_TIMES: f64 = 2.2;
 /// So many labels stand below the bars.
 const BAR_LABELS: usize = 5;
+/// Marks that are closer than this part of the width are one.
+const MARK_PART: f64 = 0.06;
 /// An event before or after the evidence widens the chart by this part of its length at most.
 const WIDENED: i64 = 4;
 
@@ -40,12 +42,12 @@ pub(super) struct Places<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) version: usize,
-    pub(super) series: usize,
+    pub(super) trend: usize,
 }
 
 impl Place {
     fn id(self, kind: &str) -> String {
-        format!("v{}-s{}-{kind}", self.version, self.series)
+        format!("v{}-s{}-{kind}", self.version, self.trend)
     }
 }
 
@@ -80,8 +82,8 @@ impl<'a> Places<'a> {
     }
 
     /// Both versions over time.
-    pub(super) fn values(&self, series: &Series, place: Place, words: fn(&Series, f64) -> String) -> Chart {
-        let max = known(&series.version).chain(known(&series.baseline)).fold(0.0, f64::max);
+    pub(super) fn values(&self, trend: &Trend, place: Place, words: fn(&Trend, f64) -> String) -> Chart {
+        let max = known(&trend.version).chain(known(&trend.baseline)).fold(0.0, f64::max);
         let scale = Scale::linear(0.0, if max > 0.0 { max * 1.08 } else { 1.0 });
         let side = |name: &Text, column: &Column| {
             let (least, most) = known(column).fold((f64::MAX, 0.0), |(least, most): (f64, f64), value| {
@@ -90,38 +92,38 @@ impl<'a> Places<'a> {
             match known(column).last() {
                 Some(last) => format!(
                     "{name} {} at the end, between {} and {}",
-                    words(series, last),
-                    words(series, least),
-                    words(series, most)
+                    words(trend, last),
+                    words(trend, least),
+                    words(trend, most)
                 ),
                 None => format!("{name} was not seen"),
             }
         };
         let desc = format!(
             "{}; {}.",
-            side(&self.version.version, &series.version),
-            side(&self.version.baseline, &series.baseline)
+            side(&self.version.version, &trend.version),
+            side(&self.version.baseline, &trend.baseline)
         );
-        let title = format!("{} of both versions over time", series.signal);
+        let title = format!("{} of both versions over time", trend.signal);
         let mut chart = Chart::new(place.id("values"), Text::new(&title), Text::new(&desc), SMALL_PX);
-        chart.grid(&scale, |value| words(series, value));
+        chart.grid(&scale, |value| words(trend, value));
         chart.times(&self.times);
-        chart.shape("line baseline", line(self.of_span(&series.baseline, &scale)));
-        chart.shape("line version", line(self.of_span(&series.version, &scale)));
+        chart.shape("line baseline", line(self.of_span(&trend.baseline, &scale)));
+        chart.shape("line version", line(self.of_span(&trend.version, &scale)));
         chart
     }
 
     /// The ratio and its interval over time, and the margin.
-    pub(super) fn ratio(&self, series: &Series, signal: &SignalJudgement, place: Place) -> Chart {
+    pub(super) fn ratio(&self, trend: &Trend, signal: &SignalJudgement, place: Place) -> Chart {
         let margin = margin_ratio(signal);
         let last = |column: &Column| known(column).last();
-        let of_line = known(&series.ratio).map(|ratio| ratio.clamp(RATIO_MIN, RATIO_MAX));
-        let ends = [last(&series.low), last(&series.high), margin, margin.map(f64::recip)];
+        let of_line = known(&trend.ratio).map(|ratio| ratio.clamp(RATIO_MIN, RATIO_MAX));
+        let ends = [last(&trend.low), last(&trend.high), margin, margin.map(f64::recip)];
         let all = of_line.chain(ends.into_iter().flatten());
         let (min, max) =
             all.fold((0.6, 1.6), |(min, max): (f64, f64), ratio| (min.min(ratio), max.max(ratio)));
         let scale = Scale::log((min * 0.9).max(RATIO_MIN), (max * 1.1).min(RATIO_MAX));
-        let desc = match (last(&series.ratio), last(&series.low), last(&series.high)) {
+        let desc = match (last(&trend.ratio), last(&trend.low), last(&trend.high)) {
             (Some(ratio), low, high) => format!(
                 "At the end {} times, interval {} to {}.",
                 ratio_words(ratio),
@@ -131,12 +133,12 @@ impl<'a> Places<'a> {
             (None, ..) => "Nothing is known of it.".to_owned(),
         };
         let title =
-            format!("{}: {} as a multiple of {}", series.signal, self.version.version, self.version.baseline);
+            format!("{}: {} as a multiple of {}", trend.signal, self.version.version, self.version.baseline);
         let mut chart = Chart::new(place.id("ratio"), Text::new(&title), Text::new(&desc), SMALL_PX);
         chart.grid(&scale, |value| format!("{value}×"));
         chart.times(&self.times);
-        chart.shape("band", area(self.band(series, &scale)));
-        chart.shape("line version", line(self.of_look(&series.ratio, &scale)));
+        chart.shape("band", area(self.band(trend, &scale)));
+        chart.shape("line version", line(self.of_look(&trend.ratio, &scale)));
         let directions = match signal.harm {
             Harm::Up => [margin, None],
             Harm::Down => [None, margin.map(f64::recip)],
@@ -150,8 +152,8 @@ impl<'a> Places<'a> {
     }
 
     /// The interval. Where it has no bound it goes beyond the chart.
-    fn band(&self, series: &Series, scale: &Scale) -> Vec<Option<(i32, i32, i32)>> {
-        let sides = series.low.0.iter().zip(&series.high.0).zip(&self.ends);
+    fn band(&self, trend: &Trend, scale: &Scale) -> Vec<Option<(i32, i32, i32)>> {
+        let sides = trend.low.0.iter().zip(&trend.high.0).zip(&self.ends);
         let place = |((low, high), x): ((&Option<f64>, &Option<f64>), &i32)| {
             Some((*x, scale.at((*high)?), scale.at((*low)?)))
         };
@@ -159,27 +161,27 @@ impl<'a> Places<'a> {
     }
 
     /// The evidence of harm, and that harm is excluded, each against what it needs.
-    pub(super) fn evidence(&self, series: &Series, signal: &SignalJudgement, place: Place) -> Chart {
+    pub(super) fn evidence(&self, trend: &Trend, signal: &SignalJudgement, place: Place) -> Chart {
         let needed = signal.ln_threshold.max(signal.ln_threshold_no_worse);
-        let all = || known(&series.log_e).chain(known(&series.log_e_no_worse));
+        let all = || known(&trend.log_e).chain(known(&trend.log_e_no_worse));
         let max = all().fold(needed * 1.2, f64::max).min(needed * EVIDENCE_TIMES);
         let min = all().fold(0.0, f64::min).max(-needed);
         let scale = Scale::linear(min, max);
         let last = |column: &Column| known(column).last().map_or(NONE.to_owned(), evidence_words);
         let desc = format!(
             "Evidence of harm is {} of the {} that are needed; evidence that there is no harm beyond the margin is {} of {}.{}",
-            last(&series.log_e),
+            last(&trend.log_e),
             evidence_words(signal.ln_threshold),
-            last(&series.log_e_no_worse),
+            last(&trend.log_e_no_worse),
             evidence_words(signal.ln_threshold_no_worse),
             signal.alarm.map_or(String::new(), |alarm| format!(" It alarmed at {}.", time(alarm.at_ms)))
         );
-        let title = format!("{}: evidence, ln E, over time", series.signal);
+        let title = format!("{}: evidence, ln E, over time", trend.signal);
         let mut chart = Chart::new(place.id("evidence"), Text::new(&title), Text::new(&desc), SMALL_PX);
         chart.grid(&scale, evidence_words);
         chart.times(&self.times);
-        chart.shape("line no-worse", line(self.of_look(&series.log_e_no_worse, &scale)));
-        chart.shape("line harm", line(self.of_look(&series.log_e, &scale)));
+        chart.shape("line no-worse", line(self.of_look(&trend.log_e_no_worse, &scale)));
+        chart.shape("line harm", line(self.of_look(&trend.log_e, &scale)));
         let harm = format!("worse from {}", evidence_words(signal.ln_threshold));
         chart.rule(&scale, signal.ln_threshold, "harm", &harm);
         if signal.mode != llm_canary_verdict::signal::Mode::Watch {
@@ -206,13 +208,13 @@ impl<'a> Places<'a> {
             until.min(self.times.until_ms.saturating_add(length / WIDENED)),
         );
         let configured = own.steps.iter().map(|step| step.share);
-        let max = known(&own.share).chain(configured.clone()).fold(0.02, f64::max);
+        let max = known(&own.share).chain(configured).fold(0.02, f64::max);
         let scale = Scale::linear(0.0, (max * 1.12).min(1.0).max(max));
         let last = known(&own.share).last();
         let desc = format!(
             "Seen at the end: {}. Configured at the end: {}. {} events are marked; they are listed below.",
             last.map_or(NONE.to_owned(), percent),
-            configured.last().map_or(NONE.to_owned(), percent),
+            own.steps.last().map_or(NONE.to_owned(), |step| percent(step.share)),
             own.events.len()
         );
         let title = format!("Share of {} over time", own.version);
@@ -227,11 +229,20 @@ impl<'a> Places<'a> {
         let middles: Vec<i32> =
             starts.zip(&own.times_ms).map(|(start, end)| times.at(start.midpoint(*end))).collect();
         chart.shape("line version", line(along(&middles, &own.share, &scale)));
-        for (number, event) in own.events.iter().enumerate() {
-            let title = format!("{}: {}", event.at, event.text.as_ref().unwrap_or(&event.event));
-            let class = if event.is_stop { "bad" } else { "event" };
-            let number = number.saturating_add(1).to_string();
-            chart.mark(times.part(event.at_ms), class, &number, &Text::new(&title));
+        let parts: Vec<f64> = own.events.iter().map(|event| times.part(event.at_ms)).collect();
+        for (first, last) in crowds(&parts) {
+            let events = own.events.get(first..=last).unwrap_or_default();
+            let title: Vec<String> = events
+                .iter()
+                .map(|event| format!("{}: {}", event.at, event.text.as_ref().unwrap_or(&event.event)))
+                .collect();
+            let class = if events.iter().any(|event| event.is_stop) { "bad" } else { "event" };
+            let numbers = match last.saturating_sub(first) {
+                0 => format!("{}", last.saturating_add(1)),
+                _ => format!("{}–{}", first.saturating_add(1), last.saturating_add(1)),
+            };
+            let part = parts.get(last).copied().unwrap_or(0.0);
+            chart.mark(part, class, &numbers, &Text::new(&title.join("; ")));
         }
         let alarms = own.analysis.judgement.signals.iter().filter_map(|one| Some((one, one.alarm?)));
         let first = alarms.min_by_key(|(_, alarm)| alarm.at_ms);
@@ -304,6 +315,19 @@ impl<'a> Places<'a> {
         }
         chart
     }
+}
+
+/// The first and the last of those that are too close to be marked apart.
+fn crowds(parts: &[f64]) -> Vec<(usize, usize)> {
+    let mut crowds: Vec<(usize, usize)> = Vec::new();
+    for (index, part) in parts.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| parts.get(index));
+        match crowds.last_mut().filter(|_| before.is_some_and(|before| part - before < MARK_PART)) {
+            Some((_, last)) => *last = index,
+            None => crowds.push((index, index)),
+        }
+    }
+    crowds
 }
 
 /// Two bars for each place, the version's on the left.

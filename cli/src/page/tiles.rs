@@ -1,14 +1,14 @@
 //! A tile for each signal: in words what was found, and its charts. The worst come first.
 
 use super::chart::Chart;
-use super::data::{Series, Version};
+use super::data::{Trend, Version};
 use super::panels::{Place, Places, evidence_words, margin_ratio, time};
 use super::text::Text;
 use crate::table::NONE;
 use crate::verdict_json::mode_name;
 use crate::verdict_table::{interval, needed, ratio, value};
 use llm_canary_verdict::signal::{Kind, Mode, Signal};
-use llm_canary_verdict::verdict::{Finding, SignalJudgement};
+use llm_canary_verdict::verdict::{Finding, Missing, SignalJudgement};
 use llm_canary_verdict::words::{count, percent, short};
 
 /// The ratios that a small picture of an interval shows.
@@ -69,8 +69,8 @@ pub(super) struct Tile {
     pub(super) row: Row,
     pub(super) anchor: String,
     pub(super) group: Group,
-    /// The index of its series in the JSON, and how its values are written there.
-    pub(super) series: usize,
+    /// The index of its trend in the JSON, and how its values are written there.
+    pub(super) trend: usize,
     pub(super) format: &'static str,
     pub(super) threshold_no_worse: String,
     pub(super) values: Chart,
@@ -131,7 +131,8 @@ impl Row {
             Finding::Absent => NONE.to_owned(),
             _ => format!("{} of {}", evidence_words(signal.ln_e), evidence_words(signal.ln_threshold)),
         };
-        let is_guard = signal.mode == Mode::Guard;
+        let is_missing = |missing: &&Missing| signal.mode == Mode::Guard && missing.requests > 0;
+        let missing = signal.missing.as_ref().filter(is_missing);
         Self {
             name: Text::name(&signal.signal.to_string()),
             meaning: meaning(&signal.signal),
@@ -144,7 +145,7 @@ impl Row {
             picture: picture(signal),
             evidence,
             finding: word(signal),
-            needed: signal.missing.as_ref().filter(|_| is_guard).map(needed).unwrap_or_default(),
+            needed: missing.map(needed).unwrap_or_default(),
         }
     }
 }
@@ -181,9 +182,9 @@ fn place(ratio: f64) -> String {
 pub(super) fn tiles(number: usize, version: &Version) -> Vec<Tile> {
     let places = Places::new(version);
     let tile = |signal: &SignalJudgement| {
-        let index = version.series.iter().position(|series| series.signal == signal.signal)?;
-        let series = version.series.get(index)?;
-        let place = Place { version: number, series: index };
+        let index = version.trends.iter().position(|trend| trend.signal == signal.signal)?;
+        let trend = version.trends.get(index)?;
+        let place = Place { version: number, trend: index };
         let group = group(signal);
         (group != Group::Absent).then(|| {
             let buckets = version.distributions.iter().find(|buckets| buckets.signal == signal.signal);
@@ -194,14 +195,14 @@ pub(super) fn tiles(number: usize, version: &Version) -> Vec<Tile> {
                 row: Row::new(signal, Some(anchor.clone())),
                 anchor,
                 group,
-                series: index,
+                trend: index,
                 format: if signal.kind == Kind::Rate { "rate" } else { "mean" },
                 threshold_no_worse: evidence_words(signal.ln_threshold_no_worse),
-                values: places.values(series, place, words),
-                ratio: places.ratio(series, signal, place),
-                evidence: places.evidence(series, signal, place),
+                values: places.values(trend, place, words),
+                ratio: places.ratio(trend, signal, place),
+                evidence: places.evidence(trend, signal, place),
                 evidence_no_worse: evidence_words(signal.ln_no_worse),
-                last_values: (last(series, &series.version.0), last(series, &series.baseline.0)),
+                last_values: (last(trend, &trend.version.0), last(trend, &trend.baseline.0)),
                 alarm: signal.alarm.map(|alarm| time(alarm.at_ms)),
                 buckets: buckets.map(|buckets| places.buckets(buckets, place)),
                 shards,
@@ -212,18 +213,18 @@ pub(super) fn tiles(number: usize, version: &Version) -> Vec<Tile> {
 }
 
 /// Where the charts of a signal are on the page.
-pub(super) fn anchor(version: usize, series: usize) -> String {
-    format!("v{version}-s{series}")
+pub(super) fn anchor(version: usize, trend: usize) -> String {
+    format!("v{version}-s{trend}")
 }
 
 /// The value of the last point.
-fn last(series: &Series, column: &[Option<f64>]) -> String {
-    column.last().copied().flatten().map_or(NONE.to_owned(), |value| words(series, value))
+fn last(trend: &Trend, column: &[Option<f64>]) -> String {
+    column.last().copied().flatten().map_or(NONE.to_owned(), |value| words(trend, value))
 }
 
 /// A rate, or a mean.
-fn words(series: &Series, value: f64) -> String {
-    match series.signal.kind() {
+fn words(trend: &Trend, value: f64) -> String {
+    match trend.signal.kind() {
         Kind::Rate => percent(value),
         Kind::Distribution => short(value),
     }

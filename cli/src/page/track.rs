@@ -11,9 +11,9 @@ use llm_canary_verdict::window::{Count, Pair, SHARDS, Window};
 use std::collections::BTreeMap;
 
 /// All versions of a page together have so many points, and one has no more and no fewer than these.
-const POINTS_OF_ALL: usize = 400;
-const POINTS_MAX: usize = 200;
-const POINTS_MIN: usize = 24;
+const POINTS_OF_ALL: usize = 160;
+const POINTS_MAX: usize = 160;
+const POINTS_MIN: usize = 16;
 
 /// So many signals are followed.
 const SIGNALS_MAX: usize = 32;
@@ -271,6 +271,6 @@ mod tests {
 
     #[test]
     fn the_more_versions_the_fewer_points() {
-        assert_eq!([1, 2, 4, 16, 1_000].map(points_max), [POINTS_MAX, 200, 100, 25, 24]);
+        assert_eq!([1, 2, 4, 16, 1_000].map(points_max), [POINTS_MAX, 80, 40, 16, 16]);
     }
 }

@@ -11,6 +11,8 @@ use super::security::content_policy;
 use super::text::Text;
 use super::tiles::{Group, Row, Tile, anchor, group, ordered, tiles};
 use askama::Template;
+use llm_canary_verdict::signal::{Mode, Signal};
+use llm_canary_verdict::verdict::{Finding, SignalJudgement};
 
 const STYLE: &str = include_str!("../../templates/page.css");
 /// Shows the numbers at a time. It asks nobody.
@@ -97,6 +99,12 @@ pub(crate) fn html(page: &Page, life: Life) -> Result<String, askama::Error> {
     view.render()
 }
 
+/// Kinds of defects have a table of their own. Only where one is worse it is among the signals as well.
+fn is_listed_below(signal: &SignalJudgement) -> bool {
+    let is_kind = matches!(signal.signal, Signal::Defect(_)) && signal.mode == Mode::Watch;
+    is_kind && signal.finding != Finding::Worse
+}
+
 impl<'p> VersionView<'p> {
     fn new(number: usize, data: &'p Version) -> Self {
         let tiles = tiles(number, data);
@@ -104,8 +112,8 @@ impl<'p> VersionView<'p> {
             tiles.iter().filter(|tile| tile.group == wanted).cloned().collect()
         };
         let signals = ordered(data);
-        let row = |signal: &&llm_canary_verdict::verdict::SignalJudgement| {
-            let index = data.series.iter().position(|series| series.signal == signal.signal);
+        let row = |signal: &&SignalJudgement| {
+            let index = data.trends.iter().position(|trend| trend.signal == signal.signal);
             Row::new(signal, index.map(|index| anchor(number, index)))
         };
         let (absent, measured): (Vec<_>, Vec<_>) =
@@ -116,7 +124,7 @@ impl<'p> VersionView<'p> {
             decision: Decision::new(data),
             share: Places::new(data).share(number),
             events: event_rows(data),
-            rows: measured.iter().map(row).collect(),
+            rows: measured.iter().filter(|signal| !is_listed_below(signal)).map(row).collect(),
             worse: of(Group::Worse),
             open: of(Group::Open),
             rest: of(Group::Rest),

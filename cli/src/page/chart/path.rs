@@ -9,12 +9,9 @@ pub(crate) fn line(points: impl IntoIterator<Item = Option<(i32, i32)>>) -> Stri
     let mut last = None;
     for point in points {
         match point {
-            Some((x, y)) if is_drawn => {
-                // A place that was just reached needs no line.
-                if last != point {
-                    push(&mut path, format_args!("L{x} {y}"));
-                }
-            }
+            // A place that was just reached needs no line.
+            Some(_) if is_drawn && last == point => {}
+            Some((x, y)) if is_drawn => push(&mut path, format_args!("L{x} {y}")),
             // A place alone is a dot, as the ends of lines are round.
             Some((x, y)) => push(&mut path, format_args!("M{x} {y}h0")),
             None => {}
