@@ -3,6 +3,8 @@
 const page = (() => {
   const NONE = "-";
   let data;
+  // What the tool wrote: the exact numbers at the end.
+  let written;
 
   // As the tool writes numbers.
   const grouped = (digits) => digits.replace(/\B(?=(\d{3})+$)/g, ",");
@@ -41,12 +43,14 @@ const page = (() => {
     const slider = article.querySelector("input.at");
     slider.value = index;
     slider.setAttribute("aria-valuetext", at);
-    article.querySelector("output.at").textContent = at;
+    article.querySelector("span.at").textContent = at;
     for (const tile of article.querySelectorAll(".tile")) {
       const trend = version.trends[tile.dataset.trend];
       const signal = version.analysis.signals.find((one) => one.name === trend.name);
       const shown = fields(trend, signal, tile.dataset.format, index);
-      for (const field of tile.querySelectorAll("[data-field]")) field.textContent = shown[field.dataset.field];
+      for (const field of tile.querySelectorAll("[data-field]")) {
+        field.textContent = index === version.times_ms.length - 1 ? written.get(field) : shown[field.dataset.field];
+      }
     }
     for (const cursor of article.querySelectorAll("line.cursor")) {
       const { from, until } = cursor.ownerSVGElement.dataset;
@@ -67,6 +71,7 @@ const page = (() => {
 
   const start = () => {
     data = JSON.parse(document.getElementById("data").textContent);
+    written = new Map([...document.querySelectorAll("[data-field]")].map((field) => [field, field.textContent]));
     for (const article of document.querySelectorAll("article")) {
       const times = data.versions[article.dataset.version].times_ms;
       if (times.length === 0) continue;

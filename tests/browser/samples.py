@@ -1,4 +1,4 @@
-"""Samples of a release as a dump of Prometheus has them: counters of two versions, with a fault that begins at some time."""
+"""Samples of a release, as a dump of Prometheus has them: the counters of two versions as requests pass."""
 
 import random
 from dataclasses import dataclass, field
@@ -51,7 +51,9 @@ class Counters:
 class Release:
     """Two versions, and their samples over time."""
 
-    def __init__(self, rollout: str = "chat", names: tuple[str, ...] = ("v1", "v2"), defect: str = "repetition") -> None:
+    def __init__(
+        self, rollout: str = "chat", names: tuple[str, ...] = ("v1", "v2"), defect: str = "repetition"
+    ) -> None:
         """Makes all series exist, at zero."""
         self.random = random.Random(7)
         self.defect = defect
@@ -124,7 +126,9 @@ class Release:
     def _scrape(self) -> None:
         for counters in self.counters.values():
             for series, value in counters.values.items():
-                self.samples.setdefault(series, []).append(f"{value:g} {self.now_s:.3f}" if value % 1 else f"{value:.0f} {self.now_s:.3f}")
+                self.samples.setdefault(series, []).append(
+                    f"{value:g} {self.now_s:.3f}" if value % 1 else f"{value:.0f} {self.now_s:.3f}"
+                )
 
     def text(self) -> str:
         """Returns the dump, each series in order of time."""
