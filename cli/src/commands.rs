@@ -87,8 +87,7 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Stop(args) => args.options.json,
             Self::Promote(args) => args.options.json,
-            // It writes a page.
-            Self::Report(_) => false,
+            Self::Report(args) => args.json,
         }
     }
 }

@@ -146,7 +146,7 @@ def test_all_can_be_reached_by_keyboard(report: Path, open_page: Open) -> None:
 def test_it_prints(report: Path, open_page: Open, pictures: Path) -> None:
     page = open_page(report.as_uri(), scheme="dark").page
     folded = page.locator("details:not([open])").count()
-    printed = page.pdf(path=pictures / "report.pdf", format="A4")
+    printed = page.pdf(path=pictures / "report.pdf", prefer_css_page_size=True)
     assert printed.startswith(b"%PDF") and len(printed) > 100_000
     assert page.locator("details:not([open])").count() == folded > 0
 

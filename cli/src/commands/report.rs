@@ -13,6 +13,7 @@ use crate::table::Canvas;
 use crate::time_args::parse_duration;
 use crate::verdict_table::headline;
 use llm_canary_verdict::policy::Policy;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ happened and the command that undoes them. A line that cannot be read is named o
 
 The page has the numbers of `analyze --json` and what was known over time as JSON, in the element with the id data.
 
+With --json it prints an object when the page is written: output (the file), bytes, versions (version, verdict, because).
+
 Exit codes: 0 written, whatever the verdict; 2 usage or input error, or the page cannot be written.")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -46,6 +49,9 @@ pub(crate) struct Args {
     /// The page's file; - is standard output. A file that is there is replaced as a whole
     #[arg(short, long, value_name = "FILE", required = true)]
     output: PathBuf,
+    /// Print JSON about what was written
+    #[arg(long)]
+    pub(super) json: bool,
     /// With --admin: watch for so long; the page is written after the first window, and at the end
     #[arg(long = "for", value_name = "DURATION", default_value = "10m", value_parser = parse_duration, allow_hyphen_values = true)]
     at_most: Duration,
@@ -64,6 +70,11 @@ struct Following<'a> {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    if args.json && args.output == Path::new("-") {
+        let words =
+            "--json and --output - both write to standard output; give the page a file, or leave out --json";
+        return Err(Error::refused(words));
+    }
     let policy = args.subject.policy(world)?;
     let config = args.subject.config(world)?;
     let lines = args.journal.as_deref().map(|path| read_journal(world, path)).transpose()?;
@@ -99,35 +110,46 @@ impl Following<'_> {
             let is_over = next == Next::Over || world.clock.elapsed().saturating_sub(began) >= at_most;
             // So a page that cannot be written is found at once, and not after half an hour.
             if is_over || is_first {
-                self.write(feed, world)?;
-            }
-            if is_over {
-                return Ok(());
+                let analyses = self.judged.analyses(feed, world);
+                let bytes = self.write(&analyses, world)?;
+                if is_over {
+                    return self.tell(&analyses, bytes, world);
+                }
             }
             is_first = false;
         }
     }
 
-    fn write(&self, feed: &dyn Feed, world: &mut World<'_>) -> Result<(), Error> {
-        let analyses = self.judged.analyses(feed, world);
-        let page = self.page(&analyses, world);
+    /// Writes the page; returns how long it is.
+    fn write(&self, analyses: &[Analysis], world: &mut World<'_>) -> Result<usize, Error> {
         let failed = |error| Error::refused(format!("the page cannot be made: {error}"));
-        let html = html(&page, Life::File).map_err(failed)?;
+        let html = html(&self.page(analyses, world), Life::File).map_err(failed)?;
         let output = &self.args.output;
         if output == Path::new("-") {
             world.out.write_all(html.as_bytes())?;
-            return Ok(());
+            return Ok(html.len());
         }
-        let name = output.display();
         let refused = |error| {
+            let (name, why) = (output.display(), io_words(&error));
             Error::refused(format!(
-                "--output {name}: {}; give a file in a folder that is there and that you may write to",
-                io_words(&error)
+                "--output {name}: {why}; give a file in a folder that is there and that you may write to"
             ))
         };
         world.files.replace(output, html.as_bytes()).map_err(refused)?;
-        for analysis in &analyses {
-            world.say(&format!("{name}: {}", headline(analysis, &Canvas::default())));
+        Ok(html.len())
+    }
+
+    /// Says what was written.
+    fn tell(&self, analyses: &[Analysis], bytes: usize, world: &mut World<'_>) -> Result<(), Error> {
+        let name = self.args.output.display().to_string();
+        if self.args.json {
+            let version = |one: &Analysis| json!({"version": one.version, "verdict": one.verdict_name(), "because": one.judgement.because});
+            let versions: Vec<Value> = analyses.iter().map(version).collect();
+            world.print_json(&json!({"output": name, "bytes": bytes, "versions": versions}))?;
+        } else if name != "-" {
+            for analysis in analyses {
+                world.say(&format!("{name}: {}", headline(analysis, &Canvas::default())));
+            }
         }
         Ok(())
     }

@@ -367,7 +367,8 @@ fn along<'c>(
 ) -> impl Iterator<Item = Option<(i32, i32)>> + 'c {
     places.iter().zip(&column.0).map(|(x, value)| {
         let value = value.filter(|value| value.is_finite())?;
-        Some((*x, scale.at(value)))
+        // What is beyond the scale runs along its edge.
+        Some((*x, scale.at(value).clamp(0, UNITS)))
     })
 }
 

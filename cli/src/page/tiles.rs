@@ -15,6 +15,8 @@ use llm_canary_verdict::words::{count, percent, short};
 const PICTURE_MIN: f64 = 0.25;
 const PICTURE_MAX: f64 = 4.0;
 const PICTURE_UNITS: f64 = 100.0;
+/// So that a dot at the edge is seen whole.
+const PICTURE_EDGE: f64 = 4.0;
 
 /// A signal at a glance: a row of the table.
 #[derive(Clone, Debug)]
@@ -175,7 +177,7 @@ fn picture(signal: &SignalJudgement) -> Option<Picture> {
 /// A ratio's place in the small picture.
 fn place(ratio: f64) -> String {
     let part = (ratio.clamp(PICTURE_MIN, PICTURE_MAX) / PICTURE_MIN).ln() / (PICTURE_MAX / PICTURE_MIN).ln();
-    format!("{:.1}", part * PICTURE_UNITS)
+    format!("{:.1}", PICTURE_EDGE + part * (PICTURE_UNITS - 2.0 * PICTURE_EDGE))
 }
 
 /// The tiles of a version, in their order.

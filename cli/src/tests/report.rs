@@ -23,6 +23,13 @@ fn a_page_is_written_whatever_the_verdict() {
         let analyzed = world.run(&["analyze", "chat.json", "--from", "metrics.txt", "--json"]);
         let because = json(&analyzed.out)["because"][0].as_str().unwrap().to_owned();
         assert!(html.contains(&because), "{because}");
+        let ran = world.fine(&[&REPORT[..], &["--json"]].concat());
+        let told = json(&ran.out);
+        assert_eq!(
+            (&told["output"], told["bytes"].as_u64()),
+            (&"release.html".into(), Some(html.len() as u64))
+        );
+        assert_eq!(told["versions"][0]["verdict"], json(&analyzed.out)["verdict"]);
         // And the same on standard output.
         let ran = world.fine(&["report", "chat.json", "--from", "metrics.txt", "-o", "-"]);
         assert_eq!((ran.out, ran.err.as_str()), (html, ""));
@@ -62,6 +69,12 @@ fn what_is_wrong_is_named_with_the_way_out() {
     ] {
         world.refused(arguments, words);
     }
+}
+
+#[test]
+fn standard_output_takes_one_thing() {
+    let ran = world(60, refusing()).run(&["report", "--from", "metrics.txt", "-o", "-", "--json"]);
+    assert!(ran.code == 2 && ran.err.contains("give the page a file, or leave out --json"), "{ran:?}");
 }
 
 #[test]
