@@ -161,7 +161,9 @@ fn others(members: &Map<String, Value>) -> Vec<(Text, Text)> {
         Value::String(text) => Some(Text::new(text)),
         Value::Number(number) => Some(Text::new(&number.to_string())),
         Value::Bool(true) => Some(Text::new("yes")),
-        Value::Null | Value::Bool(false) | Value::Array(_) | Value::Object(_) => None,
+        Value::Null | Value::Bool(false) => None,
+        // Several at once.
+        Value::Array(_) | Value::Object(_) => Some(Text::new(&value.to_string())),
     };
     let others = members.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str()));
     others.filter_map(|(name, value)| Some((Text::name(name), shown(value)?))).take(PARTS_MAX).collect()
@@ -178,7 +180,7 @@ mod tests {
             r#"{"at": "2026-11-23T09:00:00Z", "rollout": "chat", "version": "v2", "baseline": "v1", "event": "ramping", "from": "stepping", "#,
             r#""percent": 1.0, "verdict": "not_enough_data", "text": "chat: v2 gets 1 %", "why": ["a", "b"], "undo": "llm-canary stop", "dry_run": false}"#,
             "\n\n",
-            r#"{"time": 1795424460.5, "what": "approved", "why": "by hand", "log_e": 4.9}"#,
+            r#"{"time": 1795424460.5, "what": "approved", "why": "by hand", "log_e": 4.9, "figures": {"refusals": [1, 2]}}"#,
             "\r\n",
             r#"{"at": "2026-11-23T09:00:00Z", "rollout": "code", "event": "ramping"}"#,
             "\n",
@@ -192,7 +194,7 @@ mod tests {
                 {"at": "2026-11-23T09:00:00Z", "event": "ramping", "text": "chat: v2 gets 1 %", "why": ["a", "b"], "percent": 1.0,
                  "undo": "llm-canary stop", "others": [["verdict", "not_enough_data"]]},
                 {"at": "2026-11-23T09:01:00.500Z", "event": "approved", "text": null, "why": ["by hand"], "percent": null, "undo": null,
-                 "others": [["log_e", "4.9"]]},
+                 "others": [["log_e", "4.9"], ["figures", "{\"refusals\":[1,2]}"]]},
             ])
         );
         assert_eq!((journal.of("v2").count(), journal.of("v3").count()), (2, 1));
