@@ -115,14 +115,8 @@ pub(super) fn ordered(version: &Version) -> Vec<&SignalJudgement> {
         Mode::Hold => 1,
         Mode::Watch => 2,
     };
-    // Of those that are worse, the one with the most evidence relative to what it needs.
-    let weight = |signal: &SignalJudgement| {
-        if signal.finding == Finding::Worse { -signal.ln_e / signal.ln_threshold.max(1e-9) } else { 0.0 }
-    };
-    signals.sort_by(|one, other| {
-        let key = |signal| (group(signal), mode(signal));
-        key(one).cmp(&key(other)).then(weight(one).total_cmp(&weight(other)))
-    });
+    // Within a group in the usual order, which is that of the reasons as well.
+    signals.sort_by_key(|signal| (group(signal), mode(signal)));
     signals
 }
 
