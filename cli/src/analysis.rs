@@ -90,9 +90,14 @@ impl Judging {
         self.candidate.steps = Some(steps);
     }
 
+    /// Whether a window is judged: not before the beginning.
+    pub(crate) fn takes(&self, window: &Window) -> bool {
+        self.candidate.since_ms.is_none_or(|since_ms| window.end_ms > since_ms)
+    }
+
     /// The windows must come in order of time. Those before the beginning are passed over.
     pub(crate) fn push(&mut self, window: &Window) {
-        if self.candidate.since_ms.is_some_and(|since_ms| window.end_ms <= since_ms) {
+        if !self.takes(window) {
             return;
         }
         self.totals.push(window);
@@ -100,6 +105,19 @@ impl Judging {
             Question::Release(judge) => judge.push(window),
             Question::Better(_, comparison) => comparison.push(window),
         }
+    }
+
+    /// The judge of the version, for what it found on the way.
+    pub(crate) fn judge(&self) -> &Judge {
+        match &self.question {
+            Question::Release(judge) => judge,
+            Question::Better(_, comparison) => comparison.judge(),
+        }
+    }
+
+    /// The steps of the version, if the configuration says them.
+    pub(crate) fn steps(&self) -> Option<&[Step]> {
+        self.candidate.steps.as_deref()
     }
 
     /// What is found by now.

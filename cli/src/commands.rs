@@ -3,8 +3,8 @@
 //! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
 //! here, a variant of [`Command`] and a line in each `match` below.
 //!
-//! [`judged`] is what `analyze`, `status` and `serve` share; `report` will use it, too. Their verdicts are pure, in a package of their
-//! own. [`run`] judges one version, decides by [`crate::controller`], and writes through [`change`].
+//! [`judged`] is what `analyze`, `status`, `serve` and `report` share. Their verdicts are pure, in a package of their own. [`run`]
+//! judges one version, decides by [`crate::controller`], and writes through [`change`].
 
 mod analyze;
 mod approve;
@@ -21,6 +21,7 @@ mod policy;
 mod promote;
 mod ramp;
 mod replay;
+mod report;
 mod run;
 mod serve;
 mod simulate;
@@ -49,6 +50,7 @@ pub(crate) enum Command {
     Run(Box<run::Args>),
     Serve(Box<serve::Args>),
     Approve(approve::Args),
+    Report(Box<report::Args>),
     Promote(promote::Args),
 }
 
@@ -71,6 +73,7 @@ impl Command {
             Self::Replay(args) => replay::run(args, world),
             Self::Simulate(args) => simulate::run(args, world),
             Self::Ramp(args) => ramp::run(args, world),
+            Self::Report(args) => report::run(args, world),
             Self::Drain(args) => drain::run(args, world),
             Self::Status(args) => status::run(args, world),
             Self::Stop(args) => stop::run(args, world),
@@ -97,6 +100,7 @@ impl Command {
             Self::Status(args) => args.json,
             Self::Stop(args) => args.options.json,
             Self::Promote(args) => args.options.json,
+            Self::Report(args) => args.json,
         }
     }
 }

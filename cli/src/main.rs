@@ -16,6 +16,7 @@ mod error;
 mod io;
 mod kubernetes;
 mod number_args;
+mod page;
 mod plugin;
 mod policy;
 mod prometheus_answer;

@@ -13,6 +13,7 @@ mod help;
 mod judge;
 mod plan;
 mod policy;
+mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod server;

@@ -136,6 +136,17 @@ impl Totals {
         quantile(side.of(sizes.counts.each()).as_slice(), &sizes.edges, part)
     }
 
+    /// The responses of a quantity by bucket, with the buckets' upper edges; one more bucket for what is above the last.
+    pub(crate) fn buckets(&self, signal: &Signal) -> Option<(&[f64], Pair<&[u64]>)> {
+        let sizes = self.sizes.get(signal)?;
+        Some((&sizes.edges, sizes.counts.each().map(Vec::as_slice)))
+    }
+
+    /// The events of all rates that were seen.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&Signal, Pair<Count>)> {
+        self.rates.iter().map(|(signal, counts)| (signal, *counts))
+    }
+
     /// Tokens a second within an answer, by the mean time of a token.
     pub(crate) fn tokens_per_second(&self, side: Side) -> Option<f64> {
         let us = self.mean(&Signal::TimePerOutputToken, side)?;

@@ -125,7 +125,7 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-fn harm_name(harm: Harm) -> &'static str {
+pub(crate) fn harm_name(harm: Harm) -> &'static str {
     match harm {
         Harm::Up => "up",
         Harm::Down => "down",

@@ -5,8 +5,8 @@ mod headline;
 use crate::analysis::{Ab, Analysis};
 use crate::table::{Canvas, Cell, Column, NONE, Tone, lines};
 use crate::verdict_json::{mode_name, state_name};
-pub(crate) use headline::{headline, verdict};
-use headline::{interval, missing_time, ratio, value};
+use headline::missing_time;
+pub(crate) use headline::{headline, interval, ratio, value, verdict};
 use llm_canary::timestamp::rfc3339;
 use llm_canary_verdict::evidence::Quantiles;
 use llm_canary_verdict::health::State;
@@ -48,7 +48,8 @@ fn one(analysis: &Analysis, canvas: &Canvas) -> String {
     all.join("\n")
 }
 
-fn facts(analysis: &Analysis) -> String {
+/// How much was seen, and when.
+pub(crate) fn facts(analysis: &Analysis) -> String {
     let judgement = &analysis.judgement;
     let time = |ms: i64| rfc3339(u64::try_from(ms).unwrap_or(0));
     let shares = &judgement.shares;
@@ -183,7 +184,7 @@ fn finding(signal: &SignalJudgement) -> (&'static str, Tone) {
 }
 
 /// `2,300 requests, 41 min`
-fn needed(missing: &Missing) -> String {
+pub(crate) fn needed(missing: &Missing) -> String {
     let time = missing_time(missing).map(|time| format!(", {time}")).unwrap_or_default();
     format!("{} requests{time}", count(missing.requests))
 }

@@ -50,6 +50,13 @@ def test_refuses_an_envoy_that_is_no_program(tmp_path: Path) -> None:
     assert "is not a program" in found.stderr
 
 
+def test_takes_the_browser_it_is_given(tmp_path: Path) -> None:
+    mine = program(tmp_path / "my chromium", "Chromium 1")
+    assert dependency("chromium", CHROMIUM_PATH=str(mine)).stdout == f"{mine}\n"
+    refused = dependency("chromium", CHROMIUM_PATH=str(tmp_path))
+    assert refused.returncode == 1 and "is not a program" in refused.stderr
+
+
 def test_takes_the_prometheus_it_is_given(tmp_path: Path) -> None:
     folder = tmp_path / "my prometheus"
     folder.mkdir()

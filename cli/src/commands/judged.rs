@@ -1,4 +1,4 @@
-//! What `analyze`, `status` and `serve` share: which versions are judged, and what is found as windows come.
+//! What `analyze`, `status`, `serve` and `report` share: which versions are judged, and what is found as windows come.
 
 use super::feed::{Feed, Next, Pairs};
 use super::input::{read_config, read_policy};
@@ -9,7 +9,9 @@ use crate::subject::{Named, Subject};
 use crate::time_args::{millis, parse_duration};
 use llm_canary::config::Config;
 use llm_canary::timestamp::{UnixMs, parse_rfc3339};
+use llm_canary_verdict::judge::Judge;
 use llm_canary_verdict::policy::{Goal, Policy};
+use llm_canary_verdict::window::Window;
 use std::path::PathBuf;
 
 /// What is judged.
@@ -50,6 +52,11 @@ impl SubjectArgs {
 
     pub(super) fn config(&self, world: &mut World<'_>) -> Result<Option<Config>, Error> {
         self.file.as_deref().map(|file| read_config(world, file)).transpose()
+    }
+
+    /// The name of the file with the configuration, if there is one.
+    pub(super) fn file_name(&self) -> Option<String> {
+        self.file.as_ref().map(|file| file.display().to_string())
     }
 
     /// When the evidence begins, as the operator says.
@@ -178,12 +185,33 @@ impl Judged {
 
     /// Takes in the next windows.
     pub(super) fn next(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) -> Result<Next, Error> {
+        self.next_with(feed, world, &mut |_, _, _| {})
+    }
+
+    /// Takes in the next windows, and shows each that is judged, with its version's number and its judge after it.
+    pub(super) fn next_with(
+        &mut self,
+        feed: &mut dyn Feed,
+        world: &mut World<'_>,
+        on_window: &mut dyn FnMut(usize, &Window, &Judge),
+    ) -> Result<Next, Error> {
         let judgings = &mut self.judgings;
         feed.next(world, &self.pairs, &mut |pair, window| {
-            if let Some(judging) = judgings.get_mut(pair) {
-                judging.push(window);
-            }
+            let Some(judging) = judgings.get_mut(pair).filter(|judging| judging.takes(window)) else {
+                return;
+            };
+            judging.push(window);
+            on_window(pair, window, judging.judge());
         })
+    }
+
+    pub(super) fn rollout(&self) -> &str {
+        &self.pairs.rollout
+    }
+
+    /// Each version that is judged.
+    pub(super) fn judgings(&self) -> &[Judging] {
+        &self.judgings
     }
 
     /// What is found about each version by now.

@@ -31,6 +31,8 @@ const EMPTY_NAME: &str = "FILE is empty (\"\"); give the name of a file";
 pub(crate) trait Files {
     /// Opens a file for reading; `-` is standard input.
     fn open(&self, path: &Path) -> io::Result<Box<dyn BufRead>>;
+    /// Writes a file as a whole: afterwards it has all of the bytes, or is as it was.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Reads a file that will be changed, and locks it.
     fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error>;
     /// Claims a rollout of a file for a `run`.
@@ -59,6 +61,24 @@ impl Files for FileSystem {
             return Ok(Box::new(io::stdin().lock()));
         }
         Ok(Box::new(BufReader::with_capacity(BLOCK_BYTES, File::open(path)?)))
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        // A device or a pipe is written to, and not replaced.
+        if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            return File::options().write(true).open(path)?.write_all(bytes);
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // As any new file: what the user's mask leaves of it.
+        let permissions = fs::Permissions::from_mode(0o666);
+        let mut temporary = tempfile::Builder::new()
+            .prefix(".")
+            .suffix(".tmp")
+            .permissions(permissions)
+            .tempfile_in(folder)?;
+        temporary.write_all(bytes)?;
+        temporary.persist(path).map_err(|error| error.error)?;
+        Ok(())
     }
 
     fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {

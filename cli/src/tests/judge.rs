@@ -6,12 +6,12 @@ use super::world::{FakeWorld, Ran, json};
 use llm_canary_verdict::window::Pair;
 use std::fmt::Write;
 
-const CHAT: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1",
+pub(super) const CHAT: &str = r#"{"rollouts": [{"name": "chat", "baseline": "v1",
     "versions": [{"name": "v1", "cluster": "a"}, {"name": "v2", "cluster": "b"}],
     "steps": [{"at": "2026-11-23T08:00:00Z", "percent": {"v2": 10}}]}]}"#;
 
 /// Samples of so many minutes, as a dump of Prometheus has them: the counters of a request and of what went wrong.
-fn samples(minutes: u64, traffic: Pair<Traffic>) -> String {
+pub(super) fn samples(minutes: u64, traffic: Pair<Traffic>) -> String {
     let mut text = String::new();
     for (version, side) in [("v1", traffic.baseline), ("v2", traffic.version)] {
         let labels = format!("llm_rollout=\"chat\",llm_version=\"{version}\",llm_compare=\"yes\"");
@@ -32,12 +32,12 @@ fn samples(minutes: u64, traffic: Pair<Traffic>) -> String {
     text
 }
 
-fn world(minutes: u64, version: Traffic) -> FakeWorld {
+pub(super) fn world(minutes: u64, version: Traffic) -> FakeWorld {
     let text = samples(minutes, Pair { version, baseline: Traffic::new(900) });
     FakeWorld::new("2026-11-24T00:00:00Z", &[("chat.json", CHAT), ("metrics.txt", &text)])
 }
 
-fn refusing() -> Traffic {
+pub(super) fn refusing() -> Traffic {
     Traffic { refusals: 0.04, ..Traffic::new(100) }
 }
 

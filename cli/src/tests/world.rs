@@ -221,6 +221,15 @@ impl Files for FakeFiles {
         Ok(Box::new(Cursor::new(text.ok_or(io::Error::from(io::ErrorKind::NotFound))?)))
     }
 
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let name = path.to_str().unwrap().to_owned();
+        if name.starts_with("nowhere/") {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.texts.lock().unwrap().insert(name, bytes.to_vec());
+        Ok(())
+    }
+
     fn lock(&self, path: &Path, _: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         let name = path.to_str().unwrap().to_owned();
         let text = self.texts.lock().unwrap().get(&name).cloned();

@@ -156,7 +156,7 @@ fn sides(signal: &SignalJudgement) -> String {
 }
 
 /// A rate, or a mean.
-pub(super) fn value(signal: &SignalJudgement, value: Option<f64>) -> String {
+pub(crate) fn value(signal: &SignalJudgement, value: Option<f64>) -> String {
     match (value, signal.kind) {
         (None, _) => NONE.to_owned(),
         (Some(rate), Kind::Rate) => percent(rate),
@@ -164,7 +164,7 @@ pub(super) fn value(signal: &SignalJudgement, value: Option<f64>) -> String {
     }
 }
 
-pub(super) fn interval(signal: &SignalJudgement) -> String {
+pub(crate) fn interval(signal: &SignalJudgement) -> String {
     let (low, high) = signal.figures.interval;
     if signal.finding == Finding::Absent || (low <= 0.0 && high.is_infinite()) {
         return NONE.to_owned();
@@ -173,7 +173,7 @@ pub(super) fn interval(signal: &SignalJudgement) -> String {
 }
 
 /// A ratio: near 1 the second place behind the point matters.
-pub(super) fn ratio(ratio: f64) -> String {
+pub(crate) fn ratio(ratio: f64) -> String {
     if ratio < 9.995 { format!("{ratio:.2}") } else { short(ratio) }
 }
 

@@ -53,6 +53,10 @@ impl Files for Again {
         Ok(Box::new(BufReader::new(Reading { text, at: 0, left: self.bytes, read })))
     }
 
+    fn replace(&self, _: &Path, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn lock(&self, _: &Path, _: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         Err(Error::refused("is no file"))
     }

@@ -467,6 +467,12 @@ impl Files for Sim {
         Ok(Box::new(Cursor::new(text.ok_or(io::Error::from(io::ErrorKind::NotFound))?)))
     }
 
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let text = std::str::from_utf8(bytes).unwrap().to_owned();
+        self.lock().files.insert(path.display().to_string(), text);
+        Ok(())
+    }
+
     fn lock(&self, _: &Path, _: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         Ok(Box::new(SimTarget { sim: self.clone(), text: self.read(FILE) }))
     }

@@ -1,0 +1,232 @@
+//! The journal of a release: lines of JSON, read with what is known of them.
+//!
+//! In: lines, as `run --journal` writes them, or another program. Out: events, and which lines are none. A line that cannot be read is
+//! counted and named, and stops nothing: the page is wanted most when something went wrong.
+
+use super::text::Text;
+use llm_canary::timestamp::{parse_rfc3339, rfc3339};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// So many events are kept, the last ones.
+const EVENTS_MAX: usize = 100;
+/// So many lines that are no events are named.
+const NAMED_MAX: usize = 10;
+/// So many reasons and figures of an event are kept.
+const PARTS_MAX: usize = 12;
+
+/// What a journal says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Journal {
+    /// In order of time; each version's JSON has its own.
+    #[serde(skip)]
+    pub(crate) events: Vec<Event>,
+    /// How many came before those.
+    pub(crate) earlier: u64,
+    /// How many lines are no events.
+    pub(crate) unread: u64,
+    /// The first of these, in words.
+    pub(crate) unread_lines: Vec<Text>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Event {
+    pub(crate) at: String,
+    #[serde(skip)]
+    pub(crate) at_ms: i64,
+    /// What happened, in a word.
+    pub(crate) event: Text,
+    /// And in a sentence.
+    pub(crate) text: Option<Text>,
+    pub(crate) why: Vec<Text>,
+    /// The share after it, in percent.
+    pub(crate) percent: Option<f64>,
+    /// The command that undoes it.
+    pub(crate) undo: Option<Text>,
+    /// Other members that are numbers or words.
+    pub(crate) others: Vec<(Text, Text)>,
+    #[serde(skip)]
+    pub(crate) is_stop: bool,
+    /// Whose event it is; of all versions if it says none.
+    #[serde(skip)]
+    version: Option<String>,
+}
+
+/// Members with a place of their own, or that say what the page says anyway.
+const KNOWN: [&str; 15] = [
+    "at",
+    "time",
+    "event",
+    "what",
+    "text",
+    "why",
+    "because",
+    "percent",
+    "undo",
+    "rollout",
+    "version",
+    "baseline",
+    "from",
+    "hold",
+    "exit_code",
+];
+
+impl Journal {
+    /// Reads the lines of one rollout.
+    pub(crate) fn read(bytes: &[u8], rollout: &str) -> Self {
+        let mut journal = Self::default();
+        for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match read_line(line, rollout) {
+                Ok(event) => journal.events.extend(event),
+                Err(why) => {
+                    journal.unread = journal.unread.saturating_add(1);
+                    if journal.unread_lines.len() < NAMED_MAX {
+                        let line = number.saturating_add(1);
+                        journal.unread_lines.push(Text::new(&format!("line {line}: {why}")));
+                    }
+                }
+            }
+        }
+        journal.events.sort_by_key(|event| event.at_ms);
+        let earlier = journal.events.len().saturating_sub(EVENTS_MAX);
+        journal.events.drain(..earlier);
+        journal.earlier = earlier as u64;
+        journal
+    }
+
+    /// The events of a version.
+    pub(crate) fn of<'a>(&'a self, version: &'a str) -> impl Iterator<Item = &'a Event> {
+        self.events.iter().filter(move |event| event.version.as_deref().is_none_or(|own| own == version))
+    }
+}
+
+/// The event of a line; `None` if it is of another rollout.
+fn read_line(line: &[u8], rollout: &str) -> Result<Option<Event>, String> {
+    let value: Value = serde_json::from_slice(line).map_err(|_| "is no JSON".to_owned())?;
+    let Value::Object(members) = value else { return Err("is no object of JSON".to_owned()) };
+    let at_ms = ["at", "time"].iter().find_map(|name| members.get(*name)).and_then(read_time);
+    let at_ms = at_ms.ok_or("has no time (at, as RFC 3339 or seconds since 1970)")?;
+    let word = |name: &str| members.get(name).and_then(Value::as_str);
+    let event = word("event").or_else(|| word("what")).ok_or("has no event (event, a word)")?;
+    if word("rollout").is_some_and(|own| own != rollout) {
+        return Ok(None);
+    }
+    let why = members.get("why").or_else(|| members.get("because")).map(sentences).unwrap_or_default();
+    let at = rfc3339(u64::try_from(at_ms).unwrap_or(0));
+    Ok(Some(Event {
+        at,
+        at_ms,
+        event: Text::name(event),
+        text: word("text").map(Text::new),
+        why,
+        percent: members.get("percent").and_then(Value::as_f64),
+        undo: word("undo").map(Text::new),
+        others: others(&members),
+        is_stop: ["stopping", "stopped", "stop", "rollback"].contains(&event),
+        version: word("version").map(str::to_owned),
+    }))
+}
+
+/// RFC 3339, or seconds since 1970.
+fn read_time(value: &Value) -> Option<i64> {
+    let ms = match value {
+        Value::String(text) => parse_rfc3339(text)?,
+        Value::Number(seconds) => {
+            let ms = seconds.as_f64()? * 1e3;
+            // Up to the year 9999.
+            (0.0..=253_402_300_799_999.0).contains(&ms).then_some(ms as u64)?
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    i64::try_from(ms).ok()
+}
+
+/// One sentence, or a list of them.
+fn sentences(value: &Value) -> Vec<Text> {
+    let texts: Vec<&str> = match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => Vec::new(),
+    };
+    texts.into_iter().take(PARTS_MAX).map(Text::new).collect()
+}
+
+/// Figures and thresholds, under whatever names.
+fn others(members: &Map<String, Value>) -> Vec<(Text, Text)> {
+    let shown = |value: &Value| match value {
+        Value::String(text) => Some(Text::new(text)),
+        Value::Number(number) => Some(Text::new(&number.to_string())),
+        Value::Bool(true) => Some(Text::new("yes")),
+        Value::Null | Value::Bool(false) => None,
+        // Several at once.
+        Value::Array(_) | Value::Object(_) => Some(Text::new(&value.to_string())),
+    };
+    let others = members.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str()));
+    others.filter_map(|(name, value)| Some((Text::name(name), shown(value)?))).take(PARTS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EVENTS_MAX, Journal};
+    use std::fmt::Write;
+
+    #[test]
+    fn a_journal_is_read() {
+        let text = concat!(
+            r#"{"at": "2026-11-23T09:00:00Z", "rollout": "chat", "version": "v2", "baseline": "v1", "event": "ramping", "from": "stepping", "#,
+            r#""percent": 1.0, "verdict": "not_enough_data", "text": "chat: v2 gets 1 %", "why": ["a", "b"], "undo": "llm-canary stop", "dry_run": false}"#,
+            "\n\n",
+            r#"{"time": 1795424460.5, "what": "approved", "why": "by hand", "log_e": 4.9, "figures": {"refusals": [1, 2]}}"#,
+            "\r\n",
+            r#"{"at": "2026-11-23T09:00:00Z", "rollout": "code", "event": "ramping"}"#,
+            "\n",
+        );
+        let journal = Journal::read(text.as_bytes(), "chat");
+        assert_eq!((journal.unread, journal.events.len(), journal.earlier), (0, 2, 0));
+        let found = serde_json::to_value(&journal.events).unwrap();
+        assert_eq!(
+            found,
+            serde_json::json!([
+                {"at": "2026-11-23T09:00:00Z", "event": "ramping", "text": "chat: v2 gets 1 %", "why": ["a", "b"], "percent": 1.0,
+                 "undo": "llm-canary stop", "others": [["verdict", "not_enough_data"]]},
+                {"at": "2026-11-23T09:01:00.500Z", "event": "approved", "text": null, "why": ["by hand"], "percent": null, "undo": null,
+                 "others": [["log_e", "4.9"], ["figures", "{\"refusals\":[1,2]}"]]},
+            ])
+        );
+        assert_eq!((journal.of("v2").count(), journal.of("v3").count()), (2, 1));
+    }
+
+    #[test]
+    fn lines_that_are_no_events_are_named() {
+        let text = b"nonsense\n[1]\n{\"at\": \"soon\", \"event\": \"x\"}\n{\"at\": 5}\n\xff\n{\"at\": 5, \"event\": \"x\"}\n{\"at\": 1e300, \"event\": \"x\"}";
+        let journal = Journal::read(text, "chat");
+        let named: Vec<&str> = journal.unread_lines.iter().map(|line| line.as_str()).collect();
+        assert_eq!(
+            named,
+            [
+                "line 1: is no JSON",
+                "line 2: is no object of JSON",
+                "line 3: has no time (at, as RFC 3339 or seconds since 1970)",
+                "line 4: has no event (event, a word)",
+                "line 5: is no JSON",
+                "line 7: has no time (at, as RFC 3339 or seconds since 1970)",
+            ]
+        );
+        assert_eq!((journal.unread, journal.events.len()), (6, 1));
+    }
+
+    #[test]
+    fn the_last_events_are_kept() {
+        let mut text = String::new();
+        for second in 0..1_000 {
+            writeln!(text, "{{\"at\": {second}, \"event\": \"look\"}}").unwrap();
+        }
+        let journal = Journal::read(text.as_bytes(), "chat");
+        assert_eq!((journal.events.len(), journal.earlier), (EVENTS_MAX, 900));
+        assert_eq!(journal.events[0].at_ms, 900_000);
+    }
+}

@@ -1,0 +1,142 @@
+//! A page's data → its HTML.
+
+use super::chart::Chart;
+use super::data::{Page, Undo, Version};
+use super::panels::Places;
+use super::parts::{
+    Cost, Decision, DefectRow, EventRow, HealthRow, NUMBER_HEADINGS, Numbers, cost, defect_rows, event_rows,
+    numbers, title,
+};
+use super::security::content_policy;
+use super::text::Text;
+use super::tiles::{Group, Row, Tile, anchor, group, ordered, tiles};
+use askama::Template;
+use llm_canary_verdict::signal::{Mode, Signal};
+use llm_canary_verdict::verdict::{Finding, SignalJudgement};
+
+const STYLE: &str = include_str!("../../templates/page.css");
+/// Shows the numbers at a time. It asks nobody.
+const READ: &str = include_str!("../../templates/read.js");
+
+/// Takes the next page from a server, again and again.
+const LIVE: &str = concat!(include_str!("../../templates/read.js"), include_str!("../../templates/live.js"));
+
+/// How a page lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// As a file, which stays as it is, and asks nobody.
+    File,
+    /// On a server, which has the next page at [`LIVE_PATH`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "no command serves pages yet"))]
+    Served {
+        /// Between two pages.
+        every_ms: u32,
+    },
+}
+
+/// Where a served page asks for the next one: the whole of it, as [`html`] writes it.
+pub(crate) const LIVE_PATH: &str = "/api/page";
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct PageView<'p> {
+    page: &'p Page,
+    title: Text,
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    json: String,
+    versions: Vec<VersionView<'p>>,
+    live_path: &'static str,
+    every_ms: Option<u32>,
+}
+
+struct VersionView<'p> {
+    number: usize,
+    data: &'p Version,
+    decision: Decision,
+    share: Chart,
+    events: Vec<EventRow<'p>>,
+    rows: Vec<Row>,
+    worse: Vec<Tile>,
+    open: Vec<Tile>,
+    rest: Vec<Tile>,
+    absent: Vec<Text>,
+    health: Vec<HealthRow>,
+    health_faults: usize,
+    defects: Vec<DefectRow>,
+    cost: Option<Cost>,
+    headings: [&'static str; NUMBER_HEADINGS.len()],
+    numbers: Vec<Numbers>,
+    undo: &'p [Undo],
+}
+
+/// The whole page.
+///
+/// # Errors
+/// None is known; the templates write to a string.
+pub(crate) fn html(page: &Page, life: Life) -> Result<String, askama::Error> {
+    let (script, every_ms) = match life {
+        Life::File => (READ, None),
+        Life::Served { every_ms } => (LIVE, Some(every_ms)),
+    };
+    let view = PageView {
+        title: title(page),
+        policy: content_policy(STYLE, script, every_ms.is_some()),
+        style: STYLE,
+        script,
+        json: page.embedded_json(),
+        versions: page
+            .versions
+            .iter()
+            .enumerate()
+            .map(|(number, data)| VersionView::new(number, data))
+            .collect(),
+        page,
+        live_path: LIVE_PATH,
+        every_ms,
+    };
+    view.render()
+}
+
+/// Kinds of defects have a table of their own. Only where one is worse it is among the signals as well.
+fn is_listed_below(signal: &SignalJudgement) -> bool {
+    let is_kind = matches!(signal.signal, Signal::Defect(_)) && signal.mode == Mode::Watch;
+    is_kind && signal.finding != Finding::Worse
+}
+
+impl<'p> VersionView<'p> {
+    fn new(number: usize, data: &'p Version) -> Self {
+        let tiles = tiles(number, data);
+        let of = |wanted: Group| -> Vec<Tile> {
+            tiles.iter().filter(|tile| tile.group == wanted).cloned().collect()
+        };
+        let signals = ordered(data);
+        let row = |signal: &&SignalJudgement| {
+            let index = data.trends.iter().position(|trend| trend.signal == signal.signal);
+            Row::new(signal, index.map(|index| anchor(number, index)))
+        };
+        let (absent, measured): (Vec<_>, Vec<_>) =
+            signals.into_iter().partition(|signal| group(signal) == Group::Absent);
+        let health: Vec<HealthRow> = data.analysis.judgement.health.iter().map(HealthRow::new).collect();
+        Self {
+            number,
+            decision: Decision::new(data),
+            share: Places::new(data).share(number),
+            events: event_rows(data),
+            rows: measured.iter().filter(|signal| !is_listed_below(signal)).map(row).collect(),
+            worse: of(Group::Worse),
+            open: of(Group::Open),
+            rest: of(Group::Rest),
+            absent: absent.iter().map(|signal| Text::name(&signal.signal.to_string())).collect(),
+            health_faults: health.iter().filter(|row| ["open", "bad"].contains(&row.class)).count(),
+            health,
+            defects: defect_rows(&data.defects),
+            cost: cost(data),
+            headings: NUMBER_HEADINGS,
+            numbers: numbers(data),
+            undo: &data.undo,
+            data,
+        }
+    }
+}
