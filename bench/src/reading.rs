@@ -105,6 +105,7 @@ fn framing(stream: &[Bytes]) -> u64 {
 fn all(stream: &[Bytes]) -> u64 {
     let head = Head { status: 200, content_type: b"text/event-stream", ..Head::default() };
     let mut observer = Observer::new(head, 0, 0);
+    observer.detect_defects(None); // as by default
     stream.iter().for_each(|piece| observer.push(1, piece));
     observer.finish(End::Complete, 2).text_chars.unwrap_or(0)
 }

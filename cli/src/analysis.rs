@@ -77,6 +77,14 @@ impl Judging {
         }
     }
 
+    /// Learns the steps anew, where they are taken while windows come. Those before the last window must be as they were.
+    pub(crate) fn set_steps(&mut self, steps: Vec<Step>) {
+        if let Question::Release(judge) = &mut self.question {
+            judge.set_steps(steps.clone());
+        }
+        self.candidate.steps = Some(steps);
+    }
+
     /// Whether a window is judged: not before the beginning.
     pub(crate) fn takes(&self, window: &Window) -> bool {
         self.candidate.since_ms.is_none_or(|since_ms| window.end_ms > since_ms)

@@ -3,10 +3,11 @@
 //! [`change`] is what `ramp`, `drain`, `stop` and `promote` share, [`input`] what the others share. A new command is a file
 //! here, a variant of [`Command`] and a line in each `match` below.
 //!
-//! [`judged`] is what `analyze`, `status` and `report` share; `run` and `serve` will use it, too. Their verdicts are pure, in a
-//! package of their own. `run` will write through [`change`].
+//! [`judged`] is what `analyze`, `status` and `report` share; `serve` will use it, too. Their verdicts are pure, in a package of their
+//! own. [`run`] judges one version, decides by [`crate::controller`], and writes through [`change`].
 
 mod analyze;
+mod approve;
 mod change;
 mod check;
 mod drain;
@@ -20,6 +21,7 @@ mod promote;
 mod ramp;
 mod replay;
 mod report;
+mod run;
 mod simulate;
 mod source;
 mod status;
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Stop(stop::Args),
     Analyze(Box<analyze::Args>),
     Report(Box<report::Args>),
+    Run(Box<run::Args>),
+    Approve(approve::Args),
     Promote(promote::Args),
 }
 
@@ -56,6 +60,8 @@ impl Command {
         let done = match self {
             // What they find is an exit code of its own.
             Self::Analyze(args) => return analyze::run(args, world),
+            Self::Run(args) => return run::run(args, world),
+            Self::Approve(args) => approve::run(args, world),
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
             Self::Plan(args) => plan::run(args, world),
@@ -76,6 +82,8 @@ impl Command {
     pub(crate) fn is_json(&self) -> bool {
         match self {
             Self::Analyze(args) => args.json,
+            Self::Approve(args) => args.json,
+            Self::Run(args) => args.json,
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Plan(args) => args.json,

@@ -3,16 +3,22 @@
 //! A command gets a [`World`] and touches nothing else. Tests give it one with a clock that never waits, files in
 //! memory and Envoys that answer at once. Nothing here decides anything about a rollout.
 //!
-//! A server for the live page and notifications will be further files here.
+//! A server for the live page will be a further file here: an [`audience`].
 
 pub(crate) mod access;
 pub(crate) mod admin;
+pub(crate) mod audience;
+pub(crate) mod claim;
 pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod kubectl;
+pub(crate) mod lease;
 mod lock;
+pub(crate) mod notices;
 pub(crate) mod polls;
+pub(crate) mod post;
 pub(crate) mod prometheus;
+pub(crate) mod signals;
 pub(crate) mod source;
 pub(crate) mod target;
 pub(crate) mod terminal;
@@ -22,7 +28,10 @@ use admin::Admin;
 use clock::Clock;
 use files::Files;
 use kubectl::Kubectl;
+use notices::Notices;
+use post::Post;
 use serde::Serialize;
+use signals::Signals;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 
@@ -32,6 +41,9 @@ pub(crate) struct World<'a> {
     pub(crate) files: &'a dyn Files,
     pub(crate) admin: &'a dyn Admin,
     pub(crate) kubectl: &'a dyn Kubectl,
+    pub(crate) post: &'a dyn Post,
+    pub(crate) notices: &'a dyn Notices,
+    pub(crate) signals: &'a dyn Signals,
     /// 32 random bits.
     pub(crate) random: fn() -> u32,
     /// What standard output is now.
@@ -58,6 +70,13 @@ impl World<'_> {
     pub(crate) fn print_json(&mut self, value: &impl Serialize) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut *self.out, value)?;
         writeln!(self.out)
+    }
+
+    /// Does something without words for people.
+    pub(crate) fn quietly<T>(&mut self, work: impl FnOnce(&mut World<'_>) -> T) -> T {
+        let Self { clock, files, admin, kubectl, post, notices, signals, random, canvas, .. } = *self;
+        let (out, err) = (&mut *self.out, &mut io::sink());
+        work(&mut World { clock, files, admin, kubectl, post, notices, signals, random, canvas, out, err })
     }
 
     /// Writes a line for people. One that cannot be written is lost, because there is nowhere to say so.

@@ -8,6 +8,7 @@ mod analysis;
 mod base64;
 mod clocks;
 mod commands;
+mod controller;
 mod describe;
 mod edit;
 mod envoy;
@@ -21,6 +22,9 @@ mod policy;
 mod prometheus_answer;
 mod prometheus_text;
 mod recording;
+mod release;
+mod release_plan;
+mod release_record;
 mod request;
 mod route_report;
 mod simulation;
@@ -45,6 +49,9 @@ use io::admin::HttpAdmin;
 use io::clock::SystemClock;
 use io::files::FileSystem;
 use io::kubectl::KubectlProgram;
+use io::notices::Couriers;
+use io::post::HttpPost;
+use io::signals::SystemSignals;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -61,6 +68,7 @@ use std::process::ExitCode;
   llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
   llm-canary stop envoy/ecds/llm-canary.yaml v2
   llm-canary analyze envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090
+  llm-canary run envoy/ecds/llm-canary.yaml v2 --plan 1%,5%,25%@30m,100% --prometheus http://localhost:9090
 
 Data goes to stdout, words to stderr. With --json, errors go to stdout too:
   {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}
@@ -80,6 +88,9 @@ fn main() -> ExitCode {
         files: &FileSystem,
         admin: &HttpAdmin::new(),
         kubectl: &KubectlProgram,
+        post: &HttpPost::new(),
+        notices: &Couriers::new(),
+        signals: &SystemSignals::default(),
         random: io::random,
         canvas: io::terminal::canvas,
         out: &mut std::io::stdout(),

@@ -2,6 +2,7 @@
 //!
 //! `tests/` runs a few commands as users do, through the binary.
 
+mod approve;
 mod change;
 mod choose;
 mod clocks;
@@ -13,6 +14,7 @@ mod judge;
 mod plan;
 mod policy;
 mod report;
+pub(crate) mod run;
 pub(crate) mod server;
 mod simulate;
 mod stop;

@@ -273,6 +273,17 @@ impl Samples {
             format!("not all instances run the same configuration; these differ: {}{more}", names.join(", "))
         })
     }
+
+    /// How many instances run a rollout, and the names of those that run it by another configuration than the one with this hash.
+    /// Asked of those with a sample since a time.
+    pub(crate) fn running(&self, rollout: &str, hash: u32, since_ms: UnixMs) -> (usize, Vec<String>) {
+        let rollout = self.registry.rollout(rollout);
+        let hashes =
+            rollout.map(|rollout| self.counting.config_hashes(rollout, since_ms)).unwrap_or_default();
+        let behind = hashes.iter().filter(|(_, own)| *own != f64::from(hash));
+        let names = behind.map(|(id, _)| self.registry.instance_name(*id).to_owned()).collect();
+        (hashes.len(), names)
+    }
 }
 
 /// So many instances are named.

@@ -77,13 +77,13 @@ impl Check {
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     recent: VecDeque<Recent>,
+    /// The last window with a sample: when it ended, and how long it was.
+    sampled_ms: Option<(i64, i64)>,
     totals: Pair<Flow>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Recent {
-    start_ms: i64,
-    end_ms: i64,
     version: u64,
     expected: f64,
 }
@@ -106,9 +106,10 @@ impl Seen {
     pub fn push(&mut self, window: &Window, share: f64) {
         let flow = window.flow;
         let requests = flow.map(|flow| flow.requests.max(flow.decisions));
+        if window.has_samples() {
+            self.sampled_ms = Some((window.end_ms, window.end_ms.saturating_sub(window.start_ms).max(1)));
+        }
         self.recent.push_back(Recent {
-            start_ms: window.start_ms,
-            end_ms: window.end_ms,
             version: requests.version,
             expected: share * (real(requests.version) + real(requests.baseline)),
         });
@@ -171,9 +172,8 @@ impl Seen {
     }
 
     fn stale(&self, look: &Look) -> Check {
-        let Some(last) = self.recent.back() else { return Check::Unknown };
-        let length_ms = last.end_ms.saturating_sub(last.start_ms).max(1);
-        let age_ms = look.now_ms.saturating_sub(last.end_ms);
+        let Some((end_ms, length_ms)) = self.sampled_ms else { return Check::Unknown };
+        let age_ms = look.now_ms.saturating_sub(end_ms);
         Check::new(age_ms > length_ms.saturating_mul(WINDOWS as i64), || {
             format!("the newest sample is {} s old", count((age_ms / 1000).max(0).unsigned_abs()))
         })

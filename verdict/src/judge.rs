@@ -98,6 +98,11 @@ impl Judge {
         &self.policy
     }
 
+    /// Learns all steps anew, where steps are taken while windows come. Those before the last window must be as they were.
+    pub fn set_steps(&mut self, steps: Vec<Step>) {
+        self.steps.set_known(steps);
+    }
+
     /// Takes in the next window, and looks.
     pub fn push(&mut self, window: &Window) {
         self.since_ms.get_or_insert(window.start_ms);

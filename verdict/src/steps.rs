@@ -100,6 +100,12 @@ impl Steps {
         }
     }
 
+    /// Learns all steps anew: those that are taken while windows come. The steps before the last window must be as they were.
+    pub fn set_known(&mut self, mut steps: Vec<Step>) {
+        steps.sort_by_key(|step| step.at_ms);
+        self.known = Some(steps);
+    }
+
     /// Takes in a window, and says what it is good for. `phi` is the design effect of the version's share: conversations
     /// of many turns make it vary without any step.
     pub fn push(&mut self, window: &Window, phi: f64) -> Place {

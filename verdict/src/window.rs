@@ -174,6 +174,14 @@ pub struct Window {
     pub distributions: BTreeMap<Signal, Distribution>,
 }
 
+impl Window {
+    /// Whether there is any sample in it. Without one nothing is known of it, not even that nothing happened.
+    #[must_use]
+    pub fn has_samples(&self) -> bool {
+        !self.is_missing || !self.rates.is_empty() || !self.distributions.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Count, Pair, tool_responses};

@@ -3,6 +3,8 @@
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
 mod current;
+mod found;
+mod options;
 mod select;
 mod text;
 
@@ -18,8 +20,10 @@ use crate::io::target::{Target, Waiting};
 use crate::plugin;
 use crate::time_args::{self, format_duration, millis, next_full_second};
 pub(super) use current::CurrentRollout;
+pub(super) use found::{Found, find};
 use llm_canary::config::json::Node;
 use llm_canary::timestamp::{UnixMs, rfc3339};
+pub(super) use options::{ChangeOptions, ForgetOption};
 use select::{Selected, select_rollout};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,53 +35,6 @@ use text::{Changed, diff, first_possible};
 /// The exit codes, for the help of each command that changes a rollout.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do, and every Envoy named with --admin runs it; 2 refused, and nothing was
 changed; 4 FILE says what was asked, and not every Envoy runs it (yet).";
-
-/// The options of every command that changes a rollout.
-#[derive(clap::Args)]
-pub(super) struct ChangeOptions {
-    /// The file that Envoy or kubectl reads; with --kubectl a live resource, such as wasmplugin/llm-canary
-    #[arg(value_name = "FILE")]
-    target: String,
-    /// The rollout to change, if FILE has several: NAME, or PLACE/NAME where several have this name
-    ///
-    /// PLACE is the name of a file in a ConfigMap, such as a.yaml/chat, or of a resource; the error lists what fits. A broken
-    /// configuration elsewhere in FILE is passed over, with a warning.
-    #[arg(long, value_name = "NAME")]
-    rollout: Option<String>,
-    /// Show the change, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Wait until the Envoy with this admin address, such as http://127.0.0.1:9901, runs the change; repeat for each Envoy
-    #[arg(long = "admin", value_name = "URL")]
-    admins: Vec<String>,
-    /// How long to wait for the Envoys of --admin
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
-    timeout: Duration,
-    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
-    #[arg(long)]
-    kubectl: bool,
-    /// The namespace of the resource, with --kubectl
-    #[arg(long, short, requires = "kubectl", value_name = "NAMESPACE")]
-    namespace: Option<String>,
-    /// The context in kubectl's configuration, with --kubectl: which cluster
-    #[arg(long, requires = "kubectl", value_name = "CONTEXT")]
-    context: Option<String>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// The option of the commands that add steps.
-#[derive(clap::Args)]
-pub(super) struct ForgetOption {
-    /// Drop the steps before this time, to make room for new ones. Conversations that began under them may move
-    ///
-    /// A rollout has at most 256 steps. Steps that change nothing are dropped without this option. The step in force at
-    /// this time stays, and conversations that began before that step go to the baseline. Other conversations may move
-    /// once. The command says how many. Try it with --dry-run first.
-    #[arg(long, value_name = "TIME")]
-    forget_before: Option<String>,
-}
 
 /// What a command makes of a rollout.
 pub(super) struct Change {
@@ -116,13 +73,6 @@ struct StepReport {
     percent: Map<String, Value>,
 }
 
-impl ChangeOptions {
-    /// The file or the resource, as the operator named it.
-    pub(super) fn target(&self) -> &str {
-        &self.target
-    }
-}
-
 /// Whether a change may wait for the clocks of Envoys that answer slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Urgency {
@@ -130,7 +80,21 @@ pub(super) enum Urgency {
     CanWait,
 }
 
-/// Carries out a change.
+/// What was written, or would have been without --dry-run.
+pub(super) struct Done<'a> {
+    /// The rollout as it is now.
+    pub(super) schedule: &'a Schedule,
+    pub(super) config_hash: u32,
+    /// When the shares take effect; `None`: at once, or nothing had to be changed.
+    pub(super) at: Option<UnixMs>,
+    /// When it was written, on [`crate::io::clock::Clock::elapsed`]; `None` for a dry run.
+    written_at: Option<Duration>,
+    envoys: Envoys<'a>,
+    report: ChangeReport<'a>,
+    summary: String,
+}
+
+/// Carries out a change, and waits until the Envoys run it.
 pub(super) fn run(
     options: &ChangeOptions,
     urgency: Urgency,
@@ -138,6 +102,21 @@ pub(super) fn run(
     world: &mut World<'_>,
     change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
 ) -> Result<(), Error> {
+    carry_out(options, urgency, forget, world, change, |done, world| match done.written_at {
+        Some(written_at) => wait(options, world, done, written_at),
+        None => Ok(print(options, world, &done.summary, &done.report)?),
+    })
+}
+
+/// Carries out a change, and hands over what was done.
+pub(super) fn carry_out<T>(
+    options: &ChangeOptions,
+    urgency: Urgency,
+    forget: Option<&ForgetOption>,
+    world: &mut World<'_>,
+    change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
+    hand_over: impl FnOnce(Done<'_>, &mut World<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
     for admin in &options.admins {
         check_address(admin)
             .map_err(|words| Error::refused(format!("--admin {admin}: {words}; nothing was changed")))?;
@@ -227,23 +206,24 @@ pub(super) fn run(
         (false, _) => "nothing to do: ",
     };
     let summary = format!("{name}: {prefix}{}", change.summary);
-    if options.dry_run {
-        if changed {
+    let written_at = match (options.dry_run, changed) {
+        (true, true) => {
             target.dry_run(&new_text, &plugin.path)?;
+            None
         }
-        return Ok(print(options, world, &summary, &report)?);
-    }
-    let written_at = if changed {
-        let write = target.write(&new_text, &plugin.path, world.clock)?;
-        if let Some(warning) = write.warning {
-            world.say(&format!("warning: {warning}"));
+        (true, false) => None,
+        (false, true) => {
+            let write = target.write(&new_text, &plugin.path, world.clock)?;
+            if let Some(warning) = write.warning {
+                world.say(&format!("warning: {warning}"));
+            }
+            Some(write.at)
         }
-        write.at
-    } else {
-        world.clock.elapsed()
+        (false, false) => Some(world.clock.elapsed()),
     };
     drop(target); // another run need not wait until the Envoys run this change
-    wait(options, world, &mut envoys, written_at, &summary, report, change.at.filter(|_| changed))
+    let (at, config_hash) = (change.at.filter(|_| changed), tree.hash());
+    hand_over(Done { schedule: &schedule, config_hash, at, written_at, envoys, report, summary }, world)
 }
 
 /// What the Envoys' clocks have to do with a change.
@@ -294,15 +274,13 @@ fn print(
 fn wait(
     options: &ChangeOptions,
     world: &mut World<'_>,
-    envoys: &mut Envoys<'_>,
+    done: Done<'_>,
     written_at: Duration,
-    summary: &str,
-    mut report: ChangeReport<'_>,
-    step_at: Option<UnixMs>,
 ) -> Result<(), Error> {
+    let Done { mut envoys, mut report, summary, at: step_at, .. } = done;
     let written_at_ms = world.clock.now().saturating_sub(millis(world.clock.elapsed() - written_at));
-    let warned = clock_warnings(envoys);
-    let mut printed = if options.json { Ok(()) } else { world.print(summary) };
+    let warned = clock_warnings(&envoys);
+    let mut printed = if options.json { Ok(()) } else { world.print(&summary) };
     report.envoys = envoys.wait(report.config_hash, written_at, options.timeout, |news| match news {
         News::Done(status) if !options.json && printed.is_ok() => printed = world.print(&status.to_string()),
         News::Done(_) => {}
@@ -312,7 +290,7 @@ fn wait(
     });
     // A clock that was not known may be known now. One that still is not has been named.
     let is_new = |warning: &String| !warned.contains(warning) && !warning.contains(" is not known, because ");
-    let mut news: Vec<String> = clock_warnings(envoys).into_iter().filter(is_new).collect();
+    let mut news: Vec<String> = clock_warnings(&envoys).into_iter().filter(is_new).collect();
     if let Some(at) = step_at {
         let times = envoys.times_at(written_at_ms);
         news.extend(

@@ -3,6 +3,7 @@
 //! [`Feed`] is what they need of a source; tests have one of their own.
 
 use super::source::SourceArgs;
+use crate::controller::Running;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::source::Source;
@@ -11,14 +12,15 @@ use crate::windows::Comparison;
 use llm_canary::timestamp::UnixMs;
 use llm_canary_verdict::health::Look;
 use llm_canary_verdict::window::Window;
+use std::time::Duration;
 
 /// Where windows come from.
 pub(crate) trait Feed {
     /// What has been seen so far: at least the rollouts and versions that are in the evidence now.
     fn seen(&self) -> Vec<SeenRollout>;
 
-    /// Hands out the windows that have closed, in order of time, for each pair of version and baseline; waits for one if there may be
-    /// more. The number is that of the pair.
+    /// Hands out the windows that have closed, in order of time, for each pair of version and baseline; waits until there may be
+    /// one. The number is that of the pair.
     ///
     /// # Errors
     /// The source cannot be read.
@@ -27,10 +29,33 @@ pub(crate) trait Feed {
         world: &mut World<'_>,
         pairs: &Pairs,
         push: &mut dyn FnMut(usize, &Window),
+    ) -> Result<Next, Error> {
+        world.clock.sleep(self.wait(world));
+        self.take(world, pairs, push)
+    }
+
+    /// How long to wait until there may be more windows.
+    fn wait(&self, world: &World<'_>) -> Duration;
+
+    /// Hands out the windows that have closed, as [`Feed::next`] does, and does not wait.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    fn take(
+        &mut self,
+        world: &mut World<'_>,
+        pairs: &Pairs,
+        push: &mut dyn FnMut(usize, &Window),
     ) -> Result<Next, Error>;
 
     /// What is known at this moment beside the windows.
     fn look(&self, rollout: &str, world: &World<'_>) -> Look;
+
+    /// What was missing when the source was read last, in words.
+    fn trouble(&self) -> Option<String>;
+
+    /// Which Envoys run the configuration with this hash; `None` if the source does not tell.
+    fn running(&self, rollout: &str, hash: u32) -> Option<Running>;
 }
 
 /// Whether a source has more.
@@ -58,6 +83,8 @@ pub(super) struct SourceFeed {
     is_all: bool,
     /// What the operator was told already.
     told: Vec<String>,
+    /// What was missing when the source was read last.
+    trouble: Option<String>,
 }
 
 /// So many different troubles are told.
@@ -75,7 +102,7 @@ impl SourceFeed {
         world: &mut World<'_>,
     ) -> Result<Self, Error> {
         let source = args.open(world, since_ms, rollout)?;
-        let mut feed = Self { source, is_fresh: true, is_all: false, told: Vec::new() };
+        let mut feed = Self { source, is_fresh: true, is_all: false, told: Vec::new(), trouble: None };
         feed.load(world)?;
         if args.is_polled() {
             // The first poll is where the counters start.
@@ -92,6 +119,8 @@ impl SourceFeed {
         if !loaded.silent.is_empty() && self.source.seen().is_empty() {
             return Err(Error::invalid(loaded.silent));
         }
+        let silent: Vec<String> = loaded.silent.iter().map(ToString::to_string).collect();
+        self.trouble = (!silent.is_empty()).then(|| silent.join("; "));
         for trouble in loaded.silent.iter().map(ToString::to_string).chain(loaded.notes) {
             self.tell(trouble, world);
         }
@@ -123,16 +152,16 @@ impl Feed for SourceFeed {
         rollouts.collect()
     }
 
-    fn next(
+    fn take(
         &mut self,
         world: &mut World<'_>,
         pairs: &Pairs,
         push: &mut dyn FnMut(usize, &Window),
     ) -> Result<Next, Error> {
         if !std::mem::take(&mut self.is_fresh) {
-            world.clock.sleep(self.source.wait(world.clock));
             // It was read before, so it may answer again. What is missing meanwhile is seen in the windows.
             if let Err(error) = self.load(world) {
+                self.trouble = Some(error.to_string());
                 self.tell(error.to_string(), world);
             }
         }
@@ -153,5 +182,18 @@ impl Feed for SourceFeed {
     fn look(&self, rollout: &str, world: &World<'_>) -> Look {
         let now_ms = self.source.now_ms(world.clock);
         Look { now_ms: i64::try_from(now_ms).unwrap_or(i64::MAX), config: self.source.other_configs(rollout) }
+    }
+
+    fn wait(&self, world: &World<'_>) -> Duration {
+        if self.is_fresh { Duration::ZERO } else { self.source.wait(world.clock) }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.clone()
+    }
+
+    fn running(&self, rollout: &str, hash: u32) -> Option<Running> {
+        let (envoys, behind) = self.source.running(rollout, hash)?;
+        Some(Running { envoys, behind })
     }
 }

@@ -62,41 +62,13 @@ pub(super) fn share_words(share: &str) -> String {
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let ran = change::run(&args.options, Urgency::CanWait, Some(&args.forget), world, |current| {
-        let version = args.version.as_str();
-        current.require_version(version)?;
-        if version == current.schedule.baseline {
-            return Err(Error::refused(format!(
-                "{version} is the baseline, and gets what the other versions leave; ramp another version, or promote \
-                 {version} to give it everything"
-            )));
-        }
+        require_rampable(current, &args.version)?;
         let shares = match (&args.plan, args.percent) {
             (Some(plan), _) => parse_plan(current, plan)?,
             (None, percent) => vec![(current.start_time(args.at.as_deref())?, percent.unwrap_or_default())],
         };
-        let gives_any = shares.iter().any(|(_, parts)| *parts > 0);
-        if current.schedule.is_stopped(version) && gives_any && !args.resume {
-            return Err(Error::refused(format!(
-                "{version} is stopped, so it would get nothing; add --resume to start it again"
-            )));
-        }
-        let (at, _) = shares.first().copied().unwrap_or_default();
-        let mut schedule = current.schedule.with_share(version, &shares);
-        if args.resume {
-            schedule = schedule.with_stopped(version, false);
-        }
-        let before = percent(current.schedule.parts_before(version, at));
-        let summary = if schedule == *current.schedule {
-            format!("{version} has {before} % already")
-        } else {
-            let share = |(at, parts): &(UnixMs, u32)| {
-                format!("{} % {}", percent(*parts), current.describe_start(*at))
-            };
-            let shares: Vec<String> = shares.iter().map(share).collect();
-            format!("{version} has {before} %, gets {}", shares.join(", "))
-        };
-        let asked_by = args.plan.as_ref().map(|plan| format!("--plan {plan}"));
-        Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by })
+        let change = ramping(current, &args.version, &shares, args.resume)?;
+        Ok(Change { asked_by: args.plan.as_ref().map(|plan| format!("--plan {plan}")), ..change })
     });
     ran.map_err(|error| match (error, &args.plan) {
         (Error::WouldBeRefused(problems), Some(plan)) => {
@@ -108,6 +80,49 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         }
         (error, _) => error,
     })
+}
+
+/// Refuses what no command gives a share.
+fn require_rampable(current: &CurrentRollout<'_>, version: &str) -> Result<(), Error> {
+    current.require_version(version)?;
+    if version == current.schedule.baseline {
+        return Err(Error::refused(format!(
+            "{version} is the baseline, and gets what the other versions leave; ramp another version, or promote \
+             {version} to give it everything"
+        )));
+    }
+    Ok(())
+}
+
+/// The change that gives a version these shares, each from its time on.
+pub(super) fn ramping(
+    current: &CurrentRollout<'_>,
+    version: &str,
+    shares: &[(UnixMs, u32)],
+    resume: bool,
+) -> Result<Change, Error> {
+    require_rampable(current, version)?;
+    let gives_any = shares.iter().any(|(_, parts)| *parts > 0);
+    if current.schedule.is_stopped(version) && gives_any && !resume {
+        return Err(Error::refused(format!(
+            "{version} is stopped, so it would get nothing; add --resume to start it again"
+        )));
+    }
+    let (at, _) = shares.first().copied().unwrap_or_default();
+    let mut schedule = current.schedule.with_share(version, shares);
+    if resume {
+        schedule = schedule.with_stopped(version, false);
+    }
+    let before = percent(current.schedule.parts_before(version, at));
+    let summary = if schedule == *current.schedule {
+        format!("{version} has {before} % already")
+    } else {
+        let share =
+            |(at, parts): &(UnixMs, u32)| format!("{} % {}", percent(*parts), current.describe_start(*at));
+        let shares: Vec<String> = shares.iter().map(share).collect();
+        format!("{version} has {before} %, gets {}", shares.join(", "))
+    };
+    Ok(Change { schedules: vec![schedule], last_resort: None, summary, at: Some(at), asked_by: None })
 }
 
 /// Reads `1%,5%@+30m,25%@+2h`.

@@ -78,6 +78,16 @@ impl SourceArgs {
         !self.admin.is_empty()
     }
 
+    /// The addresses of the Envoys, if these are the source.
+    pub(crate) fn admins(&self) -> &[String] {
+        &self.admin
+    }
+
+    /// Whether nothing will follow what there is.
+    pub(crate) fn is_file(&self) -> bool {
+        self.from.is_some()
+    }
+
     /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out. If the rollout is known that is
     /// judged, less needs to be asked for.
     ///

@@ -1,6 +1,6 @@
 //! `llm-canary stop`: the rollback.
 
-use super::change::{self, Change, ChangeOptions, EXIT_CODES, Urgency};
+use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, Urgency};
 use crate::error::Error;
 use crate::io::World;
 use llm_canary::split::percent;
@@ -31,39 +31,43 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     change::run(&args.options, Urgency::AtOnce, None, world, |current| {
-        let version = args.version.as_str();
-        current.require_version(version)?;
-        let baseline = &current.schedule.baseline;
-        if version == baseline {
-            return Err(Error::refused(format!(
-                "{version} is the baseline, and cannot be stopped. Make another version the baseline first: \
-                 llm-canary promote {} VERSION, and then again with --finish --held 0s",
-                args.options.target()
-            )));
-        }
-        let at = current.start_in_any_case();
-        let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
-        let (schedules, summary) = if !current.schedule.is_stopped(version) {
-            let summary = format!("{version} is stopped; {baseline} serves its conversations");
-            // Where another version grows by a planned step, it takes the lowest free buckets, which may be those that this
-            // version gives back.
-            let moved = current.schedule.with_stopped(version, true).moved_by(&at_once).others;
-            let summary = if moved == 0 {
-                summary
-            } else {
-                format!(
-                    "{summary}. By the planned steps of other versions, up to {} % of the conversations without a start \
-                     time will be on another version than planned",
-                    percent(moved)
-                )
-            };
-            (vec![at_once, without_own_step], summary)
-        } else if without_own_step == *current.schedule {
-            (vec![without_own_step], format!("{version} is stopped already"))
-        } else {
-            (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
-        };
-        let last_resort = Some(current.schedule.with_stopped(version, true));
-        Ok(Change { schedules, last_resort, summary, at: None, asked_by: None })
+        stopping(current, &args.version, args.options.target())
     })
+}
+
+/// The change that stops a version of the rollout in this file or resource.
+pub(super) fn stopping(current: &CurrentRollout<'_>, version: &str, target: &str) -> Result<Change, Error> {
+    current.require_version(version)?;
+    let baseline = &current.schedule.baseline;
+    if version == baseline {
+        return Err(Error::refused(format!(
+            "{version} is the baseline, and cannot be stopped. Make another version the baseline first: \
+                 llm-canary promote {} VERSION, and then again with --finish --held 0s",
+            target
+        )));
+    }
+    let at = current.start_in_any_case();
+    let [at_once, without_own_step] = current.schedule.stopping(version, at, current.present.taken_until);
+    let (schedules, summary) = if !current.schedule.is_stopped(version) {
+        let summary = format!("{version} is stopped; {baseline} serves its conversations");
+        // Where another version grows by a planned step, it takes the lowest free buckets, which may be those that this
+        // version gives back.
+        let moved = current.schedule.with_stopped(version, true).moved_by(&at_once).others;
+        let summary = if moved == 0 {
+            summary
+        } else {
+            format!(
+                "{summary}. By the planned steps of other versions, up to {} % of the conversations without a start \
+                     time will be on another version than planned",
+                percent(moved)
+            )
+        };
+        (vec![at_once, without_own_step], summary)
+    } else if without_own_step == *current.schedule {
+        (vec![without_own_step], format!("{version} is stopped already"))
+    } else {
+        (vec![without_own_step], format!("{version} is stopped already; its planned shares are dropped"))
+    };
+    let last_resort = Some(current.schedule.with_stopped(version, true));
+    Ok(Change { schedules, last_resort, summary, at: None, asked_by: None })
 }

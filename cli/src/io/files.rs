@@ -5,6 +5,7 @@
 //! the rename.
 
 use super::access::{cannot_read, what_is_no_file};
+use super::claim::{Claim, claim};
 use super::clock::Clock;
 use super::lock::{Locked, locked};
 use super::target::{Target, Waiting, Write as Written};
@@ -34,6 +35,10 @@ pub(crate) trait Files {
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Reads a file that will be changed, and locks it.
     fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error>;
+    /// Claims a rollout of a file for a `run`.
+    fn claim(&self, path: &Path, rollout: &str) -> Result<Box<dyn Claim>, Error>;
+    /// Adds to the end of a file, which is made if it is not there.
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 }
 
 /// The machine's files.
@@ -78,6 +83,14 @@ impl Files for FileSystem {
 
     fn lock(&self, path: &Path, waiting: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         Ok(Box::new(LockedFile::new(path, waiting)?))
+    }
+
+    fn claim(&self, path: &Path, rollout: &str) -> Result<Box<dyn Claim>, Error> {
+        claim(path, rollout)
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        File::options().append(true).create(true).open(path)?.write_all(bytes)
     }
 }
 

@@ -33,6 +33,13 @@ pub(crate) struct KubectlError {
     may_be_done: bool,
 }
 
+impl KubectlError {
+    /// A sentence, with kubectl's own message.
+    pub(super) fn words(&self) -> &str {
+        &self.words
+    }
+}
+
 /// The program `kubectl` on the PATH.
 pub(crate) struct KubectlProgram;
 

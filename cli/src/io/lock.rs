@@ -93,7 +93,7 @@ fn after_the_wait(name: &str, file: File, goes_on: bool) -> Result<Locked, Strin
 }
 
 /// Who has a file's lock: `process 4711 (vim)`, as far as the system says it.
-fn holder(file: &File) -> String {
+pub(super) fn holder(file: &File) -> String {
     let inode = file.metadata().map(|meta| meta.ino()).unwrap_or_default();
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     let Some(process) = holder_in(&locks, inode) else { return "another program".to_owned() };

@@ -11,7 +11,7 @@ use super::World;
 use super::access::cannot_read;
 use super::clock::Clock;
 use super::polls::{Polls, Silent};
-use super::prometheus::Prometheus;
+use super::prometheus::{Prometheus, SETTLED_MS};
 use crate::error::{Error, Problem, io_words};
 use crate::prometheus_text::{TextError, read_file};
 use crate::windows::{Samples, SeenRollout, Span, Tally};
@@ -157,11 +157,12 @@ impl Source {
         self.samples.seen()
     }
 
-    /// The present: the clock's, or the newest sample of a file.
+    /// The present as far as the source can know it: the newest sample of a file, and of Prometheus what is settled.
     pub(crate) fn now_ms(&self, clock: &dyn Clock) -> UnixMs {
         match &self.kind {
             Kind::File(_) => self.samples.newest_ms().unwrap_or(0),
-            Kind::Admin(_) | Kind::Prometheus { .. } => clock.now(),
+            Kind::Prometheus { .. } => clock.now().saturating_sub(SETTLED_MS),
+            Kind::Admin(_) => clock.now(),
         }
     }
 
@@ -169,6 +170,13 @@ impl Source {
     pub(crate) fn other_configs(&self, rollout: &str) -> Option<String> {
         let newest_ms = self.samples.newest_ms()?;
         self.samples.other_configs(rollout, newest_ms.saturating_sub(RECENT_MS))
+    }
+
+    /// How many instances run a rollout, and which of them by another configuration than the one with this hash. Nothing before
+    /// the first sample.
+    pub(crate) fn running(&self, rollout: &str, hash: u32) -> Option<(usize, Vec<String>)> {
+        let newest_ms = self.samples.newest_ms()?;
+        Some(self.samples.running(rollout, hash, newest_ms.saturating_sub(RECENT_MS)))
     }
 
     /// How long to wait until there may be more; nothing of a file.

@@ -2,6 +2,7 @@
 
 use super::traffic::{START_MS, Traffic, windows};
 use crate::commands::feed::{Feed, Next, Pairs};
+use crate::controller::Running;
 use crate::error::Error;
 use crate::io::World;
 use crate::subject::SeenRollout;
@@ -46,13 +47,12 @@ impl Feed for FakeFeed {
         vec![SeenRollout { name: "chat".to_owned(), versions: versions.collect() }]
     }
 
-    fn next(
+    fn take(
         &mut self,
-        world: &mut World<'_>,
+        _: &mut World<'_>,
         pairs: &Pairs,
         push: &mut dyn FnMut(usize, &Window),
     ) -> Result<Next, Error> {
-        world.clock.sleep(Duration::from_secs(60 * self.at_a_time));
         let until = (self.given + self.at_a_time).min(self.windows);
         for (pair, version) in pairs.versions.iter().enumerate() {
             let traffic = Pair { version: self.traffic(version), baseline: self.traffic(&pairs.baseline) };
@@ -65,5 +65,17 @@ impl Feed for FakeFeed {
 
     fn look(&self, _: &str, _: &World<'_>) -> Look {
         Look { now_ms: self.now_ms(), config: None }
+    }
+
+    fn wait(&self, _: &World<'_>) -> Duration {
+        Duration::from_secs(60 * self.at_a_time)
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
+    fn running(&self, _: &str, _: u32) -> Option<Running> {
+        None
     }
 }

@@ -1,5 +1,6 @@
 //! `analyze` and `status` through the front door, on samples in a file and on admin pages.
 
+use super::server::{Reply, Server};
 use super::traffic::{START_MS, Traffic};
 use super::world::{FakeWorld, Ran, json};
 use llm_canary_verdict::window::Pair;
@@ -60,6 +61,43 @@ fn a_file_is_judged() {
     }
 }
 
+/// What is no count says nothing: the next sample counts what came meanwhile.
+#[test]
+fn values_that_are_no_counts_are_passed_over() {
+    let at = START_MS / 1_000 + 30 * 60;
+    let good = samples(60, Pair { version: refusing(), baseline: Traffic::new(900) });
+    let found = |text: &str| {
+        let world = FakeWorld::new("2026-11-24T00:00:00Z", &[("chat.json", CHAT), ("metrics.txt", text)]);
+        let ran = analyze(&world, &["chat.json"]);
+        let found = json(&ran.out);
+        let refusals = found["signals"].as_array().unwrap().iter().find(|one| one["name"] == "refusals");
+        (ran.code, found["requests"].clone(), refusals.unwrap()["events"].clone())
+    };
+    let expect = found(&good);
+    assert_eq!((expect.0, &expect.1["version"]), (1, &6_000.into()));
+    for odd in ["NaN", "nan", "+Inf", "-Inf", "Inf", "1e400", "-1"] {
+        let with_odd = |name: &str| {
+            let is_odd = |line: &str| line.starts_with(name) && line.ends_with(&format!(" {at}"));
+            let lines = good.lines().map(|line| match is_odd(line) {
+                true => format!("{} {odd} {at}\n", line.split(' ').next().unwrap()),
+                false => format!("{line}\n"),
+            });
+            found(&lines.collect::<String>())
+        };
+        assert_eq!(with_odd("llm_"), expect, "{odd}");
+        // Of one metric alone: events without requests are not judged.
+        for name in ["llm_requests_total", "llm_refusals_total", "llm_decisions_total"] {
+            let (code, requests, _) = with_odd(name);
+            assert_eq!((code, &requests), (1, &expect.1), "{name} {odd}");
+        }
+    }
+    // All of it.
+    let text = good.lines().fold(String::new(), |text, line| {
+        text + line.split(' ').next().unwrap() + " NaN " + line.rsplit(' ').next().unwrap() + "\n"
+    });
+    assert_eq!(found(&text).0, 3);
+}
+
 #[test]
 fn names_come_from_the_samples() {
     let world = world(60, refusing());
@@ -77,6 +115,57 @@ fn names_come_from_the_samples() {
     let swapped = analyze(&world, &["--baseline", "v2", "--version", "v1"]);
     assert_eq!(json(&swapped.out)["requests"]["baseline"], 6_000);
     assert!(swapped.err.is_empty());
+}
+
+/// Whatever the source is, and also where nothing has come yet.
+#[test]
+fn a_rollout_that_does_not_exist_is_named_with_those_that_do() {
+    let labels = |rollout: &str, version: &str| {
+        format!("llm_rollout=\"{rollout}\",llm_version=\"{version}\",llm_compare=\"yes\"")
+    };
+    let series =
+        [("chat", "v1"), ("chat", "v2"), ("code", "v1")].map(|(rollout, version)| labels(rollout, version));
+    let page: String = series.iter().map(|series| format!("llm_requests_total{{{series}}} 0\n")).collect();
+    let points = series.map(|series| {
+        let labels = series.replace("=\"", "\":\"").replace(",llm", ",\"llm");
+        format!(r#"{{"metric":{{"__name__":"llm_requests_total","{labels}}},"values":[[1795424400,"0"]]}}"#)
+    });
+    let result =
+        format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{}]}}}}"#, points.join(","));
+    let server = Server::start(move |_| Reply::ok(result.clone()));
+    let world = FakeWorld::new("2026-11-24T00:00:00Z", &[]);
+    world.write("http://envoy:9901", &page);
+    world.write("metrics.txt", &page.replace(" 0\n", " 0 1795424400\n"));
+    let since = ["--since", "1h"];
+    for source in [["--admin", "http://envoy:9901"], ["--prometheus", &server.url], ["--from", "metrics.txt"]]
+    {
+        for (rollout, words) in [
+            ("caht", "--rollout caht: the evidence has no such rollout; did you mean chat?"),
+            ("images", "--rollout images: the evidence has no such rollout; there are chat, code"),
+        ] {
+            for command in ["analyze", "status"] {
+                world.refused(&[&[command, "--rollout", rollout][..], &source, &since].concat(), words);
+            }
+        }
+        world.refused(&[&["analyze"][..], &source, &since].concat(), "chat, code");
+    }
+}
+
+#[test]
+fn a_prometheus_that_cannot_be_read_is_an_error() {
+    for (status, body, words) in [
+        ("401 Unauthorized", "", "refuses access (401). Give --bearer-token-file"),
+        ("200 OK", "<html>Sign in</html>", "answers with a web page (HTML)"),
+        ("200 OK", "", "answers with nothing"),
+    ] {
+        let server = Server::start(move |_| Reply::Http(status, body.into()));
+        let world = FakeWorld::new("2026-11-24T00:00:00Z", &[("chat.json", CHAT)]);
+        for command in ["analyze", "status"] {
+            world.refused(&[command, "--prometheus", &server.url], &format!("{}: {words}", server.url));
+            let ran = world.run(&[command, "chat.json", "--prometheus", &server.url, "--json"]);
+            assert!(ran.code == 2 && json(&ran.out)["errors"][0]["place"] == server.url[..], "{ran:?}");
+        }
+    }
 }
 
 #[test]

@@ -64,6 +64,12 @@ fn serve(
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head).into_owned();
+    // Who closes a connection with something unread in it breaks the answer off.
+    let length = head
+        .to_ascii_lowercase()
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    stream.read_exact(&mut vec![0; length.unwrap_or(0)])?;
     heads.lock().unwrap().push(head.clone());
     match answer(&head) {
         Reply::Http(status, body) => {

@@ -3,9 +3,13 @@
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
 use crate::io::kubectl::{Kubectl, KubectlError};
+use crate::io::notices::Couriers;
+use crate::io::post::HttpPost;
+use crate::io::signals::SystemSignals;
 use crate::io::target::{Target, Waiting, Write};
 use crate::plugin::PathSegment;
 use crate::table::Canvas;
@@ -156,6 +160,9 @@ impl FakeWorld {
             files: &self.files,
             admin: &self.admin,
             kubectl: &NoKubectl,
+            post: &HttpPost::new(),
+            notices: &Couriers::new(),
+            signals: &SystemSignals::default(),
             random: || 0x8000_0000,
             canvas,
             out: &mut out,
@@ -229,6 +236,16 @@ impl Files for FakeFiles {
         let text = String::from_utf8(text).unwrap();
         Ok(Box::new(FakeTarget { name, text, texts: Arc::clone(&self.texts) }))
     }
+
+    fn claim(&self, path: &Path, _: &str) -> Result<Box<dyn Claim>, Error> {
+        Err(Error::problem(path.to_str().unwrap(), "is not claimed in this world"))
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let name = path.to_str().unwrap().to_owned();
+        self.texts.lock().unwrap().entry(name).or_default().extend(bytes);
+        Ok(())
+    }
 }
 
 impl Target for FakeTarget {
@@ -262,7 +279,7 @@ impl FakeAdmin {
 }
 
 /// The header `date` at a time. The tool does not read the day of the week.
-fn http_date(at: UnixMs) -> String {
+pub(super) fn http_date(at: UnixMs) -> String {
     let text = rfc3339(at / 1_000 * 1_000);
     let (date, time) = text.trim_end_matches('Z').split_once('T').unwrap();
     let parts: Vec<&str> = date.split('-').collect();

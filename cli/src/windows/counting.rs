@@ -265,13 +265,19 @@ impl Counting {
 
     /// Which instances run a rollout by another configuration than most, among those with a sample since a time.
     pub(super) fn other_configs(&self, rollout: u32, since_ms: UnixMs) -> Vec<InstanceId> {
-        let recent = |instance: &Instance| instance.run > 0 && instance.last_ms >= since_ms;
-        let hashes = self.instances.iter().enumerate().filter(|(_, instance)| recent(instance));
-        let hashes: Vec<(usize, f64)> =
-            hashes.filter_map(|(index, instance)| Some((index, *instance.hashes.get(&rollout)?))).collect();
+        let hashes = self.config_hashes(rollout, since_ms);
         let most = most_frequent(hashes.iter().map(|(_, hash)| *hash));
-        let others = hashes.iter().filter(|(_, hash)| most != Some(*hash));
-        others.map(|(index, _)| InstanceId::new(*index)).collect()
+        hashes.into_iter().filter(|(_, hash)| most != Some(*hash)).map(|(id, _)| id).collect()
+    }
+
+    /// The hash of the configuration by which each instance runs a rollout, of those with a sample since a time.
+    pub(super) fn config_hashes(&self, rollout: u32, since_ms: UnixMs) -> Vec<(InstanceId, f64)> {
+        let recent = |instance: &Instance| instance.run > 0 && instance.last_ms >= since_ms;
+        let instances = self.instances.iter().enumerate().filter(|(_, instance)| recent(instance));
+        let hash = |(index, instance): (usize, &Instance)| {
+            Some((InstanceId::new(index), *instance.hashes.get(&rollout)?))
+        };
+        instances.filter_map(hash).collect()
     }
 }
 

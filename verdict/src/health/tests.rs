@@ -1,6 +1,7 @@
 use super::{Facts, Health, Look, Seen, State};
 use crate::policy::{Effect, Policy, Row};
-use crate::window::{Count, Flow, Pair, SHARDS, Window};
+use crate::signal::Signal;
+use crate::window::{Count, Flow, Pair, Rate, SHARDS, Window};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -64,6 +65,26 @@ fn old_samples_and_other_configurations() {
     assert_eq!(row(&rows(0, Some("b runs another")), Row::Config), (State::Hold, "b runs another".into()));
     let empty = Seen::default().rows(&Policy::default(), &Look::default(), &facts());
     assert_eq!(row(&empty, Row::Stale).0, State::Absent);
+}
+
+/// Windows go on where there are no samples: a Prometheus has none of an Envoy that it cannot scrape.
+#[test]
+fn windows_without_samples_are_no_news() {
+    let missing = |minute| Window { is_missing: true, ..window(minute, Flow::default(), Flow::default()) };
+    let after_missing = |count| {
+        let mut windows = vec![window(0, requests(1), requests(9))];
+        windows.extend((1..=count).map(missing));
+        let look = Look { now_ms: (count + 1) * MINUTE_MS, config: None };
+        row(&after(&windows, 0.1).rows(&Policy::default(), &look, &facts()), Row::Stale)
+    };
+    assert_eq!(after_missing(3).0, State::Ok);
+    assert_eq!(after_missing(4), (State::Hold, "the newest sample is 240 s old".into()));
+    // One of several Envoys is missing: there are samples of the others.
+    let mut some = Window { is_missing: true, ..window(4, requests(1), requests(9)) };
+    some.rates.insert(Signal::Errors, Rate::default());
+    let seen = after(&[window(0, requests(1), requests(9)), some], 0.1);
+    let look = Look { now_ms: 5 * MINUTE_MS, config: None };
+    assert_eq!(row(&seen.rows(&Policy::default(), &look, &facts()), Row::Stale).0, State::Ok);
 }
 
 #[test]

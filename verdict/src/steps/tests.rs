@@ -133,3 +133,19 @@ fn quantiles_are_buckets() {
     assert_eq!(quantile(&[0, 0], &edges, 0.5), None);
     assert_eq!(quantile(&[], &[], 0.5), None);
 }
+
+#[test]
+fn steps_that_are_taken_meanwhile_are_as_if_known_before() {
+    let all = vec![step(0, 0.1), step(4, 0.3), step(9, 0.5)];
+    let windows = minutes(&[(100, 900); 14], 1000.0);
+    let mut before = Steps::new(Some(all.clone()), 2 * MINUTE_MS);
+    let mut meanwhile = Steps::new(Some(vec![step(0, 0.1)]), 2 * MINUTE_MS);
+    for window in &windows {
+        // Written just before it is taken, and in no order.
+        let mut known: Vec<Step> = all.iter().filter(|step| step.at_ms < window.end_ms).copied().collect();
+        known.reverse();
+        meanwhile.set_known(known);
+        assert_eq!(meanwhile.push(window, 1.0), before.push(window, 1.0));
+        assert_eq!(meanwhile.in_force(window.end_ms), before.in_force(window.end_ms));
+    }
+}

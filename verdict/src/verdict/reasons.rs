@@ -70,9 +70,13 @@ fn comparison(signal: &SignalJudgement) -> String {
         value(figures.values.baseline),
         count(figures.observations.baseline)
     );
-    let (low, high) = figures.interval;
+    let interval = match figures.interval {
+        // Too little was seen to leave any ratio out.
+        (low, high) if low <= 0.0 && high.is_infinite() => String::new(),
+        (low, high) => format!(" ({} to {})", short(low), short(high)),
+    };
     match figures.ratio {
-        Some(ratio) => format!("{sides}; {} times ({} to {})", short(ratio), short(low), short(high)),
+        Some(ratio) => format!("{sides}; {} times{interval}", short(ratio)),
         None => sides,
     }
 }

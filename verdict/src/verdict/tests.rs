@@ -96,6 +96,12 @@ fn reasons() {
         because(Verdict::Regression, &worse, &[], None),
         ["refusals: 3.1 % of 1,204 against 0.98 % of 10,871; 3.1 times (1.6 to 5.9)"]
     );
+    let mut few = signal(Signal::Refusals, Mode::Guard, Finding::Worse);
+    few.figures.interval = (0.0, f64::INFINITY);
+    assert_eq!(
+        because(Verdict::Regression, &[few], &[], None),
+        ["refusals: 3.1 % of 1,204 against 0.98 % of 10,871; 3.1 times"]
+    );
     let counts = Pair { version: Count { n: 40, d: 10 }, baseline: Count { n: 360, d: 3 } };
     let limit = Some(LimitPassed { at_ms: 0, passed: Passed::Errors(counts) });
     assert_eq!(

@@ -8,6 +8,9 @@ use crate::io::admin::HttpAdmin;
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::{FileSystem, Files};
 use crate::io::kubectl::KubectlProgram;
+use crate::io::notices::Couriers;
+use crate::io::post::HttpPost;
+use crate::io::signals::SystemSignals;
 use crate::io::source::{Loaded, Source};
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::Comparison;
@@ -66,6 +69,9 @@ pub(super) fn with_files<T>(files: &dyn Files, clock: &dyn Clock, run: impl FnOn
         files,
         admin: &admin,
         kubectl: &KubectlProgram,
+        post: &HttpPost::new(),
+        notices: &Couriers::new(),
+        signals: &SystemSignals::default(),
         random: || 0,
         canvas: crate::table::Canvas::default,
         out: &mut out,
@@ -256,6 +262,7 @@ fn a_file_prometheus_and_polls_give_the_same_windows_and_verdict() {
         let step = |load: usize| now.0.store(end_ms + 20_000 - (2 - load as u64) * 600_000, Ordering::SeqCst);
         assert_eq!(windows(world, &mut live, &chat(), 3, step), by_prometheus);
         assert!(live.wait(&now) == Duration::from_secs(60), "{:?}", live.wait(&now));
+        assert_eq!(live.now_ms(&now), end_ms, "what is not settled yet is not stale");
         let servers: Vec<Server> = envoys.iter().map(|series| admin(series.clone(), now.clone())).collect();
         let options = servers.iter().flat_map(|server| ["--admin", &server.url]);
         let mut polls = source(world, &options.chain(["--every", "1m"]).collect::<Vec<_>>());
@@ -322,6 +329,46 @@ fn an_envoy_that_hangs_holds_nobody_up() {
     }
 }
 
+/// Each by itself: with nobody else to read, it is an error that names the Envoy.
+#[test]
+fn pages_that_are_no_evidence_are_named() {
+    type Page = Box<dyn Fn() -> Reply + Send + Sync>;
+    let pages: Vec<(Page, &str)> = vec![
+        (Box::new(|| Reply::Http("401 Unauthorized", b"who are you".to_vec())), "the status 401"),
+        (Box::new(|| Reply::Http("404 Not Found", Vec::new())), "the status 404"),
+        (
+            Box::new(|| Reply::Http("302 Found\r\nlocation: https://login.test", Vec::new())),
+            "sends to another",
+        ),
+        (Box::new(|| Reply::ok("<html>Sign in</html>")), "is a web page"),
+        (
+            Box::new(|| {
+                Reply::ok(
+                    "llm_retries_total{llm_rollout=\"chat\",llm_version=\"v2\",llm_compare=\"yes\"} x\n",
+                )
+            }),
+            "line 1 has a value that is no number: x",
+        ),
+        (Box::new(|| Reply::Raw(Vec::new())), "does not answer"),
+        (Box::new(|| Reply::Raw(b"\x15\x03\x01\x00\x02".to_vec())), "does not answer"),
+        (Box::new(|| Reply::ok(vec![b'\n'; (100 << 20) + 1])), "cannot be read"),
+    ];
+    for (page, words) in pages {
+        let server = Server::start(move |_| page());
+        let loaded = load(&["--admin", &server.url]).unwrap();
+        let [silent] = &loaded.silent[..] else { panic!("{words}: {loaded:?}") };
+        assert!(silent.place == server.url && silent.message.contains(words), "{words}: {silent}");
+    }
+    // An Envoy that has no configuration of the filter yet answers, and has nothing to say.
+    for page in ["", "\n", "# TYPE llm_x counter\n", "envoy_server_live{} 1\n"] {
+        let server = Server::start(move |_| Reply::ok(page));
+        assert_eq!(load(&["--admin", &server.url]).unwrap(), Loaded::default(), "{page}");
+    }
+    // Nobody is there.
+    let gone = load(&["--admin", "http://127.0.0.1:1"]).unwrap();
+    assert!(gone.silent[0].message.contains("does not answer"), "{gone:?}");
+}
+
 #[test]
 fn polls_without_any_answer_are_missing_windows() {
     let now = Now::default();
@@ -345,6 +392,7 @@ fn polls_without_any_answer_are_missing_windows() {
         found.iter().map(of).collect::<Vec<_>>(),
         [(0, 1_000, false, 1_000), (1_000, 2_000, true, 0), (2_000, 3_000, false, 2_000)]
     );
+    assert_eq!(found.iter().map(Window::has_samples).collect::<Vec<_>>(), [true, false, true]);
 }
 
 #[test]

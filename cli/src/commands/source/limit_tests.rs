@@ -4,6 +4,7 @@ use super::equal_tests::{Now, with_files};
 use super::{CA_BYTES_MAX, SourceArgs};
 use crate::error::Error;
 use crate::io::admin::{Admin, HttpAdmin};
+use crate::io::claim::Claim;
 use crate::io::files::Files;
 use crate::io::source::Loaded;
 use crate::io::target::{Target, Waiting};
@@ -58,6 +59,14 @@ impl Files for Again {
 
     fn lock(&self, _: &Path, _: &mut Waiting<'_>) -> Result<Box<dyn Target>, Error> {
         Err(Error::refused("is no file"))
+    }
+
+    fn claim(&self, _: &Path, _: &str) -> Result<Box<dyn Claim>, Error> {
+        Err(Error::refused("is no file"))
+    }
+
+    fn append(&self, _: &Path, _: &[u8]) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::ReadOnlyFilesystem))
     }
 }
 

@@ -6,6 +6,9 @@ use crate::io::World;
 use crate::io::admin::HttpAdmin;
 use crate::io::files::FileSystem;
 use crate::io::kubectl::KubectlProgram;
+use crate::io::notices::Couriers;
+use crate::io::post::HttpPost;
+use crate::io::signals::SystemSignals;
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::Comparison;
 use clap::Parser;
@@ -131,6 +134,9 @@ fn analyze(now: &Now, arguments: &[&str]) -> Result<Value, String> {
         files: &FileSystem,
         admin: &admin,
         kubectl: &KubectlProgram,
+        post: &HttpPost::new(),
+        notices: &Couriers::new(),
+        signals: &SystemSignals::default(),
         random: || 0,
         canvas: crate::table::Canvas::default,
         out: &mut out,

@@ -1,6 +1,6 @@
 //! Servers that answer late, with half, with too much or with something else.
 
-use super::{Access, Prometheus};
+use super::{Access, BYTES_MAX, Prometheus};
 use crate::io::clock::Clock;
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::{Samples, Span};
@@ -80,6 +80,25 @@ fn a_long_time_is_asked_for_in_parts() {
     });
     read(&server, 60).0.unwrap();
     assert_eq!(parts(&server)[..3], [60, 30, 15]);
+}
+
+#[test]
+fn what_is_always_too_much_is_refused() {
+    // A query of one step cannot be made smaller.
+    let too_much = || Reply::Http("422 Unprocessable Entity", b"too many samples".to_vec());
+    let server = Server::start(move |_| too_much());
+    let (found, _) = read(&server, 5);
+    assert_eq!(parts(&server), [5, 2, 1]);
+    assert!(found.is_err_and(|words| words.ends_with(". Narrow the series by --rollout and --selector")));
+    // More than is read.
+    let server = Server::start(|_| Reply::ok(vec![b' '; BYTES_MAX as usize + 1]));
+    let (found, _) = read(&server, 2);
+    assert_eq!(
+        found,
+        Err("answers with more than 100 MiB at once. Narrow the series by --rollout and --selector"
+            .to_owned())
+    );
+    assert_eq!(parts(&server), [2, 1]);
 }
 
 #[test]

@@ -1,0 +1,377 @@
+//! The loop around the controller: it reads, hands in what happened, and carries out what follows. It decides nothing.
+
+use super::evidence::Gathered;
+use super::outlets::Outlets;
+use super::ways::Commands;
+use super::writer::{Write, Writer};
+use crate::analysis::Analysis;
+use crate::commands::feed::Feed;
+use crate::controller::{Action, Event, Rules, State};
+use crate::io::World;
+use crate::io::audience::{Audience, RECORDS_MAX, Snapshot};
+use crate::io::claim::Claim;
+use crate::release_record::Record;
+use crate::time_args::millis;
+use llm_canary::split::percent;
+use llm_canary::timestamp::UnixMs;
+use llm_canary_verdict::verdict::Verdict;
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The longest time between two looks at signals and approvals.
+const SLICE: Duration = Duration::from_millis(250);
+/// A stop that could not be written is tried again so often.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A release under way.
+pub(super) struct Conductor<'a> {
+    rules: Rules,
+    state: State,
+    gathered: Gathered,
+    writer: Writer,
+    pub(super) outlets: Outlets,
+    claim: Option<Box<dyn Claim + 'a>>,
+    audience: &'a dyn Audience,
+    commands: Commands,
+    /// Why a stopped version is started again, until that is written.
+    again: Option<String>,
+    is_dry: bool,
+    /// The wall clock and the time since the start, when the run began.
+    began: (UnixMs, Duration),
+    /// The version's share, in parts per million.
+    parts: u32,
+    /// How often a write has failed in a row: it is shown once.
+    failures: u32,
+    records: Vec<Value>,
+    /// What the last look found, for the journal.
+    found: String,
+    last_tick: Duration,
+    /// When the source is read next, on the clock's time since the start.
+    due: Duration,
+    read_at: Option<Duration>,
+    read_every: Duration,
+}
+
+/// What a conductor begins with.
+pub(super) struct Beginning<'a> {
+    pub(super) rules: Rules,
+    pub(super) state: State,
+    pub(super) gathered: Gathered,
+    pub(super) writer: Writer,
+    pub(super) outlets: Outlets,
+    pub(super) claim: Option<Box<dyn Claim + 'a>>,
+    pub(super) audience: &'a dyn Audience,
+    pub(super) commands: Commands,
+    pub(super) again: Option<String>,
+    pub(super) is_dry: bool,
+    pub(super) parts: u32,
+    /// The file or resource is not read more often.
+    pub(super) read_every: Duration,
+}
+
+impl<'a> Conductor<'a> {
+    pub(super) fn new(beginning: Beginning<'a>, world: &World<'_>) -> Self {
+        let Beginning { rules, state, gathered, writer, outlets, claim, audience, .. } = beginning;
+        Self {
+            rules,
+            state,
+            gathered,
+            writer,
+            outlets,
+            claim,
+            audience,
+            commands: beginning.commands,
+            again: beginning.again,
+            is_dry: beginning.is_dry,
+            began: (world.clock.now(), world.clock.elapsed()),
+            parts: beginning.parts,
+            failures: 0,
+            records: Vec::new(),
+            found: String::new(),
+            last_tick: world.clock.elapsed(),
+            due: Duration::ZERO,
+            read_at: None,
+            read_every: beginning.read_every,
+        }
+    }
+
+    /// Goes on until the release is over; returns the exit code.
+    pub(super) fn conduct(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) -> u8 {
+        loop {
+            if let Some(signal) = world.signals.take() {
+                self.handle(Event::Interrupted(signal), world);
+            }
+            self.take_approvals(world);
+            if let Some(code) = self.state.exit_code() {
+                return code;
+            }
+            let elapsed = world.clock.elapsed();
+            // While a stop is not written, no source holds the next attempt up.
+            let is_stopping = matches!(self.state, State::Stopping { .. });
+            if elapsed >= self.due && !is_stopping {
+                self.look(feed, world);
+                self.due = world.clock.elapsed().saturating_add(feed.wait(world));
+            } else if elapsed.saturating_sub(self.last_tick) >= TICK {
+                self.last_tick = elapsed;
+                self.handle(Event::Tick, world);
+            }
+            self.keep_claim(world);
+            self.outlets.say_failures(world);
+            if self.state.exit_code().is_none() {
+                let wait = self.due.saturating_sub(world.clock.elapsed()).min(SLICE);
+                world.clock.sleep(if is_stopping { SLICE } else { wait });
+            }
+        }
+    }
+
+    /// What was found so far.
+    pub(super) fn analysis(&self, feed: &dyn Feed, world: &World<'_>) -> Analysis {
+        self.gathered.analysis(feed, world)
+    }
+
+    fn look(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) {
+        let trouble = self.gathered.next(feed, world);
+        let analysis = self.gathered.analysis(feed, world);
+        let is_regression = analysis.judgement.verdict == Verdict::Regression;
+        // A stop beats everything, and does not wait for a file or a server.
+        let unread = if is_regression { None } else { self.read(world) };
+        let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
+        let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
+        let trouble = evidence.missing.clone();
+        self.handle_with(Event::Look(evidence), Some(&analysis), world);
+        self.record_look(&analysis, world);
+        self.publish(&analysis, trouble.as_deref());
+    }
+
+    /// Reads the file or resource. Returns why it cannot be read.
+    fn read(&mut self, world: &mut World<'_>) -> Option<String> {
+        let elapsed = world.clock.elapsed();
+        if self.read_at.is_some_and(|read_at| elapsed.saturating_sub(read_at) < self.read_every) {
+            return None;
+        }
+        match self.writer.read(world) {
+            Ok(None) => {
+                self.read_at = Some(elapsed);
+                None
+            }
+            Ok(Some(difference)) if self.is_dry => {
+                self.follow(&difference, world);
+                None
+            }
+            Ok(Some(difference)) => {
+                self.handle(Event::OtherHand(difference), world);
+                None
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// A dry run follows whoever does write.
+    fn follow(&mut self, difference: &str, world: &mut World<'_>) {
+        world.say(&format!("note: {}: {difference}; this dry run goes on from there", self.commands.target));
+        let now = world.clock.now();
+        let present = crate::release::present(self.writer.schedule(), &self.commands.version, now);
+        let since_ms = self.steady_ms(present.since.unwrap_or(now), world);
+        self.parts = present.parts;
+        self.gathered.set_steps(self.writer.schedule());
+        match self.rules.found(present.parts, since_ms) {
+            Ok(state) => self.state = state,
+            Err(parts) => {
+                world.say(&format!("note: {} % is no step of the plan", percent(parts)));
+            }
+        }
+        self.gathered.begin_step(present.since.unwrap_or(now));
+    }
+
+    fn take_approvals(&mut self, world: &mut World<'_>) {
+        while self.audience.take_approval() {
+            match self.handle(Event::Approved, world) {
+                Some(words) => self.audience.answer(Err(&words)),
+                None => self
+                    .audience
+                    .answer(Ok("approved; the next step follows the next look, if that is in order")),
+            }
+        }
+    }
+
+    fn keep_claim(&mut self, world: &mut World<'_>) {
+        let kept = self.claim.as_mut().map(|claim| claim.keep(world.clock));
+        if let Some(Err(words)) = kept {
+            world.say(&format!("warning: the claim of this run is not renewed: {words}"));
+        }
+    }
+
+    fn handle(&mut self, event: Event, world: &mut World<'_>) -> Option<String> {
+        self.handle_with(event, None, world)
+    }
+
+    /// Hands an event in, and carries out what follows. Returns why an approval does not count.
+    fn handle_with(
+        &mut self,
+        event: Event,
+        analysis: Option<&Analysis>,
+        world: &mut World<'_>,
+    ) -> Option<String> {
+        let mut refusal = None;
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let outcome = self.rules.next(&self.state, &event, self.steady_now(world));
+            let before = std::mem::replace(&mut self.state, outcome.state);
+            for action in outcome.actions {
+                match action {
+                    Action::Write(step) => events.push_back(self.write_step(step, world)),
+                    Action::Stop => events.push_back(self.write_stop(world)),
+                    Action::Announce(why) => self.announce(&before, why, analysis, world),
+                    Action::Refuse(words) => refusal = Some(words),
+                }
+            }
+        }
+        refusal
+    }
+
+    fn write_step(&mut self, step: usize, world: &mut World<'_>) -> Event {
+        let parts = self.rules.plan.step(step).map_or(0, |step| step.parts);
+        let resume = self.again.is_some();
+        if let (Some(reason), false) = (&self.again, self.is_dry) {
+            let remembered = self.claim.as_mut().map(|claim| match claim.reasons().contains(reason) {
+                true => Ok(()),
+                false => claim.remember(reason),
+            });
+            if let Some(Err(error)) = remembered {
+                return Event::Unwritten(error.to_string());
+            }
+        }
+        let is_first = self.state.place().is_some_and(|place| place.step.is_none());
+        let write = self.attempt(world, |writer, world| writer.share(parts, resume, world));
+        let event = self.written(write, is_first || resume, world);
+        if let Event::Written { .. } = event {
+            self.again = None;
+            self.parts = parts;
+        }
+        event
+    }
+
+    fn write_stop(&mut self, world: &mut World<'_>) -> Event {
+        let write = self.attempt(world, Writer::stop);
+        self.written(write, false, world)
+    }
+
+    /// Writes. What there is to say for people was said at the first attempt.
+    fn attempt(
+        &mut self,
+        world: &mut World<'_>,
+        write: impl FnOnce(&mut Writer, &mut World<'_>) -> Write,
+    ) -> Write {
+        if self.failures > 0 {
+            world.quietly(|world| write(&mut self.writer, world))
+        } else {
+            write(&mut self.writer, world)
+        }
+    }
+
+    /// What a write led to. A version that had no share is judged anew.
+    fn written(&mut self, write: Write, is_first: bool, world: &World<'_>) -> Event {
+        self.read_at = None;
+        match write {
+            Write::Done(at) => {
+                self.failures = 0;
+                let at = if self.is_dry { world.clock.now() } else { at };
+                if is_first {
+                    self.gathered.begin_anew(self.writer.schedule(), at);
+                } else {
+                    self.gathered.begin_step(at);
+                    self.gathered.set_steps(self.writer.schedule());
+                }
+                Event::Written { at_ms: self.steady_ms(at, world) }
+            }
+            Write::OtherHand(words) => Event::OtherHand(words),
+            Write::Failed(words) => {
+                self.failures = self.failures.saturating_add(1);
+                Event::Unwritten(words)
+            }
+        }
+    }
+
+    fn announce(
+        &mut self,
+        before: &State,
+        why: Vec<String>,
+        analysis: Option<&Analysis>,
+        world: &mut World<'_>,
+    ) {
+        let shown = percent(self.parts).to_string();
+        let undo = self.commands.undo(before, &self.state, &self.rules.plan, &shown);
+        let record = Record { why, undo, ..self.record(before, shown, world) }.of_state(&self.state);
+        self.outlets.announce(&record, Some(&self.state), analysis, world);
+        for line in self.commands.ways_on(&self.state, &self.rules.plan) {
+            world.say(&line);
+        }
+        self.records.push(record.value());
+        if self.records.len() > RECORDS_MAX {
+            self.records.remove(0);
+        }
+    }
+
+    fn record(&self, before: &State, percent: String, world: &World<'_>) -> Record {
+        let (rollout, baseline) = self.gathered.names();
+        Record {
+            at: world.clock.now(),
+            rollout: rollout.to_owned(),
+            version: self.commands.version.clone(),
+            baseline: baseline.to_owned(),
+            event: String::new(),
+            from: before.name().to_owned(),
+            hold: None,
+            percent,
+            verdict: self.gathered.verdict().name(),
+            why: Vec::new(),
+            text: String::new(),
+            undo: None,
+            exit_code: None,
+            is_dry: self.is_dry,
+        }
+    }
+
+    /// Records a look that found something else than the one before.
+    fn record_look(&mut self, analysis: &Analysis, world: &mut World<'_>) {
+        let signals = analysis.judgement.signals.iter().map(|signal| signal.finding.name());
+        let health = analysis.judgement.health.iter().map(|row| format!("{:?}", row.state));
+        let names = signals.map(str::to_owned).chain(health);
+        let found =
+            [analysis.verdict_name().to_owned()].into_iter().chain(names).collect::<Vec<_>>().join(" ");
+        if found != self.found {
+            self.found = found;
+            let record = Record {
+                event: "look".to_owned(),
+                why: analysis.judgement.because.clone(),
+                ..self.record(&self.state, percent(self.parts).to_string(), world)
+            };
+            self.outlets.record(record.value(), Some(analysis), world);
+        }
+    }
+
+    fn publish(&self, analysis: &Analysis, trouble: Option<&str>) {
+        let percent = percent(self.parts).to_string();
+        self.audience.publish(&Snapshot {
+            state: &self.state,
+            percent: &percent,
+            analysis,
+            trouble,
+            records: &self.records,
+        });
+    }
+
+    /// Now, on a clock that does not jump.
+    fn steady_now(&self, world: &World<'_>) -> i64 {
+        let (wall, elapsed) = self.began;
+        let passed = millis(world.clock.elapsed().saturating_sub(elapsed));
+        i64::try_from(wall.saturating_add(passed)).unwrap_or(i64::MAX)
+    }
+
+    /// A time of the wall clock, on the clock that does not jump.
+    fn steady_ms(&self, at: UnixMs, world: &World<'_>) -> i64 {
+        let signed = |ms: UnixMs| i64::try_from(ms).unwrap_or(i64::MAX);
+        self.steady_now(world).saturating_add(signed(at).saturating_sub(signed(world.clock.now())))
+    }
+}
