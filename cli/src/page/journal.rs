@@ -5,6 +5,7 @@
 
 use super::text::Text;
 use llm_canary::timestamp::{parse_rfc3339, rfc3339};
+use llm_canary_verdict::words::count;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -54,7 +55,7 @@ pub(crate) struct Event {
 }
 
 /// Members with a place of their own, or that say what the page says anyway.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "at",
     "time",
     "event",
@@ -70,6 +71,7 @@ const KNOWN: [&str; 15] = [
     "from",
     "hold",
     "exit_code",
+    "judgement",
 ];
 
 impl Journal {
@@ -166,13 +168,72 @@ fn others(members: &Map<String, Value>) -> Vec<(Text, Text)> {
         Value::Array(_) | Value::Object(_) => Some(Text::new(&value.to_string())),
     };
     let others = members.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str()));
-    others.filter_map(|(name, value)| Some((Text::name(name), shown(value)?))).take(PARTS_MAX).collect()
+    let others = others.filter_map(|(name, value)| Some((Text::name(name), shown(value)?)));
+    others.chain(members.get("judgement").into_iter().flat_map(figures)).take(PARTS_MAX).collect()
+}
+
+/// The figures of the look: what `analyze --json` would have printed, in short.
+fn figures(judgement: &Value) -> Vec<(Text, Text)> {
+    let requests = |side: &str| judgement.get("requests")?.get(side)?.as_u64();
+    let requests = requests("version").zip(requests("baseline")).map(|(version, baseline)| {
+        (Text::name("requests"), Text::new(&format!("{} against {}", count(version), count(baseline))))
+    });
+    let signals = judgement.get("signals").and_then(Value::as_array).into_iter().flatten();
+    let worse = signals
+        .filter(|signal| signal.get("verdict").is_some_and(|word| word == "worse"))
+        .filter_map(|signal| {
+            let number = |name: &str| signal.get(name).and_then(Value::as_f64);
+            let (name, ln_e, needed) =
+                (signal.get("name")?.as_str()?, number("log_e")?, number("threshold")?);
+            Some((Text::name(name), Text::new(&format!("worse, ln E {ln_e:.1} of {needed:.1}"))))
+        });
+    requests.into_iter().chain(worse).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{EVENTS_MAX, Journal};
+    use crate::release_record::Record;
+    use crate::tests::traffic::{START_MS, Traffic, analysis, windows};
+    use crate::verdict_json;
+    use llm_canary_verdict::policy::Policy;
+    use llm_canary_verdict::window::Pair;
     use std::fmt::Write;
+
+    #[test]
+    fn what_run_writes_is_read() {
+        let record = Record {
+            at: START_MS as u64,
+            rollout: "chat".to_owned(),
+            version: "v2".to_owned(),
+            baseline: "v1".to_owned(),
+            event: "stopped".to_owned(),
+            from: "stopping".to_owned(),
+            hold: None,
+            percent: "0".to_owned(),
+            verdict: "regression",
+            why: vec!["all 3 Envoys run it".to_owned()],
+            text: "chat: v2 is stopped".to_owned(),
+            undo: Some("llm-canary ramp chat.json v2 25 --resume".to_owned()),
+            exit_code: Some(1),
+            is_dry: false,
+        };
+        let version = Traffic { refusals: 0.04, ..Traffic::new(100) };
+        let windows = windows(20, Pair { version, baseline: Traffic::new(900) });
+        let mut value = record.value();
+        value["judgement"] = verdict_json::object(&analysis(&windows, &Policy::default(), None));
+        let journal = Journal::read(format!("{value}\n").as_bytes(), "chat");
+        assert_eq!(journal.unread, 0);
+        let [event] = journal.events.as_slice() else { panic!("{journal:?}") };
+        assert_eq!(
+            (event.at.as_str(), event.is_stop, event.percent),
+            ("2026-11-23T09:00:00Z", true, Some(0.0))
+        );
+        assert_eq!(event.undo.as_ref().map(|undo| undo.as_str()), record.undo.as_deref());
+        let others: Vec<String> =
+            event.others.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        insta::assert_snapshot!("figures", others.join("\n"));
+    }
 
     #[test]
     fn a_journal_is_read() {
