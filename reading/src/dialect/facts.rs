@@ -163,6 +163,11 @@ impl ResponseFacts {
         self.done
     }
 
+    /// The response is a stream of events. So an answer is under way, whatever the server says of the whole.
+    pub fn answer_has_begun(&mut self) {
+        self.says_unanswered = false;
+    }
+
     /// Whether there is no answer yet: the server says so, and nothing of one has come.
     pub fn is_unanswered(&self) -> bool {
         self.says_unanswered && self.deltas == 0

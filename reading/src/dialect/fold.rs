@@ -160,8 +160,6 @@ impl Fold {
                 watch.close_block(self.document.block.kind);
                 watch.close_choice_kind(self.document.block.kind);
             }
-            // An event is a part of an answer, whatever it says of the whole.
-            self.facts.says_unanswered &= !self.document.block.is_typed;
             self.document.block.apply_kind();
             self.facts.count(&self.document, self.document.index.unwrap_or(0));
             self.document.clear();

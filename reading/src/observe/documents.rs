@@ -185,6 +185,7 @@ impl DocumentReader {
     }
 
     fn finish_stream(&mut self) -> BodySummary {
+        self.fold.facts.answer_has_begun();
         let is_finished = match self.fold.dialect() {
             Some(dialect) => (dialect.is_finished)(self.facts()),
             None if self.facts().is_done() => Some(true),

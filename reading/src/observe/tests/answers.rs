@@ -126,14 +126,18 @@ fn an_index_tells_answers_apart() {
 fn a_stream_that_broke_off_early_is_an_answer() {
     let body = "data: {\"event_type\":\"interaction.status_update\",\"interaction_id\":\"a\",\"status\":\"in_progress\"}\n\ndata: {\"event_type\":\"step.start\",\"index\":0,\"step\":{\"type\":\"model_output\"}}\n\n";
     for body in [
-        body.into(),
+        body.to_owned(),
         body.replace(r#","status":"in_progress"}"#, "}").replace(
             "{\"event_type\":\"interaction.st",
             "{\"status\":\"in_progress\",\"event_type\":\"interaction.st",
         ),
     ] {
-        let seen = super::end("text/event-stream", body, End::UpstreamReset);
-        assert!(seen.is_answer);
-        assert_eq!((seen.text_chars, seen.outcome), (Some(0), Outcome::UpstreamReset));
+        for length in 1..=body.len() {
+            let seen = super::end("text/event-stream", &body[..length], End::UpstreamReset);
+            // Before its first value nothing tells what it is.
+            assert!(seen.is_answer || seen.dialect.is_none(), "{}", &body[..length]);
+            assert_eq!(seen.outcome, Outcome::UpstreamReset);
+        }
+        assert_eq!(super::end("text/event-stream", &body, End::UpstreamReset).text_chars, Some(0));
     }
 }
