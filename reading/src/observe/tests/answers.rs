@@ -124,7 +124,7 @@ fn an_index_tells_answers_apart() {
 
 #[test]
 fn a_stream_that_broke_off_early_is_an_answer() {
-    let body = "data: {\"event_type\":\"interaction.status_update\",\"interaction_id\":\"a\",\"status\":\"in_progress\"}\n\ndata: {\"event_type\":\"step.start\",\"index\":0,\"step\":{\"type\":\"model_output\"}}\n\n";
+    let body = "data: {\"event_type\":\"interaction.created\",\"interaction\":{\"id\":\"a\"}}\n\ndata: {\"event_type\":\"interaction.status_update\",\"interaction_id\":\"a\",\"status\":\"in_progress\"}\n\ndata: {\"event_type\":\"step.start\",\"index\":0,\"step\":{\"type\":\"model_output\"}}\n\n";
     for body in [
         body.to_owned(),
         body.replace(r#","status":"in_progress"}"#, "}").replace(
