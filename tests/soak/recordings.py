@@ -61,7 +61,9 @@ class Recordings:
         with ThreadPoolExecutor(REPLAYS_AT_ONCE) as pool:
             read = list(pool.map(lambda answer: self._replay(answer[0]), found))
             self.whole = [
-                answer for answer, (_, index) in zip(read, found, strict=True) if _agrees(answer.facts, index)
+                answer
+                for answer, (_, index) in zip(read, found, strict=True)
+                if _agrees(answer.facts, index) and not _is_no_answer(answer.facts)
             ]
             self.read_otherwise = len(read) - len(self.whole)
             streams = [answer for answer in self.whole if answer.is_stream and len(answer.body) > 2]
@@ -110,6 +112,11 @@ def _from_streams() -> Iterator[Found]:
 
 def _cut(answer: Answer, at: int) -> Answer:
     return Answer(**vars(answer) | {"name": f"{answer.name} up to {at}", "body": answer.body[:at]})
+
+
+def _is_no_answer(facts: Facts) -> bool:
+    """Whether it is known to be something else, such as an embedding. The filter counts no finish of that."""
+    return facts["outcome"] == "complete" and facts["text_chars"] is None and facts["unread"] is None
 
 
 def _agrees(facts: Facts, recording: corpus.Recording | None) -> bool:
