@@ -42,7 +42,6 @@ function calls(module, { response, pieces }) {
   const host = new Host(module, watch);
   host.response = response;
   host.exchange(pieces);
-  host.tick();
   if (!host.chars) throw new Error('the response was not read');
   count = 0; // what is kept from the first request on is there
   host.exchange(pieces);

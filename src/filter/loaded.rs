@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::host::Host;
 use crate::config::json;
-use crate::config::{BodyWait, Config, Source, Usage};
+use crate::config::{BodyWait, Config, Rollout, Source, Usage};
 use crate::feedback::Rating;
 use crate::metrics::{self, MetricKind, SeriesLayout, Update};
 use crate::observe::Observation;
@@ -26,6 +26,8 @@ pub struct LoadedConfig<H: Host> {
     pub(super) reads_fingerprints: bool,
     /// Whether any rollout looks for defects, so that it has to be known what a request asks for.
     pub(super) reads_asked: bool,
+    /// Whether any request may have to wait for its body.
+    pub(super) may_wait: bool,
     layout: SeriesLayout,
     /// In the order of [`metrics::for_each_series`]; `None` where the host refused the definition.
     series: Vec<Option<H::SeriesId>>,
@@ -75,6 +77,7 @@ impl<H: Host> LoadedConfig<H> {
             pointers: Pointers::compile(&config.pointers),
             reads_asked: config.rollouts.iter().any(|rollout| rollout.defects),
             reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
+            may_wait: config.rollouts.iter().any(|rollout| rollout.observe.is_none() && may_wait(rollout)),
             body_waits: host.define_series(&gauge(metrics::BODY_WAITS, &[])),
             config,
         }
@@ -142,4 +145,15 @@ fn set_gauge<H: Host>(host: H, name: &str, label: (&str, &str), value: u64) {
 
 fn gauge<'s>(name: &'s str, labels: &'s [(&'s str, &'s str)]) -> metrics::Series<'s> {
     metrics::Series { kind: MetricKind::Gauge, name, labels }
+}
+
+/// Whether any request of a rollout may have to wait for its body.
+fn may_wait(rollout: &Rollout) -> bool {
+    let is_in_body = |source: &Source| matches!(source, Source::Body(_) | Source::FirstMessage);
+    rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond)
+        || !rollout.matcher.models.is_empty()
+        || rollout.pin.response_id
+        || rollout.keys.iter().any(|key| is_in_body(&key.source))
+        || rollout.started_at.as_ref().is_some_and(is_in_body)
+        || rollout.versions.iter().any(|version| version.rewrite.model.is_some())
 }

@@ -2,10 +2,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use super::abi::{self, Buffer, Clock, Map, MetricType};
-use super::counters::Counters;
 use super::series_ids::{self, SeriesIds};
 use super::vm_local::vm_local;
 use crate::filter::{Body, Delivery, Head, Headers, Host};
@@ -22,12 +21,6 @@ const DOUBLE_INTEGERS_MAX: f64 = 9_007_199_254_740_992.0;
 /// The filter state that a request keeps through an internal redirect.
 const HANDED_OVER: &str = "llm_handed_over";
 
-vm_local! {
-    /// The monotonic clock when it was read last.
-    static NOW: Cell<Micros> = Cell::new(0);
-    static COUNTERS: RefCell<Counters> = RefCell::new(Counters::new());
-}
-
 /// The VM that runs the module. A call is about the exchange of the current callback.
 #[derive(Clone, Copy)]
 pub(super) struct EnvoyVm;
@@ -37,16 +30,6 @@ impl EnvoyVm {
     /// Envoy keeps that in the root context of the current callback.
     pub(super) fn declare_handed_over() {
         abi::declare_request_property(HANDED_OVER);
-    }
-
-    /// Has Envoy make ticks.
-    pub(super) fn ask_for_ticks() {
-        EnvoyVm::with_counters(|counters| counters.ask_for_ticks(latest()));
-    }
-
-    /// Works on the counts that are to be handed over to Envoy.
-    pub(super) fn with_counters<T>(f: impl FnOnce(&mut Counters) -> T) -> T {
-        COUNTERS.with(|counters| f(&mut counters.borrow_mut()))
     }
 }
 
@@ -165,9 +148,7 @@ impl Host for EnvoyVm {
     }
 
     fn now(self) -> Micros {
-        let now = abi::clock_ns(Clock::Monotonic) / 1000;
-        NOW.set(now);
-        now
+        abi::clock_ns(Clock::Monotonic) / 1000
     }
 
     fn wall_clock(self) -> UnixMs {
@@ -203,19 +184,12 @@ impl Host for EnvoyVm {
     }
 
     fn add(self, series: &u32, value: u64) {
-        EnvoyVm::with_counters(|counters| counters.add(*series, value, latest()));
+        abi::increment_metric(*series, i64::try_from(value).unwrap_or(i64::MAX));
     }
 
     fn record(self, series: &u32, value: u64) {
         abi::record_metric(*series, value);
     }
-}
-
-/// The monotonic clock when it was read last.
-fn latest() -> Micros {
-    let now = NOW.take();
-    NOW.set(now);
-    now
 }
 
 /// A value of metadata as text. Envoy hands over a string as it is, a number as the eight bytes of a double, and a truth

@@ -14,7 +14,6 @@ mod ends;
 mod filter;
 mod fuzz;
 mod grpc;
-mod handed_over;
 mod hold;
 mod host;
 mod labels;
