@@ -146,6 +146,7 @@ mod machine {
         (high << WORD_BYTES | low) as u16
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

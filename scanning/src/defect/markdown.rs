@@ -96,6 +96,7 @@ impl Markdown {
         Some((place, end))
     }
 
+    /// The same, wherever the segment begins: also at white space or backticks.
     #[inline(never)]
     fn any_segment(&mut self, bytes: &[u8], start: usize, marks: &Marks) -> Option<(Place, usize)> {
         let rest = bytes.get(start..)?;

@@ -63,8 +63,17 @@ pub(super) fn in_world<T>(clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) 
 }
 
 pub(super) fn with_files<T>(files: &dyn Files, clock: &dyn Clock, run: impl FnOnce(&World<'_>) -> T) -> T {
+    printed(files, clock, |world| run(world)).0
+}
+
+/// The same, for what prints; returns that as well.
+pub(super) fn printed<T>(
+    files: &dyn Files,
+    clock: &dyn Clock,
+    run: impl FnOnce(&mut World<'_>) -> T,
+) -> (T, Vec<u8>) {
     let (admin, mut out, mut err) = (HttpAdmin::new(), Vec::new(), Vec::new());
-    run(&World {
+    let done = run(&mut World {
         clock,
         files,
         admin: &admin,
@@ -77,7 +86,8 @@ pub(super) fn with_files<T>(files: &dyn Files, clock: &dyn Clock, run: impl FnOn
         canvas: crate::table::Canvas::default,
         out: &mut out,
         err: &mut err,
-    })
+    });
+    (done, out)
 }
 
 /// The values of a series of one Envoy, minute by minute; `None` where the scrape failed.

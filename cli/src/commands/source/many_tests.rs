@@ -1,14 +1,8 @@
 //! 64 rollouts with 16 versions each, of which one rollout is judged: a file, Prometheus and an admin page give the same.
 
-use super::equal_tests::{Now, in_world, source, windows};
+use super::equal_tests::{Now, in_world, printed, source, windows};
 use crate::commands::analyze;
-use crate::io::World;
-use crate::io::admin::HttpAdmin;
 use crate::io::files::FileSystem;
-use crate::io::kubectl::KubectlProgram;
-use crate::io::notices::Couriers;
-use crate::io::post::HttpPost;
-use crate::io::signals::SystemSignals;
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::Comparison;
 use clap::Parser;
@@ -128,22 +122,8 @@ struct Command {
 /// Runs `analyze --json`; returns what it prints, or the error.
 fn analyze(now: &Now, arguments: &[&str]) -> Result<Value, String> {
     let command = Command::try_parse_from(["analyze", "--json"].iter().chain(arguments)).unwrap();
-    let (admin, mut out, mut err) = (HttpAdmin::new(), Vec::new(), Vec::new());
-    let mut world = World {
-        clock: now,
-        files: &FileSystem,
-        admin: &admin,
-        kubectl: &KubectlProgram,
-        post: &HttpPost::new(),
-        notices: &Couriers::new(),
-        signals: &SystemSignals::default(),
-        random: || 0,
-        listen: crate::io::server::listen,
-        canvas: crate::table::Canvas::default,
-        out: &mut out,
-        err: &mut err,
-    };
-    analyze::run(&command.args, &mut world).map_err(|error| error.to_string())?;
+    let (done, out) = printed(&FileSystem, now, |world| analyze::run(&command.args, world));
+    done.map_err(|error| error.to_string())?;
     Ok(serde_json::from_slice(&out).unwrap())
 }
 
