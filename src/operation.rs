@@ -166,19 +166,22 @@ pub fn asks_for_answer(method: &[u8], path: &[u8]) -> bool {
         })
     };
     let last = path.rsplit(|&b| b == b'/' || b == b':').next().unwrap_or_default();
+    // OpenAI changes what it has stored: the metadata of a completion, the items of a conversation, threads.
+    let is_stored = |folder: &str| path.split(|&b| b == b'/').any(|segment| is_one_of(&[folder], segment));
+    // Most requests end here.
+    if is_one_of(ANSWERS, last) {
+        return !is_stored("threads");
+    }
     if is_one_of(OPERATIONS, last) || has_end(&PATH_ENDS) {
         return false;
     }
     let mut segments = path.rsplit(|&b| b == b'/').skip(1);
     let parent = segments.clone().next().unwrap_or_default();
-    // OpenAI changes what it has stored: the metadata of a completion, the items of a conversation, threads.
-    let is_stored = |folder: &str| path.split(|&b| b == b'/').any(|segment| is_one_of(&[folder], segment));
     if is_one_of(&["completions"], parent) && last.starts_with(b"chatcmpl")
         || is_one_of(&["items"], last) && is_stored("conversations")
         || is_stored("threads") && !is_one_of(&["runs", "submit_tool_outputs"], last)
     {
         return false;
     }
-    is_one_of(ANSWERS, last)
-        || !is_one_of(FOLDERS, last) && !segments.any(|segment| is_one_of(FOLDERS, segment))
+    !is_one_of(FOLDERS, last) && !segments.any(|segment| is_one_of(FOLDERS, segment))
 }
