@@ -155,6 +155,9 @@ export class Host {
     this.close(id);
   }
 
+  /** Time passes: the module hands over what it has counted. */
+  tick() { this.vm.proxy_on_tick(ROOT); }
+
   /** What the module holds; it never gives back what it once had. */
   get memoryBytes() { return this.vm.memory.buffer.byteLength; }
 }

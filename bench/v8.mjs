@@ -44,6 +44,7 @@ function best(stream, requests) {
     requests.forEach((pieces, at) => pieces.forEach((piece) => host.piece(ids[at], piece)));
     const read = performance.now();
     ids.forEach((id) => host.close(id));
+    host.tick();
     best.reading = Math.min(best.reading, read - opened);
     best.exchange = Math.min(best.exchange, performance.now() - before);
     stream.chars ??= host.chars;

@@ -18,7 +18,7 @@ use crate::request_facts::RequestFacts;
 use crate::route::Decision;
 use alloc::string::{String, ToString};
 pub use catalogue::{CATALOGUE, Group, HELP, Metric, Spec};
-pub use layout::{BLOCK_LABELS, SeriesLayout, for_each_series};
+pub use layout::{BLOCK_LABELS, Block, SeriesLayout, for_each_series};
 
 /// What a metric does with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

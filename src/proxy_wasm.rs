@@ -7,6 +7,7 @@
 mod abi;
 mod callbacks;
 mod contexts;
+mod counters;
 mod host;
 mod logger;
 #[cfg(target_family = "wasm")]

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::host::Host;
 use crate::config::json;
-use crate::config::{BodyWait, Config, Rollout, Source, Usage};
+use crate::config::{BodyWait, Config, Source, Usage};
 use crate::feedback::Rating;
 use crate::metrics::{self, MetricKind, SeriesLayout, Update};
 use crate::observe::Observation;
@@ -26,8 +26,6 @@ pub struct LoadedConfig<H: Host> {
     pub(super) reads_fingerprints: bool,
     /// Whether any rollout looks for defects, so that it has to be known what a request asks for.
     pub(super) reads_asked: bool,
-    /// Whether any request may have to wait for its body.
-    pub(super) may_wait: bool,
     layout: SeriesLayout,
     /// In the order of [`metrics::for_each_series`]; `None` where the host refused the definition.
     series: Vec<Option<H::SeriesId>>,
@@ -77,26 +75,25 @@ impl<H: Host> LoadedConfig<H> {
             pointers: Pointers::compile(&config.pointers),
             reads_asked: config.rollouts.iter().any(|rollout| rollout.defects),
             reads_fingerprints: keys.any(|key| key.source == Source::FirstMessage),
-            may_wait: config.rollouts.iter().any(|rollout| rollout.observe.is_none() && may_wait(rollout)),
             body_waits: host.define_series(&gauge(metrics::BODY_WAITS, &[])),
             config,
         }
     }
 
     pub(super) fn count_decision(&self, host: H, decision: &Decision) {
-        metrics::decided(decision, |update| self.apply(host, decision, update));
+        metrics::decided(decision, self.counts(host, decision));
     }
 
     pub(super) fn count_retry(&self, host: H, decision: &Decision) {
-        self.apply(host, decision, metrics::retried());
+        self.counts(host, decision)(metrics::retried());
     }
 
     pub(super) fn count_rating(&self, host: H, decision: &Decision, rating: Rating) {
-        self.apply(host, decision, metrics::rated(rating));
+        self.counts(host, decision)(metrics::rated(rating));
     }
 
     pub(super) fn count_first_turn(&self, host: H, decision: &Decision, observation: &Observation) {
-        metrics::first_turn(observation, |update| self.apply(host, decision, update));
+        metrics::first_turn(observation, self.counts(host, decision));
     }
 
     pub(super) fn count_observation(
@@ -106,9 +103,7 @@ impl<H: Host> LoadedConfig<H> {
         request: RequestFacts,
         observation: &Observation,
     ) {
-        metrics::observed(&self.config, decision, request, observation, |update| {
-            self.apply(host, decision, update);
-        });
+        metrics::observed(&self.config, decision, request, observation, self.counts(host, decision));
     }
 
     /// Exports whether requests wait for their bodies.
@@ -116,12 +111,16 @@ impl<H: Host> LoadedConfig<H> {
         self.body_waits.iter().for_each(|gauge| host.record(gauge, u64::from(waits)));
     }
 
-    fn apply(&self, host: H, decision: &Decision, update: Update) {
-        let position = self.layout.position(decision, &update);
-        let Some(Some(series)) = position.and_then(|position| self.series.get(position)) else { return };
-        match update.kind {
-            MetricKind::Counter => host.add(series, update.value),
-            MetricKind::Gauge | MetricKind::Histogram => host.record(series, update.value),
+    /// Applies updates to the series of the decision.
+    fn counts(&self, host: H, decision: &Decision) -> impl FnMut(Update) {
+        let block = self.layout.block(decision);
+        move |update| {
+            let position = block.and_then(|block| block.position(&update));
+            let Some(Some(series)) = position.and_then(|position| self.series.get(position)) else { return };
+            match update.kind {
+                MetricKind::Counter => host.add(series, update.value),
+                MetricKind::Gauge | MetricKind::Histogram => host.record(series, update.value),
+            }
         }
     }
 
@@ -145,15 +144,4 @@ fn set_gauge<H: Host>(host: H, name: &str, label: (&str, &str), value: u64) {
 
 fn gauge<'s>(name: &'s str, labels: &'s [(&'s str, &'s str)]) -> metrics::Series<'s> {
     metrics::Series { kind: MetricKind::Gauge, name, labels }
-}
-
-/// Whether any request of a rollout may have to wait for its body.
-fn may_wait(rollout: &Rollout) -> bool {
-    let is_in_body = |source: &Source| matches!(source, Source::Body(_) | Source::FirstMessage);
-    rollout.feedback.as_ref().is_some_and(|feedback| feedback.respond)
-        || !rollout.matcher.models.is_empty()
-        || rollout.pin.response_id
-        || rollout.keys.iter().any(|key| is_in_body(&key.source))
-        || rollout.started_at.as_ref().is_some_and(is_in_body)
-        || rollout.versions.iter().any(|version| version.rewrite.model.is_some())
 }

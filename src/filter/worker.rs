@@ -19,10 +19,4 @@ impl<H: Host> Worker<H> {
         let delivery = BodyDelivery::new(H::DELIVERY, loaded.config.body_wait, bodies_came);
         Worker { loaded, delivery }
     }
-
-    /// Whether any request may have to wait for its body.
-    #[must_use]
-    pub fn may_wait(&self) -> bool {
-        self.loaded.may_wait && self.delivery.may_wait()
-    }
 }

@@ -69,15 +69,24 @@ impl SeriesLayout {
         SeriesLayout { blocks_before: blocks_before.collect(), groups }
     }
 
-    /// The position of a series of the decision's block; `None` if the block does not have it.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "a decision's indices are those of a configuration, see new"
-    )]
-    pub fn position(&self, decision: &Decision, update: &Update) -> Option<usize> {
+    /// The block in which a decision is counted.
+    pub fn block(&self, decision: &Decision) -> Option<Block<'_>> {
         let before = self.blocks_before.get(decision.rollout)?;
-        let block = before + decision.version * 2 + usize::from(decision.compare);
-        let first = (*self.groups.get(block)?.get(update.group as usize)?)?;
-        Some(first + update.offset)
+        let version = decision.version.saturating_mul(2);
+        let at = before.saturating_add(version).saturating_add(usize::from(decision.compare));
+        self.groups.get(at).map(Block)
+    }
+}
+
+/// The series of one version of a rollout.
+#[derive(Clone, Copy)]
+pub struct Block<'l>(&'l [Option<usize>; GROUPS]);
+
+impl Block<'_> {
+    /// The position of a series; `None` if the block does not have it.
+    #[must_use]
+    pub fn position(self, update: &Update) -> Option<usize> {
+        let first = (*self.0.get(update.group as usize)?)?;
+        Some(first.saturating_add(update.offset))
     }
 }

@@ -27,7 +27,7 @@ fn all_series() -> Vec<String> {
 }
 
 fn series(decision: &Decision, update: &Update) -> String {
-    all_series()[SeriesLayout::new(&config()).position(decision, update).unwrap()].clone()
+    all_series()[SeriesLayout::new(&config()).block(decision).unwrap().position(update).unwrap()].clone()
 }
 
 fn decision(rollout: usize, version: usize, compare: bool) -> Decision {
@@ -97,7 +97,7 @@ fn each_series_of_the_catalogue_has_its_position() {
                 for value in 0..spec.label.map_or(1, |(_, values)| values.len()) {
                     let offset = LAYOUT.0[at] + value;
                     let update = Update { group: spec.group, offset, kind: spec.kind, value: 1 };
-                    let Some(position) = layout.position(&decision, &update) else {
+                    let Some(position) = layout.block(&decision).unwrap().position(&update) else {
                         let is_by_shard = matches!(spec.group, Group::Shards | Group::ShardDefects);
                         assert!(is_by_shard && (!compare || rollout == 1), "{}", spec.name);
                         continue;
@@ -228,7 +228,7 @@ fn a_defective_answer_counts_once_for_each_defect_and_once_as_a_response() {
         });
         let mut found = Vec::new();
         observed(&config, decision, request, &observation, |update| {
-            if let Some(at) = layout.position(decision, &update) {
+            if let Some(at) = layout.block(decision).unwrap().position(&update) {
                 found.push(format!("{} {}", all[at], update.value));
             }
         });
@@ -305,7 +305,7 @@ fn shards_add_up_to_the_totals_of_what_may_be_compared() {
                 };
                 let decision = Decision { shard: Some(shard), ..decision(0, 1, compare) };
                 observed(&config(), &decision, RequestFacts::default(), &observation, |update| {
-                    if SeriesLayout::new(&config()).position(&decision, &update).is_some() {
+                    if SeriesLayout::new(&config()).block(&decision).unwrap().position(&update).is_some() {
                         let name = series(&decision, &update).split_once('{').unwrap().0.to_owned();
                         *sums.entry(name).or_default() += update.value;
                     }

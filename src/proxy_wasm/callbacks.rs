@@ -27,17 +27,17 @@ extern "C" fn proxy_on_configure(id: ContextId, size: usize) -> u32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_headers(id: ContextId, _headers: usize, is_end: u32) -> u32 {
-    answer(Vm::with_stream(id, |stream, host| stream.on_request_headers(host, is_end != 0)))
+    answer(Vm::with_request(id, |stream, host| stream.on_request_headers(host, is_end != 0)))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(id: ContextId, size: usize, is_end: u32) -> u32 {
-    answer(Vm::with_stream(id, |stream, host| stream.on_request_body(host, size, is_end != 0)))
+    answer(Vm::with_request(id, |stream, host| stream.on_request_body(host, size, is_end != 0)))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(id: ContextId, _trailers: usize) -> u32 {
-    answer(Vm::with_stream(id, |stream, host| stream.on_request_trailers(host)))
+    answer(Vm::with_request(id, |stream, host| stream.on_request_trailers(host)))
 }
 
 #[unsafe(no_mangle)]

@@ -34,10 +34,11 @@ impl<T> Contexts<T> {
         }
     }
 
-    pub(super) fn remove(&mut self, id: ContextId) {
-        if let Ok(at) = self.find(id) {
-            self.0.remove(at);
-        }
+    /// Removes a context. Returns whether there was one.
+    pub(super) fn remove(&mut self, id: ContextId) -> bool {
+        let at = self.find(id);
+        at.into_iter().for_each(|at| drop(self.0.remove(at)));
+        at.is_ok()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (ContextId, &mut T)> {
@@ -55,8 +56,7 @@ mod tests {
         for id in [3, 1, 4, 1, 5, 9, 2, 6] {
             contexts.insert(id, id.to_string());
         }
-        contexts.remove(4);
-        contexts.remove(7);
+        assert!(contexts.remove(4) && !contexts.remove(7));
         let found: Vec<u32> =
             (0..10).filter(|&id| contexts.get_mut(id) == Some(&mut id.to_string())).collect();
         assert_eq!(found, [1, 2, 3, 5, 6, 9]);

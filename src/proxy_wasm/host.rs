@@ -2,9 +2,10 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 
 use super::abi::{self, Buffer, Clock, Map, MetricType};
+use super::counters::Counters;
 use super::series_ids::{self, SeriesIds};
 use super::vm_local::vm_local;
 use crate::filter::{Body, Delivery, Head, Headers, Host};
@@ -18,8 +19,18 @@ const SLICE_BYTES_MAX: usize = 64 * 1024;
 /// 2^53: a double holds each integer below it exactly.
 const DOUBLE_INTEGERS_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// How long the wall clock is taken for unchanged. A call of the host costs as much as reading 200 bytes.
+const WALL_CLOCK_US: Micros = 10_000;
 /// The filter state that a request keeps through an internal redirect.
 const HANDED_OVER: &str = "llm_handed_over";
+
+vm_local! {
+    /// The monotonic clock when it was read last.
+    static NOW: Cell<Micros> = Cell::new(0);
+    /// When the wall clock was read last, and what it said.
+    static WALL_CLOCK: Cell<Option<(Micros, UnixMs)>> = Cell::new(None);
+    static COUNTERS: RefCell<Counters> = RefCell::new(Counters::new());
+}
 
 /// The VM that runs the module. A call is about the exchange of the current callback.
 #[derive(Clone, Copy)]
@@ -30,6 +41,21 @@ impl EnvoyVm {
     /// Envoy keeps that in the root context of the current callback.
     pub(super) fn declare_handed_over() {
         abi::declare_request_property(HANDED_OVER);
+    }
+
+    /// Has Envoy make ticks.
+    pub(super) fn ask_for_ticks() {
+        EnvoyVm::with_counters(|counters| counters.ask_for_ticks(latest()));
+    }
+
+    /// A callback ends: hands over what it counted, or leaves it to the next tick.
+    pub(super) fn on_callback_end() {
+        EnvoyVm::with_counters(|counters| counters.on_callback_end(latest()));
+    }
+
+    /// Works on the counts that are to be handed over to Envoy.
+    pub(super) fn with_counters<T>(f: impl FnOnce(&mut Counters) -> T) -> T {
+        COUNTERS.with(|counters| f(&mut counters.borrow_mut()))
     }
 }
 
@@ -148,11 +174,20 @@ impl Host for EnvoyVm {
     }
 
     fn now(self) -> Micros {
-        abi::clock_ns(Clock::Monotonic) / 1000
+        let now = abi::clock_ns(Clock::Monotonic) / 1000;
+        NOW.set(now);
+        now
     }
 
     fn wall_clock(self) -> UnixMs {
-        UnixMs::try_from(abi::clock_ns(Clock::Realtime) / 1_000_000).unwrap_or(UnixMs::MAX)
+        let now = latest();
+        let read = WALL_CLOCK.take().filter(|&(at, _)| now.abs_diff(at) < WALL_CLOCK_US);
+        let read = read.unwrap_or_else(|| {
+            let ms = abi::clock_ns(Clock::Realtime) / 1_000_000;
+            (now, UnixMs::try_from(ms).unwrap_or(UnixMs::MAX))
+        });
+        WALL_CLOCK.set(Some(read));
+        read.1
     }
 
     fn random(self) -> u32 {
@@ -184,12 +219,19 @@ impl Host for EnvoyVm {
     }
 
     fn add(self, series: &u32, value: u64) {
-        abi::increment_metric(*series, i64::try_from(value).unwrap_or(i64::MAX));
+        EnvoyVm::with_counters(|counters| counters.add(*series, value));
     }
 
     fn record(self, series: &u32, value: u64) {
         abi::record_metric(*series, value);
     }
+}
+
+/// The monotonic clock when it was read last.
+fn latest() -> Micros {
+    let now = NOW.take();
+    NOW.set(now);
+    now
 }
 
 /// A value of metadata as text. Envoy hands over a string as it is, a number as the eight bytes of a double, and a truth

@@ -13,6 +13,9 @@ random at the share now in force; compare versions only there. What is known to 
 embeddings, counts in the decisions, the outcomes, the errors and the times, and nowhere else. All series exist, at 0, as
 soon as a configuration is loaded. Nothing that a client sends becomes part of a name or label.
 
+Under load the filter adds counts up for 50 ms at most before it hands them over to Envoy's counters. Envoy shows a histogram only
+after its own flush, 5 s by default.
+
 Those by shard exist only with `llm_compare=\"yes\"`, and not under `\"shards\": false`. A key is always in the same one of 32
 shards. How much a sum differs from shard to shard tells how much requests of one conversation depend on each other.
 

@@ -319,6 +319,7 @@ fn traffic_continues_whichever_hostcall_fails() {
             id.respond("503", &[], false).complete();
             envoy.request(&[(":path", b"/other")]).respond("200", &[], true).end();
             envoy.request(&[path()]).event_stream().cut(Cut::Client);
+            envoy.tick();
         };
         let mut envoy = Envoy::with(CONFIG);
         envoy.play_with_each_call_failing(50, play);

@@ -117,6 +117,7 @@ struct Proxy {
     /// Whether the bodies of waiting requests are delivered: `allow_on_headers_stop_iteration`.
     delivers_bodies: bool,
     tick_period_ms: u32,
+    refuses_ticks: bool,
     /// The number of the first failing call, how many calls fail, and their status.
     fault: Option<(usize, usize, u32)>,
     /// The monotonic clock.
@@ -144,6 +145,7 @@ impl Default for Proxy {
             calls: 0,
             delivers_bodies: false,
             tick_period_ms: 0,
+            refuses_ticks: false,
             fault: None,
             monotonic: Duration::from_secs(1_000),
             realtime: Duration::from_secs(START_S),
@@ -429,6 +431,11 @@ impl Envoy {
         with(|proxy| proxy.tick_period_ms = period_ms);
     }
 
+    /// Makes no ticks from now on, whatever the filter asks for.
+    pub(crate) fn refuse_ticks(&self) {
+        with(|proxy| proxy.refuses_ticks = true);
+    }
+
     /// Advances both clocks.
     pub(crate) fn advance(&self, by: Duration) {
         with(|proxy| {
@@ -505,9 +512,14 @@ impl Envoy {
         Id(id)
     }
 
+    /// Deletes the configuration's root context, after its last request.
+    pub(crate) fn delete(&self) {
+        filter(self.root, Callback::Delete);
+    }
+
     /// Resets the proxy. It keeps the series, so that they need not be defined again.
     pub(crate) fn stop(self) {
-        filter(self.root, Callback::Delete);
+        self.delete();
         with(|proxy| {
             let Proxy { mut metrics, series_ids, .. } = std::mem::take(proxy);
             metrics.iter_mut().for_each(|(_, values)| values.clear());
@@ -515,8 +527,15 @@ impl Envoy {
         });
     }
 
-    /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name.
+    /// Everything counted so far: `name{labels}` → the values added or recorded. Labels are in the order of the name. In Envoy's VM
+    /// counts wait for a tick, which adds up those of one series.
     pub(crate) fn metrics(&self) -> BTreeMap<String, Vec<u64>> {
+        self.tick();
+        self.handed_over()
+    }
+
+    /// The same, of what the filter has handed over by now.
+    pub(crate) fn handed_over(&self) -> BTreeMap<String, Vec<u64>> {
         let counted = |(name, values): &(String, Vec<u64>)| {
             (!values.is_empty()).then(|| (name.clone(), values.clone()))
         };

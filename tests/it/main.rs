@@ -14,6 +14,7 @@ mod ends;
 mod filter;
 mod fuzz;
 mod grpc;
+mod handed_over;
 mod hold;
 mod host;
 mod labels;

@@ -99,7 +99,9 @@ fn is_whole(config: &Config) {
                 let rollout = &config.rollouts[decision.rollout];
                 let version = &rollout.versions[decision.version];
                 assert!(!version.stopped);
-                let retried = SeriesLayout::new(config).position(&decision, &metrics::retried());
+                let retried = SeriesLayout::new(config)
+                    .block(&decision)
+                    .and_then(|block| block.position(&metrics::retried()));
                 assert!(retried.is_some_and(|at| at < series));
             }
             let _ = route::feedback(config, &request, now);

@@ -179,6 +179,9 @@ extern "C" fn proxy_set_effective_context(id: u32) -> u32 {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_set_tick_period_milliseconds(period: u32) -> u32 {
     status(super::call(|proxy| {
+        if proxy.refuses_ticks {
+            return Err(BAD_ARGUMENT);
+        }
         proxy.tick_period_ms = period;
         Ok(())
     }))
