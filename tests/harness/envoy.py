@@ -28,6 +28,7 @@ READY_S_MAX = 30
 SETTLE_S_MAX = 10
 FLUSH_S = 0.2
 FLUSHED_S = 2 * FLUSH_S  # after that long every histogram shows what was recorded before
+HANDED_OVER_S = 0.1  # the filter hands counts over 50 ms later at most
 STOP_S_MAX = 10
 POLL_S = 0.02
 
@@ -196,6 +197,11 @@ class Envoy:
         raise EnvoyError(f"Envoy has no stat that ends with {name}")
 
     def stats(self) -> Snapshot:
+        """Returns a snapshot in which all that is over has been counted: the filter hands counts over with a delay."""
+        time.sleep(HANDED_OVER_S)
+        return self._stats()
+
+    def _stats(self) -> Snapshot:
         return Snapshot.parse(self.admin("/stats/prometheus"))
 
     async def settled(self, condition: Callable[[Snapshot], object], since: Snapshot | None = None) -> Snapshot:
@@ -204,7 +210,7 @@ class Envoy:
         """
         deadline = time.monotonic() + SETTLE_S_MAX
         while True:
-            snapshot = await asyncio.to_thread(self.stats)
+            snapshot = await asyncio.to_thread(self._stats)
             seen = snapshot - since if since is not None else snapshot
             if condition(seen):
                 return seen
