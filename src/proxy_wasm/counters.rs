@@ -47,7 +47,9 @@ impl Counters {
     /// Adds to a counter.
     pub(super) fn add(&mut self, id: u32, value: u64) {
         let at = id.wrapping_mul(0x9E37_79B9) >> (u32::BITS - SLOT_BITS);
-        let (Some(slot), Ok(place)) = (self.slots.get_mut(at as usize), u16::try_from(at)) else { return };
+        let (Some(slot), Ok(place)) = (self.slots.get_mut(at as usize), u16::try_from(at)) else {
+            return increment(id, value);
+        };
         let count = if slot.id == id { u64::from(slot.count) } else { 0 };
         match u32::try_from(value.saturating_add(count)) {
             Ok(0) => {}
