@@ -144,7 +144,7 @@ fn looked(judge: &Judge, signal: &Signal) -> Option<Looked> {
         ratio: figures.ratio,
         interval: figures.interval,
         ln_e: evidence.harm(harm, phi).ln_e,
-        ln_no_worse: evidence.ln_no_worse(harm, policy.tier(judge.share_in_force()), phi),
+        ln_no_worse: evidence.ln_no_worse(harm, judge.tier(), phi),
     })
 }
 
