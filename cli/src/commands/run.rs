@@ -246,7 +246,8 @@ fn begin<'a, 'w: 'a>(
         0 => (Some(now.saturating_sub(LOOK_BACK_MS)), Some(UnixMs::MAX)),
         _ => (present.risen, present.risen),
     };
-    let feed = SourceFeed::open(&args.source, read_since, Some(&found.rollout), world)?;
+    // A source that is silent for now is waited for: it is asked again at each look.
+    let feed = SourceFeed::unread(&args.source, read_since, Some(&found.rollout), world)?;
     if parts > 0 && args.source.is_polled() {
         world.say(
             "note: evidence begins now: the chance of a false alarm (alpha) is spent anew. With --prometheus it would reach back",

@@ -130,6 +130,9 @@ impl Watch<'_> {
         if !self.args.source.is_file() {
             self.feed.read(world);
         }
+        if world.signals.is_waiting() {
+            return;
+        }
         let mut trouble = self.feed.trouble();
         match self.args.subject.config(world) {
             Ok(config) => self.config = config,
@@ -139,18 +142,18 @@ impl Watch<'_> {
         let idle = self.choose(world).err();
         let analyses = self.analyses(world);
         self.is_over = self.args.source.is_file();
-        self.remember(&analyses, world);
+        let found = analyses.into_iter().map(|analysis| {
+            let percent = analysis.step.map(|step| step.share * 100.0);
+            Found { analysis, percent }
+        });
+        let found: Vec<Found> = found.collect();
+        self.remember(&found, trouble.as_deref(), world);
         if idle != self.said {
             if let Some(words) = &idle {
                 world.say(&format!("note: {words}"));
             }
             self.said.clone_from(&idle);
         }
-        let found = analyses.into_iter().map(|analysis| {
-            let percent = analysis.step.map(|step| step.share * 100.0);
-            Found { analysis, percent }
-        });
-        let found: Vec<Found> = found.collect();
         let rollout = found.first().map(|found| found.analysis.rollout.clone());
         let rollout = rollout.or_else(|| self.args.subject.rollout(self.config.as_ref()).map(str::to_owned));
         board.show(|view| {
@@ -189,19 +192,18 @@ impl Watch<'_> {
     }
 
     /// Remembers verdicts that are others than before.
-    fn remember(&mut self, analyses: &[Analysis], world: &mut World<'_>) {
-        for analysis in analyses {
+    fn remember(&mut self, found: &[Found], trouble: Option<&str>, world: &mut World<'_>) {
+        for found in found {
+            let analysis = &found.analysis;
             let is_same = |record: &&Value| record["version"] == analysis.version.as_str();
             let before = self.records.iter().rev().find(is_same).map(|record| record["verdict"].clone());
-            let verdict = analysis.verdict_name();
+            // As it is served: nothing is fine while the source is silent.
+            let (verdict, why) = (found.verdict(trouble).name(), found.because(trouble));
             if before.as_ref().is_some_and(|before| *before == verdict) {
                 continue;
             }
-            let Analysis { rollout, version, baseline, judgement, .. } = analysis;
-            let text = format!(
-                "{rollout}: {version} against {baseline}: {verdict}: {}",
-                judgement.because.join("; ")
-            );
+            let Analysis { rollout, version, baseline, .. } = analysis;
+            let text = format!("{rollout}: {version} against {baseline}: {verdict}: {}", why.join("; "));
             let record = json!({
                 "at": rfc3339(world.clock.now()),
                 "rollout": rollout,
@@ -211,7 +213,7 @@ impl Watch<'_> {
                 "from": before,
                 "verdict": verdict,
                 "text": &text,
-                "why": judgement.because,
+                "why": why,
             });
             if self.args.json {
                 // Where it cannot be written, the server still tells it.

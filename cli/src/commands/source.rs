@@ -7,7 +7,7 @@ use crate::io::access::cannot_read;
 use crate::io::admin::check_address;
 use crate::io::polls::Polls;
 use crate::io::prometheus::{Access, Prometheus};
-use crate::io::source::{Kind, Source};
+use crate::io::source::{Kind, Source, read_token};
 use crate::time_args::{millis, parse_duration};
 use crate::windows::Span;
 use clap::ArgGroup;
@@ -125,6 +125,10 @@ impl SourceArgs {
                 selector: self.selector.clone(),
                 rollout: rollout.map(str::to_owned),
             };
+            // A file that is not there will hardly come; a server that is down may.
+            if let Some(file) = &self.bearer_token_file {
+                read_token(world, file)?;
+            }
             let server = Prometheus::new(access, window_ms, since_ms).map_err(Error::refused)?;
             let kind = Kind::Prometheus {
                 server: Box::new(server),

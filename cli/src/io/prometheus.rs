@@ -5,11 +5,14 @@
 
 use super::admin::is_of_resolver;
 use super::clock::Clock;
+use super::signals::Signals;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
 use crate::windows::{Samples, native_selector, selectors, traffic_selector};
 use llm_canary::timestamp::UnixMs;
 use std::io::{self, Read};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
@@ -32,6 +35,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 3;
 const WAIT: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(10);
+/// While a server is waited for, the system's requests to end are looked at so often.
+const SLICE: Duration = Duration::from_millis(50);
 /// How far back the beginning of the samples is looked for.
 const SEARCH_HOURS: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
@@ -65,6 +70,21 @@ pub(crate) struct Prometheus {
     steps: u64,
     /// Whether it was asked for native histograms.
     is_native_asked: bool,
+}
+
+/// What waiting for a server depends on.
+#[derive(Clone, Copy)]
+struct Patience<'a> {
+    clock: &'a dyn Clock,
+    signals: &'a dyn Signals,
+}
+
+/// What is asked for: it is handed to a thread.
+struct Question {
+    agent: Agent,
+    url: String,
+    parameters: [(&'static str, String); 8],
+    headers: Vec<(String, String)>,
 }
 
 /// A response.
@@ -152,12 +172,14 @@ impl Prometheus {
     pub(crate) fn read(
         &mut self,
         clock: &dyn Clock,
+        signals: &dyn Signals,
         samples: &mut Samples,
     ) -> Result<Option<UnixMs>, String> {
+        let patience = Patience { clock, signals };
         let last_ms = self.last_ms(clock.now());
         let mut next_ms = match self.next_ms {
             Some(next_ms) => next_ms,
-            None => match self.beginning(clock, last_ms)? {
+            None => match self.beginning(patience, last_ms)? {
                 Some(beginning) => *self.next_ms.insert(beginning),
                 None => return Ok(None),
             },
@@ -166,7 +188,7 @@ impl Prometheus {
             let end_ms = last_ms.min(next_ms.saturating_add(self.window_ms.saturating_mul(self.steps - 1)));
             // The last part may be shorter.
             let steps = (end_ms - next_ms) / self.window_ms + 1;
-            match self.part(clock, next_ms, end_ms, samples) {
+            match self.part(patience, next_ms, end_ms, samples) {
                 Ok(bytes) => {
                     let fit = u128::from(steps) * u128::from(BYTES_AIM) / u128::from(bytes.max(1));
                     let fit = u64::try_from(fit).unwrap_or(u64::MAX);
@@ -181,12 +203,12 @@ impl Prometheus {
                 Err(Failure::Words(words)) => return Err(words),
             }
         }
-        self.note_native(clock, samples);
+        self.note_native(patience, samples);
         Ok(Some(next_ms.saturating_sub(self.window_ms)))
     }
 
     /// Asks once, where a histogram is missing, whether there is a native one. Nothing depends on it but words.
-    fn note_native(&mut self, clock: &dyn Clock, samples: &mut Samples) {
+    fn note_native(&mut self, patience: Patience<'_>, samples: &mut Samples) {
         let Some(at_ms) = samples.newest_ms().filter(|_| !self.is_native_asked) else { return };
         self.is_native_asked = true;
         if samples.has_all_histograms() {
@@ -194,7 +216,7 @@ impl Prometheus {
         }
         let selector = native_selector(extra(&self.access.selector), self.access.rollout.as_deref());
         let query = format!("count by (__name__) ({selector})");
-        let Ok(body) = self.query_range(clock, &query, at_ms, at_ms, self.window_ms) else { return };
+        let Ok(body) = self.query_range(patience, &query, at_ms, at_ms, self.window_ms) else { return };
         let Ok(answer) = answer::read(&body) else { return };
         answer::names(&answer).for_each(|name| samples.note_native(name));
     }
@@ -202,14 +224,14 @@ impl Prometheus {
     /// Asks for some steps. Returns the size of the longer answer.
     fn part(
         &self,
-        clock: &dyn Clock,
+        patience: Patience<'_>,
         start_ms: UnixMs,
         end_ms: UnixMs,
         samples: &mut Samples,
     ) -> Result<u64, Failure> {
         let [compared, others] = &self.selectors;
-        let compared = self.query_range(clock, compared, start_ms, end_ms, self.window_ms)?;
-        let others = self.query_range(clock, others, start_ms, end_ms, self.window_ms)?;
+        let compared = self.query_range(patience, compared, start_ms, end_ms, self.window_ms)?;
+        let others = self.query_range(patience, others, start_ms, end_ms, self.window_ms)?;
         let bytes = compared.len().max(others.len()) as u64;
         // Both or none: the next attempt asks for both.
         let compared = answer::read(&compared).map_err(Failure::Words)?;
@@ -221,12 +243,13 @@ impl Prometheus {
     }
 
     /// The step with which the samples begin: of the first hour that has any; `None` without any.
-    fn beginning(&self, clock: &dyn Clock, last_ms: UnixMs) -> Result<Option<UnixMs>, String> {
+    fn beginning(&self, patience: Patience<'_>, last_ms: UnixMs) -> Result<Option<UnixMs>, String> {
         let traffic = traffic_selector(extra(&self.access.selector));
         let query = format!("count(count_over_time({traffic}[1h]))");
         let last_hour = last_ms.div_ceil(HOUR_MS) * HOUR_MS;
         let first_hour = last_hour.saturating_sub(SEARCH_HOURS * HOUR_MS);
-        let body = self.query_range(clock, &query, first_hour, last_hour, HOUR_MS).map_err(Failure::words)?;
+        let body =
+            self.query_range(patience, &query, first_hour, last_hour, HOUR_MS).map_err(Failure::words)?;
         let found = answer::times(&answer::read(&body)?).first().copied();
         // The hour ends at the time that was found.
         Ok(found.map(|found| found.saturating_sub(HOUR_MS) / self.window_ms * self.window_ms))
@@ -235,7 +258,7 @@ impl Prometheus {
     /// The body of an answer with the status 200.
     fn query_range(
         &self,
-        clock: &dyn Clock,
+        patience: Patience<'_>,
         query: &str,
         start_ms: UnixMs,
         end_ms: UnixMs,
@@ -243,7 +266,10 @@ impl Prometheus {
     ) -> Result<Vec<u8>, Failure> {
         let mut attempt = 1;
         loop {
-            let response = self.get(query, start_ms, end_ms, step_ms);
+            let question = self.question(query, start_ms, end_ms, step_ms);
+            let Some(response) = patience.ask(question) else {
+                return Err(Failure::Words(NOT_WAITED_FOR.to_owned()));
+            };
             let (words, after, is_passing) = match response {
                 Ok(response) if response.status == 200 => return Ok(response.body),
                 Ok(Response { status, retry_after, location, body }) => {
@@ -264,33 +290,79 @@ impl Prometheus {
                 return Err(Failure::Words(words));
             }
             attempt += 1;
-            clock.sleep(wait);
+            patience.sleep(wait);
         }
     }
 
-    fn get(
-        &self,
-        query: &str,
-        start_ms: UnixMs,
-        end_ms: UnixMs,
-        step_ms: u64,
-    ) -> Result<Response, ureq::Error> {
-        let mut request = self
-            .agent
-            .get(format!("{}/api/v1/query_range", self.access.url))
-            .query("query", query)
-            .query("start", seconds(start_ms))
-            .query("end", seconds(end_ms))
-            .query("step", seconds(step_ms))
-            // Thanos would rather leave series out than fail.
-            .query("partial_response", "false")
-            .query("dedup", "true")
-            // A sample counts at the step behind it, and at no later one: else an Envoy that is not scraped any more would
-            // seem to count nothing for five minutes. The second name is VictoriaMetrics'.
-            .query("lookback_delta", seconds(step_ms.saturating_sub(1)))
-            .query("max_lookback", seconds(step_ms))
-            .header("accept", "application/json");
-        for (name, value) in &self.access.headers {
+    fn question(&self, query: &str, start_ms: UnixMs, end_ms: UnixMs, step_ms: u64) -> Question {
+        Question {
+            agent: self.agent.clone(),
+            url: format!("{}/api/v1/query_range", self.access.url),
+            parameters: [
+                ("query", query.to_owned()),
+                ("start", seconds(start_ms)),
+                ("end", seconds(end_ms)),
+                ("step", seconds(step_ms)),
+                // Thanos would rather leave series out than fail.
+                ("partial_response", "false".to_owned()),
+                ("dedup", "true".to_owned()),
+                // A sample counts at the step behind it, and at no later one: else an Envoy that is not scraped any more would
+                // seem to count nothing for five minutes. The second name is VictoriaMetrics'.
+                ("lookback_delta", seconds(step_ms.saturating_sub(1))),
+                ("max_lookback", seconds(step_ms)),
+            ],
+            headers: self.access.headers.clone(),
+        }
+    }
+}
+
+impl Patience<'_> {
+    /// Asks in a thread of its own, and gives up when the system asks to end; the thread ends with the program. `None`: it was given
+    /// up.
+    fn ask(self, question: Question) -> Option<Result<Response, ureq::Error>> {
+        if self.signals.is_waiting() {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel();
+        let work = move || {
+            // Nobody may be there any more.
+            let _ = sender.send(question.ask());
+        };
+        if let Err(error) = thread::Builder::new().name("prometheus".to_owned()).spawn(work) {
+            return Some(Err(ureq::Error::Io(error)));
+        }
+        loop {
+            match receiver.recv_timeout(SLICE) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Timeout) if self.signals.is_waiting() => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Some(Err(ureq::Error::Io(io::ErrorKind::BrokenPipe.into())));
+                }
+            }
+        }
+    }
+
+    /// Waits, until the system asks to end.
+    fn sleep(self, duration: Duration) {
+        let until = self.clock.elapsed().saturating_add(duration);
+        loop {
+            let left = until.saturating_sub(self.clock.elapsed());
+            if left.is_zero() || self.signals.is_waiting() {
+                return;
+            }
+            self.clock.sleep(left.min(SLICE));
+        }
+    }
+}
+
+impl Question {
+    fn ask(&self) -> Result<Response, ureq::Error> {
+        let mut request = self.agent.get(&self.url).header("accept", "application/json");
+        for (name, value) in &self.parameters {
+            request = request.query(*name, value);
+        }
+        for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let mut response = request.call()?;
@@ -349,6 +421,7 @@ fn words(error: &ureq::Error) -> String {
     }
 }
 
+const NOT_WAITED_FOR: &str = "was not waited for, because the system asks to end";
 const UNKNOWN_NAME: &str = "has a name that is not known; check the spelling";
 const UNKNOWN_CERTIFICATE: &str = "has a certificate that is not trusted; give its authority's by --ca FILE";
 

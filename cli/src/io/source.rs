@@ -91,7 +91,7 @@ impl Source {
                     headers.push(("authorization".to_owned(), format!("Bearer {token}")));
                     server.set_headers(headers);
                 }
-                let read = server.read(world.clock, &mut self.samples);
+                let read = server.read(world.clock, world.signals, &mut self.samples);
                 // What came before it broke off is complete as well.
                 self.complete_ms = match &read {
                     Ok(complete) => *complete,
@@ -208,7 +208,10 @@ fn problem(silent: &Silent) -> Problem {
 }
 
 /// The first line of a file with a token.
-fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
+///
+/// # Errors
+/// The file cannot be read, or holds no token.
+pub(crate) fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
     let name = format!("--bearer-token-file {}", path.display());
     let wrong = |words: String| Error::refused(format!("{name}: {words}"));
     let mut text = String::new();

@@ -60,7 +60,7 @@ impl View {
 
 impl Found {
     /// The verdict. Nothing is fine while evidence is missing; a regression stays one.
-    pub(super) fn verdict(&self, trouble: Option<&str>) -> Verdict {
+    pub(crate) fn verdict(&self, trouble: Option<&str>) -> Verdict {
         match (self.analysis.judgement.verdict, trouble) {
             (Verdict::Fine, Some(_)) => Verdict::NotEnoughData,
             (verdict, _) => verdict,
@@ -68,7 +68,7 @@ impl Found {
     }
 
     /// Why.
-    pub(super) fn because(&self, trouble: Option<&str>) -> Vec<String> {
+    pub(crate) fn because(&self, trouble: Option<&str>) -> Vec<String> {
         let because = self.analysis.judgement.because.iter().cloned();
         match (self.analysis.judgement.verdict, trouble) {
             (Verdict::Regression, _) | (_, None) => because.collect(),

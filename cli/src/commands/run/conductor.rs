@@ -134,6 +134,10 @@ impl<'a> Conductor<'a> {
         let trouble = self.gathered.next(feed, world);
         let analysis = self.gathered.analysis(feed, world);
         let is_regression = analysis.judgement.verdict == Verdict::Regression;
+        // Nothing follows from where counters start, nor from a source that was not waited for.
+        if feed.is_starting() || world.signals.is_waiting() && !is_regression {
+            return;
+        }
         // A stop beats everything, and does not wait for a file or a server.
         let unread = if is_regression { None } else { self.read(world) };
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));

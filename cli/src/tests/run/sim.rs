@@ -578,4 +578,8 @@ impl Signals for Sim {
     fn take(&self) -> Option<Signal> {
         self.lock().signal.take()
     }
+
+    fn is_waiting(&self) -> bool {
+        self.lock().signal.is_some()
+    }
 }
