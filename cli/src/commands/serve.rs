@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::audience::RECORDS_MAX;
 use crate::io::board::Board;
-use crate::serving::Found;
+use crate::page::{self, Journal, Now, Page, quoted};
+use crate::serving::{Found, Shown};
 use crate::subject::{Named, Subject};
 use core::net::SocketAddr;
 use llm_canary::config::Config;
@@ -17,6 +18,7 @@ use llm_canary::timestamp::rfc3339;
 use llm_canary_verdict::policy::Policy;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest time between two looks at signals.
@@ -87,6 +89,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
         feed,
         is_over: false,
         records: Vec::new(),
+        journal: Journal::default(),
         said: None,
     };
     watch.go_on(&board, world);
@@ -105,6 +108,8 @@ struct Watch<'a> {
     /// Whether nothing follows what was read.
     is_over: bool,
     records: Vec<Value>,
+    /// The same for the page.
+    journal: Journal,
     /// Why nothing is judged, as it was said last.
     said: Option<String>,
 }
@@ -142,6 +147,7 @@ impl Watch<'_> {
         let idle = self.choose(world).err();
         let analyses = self.analyses(world);
         self.is_over = self.args.source.is_file();
+        let of_page = self.judged.as_ref().map(|judged| judged.found(&analyses)).unwrap_or_default();
         let found = analyses.into_iter().map(|analysis| {
             let percent = analysis.step.map(|step| step.share * 100.0);
             Found { analysis, percent }
@@ -156,14 +162,23 @@ impl Watch<'_> {
         }
         let rollout = found.first().map(|found| found.analysis.rollout.clone());
         let rollout = rollout.or_else(|| self.args.subject.rollout(self.config.as_ref()).map(str::to_owned));
+        let page = self.page(rollout.as_deref(), of_page, world);
+        let page = page.with_now(Now::new(None, trouble.as_deref(), idle.as_deref()));
         board.show(|view| {
             view.versions = self.versions(rollout.as_deref());
             view.rollout = rollout;
             view.found = found;
             view.trouble = trouble;
             view.idle = idle;
+            view.page = Some(Arc::new(Shown::new(page)));
             view.records.clone_from(&self.records);
         });
+    }
+
+    fn page(&self, rollout: Option<&str>, found: Vec<page::Found>, world: &World<'_>) -> Page {
+        let target = self.args.subject.file_name().map(|file| quoted(&file));
+        let (journal, now) = (self.journal.clone(), world.clock.now());
+        Page::new(rollout.unwrap_or("unknown"), found, &self.policy, journal, target.as_deref(), now)
     }
 
     /// Chooses what is judged now, by what the configuration says and what was seen.
@@ -172,7 +187,7 @@ impl Watch<'_> {
         let subject = Subject::choose(&self.named, self.config.as_ref(), &self.feed.seen(), now)?;
         match &mut self.judged {
             Some(judged) => judged.follow(&subject, &self.policy),
-            judged => *judged = Some(Judged::new(&subject, &self.policy, None, world)),
+            judged => *judged = Some(Judged::new(&subject, &self.policy, None, world).with_tracks()),
         }
         if self.config.is_none() {
             // It must not change as requests come.
@@ -221,6 +236,7 @@ impl Watch<'_> {
             } else {
                 world.say(&text);
             }
+            self.journal.push(&record, rollout);
             self.records.push(record);
             if self.records.len() > RECORDS_MAX {
                 self.records.remove(0);

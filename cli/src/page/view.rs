@@ -1,15 +1,17 @@
 //! A page's data → its HTML.
 
 use super::chart::Chart;
-use super::data::{Page, Undo, Version};
+use super::data::{Page, Version};
+use super::now::Now;
 use super::panels::Places;
 use super::parts::{
     Cost, Decision, DefectRow, EventRow, HealthRow, NUMBER_HEADINGS, Numbers, cost, defect_rows, event_rows,
-    numbers, title,
+    nothing, numbers, title,
 };
 use super::security::content_policy;
 use super::text::Text;
 use super::tiles::{Group, Row, Tile, anchor, group, ordered, tiles};
+use super::undo::Undo;
 use askama::Template;
 use llm_canary_verdict::signal::{Mode, Signal};
 use llm_canary_verdict::verdict::{Finding, SignalJudgement};
@@ -27,12 +29,14 @@ pub(crate) enum Life {
     /// As a file, which stays as it is, and asks nobody.
     File,
     /// On a server, which has the next page at [`LIVE_PATH`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "no command serves pages yet"))]
     Served {
         /// Between two pages.
         every_ms: u32,
     },
 }
+
+/// So many events are shown at once, the last ones.
+const EVENTS_SHOWN: usize = 8;
 
 /// Where a served page asks for the next one: the whole of it, as [`html`] writes it.
 pub(crate) const LIVE_PATH: &str = "/api/page";
@@ -46,6 +50,8 @@ struct PageView<'p> {
     style: &'static str,
     script: &'static str,
     json: String,
+    /// Of a page without versions: what it says, and why.
+    nothing: Option<(&'static str, Text)>,
     versions: Vec<VersionView<'p>>,
     live_path: &'static str,
     every_ms: Option<u32>,
@@ -56,7 +62,9 @@ struct VersionView<'p> {
     data: &'p Version,
     decision: Decision,
     share: Chart,
+    /// The last ones, and those before them, which are folded.
     events: Vec<EventRow<'p>>,
+    earlier: Vec<EventRow<'p>>,
     rows: Vec<Row>,
     worse: Vec<Tile>,
     open: Vec<Tile>,
@@ -86,17 +94,24 @@ pub(crate) fn html(page: &Page, life: Life) -> Result<String, askama::Error> {
         style: STYLE,
         script,
         json: page.embedded_json(),
+        nothing: page.versions.is_empty().then(|| nothing(page)),
         versions: page
             .versions
             .iter()
             .enumerate()
-            .map(|(number, data)| VersionView::new(number, data))
+            .map(|(number, data)| VersionView::new(number, data, &page.now))
             .collect(),
         page,
         live_path: LIVE_PATH,
         every_ms,
     };
     view.render()
+}
+
+/// What a browser may do with a served page, for the header that goes with it.
+pub(crate) fn served_policy() -> String {
+    // A meta element cannot say who may frame the page.
+    format!("{}; frame-ancestors 'none'", content_policy(STYLE, LIVE, true))
 }
 
 /// Kinds of defects have a table of their own. Only where one is worse it is among the signals as well.
@@ -106,8 +121,10 @@ fn is_listed_below(signal: &SignalJudgement) -> bool {
 }
 
 impl<'p> VersionView<'p> {
-    fn new(number: usize, data: &'p Version) -> Self {
+    fn new(number: usize, data: &'p Version, now: &Now) -> Self {
         let tiles = tiles(number, data);
+        let mut earlier = event_rows(data);
+        let events = earlier.split_off(earlier.len().saturating_sub(EVENTS_SHOWN));
         let of = |wanted: Group| -> Vec<Tile> {
             tiles.iter().filter(|tile| tile.group == wanted).cloned().collect()
         };
@@ -121,9 +138,10 @@ impl<'p> VersionView<'p> {
         let health: Vec<HealthRow> = data.analysis.judgement.health.iter().map(HealthRow::new).collect();
         Self {
             number,
-            decision: Decision::new(data),
+            decision: Decision::new(data, now.trouble.as_ref()),
             share: Places::new(data).share(number),
-            events: event_rows(data),
+            events,
+            earlier,
             rows: measured.iter().filter(|signal| !is_listed_below(signal)).map(row).collect(),
             worse: of(Group::Worse),
             open: of(Group::Open),

@@ -1,11 +1,13 @@
 //! What the server shows: a release, or versions that are watched, after a look.
 
+use super::page::Shown;
 use crate::analysis::Analysis;
 use crate::verdict_json;
 use llm_canary_verdict::health::State;
 use llm_canary_verdict::verdict::Verdict;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that is shown.
@@ -23,6 +25,8 @@ pub(crate) struct View {
     pub(crate) idle: Option<String>,
     /// The state of the release, where one is run.
     pub(crate) state: Option<String>,
+    /// The page about it all.
+    pub(crate) page: Option<Arc<Shown>>,
     /// What happened, the newest last.
     pub(crate) records: Vec<Value>,
     pub(crate) stops: Stops,

@@ -10,6 +10,7 @@ use crate::controller::{Action, Event, Rules, State};
 use crate::io::World;
 use crate::io::audience::{Audience, RECORDS_MAX, Snapshot};
 use crate::io::claim::Claim;
+use crate::page::{Journal, Now};
 use crate::release_record::Record;
 use crate::time_args::millis;
 use llm_canary::split::percent;
@@ -44,6 +45,8 @@ pub(super) struct Conductor<'a> {
     /// How often a write has failed in a row: it is shown once.
     failures: u32,
     records: Vec<Value>,
+    /// The same, and what looks found, for the page.
+    shown: Journal,
     /// What the last look found, for the journal.
     found: String,
     last_tick: Duration,
@@ -66,6 +69,8 @@ pub(super) struct Beginning<'a> {
     pub(super) again: Option<String>,
     pub(super) is_dry: bool,
     pub(super) parts: u32,
+    /// What happened before.
+    pub(super) shown: Journal,
     /// The file or resource is not read more often.
     pub(super) read_every: Duration,
 }
@@ -88,6 +93,7 @@ impl<'a> Conductor<'a> {
             parts: beginning.parts,
             failures: 0,
             records: Vec::new(),
+            shown: beginning.shown,
             found: String::new(),
             last_tick: world.clock.elapsed(),
             due: Duration::ZERO,
@@ -145,7 +151,7 @@ impl<'a> Conductor<'a> {
         let trouble = evidence.missing.clone();
         self.handle_with(Event::Look(evidence), Some(&analysis), world);
         self.record_look(&analysis, world);
-        self.publish(&analysis, trouble.as_deref());
+        self.publish(&analysis, trouble.as_deref(), world);
     }
 
     /// Reads the file or resource. Returns why it cannot be read.
@@ -311,7 +317,9 @@ impl<'a> Conductor<'a> {
         for line in self.commands.ways_on(&self.state, &self.rules.plan) {
             world.say(&line);
         }
-        self.records.push(record.value());
+        let value = record.value();
+        self.shown.push(&value, &record.rollout);
+        self.records.push(value);
         if self.records.len() > RECORDS_MAX {
             self.records.remove(0);
         }
@@ -351,18 +359,28 @@ impl<'a> Conductor<'a> {
                 why: analysis.judgement.because.clone(),
                 ..self.record(&self.state, percent(self.parts).to_string(), world)
             };
-            self.outlets.record(record.value(), Some(analysis), world);
+            let value = record.value();
+            self.shown.push(&value, &record.rollout);
+            self.outlets.record(value, Some(analysis), world);
         }
     }
 
-    fn publish(&self, analysis: &Analysis, trouble: Option<&str>) {
+    fn publish(&self, analysis: &Analysis, trouble: Option<&str>, world: &World<'_>) {
         let percent = percent(self.parts).to_string();
+        let dry = if self.is_dry { "(dry run) " } else { "" };
+        let state = format!("{dry}{} {}", self.commands.version, self.state.describe(&percent));
+        let page = || {
+            let journal = self.shown.clone();
+            let page = self.gathered.page(analysis, journal, &self.commands.target, world.clock.now());
+            page.with_now(Now::new(Some(&state), trouble, None))
+        };
         self.audience.publish(&Snapshot {
             state: &self.state,
             percent: &percent,
             analysis,
             trouble,
             records: &self.records,
+            page: &page,
         });
     }
 
