@@ -25,7 +25,7 @@ const FORMAT: u32 = 1;
 /// So many kinds of defects are shown, the most frequent.
 const DEFECTS_MAX: usize = 40;
 /// So many versions are shown, the last ones.
-const VERSIONS_MAX: usize = 8;
+const VERSIONS_MAX: usize = 6;
 /// With more versions than this, charts are only of signals that are worse, or that keep a version from being fine.
 const WHOLE_MAX: usize = 2;
 /// All versions of a page together show so many events.
@@ -88,6 +88,9 @@ pub(crate) struct Version {
     /// What 1,000 requests cost, if the policy has prices.
     pub(crate) cost: Both<Option<f64>>,
     pub(crate) undo: Vec<Undo>,
+    /// Whether there are charts of some signals only.
+    #[serde(skip)]
+    pub(crate) is_brief: bool,
 }
 
 /// The same of the version and of its baseline.
@@ -255,6 +258,7 @@ impl Version {
                 baseline: cost(&analysis.baseline, Side::Baseline),
             },
             undo: undo(&analysis, &events, target),
+            is_brief: of_all == Shown::Open,
             steps,
             events,
             analysis,

@@ -4,7 +4,7 @@ use super::data::{Defect, Page, Version};
 use super::journal::Event;
 use super::panels::time;
 use super::text::Text;
-use super::tiles::{events, ordered, word};
+use super::tiles::{events, is_listed_below, ordered, word};
 use crate::table::{NONE, Tone};
 use crate::verdict_json::{harm_name, mode_name, state_name};
 use crate::verdict_table::{facts, interval, ratio, value, verdict};
@@ -276,7 +276,9 @@ impl Numbers {
 }
 
 pub(super) fn numbers(version: &Version) -> Vec<Numbers> {
-    ordered(version).into_iter().map(Numbers::new).collect()
+    // Kinds of defects have a table of their own, and are in the JSON.
+    let is_left_out = |signal: &SignalJudgement| version.is_brief && is_listed_below(signal);
+    ordered(version).into_iter().filter(|signal| !is_left_out(signal)).map(Numbers::new).collect()
 }
 
 /// What a page without versions says, and why there are none.

@@ -10,11 +10,10 @@ use super::parts::{
 };
 use super::security::content_policy;
 use super::text::Text;
-use super::tiles::{Group, Row, Tile, anchor, group, ordered, tiles};
+use super::tiles::{Group, Row, Tile, anchor, group, is_listed_below, ordered, tiles};
 use super::undo::Undo;
 use askama::Template;
-use llm_canary_verdict::signal::{Mode, Signal};
-use llm_canary_verdict::verdict::{Finding, SignalJudgement};
+use llm_canary_verdict::verdict::SignalJudgement;
 
 const STYLE: &str = include_str!("../../templates/page.css");
 /// Shows the numbers at a time. It asks nobody.
@@ -112,12 +111,6 @@ pub(crate) fn html(page: &Page, life: Life) -> Result<String, askama::Error> {
 pub(crate) fn served_policy() -> String {
     // A meta element cannot say who may frame the page.
     format!("{}; frame-ancestors 'none'", content_policy(STYLE, LIVE, true))
-}
-
-/// Kinds of defects have a table of their own. Only where one is worse it is among the signals as well.
-fn is_listed_below(signal: &SignalJudgement) -> bool {
-    let is_kind = matches!(signal.signal, Signal::Defect(_)) && signal.mode == Mode::Watch;
-    is_kind && signal.finding != Finding::Worse
 }
 
 impl<'p> VersionView<'p> {
