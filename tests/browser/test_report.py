@@ -20,7 +20,7 @@ LOADED_MS = "performance.getEntriesByType('navigation')[0].loadEventEnd"
 EMPTY_CHARTS = """
 [...document.querySelectorAll(".chart")].filter((chart) => {
   const paths = [...chart.querySelectorAll(".plot path")];
-  return !paths.some((path) => path.getAttribute("d").length > 20 && path.getTotalLength() > 0);
+  return !paths.some((path) => path.getTotalLength() > 0);
 }).map((chart) => chart.id)
 """
 FIELDS = """

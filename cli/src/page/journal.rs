@@ -155,7 +155,10 @@ fn read_value(value: &Value, rollout: &str) -> Result<Option<Event>, String> {
         at_ms,
         number: 0,
         event: Text::name(event),
-        text: word("text").map(Text::new),
+        text: word("text")
+            .filter(|text| !text.is_empty())
+            .map(Text::new)
+            .or_else(|| look_words(event, members, &why)),
         why,
         percent: members.get("percent").and_then(Value::as_f64),
         undo: word("undo").map(Text::new),
@@ -164,6 +167,13 @@ fn read_value(value: &Value, rollout: &str) -> Result<Option<Event>, String> {
         is_stop: ["stopping", "stopped", "stop", "rollback"].contains(&event),
         version: word("version").map(str::to_owned),
     }))
+}
+
+/// What a look found: it has no sentence of its own.
+fn look_words(event: &str, members: &Map<String, Value>, why: &[Text]) -> Option<Text> {
+    let verdict = members.get("verdict").and_then(Value::as_str).filter(|_| event == "look")?;
+    let why = why.first().map(|why| format!(": {why}")).unwrap_or_default();
+    Some(Text::new(&format!("{}{why}", verdict.replace('_', " "))))
 }
 
 /// RFC 3339, or seconds since 1970.

@@ -61,7 +61,7 @@ struct VersionView<'p> {
     data: &'p Version,
     decision: Decision,
     share: Chart,
-    /// The last ones, and those before them, which are folded.
+    /// The last ones; those before them and looks, which are folded.
     events: Vec<EventRow<'p>>,
     earlier: Vec<EventRow<'p>>,
     rows: Vec<Row>,
@@ -116,8 +116,11 @@ pub(crate) fn served_policy() -> String {
 impl<'p> VersionView<'p> {
     fn new(number: usize, data: &'p Version, now: &Now) -> Self {
         let tiles = tiles(number, data);
-        let mut earlier = event_rows(data);
-        let events = earlier.split_off(earlier.len().saturating_sub(EVENTS_SHOWN));
+        // Looks are many, and change nothing.
+        let (mut earlier, mut events): (Vec<_>, Vec<_>) =
+            event_rows(data).into_iter().partition(|row| row.event.is_look);
+        earlier.extend(events.drain(..events.len().saturating_sub(EVENTS_SHOWN)));
+        earlier.sort_by_key(|row| row.number);
         let of = |wanted: Group| -> Vec<Tile> {
             tiles.iter().filter(|tile| tile.group == wanted).cloned().collect()
         };
