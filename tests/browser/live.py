@@ -24,7 +24,7 @@ def quoted(label: str) -> str:
 
 @dataclass
 class FakeEnvoy:
-    """Counts so many requests a second, by the shares in a file, and answers as an admin page does. Nothing is random."""
+    """Counts so many requests a second, by the shares in a file, and answers as an admin page does."""
 
     file: Path
     rollout: str = "chat"

@@ -136,7 +136,7 @@ def test_the_reader_stays(start: Start, envoy: FakeEnvoy, open_page: Open) -> No
         assert page.evaluate("document.activeElement.id") == "v0-at"
         assert page.locator("#v0-numbers-all").get_attribute("open") is not None
         assert page.evaluate("document.querySelector('#v0-numbers-all .scroll').scrollLeft") == 200
-        assert page.evaluate("getSelection().toString()") .startswith("Health: ")
+        assert page.evaluate("getSelection().toString()").startswith("Health: ")
         assert page.locator("span.at").first.inner_text() == at
         now = page.evaluate(place)
         assert abs(now[1] - before[1]) <= 2, (before, now)
@@ -228,7 +228,8 @@ def test_nothing_else_may_run(served: Command, open_page: Open) -> None:
           const script = document.createElement("script");
           script.textContent = "window.evil = 1";
           document.body.append(script);
-          document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.evil = 2'><a id=a href='javascript:window.evil=3'>x</a>");
+          const markup = "<img src=x onerror='window.evil = 2'><a id=a href='javascript:window.evil=3'>x</a>";
+          document.body.insertAdjacentHTML("beforeend", markup);
           document.getElementById("a").click();
         }"""
     )
