@@ -13,10 +13,11 @@ mod asked;
 mod guard;
 mod metrics;
 mod page;
+mod shown;
 mod view;
 
 pub(crate) use guard::Gate;
-pub(crate) use page::Shown;
+pub(crate) use shown::Shown;
 pub(crate) use view::{Found, Moment, View};
 
 use crate::page::LIVE_PATH;

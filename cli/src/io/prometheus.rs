@@ -9,10 +9,9 @@ use super::signals::Signals;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
 use crate::windows::{Samples, native_selector, selectors, traffic_selector};
+use asking::{Patience, Question, Response};
 use llm_canary::timestamp::UnixMs;
-use std::io::{self, Read};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::io;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
@@ -25,23 +24,19 @@ const STEPS_FIRST: u64 = 60;
 /// The size of an answer that is aimed at. A part is never more than [`GROWTH_MAX`] times as long as the one before.
 const BYTES_AIM: u64 = 8 << 20;
 const GROWTH_MAX: u64 = 8;
-/// The longest answer that is read.
-const BYTES_MAX: u64 = 100 << 20;
-/// So much is read of an answer that is an error.
-const ERROR_BYTES_MAX: u64 = 64 << 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy server is asked so often, and waited for so long.
 const ATTEMPTS: u32 = 3;
 const WAIT: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(10);
-/// While a server is waited for, the system's requests to end are looked at so often.
-const SLICE: Duration = Duration::from_millis(50);
 /// How far back the beginning of the samples is looked for.
 const SEARCH_HOURS: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
 /// What is younger than a flush of Envoy's histograms and a scrape may not be there yet.
 pub(crate) const SETTLED_MS: u64 = 5_000 + 15_000;
+
+mod asking;
 
 /// How to reach a server.
 #[derive(Clone, Debug, Default)]
@@ -70,29 +65,6 @@ pub(crate) struct Prometheus {
     steps: u64,
     /// Whether it was asked for native histograms.
     is_native_asked: bool,
-}
-
-/// What waiting for a server depends on.
-#[derive(Clone, Copy)]
-struct Patience<'a> {
-    clock: &'a dyn Clock,
-    signals: &'a dyn Signals,
-}
-
-/// What is asked for: it is handed to a thread.
-struct Question {
-    agent: Agent,
-    url: String,
-    parameters: [(&'static str, String); 8],
-    headers: Vec<(String, String)>,
-}
-
-/// A response.
-struct Response {
-    status: u16,
-    retry_after: Option<String>,
-    location: Option<String>,
-    body: Vec<u8>,
 }
 
 /// Why there is no answer.
@@ -313,72 +285,6 @@ impl Prometheus {
             ],
             headers: self.access.headers.clone(),
         }
-    }
-}
-
-impl Patience<'_> {
-    /// Asks in a thread of its own, and gives up when the system asks to end; the thread ends with the program. `None`: it was given
-    /// up.
-    fn ask(self, question: Question) -> Option<Result<Response, ureq::Error>> {
-        if self.signals.is_waiting() {
-            return None;
-        }
-        let (sender, receiver) = mpsc::channel();
-        let work = move || {
-            // Nobody may be there any more.
-            let _ = sender.send(question.ask());
-        };
-        if let Err(error) = thread::Builder::new().name("prometheus".to_owned()).spawn(work) {
-            return Some(Err(ureq::Error::Io(error)));
-        }
-        loop {
-            match receiver.recv_timeout(SLICE) {
-                Ok(answer) => return Some(answer),
-                Err(RecvTimeoutError::Timeout) if self.signals.is_waiting() => return None,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Some(Err(ureq::Error::Io(io::ErrorKind::BrokenPipe.into())));
-                }
-            }
-        }
-    }
-
-    /// Waits, until the system asks to end.
-    fn sleep(self, duration: Duration) {
-        let until = self.clock.elapsed().saturating_add(duration);
-        loop {
-            let left = until.saturating_sub(self.clock.elapsed());
-            if left.is_zero() || self.signals.is_waiting() {
-                return;
-            }
-            self.clock.sleep(left.min(SLICE));
-        }
-    }
-}
-
-impl Question {
-    fn ask(&self) -> Result<Response, ureq::Error> {
-        let mut request = self.agent.get(&self.url).header("accept", "application/json");
-        for (name, value) in &self.parameters {
-            request = request.query(*name, value);
-        }
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let mut response = request.call()?;
-        let header = |name: &str| {
-            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
-        let (retry_after, location) = (header("retry-after"), header("location"));
-        let status = response.status().as_u16();
-        let body = if status == 200 {
-            response.body_mut().with_config().limit(BYTES_MAX).read_to_vec()?
-        } else {
-            let mut body = Vec::new();
-            response.body_mut().as_reader().take(ERROR_BYTES_MAX).read_to_end(&mut body)?;
-            body
-        };
-        Ok(Response { status, retry_after, location, body })
     }
 }
 

@@ -1,56 +1,10 @@
-//! The live page: the one of `report`, that goes on. A page is written when somebody asks for it first, once for each look, so that
-//! those who ask often cost no more.
+//! The live page: the one of `report`, that goes on.
 
+use super::shown::write;
 use super::view::{Moment, View};
 use super::{Reply, Request};
-use crate::page::{Journal, Life, Now, Page, html, served_policy, tag};
+use crate::page::{Journal, Now, Page, served_policy};
 use llm_canary_verdict::policy::Policy;
-use std::sync::{Arc, OnceLock};
-
-/// So often a page asks whether there is another one.
-const EVERY_MS: u32 = 2_000;
-
-/// What such a page says when no look came for long.
-const NO_LOOK: &str = "nobody has looked at the source for a while, and what was found may not hold any more";
-
-/// A page after a look.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    page: Page,
-    written: OnceLock<Result<Written, String>>,
-    /// The same where no look came for long.
-    old: OnceLock<Result<Written, String>>,
-}
-
-/// A page as HTML, and its name among all texts.
-#[derive(Clone, Debug)]
-struct Written {
-    html: Arc<str>,
-    tag: String,
-}
-
-impl Shown {
-    pub(crate) fn new(page: Page) -> Self {
-        Self { page, written: OnceLock::new(), old: OnceLock::new() }
-    }
-
-    fn written(&self) -> Result<Written, String> {
-        self.written.get_or_init(|| write(&self.page)).clone()
-    }
-
-    fn old(&self) -> Result<Written, String> {
-        let old = || {
-            let trouble = Now::new(None, Some(NO_LOOK), None).trouble;
-            write(&self.page.clone().with_now(Now { trouble, ..self.page.now.clone() }))
-        };
-        self.old.get_or_init(old).clone()
-    }
-}
-
-fn write(page: &Page) -> Result<Written, String> {
-    let html = html(page, Life::Served { every_ms: EVERY_MS }).map_err(|error| error.to_string())?;
-    Ok(Written { tag: tag(&html), html: html.into() })
-}
 
 /// The page, or that it is still the one that the client has.
 ///

@@ -1,6 +1,6 @@
 //! The page as it is served.
 
-use super::page::Shown;
+use super::shown::Shown;
 use super::tests::{Case, found, gate, header, moment, request, view};
 use super::view::{Moment, View};
 use super::{Outcome, Reply, Request, answer};

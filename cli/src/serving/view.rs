@@ -1,6 +1,6 @@
 //! What the server shows: a release, or versions that are watched, after a look.
 
-use super::page::Shown;
+use super::shown::Shown;
 use crate::analysis::Analysis;
 use crate::verdict_json;
 use llm_canary_verdict::health::State;

@@ -1,6 +1,7 @@
 //! Servers that answer late, with half, with too much or with something else.
 
-use super::{Access, BYTES_MAX, Prometheus};
+use super::asking::BYTES_MAX;
+use super::{Access, Prometheus};
 use crate::io::clock::Clock;
 use crate::io::signals::SystemSignals;
 use crate::tests::server::{Reply, Server, parameter};
