@@ -132,6 +132,7 @@ impl SourceFeed {
         rollout: Option<&str>,
         world: &World<'_>,
     ) -> Result<Self, Error> {
+        args.check_files(world)?;
         let source = args.open(world, since_ms, rollout)?;
         let is_start = args.is_polled();
         Ok(Self {

@@ -36,7 +36,7 @@ const SLICE: Duration = Duration::from_millis(250);
   llm-canary serve llm.yaml --prometheus http://prometheus:9090 --listen 0.0.0.0:8099 --token-file token.txt
 
 Paths:
-  /                                  a page
+  /, /api/page                       the page of report, which goes on by itself
   /api/verdict?rollout=&version=     what analyze --json prints; 200 for each verdict, 404 for a name that there is not
   /api/events                        what happened, the newest last
   /metrics                           llm_canary_verdict, llm_canary_step_percent, llm_canary_log_e, llm_canary_stops_total, llm_canary_source_up

@@ -93,6 +93,14 @@ impl SourceArgs {
         self.from.is_some()
     }
 
+    /// Checks what the operator has named. A file that is not there will hardly come; a server that is down may.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub(super) fn check_files(&self, world: &World<'_>) -> Result<(), Error> {
+        self.bearer_token_file.iter().try_for_each(|file| read_token(world, file).map(drop))
+    }
+
     /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out. If the rollout is known that is
     /// judged, less needs to be asked for.
     ///
@@ -125,10 +133,6 @@ impl SourceArgs {
                 selector: self.selector.clone(),
                 rollout: rollout.map(str::to_owned),
             };
-            // A file that is not there will hardly come; a server that is down may.
-            if let Some(file) = &self.bearer_token_file {
-                read_token(world, file)?;
-            }
             let server = Prometheus::new(access, window_ms, since_ms).map_err(Error::refused)?;
             let kind = Kind::Prometheus {
                 server: Box::new(server),
