@@ -56,15 +56,22 @@ impl Board {
 
     /// Changes what is shown, after a look.
     pub(crate) fn show(&self, change: impl FnOnce(&mut View)) {
+        self.change(true, change);
+    }
+
+    fn change(&self, is_look: bool, change: impl FnOnce(&mut View)) {
         let now = self.0.clock.elapsed();
         let mut view = View::clone(&self.state().view);
         change(&mut view);
-        view.has_looked = true;
+        view.has_looked |= is_look;
         let found = std::mem::take(&mut view.found);
         view.stops.count(&found);
         view.found = found;
         let mut state = self.state();
-        (state.view, state.shown, state.beat) = (Arc::new(view), now, now);
+        (state.view, state.beat) = (Arc::new(view), now);
+        if is_look {
+            state.shown = now;
+        }
     }
 
     /// The loop goes round.
@@ -125,7 +132,7 @@ impl Audience for Board {
 
     fn publish(&self, snapshot: &Snapshot<'_>) {
         let analysis = snapshot.analysis.clone();
-        self.show(|view| {
+        self.change(snapshot.is_look, |view| {
             view.rollout = Some(analysis.rollout.clone());
             view.versions = Some(vec![analysis.version.clone()]);
             view.found = vec![Found { analysis, percent: snapshot.percent.parse().ok() }];

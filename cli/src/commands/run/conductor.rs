@@ -47,6 +47,9 @@ pub(super) struct Conductor<'a> {
     records: Vec<Value>,
     /// The same, and what looks found, for the page.
     shown: Journal,
+    /// What was missing at the last look, and whether something was announced since then.
+    trouble: Option<String>,
+    is_news: bool,
     /// What the last look found, for the journal.
     found: String,
     last_tick: Duration,
@@ -94,6 +97,8 @@ impl<'a> Conductor<'a> {
             failures: 0,
             records: Vec::new(),
             shown: beginning.shown,
+            trouble: None,
+            is_news: false,
             found: String::new(),
             last_tick: world.clock.elapsed(),
             due: Duration::ZERO,
@@ -109,6 +114,7 @@ impl<'a> Conductor<'a> {
                 self.handle(Event::Interrupted(signal), world);
             }
             self.take_approvals(world);
+            self.publish_news(feed, world);
             if let Some(code) = self.state.exit_code() {
                 return code;
             }
@@ -148,10 +154,18 @@ impl<'a> Conductor<'a> {
         let unread = if is_regression { None } else { self.read(world) };
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
         let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
-        let trouble = evidence.missing.clone();
+        self.trouble.clone_from(&evidence.missing);
         self.handle_with(Event::Look(evidence), Some(&analysis), world);
         self.record_look(&analysis, world);
-        self.publish(&analysis, trouble.as_deref(), world);
+        self.publish(&analysis, true, world);
+    }
+
+    /// Shows what was announced since the last look.
+    fn publish_news(&mut self, feed: &dyn Feed, world: &World<'_>) {
+        if self.is_news {
+            let analysis = self.gathered.analysis(feed, world);
+            self.publish(&analysis, false, world);
+        }
     }
 
     /// Reads the file or resource. Returns why it cannot be read.
@@ -319,6 +333,7 @@ impl<'a> Conductor<'a> {
         }
         let value = record.value();
         self.shown.push(&value, &record.rollout);
+        self.is_news = true;
         self.records.push(value);
         if self.records.len() > RECORDS_MAX {
             self.records.remove(0);
@@ -365,7 +380,9 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    fn publish(&self, analysis: &Analysis, trouble: Option<&str>, world: &World<'_>) {
+    fn publish(&mut self, analysis: &Analysis, is_look: bool, world: &World<'_>) {
+        self.is_news = false;
+        let trouble = self.trouble.as_deref();
         let percent = percent(self.parts).to_string();
         let dry = if self.is_dry { "(dry run) " } else { "" };
         let state = format!("{dry}{} {}", self.commands.version, self.state.describe(&percent));
@@ -380,6 +397,7 @@ impl<'a> Conductor<'a> {
             analysis,
             trouble,
             records: &self.records,
+            is_look,
             page: &page,
         });
     }
