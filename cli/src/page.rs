@@ -13,18 +13,23 @@
 mod chart;
 mod data;
 mod journal;
+mod now;
 mod panels;
 mod parts;
 mod security;
 mod text;
 mod tiles;
 mod track;
+mod undo;
 mod view;
 
 pub(crate) use data::{Found, Page};
 pub(crate) use journal::Journal;
+pub(crate) use now::Now;
+pub(crate) use security::tag;
 pub(crate) use track::{Track, points_max};
-pub(crate) use view::{Life, html};
+pub(crate) use undo::quoted;
+pub(crate) use view::{LIVE_PATH, Life, html, served_policy};
 
 #[cfg(test)]
 mod hostile_tests;

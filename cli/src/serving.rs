@@ -13,14 +13,18 @@ mod asked;
 mod guard;
 mod metrics;
 mod page;
+mod shown;
 mod view;
 
 pub(crate) use guard::Gate;
+pub(crate) use shown::Shown;
 pub(crate) use view::{Found, Moment, View};
 
+use crate::page::LIVE_PATH;
 use asked::Asked;
 use llm_canary_verdict::verdict::Verdict;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A loop that has not gone round for so long is stuck, and the program should be started again. Reading a long time back from
@@ -42,7 +46,8 @@ pub(crate) struct Request {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: String,
+    /// Shared, so that many who read slowly do not take memory each.
+    pub(crate) body: Arc<str>,
 }
 
 /// What becomes of a request.
@@ -70,8 +75,9 @@ enum Endpoint {
 }
 
 /// Each path, its methods, and what it is.
-const ENDPOINTS: [(&str, &str, Endpoint); 10] = [
+const ENDPOINTS: [(&str, &str, Endpoint); 11] = [
     ("/", "GET, HEAD", Endpoint::Page),
+    (LIVE_PATH, "GET, HEAD", Endpoint::Page),
     ("/api/verdict", "GET, HEAD", Endpoint::Verdict),
     ("/api/events", "GET, HEAD", Endpoint::Events),
     ("/api/approve", "POST", Endpoint::Approve),
@@ -90,7 +96,7 @@ impl Request {
 }
 
 impl Reply {
-    fn new(status: u16, content_type: &str, body: String) -> Self {
+    fn new(status: u16, content_type: &str, body: impl Into<Arc<str>>) -> Self {
         let headers = vec![
             ("content-type", content_type.to_owned()),
             ("cache-control", "no-store".to_owned()),
@@ -99,7 +105,7 @@ impl Reply {
             ("content-security-policy", "default-src 'none'; frame-ancestors 'none'".to_owned()),
             ("referrer-policy", "no-referrer".to_owned()),
         ];
-        Self { status, headers, body }
+        Self { status, headers, body: body.into() }
     }
 
     fn json(status: u16, value: &Value) -> Self {
@@ -111,10 +117,8 @@ impl Reply {
     }
 
     /// A page, with what it may do.
-    fn page(html: String, policy: &str) -> Self {
-        let mut reply = Self::new(200, "text/html; charset=utf-8", html);
-        reply.set("content-security-policy", policy);
-        reply
+    fn page(html: Arc<str>, policy: &str) -> Self {
+        Self::new(200, "text/html; charset=utf-8", html).with("content-security-policy", policy)
     }
 
     /// Why it is not done, in words.
@@ -183,7 +187,7 @@ fn route(request: &Request, view: &View, gate: &Gate, moment: Moment) -> Result<
 fn reply(endpoint: Endpoint, request: &Request, view: &View, moment: Moment) -> Result<Reply, Reply> {
     let chosen = || Asked::parse(&request.query).and_then(|asked| asked.choose(view, moment));
     Ok(match endpoint {
-        Endpoint::Page => Reply::page(page::html(view, moment), page::POLICY),
+        Endpoint::Page => page::reply(request, view, moment)?,
         Endpoint::Verdict => Reply::json(200, &chosen()?.value()),
         Endpoint::Events => Reply::json(200, &Value::Array(view.records.clone())),
         Endpoint::Metrics => Reply::text(metrics::text(view, moment)),
@@ -210,5 +214,7 @@ fn verdict_reply(chosen: &asked::Chosen<'_>, wanted: Verdict) -> Reply {
     Reply::json(status, &json!({"verdict": verdict.name(), "because": because, "text": text}))
 }
 
+#[cfg(test)]
+mod page_tests;
 #[cfg(test)]
 mod tests;

@@ -36,28 +36,39 @@ const page = (() => {
     };
   };
 
+  // The time that the reader has chosen in an article; none: the last one.
+  const chosen = new Map();
+
+  const set = (element, name, value) => {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+  const write = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+
   const show = (article, index, hasCursor) => {
     const version = data.versions[article.dataset.version];
     const ms = version.times_ms[index];
     const at = new Date(ms).toISOString().slice(0, 19).replace("T", " ");
     const slider = article.querySelector("input.at");
+    slider.max = version.times_ms.length - 1;
     slider.value = index;
-    slider.setAttribute("aria-valuetext", at);
-    article.querySelector("span.at").textContent = at;
+    set(slider, "aria-valuetext", at);
+    write(article.querySelector("span.at"), at);
     for (const tile of article.querySelectorAll(".tile")) {
       const trend = version.trends[tile.dataset.trend];
       const signal = version.analysis.signals.find((one) => one.name === trend.name);
       const shown = fields(trend, signal, tile.dataset.format, index);
       for (const field of tile.querySelectorAll("[data-field]")) {
-        field.textContent = index === version.times_ms.length - 1 ? written.get(field) : shown[field.dataset.field];
+        write(field, index === version.times_ms.length - 1 ? written.get(field) : shown[field.dataset.field]);
       }
     }
     for (const cursor of article.querySelectorAll("line.cursor")) {
       const { from, until } = cursor.ownerSVGElement.dataset;
       const part = `${((ms - from) / (until - from)) * 100}%`;
-      cursor.setAttribute("x1", part);
-      cursor.setAttribute("x2", part);
-      cursor.setAttribute("visibility", hasCursor ? "visible" : "hidden");
+      set(cursor, "x1", part);
+      set(cursor, "x2", part);
+      set(cursor, "visibility", hasCursor ? "visible" : "hidden");
     }
   };
 
@@ -69,29 +80,49 @@ const page = (() => {
     return best;
   };
 
+  const timesOf = (article) => data.versions[article.dataset.version].times_ms;
+
+  // At the time that was chosen, or at the end.
+  const rest = (article) => {
+    const times = timesOf(article);
+    const ms = chosen.get(article.id);
+    if (times.length > 0) show(article, ms === undefined ? times.length - 1 : nearest(times, ms), ms !== undefined);
+  };
+
+  // Reads what the page says now. It may be another one than before.
   const start = () => {
     data = JSON.parse(document.getElementById("data").textContent);
     written = new Map([...document.querySelectorAll("[data-field]")].map((field) => [field, field.textContent]));
     for (const article of document.querySelectorAll("article")) {
-      const times = data.versions[article.dataset.version].times_ms;
-      if (times.length === 0) continue;
-      const last = times.length - 1;
-      const slider = article.querySelector("input.at");
-      slider.max = last;
-      slider.addEventListener("input", () => show(article, Number(slider.value), true));
-      article.querySelector(".reader").hidden = false;
-      for (const chart of article.querySelectorAll(".chart[data-from]")) {
-        chart.addEventListener("pointermove", (event) => {
-          const box = chart.getBoundingClientRect();
-          const { from, until } = chart.dataset;
-          const part = (event.clientX - box.left) / box.width;
-          show(article, nearest(times, Number(from) + part * (until - from)), true);
-        });
-        chart.addEventListener("pointerleave", () => show(article, last, false));
-      }
-      show(article, last, false);
+      article.querySelector(".reader").hidden = timesOf(article).length === 0;
+      rest(article);
     }
   };
+
+  // The page's parts come and go, so that the document listens for them.
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("input.at")) return;
+    const article = target.closest("article");
+    const [times, index] = [timesOf(article), Number(target.value)];
+    if (index === times.length - 1) chosen.delete(article.id);
+    else chosen.set(article.id, times[index]);
+    show(article, index, true);
+  });
+
+  let pointed;
+  const point = (event) => {
+    const chart = event?.target.closest?.(".chart[data-from]");
+    const article = chart?.closest("article");
+    if (pointed && pointed !== article) rest(pointed);
+    pointed = article;
+    if (!article || timesOf(article).length === 0) return;
+    const box = chart.getBoundingClientRect();
+    const { from, until } = chart.dataset;
+    const part = (event.clientX - box.left) / box.width;
+    show(article, nearest(timesOf(article), Number(from) + part * (until - from)), true);
+  };
+  document.addEventListener("pointermove", point);
+  document.documentElement.addEventListener("pointerleave", () => point());
 
   // On paper nothing can be opened.
   let closed = [];
@@ -104,5 +135,5 @@ const page = (() => {
   });
 
   start();
-  return { start, show };
+  return { start };
 })();

@@ -14,7 +14,8 @@ use crate::share::Share;
 use crate::signal::{Harm, Kind, Mode, Signal};
 use crate::steps::{Step, Steps, Use};
 use crate::verdict::{
-    Alarm, Finding, Judgement, LimitPassed, Missing, Shares, SignalJudgement, because, verdict_of,
+    Alarm, Finding, Judgement, LimitPassed, Missing, NO_SHARE, Shares, SignalJudgement, Verdict, because,
+    verdict_of,
 };
 use crate::window::Window;
 
@@ -66,6 +67,8 @@ pub struct Judge {
     starts_next: bool,
     /// Times and requests of the last windows.
     recent: VecDeque<(i64, u64)>,
+    /// The version's share at the last look at which it had one.
+    last_share: f64,
 }
 
 impl Judge {
@@ -88,6 +91,7 @@ impl Judge {
             hours: 0,
             starts_next: false,
             recent: VecDeque::new(),
+            last_share: 0.0,
             policy,
         }
     }
@@ -169,7 +173,11 @@ impl Judge {
 
     /// Looks at the evidence of each signal. What is found once stays found, with guards.
     fn look(&mut self, at_ms: i64) {
-        let tier = self.policy.tier(self.share_in_force());
+        let share = self.share_in_force();
+        if share > 0.0 {
+            self.last_share = share;
+        }
+        let tier = self.tier();
         let ln_no_worse_needed = self.policy.ln_threshold_no_worse();
         let (of_rates, of_distributions) =
             (self.largest_phi(Kind::Rate), self.largest_phi(Kind::Distribution));
@@ -203,6 +211,13 @@ impl Judge {
     pub fn share_in_force(&self) -> f64 {
         let configured = self.steps.in_force(self.until_ms).map(|step| step.share);
         configured.or(self.steps.observed()).unwrap_or(0.0)
+    }
+
+    /// Which margins hold now. A version that has no share any more is held to those that it was held to before.
+    #[must_use]
+    pub fn tier(&self) -> usize {
+        let share = self.share_in_force();
+        self.policy.tier(if share > 0.0 { share } else { self.last_share })
     }
 
     /// Its share of what the two versions have together.
@@ -263,6 +278,10 @@ impl Judge {
         let verdict = verdict_of(&signals, &health, self.limit);
         let guards = signals.iter().filter(|signal| signal.mode == Mode::Guard);
         let missing = guards.filter_map(|signal| signal.missing).max_by_key(|missing| missing.requests);
+        let mut because = because(verdict, &signals, &health, self.limit);
+        if verdict == Verdict::NotEnoughData && self.is_without_share() {
+            because.insert(0, NO_SHARE.to_owned());
+        }
         Judgement {
             verdict,
             since_ms: self.since_ms.unwrap_or(0),
@@ -272,7 +291,7 @@ impl Judge {
             left_out_windows: self.left_out_windows,
             requests: self.seen.totals().map(|flow| flow.requests),
             shares,
-            because: because(verdict, &signals, &health, self.limit),
+            because,
             signals,
             health,
             limit: self.limit,
@@ -289,13 +308,19 @@ impl Judge {
                 &none
             }
         };
-        let tier = self.policy.tier(self.share_in_force());
+        let tier = self.tier();
         let (ln_threshold, ln_needed) = (judged.ln_threshold, self.policy.ln_threshold_no_worse());
-        let finding = judged.finding(ln_needed);
+        // A step may have changed the margins since the last look.
+        let ln_no_worse = match judged.evidence.is_observed().either(|is| *is) {
+            true => judged.evidence.ln_no_worse(judged.harm, tier, judged.phi),
+            false => judged.ln_no_worse,
+        };
+        let finding = judged.finding(ln_no_worse, ln_needed);
         let direction = judged.alarm.map_or(judged.now.direction, |alarm| alarm.direction);
         let missing = || {
             let requests = judged.evidence.missing(judged.harm, tier, judged.phi, ln_needed)?.ceil();
-            let minutes = self.requests_a_minute().map(|rate| requests / rate);
+            let minutes =
+                self.requests_a_minute().filter(|_| !self.is_without_share()).map(|rate| requests / rate);
             Some(Missing { requests: requests as u64, minutes })
         };
         SignalJudgement {
@@ -309,7 +334,7 @@ impl Judge {
             design_effect: judged.phi,
             ln_e: judged.now.ln_e,
             ln_threshold,
-            ln_no_worse: judged.ln_no_worse,
+            ln_no_worse,
             ln_threshold_no_worse: ln_needed,
             alarm: judged.alarm,
             no_worse_at_ms: judged.no_worse_at_ms,
@@ -322,6 +347,11 @@ impl Judge {
             ),
             signal,
         }
+    }
+
+    /// Whether the configuration gives the version nothing now.
+    fn is_without_share(&self) -> bool {
+        self.steps.in_force(self.until_ms).is_some_and(|step| step.share <= 0.0)
     }
 
     /// The version's requests a minute, in the last windows.
@@ -363,13 +393,13 @@ impl Judged {
         self.now.agrees && self.now.ln_e >= self.ln_threshold
     }
 
-    fn finding(&self, ln_no_worse_needed: f64) -> Finding {
+    fn finding(&self, ln_no_worse: f64, ln_no_worse_needed: f64) -> Finding {
         let observed = self.evidence.is_observed();
         if self.alarm.is_some() || self.is_worse() {
             Finding::Worse
         } else if !observed.either(|is| *is) {
             Finding::Absent
-        } else if self.ln_no_worse >= ln_no_worse_needed {
+        } else if ln_no_worse >= ln_no_worse_needed {
             Finding::NoWorse
         } else {
             Finding::Unclear

@@ -48,6 +48,11 @@ impl<const N: usize> Process<N> {
     /// The first start has 3/4. The `j`-th later one has 1/4 · 1/(j(j+1)): these add up to 1/4, and those not begun count 1.
     #[must_use]
     pub fn ln_e(&self, phi: f64) -> f64 {
+        let is_untouched = |wealth: &[f64; N]| wealth.iter().all(|ln| *ln == 0.0);
+        if is_untouched(&self.ln_wealth) && self.starts.iter().all(is_untouched) {
+            // The weights below add up to 1 but for a rounding.
+            return 0.0;
+        }
         let ln_share = -(N as f64).ln();
         let bets = |start: [f64; N]| {
             let gains = self.ln_wealth.into_iter().zip(start);
@@ -79,6 +84,16 @@ mod tests {
         process.start();
         process.start();
         near(process.ln_e(2.0), 0.0);
+    }
+
+    #[test]
+    fn without_evidence_nothing_is_rounded() {
+        let mut process = Process::<12>::default();
+        for start in 0..30 {
+            assert_eq!(process.ln_e(1.3), 0.0, "{start}");
+            process.add(&[0.0; 12]);
+            process.start();
+        }
     }
 
     #[test]

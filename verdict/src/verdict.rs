@@ -2,7 +2,7 @@
 
 mod reasons;
 
-pub use reasons::because;
+pub use reasons::{NO_SHARE, because};
 
 use crate::evidence::Figures;
 use crate::health::{Health, State};

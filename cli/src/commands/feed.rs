@@ -54,6 +54,11 @@ pub(crate) trait Feed {
     /// What was missing when the source was read last, in words.
     fn trouble(&self) -> Option<String>;
 
+    /// Whether what was read last is where the counters start, so that nothing is known yet.
+    fn is_starting(&self) -> bool {
+        false
+    }
+
     /// Which Envoys run the configuration with this hash; `None` if the source does not tell.
     fn running(&self, rollout: &str, hash: u32) -> Option<Running>;
 }
@@ -83,6 +88,8 @@ pub(super) struct SourceFeed {
     is_all: bool,
     /// Whether the next windows are those of the first poll, where the counters start.
     is_start: bool,
+    /// Whether the last ones were.
+    is_starting: bool,
     /// What the operator was told already.
     told: Vec<String>,
     /// What was missing when the source was read last.
@@ -125,21 +132,38 @@ impl SourceFeed {
         rollout: Option<&str>,
         world: &World<'_>,
     ) -> Result<Self, Error> {
+        args.check_files(world)?;
         let source = args.open(world, since_ms, rollout)?;
         let is_start = args.is_polled();
-        Ok(Self { source, is_fresh: false, is_all: false, is_start, told: Vec::new(), trouble: None })
+        Ok(Self {
+            source,
+            is_fresh: false,
+            is_all: false,
+            is_start,
+            is_starting: false,
+            told: Vec::new(),
+            trouble: None,
+        })
     }
 
     /// Reads what is new, for those who choose what is judged before they take windows. What is missing is a trouble.
     pub(super) fn read(&mut self, world: &mut World<'_>) {
-        if let Err(error) = self.load(world) {
-            self.trouble = Some(error.to_string());
-            self.tell(error.to_string(), world);
-        }
+        self.try_load(world);
         self.is_fresh = true;
         if self.is_start {
             self.start();
         }
+    }
+
+    /// Reads what is new. What fails is a trouble, and is tried again. Returns whether it was read.
+    fn try_load(&mut self, world: &mut World<'_>) -> bool {
+        let Err(error) = self.load(world) else { return true };
+        // Who is asked to end waits for nobody, and there is nothing to tell of it.
+        if !world.signals.is_waiting() {
+            self.trouble = Some(error.to_string());
+            self.tell(error.to_string(), world);
+        }
+        false
     }
 
     /// The first poll is where the counters start.
@@ -199,12 +223,13 @@ impl Feed for SourceFeed {
         pairs: &Pairs,
         push: &mut dyn FnMut(usize, &Window),
     ) -> Result<Next, Error> {
-        if !std::mem::take(&mut self.is_fresh) {
-            // It was read before, so it may answer again. What is missing meanwhile is seen in the windows.
-            if let Err(error) = self.load(world) {
-                self.trouble = Some(error.to_string());
-                self.tell(error.to_string(), world);
-            }
+        self.is_starting = false;
+        // It may answer again. What is missing meanwhile is seen in the windows.
+        let is_read = std::mem::take(&mut self.is_fresh) || self.try_load(world);
+        if self.is_start {
+            self.source.windows(|_| {});
+            (self.is_start, self.is_starting) = (!is_read, is_read);
+            return Ok(Next::MayCome);
         }
         let comparison = |version: &String| Comparison {
             rollout: pairs.rollout.clone(),
@@ -231,6 +256,10 @@ impl Feed for SourceFeed {
 
     fn trouble(&self) -> Option<String> {
         self.trouble.clone()
+    }
+
+    fn is_starting(&self) -> bool {
+        self.is_starting
     }
 
     fn running(&self, rollout: &str, hash: u32) -> Option<Running> {

@@ -5,11 +5,11 @@ use super::input::{read_config, read_policy};
 use crate::analysis::{Analysis, Judging};
 use crate::error::Error;
 use crate::io::World;
+use crate::page::{self, Track, points_max};
 use crate::subject::{Named, Subject};
 use crate::time_args::{millis, parse_duration};
 use llm_canary::config::Config;
 use llm_canary::timestamp::{UnixMs, parse_rfc3339};
-use llm_canary_verdict::judge::Judge;
 use llm_canary_verdict::policy::{Goal, Policy};
 use llm_canary_verdict::window::Window;
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub(super) struct SubjectArgs {
 pub(super) struct Judged {
     pairs: Pairs,
     judgings: Vec<Judging>,
+    /// What was found over time, of each version, if a page is to show it.
+    tracks: Option<Vec<Track>>,
 }
 
 impl SubjectArgs {
@@ -136,7 +138,14 @@ impl Judged {
         let judgings = subject.candidates.iter().map(judging).collect();
         let versions = subject.candidates.iter().map(|candidate| candidate.version.clone()).collect();
         let pairs = Pairs { rollout: subject.rollout.clone(), baseline: baseline.clone(), versions };
-        Self { pairs, judgings }
+        Self { pairs, judgings, tracks: None }
+    }
+
+    /// Follows over time what is found, for a page.
+    pub(super) fn with_tracks(mut self) -> Self {
+        let count = self.judgings.len();
+        self.tracks = Some(vec![Track::new(points_max(count)); count]);
+        self
     }
 
     /// Follows what the configuration and the evidence say now: versions that come are judged from now on, those that begin again
@@ -144,6 +153,7 @@ impl Judged {
     pub(super) fn follow(&mut self, subject: &Subject, policy: &Policy) {
         if subject.rollout != self.pairs.rollout || subject.baseline != self.pairs.baseline {
             self.judgings.clear();
+            self.tracks.iter_mut().for_each(Vec::clear);
             self.pairs = Pairs {
                 rollout: subject.rollout.clone(),
                 baseline: subject.baseline.clone(),
@@ -158,8 +168,19 @@ impl Judged {
                 (None, _) => {
                     self.pairs.versions.push(candidate.version.clone());
                     self.judgings.push(judging);
+                    let points = points_max(self.judgings.len());
+                    if let Some(tracks) = &mut self.tracks {
+                        tracks.iter_mut().for_each(|track| track.limit(points));
+                        tracks.push(Track::new(points));
+                    }
                 }
-                (Some(known), _) if known.candidate().since_ms != candidate.since_ms => *known = judging,
+                (Some(known), _) if known.candidate().since_ms != candidate.since_ms => {
+                    *known = judging;
+                    let track = place.and_then(|place| self.tracks.as_mut()?.get_mut(place));
+                    if let Some(track) = track {
+                        *track = Track::new(points_max(self.pairs.versions.len()));
+                    }
+                }
                 (Some(known), Some(steps)) if known.candidate().steps.as_ref() != Some(steps) => {
                     known.set_steps(steps.clone());
                 }
@@ -175,48 +196,39 @@ impl Judged {
 
     /// Takes in the windows that have closed, and does not wait.
     pub(super) fn take(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) -> Result<Next, Error> {
-        let judgings = &mut self.judgings;
-        feed.take(world, &self.pairs, &mut |pair, window| {
-            if let Some(judging) = judgings.get_mut(pair) {
-                judging.push(window);
-            }
-        })
+        let (judgings, tracks) = (&mut self.judgings, &mut self.tracks);
+        feed.take(world, &self.pairs, &mut |pair, window| push(judgings, tracks, pair, window))
     }
 
     /// Takes in the next windows.
     pub(super) fn next(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) -> Result<Next, Error> {
-        self.next_with(feed, world, &mut |_, _, _| {})
-    }
-
-    /// Takes in the next windows, and shows each that is judged, with its version's number and its judge after it.
-    pub(super) fn next_with(
-        &mut self,
-        feed: &mut dyn Feed,
-        world: &mut World<'_>,
-        on_window: &mut dyn FnMut(usize, &Window, &Judge),
-    ) -> Result<Next, Error> {
-        let judgings = &mut self.judgings;
-        feed.next(world, &self.pairs, &mut |pair, window| {
-            let Some(judging) = judgings.get_mut(pair).filter(|judging| judging.takes(window)) else {
-                return;
-            };
-            judging.push(window);
-            on_window(pair, window, judging.judge());
-        })
+        let (judgings, tracks) = (&mut self.judgings, &mut self.tracks);
+        feed.next(world, &self.pairs, &mut |pair, window| push(judgings, tracks, pair, window))
     }
 
     pub(super) fn rollout(&self) -> &str {
         &self.pairs.rollout
     }
 
-    /// Each version that is judged.
-    pub(super) fn judgings(&self) -> &[Judging] {
-        &self.judgings
-    }
-
     /// What is found about each version by now.
     pub(super) fn analyses(&self, feed: &dyn Feed, world: &World<'_>) -> Vec<Analysis> {
         let look = feed.look(&self.pairs.rollout, world);
         self.judgings.iter().map(|judging| judging.analysis(&look)).collect()
+    }
+
+    /// The same for a page, with what was found over time.
+    pub(super) fn found(&self, analyses: &[Analysis]) -> Vec<page::Found> {
+        let tracks = self.tracks.as_deref().unwrap_or_default();
+        let each = analyses.iter().zip(&self.judgings).zip(tracks);
+        each.map(|((analysis, judging), track)| page::Found::new(analysis.clone(), judging, track)).collect()
+    }
+}
+
+/// Takes in a window of one version.
+fn push(judgings: &mut [Judging], tracks: &mut Option<Vec<Track>>, pair: usize, window: &Window) {
+    let Some(judging) = judgings.get_mut(pair).filter(|judging| judging.takes(window)) else { return };
+    judging.push(window);
+    if let Some(track) = tracks.as_mut().and_then(|tracks| tracks.get_mut(pair)) {
+        track.push(window, judging.judge());
     }
 }

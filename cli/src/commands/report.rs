@@ -8,7 +8,7 @@ use crate::analysis::Analysis;
 use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::io::access::cannot_read;
-use crate::page::{Found, Journal, Life, Page, Track, html, points_max};
+use crate::page::{Journal, Life, Page, html, quoted};
 use crate::table::Canvas;
 use crate::time_args::parse_duration;
 use crate::verdict_table::headline;
@@ -64,8 +64,6 @@ struct Following<'a> {
     args: &'a Args,
     policy: Policy,
     judged: Judged,
-    /// A track for each version.
-    tracks: Vec<Track>,
     journal: Journal,
 }
 
@@ -82,9 +80,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let rollout = args.subject.rollout(config.as_ref());
     let mut feed = SourceFeed::open(&args.source, begins, rollout, world)?;
     let judged = Judged::choose(&args.subject, config.as_ref(), &policy, None, &feed, world)?;
-    let versions = judged.judgings().len();
+    let judged = judged.with_tracks();
     let following = Following {
-        tracks: vec![Track::new(points_max(versions)); versions],
         journal: Journal::read(&lines.unwrap_or_default(), judged.rollout()),
         args,
         policy,
@@ -101,12 +98,7 @@ impl Following<'_> {
         let began = world.clock.elapsed();
         let mut is_first = true;
         loop {
-            let tracks = &mut self.tracks;
-            let next = self.judged.next_with(feed, world, &mut |version, window, judge| {
-                if let Some(track) = tracks.get_mut(version) {
-                    track.push(window, judge);
-                }
-            })?;
+            let next = self.judged.next(feed, world)?;
             let is_over = next == Next::Over || world.clock.elapsed().saturating_sub(began) >= at_most;
             // So a page that cannot be written is found at once, and not after half an hour.
             if is_over || is_first {
@@ -155,27 +147,24 @@ impl Following<'_> {
     }
 
     fn page(&self, analyses: &[Analysis], world: &World<'_>) -> Page {
-        let followed = self.judged.judgings().iter().zip(&self.tracks);
-        let found = analyses.iter().zip(followed).map(|(analysis, (judging, track))| Found {
-            analysis: analysis.clone(),
-            points: track.points(judging.judge()),
-            shards: track.shards().clone(),
-            steps: judging.steps().map(<[_]>::to_vec),
-        });
-        let file = self.args.subject.file_name();
+        let target = self.args.subject.file_name().map(|file| quoted(&file));
         let journal = self.journal.clone();
         Page::new(
             self.judged.rollout(),
-            found.collect(),
+            self.judged.found(analyses),
             &self.policy,
             journal,
-            file.as_deref(),
+            target.as_deref(),
             world.clock.now(),
         )
     }
 }
 
-fn read_journal(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error> {
+/// The lines of a journal.
+///
+/// # Errors
+/// It cannot be read, or is too long.
+pub(super) fn read_journal(world: &World<'_>, path: &Path) -> Result<Vec<u8>, Error> {
     let wrong = |words: String| Error::refused(format!("--journal {}: {words}", path.display()));
     // One more byte shows that it is too long.
     let bytes = read(world, path, JOURNAL_BYTES_MAX + 1).map_err(|error| wrong(cannot_read(path, &error)))?;

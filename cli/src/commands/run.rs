@@ -10,6 +10,7 @@ use super::change::{self, ChangeOptions, Found};
 use super::feed::SourceFeed;
 use super::input::read_policy;
 use super::listening;
+use super::report::read_journal;
 use super::source::SourceArgs;
 use crate::controller::{Advance, OnTimeout, Rules};
 use crate::error::{Error, Problem};
@@ -19,6 +20,7 @@ use crate::io::claim::Claim;
 use crate::io::lease::{Lease, Place};
 use crate::io::notices::Receiver;
 use crate::io::post::check_url;
+use crate::page::Journal;
 use crate::release::{obstacles, present};
 use crate::release_plan::Plan;
 use crate::time_args::{millis, parse_duration};
@@ -246,7 +248,8 @@ fn begin<'a, 'w: 'a>(
         0 => (Some(now.saturating_sub(LOOK_BACK_MS)), Some(UnixMs::MAX)),
         _ => (present.risen, present.risen),
     };
-    let feed = SourceFeed::open(&args.source, read_since, Some(&found.rollout), world)?;
+    // A source that is silent for now is waited for: it is asked again at each look.
+    let feed = SourceFeed::unread(&args.source, read_since, Some(&found.rollout), world)?;
     if parts > 0 && args.source.is_polled() {
         world.say(
             "note: evidence begins now: the chance of a false alarm (alpha) is spent anew. With --prometheus it would reach back",
@@ -271,6 +274,7 @@ fn begin<'a, 'w: 'a>(
         again,
         is_dry: args.dry_run,
         parts,
+        shown: args.earlier_events(&found.rollout, world),
         read_every: if args.kubectl { KUBECTL_EVERY } else { Duration::ZERO },
     };
     Ok((beginning, feed))
@@ -315,6 +319,13 @@ impl Args {
         let urls = self.notify.iter().map(|url| Receiver::Url(url.clone()));
         let commands = self.on_event.iter().map(|command| Receiver::Command(command.clone()));
         Ok(Outlets::new(self.json, urls.chain(commands).collect(), self.journal.clone()))
+    }
+
+    /// What the journal says of an earlier run, for the page alone: what cannot be read holds nothing up.
+    fn earlier_events(&self, rollout: &str, world: &World<'_>) -> Journal {
+        let journal = self.journal.as_deref().filter(|_| self.listen.is_some());
+        let lines = journal.and_then(|path| read_journal(world, path).ok());
+        lines.map(|lines| Journal::read(&lines, rollout)).unwrap_or_default()
     }
 
     fn not_started(&self, outlets: &mut Outlets, error: &Error, world: &mut World<'_>) {

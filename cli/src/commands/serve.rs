@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::audience::RECORDS_MAX;
 use crate::io::board::Board;
-use crate::serving::Found;
+use crate::page::{self, Journal, Now, Page, quoted};
+use crate::serving::{Found, Shown};
 use crate::subject::{Named, Subject};
 use core::net::SocketAddr;
 use llm_canary::config::Config;
@@ -17,6 +18,7 @@ use llm_canary::timestamp::rfc3339;
 use llm_canary_verdict::policy::Policy;
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest time between two looks at signals.
@@ -34,7 +36,7 @@ const SLICE: Duration = Duration::from_millis(250);
   llm-canary serve llm.yaml --prometheus http://prometheus:9090 --listen 0.0.0.0:8099 --token-file token.txt
 
 Paths:
-  /                                  a page
+  /, /api/page                       the page of report, which goes on by itself
   /api/verdict?rollout=&version=     what analyze --json prints; 200 for each verdict, 404 for a name that there is not
   /api/events                        what happened, the newest last
   /metrics                           llm_canary_verdict, llm_canary_step_percent, llm_canary_log_e, llm_canary_stops_total, llm_canary_source_up
@@ -87,6 +89,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
         feed,
         is_over: false,
         records: Vec::new(),
+        journal: Journal::default(),
         said: None,
     };
     watch.go_on(&board, world);
@@ -105,6 +108,8 @@ struct Watch<'a> {
     /// Whether nothing follows what was read.
     is_over: bool,
     records: Vec<Value>,
+    /// The same for the page.
+    journal: Journal,
     /// Why nothing is judged, as it was said last.
     said: Option<String>,
 }
@@ -130,6 +135,9 @@ impl Watch<'_> {
         if !self.args.source.is_file() {
             self.feed.read(world);
         }
+        if world.signals.is_waiting() {
+            return;
+        }
         let mut trouble = self.feed.trouble();
         match self.args.subject.config(world) {
             Ok(config) => self.config = config,
@@ -139,28 +147,38 @@ impl Watch<'_> {
         let idle = self.choose(world).err();
         let analyses = self.analyses(world);
         self.is_over = self.args.source.is_file();
-        self.remember(&analyses, world);
+        let of_page = self.judged.as_ref().map(|judged| judged.found(&analyses)).unwrap_or_default();
+        let found = analyses.into_iter().map(|analysis| {
+            let percent = analysis.step.map(|step| step.share * 100.0);
+            Found { analysis, percent }
+        });
+        let found: Vec<Found> = found.collect();
+        self.remember(&found, trouble.as_deref(), world);
         if idle != self.said {
             if let Some(words) = &idle {
                 world.say(&format!("note: {words}"));
             }
             self.said.clone_from(&idle);
         }
-        let found = analyses.into_iter().map(|analysis| {
-            let percent = analysis.step.map(|step| step.share * 100.0);
-            Found { analysis, percent }
-        });
-        let found: Vec<Found> = found.collect();
         let rollout = found.first().map(|found| found.analysis.rollout.clone());
         let rollout = rollout.or_else(|| self.args.subject.rollout(self.config.as_ref()).map(str::to_owned));
+        let page = self.page(rollout.as_deref(), of_page, world);
+        let page = page.with_now(Now::new(None, trouble.as_deref(), idle.as_deref()));
         board.show(|view| {
             view.versions = self.versions(rollout.as_deref());
             view.rollout = rollout;
             view.found = found;
             view.trouble = trouble;
             view.idle = idle;
+            view.page = Some(Arc::new(Shown::new(page)));
             view.records.clone_from(&self.records);
         });
+    }
+
+    fn page(&self, rollout: Option<&str>, found: Vec<page::Found>, world: &World<'_>) -> Page {
+        let target = self.args.subject.file_name().map(|file| quoted(&file));
+        let (journal, now) = (self.journal.clone(), world.clock.now());
+        Page::new(rollout.unwrap_or("unknown"), found, &self.policy, journal, target.as_deref(), now)
     }
 
     /// Chooses what is judged now, by what the configuration says and what was seen.
@@ -169,7 +187,7 @@ impl Watch<'_> {
         let subject = Subject::choose(&self.named, self.config.as_ref(), &self.feed.seen(), now)?;
         match &mut self.judged {
             Some(judged) => judged.follow(&subject, &self.policy),
-            judged => *judged = Some(Judged::new(&subject, &self.policy, None, world)),
+            judged => *judged = Some(Judged::new(&subject, &self.policy, None, world).with_tracks()),
         }
         if self.config.is_none() {
             // It must not change as requests come.
@@ -189,19 +207,18 @@ impl Watch<'_> {
     }
 
     /// Remembers verdicts that are others than before.
-    fn remember(&mut self, analyses: &[Analysis], world: &mut World<'_>) {
-        for analysis in analyses {
+    fn remember(&mut self, found: &[Found], trouble: Option<&str>, world: &mut World<'_>) {
+        for found in found {
+            let analysis = &found.analysis;
             let is_same = |record: &&Value| record["version"] == analysis.version.as_str();
             let before = self.records.iter().rev().find(is_same).map(|record| record["verdict"].clone());
-            let verdict = analysis.verdict_name();
+            // As it is served: nothing is fine while the source is silent.
+            let (verdict, why) = (found.verdict(trouble).name(), found.because(trouble));
             if before.as_ref().is_some_and(|before| *before == verdict) {
                 continue;
             }
-            let Analysis { rollout, version, baseline, judgement, .. } = analysis;
-            let text = format!(
-                "{rollout}: {version} against {baseline}: {verdict}: {}",
-                judgement.because.join("; ")
-            );
+            let Analysis { rollout, version, baseline, .. } = analysis;
+            let text = format!("{rollout}: {version} against {baseline}: {verdict}: {}", why.join("; "));
             let record = json!({
                 "at": rfc3339(world.clock.now()),
                 "rollout": rollout,
@@ -211,7 +228,7 @@ impl Watch<'_> {
                 "from": before,
                 "verdict": verdict,
                 "text": &text,
-                "why": judgement.because,
+                "why": why,
             });
             if self.args.json {
                 // Where it cannot be written, the server still tells it.
@@ -219,6 +236,7 @@ impl Watch<'_> {
             } else {
                 world.say(&text);
             }
+            self.journal.push(&record, rollout);
             self.records.push(record);
             if self.records.len() > RECORDS_MAX {
                 self.records.remove(0);

@@ -7,7 +7,7 @@ use crate::io::access::cannot_read;
 use crate::io::admin::check_address;
 use crate::io::polls::Polls;
 use crate::io::prometheus::{Access, Prometheus};
-use crate::io::source::{Kind, Source};
+use crate::io::source::{Kind, Source, read_token};
 use crate::time_args::{millis, parse_duration};
 use crate::windows::Span;
 use clap::ArgGroup;
@@ -91,6 +91,14 @@ impl SourceArgs {
     /// Whether nothing will follow what there is.
     pub(crate) fn is_file(&self) -> bool {
         self.from.is_some()
+    }
+
+    /// Checks what the operator has named. A file that is not there will hardly come; a server that is down may.
+    ///
+    /// # Errors
+    /// The token cannot be read.
+    pub(super) fn check_files(&self, world: &World<'_>) -> Result<(), Error> {
+        self.bearer_token_file.iter().try_for_each(|file| read_token(world, file).map(drop))
     }
 
     /// Opens the source; nothing is read yet. Windows that begin before `since_ms` are left out. If the rollout is known that is

@@ -2,6 +2,7 @@
 
 use crate::analysis::Analysis;
 use crate::controller::State;
+use crate::page::Page;
 use serde_json::Value;
 
 /// A release after a look or a transition.
@@ -14,6 +15,10 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) trouble: Option<&'a str>,
     /// The transitions so far, the newest last; at most [`RECORDS_MAX`].
     pub(crate) records: &'a [Value],
+    /// Whether somebody has just looked at the source. Else the last look is as old as it is.
+    pub(crate) is_look: bool,
+    /// Makes the page about it all: nobody else pays for that.
+    pub(crate) page: &'a dyn Fn() -> Page,
 }
 
 /// So many transitions are kept.

@@ -2,7 +2,7 @@
 
 use super::audience::{Audience, Snapshot};
 use super::clock::{Clock, SystemClock};
-use crate::serving::{Found, Moment, View};
+use crate::serving::{Found, Moment, Shown, View};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -56,15 +56,22 @@ impl Board {
 
     /// Changes what is shown, after a look.
     pub(crate) fn show(&self, change: impl FnOnce(&mut View)) {
+        self.change(true, change);
+    }
+
+    fn change(&self, is_look: bool, change: impl FnOnce(&mut View)) {
         let now = self.0.clock.elapsed();
         let mut view = View::clone(&self.state().view);
         change(&mut view);
-        view.has_looked = true;
+        view.has_looked |= is_look;
         let found = std::mem::take(&mut view.found);
         view.stops.count(&found);
         view.found = found;
         let mut state = self.state();
-        (state.view, state.shown, state.beat) = (Arc::new(view), now, now);
+        (state.view, state.beat) = (Arc::new(view), now);
+        if is_look {
+            state.shown = now;
+        }
     }
 
     /// The loop goes round.
@@ -125,13 +132,14 @@ impl Audience for Board {
 
     fn publish(&self, snapshot: &Snapshot<'_>) {
         let analysis = snapshot.analysis.clone();
-        self.show(|view| {
+        self.change(snapshot.is_look, |view| {
             view.rollout = Some(analysis.rollout.clone());
             view.versions = Some(vec![analysis.version.clone()]);
             view.found = vec![Found { analysis, percent: snapshot.percent.parse().ok() }];
             view.trouble = snapshot.trouble.map(str::to_owned);
             view.state = Some(snapshot.state.name().to_owned());
             view.records = snapshot.records.to_vec();
+            view.page = Some(Arc::new(Shown::new((snapshot.page)())));
         });
     }
 

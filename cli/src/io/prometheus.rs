@@ -5,11 +5,13 @@
 
 use super::admin::is_of_resolver;
 use super::clock::Clock;
+use super::signals::Signals;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
 use crate::windows::{Samples, native_selector, selectors, traffic_selector};
+use asking::{Patience, Question, Response};
 use llm_canary::timestamp::UnixMs;
-use std::io::{self, Read};
+use std::io;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
@@ -22,10 +24,6 @@ const STEPS_FIRST: u64 = 60;
 /// The size of an answer that is aimed at. A part is never more than [`GROWTH_MAX`] times as long as the one before.
 const BYTES_AIM: u64 = 8 << 20;
 const GROWTH_MAX: u64 = 8;
-/// The longest answer that is read.
-const BYTES_MAX: u64 = 100 << 20;
-/// So much is read of an answer that is an error.
-const ERROR_BYTES_MAX: u64 = 64 << 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A busy server is asked so often, and waited for so long.
@@ -37,6 +35,8 @@ const SEARCH_HOURS: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
 /// What is younger than a flush of Envoy's histograms and a scrape may not be there yet.
 pub(crate) const SETTLED_MS: u64 = 5_000 + 15_000;
+
+mod asking;
 
 /// How to reach a server.
 #[derive(Clone, Debug, Default)]
@@ -65,14 +65,6 @@ pub(crate) struct Prometheus {
     steps: u64,
     /// Whether it was asked for native histograms.
     is_native_asked: bool,
-}
-
-/// A response.
-struct Response {
-    status: u16,
-    retry_after: Option<String>,
-    location: Option<String>,
-    body: Vec<u8>,
 }
 
 /// Why there is no answer.
@@ -152,12 +144,14 @@ impl Prometheus {
     pub(crate) fn read(
         &mut self,
         clock: &dyn Clock,
+        signals: &dyn Signals,
         samples: &mut Samples,
     ) -> Result<Option<UnixMs>, String> {
+        let patience = Patience { clock, signals };
         let last_ms = self.last_ms(clock.now());
         let mut next_ms = match self.next_ms {
             Some(next_ms) => next_ms,
-            None => match self.beginning(clock, last_ms)? {
+            None => match self.beginning(patience, last_ms)? {
                 Some(beginning) => *self.next_ms.insert(beginning),
                 None => return Ok(None),
             },
@@ -166,7 +160,7 @@ impl Prometheus {
             let end_ms = last_ms.min(next_ms.saturating_add(self.window_ms.saturating_mul(self.steps - 1)));
             // The last part may be shorter.
             let steps = (end_ms - next_ms) / self.window_ms + 1;
-            match self.part(clock, next_ms, end_ms, samples) {
+            match self.part(patience, next_ms, end_ms, samples) {
                 Ok(bytes) => {
                     let fit = u128::from(steps) * u128::from(BYTES_AIM) / u128::from(bytes.max(1));
                     let fit = u64::try_from(fit).unwrap_or(u64::MAX);
@@ -181,12 +175,12 @@ impl Prometheus {
                 Err(Failure::Words(words)) => return Err(words),
             }
         }
-        self.note_native(clock, samples);
+        self.note_native(patience, samples);
         Ok(Some(next_ms.saturating_sub(self.window_ms)))
     }
 
     /// Asks once, where a histogram is missing, whether there is a native one. Nothing depends on it but words.
-    fn note_native(&mut self, clock: &dyn Clock, samples: &mut Samples) {
+    fn note_native(&mut self, patience: Patience<'_>, samples: &mut Samples) {
         let Some(at_ms) = samples.newest_ms().filter(|_| !self.is_native_asked) else { return };
         self.is_native_asked = true;
         if samples.has_all_histograms() {
@@ -194,7 +188,7 @@ impl Prometheus {
         }
         let selector = native_selector(extra(&self.access.selector), self.access.rollout.as_deref());
         let query = format!("count by (__name__) ({selector})");
-        let Ok(body) = self.query_range(clock, &query, at_ms, at_ms, self.window_ms) else { return };
+        let Ok(body) = self.query_range(patience, &query, at_ms, at_ms, self.window_ms) else { return };
         let Ok(answer) = answer::read(&body) else { return };
         answer::names(&answer).for_each(|name| samples.note_native(name));
     }
@@ -202,14 +196,14 @@ impl Prometheus {
     /// Asks for some steps. Returns the size of the longer answer.
     fn part(
         &self,
-        clock: &dyn Clock,
+        patience: Patience<'_>,
         start_ms: UnixMs,
         end_ms: UnixMs,
         samples: &mut Samples,
     ) -> Result<u64, Failure> {
         let [compared, others] = &self.selectors;
-        let compared = self.query_range(clock, compared, start_ms, end_ms, self.window_ms)?;
-        let others = self.query_range(clock, others, start_ms, end_ms, self.window_ms)?;
+        let compared = self.query_range(patience, compared, start_ms, end_ms, self.window_ms)?;
+        let others = self.query_range(patience, others, start_ms, end_ms, self.window_ms)?;
         let bytes = compared.len().max(others.len()) as u64;
         // Both or none: the next attempt asks for both.
         let compared = answer::read(&compared).map_err(Failure::Words)?;
@@ -221,12 +215,13 @@ impl Prometheus {
     }
 
     /// The step with which the samples begin: of the first hour that has any; `None` without any.
-    fn beginning(&self, clock: &dyn Clock, last_ms: UnixMs) -> Result<Option<UnixMs>, String> {
+    fn beginning(&self, patience: Patience<'_>, last_ms: UnixMs) -> Result<Option<UnixMs>, String> {
         let traffic = traffic_selector(extra(&self.access.selector));
         let query = format!("count(count_over_time({traffic}[1h]))");
         let last_hour = last_ms.div_ceil(HOUR_MS) * HOUR_MS;
         let first_hour = last_hour.saturating_sub(SEARCH_HOURS * HOUR_MS);
-        let body = self.query_range(clock, &query, first_hour, last_hour, HOUR_MS).map_err(Failure::words)?;
+        let body =
+            self.query_range(patience, &query, first_hour, last_hour, HOUR_MS).map_err(Failure::words)?;
         let found = answer::times(&answer::read(&body)?).first().copied();
         // The hour ends at the time that was found.
         Ok(found.map(|found| found.saturating_sub(HOUR_MS) / self.window_ms * self.window_ms))
@@ -235,7 +230,7 @@ impl Prometheus {
     /// The body of an answer with the status 200.
     fn query_range(
         &self,
-        clock: &dyn Clock,
+        patience: Patience<'_>,
         query: &str,
         start_ms: UnixMs,
         end_ms: UnixMs,
@@ -243,7 +238,10 @@ impl Prometheus {
     ) -> Result<Vec<u8>, Failure> {
         let mut attempt = 1;
         loop {
-            let response = self.get(query, start_ms, end_ms, step_ms);
+            let question = self.question(query, start_ms, end_ms, step_ms);
+            let Some(response) = patience.ask(question) else {
+                return Err(Failure::Words(NOT_WAITED_FOR.to_owned()));
+            };
             let (words, after, is_passing) = match response {
                 Ok(response) if response.status == 200 => return Ok(response.body),
                 Ok(Response { status, retry_after, location, body }) => {
@@ -264,49 +262,29 @@ impl Prometheus {
                 return Err(Failure::Words(words));
             }
             attempt += 1;
-            clock.sleep(wait);
+            patience.sleep(wait);
         }
     }
 
-    fn get(
-        &self,
-        query: &str,
-        start_ms: UnixMs,
-        end_ms: UnixMs,
-        step_ms: u64,
-    ) -> Result<Response, ureq::Error> {
-        let mut request = self
-            .agent
-            .get(format!("{}/api/v1/query_range", self.access.url))
-            .query("query", query)
-            .query("start", seconds(start_ms))
-            .query("end", seconds(end_ms))
-            .query("step", seconds(step_ms))
-            // Thanos would rather leave series out than fail.
-            .query("partial_response", "false")
-            .query("dedup", "true")
-            // A sample counts at the step behind it, and at no later one: else an Envoy that is not scraped any more would
-            // seem to count nothing for five minutes. The second name is VictoriaMetrics'.
-            .query("lookback_delta", seconds(step_ms.saturating_sub(1)))
-            .query("max_lookback", seconds(step_ms))
-            .header("accept", "application/json");
-        for (name, value) in &self.access.headers {
-            request = request.header(name, value);
+    fn question(&self, query: &str, start_ms: UnixMs, end_ms: UnixMs, step_ms: u64) -> Question {
+        Question {
+            agent: self.agent.clone(),
+            url: format!("{}/api/v1/query_range", self.access.url),
+            parameters: [
+                ("query", query.to_owned()),
+                ("start", seconds(start_ms)),
+                ("end", seconds(end_ms)),
+                ("step", seconds(step_ms)),
+                // Thanos would rather leave series out than fail.
+                ("partial_response", "false".to_owned()),
+                ("dedup", "true".to_owned()),
+                // A sample counts at the step behind it, and at no later one: else an Envoy that is not scraped any more would
+                // seem to count nothing for five minutes. The second name is VictoriaMetrics'.
+                ("lookback_delta", seconds(step_ms.saturating_sub(1))),
+                ("max_lookback", seconds(step_ms)),
+            ],
+            headers: self.access.headers.clone(),
         }
-        let mut response = request.call()?;
-        let header = |name: &str| {
-            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
-        let (retry_after, location) = (header("retry-after"), header("location"));
-        let status = response.status().as_u16();
-        let body = if status == 200 {
-            response.body_mut().with_config().limit(BYTES_MAX).read_to_vec()?
-        } else {
-            let mut body = Vec::new();
-            response.body_mut().as_reader().take(ERROR_BYTES_MAX).read_to_end(&mut body)?;
-            body
-        };
-        Ok(Response { status, retry_after, location, body })
     }
 }
 
@@ -349,6 +327,7 @@ fn words(error: &ureq::Error) -> String {
     }
 }
 
+const NOT_WAITED_FOR: &str = "was not waited for, because the system asks to end";
 const UNKNOWN_NAME: &str = "has a name that is not known; check the spelling";
 const UNKNOWN_CERTIFICATE: &str = "has a certificate that is not trusted; give its authority's by --ca FILE";
 

@@ -180,8 +180,17 @@ async fn approve(ticket: Option<Ticket>) -> Reply {
     }
 }
 
+/// A body that several responses share.
+struct Shareable(Arc<str>);
+
+impl AsRef<[u8]> for Shareable {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 fn response(reply: Reply) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(reply.body)));
+    let mut response = Response::new(Full::new(Bytes::from_owner(Shareable(reply.body))));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in reply.headers {
         // They are all ours, and valid.

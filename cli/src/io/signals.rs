@@ -17,6 +17,8 @@ pub(crate) trait Signals {
     fn watch(&self) -> Result<(), String>;
     /// The signal that came since this was asked last.
     fn take(&self) -> Option<Signal>;
+    /// Whether one has come that was not taken yet: who waits for somebody else gives up.
+    fn is_waiting(&self) -> bool;
 }
 
 /// The signals of this process. The first is handed out; a second one ends the program at once.
@@ -55,6 +57,10 @@ impl Signals for SystemSignals {
             _ => None,
         }
     }
+
+    fn is_waiting(&self) -> bool {
+        self.caught.load(Ordering::SeqCst) != 0
+    }
 }
 
 #[cfg(test)]
@@ -68,8 +74,11 @@ mod tests {
         signals.watch().unwrap();
         assert_eq!(signals.take(), None);
         // It would end this program if it were not caught.
+        assert!(!signals.is_waiting());
         signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert!(signals.is_waiting());
         assert_eq!(signals.take(), Some(Signal::Terminate));
+        assert!(!signals.is_waiting());
         assert_eq!(signals.take(), None);
     }
 }

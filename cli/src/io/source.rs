@@ -91,13 +91,13 @@ impl Source {
                     headers.push(("authorization".to_owned(), format!("Bearer {token}")));
                     server.set_headers(headers);
                 }
-                let read = server.read(world.clock, &mut self.samples);
+                let read = server.read(world.clock, world.signals, &mut self.samples);
                 // What came before it broke off is complete as well.
                 self.complete_ms = match &read {
                     Ok(complete) => *complete,
                     Err(_) => self.samples.newest_ms(),
                 };
-                read.map_err(|words| Error::problem(url, words))?;
+                read.map_err(|words| Error::problem(&without_password(url), words))?;
             }
             Kind::File(file) => {
                 loaded.is_all = true;
@@ -204,11 +204,26 @@ fn native_only(names: &[&str]) -> Option<String> {
 }
 
 fn problem(silent: &Silent) -> Problem {
-    Problem::new(&silent.address, "", &silent.why)
+    Problem::new(&without_password(&silent.address), "", &silent.why)
+}
+
+/// An address as it is told to people, and on a page that others may read.
+fn without_password(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let colon = if scheme.is_empty() { "" } else { "://" };
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}{colon}…@{host}{path}"),
+        None => url.to_owned(),
+    }
 }
 
 /// The first line of a file with a token.
-fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
+///
+/// # Errors
+/// The file cannot be read, or holds no token.
+pub(crate) fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
     let name = format!("--bearer-token-file {}", path.display());
     let wrong = |words: String| Error::refused(format!("{name}: {words}"));
     let mut text = String::new();
@@ -223,4 +238,24 @@ fn read_token(world: &World<'_>, path: &Path) -> Result<String, Error> {
         return Err(wrong("is not one line with a token".to_owned()));
     }
     Ok(token.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_password_is_told_to_nobody() {
+        for (url, expect) in [
+            ("http://p:9090", "http://p:9090"),
+            ("http://user:secret@p:9090/prom", "http://…@p:9090/prom"),
+            ("https://se@cret@p", "https://…@p"),
+            ("user:secret@p:9901", "…@p:9901"),
+            ("http://p/a@b", "http://p/a@b"),
+            ("http://user:secret@", "http://…@"),
+            ("", ""),
+        ] {
+            assert_eq!(without_password(url), expect);
+        }
+    }
 }

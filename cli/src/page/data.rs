@@ -4,15 +4,18 @@
 //! be shown. `analysis` is what `analyze --json` prints.
 
 use super::journal::{Event, Journal};
+use super::now::Now;
 use super::text::{Text, clean_value};
-use super::track::{Point, Shards, SignalPoint};
-use crate::analysis::Analysis;
+use super::track::{Point, Shards, SignalPoint, Track};
+use super::undo::{Undo, undo};
+use crate::analysis::{Analysis, Judging};
 use crate::totals::Side;
 use crate::verdict_json;
 use llm_canary::timestamp::{UnixMs, rfc3339};
 use llm_canary_verdict::policy::Policy;
-use llm_canary_verdict::signal::Signal;
+use llm_canary_verdict::signal::{Mode, Signal};
 use llm_canary_verdict::steps::Step;
+use llm_canary_verdict::verdict::Finding;
 use llm_canary_verdict::window::{Count, Pair};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -21,8 +24,22 @@ use std::collections::BTreeMap;
 const FORMAT: u32 = 1;
 /// So many kinds of defects are shown, the most frequent.
 const DEFECTS_MAX: usize = 40;
+/// So many versions are shown, the last ones.
+const VERSIONS_MAX: usize = 6;
+/// With more versions than this, charts are only of signals that are worse, or that keep a version from being fine.
+const WHOLE_MAX: usize = 2;
+/// All versions of a page together show so many events.
+const EVENTS_OF_ALL: usize = 100;
 /// Digits that a number of a trend keeps.
 const DIGITS: usize = 4;
+
+/// Which signals have charts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    All,
+    /// Those that are worse, or that keep the version from being fine.
+    Open,
+}
 
 /// A page about a rollout.
 #[derive(Clone, Debug, Serialize)]
@@ -32,6 +49,10 @@ pub(crate) struct Page {
     pub(crate) tool: &'static str,
     pub(crate) written_at: String,
     pub(crate) rollout: Text,
+    /// What a page of a file does not have.
+    pub(crate) now: Now,
+    /// How many versions there are beside those below.
+    pub(crate) more_versions: usize,
     pub(crate) versions: Vec<Version>,
     pub(crate) journal: Journal,
 }
@@ -67,6 +88,9 @@ pub(crate) struct Version {
     /// What 1,000 requests cost, if the policy has prices.
     pub(crate) cost: Both<Option<f64>>,
     pub(crate) undo: Vec<Undo>,
+    /// Whether there are charts of some signals only.
+    #[serde(skip)]
+    pub(crate) is_brief: bool,
 }
 
 /// The same of the version and of its baseline.
@@ -131,11 +155,16 @@ pub(crate) struct Defect {
     pub(crate) requests: Both<u64>,
 }
 
-/// A command, and what it does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Undo {
-    pub(crate) what: Text,
-    pub(crate) command: Text,
+impl Found {
+    /// Of what was judged, and of its track.
+    pub(crate) fn new(analysis: Analysis, judging: &Judging, track: &Track) -> Self {
+        Self {
+            analysis,
+            points: track.points(judging.judge()),
+            shards: track.shards().clone(),
+            steps: judging.steps().map(<[_]>::to_vec),
+        }
+    }
 }
 
 impl Serialize for Column {
@@ -158,24 +187,41 @@ fn as_name<S: Serializer>(signal: &Signal, serializer: S) -> Result<S::Ok, S::Er
 }
 
 impl Page {
-    /// `file` is the name of the file with the configuration, for the commands that undo what was done.
+    /// `target` is what the commands are given that undo what was done: the file with the configuration, as words for a shell.
     pub(crate) fn new(
         rollout: &str,
-        found: Vec<Found>,
+        mut found: Vec<Found>,
         policy: &Policy,
         journal: Journal,
-        file: Option<&str>,
+        target: Option<&str>,
         now: UnixMs,
     ) -> Self {
-        let version = |found| Version::new(found, policy, &journal, file);
+        // The last ones came last.
+        let more_versions = found.len().saturating_sub(VERSIONS_MAX);
+        found.drain(..more_versions);
+        let of_all = if found.len() > WHOLE_MAX { Shown::Open } else { Shown::All };
+        let events_max = EVENTS_OF_ALL / found.len().max(1);
+        let version = |found| {
+            let mut version = Version::new(found, policy, &journal, of_all, target);
+            version.events.drain(..version.events.len().saturating_sub(events_max));
+            version
+        };
         Self {
             format: FORMAT,
             tool: concat!("llm-canary ", env!("CARGO_PKG_VERSION")),
-            written_at: rfc3339(now),
+            written_at: if now == 0 { String::new() } else { rfc3339(now) },
             rollout: Text::name(rollout),
+            now: Now::default(),
+            more_versions,
             versions: found.into_iter().map(version).collect(),
             journal,
         }
+    }
+
+    /// The page of a release that goes on.
+    pub(crate) fn with_now(mut self, now: Now) -> Self {
+        self.now = now;
+        self
     }
 
     /// As JSON that can stand within HTML: nothing in it ends or begins an element.
@@ -188,8 +234,10 @@ impl Page {
 }
 
 impl Version {
-    fn new(found: Found, policy: &Policy, journal: &Journal, file: Option<&str>) -> Self {
+    fn new(found: Found, policy: &Policy, journal: &Journal, of_all: Shown, target: Option<&str>) -> Self {
         let Found { analysis, points, shards, steps } = found;
+        let is_shown = |signal: &Signal| of_all == Shown::All || is_open(&analysis, signal);
+        let shards = shards.iter().filter(|(signal, _)| is_shown(signal));
         let steps = share_steps(steps.as_deref().unwrap_or_default(), &analysis);
         let cost = |version: &str, side| {
             policy.prices.get(version).and_then(|price| analysis.totals.cost(price, side))
@@ -201,15 +249,16 @@ impl Version {
             since_ms: points.first().map_or(0, |point| point.start_ms),
             times_ms: points.iter().map(|point| point.end_ms).collect(),
             share: shares(&points, &analysis, &steps),
-            trends: trends(&points),
-            distributions: distributions(&analysis),
-            shards: shards.iter().map(|(signal, shards)| signal_shards(signal, shards)).collect(),
+            trends: trends(&points, is_shown),
+            distributions: distributions(&analysis, is_shown),
+            shards: shards.map(|(signal, shards)| signal_shards(signal, shards)).collect(),
             defects: defects(&analysis),
             cost: Both {
                 version: cost(&analysis.version, Side::Version),
                 baseline: cost(&analysis.baseline, Side::Baseline),
             },
-            undo: undo(&analysis, &events, file),
+            undo: undo(&analysis, &events, target),
+            is_brief: of_all == Shown::Open,
             steps,
             events,
             analysis,
@@ -240,8 +289,19 @@ fn shares(points: &[Point], analysis: &Analysis, steps: &[ShareStep]) -> Column 
     Column(points.iter().map(share).collect())
 }
 
-fn trends(points: &[Point]) -> Vec<Trend> {
-    let mut names: Vec<&Signal> = points.iter().flat_map(|point| point.signals.keys()).collect();
+/// Whether a signal speaks against the version, or keeps it from being fine.
+fn is_open(analysis: &Analysis, signal: &Signal) -> bool {
+    let one = analysis.judgement.signals.iter().find(|one| one.signal == *signal);
+    one.is_some_and(|one| match one.finding {
+        Finding::Worse => true,
+        Finding::Unclear => one.mode == Mode::Guard,
+        Finding::NoWorse | Finding::Absent => false,
+    })
+}
+
+fn trends(points: &[Point], is_shown: impl Fn(&Signal) -> bool) -> Vec<Trend> {
+    let names = points.iter().flat_map(|point| point.signals.keys());
+    let mut names: Vec<&Signal> = names.filter(|signal| is_shown(signal)).collect();
     names.sort();
     names.dedup();
     let one = |signal: &Signal| {
@@ -263,7 +323,7 @@ fn trends(points: &[Point]) -> Vec<Trend> {
     names.into_iter().map(one).collect()
 }
 
-fn distributions(analysis: &Analysis) -> Vec<Buckets> {
+fn distributions(analysis: &Analysis, is_shown: impl Fn(&Signal) -> bool) -> Vec<Buckets> {
     let buckets = |signal: Signal| {
         let (edges, counts) = analysis.totals.buckets(&signal)?;
         let is_seen = counts.either(|counts| counts.iter().any(|count| *count > 0));
@@ -274,7 +334,7 @@ fn distributions(analysis: &Analysis) -> Vec<Buckets> {
             signal,
         })
     };
-    Signal::all().filter_map(buckets).collect()
+    Signal::all().filter(is_shown).filter_map(buckets).collect()
 }
 
 fn signal_shards(signal: &Signal, shards: &Shards) -> SignalShards {
@@ -305,50 +365,9 @@ fn defects(analysis: &Analysis) -> Vec<Defect> {
     kinds
 }
 
-/// The commands that take back what was done: the journal's, and those that always do.
-fn undo(analysis: &Analysis, events: &[Event], file: Option<&str>) -> Vec<Undo> {
-    let (file, version) = (quoted(file.unwrap_or("FILE")), quoted(&analysis.version));
-    let entry = |what: String, command: String| Undo { what: Text::new(&what), command: Text::new(&command) };
-    let last = events.iter().rev().find_map(|event| Some((event, event.undo.as_ref()?)));
-    let mut undo: Vec<Undo> = Vec::new();
-    if let Some((event, command)) = last {
-        let what = format!("undo the last change ({}, {})", event.event, event.at);
-        undo.push(Undo { what: Text::new(&what), command: command.clone() });
-    }
-    let has_share = analysis.step.is_none_or(|step| step.share > 0.0);
-    if has_share {
-        undo.push(entry(
-            format!(
-                "stop {}: each of its conversations goes to {} with its next request",
-                analysis.version, analysis.baseline
-            ),
-            format!("llm-canary stop {file} {version}"),
-        ));
-        undo.push(entry(
-            format!("drain {}: it gets no new conversations, and finishes those it has", analysis.version),
-            format!("llm-canary drain {file} {version}"),
-        ));
-    } else {
-        undo.push(entry(
-            format!("start {} again, with a small share", analysis.version),
-            format!("llm-canary ramp {file} {version} 1 --resume"),
-        ));
-    }
-    undo
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Column, quoted};
+    use super::Column;
 
     #[test]
     fn numbers_of_a_series_are_short() {
@@ -362,19 +381,5 @@ mod tests {
             Some(-2.5),
         ]);
         assert_eq!(serde_json::to_string(&column).unwrap(), "[0.1235,null,null,null,1235000.0,0.0,-2.5]");
-    }
-
-    #[test]
-    fn words_for_a_shell() {
-        for (word, expect) in [
-            ("v2", "v2"),
-            ("envoy/ecds/llm-canary.yaml", "envoy/ecds/llm-canary.yaml"),
-            ("", "''"),
-            ("v 2; rm -rf /", "'v 2; rm -rf /'"),
-            ("it's", r"'it'\''s'"),
-            ("$(x)", "'$(x)'"),
-        ] {
-            assert_eq!(quoted(word), expect);
-        }
     }
 }

@@ -36,6 +36,9 @@ pub(crate) struct Event {
     pub(crate) at: String,
     #[serde(skip)]
     pub(crate) at_ms: i64,
+    /// Its number among all events, for its place on the page.
+    #[serde(skip)]
+    pub(crate) number: u64,
     /// What happened, in a word.
     pub(crate) event: Text,
     /// And in a sentence.
@@ -49,6 +52,9 @@ pub(crate) struct Event {
     pub(crate) others: Vec<(Text, Text)>,
     #[serde(skip)]
     pub(crate) is_stop: bool,
+    /// Whether nothing was done: a look found something new.
+    #[serde(skip)]
+    pub(crate) is_look: bool,
     /// Whose event it is; of all versions if it says none.
     #[serde(skip)]
     version: Option<String>,
@@ -94,10 +100,31 @@ impl Journal {
             }
         }
         journal.events.sort_by_key(|event| event.at_ms);
-        let earlier = journal.events.len().saturating_sub(EVENTS_MAX);
-        journal.events.drain(..earlier);
-        journal.earlier = earlier as u64;
+        (0..).zip(&mut journal.events).for_each(|(number, event)| event.number = number);
+        journal.forget();
         journal
+    }
+
+    /// Adds what happened last, as it is written.
+    pub(crate) fn push(&mut self, value: &Value, rollout: &str) {
+        if let Ok(Some(mut event)) = read_value(value, rollout) {
+            event.number = self.earlier.saturating_add(self.events.len() as u64);
+            self.events.push(event);
+            self.forget();
+        }
+    }
+
+    /// Keeps so many events. Looks are forgotten first, and of all the earliest.
+    fn forget(&mut self) {
+        let too_many = self.events.len().saturating_sub(EVENTS_MAX);
+        let mut looks = too_many;
+        self.events.retain(|event| {
+            let is_kept = looks == 0 || !event.is_look;
+            looks = looks.saturating_sub(usize::from(!is_kept));
+            is_kept
+        });
+        self.events.drain(..self.events.len().saturating_sub(EVENTS_MAX));
+        self.earlier = self.earlier.saturating_add(too_many as u64);
     }
 
     /// The events of a version.
@@ -109,6 +136,10 @@ impl Journal {
 /// The event of a line; `None` if it is of another rollout.
 fn read_line(line: &[u8], rollout: &str) -> Result<Option<Event>, String> {
     let value: Value = serde_json::from_slice(line).map_err(|_| "is no JSON".to_owned())?;
+    read_value(&value, rollout)
+}
+
+fn read_value(value: &Value, rollout: &str) -> Result<Option<Event>, String> {
     let Value::Object(members) = value else { return Err("is no object of JSON".to_owned()) };
     let at_ms = ["at", "time"].iter().find_map(|name| members.get(*name)).and_then(read_time);
     let at_ms = at_ms.ok_or("has no time (at, as RFC 3339 or seconds since 1970)")?;
@@ -122,15 +153,27 @@ fn read_line(line: &[u8], rollout: &str) -> Result<Option<Event>, String> {
     Ok(Some(Event {
         at,
         at_ms,
+        number: 0,
         event: Text::name(event),
-        text: word("text").map(Text::new),
+        text: word("text")
+            .filter(|text| !text.is_empty())
+            .map(Text::new)
+            .or_else(|| look_words(event, members, &why)),
         why,
         percent: members.get("percent").and_then(Value::as_f64),
         undo: word("undo").map(Text::new),
-        others: others(&members),
+        others: others(members),
+        is_look: event == "look",
         is_stop: ["stopping", "stopped", "stop", "rollback"].contains(&event),
         version: word("version").map(str::to_owned),
     }))
+}
+
+/// What a look found: it has no sentence of its own.
+fn look_words(event: &str, members: &Map<String, Value>, why: &[Text]) -> Option<Text> {
+    let verdict = members.get("verdict").and_then(Value::as_str).filter(|_| event == "look")?;
+    let why = why.first().map(|why| format!(": {why}")).unwrap_or_default();
+    Some(Text::new(&format!("{}{why}", verdict.replace('_', " "))))
 }
 
 /// RFC 3339, or seconds since 1970.

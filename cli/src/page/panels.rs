@@ -236,7 +236,11 @@ impl<'a> Places<'a> {
                 .iter()
                 .map(|event| format!("{}: {}", event.at, event.text.as_ref().unwrap_or(&event.event)))
                 .collect();
-            let class = if events.iter().any(|event| event.is_stop) { "bad" } else { "event" };
+            let class = match events {
+                _ if events.iter().any(|event| event.is_stop) => "bad",
+                _ if events.iter().all(|event| event.is_look) => "look",
+                _ => "event",
+            };
             let numbers = match last.saturating_sub(first) {
                 0 => format!("{}", last.saturating_add(1)),
                 _ => format!("{}–{}", first.saturating_add(1), last.saturating_add(1)),

@@ -4,7 +4,7 @@ use super::data::{Defect, Page, Version};
 use super::journal::Event;
 use super::panels::time;
 use super::text::Text;
-use super::tiles::{events, ordered, word};
+use super::tiles::{events, is_listed_below, ordered, word};
 use crate::table::{NONE, Tone};
 use crate::verdict_json::{harm_name, mode_name, state_name};
 use crate::verdict_table::{facts, interval, ratio, value, verdict};
@@ -29,21 +29,32 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    pub(super) fn new(version: &Version) -> Self {
+    /// Nothing is fine while something is missing of the evidence.
+    pub(super) fn new(version: &Version, trouble: Option<&Text>) -> Self {
         let judgement = &version.analysis.judgement;
         let (name, baseline) = (&version.version, &version.baseline);
-        let (words, tone, why) = verdict(judgement);
+        let (words, mut tone, mut why) = verdict(judgement);
+        let known = match (judgement.verdict, trouble) {
+            (Verdict::Regression, _) | (_, None) => judgement.verdict,
+            (_, Some(trouble)) => {
+                (tone, why) = (Tone::Open, trouble.to_string());
+                Verdict::NotEnoughData
+            }
+        };
         let (class, shape) = match tone {
             Tone::Bad => ("bad", "■"),
             Tone::Good => ("good", "●"),
             Tone::Open | Tone::Plain | Tone::Faint => ("open", "▲"),
         };
-        let what = match judgement.verdict {
+        let what = match known {
             Verdict::Regression => format!("{name} is worse than {baseline}"),
             Verdict::Fine => format!("{name} is {words}, compared with {baseline}"),
+            Verdict::NotEnoughData if judgement.verdict == Verdict::Fine => {
+                format!("Whether {name} is worse than {baseline} is not known at the moment")
+            }
             Verdict::NotEnoughData => format!("Whether {name} is worse than {baseline} is not decided yet"),
         };
-        let done = version.events.last().map(|event| {
+        let done = version.events.iter().rev().find(|event| !event.is_look).map(|event| {
             let text = event.text.as_ref().unwrap_or(&event.event);
             Text::new(&format!("{}: {text}", event.at))
         });
@@ -193,7 +204,6 @@ pub(super) struct Numbers {
 /// A number as it is read, and exactly.
 #[derive(Clone, Debug)]
 pub(super) struct Number {
-    pub(super) name: &'static str,
     pub(super) shown: String,
     pub(super) exact: String,
 }
@@ -221,15 +231,13 @@ impl Numbers {
     fn new(signal: &SignalJudgement) -> Self {
         let figures = &signal.figures;
         let (version_events, baseline_events) = events(signal);
-        let number = |name: &'static str, exact: Option<f64>, shown: String| Number {
-            name,
+        let number = |exact: Option<f64>, shown: String| Number {
             shown,
             exact: exact
                 .filter(|number| number.is_finite())
                 .map_or(String::new(), |number| number.to_string()),
         };
-        let words = |name, text: Option<String>| Number {
-            name,
+        let words = |text: Option<String>| Number {
             exact: text.clone().unwrap_or_default(),
             shown: text.unwrap_or_else(|| NONE.to_owned()),
         };
@@ -246,25 +254,21 @@ impl Numbers {
             mode: mode_name(signal.mode),
             harm: harm_name(signal.harm),
             cells: vec![
-                number("version", figures.values.version, value(signal, figures.values.version)),
-                number("baseline", figures.values.baseline, value(signal, figures.values.baseline)),
-                number("version_events", None, version_events),
-                number("baseline_events", None, baseline_events),
-                number("ratio", figures.ratio, ratio_shown(figures.ratio)),
-                number("interval", None, interval(signal)),
-                number("margin", Some(times), margin),
-                number("design_effect", Some(signal.design_effect), two(signal.design_effect)),
-                number("log_e", Some(signal.ln_e), two(signal.ln_e)),
-                number("threshold", Some(signal.ln_threshold), two(signal.ln_threshold)),
-                number("log_e_no_worse", Some(signal.ln_no_worse), two(signal.ln_no_worse)),
-                number(
-                    "threshold_no_worse",
-                    Some(signal.ln_threshold_no_worse),
-                    two(signal.ln_threshold_no_worse),
-                ),
-                words("alarmed_at", signal.alarm.map(|alarm| time(alarm.at_ms))),
-                words("no_worse_at", signal.no_worse_at_ms.map(time)),
-                number("detectable_ratio", signal.detectable_ratio, ratio_shown(signal.detectable_ratio)),
+                number(figures.values.version, value(signal, figures.values.version)),
+                number(figures.values.baseline, value(signal, figures.values.baseline)),
+                number(None, version_events),
+                number(None, baseline_events),
+                number(figures.ratio, ratio_shown(figures.ratio)),
+                number(None, interval(signal)),
+                number(Some(times), margin),
+                number(Some(signal.design_effect), two(signal.design_effect)),
+                number(Some(signal.ln_e), two(signal.ln_e)),
+                number(Some(signal.ln_threshold), two(signal.ln_threshold)),
+                number(Some(signal.ln_no_worse), two(signal.ln_no_worse)),
+                number(Some(signal.ln_threshold_no_worse), two(signal.ln_threshold_no_worse)),
+                words(signal.alarm.map(|alarm| time(alarm.at_ms))),
+                words(signal.no_worse_at_ms.map(time)),
+                number(signal.detectable_ratio, ratio_shown(signal.detectable_ratio)),
             ],
             finding: word(signal).text,
         }
@@ -272,12 +276,26 @@ impl Numbers {
 }
 
 pub(super) fn numbers(version: &Version) -> Vec<Numbers> {
-    ordered(version).into_iter().map(Numbers::new).collect()
+    // Kinds of defects have a table of their own, and are in the JSON.
+    let is_left_out = |signal: &SignalJudgement| version.is_brief && is_listed_below(signal);
+    ordered(version).into_iter().filter(|signal| !is_left_out(signal)).map(Numbers::new).collect()
+}
+
+/// What a page without versions says, and why there are none.
+pub(super) fn nothing(page: &Page) -> (&'static str, Text) {
+    let why = page.now.trouble.as_ref().or(page.now.idle.as_ref());
+    ("Nothing is judged yet", why.cloned().unwrap_or_else(|| Text::new("nothing was seen")))
 }
 
 /// What the page is about, for the browser's tab.
 pub(super) fn title(page: &Page) -> Text {
-    let each: Vec<String> =
-        page.versions.iter().map(|version| Decision::new(version).what.to_string()).collect();
+    let each: Vec<String> = page
+        .versions
+        .iter()
+        .map(|version| Decision::new(version, page.now.trouble.as_ref()).what.to_string())
+        .collect();
+    if each.is_empty() {
+        return Text::new(&format!("{}: {}", page.rollout, nothing(page).0));
+    }
     Text::new(&format!("{}: {}", page.rollout, each.join("; ")))
 }

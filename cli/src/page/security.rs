@@ -15,8 +15,17 @@ pub(super) fn content_policy(style: &str, script: &str, connects: bool) -> Strin
     )
 }
 
+/// A name of this very text, for a browser that asks whether there is another one.
+pub(crate) fn tag(text: &str) -> String {
+    format!("\"{}\"", hash(text))
+}
+
 fn source(text: &str) -> String {
-    format!("'sha256-{}'", base64::encode(digest(&SHA256, text.as_bytes()).as_ref()))
+    format!("'sha256-{}'", hash(text))
+}
+
+fn hash(text: &str) -> String {
+    base64::encode(digest(&SHA256, text.as_bytes()).as_ref())
 }
 
 #[cfg(test)]

@@ -65,7 +65,8 @@ pub(super) fn page_of(
         steps,
     };
     let journal = Journal::read(journal, &names.rollout);
-    Page::new(&names.rollout, vec![found; versions], &policy, journal, Some(&names.file), now_ms as u64)
+    let target = super::quoted(&names.file);
+    Page::new(&names.rollout, vec![found; versions], &policy, journal, Some(&target), now_ms as u64)
 }
 
 pub(super) fn refusing(count: u64) -> Vec<Window> {
@@ -101,19 +102,45 @@ pub(super) fn embedded(html: &str) -> Value {
 /// The cells of the table of all numbers: signal, name, number.
 fn cells(html: &str) -> Vec<(String, String, String)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (mut signal, mut cells) = (String::new(), Vec::new());
+    let (mut signal, mut cells, mut column) = (String::new(), Vec::new(), 0);
     for token in Tokenizer::new(html) {
         let Ok(Token::StartTag(tag)) = token else { continue };
         let of = |name: &str| tag.attributes.get(name.as_bytes()).map(|value| text(value));
         if let Some(name) = of("data-signal") {
-            signal = name;
-        }
-        if let (Some(name), Some(exact)) = (of("data-name"), of("data-exact")) {
-            cells.push((signal.clone(), name, exact));
+            (signal, column) = (name, 0);
+        } else if &*tag.name == b"tr" {
+            signal.clear();
+        } else if &*tag.name == b"td" && !signal.is_empty() {
+            if let Some(name) = NUMBERS.get(column) {
+                cells.push((signal.clone(), (*name).to_owned(), of("data-exact").unwrap_or_default()));
+            }
+            column += 1;
         }
     }
+    cells.retain(|(_, name, _)| !["mode", "harm"].contains(&name.as_str()));
     cells
 }
+
+/// What the columns of that table are called by `analyze --json`.
+const NUMBERS: [&str; 17] = [
+    "mode",
+    "harm",
+    "version",
+    "baseline",
+    "version_events",
+    "baseline_events",
+    "ratio",
+    "interval",
+    "margin",
+    "design_effect",
+    "log_e",
+    "threshold",
+    "log_e_no_worse",
+    "threshold_no_worse",
+    "alarmed_at",
+    "no_worse_at",
+    "detectable_ratio",
+];
 
 #[test]
 fn the_data_of_a_small_release() {

@@ -30,6 +30,11 @@ impl Text {
         Self(clean(text, NAME_CHARS_MAX))
     }
 
+    /// Whether there is nothing to show.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     #[cfg(test)]
     pub(crate) fn as_str(&self) -> &str {
         &self.0

@@ -107,6 +107,12 @@ pub(super) fn group(signal: &SignalJudgement) -> Group {
     }
 }
 
+/// Kinds of defects have a table of their own. Only where one is worse it is among the signals as well.
+pub(super) fn is_listed_below(signal: &SignalJudgement) -> bool {
+    let is_kind = matches!(signal.signal, Signal::Defect(_)) && signal.mode == Mode::Watch;
+    is_kind && signal.finding != Finding::Worse
+}
+
 /// The signals in the order in which they are shown.
 pub(super) fn ordered(version: &Version) -> Vec<&SignalJudgement> {
     let mut signals: Vec<&SignalJudgement> = version.analysis.judgement.signals.iter().collect();

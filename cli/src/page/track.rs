@@ -144,7 +144,7 @@ fn looked(judge: &Judge, signal: &Signal) -> Option<Looked> {
         ratio: figures.ratio,
         interval: figures.interval,
         ln_e: evidence.harm(harm, phi).ln_e,
-        ln_no_worse: evidence.ln_no_worse(harm, policy.tier(judge.share_in_force()), phi),
+        ln_no_worse: evidence.ln_no_worse(harm, judge.tier(), phi),
     })
 }
 
@@ -153,6 +153,14 @@ impl Track {
     pub(crate) fn new(points_max: usize) -> Self {
         let points_max = points_max.max(2);
         Self { points_max, stride: 1, points: Vec::new(), open: None, shards: BTreeMap::new() }
+    }
+
+    /// Has no more points than this from now on: there are more versions.
+    pub(crate) fn limit(&mut self, points_max: usize) {
+        self.points_max = self.points_max.min(points_max.max(2));
+        while self.points.len() >= self.points_max {
+            self.thin_out();
+        }
     }
 
     /// Takes in a window; the judge must have taken it in before.
@@ -188,7 +196,16 @@ impl Track {
                     self.points.push(point);
                 }
                 // One without a neighbour waits for more windows.
-                None => self.open = Some((point, self.stride / 2)),
+                None => {
+                    let (open, windows) = match self.open.take() {
+                        Some((open, windows)) => {
+                            point.join(open);
+                            (point, windows)
+                        }
+                        None => (point, 0),
+                    };
+                    self.open = Some((open, windows.saturating_add(self.stride / 2)));
+                }
             }
         }
     }
@@ -266,6 +283,27 @@ mod tests {
                     assert_eq!(look.interval, of(signal).figures.interval, "{signal}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn with_more_versions_points_become_fewer_and_nothing_is_lost() {
+        for before in 0..50 {
+            let mut judge = Judge::new(Policy::default(), None);
+            let mut track = Track::new(32);
+            let all = windows(before + 20, Pair { version: Traffic::new(10), baseline: Traffic::new(90) });
+            for (index, window) in all.iter().enumerate() {
+                if index as u64 == before {
+                    track.limit(6);
+                }
+                judge.push(window);
+                track.push(window, &judge);
+            }
+            let points = track.points(&judge);
+            assert!((3..=6).contains(&points.len()), "{before}: {}", points.len());
+            assert_eq!(points.iter().map(|point| point.decisions.version).sum::<u64>(), (before + 20) * 10);
+            let pairs = points.iter().zip(points.iter().skip(1));
+            assert!(pairs.into_iter().all(|(one, next)| one.end_ms == next.start_ms), "{before}");
         }
     }
 

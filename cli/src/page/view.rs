@@ -1,18 +1,19 @@
 //! A page's data → its HTML.
 
 use super::chart::Chart;
-use super::data::{Page, Undo, Version};
+use super::data::{Page, Version};
+use super::now::Now;
 use super::panels::Places;
 use super::parts::{
     Cost, Decision, DefectRow, EventRow, HealthRow, NUMBER_HEADINGS, Numbers, cost, defect_rows, event_rows,
-    numbers, title,
+    nothing, numbers, title,
 };
 use super::security::content_policy;
 use super::text::Text;
-use super::tiles::{Group, Row, Tile, anchor, group, ordered, tiles};
+use super::tiles::{Group, Row, Tile, anchor, group, is_listed_below, ordered, tiles};
+use super::undo::Undo;
 use askama::Template;
-use llm_canary_verdict::signal::{Mode, Signal};
-use llm_canary_verdict::verdict::{Finding, SignalJudgement};
+use llm_canary_verdict::verdict::SignalJudgement;
 
 const STYLE: &str = include_str!("../../templates/page.css");
 /// Shows the numbers at a time. It asks nobody.
@@ -27,12 +28,14 @@ pub(crate) enum Life {
     /// As a file, which stays as it is, and asks nobody.
     File,
     /// On a server, which has the next page at [`LIVE_PATH`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "no command serves pages yet"))]
     Served {
         /// Between two pages.
         every_ms: u32,
     },
 }
+
+/// So many events are shown at once, the last ones.
+const EVENTS_SHOWN: usize = 8;
 
 /// Where a served page asks for the next one: the whole of it, as [`html`] writes it.
 pub(crate) const LIVE_PATH: &str = "/api/page";
@@ -46,6 +49,8 @@ struct PageView<'p> {
     style: &'static str,
     script: &'static str,
     json: String,
+    /// Of a page without versions: what it says, and why.
+    nothing: Option<(&'static str, Text)>,
     versions: Vec<VersionView<'p>>,
     live_path: &'static str,
     every_ms: Option<u32>,
@@ -56,7 +61,9 @@ struct VersionView<'p> {
     data: &'p Version,
     decision: Decision,
     share: Chart,
+    /// The last ones; those before them and looks, which are folded.
     events: Vec<EventRow<'p>>,
+    earlier: Vec<EventRow<'p>>,
     rows: Vec<Row>,
     worse: Vec<Tile>,
     open: Vec<Tile>,
@@ -86,11 +93,12 @@ pub(crate) fn html(page: &Page, life: Life) -> Result<String, askama::Error> {
         style: STYLE,
         script,
         json: page.embedded_json(),
+        nothing: page.versions.is_empty().then(|| nothing(page)),
         versions: page
             .versions
             .iter()
             .enumerate()
-            .map(|(number, data)| VersionView::new(number, data))
+            .map(|(number, data)| VersionView::new(number, data, &page.now))
             .collect(),
         page,
         live_path: LIVE_PATH,
@@ -99,15 +107,20 @@ pub(crate) fn html(page: &Page, life: Life) -> Result<String, askama::Error> {
     view.render()
 }
 
-/// Kinds of defects have a table of their own. Only where one is worse it is among the signals as well.
-fn is_listed_below(signal: &SignalJudgement) -> bool {
-    let is_kind = matches!(signal.signal, Signal::Defect(_)) && signal.mode == Mode::Watch;
-    is_kind && signal.finding != Finding::Worse
+/// What a browser may do with a served page, for the header that goes with it.
+pub(crate) fn served_policy() -> String {
+    // A meta element cannot say who may frame the page.
+    format!("{}; frame-ancestors 'none'", content_policy(STYLE, LIVE, true))
 }
 
 impl<'p> VersionView<'p> {
-    fn new(number: usize, data: &'p Version) -> Self {
+    fn new(number: usize, data: &'p Version, now: &Now) -> Self {
         let tiles = tiles(number, data);
+        // Looks are many, and change nothing.
+        let (mut earlier, mut events): (Vec<_>, Vec<_>) =
+            event_rows(data).into_iter().partition(|row| row.event.is_look);
+        earlier.extend(events.drain(..events.len().saturating_sub(EVENTS_SHOWN)));
+        earlier.sort_by_key(|row| row.number);
         let of = |wanted: Group| -> Vec<Tile> {
             tiles.iter().filter(|tile| tile.group == wanted).cloned().collect()
         };
@@ -121,9 +134,10 @@ impl<'p> VersionView<'p> {
         let health: Vec<HealthRow> = data.analysis.judgement.health.iter().map(HealthRow::new).collect();
         Self {
             number,
-            decision: Decision::new(data),
+            decision: Decision::new(data, now.trouble.as_ref()),
             share: Places::new(data).share(number),
-            events: event_rows(data),
+            events,
+            earlier,
             rows: measured.iter().filter(|signal| !is_listed_below(signal)).map(row).collect(),
             worse: of(Group::Worse),
             open: of(Group::Open),

@@ -13,7 +13,7 @@ use std::time::Duration;
 const NOW: Moment = Moment { age: Duration::from_secs(1), quiet: Duration::ZERO };
 
 #[derive(Clone, Copy, PartialEq)]
-enum Case {
+pub(super) enum Case {
     Fine,
     Regression,
     Open,
@@ -36,7 +36,7 @@ static IS_FINE: LazyLock<Analysis> = LazyLock::new(|| made(40, 0.01));
 static IS_REGRESSION: LazyLock<Analysis> = LazyLock::new(|| made(20, 0.08));
 static IS_OPEN: LazyLock<Analysis> = LazyLock::new(|| made(2, 0.01));
 
-fn found(case: Case, version: &str) -> Found {
+pub(super) fn found(case: Case, version: &str) -> Found {
     let analysis = match case {
         Regression | SilentRegression => &IS_REGRESSION,
         Open => &IS_OPEN,
@@ -47,7 +47,7 @@ fn found(case: Case, version: &str) -> Found {
     Found { analysis, percent: Some(25.0) }
 }
 
-fn view(case: Case) -> View {
+pub(super) fn view(case: Case) -> View {
     let found = if case == Nothing { Vec::new() } else { vec![found(case, "v2")] };
     let mut view = View {
         rollout: Some("chat".to_owned()),
@@ -65,11 +65,11 @@ fn view(case: Case) -> View {
     view
 }
 
-fn moment(case: Case) -> Moment {
+pub(super) fn moment(case: Case) -> Moment {
     if case == Old { Moment { age: Duration::from_secs(301), ..NOW } } else { NOW }
 }
 
-fn request(method: &str, target: &str) -> Request {
+pub(super) fn request(method: &str, target: &str) -> Request {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Request { method: method.to_owned(), path: path.to_owned(), query: query.to_owned(), headers: Vec::new() }
         .with("host", "localhost:8099")
@@ -77,7 +77,7 @@ fn request(method: &str, target: &str) -> Request {
 }
 
 impl Request {
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(own, _)| own != name);
         self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
         self
@@ -89,7 +89,7 @@ impl Request {
     }
 }
 
-fn gate() -> Gate {
+pub(super) fn gate() -> Gate {
     Gate { is_loopback: true, can_approve: true, token: None }
 }
 
@@ -108,7 +108,7 @@ fn json_of(reply: &Reply) -> Value {
     serde_json::from_str(&reply.body).expect(&reply.body)
 }
 
-fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
 }
 
@@ -156,7 +156,7 @@ fn the_object_is_that_of_analyze_also_where_nothing_was_seen() {
     };
     let judged = found(Fine, "v2");
     let same = format!("{}\n", crate::verdict_json::object(&judged.analysis));
-    assert_eq!(get("/api/verdict", Fine).body, same);
+    assert_eq!(&*get("/api/verdict", Fine).body, same);
     assert_eq!(keys(Fine), keys(Nothing));
 }
 
@@ -224,6 +224,7 @@ fn a_name_that_there_is_not_is_no_verdict() {
 fn paths_and_methods() {
     for (path, allow) in [
         ("/", "GET, HEAD"),
+        ("/api/page", "GET, HEAD"),
         ("/api/verdict", "GET, HEAD"),
         ("/api/events", "GET, HEAD"),
         ("/api/approve", "POST"),
@@ -267,7 +268,7 @@ fn paths_and_methods() {
 #[test]
 fn nothing_but_json_goes_to_who_does_not_say_what_it_accepts() {
     // Argo Rollouts' web provider says nothing, and takes what is no JSON for success.
-    for path in ["/", "/metrics"] {
+    for path in ["/", "/api/page", "/metrics"] {
         assert_eq!(get(path, Fine).status, 200);
         let reply = reply_to(&request("GET", path).without("accept"), Fine);
         assert_eq!(reply.status, 406, "{path}");
@@ -288,7 +289,7 @@ fn each_reply_is_safe_in_a_browser() {
         assert_eq!(header(&reply, "x-content-type-options"), Some("nosniff"), "{path}");
         let policy = header(&reply, "content-security-policy").unwrap();
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}");
-        assert!(!policy.contains("script"), "{path}");
+        assert_eq!(policy.contains("script"), path == "/", "{path}: what the page may do is another test");
         assert_eq!(reply.headers.iter().filter(|(name, _)| *name == "content-security-policy").count(), 1);
     }
 }
@@ -365,7 +366,7 @@ fn a_change_needs_its_token_and_no_foreign_page_can_make_one() {
     };
     assert_eq!(reply.status, 200);
     assert_eq!(approved(Ok("fine")).status, 200);
-    assert_eq!(approved(Err("nothing waits")).body, "{\"error\":\"nothing waits\"}\n");
+    assert_eq!(&*approved(Err("nothing waits")).body, "{\"error\":\"nothing waits\"}\n");
 }
 
 #[test]
@@ -392,7 +393,7 @@ fn probes() {
 fn metrics() {
     let text = |view: &View| match answer(&request("GET", "/metrics"), view, &gate(), NOW) {
         Outcome::Reply(reply) => reply.body,
-        Outcome::Approve => String::new(),
+        Outcome::Approve => "".into(),
     };
     let regression = text(&view(Regression));
     for line in [
@@ -434,26 +435,6 @@ fn a_stop_counts_once() {
         stops.count(&[found(case, "v2")]);
         assert_eq!(count(&stops), expect);
     }
-}
-
-#[test]
-fn what_a_label_has_stays_text() {
-    let mut odd = view(Regression);
-    odd.trouble = Some("<img src=x onerror=alert(1)>".to_owned());
-    odd.state = Some("<b>".to_owned());
-    odd.found[0].analysis.version = "<script>alert('v2')</script>&\"".to_owned();
-    odd.found[0].analysis.judgement.because = vec!["</ul><script>".to_owned()];
-    let Outcome::Reply(reply) = answer(&request("GET", "/"), &odd, &gate(), NOW) else { panic!("a reply") };
-    assert_eq!(header(&reply, "content-type"), Some("text/html; charset=utf-8"));
-    for text in ["<script", "<img", "<b>", "</ul><script"] {
-        assert!(!reply.body.contains(text), "{text}");
-    }
-    assert!(reply.body.contains("&lt;script&gt;alert(&#39;v2&#39;)&lt;/script&gt;&amp;&quot;"));
-    let page = get("/", Regression).body;
-    for text in ["chat: v2 against v1: regression", "<th scope=\"row\">refusals</th>", "<li>refusals"] {
-        assert!(page.contains(text), "{text}");
-    }
-    assert!(get("/", Nothing).body.contains("not enough data"));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What the server shows: a release, or versions that are watched, after a look.
 
+use super::shown::Shown;
 use crate::analysis::Analysis;
 use crate::verdict_json;
 use llm_canary_verdict::health::State;
 use llm_canary_verdict::verdict::Verdict;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that is shown.
@@ -23,6 +25,8 @@ pub(crate) struct View {
     pub(crate) idle: Option<String>,
     /// The state of the release, where one is run.
     pub(crate) state: Option<String>,
+    /// The page about it all.
+    pub(crate) page: Option<Arc<Shown>>,
     /// What happened, the newest last.
     pub(crate) records: Vec<Value>,
     pub(crate) stops: Stops,
@@ -60,7 +64,7 @@ impl View {
 
 impl Found {
     /// The verdict. Nothing is fine while evidence is missing; a regression stays one.
-    pub(super) fn verdict(&self, trouble: Option<&str>) -> Verdict {
+    pub(crate) fn verdict(&self, trouble: Option<&str>) -> Verdict {
         match (self.analysis.judgement.verdict, trouble) {
             (Verdict::Fine, Some(_)) => Verdict::NotEnoughData,
             (verdict, _) => verdict,
@@ -68,7 +72,7 @@ impl Found {
     }
 
     /// Why.
-    pub(super) fn because(&self, trouble: Option<&str>) -> Vec<String> {
+    pub(crate) fn because(&self, trouble: Option<&str>) -> Vec<String> {
         let because = self.analysis.judgement.because.iter().cloned();
         match (self.analysis.judgement.verdict, trouble) {
             (Verdict::Regression, _) | (_, None) => because.collect(),

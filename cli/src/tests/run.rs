@@ -5,6 +5,7 @@ mod faults;
 mod hands;
 mod resumed;
 pub(crate) mod sim;
+mod start;
 mod trouble;
 
 use super::world::json;
@@ -144,8 +145,8 @@ fn what_cannot_begin_says_everything_at_once_and_notifies() {
     assert!(ran.err.contains("To change the resource of this name, add --kubectl"), "{ran:?}");
     let ran = sim.tool("run chat.json v2 --plan 5% --from metrics.txt");
     assert!(ran.err.contains("--from is a file, and run needs a source that goes on"), "{ran:?}");
-    let ran = sim.tool("run chat.json v2 --plan 5% --admin http://nobody:9901");
-    assert!(ran.code == 2 && ran.err.contains("http://nobody:9901: it does not answer"), "{ran:?}");
+    let ran = sim.tool("run chat.json v2 --plan 5% --admin ftp://nobody");
+    assert!(ran.code == 2 && ran.err.contains("--admin ftp://nobody: "), "{ran:?}");
     sim.lock().replace(
         "\"steps\": []",
         r#""steps": [{"at": "2026-11-23T08:00:00Z", "percent": {"v2": 7, "v3": 60}}]"#,

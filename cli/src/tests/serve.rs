@@ -41,6 +41,15 @@ fn ask(method: &str, path: &str, body: &str) -> (u16, String) {
     (head[9..12].parse().unwrap(), body.to_owned())
 }
 
+/// What somebody sees who reads a page.
+fn read(path: &str) -> String {
+    let mut stream = TcpStream::connect(ADDRESS.get().expect("it listens")).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 fn verdict() -> Value {
     let (status, body) = ask("GET", "/api/verdict?rollout=chat&version=v2", "");
     assert_eq!(status, 200, "{body}");
@@ -112,7 +121,12 @@ fn it_watches_from_nothing_to_fine_to_silence_to_a_regression_and_writes_nothing
         let verdicts: Vec<&str> =
             events.as_array().unwrap().iter().map(|event| event["verdict"].as_str().unwrap()).collect();
         assert_eq!((status, verdicts.last()), (200, Some(&"regression")), "{verdicts:?}");
-        assert!(verdicts.starts_with(&["not_enough_data", "fine"]), "{verdicts:?}");
+        // It was silent for a while.
+        let silence = ["not_enough_data", "fine", "not_enough_data", "fine", "not_enough_data"];
+        assert!(verdicts.starts_with(&silence[..4]), "{verdicts:?}");
+        assert!(
+            events[2]["from"] == "fine" && events[2]["text"].as_str().unwrap().contains("it does not answer")
+        );
         assert_eq!(ask("POST", "/api/approve", "{}").0, 404);
         assert_eq!(ask("GET", "/readyz", "").0, 200);
     });
@@ -156,6 +170,30 @@ fn a_source_that_is_down_at_the_start_is_asked_again() {
     let lines: Vec<Value> = ran.out.lines().map(json).collect();
     let verdicts: Vec<&str> = lines.iter().map(|line| line["verdict"].as_str().unwrap()).collect();
     assert_eq!((verdicts.first(), verdicts.last()), (Some(&"not_enough_data"), Some(&"fine")));
+}
+
+#[test]
+fn whoever_reads_it_learns_no_token_and_no_password() {
+    for source in [
+        "--prometheus http://user:pa55word@127.0.0.1:1 --header x:pa55word --bearer-token-file token",
+        "--admin http://user:pa55word@nobody:9901",
+    ] {
+        let sim = Sim::new(400.0);
+        with_share(&sim);
+        sim.write_file("token", "t0ken\n");
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let kept = Arc::clone(&seen);
+        sim.after(20, move |_| {
+            for path in ["/", "/api/page", "/api/verdict", "/api/events", "/metrics", "/healthz", "/readyz"] {
+                kept.lock().unwrap().push(read(path));
+            }
+        });
+        end(&sim, 30);
+        let ran = sim.tool(&format!("serve {FILE} {source} --token-file token"));
+        let all = seen.lock().unwrap().join("\n") + &ran.err;
+        assert!(all.contains("…@") && all.contains("data-page"), "{all}");
+        assert!(!all.contains("pa55word") && !all.contains("t0ken"), "{source}: {all}");
+    }
 }
 
 #[test]

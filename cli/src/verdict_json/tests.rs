@@ -165,3 +165,29 @@ fn several_versions_are_a_list() {
     assert!(value(std::slice::from_ref(&one)).is_object());
     assert_eq!(value(&[one.clone(), one]).as_array().map(Vec::len), Some(2));
 }
+
+/// All `ln E` of an object.
+fn evidence_of(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, member)| match member {
+                Value::Number(number) if name.starts_with("log_e") => vec![number.as_f64().unwrap()],
+                member => evidence_of(member),
+            })
+            .collect(),
+        Value::Array(values) => values.iter().flat_map(evidence_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn without_events_the_evidence_is_nothing_and_no_rounding() {
+    let none = |requests| Traffic { errors: 0.0, refusals: 0.0, defects: 0.0, ..Traffic::new(requests) };
+    for count in [0, 1, 3, 130] {
+        let all = evidence_of(&json_of(&windows(count, pair(none(100), none(900)))));
+        assert!(all.len() > 10);
+        let rounded: Vec<&f64> = all.iter().filter(|ln_e| **ln_e != 0.0 && ln_e.abs() < 1e-9).collect();
+        assert!(rounded.is_empty(), "{count}: {rounded:?}");
+    }
+}

@@ -8,7 +8,7 @@ use llm_canary_verdict::difference::Conclusion;
 use llm_canary_verdict::health::State;
 use llm_canary_verdict::policy::Margin;
 use llm_canary_verdict::signal::{Kind, Mode, Signal};
-use llm_canary_verdict::verdict::{Finding, Judgement, Missing, SignalJudgement, Verdict};
+use llm_canary_verdict::verdict::{Finding, Judgement, Missing, NO_SHARE, SignalJudgement, Verdict};
 use llm_canary_verdict::words::{count, percent, short};
 
 /// The verdict, and what holds it.
@@ -71,6 +71,9 @@ fn what_holds(judgement: &Judgement) -> String {
         .map(|signal| signal.signal.to_string())
         .collect();
     match (&judgement.missing, open.as_slice()) {
+        (_, [_, ..]) if judgement.shares.configured == Some(0.0) => {
+            format!("{NO_SHARE}; not decided: {}", open.join(", "))
+        }
         (_, []) => judgement.because.first().cloned().unwrap_or_default(),
         (Some(missing), open) => format!("needs {} for {}", more_needed(missing), open.join(", ")),
         (None, open) => format!("too little is seen of {}", open.join(", ")),

@@ -112,6 +112,36 @@ fn healthy_traffic_becomes_fine() {
     assert!(refusals.detectable_ratio.is_some_and(|ratio| ratio > 1.1 && ratio < 2.5));
 }
 
+/// After a step to 0 % no more requests come. What is open stays open, by the margins that held before.
+#[test]
+fn without_a_share_nothing_more_comes() {
+    let steps = |share| Step { at_ms: 3 * MINUTE_MS, share, baseline: 1.0 - share };
+    for (share, comes) in [(0.0, false), (0.1, true), (0.5, true)] {
+        let before = judgement(&judge(Policy::default(), repeat(Minute::healthy(), 3)));
+        let mut judge =
+            Judge::new(Policy::default(), long_since().map(|long| [long, vec![steps(share)]].concat()));
+        (0..3).for_each(|minute| judge.push(&Minute::healthy().window(minute)));
+        for minute in 3..8 {
+            judge.push(&Window {
+                rates: [].into(),
+                flow: Pair::default(),
+                ..Minute::healthy().without(Signal::ResponseChars).window(minute)
+            });
+            let found = judgement(&judge);
+            assert_eq!(found.verdict, Verdict::NotEnoughData, "{share} {minute}");
+            assert_eq!(found.because[0] == crate::verdict::NO_SHARE, !comes, "{:?}", found.because);
+            for guard in found.signals.iter().filter(|one| one.finding == Finding::Unclear) {
+                let missing = guard.missing.unwrap_or_else(|| panic!("{share} {minute} {}", guard.signal));
+                assert!(missing.requests > 0, "{share} {minute} {}: {missing:?}", guard.signal);
+                assert!(comes || missing.minutes.is_none(), "{missing:?}");
+                if share <= 0.1 {
+                    assert_eq!(guard.margin, of(&before, guard.signal.clone()).margin);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn harm_is_found_and_stays_found() {
     let sick = Minute::healthy().with(Signal::Refusals, 4, 9);

@@ -7,6 +7,9 @@ use crate::policy::Margin;
 use crate::signal::{Harm, Kind, Mode};
 use crate::words::{count, percent, short};
 
+/// What is true of a version that was stopped or drained before it was decided.
+pub const NO_SHARE: &str = "the version has no share now, so that no more of its requests come";
+
 /// The reasons for a verdict, the most important first: what is worse, or what holds, or what is excluded.
 #[must_use]
 pub fn because(

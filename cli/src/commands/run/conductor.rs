@@ -10,6 +10,7 @@ use crate::controller::{Action, Event, Rules, State};
 use crate::io::World;
 use crate::io::audience::{Audience, RECORDS_MAX, Snapshot};
 use crate::io::claim::Claim;
+use crate::page::{Journal, Now};
 use crate::release_record::Record;
 use crate::time_args::millis;
 use llm_canary::split::percent;
@@ -44,6 +45,11 @@ pub(super) struct Conductor<'a> {
     /// How often a write has failed in a row: it is shown once.
     failures: u32,
     records: Vec<Value>,
+    /// The same, and what looks found, for the page.
+    shown: Journal,
+    /// What was missing at the last look, and whether something was announced since then.
+    trouble: Option<String>,
+    is_news: bool,
     /// What the last look found, for the journal.
     found: String,
     last_tick: Duration,
@@ -66,6 +72,8 @@ pub(super) struct Beginning<'a> {
     pub(super) again: Option<String>,
     pub(super) is_dry: bool,
     pub(super) parts: u32,
+    /// What happened before.
+    pub(super) shown: Journal,
     /// The file or resource is not read more often.
     pub(super) read_every: Duration,
 }
@@ -88,6 +96,9 @@ impl<'a> Conductor<'a> {
             parts: beginning.parts,
             failures: 0,
             records: Vec::new(),
+            shown: beginning.shown,
+            trouble: None,
+            is_news: false,
             found: String::new(),
             last_tick: world.clock.elapsed(),
             due: Duration::ZERO,
@@ -103,6 +114,7 @@ impl<'a> Conductor<'a> {
                 self.handle(Event::Interrupted(signal), world);
             }
             self.take_approvals(world);
+            self.publish_news(feed, world);
             if let Some(code) = self.state.exit_code() {
                 return code;
             }
@@ -134,14 +146,26 @@ impl<'a> Conductor<'a> {
         let trouble = self.gathered.next(feed, world);
         let analysis = self.gathered.analysis(feed, world);
         let is_regression = analysis.judgement.verdict == Verdict::Regression;
+        // Nothing follows from where counters start, nor from a source that was not waited for.
+        if feed.is_starting() || world.signals.is_waiting() && !is_regression {
+            return;
+        }
         // A stop beats everything, and does not wait for a file or a server.
         let unread = if is_regression { None } else { self.read(world) };
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
         let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
-        let trouble = evidence.missing.clone();
+        self.trouble.clone_from(&evidence.missing);
         self.handle_with(Event::Look(evidence), Some(&analysis), world);
         self.record_look(&analysis, world);
-        self.publish(&analysis, trouble.as_deref());
+        self.publish(&analysis, true, world);
+    }
+
+    /// Shows what was announced since the last look.
+    fn publish_news(&mut self, feed: &dyn Feed, world: &World<'_>) {
+        if self.is_news {
+            let analysis = self.gathered.analysis(feed, world);
+            self.publish(&analysis, false, world);
+        }
     }
 
     /// Reads the file or resource. Returns why it cannot be read.
@@ -307,7 +331,10 @@ impl<'a> Conductor<'a> {
         for line in self.commands.ways_on(&self.state, &self.rules.plan) {
             world.say(&line);
         }
-        self.records.push(record.value());
+        let value = record.value();
+        self.shown.push(&value, &record.rollout);
+        self.is_news = true;
+        self.records.push(value);
         if self.records.len() > RECORDS_MAX {
             self.records.remove(0);
         }
@@ -347,18 +374,31 @@ impl<'a> Conductor<'a> {
                 why: analysis.judgement.because.clone(),
                 ..self.record(&self.state, percent(self.parts).to_string(), world)
             };
-            self.outlets.record(record.value(), Some(analysis), world);
+            let value = record.value();
+            self.shown.push(&value, &record.rollout);
+            self.outlets.record(value, Some(analysis), world);
         }
     }
 
-    fn publish(&self, analysis: &Analysis, trouble: Option<&str>) {
+    fn publish(&mut self, analysis: &Analysis, is_look: bool, world: &World<'_>) {
+        self.is_news = false;
+        let trouble = self.trouble.as_deref();
         let percent = percent(self.parts).to_string();
+        let dry = if self.is_dry { "(dry run) " } else { "" };
+        let state = format!("{dry}{} {}", self.commands.version, self.state.describe(&percent));
+        let page = || {
+            let journal = self.shown.clone();
+            let page = self.gathered.page(analysis, journal, &self.commands.target, world.clock.now());
+            page.with_now(Now::new(Some(&state), trouble, None))
+        };
         self.audience.publish(&Snapshot {
             state: &self.state,
             percent: &percent,
             analysis,
             trouble,
             records: &self.records,
+            is_look,
+            page: &page,
         });
     }
 

@@ -5,6 +5,7 @@ use crate::commands::feed::{Feed, Pairs};
 use crate::controller::{Evidence, Place};
 use crate::edit::schedule::Schedule;
 use crate::io::World;
+use crate::page::{Found, Journal, Page, Track, points_max};
 use crate::release::judged_steps;
 use crate::subject::{Candidate, Subject};
 use llm_canary::timestamp::UnixMs;
@@ -21,6 +22,8 @@ pub(super) struct Gathered {
     candidate: Candidate,
     policy: Policy,
     judging: Judging,
+    /// What was found over time, for a page.
+    track: Track,
     /// Windows that begin before are not judged; `None`: all are.
     since_ms: Option<i64>,
     /// When the step began, by the wall clock.
@@ -60,6 +63,7 @@ impl Gathered {
                 versions: vec![version.to_owned()],
             },
             judging: Judging::new(&subject, &candidate, &policy, None),
+            track: Track::new(points_max(1)),
             subject,
             candidate,
             policy,
@@ -94,6 +98,7 @@ impl Gathered {
         self.candidate.since_ms = self.since_ms;
         self.candidate.steps = Some(judged_steps(schedule, &self.candidate.version));
         self.judging = Judging::new(&self.subject, &self.candidate, &self.policy, None);
+        self.track = Track::new(points_max(1));
         self.begin_step(at);
     }
 
@@ -119,11 +124,18 @@ impl Gathered {
         // One that reaches over the beginning is not whole.
         if self.since_ms.is_none_or(|since_ms| window.start_ms >= since_ms) {
             self.judging.push(window);
+            self.track.push(window, self.judging.judge());
         }
     }
 
     pub(super) fn analysis(&self, feed: &dyn Feed, world: &World<'_>) -> Analysis {
         self.judging.analysis(&feed.look(&self.pairs.rollout, world))
+    }
+
+    /// What a page shows of it.
+    pub(super) fn page(&self, analysis: &Analysis, journal: Journal, target: &str, now: UnixMs) -> Page {
+        let found = Found::new(analysis.clone(), &self.judging, &self.track);
+        Page::new(&self.pairs.rollout, vec![found], &self.policy, journal, Some(target), now)
     }
 
     /// What is missing of the windows, in words.

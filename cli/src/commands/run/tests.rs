@@ -18,6 +18,8 @@ struct Approver {
     approves_from: u32,
     has_approved: Cell<bool>,
     answers: RefCell<Vec<Result<String, String>>>,
+    /// What happened last, each time that something was shown without a look.
+    between_looks: RefCell<Vec<String>>,
 }
 
 impl Audience for Approver {
@@ -30,6 +32,11 @@ impl Audience for Approver {
         let mut states = self.states.borrow_mut();
         if states.last() != Some(&name) {
             states.push(name);
+        }
+        if !snapshot.is_look {
+            let record = snapshot.records.last().unwrap();
+            self.between_looks.borrow_mut().push(format!("{} {}", record["event"], record["why"][0]));
+            return;
         }
         assert_eq!(snapshot.analysis.version, "v2");
         assert!(snapshot.trouble.is_none() && snapshot.records.len() <= 20);
@@ -72,6 +79,10 @@ fn a_wait_is_passed_by_one_approval_while_it_waits() {
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2);
     let refused = answers.iter().filter_map(|answer| answer.as_ref().err()).next().unwrap();
     assert_eq!(refused, "nothing waits for an approval; the release is in the state ramping");
+    // An approval is shown before the next look comes.
+    let approved = approver.between_looks.borrow().clone();
+    let is_approval = |words: &&String| words.starts_with("\"waiting\" \"approved");
+    assert_eq!(approved.iter().filter(is_approval).count(), 2, "{approved:?}");
     let states = approver.states.borrow();
     let expect = ["stepping 0", "ramping 5", "waiting 5", "ramping 25", "waiting 25", "ended 25"];
     assert_eq!(

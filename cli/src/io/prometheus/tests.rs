@@ -1,7 +1,9 @@
 //! Servers that answer late, with half, with too much or with something else.
 
-use super::{Access, BYTES_MAX, Prometheus};
+use super::asking::BYTES_MAX;
+use super::{Access, Prometheus};
 use crate::io::clock::Clock;
+use crate::io::signals::SystemSignals;
 use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::{Samples, Span};
 use llm_canary::timestamp::UnixMs;
@@ -21,7 +23,7 @@ impl Clock for Sleeps {
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::ZERO
+        self.0.lock().unwrap().iter().sum()
     }
 
     fn sleep(&self, duration: Duration) {
@@ -38,7 +40,7 @@ fn read(server: &Server, minutes: u64) -> (Result<Option<UnixMs>, String>, Vec<D
     let clock = Sleeps(Mutex::default());
     let since = NOW_MS - minutes * 60_000;
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, Some(since)).unwrap();
-    let read = prometheus.read(&clock, &mut Samples::new(Span::Aligned(60_000)));
+    let read = prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Aligned(60_000)));
     (read, clock.0.into_inner().unwrap())
 }
 
@@ -108,9 +110,9 @@ fn what_is_new_is_asked_for_alone() {
     let mut prometheus =
         Prometheus::new(access(&format!("{}/", server.url)), 60_000, Some(NOW_MS - 300_000)).unwrap();
     let mut samples = Samples::new(Span::Aligned(60_000));
-    let first = prometheus.read(&clock, &mut samples).unwrap();
+    let first = prometheus.read(&clock, &SystemSignals::default(), &mut samples).unwrap();
     assert_eq!((first, server.heads().len()), (Some((NOW_MS - 20_000) / 60_000 * 60_000), 2));
-    assert_eq!(prometheus.read(&clock, &mut samples).unwrap(), first);
+    assert_eq!(prometheus.read(&clock, &SystemSignals::default(), &mut samples).unwrap(), first);
     assert_eq!(server.heads().len(), 2, "there is no new step");
     // The next step and what it takes to settle.
     assert_eq!(prometheus.wait(&clock), Duration::from_millis(first.unwrap() + 80_000 - NOW_MS));
@@ -127,7 +129,7 @@ fn the_beginning_is_looked_for() {
     });
     let clock = Sleeps(Mutex::default());
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, None).unwrap();
-    prometheus.read(&clock, &mut Samples::new(Span::Aligned(60_000))).unwrap();
+    prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Aligned(60_000))).unwrap();
     let heads = server.heads();
     assert_eq!(
         (parameter(&heads[0], "step"), parameter(&heads[1], "start")),
@@ -136,7 +138,10 @@ fn the_beginning_is_looked_for() {
     // Nothing at all.
     let server = Server::start(|_| Reply::ok(EMPTY));
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, None).unwrap();
-    assert_eq!(prometheus.read(&clock, &mut Samples::new(Span::Aligned(60_000))), Ok(None));
+    assert_eq!(
+        prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Aligned(60_000))),
+        Ok(None)
+    );
     assert_eq!(server.heads().len(), 1);
 }
 
@@ -197,7 +202,7 @@ fn failures_have_words() {
         ("http://nobody.invalid", "has a name that is not known"),
     ] {
         let mut prometheus = Prometheus::new(access(url), 60_000, Some(NOW_MS - 300_000)).unwrap();
-        let found = prometheus.read(&clock, &mut Samples::new(Span::Polls));
+        let found = prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Polls));
         assert!(found.is_err_and(|found| found.starts_with(words)), "{url}");
     }
 }
@@ -212,11 +217,11 @@ fn a_busy_server_is_asked_again() {
     });
     let (found, slept) = read(&server, 5);
     assert!(found.is_ok(), "{found:?}");
-    assert_eq!(slept, [Duration::from_secs(4), Duration::from_secs(1)]);
+    assert_eq!(slept.iter().sum::<Duration>(), Duration::from_secs(4 + 1));
     let server = Server::start(|_| Reply::Http("503 Service Unavailable", b"no healthy upstream".to_vec()));
     let (found, slept) = read(&server, 5);
     assert_eq!(found, Err("is not available (503): no healthy upstream".to_owned()));
-    assert_eq!((slept.len(), server.heads().len()), (2, 3));
+    assert_eq!((slept.iter().sum(), server.heads().len()), (Duration::from_secs(2), 3));
 }
 
 #[test]
@@ -233,7 +238,7 @@ fn headers_and_matchers_are_sent() {
     };
     for selector in ["namespace=\"x\"", "{namespace=\"x\"}", " {namespace=\"x\",} "] {
         let mut prometheus = Prometheus::new(of(selector), 60_000, Some(NOW_MS - 300_000)).unwrap();
-        prometheus.read(&clock, &mut Samples::new(Span::Polls)).unwrap();
+        prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Polls)).unwrap();
     }
     for head in server.heads() {
         let lower = head.to_lowercase();
@@ -252,7 +257,7 @@ fn of_one_rollout_less_is_asked_for() {
     let access =
         Access { selector: "a=\"b\"".to_owned(), rollout: Some("ch\"at".to_owned()), ..access(&server.url) };
     let mut prometheus = Prometheus::new(access, 60_000, Some(NOW_MS - 300_000)).unwrap();
-    prometheus.read(&clock, &mut Samples::new(Span::Polls)).unwrap();
+    prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Polls)).unwrap();
     let queries: Vec<String> = server.heads().iter().map(|head| parameter(head, "query")).collect();
     assert!(queries[0].ends_with(r#"llm_compare="yes",llm_rollout="ch\"at",a="b"}"#), "{queries:?}");
     // Restarts, and which rollouts there are.
@@ -284,7 +289,7 @@ fn native_histograms_are_named() {
     let mut prometheus = Prometheus::new(access(&server.url), 60_000, Some(NOW_MS - 300_000)).unwrap();
     let mut samples = Samples::new(Span::Aligned(60_000));
     for _ in 0..2 {
-        prometheus.read(&clock, &mut samples).unwrap();
+        prometheus.read(&clock, &SystemSignals::default(), &mut samples).unwrap();
         // The gap's classic one is there as well.
         assert_eq!(samples.native_only(), ["llm_response_chars"]);
     }

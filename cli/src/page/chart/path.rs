@@ -2,24 +2,53 @@
 
 use std::fmt::Write;
 
-/// Places from left to right, in the chart's units; where nothing is known, the line has a gap.
+/// Places from left to right, in the chart's units; where nothing is known, the line has a gap. Each place is written as the way to
+/// it, which is short, and a way straight on is one.
 pub(crate) fn line(points: impl IntoIterator<Item = Option<(i32, i32)>>) -> String {
     let mut path = String::new();
-    let mut is_drawn = false;
-    let mut last = None;
+    let mut last: Option<(i32, i32)> = None;
+    let mut ways = Ways::default();
     for point in points {
-        match point {
-            // A place that was just reached needs no line.
-            Some(_) if is_drawn && last == point => {}
-            Some((x, y)) if is_drawn => push(&mut path, format_args!("L{x} {y}")),
+        match (last, point) {
+            (Some(from), Some(to)) => ways.go(&mut path, from, to),
             // A place alone is a dot, as the ends of lines are round.
-            Some((x, y)) => push(&mut path, format_args!("M{x} {y}h0")),
-            None => {}
+            (None, Some((x, y))) => push(&mut path, format_args!("M{x} {y}h0")),
+            (_, None) => ways.end(&mut path),
         }
-        is_drawn = point.is_some();
         last = point;
     }
+    ways.end(&mut path);
     path
+}
+
+/// A way across that is not written yet: more of it may come.
+#[derive(Default)]
+struct Ways {
+    across: i32,
+}
+
+impl Ways {
+    fn go(&mut self, path: &mut String, from: (i32, i32), to: (i32, i32)) {
+        let (dx, dy) = (to.0.saturating_sub(from.0), to.1.saturating_sub(from.1));
+        if dy == 0 {
+            self.across = self.across.saturating_add(dx);
+            return;
+        }
+        self.end(path);
+        match dx {
+            0 => push(path, format_args!("v{dy}")),
+            // A sign parts two numbers as well as a space.
+            _ if dy < 0 => push(path, format_args!("l{dx}{dy}")),
+            _ => push(path, format_args!("l{dx} {dy}")),
+        }
+    }
+
+    fn end(&mut self, path: &mut String) {
+        if self.across != 0 {
+            push(path, format_args!("h{}", self.across));
+        }
+        self.across = 0;
+    }
 }
 
 /// A value that holds until the next one, and the last until the end.
@@ -52,11 +81,18 @@ pub(crate) fn area(points: impl IntoIterator<Item = Option<(i32, i32, i32)>>) ->
 
 /// Writes the area of a run without gaps.
 fn close(path: &mut String, run: &mut Vec<(i32, i32, i32)>) {
-    let forth = run.iter().map(|(x, upper, _)| (x, upper));
-    let back = run.iter().rev().map(|(x, _, lower)| (x, lower));
-    for (index, (x, y)) in forth.chain(back).enumerate() {
-        push(path, format_args!("{}{x} {y}", if index == 0 { 'M' } else { 'L' }));
+    let forth = run.iter().map(|(x, upper, _)| (*x, *upper));
+    let back = run.iter().rev().map(|(x, _, lower)| (*x, *lower));
+    let mut last: Option<(i32, i32)> = None;
+    let mut ways = Ways::default();
+    for place in forth.chain(back) {
+        match last {
+            Some(from) => ways.go(path, from, place),
+            None => push(path, format_args!("M{} {}", place.0, place.1)),
+        }
+        last = Some(place);
     }
+    ways.end(path);
     if !run.is_empty() {
         path.push('Z');
     }
@@ -83,11 +119,15 @@ mod tests {
 
     #[test]
     fn paths() {
-        assert_eq!(line([Some((0, 5)), Some((1, 6)), None, Some((3, 7)), Some((3, 7))]), "M0 5h0L1 6M3 7h0");
+        assert_eq!(line([Some((0, 5)), Some((1, 6)), None, Some((3, 7)), Some((3, 7))]), "M0 5h0l1 1M3 7h0");
+        assert_eq!(
+            line([Some((0, 5)), Some((4, 5)), Some((9, 5)), Some((9, 7)), Some((12, 2))]),
+            "M0 5h0h9v2l3-5"
+        );
         assert_eq!(line([None, None]), "");
         assert_eq!(steps(&[(0, 9), (5, 4)], 10), "M0 9H5V4H10");
         assert_eq!(steps(&[], 10), "");
-        assert_eq!(area([Some((0, 1, 2)), Some((5, 3, 4)), None]), "M0 1L5 3L5 4L0 2Z");
+        assert_eq!(area([Some((0, 1, 2)), Some((5, 3, 4)), None]), "M0 1l5 2v1l-5-2Z");
         assert_eq!(area([None]), "");
         assert_eq!(bars([(0, 4, 3), (5, 9, 10)], 10), "M0 10V3H4V10Z");
     }

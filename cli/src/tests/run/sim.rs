@@ -164,6 +164,10 @@ impl Sim {
         self.lock().files.insert(FILE.to_owned(), text.to_owned());
     }
 
+    pub(crate) fn write_file(&self, name: &str, text: &str) {
+        self.lock().files.insert(name.to_owned(), text.to_owned());
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         self.lock().files.get(name).cloned().unwrap_or_default()
     }
@@ -577,5 +581,9 @@ impl Signals for Sim {
 
     fn take(&self) -> Option<Signal> {
         self.lock().signal.take()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.lock().signal.is_some()
     }
 }
