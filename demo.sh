@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A canary release on this machine, from the build to the rollback. ./demo.sh --help says more.
+# A canary release on this machine, from its first conversation to its rollback. ./demo.sh --help says more.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
