@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """At least one of the signals `guards` must stop the version. Those of `also` may be worse with them, and no other may."""
+    """At least one signal of `guards` must stop the version. Those of `also` may be worse, too, and no other may."""
 
     words: str
     guards: frozenset[str]

@@ -48,7 +48,7 @@ LOOP = "and so it goes on"
 
 
 def text(first: tuple[str, ...], words: int, dice: random.Random) -> list[str]:
-    """So many words of these sentences, and then of others in any order. As with tokens, all but the first bring a space."""
+    """So many words of these sentences, then of others in any order. As with tokens, all but the first have a space."""
     sentences = [*first, *dice.sample(SENTENCES, len(SENTENCES))]
     source = itertools.islice(itertools.cycle(" ".join(sentences).split()), words)
     return [word if index == 0 else f" {word}" for index, word in enumerate(source)]

@@ -1,4 +1,4 @@
-"""`llm-canary run`, as the demo starts it. What it prints is shown as it comes; its journal tells where the release is."""
+"""`llm-canary run`, as the demo starts it. What it prints is shown; its journal tells where the release is."""
 
 import asyncio
 import contextlib

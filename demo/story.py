@@ -34,7 +34,7 @@ JOURNAL, SAMPLES, PAGE = "release.jsonl", "samples.txt", "release.html"
 REFRESH_S = 0.25
 # So long v2 is in order at its last share: the step takes effect, answers from before it end, and some more are judged.
 IN_ORDER_S = 8.0
-RAMP_S_MAX, STOP_S_MAX = 60.0, 15.0
+RAMP_S_MAX, STOP_S_MAX = 65.0, 15.0
 # What is seen after the stop.
 AFTER_S = 2.0
 # The share that the line about the present shows is that of conversations begun in the last seconds.
@@ -237,7 +237,7 @@ class Story:
         moved = sum(len(one.moved(now)) for one in self.traffic.conversations)
         return (
             f"  [{time.monotonic() - self._began:3.0f} s] {len(turns):,} requests, {answers:,} on {CANARY}; "
-            f"{share:.0f} % of new conversations on {CANARY}; {self.traffic.under_way} are under way, {moved} have moved"
+            f"{share:.0f} % of new conversations on {CANARY}; {self.traffic.under_way} under way, {moved} have moved"
         )
 
 
