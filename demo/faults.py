@@ -30,7 +30,7 @@ FAULTS = {
         signals("response_chars"),
     ),
     "slow": Fault(
-        "its first token takes five times as long",
+        "its first token takes eight times as long",
         signals("time_to_first_token_ms"),
         signals("time_per_output_token_us"),
     ),

@@ -31,7 +31,7 @@ WORDS_MAX = 200
 
 # By fault: the share of answers that it spoils.
 FAULTS = {"none": 0.0, "refusals": 0.5, "length": 0.5, "slow": 1.0, "errors": 0.5, "loop": 0.5, "empty": 0.5}
-SLOW_TIMES = 5.0
+SLOW_TIMES = 8.0
 
 SENTENCES = (
     "A canary release sends a small share of the traffic to the new version and watches closely before it sends more.",

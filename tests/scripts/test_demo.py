@@ -1,7 +1,7 @@
 """demo.sh as a user runs it: to the end, interrupted, and beside a program that has its ports.
 
-Each of the faults takes a minute. `DEMO_FAULTS` says which are run: names with commas between them, or `all`. By default
-it is the demo's own, so that the section stays short:
+Each of the faults takes a minute. `DEMO_FAULTS` says which are run: names with commas between them, or `all`. By
+default it is the demo's own, so that the section stays short:
 
     DEMO_FAULTS=all ./test.sh scripts
 """
