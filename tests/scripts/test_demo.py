@@ -138,7 +138,8 @@ def check_story(fault: str, running: Demo) -> str:
     assert [event for event in events if event != "look"] == [*["ramping"] * 3, "stopping", "stopped", "ended"]
     [judge] = re.findall(r"judge it again +cd .+ && llm-canary (.+)", said)
     [tool] = re.findall(r"the tool +(\S+);", said)
-    again = subprocess.run([tool, *judge.split()], cwd=running.out, capture_output=True, text=True, check=False)
+    command = [Path("/") / tool, *judge.split()]
+    again = subprocess.run(command, cwd=running.out, capture_output=True, text=True, check=False)
     assert again.returncode in (1, 3) and "chat v2 against v1" in again.stdout, again
     return f"{fault}: {seconds} s, {stop_s} s to the stop, {reached} requests; {because}"
 

@@ -42,7 +42,8 @@ fn words(command: &str) -> Vec<String> {
             _ => words.last_mut().unwrap().push(char),
         }
     }
-    words.retain(|word| !word.is_empty() && word != "2");
+    // Three dots stand for what is left out.
+    words.retain(|word| !word.is_empty() && word != "2" && word != "...");
     words
 }
 
