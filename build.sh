@@ -61,10 +61,10 @@ flags=$(wasm_flags "-Ctarget-feature=$target_features" "$root=/llm-canary" "${WA
 CARGO_ENCODED_RUSTFLAGS="$flags" wasm_cargo rustc --lib --release --locked \
   --crate-type cdylib --target "$WASM_TARGET" --target-dir target/wasm -- -Clink-arg=--compress-relocations
 
-# Replaced by a rename, so that an Envoy that starts meanwhile reads a complete file.
+# Replaced by a rename, so that an Envoy that starts meanwhile reads a complete file. Two builds at a time have a file each.
 module=target/llm_canary.wasm
 wasm_cargo run --quiet --release --locked --package llm-canary-indirect -- \
-  "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new"
-mv "$module.new" "$module"
+  "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new.$$"
+mv "$module.new.$$" "$module"
 sha256sum "$module"
 printf '%s %s bytes\n' "$module" "$(($(wc -c <"$module")))"

@@ -10,7 +10,7 @@
 #   native    cargo test: the pure modules, and the whole filter on a fake host
 #   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
 #   docs      cargo doc, warnings denied
-#   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted
+#   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted; with DEMO_FAULTS=all with each fault
 #   browser   the tool's page in a real browser
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions

@@ -1,10 +1,11 @@
 """A small model server that speaks OpenAI's chat completions, streamed and whole.
 
-It answers with ready-made words at a steady pace, so a few numbers decide how one version
-differs from another. Run two of them behind envoy/envoy.yaml to try the filter by hand:
+It answers with ready-made sentences at a steady pace. All versions are alike until one is made to go wrong. Run two of
+them behind envoy/envoy.yaml to try the filter by hand:
 
     python3 demo/model_server.py --port 8001 --version v1
     python3 demo/model_server.py --port 8002 --version v2
+    curl localhost:8002/fault -d refusals        what goes wrong from now on; `-d none` mends it
 """
 
 import argparse
@@ -19,52 +20,63 @@ from dataclasses import dataclass
 
 HEAD_BYTES_MAX = 64 * 1024
 
+WORDS_MEAN, WORDS_DEVIATION = 45, 11
+WORDS_IN_EVENT = 3
+FIRST_TOKEN_MS_MEAN = 60.0
+WORD_MS = 6.0
+# What goes wrong now and then with every version.
+REFUSAL_SHARE, ERROR_SHARE = 0.01, 0.004
+# Where a request sets no limit.
+WORDS_MAX = 200
 
-@dataclass(frozen=True)
-class Behaviour:
-    """How a version behaves. Shares are of requests, 0 to 1."""
+# By fault: the share of answers that it spoils.
+FAULTS = {"none": 0.0, "refusals": 0.5, "length": 0.5, "slow": 1.0, "errors": 0.5, "loop": 0.5, "empty": 0.5}
+SLOW_TIMES = 8.0
 
-    words_mean: int
-    first_token_ms_mean: float
-    word_ms: float
-    refusal_share: float
-    error_share: float
-    stream_error_share: float
-
-
-# v2 is a careless release: longer answers, a slower start, more refusals and more failures. All but the
-# rarest failures still answer 200.
-BEHAVIOURS = {
-    "v1": Behaviour(
-        words_mean=30,
-        first_token_ms_mean=60,
-        word_ms=8,
-        refusal_share=0.02,
-        error_share=0.005,
-        stream_error_share=0.005,
-    ),
-    "v2": Behaviour(
-        words_mean=45,
-        first_token_ms_mean=110,
-        word_ms=10,
-        refusal_share=0.08,
-        error_share=0.02,
-        stream_error_share=0.03,
-    ),
-}
-
-SENTENCE = (
-    "A canary release sends a small share of the traffic to the new version and watches closely before it sends more."
+SENTENCES = (
+    "A canary release sends a small share of the traffic to the new version and watches closely before it sends more.",
+    "Each conversation keeps the version on which it began, so that its answers fit together.",
+    "Status codes tell little about a language model, because a bad answer has the status of a good one.",
+    "Compare both versions at the same hour, or the night will look like a fault.",
+    "Wait until enough people have asked, and then look at what they were told.",
+    "Going back should take a second and no meeting.",
+    "Keep the old servers until the last conversation on them is over.",
+    "Write down why you stopped, for whoever asks tomorrow.",
 )
 REFUSAL = "I am sorry, but I cannot help with that request."
+LOOP = "and so it goes on"
 
 
-def answer(sentence: str, words: int) -> list[str]:
-    """Returns that many words of the sentence, repeated as needed. As with tokens, each word but the first brings its
-    space.
-    """
-    source = itertools.islice(itertools.cycle(sentence.split()), words)
+def text(first: tuple[str, ...], words: int, dice: random.Random) -> list[str]:
+    """So many words of these sentences, then of others in any order. As with tokens, all but the first have a space."""
+    sentences = [*first, *dice.sample(SENTENCES, len(SENTENCES))]
+    source = itertools.islice(itertools.cycle(" ".join(sentences).split()), words)
     return [word if index == 0 else f" {word}" for index, word in enumerate(source)]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What will be said. `field` is where OpenAI's API has it."""
+
+    words: list[str]
+    field: str = "content"
+    finish_reason: str = "stop"
+
+
+def answer(fault: str, words_max: int, dice: random.Random) -> Answer:
+    """An answer of a version with this fault."""
+    words = min(words_max, max(5, round(dice.gauss(WORDS_MEAN, WORDS_DEVIATION))))
+    spoilt = fault if dice.random() < FAULTS[fault] else "none"
+    if spoilt == "refusals" or dice.random() < REFUSAL_SHARE:
+        return Answer(text((REFUSAL,), words, dice), field="refusal")
+    if spoilt == "length":
+        return Answer(text((), words_max, dice), finish_reason="length")
+    if spoilt == "loop":
+        loop = LOOP.split() * (max(words, WORDS_MEAN) // len(LOOP.split()) + 4)
+        return Answer([f" {word}" for word in loop])
+    if spoilt == "empty":
+        return Answer([])
+    return Answer(text((), words, dice))
 
 
 @dataclass(frozen=True)
@@ -100,9 +112,9 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 
 class ModelServer:
-    def __init__(self, version: str, behaviour: Behaviour, seed: int) -> None:
+    def __init__(self, version: str, seed: int) -> None:
         self._version = version
-        self._behaviour = behaviour
+        self._fault = "none"
         self._random = random.Random(seed)
         self._count = 0
 
@@ -117,65 +129,63 @@ class ModelServer:
             writer.close()
 
     async def _respond(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        asked = (request.method, request.path)
-        if asked == ("GET", "/v1/models"):
-            await send_json(
-                writer, 200, {"object": "list", "data": [{"id": f"demo-{self._version}", "object": "model"}]}
-            )
-        elif asked == ("POST", "/v1/chat/completions"):
-            await self._chat(request.body, writer)
+        match request.method, request.path:
+            case "GET", "/v1/models":
+                model = {"id": f"demo-{self._version}", "object": "model"}
+                await send_json(writer, 200, {"object": "list", "data": [model]})
+            case "POST", "/v1/chat/completions":
+                await self._chat(request.body, writer)
+            case "POST", "/fault":
+                await self._go_wrong(request.body.decode(errors="replace").strip(), writer)
+            case method, path:
+                await send_json(writer, 404, {"error": {"message": f"nothing at {method} {path}"}})
+
+    async def _go_wrong(self, fault: str, writer: asyncio.StreamWriter) -> None:
+        if fault in FAULTS:
+            self._fault = fault
+            await send_json(writer, 200, {"version": self._version, "fault": fault})
         else:
-            await send_json(writer, 404, {"error": {"message": f"nothing at {request.method} {request.path}"}})
+            await send_json(writer, 400, {"error": {"message": f"no such fault; there are {', '.join(FAULTS)}"}})
 
     async def _chat(self, body: bytes, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(body)
             prompt = " ".join(str(message["content"]) for message in request["messages"])
+            words_max = int(request.get("max_tokens") or WORDS_MAX)
         except (ValueError, TypeError, KeyError):
             await send_json(
                 writer, 400, {"error": {"message": "the body is not a chat completion request with messages"}}
             )
             return
-        is_like = self._behaviour
-        if self._random.random() < is_like.error_share:
+        error_share = FAULTS["errors"] if self._fault == "errors" else ERROR_SHARE
+        if self._random.random() < error_share:
             await send_json(writer, 500, {"error": {"message": "out of memory"}})
             return
-        refuses = self._random.random() < is_like.refusal_share
-        breaks = self._random.random() < is_like.stream_error_share
-        length = max(1, round(self._random.gauss(is_like.words_mean, is_like.words_mean / 4)))
-        words = answer(REFUSAL, len(REFUSAL.split())) if refuses else answer(SENTENCE, length)
+        says = answer(self._fault, words_max, self._random)
         self._count += 1
         about = {
             "id": f"chatcmpl-{self._version}-{self._count}",
             "created": int(time.time()),
             "model": f"demo-{self._version}",
         }
-        usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(words)}
+        usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len(says.words)}
         usage["total_tokens"] = sum(usage.values())
         if request.get("stream"):
             with_usage = (request.get("stream_options") or {}).get("include_usage", False)
-            events = self._events(
-                about, words, "refusal" if refuses else "content", usage if with_usage else None, breaks
-            )
-            await send_events(writer, events)
+            await send_events(writer, self._events(about, says, usage if with_usage else None))
         else:
-            await self._think(len(words))
-            message = {
-                "role": "assistant",
-                "content": None if refuses else "".join(words),
-                "refusal": "".join(words) if refuses else None,
-            }
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            await self._think()
+            await asyncio.sleep(len(says.words) * WORD_MS / 1000)
+            message = {"role": "assistant", "content": None, "refusal": None, says.field: "".join(says.words)}
+            choice = {"index": 0, "message": message, "finish_reason": says.finish_reason}
             await send_json(writer, 200, about | {"object": "chat.completion", "choices": [choice], "usage": usage})
 
-    async def _think(self, words: int = 0) -> None:
-        first_token_ms = self._random.expovariate(1 / self._behaviour.first_token_ms_mean)
-        await asyncio.sleep((first_token_ms + words * self._behaviour.word_ms) / 1000)
+    async def _think(self) -> None:
+        times = SLOW_TIMES if self._fault == "slow" else 1.0
+        await asyncio.sleep(times * self._random.expovariate(1 / FIRST_TOKEN_MS_MEAN) / 1000)
 
-    async def _events(
-        self, about: dict[str, object], words: list[str], field: str, usage: dict[str, int] | None, breaks: bool
-    ) -> AsyncIterator[str]:
-        """Yields the data of each event of the stream, at the pace of the behaviour."""
+    async def _events(self, about: dict[str, object], says: Answer, usage: dict[str, int] | None) -> AsyncIterator[str]:
+        """Yields the data of each event of the stream, at a steady pace."""
 
         def chunk(delta: dict[str, object], finish_reason: str | None = None) -> str:
             choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
@@ -183,13 +193,11 @@ class ModelServer:
 
         yield chunk({"role": "assistant", "content": ""})
         await self._think()
-        for index, word in enumerate(words):
-            if breaks and index == len(words) // 2:
-                yield json.dumps({"error": {"message": "the engine died", "type": "server_error", "code": 500}})
-                return
-            yield chunk({field: word})
-            await asyncio.sleep(self._behaviour.word_ms / 1000)
-        yield chunk({}, "stop")
+        for start in range(0, len(says.words), WORDS_IN_EVENT):
+            piece = says.words[start : start + WORDS_IN_EVENT]
+            yield chunk({says.field: "".join(piece)})
+            await asyncio.sleep(len(piece) * WORD_MS / 1000)
+        yield chunk({}, says.finish_reason)
         if usage is not None:
             yield json.dumps(about | {"object": "chat.completion.chunk", "choices": [], "usage": usage})
         yield "[DONE]"
@@ -216,10 +224,10 @@ async def send_events(writer: asyncio.StreamWriter, events: AsyncIterator[str]) 
 async def main() -> None:
     parser = argparse.ArgumentParser(description="A small model server with OpenAI's chat completions.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--version", choices=sorted(BEHAVIOURS), required=True)
+    parser.add_argument("--version", required=True, help="the name of the model, after demo-")
     parser.add_argument("--seed", type=int, default=1, help="of its random numbers (default: %(default)s)")
     options = parser.parse_args()
-    model = ModelServer(options.version, BEHAVIOURS[options.version], options.seed)
+    model = ModelServer(options.version, options.seed)
     server = await asyncio.start_server(model.serve, "127.0.0.1", options.port, limit=HEAD_BYTES_MAX)
     print(f"{options.version} listens on 127.0.0.1:{options.port}", flush=True)
     async with server:

@@ -31,6 +31,7 @@ class Processes:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: list[tuple[str, asyncio.subprocess.Process]] = []
+        self._followed: list[asyncio.subprocess.Process] = []
 
     async def __aenter__(self) -> "Processes":
         return self
@@ -62,6 +63,19 @@ class Processes:
         self._running.remove(entry)
         return process.returncode or 0, stdout.decode()
 
+    async def follow(self, command: Command, folder: Path) -> asyncio.subprocess.Process:
+        """Starts a program that may end by itself. The caller reads what it prints, stdout and stderr in one."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._followed.append(process)
+        return process
+
     async def ready(self, name: str, port: int, path: str) -> None:
         """Waits until the server started under this name answers 200 to a GET."""
         loop = asyncio.get_running_loop()
@@ -92,9 +106,10 @@ class Processes:
         return self._logs / f"{name}.log"
 
     async def _stop_all(self) -> None:
-        for _, process in reversed(self._running):
+        started = [process for _, process in self._running] + self._followed
+        for process in reversed(started):
             signal_group(process, signal.SIGTERM)
-        for _, process in reversed(self._running):
+        for process in reversed(started):
             try:
                 async with asyncio.timeout(STOP_S_MAX):
                     await process.wait()
@@ -102,6 +117,7 @@ class Processes:
                 signal_group(process, signal.SIGKILL)
                 await process.wait()
         self._running.clear()
+        self._followed.clear()
 
 
 def signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
@@ -109,8 +125,8 @@ def signal_group(process: asyncio.subprocess.Process, number: signal.Signals) ->
         os.killpg(process.pid, number)
 
 
-def port_or_free(preferred: int, taken: set[int]) -> int:
-    """Returns the preferred port, or any free one where that is in use."""
+def free_port(preferred: int, taken: set[int]) -> int:
+    """Returns the preferred port, or any free one where that is in use, or is 0."""
     for port in (preferred, 0, 0, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

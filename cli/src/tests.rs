@@ -6,6 +6,7 @@ mod approve;
 mod change;
 mod choose;
 mod clocks;
+mod docs;
 mod errors;
 mod explain;
 pub(crate) mod feed;

@@ -1,5 +1,13 @@
-"""demo.sh as a user runs it: to the end, interrupted, and beside a program that has its ports."""
+"""demo.sh as a user runs it: to the end, interrupted, and beside a program that has its ports.
 
+Each of the faults takes a minute. `DEMO_FAULTS` says which are run: names with commas between them, or `all`. By
+default it is the demo's own, so that the section stays short:
+
+    DEMO_FAULTS=all ./test.sh scripts
+"""
+
+import itertools
+import json
 import os
 import re
 import signal
@@ -7,21 +15,34 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from demo.__main__ import FAULT_DEFAULT
+from demo.faults import FAULTS
+from demo.findings import Findings
+from demo.model_server import FAULTS as SERVED
 from demo.processes import DemoError
-from demo.release import Rollback, check_share
+from demo.release import Difference, Event
+from demo.stage import SHIPPED
+from demo.traffic import Conversation, Turn
 from tests.harness import REPOSITORY
 
 StartDemo = Callable[..., "Demo"]
 
 SECONDS_MAX = 300  # the first run builds and fetches
+STORY_S_MAX = 90
 STOP_S_MAX = 15
 EXIT_SKIPPED = 77
+AT_ONCE = 2
 PORT = re.compile(r"http://127\.0\.0\.1:(\d+)")
+ANY_PORTS = [part for name in ("envoy", "admin", "v1", "v2", "page") for part in (f"--{name}-port", "0")]
+
+asked = os.environ.get("DEMO_FAULTS", FAULT_DEFAULT)
+CHOSEN = list(FAULTS) if asked == "all" else asked.split(",")
 
 
 class Demo:
@@ -30,9 +51,10 @@ class Demo:
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
         self.folder = folder
         self.output = folder / "output"
+        self.out = folder / "out"
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
-                [REPOSITORY / "demo.sh", *options],
+                [REPOSITORY / "demo.sh", "--out", self.out, *options],
                 env=os.environ | {"TMPDIR": str(folder)} | environment,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -67,7 +89,7 @@ class Demo:
                     processes.append((process / "cmdline").read_bytes())
             except OSError:
                 pass  # it ended, or is not ours
-        return processes + [path for path in self.folder.iterdir() if path != self.output]
+        return processes + [path for path in self.folder.iterdir() if path not in (self.output, self.out)]
 
 
 def is_free(port: int) -> bool:
@@ -78,9 +100,10 @@ def is_free(port: int) -> bool:
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[StartDemo]:
     started: list[Demo] = []
+    numbers = itertools.count()  # two may be started at a time
 
     def start(*options: str, **environment: str) -> Demo:
-        folder = tmp_path / f"folder of demo {len(started)}"
+        folder = tmp_path / f"folder of demo {next(numbers)}"
         folder.mkdir()
         started.append(Demo(folder, *options, **environment))
         return started[-1]
@@ -92,58 +115,118 @@ def demo(tmp_path: Path) -> Iterator[StartDemo]:
             one.process.wait(STOP_S_MAX)
 
 
-BEGAN = re.compile(r"(\d+) conversations began at (\d+) %: (\d+) on v2, which is ([\d.]+) %")
-ASKED_AGAIN = re.compile(r"(\d+) earlier conversations asked again, (\d+) of them on v2: (\d+) changed version")
-CHANGED = re.compile(r"(\d+) of all (\d+) conversations changed version")
-
-
-def test_shows_a_release_and_its_rollback(demo: StartDemo) -> None:
-    running = demo("--seconds", "20")
+def check_story(fault: str, running: Demo) -> str:
+    """It happened as --help tells it. Returns the figures."""
     assert running.ended() == 0, running.said()
     said = running.said()
-    last_table = said[said.rindex("version  new conversations") :]
-    versions = {cells[0]: cells[1:] for cells in map(str.split, last_table.splitlines()[1:3])}
-    assert set(versions) == {"v1", "v2"}
-    for version, (conversations, share, requests, tokens, *quality) in versions.items():
-        assert "-" not in quality, f"{version} was not measured: {quality}"
-        assert min(int(cell.replace(",", "")) for cell in (conversations, requests, tokens)) > 0
-        assert abs(float(share.rstrip("%")) - 50) < 2, "the table is a moment older than the sum below it"
-
-    shares = [(int(percent), float(seen)) for _, percent, _, seen in BEGAN.findall(said)]
-    assert [percent for percent, _ in shares] == [10, 50]
-    assert all(abs(seen - percent) <= 1 for percent, seen in shares), shares
-    [(earlier, on_canary, moved)] = ASKED_AGAIN.findall(said)
-    assert int(earlier) > 100 and int(on_canary) > 0 and moved == "0"
-    [(moved, conversations)] = CHANGED.findall(said)
-    assert moved == "0" and int(conversations) > 300
-
-    commands = re.findall(r"^\$ llm-canary (\w+) envoy/ecds/llm-canary.yaml v2", said, re.MULTILINE)
-    assert commands == ["ramp", "stop"]
-    assert re.search(r"[1-9]\d* requests reached it in the half second before", said)
+    [seconds] = re.findall(r"All of it took (\d+) s after the build", said)
+    assert int(seconds) <= STORY_S_MAX
+    shares = re.findall(r"\[ *\d+ s\] chat: v2 gets (\d+) %: ", said)
+    assert shares == ["10", "25", "50"], "each share is a line of run"
+    assert said.index("chat: v2 gets 50 %") < said.index("v2 goes wrong now") < said.index("chat: v2 is worse")
+    [(answers, conversations, over)] = re.findall(r"([\d,]+) answers in ([\d,]+) conversations .*; (\d+) conv", said)
+    assert int(answers.replace(",", "")) > 1000 and int(conversations.replace(",", "")) > 300 and int(over) > 20
+    assert re.findall(r"(\d+) conversations changed version", said) == ["0"]
+    [(stop_s, reached)] = re.findall(r"from the fault to the stop: ([\d.]+) s, in which (\d+) requests", said)
+    [because] = re.findall(r"^Why run stopped it:\n  (.+)$", said, re.MULTILINE)
+    assert because.split(":")[0] in FAULTS[fault].guards | FAULTS[fault].also
+    # What is left is what it says.
     assert running.left() == []
     assert all(is_free(int(port)) for port in PORT.findall(said))
+    assert (running.out / "release.html").stat().st_size > 10_000
+    events = [json.loads(line)["event"] for line in (running.out / "release.jsonl").read_text().splitlines()]
+    assert [event for event in events if event != "look"] == [*["ramping"] * 3, "stopping", "stopped", "ended"]
+    [judge] = re.findall(r"judge it again +cd .+ && llm-canary (.+)", said)
+    [tool] = re.findall(r"the tool +(\S+);", said)
+    command = [Path("/") / tool, *judge.split()]
+    again = subprocess.run(command, cwd=running.out, capture_output=True, text=True, check=False)
+    assert again.returncode in (1, 3) and "chat v2 against v1" in again.stdout, again
+    return f"{fault}: {seconds} s, {stop_s} s to the stop, {reached} requests; {because}"
 
 
-def test_fails_where_it_cannot_show_what_it_promises() -> None:
-    """A canary that gets another share than it should, and one that is still used long after its stop."""
-    too_late = Rollback(canary_before=9, last_canary_ms=1500.0, next_ms=1501.0, later=9, in_flight=[])
-    with pytest.raises(DemoError, match="1500 ms after it was stopped"):
-        too_late.check()
-    with pytest.raises(DemoError, match="too few requests"):
-        replace(too_late, canary_before=0).check()
-    with pytest.raises(DemoError, match="no conversation began"):
-        check_share(on_canary=0, conversations=0, percent=10)
-    check_share(on_canary=21, conversations=200, percent=10)
-    with pytest.raises(DemoError, match=r"16\.5 % of the new conversations"):
-        check_share(on_canary=33, conversations=200, percent=10)
+def test_shows_a_release_that_goes_well_and_then_does_not(demo: StartDemo) -> None:
+    def run(fault: str) -> str:
+        return check_story(fault, demo("--fault", fault, *ANY_PORTS))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for figures in pool.map(run, CHOSEN):
+            print(figures)
+
+
+def test_each_fault_is_one_of_the_servers() -> None:
+    assert set(SERVED) == {"none", *FAULTS}
+
+
+def event(name: str, percent: float, worse: list[str]) -> Event:
+    signals = [{"name": name, "mode": "guard", "verdict": "worse"} for name in worse]
+    record = {"event": name, "percent": percent, "judgement": {"signals": signals, "because": []}, "why": []}
+    return Event(0.0, record)
+
+
+def conversation(*turns: tuple[float, str]) -> Conversation:
+    return Conversation("c", turns[0][0], False, [Turn(at, version, at + 0.1, True) for at, version in turns])
+
+
+# Steps at the seconds 10, 20 and 30; the fault comes at 40, and the stop at 42.
+TEXT = """{ "name": "v2", "cluster": "llm-v2", "stopped": true }
+"steps": [{ "at": "1970-01-01T00:00:00Z", "percent": { "v2": 0 } },
+{"at": "1970-01-01T00:00:10Z", "percent": {"v2": 10}},
+{"at": "1970-01-01T00:00:20Z", "percent": {"v2": 25}}, {"at": "1970-01-01T00:00:30Z", "percent": {"v2": 50}},
+{"at": "1970-01-01T00:00:42Z", "percent": {"v2": 0}}]"""
+TOLD = Findings(
+    fault="refusals",
+    fault_at=40.0,
+    stopped_at=42.0,
+    exit_code=1,
+    events=[event("stopping", 50, ["refusals"])],
+    text=TEXT,
+    conversations=[conversation((12, "v2"), (21, "v2"), (43, "v1")), conversation((5, "v1"), (31, "v1"))],
+)
+
+
+def test_a_story_that_happened() -> None:
+    TOLD.check()
+    assert len(TOLD.over_a_step) == 2 and TOLD.moved == [], "a conversation that moves because of the stop is none"
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (replace(TOLD, exit_code=143), "exit code 143"),
+        (replace(TOLD, events=[]), "says that it stopped v2"),
+        (replace(TOLD, events=[event("stopping", 50, ["errors"])]), "because of errors, and the fault was refusals"),
+        (replace(TOLD, events=[event("stopping", 50, ["refusals", "errors"])]), "because of errors, refusals"),
+        (replace(TOLD, events=[event("stopping", 50, ["response_chars"])]), "because of response_chars"),
+        (replace(TOLD, text=TEXT.replace('"stopped": true', '"stopped": false')), "and stop v2"),
+        (replace(TOLD, text=TEXT.replace('"v2": 25', '"v2": 30')), "the configuration has the steps"),
+        (replace(TOLD, conversations=[conversation((12, "v2"), (21, "v1"))]), "1 times a conversation changed"),
+        (replace(TOLD, conversations=[conversation((12, "v1"), (41, "v2"))]), "1 times a conversation changed"),
+        (replace(TOLD, conversations=[conversation((12, "v1"), (13, "v1"))]), "no conversation went on over a step"),
+        (
+            replace(TOLD, conversations=[*TOLD.conversations, conversation((41, "v2"), (43.5, "v2"))]),
+            "still used 1.5 s after",
+        ),
+    ],
+)
+def test_a_story_that_did_not(other: Findings, words: str) -> None:
+    with pytest.raises(DemoError, match=re.escape(words)):
+        other.check()
+
+
+def test_of_a_difference_what_is_new_is_shown() -> None:
+    difference = Difference()
+    lines = ["--- a", "+++ a (changed)", "@@ -1,2 +1,3 @@", " x", '-  {"at": 1}', '+  {"at": 1},', '+  {"at": 2}']
+    assert all(difference.takes(line) for line in lines)
+    assert not difference.takes("chat: v2 gets 10 %")
+    assert difference.news() == ['{"at": 2}'] and difference.news() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_leaves_nothing_behind_when_told_to_stop(demo: StartDemo, number: signal.Signals) -> None:
-    running = demo("--seconds", "60")
-    running.wait_for("requests, ")  # the table is live
-    ports = [int(port) for port in PORT.findall(running.said())]
-    assert len(ports) >= 4 and not any(is_free(port) for port in ports)
+    running = demo(*ANY_PORTS)
+    running.wait_for("chat: v2 gets 10 %")
+    ports = {int(port) for port in PORT.findall(running.said())}
+    assert len(ports) == 5 and not any(is_free(port) for port in ports)
     running.process.send_signal(number)
     running.process.send_signal(number)  # a second one must not break the tidying up
     assert running.ended(STOP_S_MAX) == 128 + number
@@ -152,7 +235,7 @@ def test_leaves_nothing_behind_when_told_to_stop(demo: StartDemo, number: signal
 
 
 def test_leaves_nothing_behind_when_stopped_while_it_starts(demo: StartDemo) -> None:
-    running = demo("--seconds", "60")
+    running = demo()
     running.wait_for("Starting")
     running.process.send_signal(signal.SIGTERM)
     assert running.ended(STOP_S_MAX) == 128 + signal.SIGTERM
@@ -160,17 +243,30 @@ def test_leaves_nothing_behind_when_stopped_while_it_starts(demo: StartDemo) -> 
 
 
 def test_takes_other_ports_where_the_shipped_ones_are_in_use(demo: StartDemo) -> None:
-    with socket.socket() as other:
-        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            other.bind(("127.0.0.1", 10000))
-            other.listen()
-        except OSError:
-            pass  # something here has it already, which is as good
-        running = demo("--seconds", "60")
-        running.wait_for("Envoy  ")
-        [port] = re.findall(r"Envoy +http://127\.0\.0\.1:(\d+)", running.said())
-        assert port != "10000"
+    shipped = {"Envoy": SHIPPED.envoy, "listening on": 8099}
+    taken = [socket.socket() for _ in shipped]
+    try:
+        for other, port in zip(taken, shipped.values(), strict=True):
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                other.bind(("127.0.0.1", port))
+                other.listen()
+            except OSError:
+                pass  # something here has it already, which is as good
+        running = demo()
+        running.wait_for("listening on ")
+        for words, port in shipped.items():
+            [found] = re.findall(rf"{words} +http://127\.0\.0\.1:(\d+)", running.said())
+            assert int(found) != port
+    finally:
+        for other in taken:
+            other.close()
+
+
+def test_goes_without_the_page(demo: StartDemo) -> None:
+    running = demo("--no-page", *ANY_PORTS[:-2])
+    running.wait_for("chat: v2 gets 10 %")
+    assert "listening on" not in running.said() and "--listen" not in running.said()
 
 
 def test_says_which_port_is_in_use(demo: StartDemo) -> None:
@@ -181,26 +277,3 @@ def test_says_which_port_is_in_use(demo: StartDemo) -> None:
         running = demo("--envoy-port", str(port))
         assert running.ended() == 1
         assert f"--envoy-port {port}: this port is in use" in running.said()
-
-
-def test_reads_envoy_itself_without_prometheus(demo: StartDemo, tmp_path: Path) -> None:
-    """A machine that cannot have Prometheus: it is not on PATH, not in the cache, and this is no Debian."""
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    hidden = {"prometheus", "promtool", "apt-get", "apt-cache", "dpkg-deb"}
-    for folder in os.environ["PATH"].split(os.pathsep):
-        for tool in Path(folder).glob("*"):
-            if tool.name not in hidden and not (tools / tool.name).exists():
-                (tools / tool.name).symlink_to(tool)
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    shipped = Path(
-        os.environ.get("LLM_CANARY_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "llm-canary"
-    )
-    if (shipped / "envoy").exists():
-        (cache / "envoy").symlink_to(shipped / "envoy")
-    running = demo("--seconds", "10", PATH=str(tools), LLM_CANARY_CACHE=str(cache), PROMETHEUS_PATH="", CI="")
-    assert running.ended() == 0, running.said()
-    assert "without Prometheus" in running.said()
-    assert re.search(r"v1 +\d+ +\d+\.\d% +[1-9]", running.said())

@@ -6,7 +6,6 @@ import uuid
 import pytest
 
 from demo.ids import LINE_PARTS, EvenIds
-from demo.release import OFF_CONVERSATIONS_MAX, OFF_POINTS_MAX
 from demo.stage import ROLLOUT
 from pylib.buckets import PARTS, bucket
 from tests.harness import REPOSITORY
@@ -14,6 +13,8 @@ from tests.harness import REPOSITORY
 SALT = ROLLOUT.encode()
 IDS = 500
 MS = 1_700_000_000_000
+# What is left to chance.
+OFF_POINTS_MAX, OFF_CONVERSATIONS_MAX = 1.0, 3
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +43,14 @@ def off_conversations_max(places: list[int], percent: int, count: int) -> float:
     return max(abs(sum(row) - count * percent / 100) for row in rows)
 
 
-@pytest.mark.parametrize("percent", [10, 50])
+@pytest.mark.parametrize("percent", [10, 25, 50])
 def test_two_hundred_have_the_demos_shares_within_a_point(places: list[int], percent: int) -> None:
-    """The demo sends more than 200 conversations at each share."""
     for count in range(200, 300, 7):
         assert 100 * off_conversations_max(places, percent, count) / count <= OFF_POINTS_MAX
 
 
 @pytest.mark.parametrize("percent", [1, 5, 25, 30, 33, 75, 90])
 def test_any_number_has_any_share_within_three_conversations(places: list[int], percent: int) -> None:
-    """The demo accepts that where it is short."""
     for count in range(1, 300, 7):
         assert off_conversations_max(places, percent, count) <= OFF_CONVERSATIONS_MAX
 

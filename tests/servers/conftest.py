@@ -56,7 +56,7 @@ def start_llama(
     """Starts llama.cpp's server with a tiny random model, under the name of its version."""
     model = tmp_path_factory.mktemp("model") / "tiny.gguf"
     subprocess.run([sys.executable, HERE / "tiny_model.py", model], check=True)
-    program = HERE.parents[1] / "demo" / "llama_server.py"
+    program = HERE / "llama_server.py"
 
     def start(version: str) -> Server:
         port = free_port()

@@ -22,6 +22,9 @@ use crate::window::Window;
 /// An hour, after which a new start is made.
 const HOUR_MS: i64 = 3_600_000;
 
+/// An answer may take so long before it is one that never comes, however fast the baseline is.
+const PATIENCE_MS_MIN: i64 = 60_000;
+
 /// The rate of traffic is that of the last windows.
 const RATE_WINDOWS: usize = 10;
 
@@ -76,7 +79,7 @@ impl Judge {
     #[must_use]
     pub fn new(policy: Policy, steps: Option<Vec<Step>>) -> Self {
         Self {
-            steps: Steps::new(steps, policy.warmup_ms),
+            steps: Steps::new(steps, &policy),
             signals: BTreeMap::new(),
             watch: Watch::new(policy.limits),
             share: Share::default(),
@@ -124,7 +127,7 @@ impl Judge {
         self.starts_next |= place.is_step;
         let share = self.share_of_both(window.end_ms);
         self.seen.push(window, share);
-        if let Some(passed) = self.watch.push(window, self.steps.left_out_ms()) {
+        if let Some(passed) = self.watch.push(window, PATIENCE_MS_MIN.max(self.steps.answers_ms())) {
             self.limit.get_or_insert(LimitPassed { at_ms: window.end_ms, passed });
         }
         if place.good_for == Use::LeftOut {

@@ -19,6 +19,8 @@ pub struct Policy {
     pub margins: Vec<Tier>,
     /// For so long after a version's first traffic its times are left out, in milliseconds.
     pub warmup_ms: i64,
+    /// Windows after a step are left out for at least so long, in milliseconds: answers from before it are still under way.
+    pub settle_ms: i64,
     /// What stops a version without any statistics.
     pub limits: Limits,
     /// What follows from the rows about health, where it differs from what is usual.
@@ -176,6 +178,7 @@ impl Default for Policy {
                 tier(None, 1.5, 0.005, 1.2),
             ],
             warmup_ms: 120_000,
+            settle_ms: 60_000,
             limits: Limits {
                 errors: Some(ErrorLimit { above: 0.2, of: 20, times: 2.0 }),
                 stall_ms: Some(60_000),

@@ -5,11 +5,9 @@
 //! traffic, are left out until the answers that were under way have ended.
 
 use crate::math::{ratio, real, two_sided};
+use crate::policy::Policy;
 use crate::signal::Signal;
 use crate::window::{Count, Distribution, Histogram, Pair, Window};
-
-/// Windows are left out for at least this time.
-const LEFT_OUT_MS_MIN: i64 = 60_000;
 
 /// The part of the baseline's answers that must have ended by then.
 const ENDED: f64 = 0.99;
@@ -62,6 +60,8 @@ pub struct Steps {
     /// `None`: found in the traffic.
     known: Option<Vec<Step>>,
     warmup_ms: i64,
+    /// Windows are left out for at least this time.
+    settle_ms: i64,
     /// The baseline's answers by duration, so far.
     durations: Vec<u64>,
     edges: Vec<f64>,
@@ -79,16 +79,18 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// The steps of a version, if they are known. Those at or before the first window are where it begins.
+    /// The steps of a version, if they are known. Those at or before the first window are where it begins. A policy says how long
+    /// a version's caches are cold, and for how long windows are left out at least.
     #[must_use]
-    pub fn new(known: Option<Vec<Step>>, warmup_ms: i64) -> Self {
+    pub fn new(known: Option<Vec<Step>>, policy: &Policy) -> Self {
         let known = known.map(|mut steps| {
             steps.sort_by_key(|step| step.at_ms);
             steps
         });
         Self {
             known,
-            warmup_ms,
+            warmup_ms: policy.warmup_ms,
+            settle_ms: policy.settle_ms,
             durations: Vec::new(),
             edges: Vec::new(),
             first_ms: None,
@@ -164,9 +166,15 @@ impl Steps {
     /// How long the windows after a step are left out.
     #[must_use]
     pub fn left_out_ms(&self) -> i64 {
+        self.settle_ms.max(self.answers_ms())
+    }
+
+    /// Within this time nearly all of the baseline's answers end, as far as buckets tell.
+    #[must_use]
+    pub fn answers_ms(&self) -> i64 {
         let slow = quantile(&self.durations, &self.edges, ENDED).map_or(0.0, |(_, high)| high);
         let last = self.edges.last().copied().unwrap_or(0.0);
-        LEFT_OUT_MS_MIN.max(slow.min(last).max(0.0) as i64)
+        slow.min(last).max(0.0) as i64
     }
 
     /// When the version had its first traffic.

@@ -3,7 +3,7 @@
 use super::{Cause, End, Evidence, Hold, REQUESTS_MIN, Running, Signal, State};
 use crate::time_args::format_duration;
 
-pub(super) const FIRST: &str = "the source speaks, and the version has no share yet";
+pub(super) const FIRST: &str = "the source answers, and the version has no share yet";
 pub(super) const FIRST_LATER: &str = "the first step comes later, as the plan says";
 pub(super) const FIRST_WAITS: &str = "the plan begins with a wait: somebody must approve the first step";
 pub(super) const APPROVED: &str = "approved; the next step follows the next look, if that is still in order";

@@ -57,6 +57,7 @@ margins:
 - {below: 5 %, ratio: 3, points: 2, mean: 1.5}
 - {ratio: 1.5, mean: 1.2}
 warmup: 0s
+settle: 5s
 limits: {errors: {above: 50%}, stall: off}
 health: {no_traffic: stop, share: warn}
 goal: {signal: feedback_up, better: up}
@@ -82,6 +83,7 @@ prices: {v1: {input: 0.10, cached_input: 0.02, output: 0.40}, v2: {input: 1, out
             Tier { below: None, rate: Margin { ratio: 1.5, points: 0.0 }, mean: 1.2 },
         ],
         warmup_ms: 0,
+        settle_ms: 5_000,
         limits: Limits { errors: Some(ErrorLimit { above: 0.5, of: 20, times: 2.0 }), stall_ms: None },
         health: [(Row::NoTraffic, Effect::Stop)].into(),
         goal: Some(super::Goal { signal: Signal::FeedbackUp, better: Direction::Up }),

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Step, Steps, Use, quantile};
+use crate::policy::Policy;
 use crate::signal::Signal;
 use crate::window::{Distribution, Flow, Histogram, Pair, Window};
 
@@ -32,9 +33,13 @@ fn step(minute: i64, share: f64) -> Step {
     Step { at_ms: minute * MINUTE_MS, share, baseline: 1.0 - share }
 }
 
+fn policy(warmup_ms: i64, settle_ms: i64) -> Policy {
+    Policy { warmup_ms, settle_ms, ..Policy::default() }
+}
+
 /// L: left out, w: times are left out, c: compared; a dash before it: a step.
 fn check(steps: Option<Vec<Step>>, windows: &[Window], expect: &str) {
-    let mut steps = Steps::new(steps, 2 * MINUTE_MS);
+    let mut steps = Steps::new(steps, &policy(2 * MINUTE_MS, MINUTE_MS));
     let mut found = String::new();
     for window in windows {
         let place = steps.push(window, 1.0);
@@ -65,6 +70,21 @@ fn after_a_step_answers_must_end() {
     check(known(), &minutes(&shares, 1000.0), "-cccc-LLcccc");
     // Of up to three minutes.
     check(known(), &minutes(&shares, 180_000.0), "-cccc-LLLLcc");
+}
+
+/// Where answers are short, a policy may say that less than a minute is left out, or more; and never less than answers take.
+#[test]
+fn a_policy_says_what_is_left_out() {
+    let left_out = |settle_ms, answer_ms| {
+        let mut steps = Steps::new(Some(vec![step(-100, 0.1), step(2, 0.5)]), &policy(0, settle_ms));
+        let windows = minutes(&[(100, 900); 8], answer_ms);
+        let places = windows.iter().map(|window| steps.push(window, 1.0).good_for);
+        places.filter(|good_for| *good_for == Use::LeftOut).count()
+    };
+    assert_eq!(left_out(0, 0.0), 0);
+    assert_eq!(left_out(MINUTE_MS, 1000.0), 1);
+    assert_eq!(left_out(3 * MINUTE_MS, 1000.0), 3);
+    assert_eq!(left_out(1, 120_000.0), 2, "answers take longer");
 }
 
 #[test]
@@ -105,7 +125,7 @@ fn steps_are_seen_in_the_traffic() {
     // The small fluctuations of chance are none.
     check(None, &minutes(&[(100, 900), (120, 880), (85, 910), (100, 900)], 1000.0), "Lwcc");
     // Nor those of long conversations.
-    let mut steps = Steps::new(None, 0);
+    let mut steps = Steps::new(None, &policy(0, MINUTE_MS));
     for window in minutes(&[(100, 900), (140, 860), (100, 900)], 1000.0) {
         assert!(!steps.push(&window, 6.0).is_step);
     }
@@ -113,7 +133,7 @@ fn steps_are_seen_in_the_traffic() {
 
 #[test]
 fn shares() {
-    let mut steps = Steps::new(Some(vec![step(5, 0.25), step(-10, 0.1)]), 0);
+    let mut steps = Steps::new(Some(vec![step(5, 0.25), step(-10, 0.1)]), &policy(0, MINUTE_MS));
     assert_eq!(steps.in_force(4 * MINUTE_MS).map(|step| step.share), Some(0.1));
     assert_eq!(steps.in_force(6 * MINUTE_MS).map(|step| step.share), Some(0.25));
     assert_eq!(steps.in_force(-11 * MINUTE_MS).map(|step| step.share), Some(0.0));
@@ -121,7 +141,7 @@ fn shares() {
     assert_eq!(steps.observed(), Some(0.3));
     let of_both = Step { at_ms: 0, share: 0.1, baseline: 0.7 }.share_of_both();
     assert!((of_both - 0.125).abs() < 1e-12);
-    assert_eq!(Steps::new(None, 0).in_force(0), None);
+    assert_eq!(Steps::new(None, &policy(0, MINUTE_MS)).in_force(0), None);
 }
 
 #[test]
@@ -138,8 +158,8 @@ fn quantiles_are_buckets() {
 fn steps_that_are_taken_meanwhile_are_as_if_known_before() {
     let all = vec![step(0, 0.1), step(4, 0.3), step(9, 0.5)];
     let windows = minutes(&[(100, 900); 14], 1000.0);
-    let mut before = Steps::new(Some(all.clone()), 2 * MINUTE_MS);
-    let mut meanwhile = Steps::new(Some(vec![step(0, 0.1)]), 2 * MINUTE_MS);
+    let mut before = Steps::new(Some(all.clone()), &Policy::default());
+    let mut meanwhile = Steps::new(Some(vec![step(0, 0.1)]), &Policy::default());
     for window in &windows {
         // Written just before it is taken, and in no order.
         let mut known: Vec<Step> = all.iter().filter(|step| step.at_ms < window.end_ms).copied().collect();

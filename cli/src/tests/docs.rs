@@ -1,0 +1,60 @@
+//! The commands that the pages about operating tell people to type are commands of this tool.
+
+use crate::Cli;
+use clap::Parser;
+
+const PAGES: [(&str, &str); 2] = [
+    ("docs/operating.md", include_str!("../../../docs/operating.md")),
+    ("README.md", include_str!("../../../README.md")),
+];
+
+/// The commands in a page: of lines in blocks, with or without a prompt, and of code within text.
+fn commands(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut is_block = false;
+    for line in page.lines() {
+        if line.starts_with("```") {
+            is_block = !is_block;
+        } else if is_block {
+            let line = line.strip_prefix("$ ").unwrap_or(line);
+            found.extend(line.starts_with("llm-canary ").then(|| line.to_owned()));
+        } else {
+            let spans = line.split('`').skip(1).step_by(2).filter(|span| span.starts_with("llm-canary "));
+            // Two words are a name.
+            found.extend(spans.filter(|span| span.split(' ').count() > 2).map(str::to_owned));
+        }
+    }
+    found
+}
+
+/// The words of a command up to a pipe or a redirection, with what stands for something put in.
+fn words(command: &str) -> Vec<String> {
+    let envoys = "--admin http://a:9901 --admin http://b:9901";
+    let command = command.replace("$ENVOYS", envoys).replace(" SOURCE", " --admin http://a:9901");
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for char in command.chars() {
+        match (char, quote) {
+            ('#' | '|' | '>', None) => break,
+            ('\'' | '"', None) => quote = Some(char),
+            (_, Some(open)) if char == open => quote = None,
+            (' ', None) => words.push(String::new()),
+            _ => words.last_mut().unwrap().push(char),
+        }
+    }
+    // Three dots stand for what is left out.
+    words.retain(|word| !word.is_empty() && word != "2" && word != "...");
+    words
+}
+
+#[test]
+fn every_command_of_the_pages_is_one() {
+    for (name, page) in PAGES {
+        let commands = commands(page);
+        assert!(commands.len() > 5, "{name}: {commands:?}");
+        for command in commands {
+            let parsed = Cli::try_parse_from(words(&command));
+            assert!(parsed.is_ok(), "{name}: {command}\n{}", parsed.err().unwrap());
+        }
+    }
+}
