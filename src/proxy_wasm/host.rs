@@ -19,7 +19,8 @@ const SLICE_BYTES_MAX: usize = 64 * 1024;
 /// 2^53: a double holds each integer below it exactly.
 const DOUBLE_INTEGERS_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// How long the wall clock is taken for unchanged. A call of the host costs as much as reading 200 bytes.
+/// How long the monotonic clock goes on from a reading of the wall clock, so that one that is set is noticed. A call of the host
+/// costs as much as reading 200 bytes.
 const WALL_CLOCK_US: Micros = 10_000;
 /// The filter state that a request keeps through an internal redirect.
 const HANDED_OVER: &str = "llm_handed_over";
@@ -27,8 +28,8 @@ const HANDED_OVER: &str = "llm_handed_over";
 vm_local! {
     /// The monotonic clock when it was read last.
     static NOW: Cell<Micros> = Cell::new(0);
-    /// When the wall clock was read last, and what it said.
-    static WALL_CLOCK: Cell<Option<(Micros, UnixMs)>> = Cell::new(None);
+    /// When the wall clock was read last, and what it said, in microseconds since 1970.
+    static WALL_CLOCK: Cell<Option<(Micros, u64)>> = Cell::new(None);
     static COUNTERS: RefCell<Counters> = RefCell::new(Counters::new());
 }
 
@@ -182,12 +183,9 @@ impl Host for EnvoyVm {
     fn wall_clock(self) -> UnixMs {
         let now = latest();
         let read = WALL_CLOCK.take().filter(|&(at, _)| now.abs_diff(at) < WALL_CLOCK_US);
-        let read = read.unwrap_or_else(|| {
-            let ms = abi::clock_ns(Clock::Realtime) / 1_000_000;
-            (now, UnixMs::try_from(ms).unwrap_or(UnixMs::MAX))
-        });
-        WALL_CLOCK.set(Some(read));
-        read.1
+        let (at, unix_us) = read.unwrap_or_else(|| (now, abi::clock_ns(Clock::Realtime) / 1000));
+        WALL_CLOCK.set(Some((at, unix_us)));
+        unix_us.saturating_add(now.saturating_sub(at)) / 1000
     }
 
     fn random(self) -> u32 {

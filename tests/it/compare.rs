@@ -1,7 +1,8 @@
 //! What `llm_compare` is for: the filter's counters of two identical versions in the middle of a ramp.
 
-use crate::host::{Envoy, START_S};
+use crate::host::{Envoy, START_S, on_each_host};
 use llm_canary::timestamp::{UnixMs, rfc3339};
+use std::time::Duration;
 
 const HOUR_MS: UnixMs = 3_600_000;
 const CONVERSATIONS: u64 = 12_000;
@@ -52,4 +53,24 @@ fn identical_versions_have_equal_means_only_where_they_may_be_compared() {
     assert!(compared.iter().all(|mean| (mean - 178.0).abs() < 8.0), "compared: {compared:?}");
     let counted = |reason: &str| envoy.sum("llm_decisions_total", &format!("llm_reason={reason}"));
     assert_eq!((counted("started"), envoy.sum("llm_unheld_total", "")), (CONVERSATIONS, 0));
+}
+
+/// Requests come faster than the wall clock is read. A step is taken at its time all the same.
+#[test]
+fn a_step_is_taken_on_the_millisecond() {
+    on_each_host(|| {
+        let at = rfc3339(START_S * 1000 + 2_000);
+        let mut envoy = Envoy::with(&format!(
+            r#"{{"rollouts":[{{"name": "chat", "baseline": "v1", "steps": [{{"at": "{at}", "percent": {{"v2": 100}}}}],
+                "key": [{{"header": "x-id"}}],
+                "versions": [{{"name": "v1", "cluster": "a"}}, {{"name": "v2", "cluster": "b"}}]}}]}}"#
+        ));
+        envoy.advance(Duration::from_millis(1_980));
+        for ms in 1_980..2_020 {
+            let id = envoy.get(&[("x-id", b"a")]);
+            let expected: &[u8] = if ms < 2_000 { b"v1" } else { b"v2" };
+            assert_eq!(id.upstream_header("x-llm-version").unwrap(), expected, "after {ms} ms");
+            envoy.advance(Duration::from_millis(1));
+        }
+    });
 }
