@@ -65,8 +65,8 @@ fn a_step_is_taken_on_the_millisecond() {
                 "key": [{{"header": "x-id"}}],
                 "versions": [{{"name": "v1", "cluster": "a"}}, {{"name": "v2", "cluster": "b"}}]}}]}}"#
         ));
-        envoy.advance(Duration::from_millis(1_980));
-        for ms in 1_980..2_020 {
+        envoy.advance(Duration::from_millis(1_983));
+        for ms in 1_983..2_020 {
             let id = envoy.get(&[("x-id", b"a")]);
             let expected: &[u8] = if ms < 2_000 { b"v1" } else { b"v2" };
             assert_eq!(id.upstream_header("x-llm-version").unwrap(), expected, "after {ms} ms");
