@@ -17,29 +17,38 @@
 //! let judgement = judge.judgement(&Look { now_ms, config: None });
 //! ```
 //!
+//! A reference set is judged by [`watchdog::Watchdog`]: not windows come in there, but rounds of answers.
+//!
 //! For A/B there is [`difference::Comparison`], and [`outlook::plan`] tells how long a test takes.
 
 // In addition to the lints of Cargo.toml. Tests may overflow: then they fail.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::string_slice))]
 
+pub mod changed;
 pub mod difference;
 pub mod evidence;
 pub mod health;
 pub mod hypergeometric;
 pub mod interval;
 pub mod judge;
+mod length;
 pub mod limits;
 pub mod logrank;
+pub mod looks;
 mod math;
 pub mod means;
 pub mod outlook;
+pub mod pairwise;
 pub mod phi;
 pub mod policy;
+pub mod prompts;
 pub mod rates;
 pub mod share;
+pub mod sign_flip;
 pub mod signal;
 pub mod starts;
 pub mod steps;
 pub mod verdict;
+pub mod watchdog;
 pub mod window;
 pub mod words;

@@ -10,6 +10,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod random;
+mod reference_set;
 mod situations;
 mod traffic;
 
