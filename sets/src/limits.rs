@@ -36,3 +36,5 @@ pub const JSON_SEARCH_BYTES_MAX: usize = 64 << 20;
 pub const DISTANCE_CELLS_MAX: usize = 100_000_000;
 /// Kinds of things left out, and warnings, that are kept by name.
 pub const NOTES_MAX: usize = 1_000;
+/// Bytes of the variables of all cases of a set.
+pub const VARIABLES_BYTES_MAX: usize = 256 << 20;
