@@ -1,6 +1,7 @@
 //! Reference sets of other tools.
 
 pub mod chat;
+pub mod check;
 pub mod grade;
 pub mod import;
 pub mod js;
