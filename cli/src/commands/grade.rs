@@ -41,7 +41,8 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let name = args.cases.display().to_string();
     // One more byte shows that it is too long.
-    let bytes = input::read(world, &args.cases, SET_BYTES_MAX as u64 + 1).map_err(|error| Error::problem(&name, io_words(&error)))?;
+    let bytes = input::read(world, &args.cases, SET_BYTES_MAX as u64 + 1)
+        .map_err(|error| Error::problem(&name, io_words(&error)))?;
     if bytes.len() > SET_BYTES_MAX {
         return Err(Error::problem(&name, format!("is larger than {} MiB; split it", SET_BYTES_MAX >> 20)));
     }
@@ -52,10 +53,15 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         if count >= CASES_MAX {
             return Err(Error::problem(&name, format!("has more than {CASES_MAX} lines; split it")));
         }
-        let case: Value = serde_json::from_str(line).map_err(|_| Error::problem(&name, format!("is not JSON in line {}", at + 1)))?;
-        let Value::Object(case) = case else { return Err(Error::problem(&name, format!("has no object in line {}", at + 1))) };
-        let grade = graded(&case, &templates).map_err(|words| Error::problem(&name, format!("line {}: {words}", at + 1)))?;
-        let line = json!({"pass": grade.is_passed, "score": js::to_number(grade.score), "error": grade.error});
+        let case: Value = serde_json::from_str(line)
+            .map_err(|_| Error::problem(&name, format!("is not JSON in line {}", at + 1)))?;
+        let Value::Object(case) = case else {
+            return Err(Error::problem(&name, format!("has no object in line {}", at + 1)));
+        };
+        let grade = graded(&case, &templates)
+            .map_err(|words| Error::problem(&name, format!("line {}: {words}", at + 1)))?;
+        let line =
+            json!({"pass": grade.is_passed, "score": js::to_number(grade.score), "error": grade.error});
         world.print(&serde_json::to_string(&line).map_err(io::Error::from)?)?;
     }
     Ok(())

@@ -92,7 +92,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let rounds_per_day = 86_400.0 / args.every.as_secs_f64().max(1.0);
     for read in &found {
         if args.strict && !read.report.left_out.is_empty() {
-            let left_out: Vec<String> = read.report.left_out.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            let left_out: Vec<String> =
+                read.report.left_out.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
             let words = format!("left out: {}; without --strict the rest is used", left_out.join(", "));
             problems.push(Problem::new(&read.name, "", &words));
         }

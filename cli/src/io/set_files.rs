@@ -85,8 +85,20 @@ pub(crate) fn set_file(given: &Path) -> Result<PathBuf, String> {
 #[derive(Debug)]
 pub(crate) struct OpenVariables;
 
-const SECRET_NAMES: [&str; 12] =
-    ["KEY", "TOKEN", "SECRET", "PASS", "PWD", "CREDENTIAL", "AUTH", "PRIVATE", "COOKIE", "SESSION", "SIGNATURE", "CERT"];
+const SECRET_NAMES: [&str; 12] = [
+    "KEY",
+    "TOKEN",
+    "SECRET",
+    "PASS",
+    "PWD",
+    "CREDENTIAL",
+    "AUTH",
+    "PRIVATE",
+    "COOKIE",
+    "SESSION",
+    "SIGNATURE",
+    "CERT",
+];
 
 impl Variables for OpenVariables {
     fn get(&self, name: &str) -> Option<String> {
@@ -99,7 +111,9 @@ fn is_open(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let has_secret_name = SECRET_NAMES.iter().any(|part| upper.contains(part));
     // `https://user:password@host`
-    let has_password = value.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')));
+    let has_password = value
+        .split_once("://")
+        .is_some_and(|(_, rest)| rest.split('/').next().is_some_and(|host| host.contains('@')));
     !has_secret_name && !has_password
 }
 
@@ -133,7 +147,9 @@ mod tests {
         assert!(matches!(files.read("loop", Some("")), Err(Unreadable::Because(_))));
         assert!(matches!(files.read("sub", Some("")), Err(Unreadable::Because(_))));
         assert!(matches!(files.read("/dev/zero", None), Err(Unreadable::Because(_))));
-        assert!(files.list("", Some("")).unwrap().iter().all(|entry| entry.is_folder == (entry.name == "sub")));
+        assert!(
+            files.list("", Some("")).unwrap().iter().all(|entry| entry.is_folder == (entry.name == "sub"))
+        );
         assert_eq!(files.list("..", Some("")), Err(Unreadable::Outside));
         assert!(set_file(&set).unwrap_err().contains("folder"));
     }

@@ -164,7 +164,8 @@ pub(super) fn is_html(text: &str) -> bool {
                 };
                 // A slash closes only elements of SVG and MathML.
                 let is_foreign = open.iter().any(|name| name == "svg" || name == "math");
-                if !is_wrapper && !VOID.contains(&name.as_str()) && !(tag.self_closing && is_foreign) {
+                let is_closed = VOID.contains(&name.as_str()) || (tag.self_closing && is_foreign);
+                if !is_wrapper && !is_closed {
                     open.push(name);
                 }
             }

@@ -46,6 +46,10 @@ fn objects(text: &str) -> Result<Vec<Value>, String> {
     {
         at = start + 1;
         let limit = bytes.len().min(start + OBJECT_BYTES_MAX);
+        if at >= limit {
+            // A brace at the very end begins nothing.
+            break;
+        }
         let (mut depth, mut end) = (0_usize, start);
         for byte in bytes.get(start..limit).unwrap_or_default() {
             end += 1;
@@ -145,6 +149,7 @@ mod tests {
             ("{\"a\": 1, // one\n \"b\": \"http://x\"}", vec![json!({"a": 1, "b": "http://x"})]),
             ("{not: [valid} {\"a\": 2}", vec![json!({"a": 2})]),
             ("{{x}}", vec![]),
+            ("}{", vec![]),
         ] {
             let found = objects(text).unwrap();
             assert!(found == expect || text == "{{x}}", "{text}: {found:?}");

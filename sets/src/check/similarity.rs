@@ -135,7 +135,7 @@ fn treebank(text: &str) -> Vec<String> {
     // The last full stop is a word of its own; brackets and quotes may follow it.
     let last_stop = chars
         .iter()
-        .rposition(|c| !matches!(c, ']' | ')' | '}' | '>' | '\'' | ' '))
+        .rposition(|c| !matches!(c, ']' | ')' | '}' | '>' | '\'' | '"' | ' '))
         .filter(|at| get(*at) == Some('.'));
     while let Some(c) = get(at) {
         let before = at.checked_sub(1).and_then(get);
@@ -192,6 +192,7 @@ fn parts(word: &str) -> Vec<String> {
         ("gon", "na"),
         ("got", "ta"),
         ("lem", "me"),
+        ("wan", "na"),
         ("d", "'ye"),
         ("more", "'n"),
         ("'t", "is"),

@@ -59,7 +59,7 @@ fn contains_xml(text: &str, required: &[String]) -> bool {
         let wrapped = format!("<r>{piece}</r>");
         match Document::parse(&wrapped) {
             Ok(document) => has_all(&tree_of(&document.root_element(), DEPTH_MAX), required),
-            Err(_) => required.is_empty(),
+            Err(_) => has_all(&loose_tree(piece), required),
         }
     })
 }
@@ -77,12 +77,7 @@ fn tree_of(node: &Node<'_, '_>, left: usize) -> Value {
     let mut fields = Map::new();
     let Some(left) = left.checked_sub(1) else { return Value::Object(fields) };
     for child in node.children().filter(Node::is_element) {
-        let value = tree_of(&child, left);
-        match fields.get_mut(&name(&child)) {
-            None => drop(fields.insert(name(&child), value)),
-            Some(Value::Array(items)) => items.push(value),
-            Some(other) => *other = Value::Array(vec![other.take(), value]),
-        }
+        add(&mut fields, &name(&child), tree_of(&child, left));
     }
     let attributes: Vec<(String, Value)> = node
         .attributes()
@@ -92,7 +87,41 @@ fn tree_of(node: &Node<'_, '_>, left: usize) -> Value {
         return Value::from(node.text().unwrap_or_default());
     }
     fields.extend(attributes);
+    if let Some(text) = node.text().map(js::trim).filter(|text| !text.is_empty()) {
+        fields.insert("#text".to_owned(), Value::from(text));
+    }
     Value::Object(fields)
+}
+
+/// Elements by name, of a text that is not quite XML: attributes and references do not matter.
+fn loose_tree(piece: &str) -> Value {
+    let mut open: Vec<(&str, Map<String, Value>)> = vec![("", Map::new())];
+    for tag in tags(piece) {
+        if tag.is_closing {
+            if open.len() > 1
+                && let Some((name, fields)) = open.pop()
+                && let Some((_, above)) = open.last_mut()
+            {
+                add(above, name, Value::Object(fields));
+            }
+        } else if tag.is_empty {
+            if let Some((_, above)) = open.last_mut() {
+                add(above, tag.name, Value::Object(Map::new()));
+            }
+        } else if open.len() <= DEPTH_MAX {
+            open.push((tag.name, Map::new()));
+        }
+    }
+    open.into_iter().next().map(|(_, fields)| Value::Object(fields)).unwrap_or_default()
+}
+
+/// Adds an element; those with equal names are a list.
+fn add(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    match fields.get_mut(name) {
+        None => drop(fields.insert(name.to_owned(), value)),
+        Some(Value::Array(items)) => items.push(value),
+        Some(other) => *other = Value::Array(vec![other.take(), value]),
+    }
 }
 
 fn has_all(tree: &Value, required: &[String]) -> bool {
@@ -110,47 +139,20 @@ fn has_all(tree: &Value, required: &[String]) -> bool {
 fn pieces(text: &str) -> Vec<&str> {
     let mut open: Vec<(&str, usize)> = Vec::new();
     let mut spans: Vec<(usize, usize)> = Vec::new();
-    let mut at = 0;
-    while let Some(start) = text.get(at..).and_then(|rest| rest.find('<')).map(|ahead| at + ahead) {
-        at = start + 1;
-        let rest = text.get(at..).unwrap_or_default();
-        let (is_closing, body) = rest.strip_prefix('/').map_or((false, rest), |body| (true, body));
-        if rest.starts_with(['!', '?']) {
-            let mark = if rest.starts_with("!--") {
-                "-->"
-            } else if rest.starts_with("![CDATA[") {
-                "]]>"
-            } else if rest.starts_with('?') {
-                "?>"
-            } else {
-                ">"
-            };
-            at = rest.find(mark).map_or(text.len(), |end| start + 1 + end + mark.len());
-            continue;
-        }
-        let name_end = body
-            .find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')))
-            .unwrap_or(body.len());
-        let name = body.get(..name_end).unwrap_or_default();
-        let begins = name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == ':');
-        let Some(length) = tag_length(body).filter(|_| begins) else { continue };
-        let end = at + usize::from(is_closing) + length;
-        let is_empty =
-            body.get(..length).is_some_and(|tag| tag.trim_end_matches('>').trim_end().ends_with('/'));
-        if is_closing {
+    for tag in tags(text) {
+        if tag.is_closing {
             match open.last() {
-                Some((last, from)) if *last == name => {
-                    spans.push((*from, end));
+                Some((last, from)) if *last == tag.name => {
+                    spans.push((*from, tag.end));
                     open.pop();
                 }
                 _ => open.clear(),
             }
-        } else if is_empty {
-            spans.push((start, end));
+        } else if tag.is_empty {
+            spans.push((tag.start, tag.end));
         } else {
-            open.push((name, start));
+            open.push((tag.name, tag.start));
         }
-        at = end;
     }
     // An element within another is part of it.
     spans.sort_by_key(|(from, to)| (*from, usize::MAX - to));
@@ -165,6 +167,46 @@ fn pieces(text: &str) -> Vec<&str> {
         _ => None,
     };
     all.into_iter().chain(outer).filter_map(|(from, to)| text.get(from..to)).collect()
+}
+
+/// A tag, and where it is.
+struct Tag<'a> {
+    name: &'a str,
+    start: usize,
+    end: usize,
+    is_closing: bool,
+    is_empty: bool,
+}
+
+/// The tags of a text; comments and declarations are passed over.
+fn tags(text: &str) -> Vec<Tag<'_>> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(start) = text.get(at..).and_then(|rest| rest.find('<')).map(|ahead| at + ahead) {
+        at = start + 1;
+        let rest = text.get(at..).unwrap_or_default();
+        let (is_closing, body) = rest.strip_prefix('/').map_or((false, rest), |body| (true, body));
+        if rest.starts_with(['!', '?']) {
+            let marks = [("!--", "-->"), ("![CDATA[", "]]>"), ("?", "?>"), ("", ">")];
+            let mark = marks
+                .iter()
+                .find(|(opening, _)| rest.starts_with(opening))
+                .map_or(">", |(_, closing)| closing);
+            at = rest.find(mark).map_or(text.len(), |end| start + 1 + end + mark.len());
+            continue;
+        }
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
+        let name_end = body.find(|c: char| !is_name(c)).unwrap_or(body.len());
+        let name = body.get(..name_end).unwrap_or_default();
+        let begins = name.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == ':');
+        let Some(length) = tag_length(body).filter(|_| begins) else { continue };
+        let end = at + usize::from(is_closing) + length;
+        let is_empty =
+            body.get(..length).is_some_and(|tag| tag.trim_end_matches('>').trim_end().ends_with('/'));
+        found.push(Tag { name, start, end, is_closing, is_empty });
+        at = end;
+    }
+    found
 }
 
 /// The length of a tag with its `>`; quotes protect it.

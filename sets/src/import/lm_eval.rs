@@ -245,8 +245,10 @@ fn cases(task: &Fields, documents: &[Value], ways: &[Value], set: &mut Set) -> R
             .map_err(|words| format!("has doc_to_target, which {words}"))?;
         let checks = ways.iter().map(|way| {
             let mut value = way.clone();
-            value["references"] = json!(references);
-            value["until"] = json!(until);
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("references".to_owned(), json!(references));
+                fields.insert("until".to_owned(), json!(until));
+            }
             Arc::new(Check::One(Assertion::new("exact_match", Some(value))))
         });
         set.cases.push(Case {

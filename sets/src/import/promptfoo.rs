@@ -3,6 +3,7 @@
 //! [`prompts`] and [`tests`] read what a configuration names; [`cases`] puts defaults, scenarios and variables together;
 //! [`render`] makes texts of them. Follows version 0.123.
 
+mod asserts;
 mod cases;
 pub(crate) mod cell;
 mod declared;
@@ -53,7 +54,12 @@ pub(super) fn config(document: Map<String, Value>, source: &Source<'_, '_>) -> R
     let document = document::with_references(document)?;
     let mut set = Set::new(CONFIG);
     let own = document.get("env").and_then(Value::as_object).cloned().unwrap_or_default();
-    set.templates = Some(Templates::new(Dialect::Nunjucks, own, Arc::clone(source.process)));
+    let templates = Templates::new(Dialect::Nunjucks, own, Arc::clone(source.process));
+    let document: Map<String, Value> = document
+        .iter()
+        .map(|(name, value)| (name.clone(), render::with_environment(&templates, value)))
+        .collect();
+    set.templates = Some(templates);
     declared::count(&document, &mut set);
     set.prompts = prompts::read(document.get("prompts"), source, &mut set)?;
     declared::sampling(document.get("providers").or(document.get("targets")), source, &mut set);

@@ -65,8 +65,8 @@ pub(super) fn add(engine: &mut Environment<'static>, dialect: Dialect) {
 }
 
 fn add_shared(engine: &mut Environment<'static>) {
-    engine.add_filter("upper", |v: Item| text(&v).to_uppercase());
-    engine.add_filter("lower", |v: Item| text(&v).to_lowercase());
+    engine.add_filter("upper", |v: Item| only_text(&v).map(str::to_uppercase));
+    engine.add_filter("lower", |v: Item| only_text(&v).map(str::to_lowercase));
     engine.add_filter("trim", |v: Item, marks: Option<String>| match marks {
         Some(marks) => text(&v).trim_matches(|c| marks.contains(c)).to_owned(),
         None => js::trim(&text(&v)).to_owned(),
@@ -115,6 +115,15 @@ fn add_shared(engine: &mut Environment<'static>) {
     engine.add_test("in", tests::is_in);
     engine.add_test("true", tests::is_true);
     engine.add_test("false", tests::is_false);
+}
+
+/// The text of a value that is one; nothing for undefined and null. Others are an error, as they are in JavaScript.
+fn only_text(value: &Item) -> Result<&str, Error> {
+    match value.as_str() {
+        Some(text) => Ok(text),
+        None if value.is_undefined() || value.is_none() => Ok(""),
+        None => Err(wrong("a filter for texts is given something else")),
+    }
 }
 
 pub(super) fn wrong(words: &'static str) -> Error {
@@ -286,8 +295,8 @@ fn center(v: Item, width: Option<usize>) -> Result<String, Error> {
     if spaces == 0 {
         return Ok(whole);
     }
-    let before = spaces / 2 + spaces % 2;
-    Ok(format!("{}{whole}{}", " ".repeat(spaces / 2 - spaces % 2 * 0), " ".repeat(before)))
+    let after = spaces.div_ceil(2);
+    Ok(format!("{}{whole}{}", " ".repeat(spaces / 2), " ".repeat(after)))
 }
 
 fn escape(text: &str) -> String {

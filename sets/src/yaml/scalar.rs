@@ -85,8 +85,8 @@ fn decimal(text: &str) -> Option<f64> {
     let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let has_digits = !(whole.is_empty() && fraction.is_empty()) && !exponent.is_empty();
-    (has_digits && is_digits(whole) && is_digits(fraction) && is_digits(exponent))
+    let is_empty = exponent.is_empty() || (whole.is_empty() && fraction.is_empty());
+    (!is_empty && is_digits(whole) && is_digits(fraction) && is_digits(exponent))
         .then(|| text.parse().ok())
         .flatten()
 }

@@ -29,7 +29,12 @@ impl Totals {
         self.requests.saturating_mul(VERSIONS)
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an estimate of what is not negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an estimate of what is not negative"
+    )]
     fn per_day(count: usize, rounds_per_day: f64) -> u64 {
         (count as f64 * rounds_per_day).round() as u64
     }
@@ -38,7 +43,10 @@ impl Totals {
         let tokens = self.bytes.saturating_mul(VERSIONS) / BYTES_PER_TOKEN;
         json.insert("requests_per_round".to_owned(), self.per_round().into());
         json.insert("calls_per_day".to_owned(), Self::per_day(self.per_round(), rounds_per_day).into());
-        json.insert("estimated_prompt_tokens_per_day".to_owned(), Self::per_day(tokens, rounds_per_day).into());
+        json.insert(
+            "estimated_prompt_tokens_per_day".to_owned(),
+            Self::per_day(tokens, rounds_per_day).into(),
+        );
     }
 
     pub(super) fn words(&self, rounds_per_day: f64) -> String {
@@ -76,13 +84,18 @@ pub(super) fn lines(name: &str, report: &Report) -> Vec<String> {
         "{name}: {}, {} cases, {} prompts, {} requests to each version",
         report.format, report.cases, report.prompts, report.requests
     )];
-    for (what, counts) in [("checks", &report.checks), ("judge", &report.judge), ("left out", &report.left_out)] {
+    for (what, counts) in
+        [("checks", &report.checks), ("judge", &report.judge), ("left out", &report.left_out)]
+    {
         if !counts.is_empty() {
             lines.push(format!("  {what:<9} {}", listed(counts)));
         }
     }
     if report.cases_without_check > 0 {
-        lines.push(format!("  {} cases keep no check that can be evaluated without a judge", report.cases_without_check));
+        lines.push(format!(
+            "  {} cases keep no check that can be evaluated without a judge",
+            report.cases_without_check
+        ));
     }
     lines
 }

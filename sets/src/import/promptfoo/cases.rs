@@ -1,13 +1,11 @@
 //! Tests, defaults and scenarios → cases: every combination of a test's variables is one.
 
 use super::tests::{self, Test};
-use super::{declared, is_code, transform};
+use super::{asserts, declared, is_code, transform};
 use crate::import::{Source, files};
 use crate::js;
-use crate::kind::{self, Place};
 use crate::limits::{CASES_MAX, CHECKS_MAX, VARIABLES_BYTES_MAX};
-use crate::set::{Ask, Assertion, Case, Check, Set};
-use crate::tree;
+use crate::set::{Ask, Case, Check, Set};
 use crate::yaml::{self, Duplicates};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -18,7 +16,7 @@ type Fields = Map<String, Value>;
 /// A sentence without its subject.
 pub(super) fn read(document: &Fields, source: &Source<'_, '_>, set: &mut Set) -> Result<(), String> {
     let default = default_test(document.get("defaultTest"), source, set);
-    let default_checks = checks(default.get("assert"), "defaultTest", source, set);
+    let default_checks = asserts::read(default.get("assert"), "defaultTest", source, set);
     let mut adder = Adder {
         source,
         default: &default,
@@ -139,7 +137,10 @@ impl Adder<'_, '_, '_> {
         };
         let rows = list(scenario.get("config").unwrap_or(&Value::Null), self.source, set);
         let tests = match scenario.get("tests") {
-            None | Some(Value::Null) => vec![Test { fields: Fields::new(), folder: String::new() }],
+            None | Some(Value::Null) => {
+                set.warn("a scenario has no tests, so it has no cases");
+                Vec::new()
+            }
             Some(listed) => tests::read(listed, self.source, set)?,
         };
         tests.iter().for_each(|test| declared::of_test(&test.fields, set));
@@ -176,12 +177,18 @@ impl Adder<'_, '_, '_> {
             );
         }
         let options = options([self.default.get("options"), test.get("options")]);
-        let own = checks(test.get("assert"), &format!("test {number}"), self.source, set);
+        let own = asserts::read(test.get("assert"), &format!("test {number}"), self.source, set);
         let keeps_default = options_of(test).and_then(|options| options.get("disableDefaultAsserts"))
             != Some(&Value::Bool(true));
         let default = if keeps_default { self.default_checks } else { &[] };
         let either = |name: &str| test.get(name).filter(|value| !value.is_null()).or(self.default.get(name));
-        let text = |name: &str| options.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |name: &str| {
+            // An empty prefix is none: then the default's counts.
+            let parts = [Some(&options), options_of(self.default)].into_iter().flatten();
+            let mut texts =
+                parts.filter_map(|options| options.get(name)?.as_str()).filter(|text| !text.is_empty());
+            texts.next().unwrap_or_default().to_owned()
+        };
         let given = test.get("providerOutput").filter(|output| js::is_truthy(Some(output))).cloned();
         let only = either("prompts").and_then(Value::as_array).map(|names| allowed(names, set));
         let ask = Ask::Prompts { only, prefix: text("prefix"), suffix: text("suffix") };
@@ -348,90 +355,4 @@ fn allowed(names: &[Value], set: &mut Set) -> Vec<usize> {
         set.warn(format!("a test allows only prompts that are not there: {}", names.join(", ")));
     }
     found
-}
-
-/// The checks of a list.
-fn checks(list: Option<&Value>, place: &str, source: &Source<'_, '_>, set: &mut Set) -> Vec<Arc<Check>> {
-    let items = match list {
-        None | Some(Value::Null) => return Vec::new(),
-        Some(Value::Array(items)) => items,
-        Some(_) => {
-            set.warn(format!("{place}: assert is no list, so it checks nothing"));
-            return Vec::new();
-        }
-    };
-    items.iter().filter_map(|item| check(item, place, source, set)).map(Arc::new).collect()
-}
-
-fn check(item: &Value, place: &str, source: &Source<'_, '_>, set: &mut Set) -> Option<Check> {
-    let Some(kind) = item.get("type").and_then(Value::as_str) else {
-        set.warn(format!("{place}: a check has no type, so it checks nothing"));
-        set.leave_out("assert without type", 1);
-        return None;
-    };
-    if kind != "assert-set" {
-        return Some(Check::One(assertion(kind, item, place, source, set)));
-    }
-    let items = item.get("assert").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let checks = items.iter().filter_map(|item| {
-        let kind = item.get("type").and_then(Value::as_str)?;
-        Some(assertion(kind, item, place, source, set))
-    });
-    Some(Check::Group {
-        checks: checks.collect(),
-        threshold: number(item, "threshold"),
-        weight: number(item, "weight").unwrap_or(1.0),
-    })
-}
-
-fn number(item: &Value, name: &str) -> Option<f64> {
-    item.get(name).and_then(Value::as_f64)
-}
-
-fn assertion(kind: &str, item: &Value, place: &str, source: &Source<'_, '_>, set: &mut Set) -> Assertion {
-    let mut assertion = crate::grade::assertion_of(kind, item);
-    if kind::place(kind) == Place::LeftOut("unknown type") {
-        set.warn(format!("{place}: there is no check of type {kind:?}"));
-    }
-    if kind::place(kind) == Place::LeftOut("code is never run") {
-        return assertion;
-    }
-    let mut load = |text: &str| -> Result<Value, String> {
-        if is_code(text) {
-            set.leave_out("assert.value.code", 1);
-            return Err(format!("{text} is code, which is never run"));
-        }
-        let value = files::value("", text, source.tree).map_err(|words| format!("{text} {words}"));
-        let value = value.and_then(|value| match files::extension(text) {
-            "txt" => Ok(Value::from(js::trim(value.as_str().unwrap_or_default()))),
-            "json" | "yaml" | "yml" => Ok(value),
-            _ => Err(format!("{text} is no file of JSON, YAML or text")),
-        });
-        value.inspect_err(|words| set.warn(format!("{place}: the value of {kind}: {words}")))
-    };
-    match &assertion.value {
-        Some(Value::String(text)) if text.starts_with("file://") => match load(text) {
-            Ok(value) => {
-                assertion.value = Some(value);
-                assertion.is_from_file = true;
-            }
-            Err(words) => assertion.broken = Some(words),
-        },
-        Some(Value::Array(items))
-            if items.iter().any(|item| item.as_str().is_some_and(|text| text.starts_with("file://"))) =>
-        {
-            let loaded =
-                items.iter().map(|item| match item.as_str().filter(|text| text.starts_with("file://")) {
-                    Some(text) => load(text),
-                    None => Ok(item.clone()),
-                });
-            match loaded.collect::<Result<_, _>>() {
-                Ok(items) => assertion.value = Some(Value::Array(items)),
-                Err(words) => assertion.broken = Some(words),
-            }
-        }
-        _ => {}
-    }
-    let _ = tree::split;
-    assertion
 }

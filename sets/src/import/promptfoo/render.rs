@@ -75,8 +75,7 @@ fn resolve(variables: &mut Fields) {
             let Some(Value::String(text)) = variables.get(name) else { continue };
             let Some((range, other)) = placeholder(text) else { continue };
             let Some(value) = variables.get(other) else { continue };
-            let mut replaced = text.clone();
-            replaced.replace_range(range, &js::text(value));
+            let replaced = with_replacement(text, range, &js::text(value));
             variables.insert(name.clone(), Value::from(replaced));
             is_done = false;
         }
@@ -84,6 +83,66 @@ fn resolve(variables: &mut Fields) {
             return;
         }
     }
+}
+
+/// `text.replace(placeholder, value)` of JavaScript, in which `$$`, `$&`, `` $` `` and `$'` of the value have a meaning.
+fn with_replacement(text: &str, range: std::ops::Range<usize>, value: &str) -> String {
+    let (before, after) =
+        (text.get(..range.start).unwrap_or_default(), text.get(range.end..).unwrap_or_default());
+    let mut out = String::from(before);
+    let mut rest = value;
+    while let Some((head, tail)) = rest.split_once('$') {
+        out.push_str(head);
+        let (meant, length) = match tail.chars().next() {
+            Some('$') => ("$", 1),
+            Some('&') => (text.get(range.clone()).unwrap_or_default(), 1),
+            Some('`') => (before, 1),
+            Some('\'') => (after, 1),
+            _ => ("$", 0),
+        };
+        out.push_str(meant);
+        rest = tail.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.push_str(after);
+    out
+}
+
+/// A value of a configuration in which what asks for the environment alone is rendered, as promptfoo does when it reads one.
+pub(crate) fn with_environment(templates: &Templates, value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.contains("env") => Value::from(environment_in(templates, text)),
+        Value::Array(items) => items.iter().map(|item| with_environment(templates, item)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, item)| (name.clone(), with_environment(templates, item)));
+            Value::Object(fields.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+fn environment_in(templates: &Templates, text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((head, tail)) = rest.split_once("{{") {
+        out.push_str(head);
+        let Some((code, after)) = tail.split_once("}}") else {
+            out.push_str("{{");
+            rest = tail;
+            continue;
+        };
+        let whole = format!("{{{{{code}}}}}");
+        let asks = code.contains("env.") || code.contains("env[");
+        let rendered = asks.then(|| templates.render(&whole, &Fields::new()).ok()).flatten();
+        // What is not set stays, unless a filter has a value for it.
+        match rendered.filter(|text| !text.is_empty() || code.contains('|')) {
+            Some(rendered) => out.push_str(&rendered),
+            None => out.push_str(&whole),
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The first `{{ name }}`: where it is, and the name.
