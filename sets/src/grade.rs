@@ -1,7 +1,7 @@
 //! All checks of one answer → whether it passes, and its score.
 
 use crate::check::{self, Answer, Mark};
-use crate::import::promptfoo::transform;
+use crate::import::promptfoo::asserts;
 use crate::kind::{self, Place};
 use crate::report;
 use crate::set::{Assertion, Case, Check, Transform};
@@ -20,21 +20,6 @@ pub struct Grade {
     pub error: Option<String>,
 }
 
-/// A check as it is written.
-#[must_use]
-pub fn assertion_of(kind: &str, item: &Value) -> Assertion {
-    let number = |name: &str| item.get(name).and_then(Value::as_f64);
-    Assertion {
-        kind: kind.to_owned(),
-        value: item.get("value").cloned(),
-        is_from_file: false,
-        threshold: number("threshold"),
-        weight: number("weight"),
-        transform: transform::of(item.get("transform")),
-        broken: None,
-    }
-}
-
 /// Checks as they are written in a list.
 ///
 /// # Errors
@@ -46,13 +31,13 @@ pub fn checks_of(list: &[Value]) -> Result<Vec<Arc<Check>>, String> {
     let checks = list.iter().map(|item| {
         let kind = kind_of(item)?;
         if kind != "assert-set" {
-            return Ok(Arc::new(Check::One(assertion_of(&kind, item))));
+            return Ok(Arc::new(Check::One(asserts::one(&kind, item))));
         }
         let within =
             item.get("assert").and_then(Value::as_array).ok_or("an assert-set has no list assert")?;
         let checks = within
             .iter()
-            .map(|item| Ok::<_, String>(assertion_of(&kind_of(item)?, item)))
+            .map(|item| Ok::<_, String>(asserts::one(&kind_of(item)?, item)))
             .collect::<Result<_, _>>()?;
         let number = |name: &str| item.get(name).and_then(Value::as_f64);
         Ok(Arc::new(Check::Group {

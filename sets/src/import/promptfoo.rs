@@ -3,7 +3,7 @@
 //! [`prompts`] and [`tests`] read what a configuration names; [`cases`] puts defaults, scenarios and variables together;
 //! [`render`] makes texts of them. Follows version 0.123.
 
-mod asserts;
+pub(crate) mod asserts;
 mod cases;
 pub(crate) mod cell;
 mod declared;

@@ -1,10 +1,10 @@
 //! Filters: those of Nunjucks where they differ from Jinja's, and `load` of promptfoo.
 
-use super::values::{Fields, List, items, number, pairs, text, to_json, to_template};
+use super::values::{Fields, List, items, number, pairs, text, to_json, to_template, wrong};
 use super::{Dialect, methods};
 use crate::js;
 use minijinja::value::{Rest, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, Value as Item, filters, functions, tests};
+use minijinja::{Environment, Error, State, Value as Item, filters, functions, tests};
 use serde_json::Value;
 
 /// Adds what a template of this dialect may use.
@@ -124,10 +124,6 @@ fn only_text(value: &Item) -> Result<&str, Error> {
         None if value.is_undefined() || value.is_none() => Ok(""),
         None => Err(wrong("a filter for texts is given something else")),
     }
-}
-
-pub(super) fn wrong(words: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidOperation, words)
 }
 
 fn capitalize(text: &str) -> String {

@@ -1,8 +1,7 @@
 //! Methods of texts and lists: those that templates of the two dialects call.
 
 use super::Dialect;
-use super::filters::wrong;
-use super::values::{List, text, to_template};
+use super::values::{List, text, to_template, wrong};
 use crate::js;
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value as Item};

@@ -176,3 +176,8 @@ pub(super) fn pairs(_state: &State<'_, '_>, value: &Item) -> Result<Item, Error>
     }
     Ok(Item::from(pairs))
 }
+
+/// The error of a filter or a method that is used wrongly.
+pub(super) fn wrong(words: &'static str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, words)
+}

@@ -111,16 +111,18 @@ fn case_name(set: &Set, request: &Request) -> String {
 /// A request as a line of JSON.
 pub(super) fn request_line(name: &str, set: &Set, request: &Request) -> Value {
     let variables = set.cases.get(request.case).map(|case| case.variables.clone()).unwrap_or_default();
-    let mut line = json!({
-        "set": name, "case": case_name(set, request), "number": request.case, "prompt": request.prompt, "messages": request.messages, "vars": variables,
+    let line = json!({
+        "set": name, "case": case_name(set, request), "number": request.case, "prompt": request.prompt,
+        "messages": request.messages, "vars": variables,
     });
+    let Value::Object(mut line) = line else { return Value::Null };
     if !request.turns.is_empty() {
-        line["turns"] = json!(request.turns);
+        line.insert("turns".to_owned(), json!(request.turns));
     }
     if !request.body.is_empty() {
-        line["body"] = json!(request.body);
+        line.insert("body".to_owned(), json!(request.body));
     }
-    line
+    Value::Object(line)
 }
 
 /// A request in words.
