@@ -52,7 +52,10 @@ fn messages(path: &str, text: &str, beside: &[(&'static str, &str)]) -> Vec<Valu
     let (set, files) = import(path, text, beside).unwrap();
     let tree = Tree::new(&files, false);
     let made = (0..set.cases.len()).flat_map(|case| request::of_case(&set, case, &tree));
-    made.map(|made| made.map_or_else(|unmade| Value::from(unmade.words), |request| Value::from(request.messages))).collect()
+    made.map(|made| {
+        made.map_or_else(|unmade| Value::from(unmade.words), |request| Value::from(request.messages))
+    })
+    .collect()
 }
 
 fn counts(pairs: &[(&str, u64)]) -> Counts {
