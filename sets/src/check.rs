@@ -235,3 +235,6 @@ fn rendered(value: &Value, variables: &Map<String, Value>, templates: &Templates
         other => other.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests;

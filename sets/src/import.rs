@@ -47,6 +47,9 @@ pub fn read(bytes: &[u8], source: &Source<'_, '_>) -> Result<Set, String> {
     }
     let text = std::str::from_utf8(bytes).map_err(|_| "is not text in UTF-8")?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.starts_with("version https://git-lfs") {
+        return Err("is a pointer of Git LFS, and not the data; fetch it with git lfs pull".to_owned());
+    }
     match files::extension(source.path).to_ascii_lowercase().as_str() {
         "csv" => of_rows(&table::rows(text)?, source),
         "jsonl" | "ndjson" => of_lines(lines::values(text)?, source),

@@ -23,14 +23,27 @@ const CONFIG: &str = "promptfoo-config";
 const TESTS: &str = "promptfoo-tests";
 const ASSERTIONS: &str = "promptfoo-assertion-list";
 
-/// Whether a document is a configuration.
+/// Whether a document is a configuration: it names prompts or providers, or it has tests that are like promptfoo's.
 pub(super) fn is_config(document: &Map<String, Value>) -> bool {
-    let asks = document.contains_key("prompts")
-        || document.contains_key("providers")
-        || document.contains_key("targets");
-    asks && !document.contains_key("stimuli")
-        || (document.contains_key("tests") && !document.contains_key("task"))
-        || (document.contains_key("scenarios") && !document.contains_key("stimuli"))
+    let has = |name: &str| document.contains_key(name);
+    if has("stimuli") || has("task") {
+        return false;
+    }
+    let is_like_test = |item: &Value| match item {
+        Value::String(path) => path.starts_with("file://") || path.contains('.'),
+        Value::Object(test) => {
+            ["vars", "assert", "options", "path"].iter().any(|name| test.contains_key(*name))
+        }
+        _ => false,
+    };
+    let has_tests = document.get("tests").is_some_and(|tests| match tests {
+        Value::Array(items) => items.first().is_some_and(is_like_test),
+        item => is_like_test(item),
+    });
+    let has_scenarios = document.get("scenarios").and_then(Value::as_array).is_some_and(|items| {
+        items.first().is_some_and(|item| item.is_string() || item.get("config").is_some())
+    });
+    has("prompts") || has("providers") || has("targets") || has_tests || has_scenarios
 }
 
 /// Whether an object is a test.

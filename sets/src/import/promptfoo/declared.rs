@@ -19,6 +19,18 @@ pub(super) fn count(document: &Fields, set: &mut Set) {
             set.warn("defaultTest.provider plays a user over several turns; only the first turn is asked");
         }
     }
+    if document.contains_key("redteam") {
+        set.warn(
+            "redteam makes tests by a model, which is not done; only the tests that are written are asked",
+        );
+    }
+    if document
+        .get("commandLineOptions")
+        .and_then(Value::as_object)
+        .is_some_and(|options| options.keys().any(|name| name.starts_with("filter")))
+    {
+        set.warn("commandLineOptions choose some of the tests; here all are asked");
+    }
     if document.get("nunjucksFilters").and_then(Value::as_object).is_some_and(|filters| !filters.is_empty()) {
         set.leave_out("top.nunjucksFilters", 1);
     }
