@@ -108,11 +108,21 @@ fn words(error: &minijinja::Error) -> String {
         return format!("does not end within {TEMPLATE_FUEL} steps");
     }
     let place = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
-    // The library's details name filters, functions and tokens of the template, and no values.
-    match error.detail() {
-        Some(detail) => format!("is a template with an error{place}: {}: {detail}", error.kind()),
-        None => format!("is a template with an error{place}: {}", error.kind()),
-    }
+    // `filter NAME is unknown`, and so on: only the name is taken over.
+    let name = error.detail().and_then(|detail| detail.split_whitespace().nth(1)).unwrap_or_default();
+    let what = match error.kind() {
+        ErrorKind::UnknownFilter => format!("uses the filter {name:?}, which is not known"),
+        ErrorKind::UnknownTest => format!("uses the test {name:?}, which is not known"),
+        ErrorKind::UnknownFunction => format!("calls the function {name:?}, which is not known"),
+        ErrorKind::UnknownMethod => "calls a method that is not known".to_owned(),
+        ErrorKind::SyntaxError => "is a template that breaks off or breaks a rule".to_owned(),
+        ErrorKind::UndefinedError => "asks for a part of something that is not there".to_owned(),
+        ErrorKind::MissingArgument | ErrorKind::TooManyArguments => {
+            "gives a filter or a function too few or too many values".to_owned()
+        }
+        _ => "computes something that cannot be computed".to_owned(),
+    };
+    format!("{what}{place}")
 }
 
 /// Output that ends at a limit.

@@ -124,9 +124,9 @@ impl Schema {
             .with_format("byte", is_base64)
             .with_format("iso-date-time", |text: &str| text.contains(['T', 't', ' ']) && text.len() >= 16)
             .build(&schema);
-        // The library's words may hold parts of the schema; they are its author's, and no secret, but long.
-        built.map(Self).map_err(|error| {
-            format!("is no valid schema: {}", error.to_string().chars().take(200).collect::<String>())
+        built.map(Self).map_err(|_| {
+            "is no valid schema: a keyword has a value that it cannot have, or a reference leads nowhere"
+                .to_owned()
         })
     }
 
