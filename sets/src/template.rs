@@ -108,8 +108,9 @@ fn words(error: &minijinja::Error) -> String {
         return format!("does not end within {TEMPLATE_FUEL} steps");
     }
     let place = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
-    // `filter NAME is unknown`, and so on: only the name is taken over.
-    let name = error.detail().and_then(|detail| detail.split_whitespace().nth(1)).unwrap_or_default();
+    // `filter NAME is unknown`, `NAME is unknown`: only the name is taken over.
+    let words = error.detail().unwrap_or_default().split_whitespace();
+    let name = words.take_while(|word| *word != "is").last().unwrap_or_default();
     let what = match error.kind() {
         ErrorKind::UnknownFilter => format!("uses the filter {name:?}, which is not known"),
         ErrorKind::UnknownTest => format!("uses the test {name:?}, which is not known"),

@@ -82,7 +82,8 @@ fn nunjucks_templates_render_as_in_nunjucks() {
 #[test]
 fn what_a_template_may_not_do_is_an_error_with_words() {
     for (template, part) in [
-        ("{{ s | allcaps }}", "\"allcaps\""),
+        ("{{ s | allcaps }}", "the filter \"allcaps\""),
+        ("{{ shout(s) }}", "the function \"shout\""),
         ("{% include '/etc/passwd' %}", "include"),
         (
             "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}x{% endfor %}{% endfor %}{% endfor %}",
