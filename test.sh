@@ -83,7 +83,7 @@ section_native() { cargo test --workspace --locked; }
 section_docs() {
   local package
   export RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links"
-  for package in llm-canary llm-canary-{scanning,reading,cli,indirect,verdict}; do
+  for package in llm-canary llm-canary-{scanning,reading,cli,indirect,sets,verdict}; do
     cargo doc --package "$package" --no-deps --document-private-items --locked
   done
 }

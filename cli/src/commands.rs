@@ -13,6 +13,7 @@ mod check;
 mod drain;
 mod explain;
 pub(crate) mod feed;
+mod grade;
 mod input;
 mod judged;
 mod listening;
@@ -28,6 +29,7 @@ mod simulate;
 mod source;
 mod status;
 mod stop;
+mod watchdog;
 
 use crate::error::Error;
 use crate::io::World;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Approve(approve::Args),
     Report(Box<report::Args>),
     Promote(promote::Args),
+    Watchdog(watchdog::Args),
+    Grade(grade::Args),
 }
 
 impl Command {
@@ -78,6 +82,8 @@ impl Command {
             Self::Status(args) => status::run(args, world),
             Self::Stop(args) => stop::run(args, world),
             Self::Promote(args) => promote::run(args, world),
+            Self::Watchdog(args) => watchdog::run(args, world),
+            Self::Grade(args) => grade::run(args, world),
         };
         done.map(|()| 0)
     }
@@ -101,6 +107,8 @@ impl Command {
             Self::Stop(args) => args.options.json,
             Self::Promote(args) => args.options.json,
             Self::Report(args) => args.json,
+            Self::Watchdog(args) => args.json,
+            Self::Grade(args) => args.json,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod polls;
 pub(crate) mod post;
 pub(crate) mod prometheus;
 pub(crate) mod server;
+pub(crate) mod set_files;
 pub(crate) mod signals;
 pub(crate) mod source;
 pub(crate) mod target;

@@ -10,4 +10,5 @@ mod kubectl;
 mod mounts;
 mod replay;
 mod tool;
+mod watchdog;
 mod words;

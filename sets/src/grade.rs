@@ -1,0 +1,153 @@
+//! All checks of one answer → whether it passes, and its score.
+
+use crate::check::{self, Answer, Mark};
+use crate::import::promptfoo::asserts;
+use crate::kind::{self, Place};
+use crate::report;
+use crate::set::{Assertion, Case, Check, Transform};
+use crate::template::Templates;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// What a case's checks say of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grade {
+    /// Whether it passes.
+    pub is_passed: bool,
+    /// The weighted mean of the checks' scores.
+    pub score: f64,
+    /// Why there is no verdict: a check that is written wrongly, or that needs what is not there.
+    pub error: Option<String>,
+}
+
+/// Checks as they are written in a list.
+///
+/// # Errors
+/// A sentence: the list is no list of checks.
+pub fn checks_of(list: &[Value]) -> Result<Vec<Arc<Check>>, String> {
+    let kind_of = |item: &Value| {
+        item.get("type").and_then(Value::as_str).map(str::to_owned).ok_or("a check has no type")
+    };
+    let checks = list.iter().map(|item| {
+        let kind = kind_of(item)?;
+        if kind != "assert-set" {
+            return Ok(Arc::new(Check::One(asserts::one(&kind, item))));
+        }
+        let within =
+            item.get("assert").and_then(Value::as_array).ok_or("an assert-set has no list assert")?;
+        let checks = within
+            .iter()
+            .map(|item| Ok::<_, String>(asserts::one(&kind_of(item)?, item)))
+            .collect::<Result<_, _>>()?;
+        let number = |name: &str| item.get(name).and_then(Value::as_f64);
+        Ok(Arc::new(Check::Group {
+            checks,
+            threshold: number("threshold"),
+            weight: number("weight").unwrap_or(1.0),
+        }))
+    });
+    checks.collect()
+}
+
+/// Sums of scores and weights, and whether anything failed.
+#[derive(Default)]
+struct Sum {
+    score: f64,
+    weight: f64,
+    has_failed: bool,
+}
+
+impl Sum {
+    fn add(&mut self, mark: Mark, weight: f64) {
+        self.score += mark.score * weight;
+        self.weight += weight;
+        self.has_failed |= !mark.is_passed;
+    }
+
+    fn mark(&self, threshold: Option<f64>) -> Mark {
+        let score = if self.weight > 0.0 { self.score / self.weight } else { 0.0 };
+        Mark { is_passed: threshold.map_or(!self.has_failed, |threshold| score >= threshold), score }
+    }
+}
+
+/// Grades an answer by checks that need no judge. A check that needs one is an error.
+pub fn grade(
+    checks: &[Arc<Check>],
+    threshold: Option<f64>,
+    answer: &Answer,
+    variables: &Map<String, Value>,
+    templates: &Templates,
+) -> Grade {
+    match marked(checks, threshold, answer, variables, templates) {
+        Ok(mark) => Grade { is_passed: mark.is_passed, score: mark.score, error: None },
+        Err(words) => Grade { error: Some(words), ..Grade::default() },
+    }
+}
+
+fn marked(
+    checks: &[Arc<Check>],
+    threshold: Option<f64>,
+    answer: &Answer,
+    variables: &Map<String, Value>,
+    templates: &Templates,
+) -> Result<Mark, String> {
+    if checks.is_empty() {
+        return Ok(Mark { is_passed: true, score: 1.0 });
+    }
+    let mut sum = Sum::default();
+    for check in checks {
+        match &**check {
+            // They compare the answers of several prompts, and say nothing of one.
+            Check::One(one) if one.kind.starts_with("select-") || one.kind == "max-score" => {}
+            Check::One(one) => {
+                sum.add(check::evaluate(one, answer, variables, templates)?, one.weight.unwrap_or(1.0))
+            }
+            Check::Group { checks, threshold, weight } => {
+                let mut within = Sum::default();
+                for one in checks {
+                    within
+                        .add(check::evaluate(one, answer, variables, templates)?, one.weight.unwrap_or(1.0));
+                }
+                sum.add(within.mark(*threshold), *weight);
+            }
+        }
+    }
+    Ok(sum.mark(threshold))
+}
+
+/// Grades an answer by what can be evaluated of a case: checks that are left out, or need a judge, do not count.
+///
+/// `None` if no check is left.
+pub fn grade_offline(
+    case: &Case,
+    answer: &Answer,
+    variables: &Map<String, Value>,
+    templates: &Templates,
+) -> Option<Grade> {
+    let is_kept =
+        |one: &Assertion| kind::place(&one.kind) == Place::Offline && report::is_evaluated(case, one);
+    let kept: Vec<Arc<Check>> = case
+        .checks
+        .iter()
+        .filter_map(|check| match &**check {
+            Check::One(one) => is_kept(one).then(|| Arc::clone(check)),
+            Check::Group { checks, threshold, weight } => {
+                let checks: Vec<Assertion> = checks.iter().filter(|one| is_kept(one)).cloned().collect();
+                (!checks.is_empty())
+                    .then(|| Arc::new(Check::Group { checks, threshold: *threshold, weight: *weight }))
+            }
+        })
+        .collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let output = match case.transform {
+        Transform::None => answer.output.clone(),
+        _ => match check::transform(&case.transform, &answer.output) {
+            Ok(output) => output,
+            Err(words) => return Some(Grade { error: Some(words), ..Grade::default() }),
+        },
+    };
+    let answer = Answer { output, ..answer.clone() };
+    Some(grade(&kept, case.threshold, &answer, variables, templates))
+}
