@@ -14,7 +14,7 @@ mod registry;
 mod store;
 mod tally;
 
-pub(crate) use catalogue::{native_selector, selectors, traffic_selector};
+pub(crate) use catalogue::{native_selector, newest_selector, selectors, traffic_selector};
 pub(crate) use registry::{SeriesId, TooManySeries};
 pub(crate) use store::Disorder;
 pub(crate) use tally::{Comparison, Tally};
