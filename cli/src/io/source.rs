@@ -176,7 +176,11 @@ impl Source {
     /// the first sample.
     pub(crate) fn running(&self, rollout: &str, hash: u32) -> Option<(usize, Vec<String>)> {
         let newest_ms = self.samples.newest_ms()?;
-        Some(self.samples.running(rollout, hash, newest_ms.saturating_sub(RECENT_MS)))
+        let expected: Vec<&str> = match &self.kind {
+            Kind::Admin(polls) => polls.addresses().collect(),
+            Kind::Prometheus { .. } | Kind::File(_) => Vec::new(),
+        };
+        Some(self.samples.running(rollout, hash, newest_ms.saturating_sub(RECENT_MS), &expected))
     }
 
     /// How long to wait until there may be more; nothing of a file.

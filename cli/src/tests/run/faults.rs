@@ -96,6 +96,22 @@ fn an_envoy_that_lags_is_named_and_holds_no_stop_up() {
 }
 
 #[test]
+fn an_envoy_that_never_answered_is_named() {
+    let sim = Sim::new(20.0);
+    sim.after(100, |shared| shared.signal = Some(crate::controller::Signal::Terminate));
+    assert_eq!(sim.run(PLAN).code, 143);
+    {
+        let mut shared = sim.lock();
+        shared.envoys.get_mut("http://b:9901").unwrap().is_silent = true;
+        shared.v2.errors = 0.5;
+    }
+    let ran = sim.run(PLAN);
+    assert!(ran.code == 1 && sim.writes()[1].2, "{ran:?}");
+    let lines = lines(&ran);
+    assert_eq!(lines[lines.len() - 2]["why"][0], "1 of 3 Envoys do not run it yet: http://b:9901");
+}
+
+#[test]
 fn what_is_written_elsewhere_after_the_stop_is_no_lag() {
     let sim = Sim::new(20.0);
     sim.after(450, |shared| {
