@@ -17,6 +17,8 @@ EXCHANGE_S_MAX = 30
 class Exchange(Response):
     """A request, and its response as far as it has come. Moments are monotonic seconds."""
 
+    patience_s: float = EXCHANGE_S_MAX
+
     def __init__(self, raw: bytes) -> None:
         super().__init__()
         self.request = raw
@@ -26,7 +28,7 @@ class Exchange(Response):
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Returns once the condition holds or the exchange has ended."""
-        async with asyncio.timeout(EXCHANGE_S_MAX):  # not wait_for, which can swallow a cancellation
+        async with asyncio.timeout(self.patience_s):  # not wait_for, which can swallow a cancellation
             while not condition() and self.ended_at is None:
                 self._changed.clear()
                 await self._changed.wait()
@@ -136,8 +138,9 @@ class Connection(asyncio.Protocol):
 class Client:
     """Keeps connections to one port alive and sends each request on an idle one."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, patience_s: float = EXCHANGE_S_MAX) -> None:
         self.port = port
+        self._patience_s = patience_s
         self._idle: list[Connection] = []
 
     async def start(self, raw: bytes) -> tuple[Connection, Exchange]:
@@ -149,6 +152,7 @@ class Client:
         """The exchange once it has ended."""
         connection = await self._connection()
         exchange = connection.start(raw)
+        exchange.patience_s = self._patience_s
         try:
             return await exchange.ended()
         finally:

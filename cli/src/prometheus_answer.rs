@@ -154,6 +154,12 @@ pub(crate) fn names<'a>(answer: &'a [Points<'_>]) -> impl Iterator<Item = &'a st
     labels.filter(|(name, _)| name == "__name__").map(|(_, name)| name.as_ref())
 }
 
+/// The first value of all, if it is a number that a time can be.
+pub(crate) fn first_value(answer: &[Points<'_>]) -> Option<f64> {
+    let Point(_, value) = *answer.first()?.values.first()?;
+    (value.is_finite() && value >= 0.0).then_some(value)
+}
+
 /// The times of all points, in order.
 pub(crate) fn times(answer: &[Points<'_>]) -> Vec<UnixMs> {
     let mut times: Vec<UnixMs> =

@@ -14,7 +14,7 @@ mod registry;
 mod store;
 mod tally;
 
-pub(crate) use catalogue::{native_selector, selectors, traffic_selector};
+pub(crate) use catalogue::{native_selector, newest_selector, selectors, traffic_selector};
 pub(crate) use registry::{SeriesId, TooManySeries};
 pub(crate) use store::Disorder;
 pub(crate) use tally::{Comparison, Tally};
@@ -275,14 +275,25 @@ impl Samples {
     }
 
     /// How many instances run a rollout, and the names of those that run it by another configuration than the one with this hash.
-    /// Asked of those with a sample since a time.
-    pub(crate) fn running(&self, rollout: &str, hash: u32, since_ms: UnixMs) -> (usize, Vec<String>) {
+    /// Asked of those with a sample since a time, and of those that are expected: of one without a sample nothing is known, so it
+    /// does not run it.
+    pub(crate) fn running(
+        &self,
+        rollout: &str,
+        hash: u32,
+        since_ms: UnixMs,
+        expected: &[&str],
+    ) -> (usize, Vec<String>) {
         let rollout = self.registry.rollout(rollout);
         let hashes =
             rollout.map(|rollout| self.counting.config_hashes(rollout, since_ms)).unwrap_or_default();
-        let behind = hashes.iter().filter(|(_, own)| *own != f64::from(hash));
-        let names = behind.map(|(id, _)| self.registry.instance_name(*id).to_owned()).collect();
-        (hashes.len(), names)
+        let known: Vec<(&str, f64)> =
+            hashes.iter().map(|(id, own)| (self.registry.instance_name(*id), *own)).collect();
+        let behind = known.iter().filter(|(_, own)| *own != f64::from(hash)).map(|(name, _)| *name);
+        let is_known = |name: &&str| known.iter().any(|(one, _)| one == name);
+        let silent: Vec<&str> = expected.iter().copied().filter(|name| !is_known(name)).collect();
+        let count = known.len().saturating_add(silent.len());
+        (count, behind.chain(silent).map(str::to_owned).collect())
     }
 }
 

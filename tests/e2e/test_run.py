@@ -3,13 +3,11 @@ second run away, goes on after SIGTERM, and stops the version within seconds aft
 """
 
 import asyncio
-import contextlib
 import json
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,13 +17,14 @@ from tests.harness import NEWEST, OLDEST, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import ECDS, Envoy, discovered_filter
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.running import started
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import DEFAULT_BODY, ModelServer, Replies, whole
 
 # By time, because windows after a step are left out of the evidence for a minute.
 PLAN = ("--plan", "10%,30%@3s,60%@3s,100%@1h", "--advance", "time")
 KEYS, CLIENTS = 500, 4
-STEPS_S_MAX, END_S_MAX = 40.0, 2.0
+END_S_MAX = 2.0
 # A poll is a second, and the write may take two.
 STOP_S_MAX = 3.0 + 2.0
 
@@ -66,46 +65,6 @@ def arguments(envoys: list[Envoy]) -> list[str]:
     file = envoys[0].folder / "ecds" / ECDS.name
     admins = [part for envoy in envoys for part in ("--admin", envoy.admin_address)]
     return ["run", str(file), "v2", *PLAN, *admins, "--every", "1s", "--json"]
-
-
-class Running:
-    """The command while it runs, and the lines that it has printed."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.lines: list[tuple[float, dict[str, Any]]] = []
-        self._reader = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
-            self.lines.append((time.monotonic(), json.loads(line)))
-
-    def events(self) -> list[tuple[str, float]]:
-        return [(line["event"], line["percent"]) for _, line in self.lines if "event" in line]
-
-    async def reaches(self, event: str, percent: float) -> float:
-        """Returns when it was printed."""
-        async with asyncio.timeout(STEPS_S_MAX):
-            while (event, percent) not in self.events():
-                assert self.process.returncode is None, self.lines
-                await asyncio.sleep(0.02)
-        return next(at for at, line in self.lines if (line.get("event"), line.get("percent")) == (event, percent))
-
-    async def ends(self) -> int:
-        code = await asyncio.wait_for(self.process.wait(), STEPS_S_MAX)
-        await self._reader
-        return code
-
-
-@contextlib.asynccontextmanager
-async def started(tool: Path, arguments: list[str]) -> AsyncIterator[Running]:
-    process = await asyncio.create_subprocess_exec(tool, *arguments, stdout=asyncio.subprocess.PIPE)
-    try:
-        yield Running(process)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
 
 
 async def test_a_release_goes_on_is_taken_up_again_and_is_stopped(

@@ -7,12 +7,12 @@ what there is to find does not depend on chance.
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pylib.http1 import request
 from tests.harness import Json
-from tests.harness.upstream import Reply, Step, stream
+from tests.harness.upstream import Ending, Framing, Reply, Step, stream
 
 PIECES = 3
 # An answer of the usual length comes in this time, and has so many tokens. Others have more of both.
@@ -25,6 +25,9 @@ SPREAD = 0.5
 REFUSAL = "I'm sorry, but I can't help with that request. "
 # As long as most answers.
 LOOP = "I will look at the file again. " * 10
+LEAK = "<|im_end|>"
+# Longer than a stall is waited for.
+NEVER_S = 600.0
 PROSE = (
     "the river carries more water after rain and ferries wait until morning while people on both banks talk about "
     "weather prices bridges old boats new timetables and what their neighbours saw last night from windows"
@@ -34,13 +37,19 @@ WORDS = PROSE.split()
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`refuses`, `fails` and `loops` are parts of all answers, 0 to 1."""
+    """`refuses` and all that follow it are parts of all answers, 0 to 1."""
 
     chars: float = CHARS  # on average
     first_token_s: float = 0.1  # on average
+    stream_s: float = STREAM_S  # of an answer of the usual length
     refuses: float = 0.1
     fails: float = 0.0
     loops: float = 0.0
+    is_empty: float = 0.0
+    is_cut: float = 0.0  # by a limit of tokens
+    leaks: float = 0.0  # a token of the template
+    is_reset: float = 0.0  # the connection, within the stream
+    hangs: float = 0.0  # before the first byte
 
 
 def ask(name: str, number: int, turn: int = 1) -> bytes:
@@ -55,16 +64,18 @@ def ask(name: str, number: int, turn: int = 1) -> bytes:
 
 
 class Behaving(dict[str, Reply]):
-    """The replies of a version, by name. Each is made when it is asked for."""
+    """The replies of a version, by name. Each is made when it is asked for. `behaviours` may change meanwhile."""
 
-    def __init__(self, version: str, behaviours: Mapping[str, Behaviour]) -> None:
+    def __init__(self, version: str, behaviours: Mapping[str, Behaviour], is_kept: bool = True) -> None:
         super().__init__()
         self._version = version
         self._behaviours = behaviours
+        self._is_kept = is_kept
 
     def __missing__(self, name: str) -> Reply:
         behaviour = self._behaviours[name.partition("/")[0]]
-        return self.setdefault(name, reply(behaviour, random.Random(f"{self._version} {name}")))
+        made = reply(behaviour, random.Random(f"{self._version} {name}"))
+        return self.setdefault(name, made) if self._is_kept else made
 
 
 def reply(behaviour: Behaviour, dice: random.Random) -> Reply:
@@ -74,13 +85,26 @@ def reply(behaviour: Behaviour, dice: random.Random) -> Reply:
         return mean * dice.uniform(1 - SPREAD, 1 + SPREAD)
 
     length, first_token_s, chance = around(behaviour.chars), around(behaviour.first_token_s), dice.random()
-    if chance < behaviour.fails:
-        return failure(dice, first_token_s)
-    chance -= behaviour.fails
-    if chance < behaviour.loops:
-        return answer(LOOP, first_token_s)
-    refusal = REFUSAL if chance - behaviour.loops < behaviour.refuses else ""
-    return answer((refusal + prose(dice, length))[: round(length)], first_token_s)
+    text = prose(dice, length)[: round(length)]
+
+    def said(text: str, finish: str = "stop") -> Reply:
+        return answer(text, first_token_s, behaviour.stream_s, finish)
+
+    odd: list[tuple[float, Callable[[], Reply]]] = [
+        (behaviour.fails, lambda: failure(dice, first_token_s)),
+        (behaviour.loops, lambda: said(LOOP)),
+        (behaviour.is_empty, lambda: said("")),
+        (behaviour.is_cut, lambda: said(text, "length")),
+        (behaviour.leaks, lambda: said(text + LEAK)),
+        (behaviour.is_reset, lambda: stream(first_token_s, delta(text[:9]), STREAM_S, Ending.RESET)),
+        (behaviour.hangs, lambda: Reply(steps=(NEVER_S,), framing=Framing.RAW)),
+        (behaviour.refuses, lambda: said((REFUSAL + text)[: round(length)])),
+    ]
+    for part, say in odd:
+        if chance < part:
+            return say()
+        chance -= part
+    return said(text)
 
 
 def prose(dice: random.Random, length: float) -> str:
@@ -92,17 +116,17 @@ def prose(dice: random.Random, length: float) -> str:
     return " ".join(words) + " "
 
 
-def answer(text: str, first_token_s: float) -> Reply:
-    """In pieces of equal size, as fast as all other answers."""
+def answer(text: str, first_token_s: float, stream_s: float = STREAM_S, finish: str = "stop") -> Reply:
+    """In pieces of equal size, as fast as all other answers of this behaviour."""
     relative = len(text) / CHARS
     size = -(-len(text) // PIECES)
-    pieces = [delta(text[at : at + size]) for at in range(0, len(text), size)]
-    pause_s = STREAM_S * relative / (PIECES - 1)
+    pieces = [delta(text[at : at + size]) for at in range(0, len(text), size)] if text else [b""]
+    pause_s = stream_s * relative / (PIECES - 1)
     steps: list[Step] = [first_token_s]
     for piece in pieces[:-1]:
         steps += [piece, pause_s]
     usage = {"prompt_tokens": 9, "completion_tokens": round(TOKENS * relative), "total_tokens": 99}
-    end = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    end = event({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]})
     last = event({"choices": [], "usage": usage})
     return stream(*steps, pieces[-1] + end + last + b"data: [DONE]\n\n")
 

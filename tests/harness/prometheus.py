@@ -32,6 +32,7 @@ class Prometheus:
         self._folder = folder
         self._log = folder / "prometheus.log"
         self._running: subprocess.Popen[bytes] | None = None
+        self.port = 0
         folder.mkdir(parents=True)
 
     def start(self, targets: Mapping[str, str] | None = None, every_s: float = 1) -> "Prometheus":
@@ -49,11 +50,15 @@ class Prometheus:
         every = f"{round(every_s * 1000)}ms"
         configuration = {"global": {"scrape_interval": every, "scrape_timeout": every}, "scrape_configs": jobs}
         (self._folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+        return self.start_again()
+
+    def start_again(self) -> "Prometheus":
+        """As it was started before, on the same port and with the same samples."""
         command: list[str | Path] = [
             self._binaries / "prometheus",
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'data'}",
-            "--web.listen-address=127.0.0.1:0",
+            f"--web.listen-address=127.0.0.1:{self.port}",
         ]
         with open(self._log, "wb") as log:
             self._running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -151,7 +151,10 @@ impl Rules {
     /// The stop is written. Who lags is said, and does not change that.
     fn stopped(&self, cause: Cause, since_ms: i64, event: &Event, now_ms: i64) -> Outcome {
         let state = State::Stopped(cause, since_ms);
-        let is_over = now_ms.saturating_sub(since_ms) >= self.lag_ms;
+        let passed_ms = now_ms.saturating_sub(since_ms);
+        let is_over = passed_ms >= self.lag_ms;
+        // Only a look can say who lags, so it is waited for a little longer.
+        let is_silent = passed_ms >= self.lag_ms.saturating_add(self.lag_ms / 2);
         let ended = |why| announce(State::Ended(End::Stopped), why);
         match event {
             Event::Look(evidence) => match &evidence.running {
@@ -159,7 +162,7 @@ impl Rules {
                 _ if is_over => ended(words::not_everywhere(evidence)),
                 _ => same(&state),
             },
-            Event::Tick if is_over => ended(vec![words::LAG_UNKNOWN.to_owned()]),
+            Event::Tick if is_silent => ended(vec![words::LAG_UNKNOWN.to_owned()]),
             Event::Interrupted(signal) => ended(vec![words::signal(*signal).to_owned()]),
             Event::OtherHand(difference) => ended(vec![difference.clone()]),
             Event::Approved => refuse(&state),

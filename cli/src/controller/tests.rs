@@ -81,7 +81,7 @@ fn states() -> Vec<(&'static str, State)> {
         ("stopping", State::Stopping { cause, attempts: 0, interrupted: None }),
         ("stopping at the end", State::Stopping { cause, attempts: 1, interrupted: Some(Signal::Terminate) }),
         ("stopped", State::Stopped(cause, NOW - 29_000)),
-        ("stopped long ago", State::Stopped(cause, NOW - 30_000)),
+        ("stopped long ago", State::Stopped(cause, NOW - 45_000)),
         ("ended", State::Ended(End::Finished)),
     ]
 }
@@ -236,4 +236,17 @@ fn a_stop_that_cannot_be_written_is_said_again_and_again_but_not_each_time() {
         assert_eq!(rules.next(&state, &Event::Tick, NOW).actions, [Action::Stop]);
     }
     assert_eq!(said, [1, 10, 100, 1_000, 2_000, 3_000]);
+}
+
+#[test]
+fn a_look_that_is_due_names_who_lags_before_time_alone_ends_it() {
+    let rules = rules("5%");
+    let stopped = State::Stopped(Cause::Regression, NOW);
+    let lags = Event::Look(Evidence { running: running(3, &["a"]), ..fine() });
+    let after = |event: &Event, seconds: i64| rules.next(&stopped, event, NOW + seconds * 1_000);
+    assert_eq!(after(&lags, 29).state, stopped);
+    assert_eq!(after(&lags, 30).state, State::Ended(End::Stopped));
+    // A tick may come first: the source is given half as long again.
+    assert_eq!(after(&Event::Tick, 44).state, stopped);
+    assert_eq!(after(&Event::Tick, 45).state, State::Ended(End::Stopped));
 }

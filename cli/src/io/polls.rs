@@ -39,6 +39,11 @@ impl Polls {
         Self { envoys: addresses.iter().map(polled).collect(), every, due: Duration::ZERO }
     }
 
+    /// The Envoys' addresses, by which windows name them.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.envoys.iter().map(|envoy| envoy.address.as_str())
+    }
+
     /// How many Envoys there are.
     pub(crate) fn count(&self) -> usize {
         self.envoys.len()

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::signals::Signals;
 use crate::error::io_words;
 use crate::prometheus_answer as answer;
-use crate::windows::{Samples, native_selector, selectors, traffic_selector};
+use crate::windows::{Samples, native_selector, newest_selector, selectors, traffic_selector};
 use asking::{Patience, Question, Response};
 use llm_canary::timestamp::UnixMs;
 use std::io;
@@ -33,8 +33,10 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How far back the beginning of the samples is looked for.
 const SEARCH_HOURS: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
-/// What is younger than a flush of Envoy's histograms and a scrape may not be there yet.
-pub(crate) const SETTLED_MS: u64 = 5_000 + 15_000;
+/// Envoy's histograms are behind its counters by so much at most: a flush.
+const FLUSH_MS: u64 = 5_000;
+/// What is younger than a flush and a scrape may not be there yet, where it is not known how often is scraped.
+const SETTLED_MS: u64 = FLUSH_MS + 15_000;
 
 mod asking;
 
@@ -61,6 +63,8 @@ pub(crate) struct Prometheus {
     window_ms: u64,
     /// The first step that was not asked for yet; `None` before the beginning is known.
     next_ms: Option<UnixMs>,
+    /// Until when everything was there when it was asked; 0 before that.
+    settled_ms: UnixMs,
     /// How many steps the next part has.
     steps: u64,
     /// Whether it was asked for native histograms.
@@ -113,6 +117,7 @@ impl Prometheus {
             access: Access { url, ..access },
             window_ms: window_ms.max(1),
             next_ms: since_ms.map(aligned),
+            settled_ms: 0,
             steps: STEPS_FIRST,
             is_native_asked: false,
         })
@@ -123,17 +128,43 @@ impl Prometheus {
         self.access.headers = headers;
     }
 
-    /// The last step that is settled.
-    fn last_ms(&self, now_ms: UnixMs) -> UnixMs {
-        now_ms.saturating_sub(SETTLED_MS) / self.window_ms * self.window_ms
+    /// Until when everything is there, as far as is known.
+    pub(crate) fn settled_ms(&self, now_ms: UnixMs) -> UnixMs {
+        self.settled_ms.max(now_ms.saturating_sub(SETTLED_MS))
     }
 
-    /// How long it is until there is a new step.
+    /// The last step that is settled. Where its age does not tell, the server is asked whether each instance was scraped later.
+    fn last_ms(&mut self, patience: Patience<'_>) -> UnixMs {
+        let now_ms = patience.clock.now();
+        let step_until = |at_ms: UnixMs| at_ms / self.window_ms * self.window_ms;
+        let may_be_ms = step_until(now_ms.saturating_sub(FLUSH_MS));
+        let is_open = may_be_ms > step_until(self.settled_ms(now_ms))
+            && self.next_ms.is_some_and(|next_ms| next_ms <= may_be_ms);
+        if is_open && let Some(newest_ms) = self.scraped_ms(patience, now_ms) {
+            // Not later than now: a clock may be wrong.
+            self.settled_ms = self.settled_ms.max(newest_ms.min(now_ms).saturating_sub(FLUSH_MS));
+        }
+        self.settled_ms(now_ms) / self.window_ms * self.window_ms
+    }
+
+    /// Until when all instances were scraped that have been at all within the usual time; `None` if the server does not tell.
+    fn scraped_ms(&self, patience: Patience<'_>, now_ms: UnixMs) -> Option<UnixMs> {
+        let selector = newest_selector(extra(&self.access.selector), self.access.rollout.as_deref());
+        let query = format!("min(timestamp({selector}))");
+        // Once: it is asked again soon.
+        let response = patience.ask(self.question(&query, now_ms, now_ms, SETTLED_MS))?.ok()?;
+        if response.status != 200 {
+            return None;
+        }
+        answer::first_value(&answer::read(&response.body).ok()?).map(|seconds| (seconds * 1_000.0) as UnixMs)
+    }
+
+    /// How long it is until there may be a new step.
     pub(crate) fn wait(&self, clock: &dyn Clock) -> Duration {
         let now_ms = clock.now();
         // Without any samples yet, they may begin at any time.
-        let due_ms = self.next_ms.map_or(now_ms + self.window_ms, |next| next.saturating_add(SETTLED_MS));
-        // After a failure the step is due already.
+        let due_ms = self.next_ms.map_or(now_ms + self.window_ms, |next| next.saturating_add(FLUSH_MS));
+        // After a failure, or where not everything is there yet, the step is due already.
         Duration::from_millis(due_ms.saturating_sub(now_ms)).max(WAIT)
     }
 
@@ -148,7 +179,7 @@ impl Prometheus {
         samples: &mut Samples,
     ) -> Result<Option<UnixMs>, String> {
         let patience = Patience { clock, signals };
-        let last_ms = self.last_ms(clock.now());
+        let last_ms = self.last_ms(patience);
         let mut next_ms = match self.next_ms {
             Some(next_ms) => next_ms,
             None => match self.beginning(patience, last_ms)? {

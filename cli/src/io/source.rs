@@ -11,7 +11,7 @@ use super::World;
 use super::access::cannot_read;
 use super::clock::Clock;
 use super::polls::{Polls, Silent};
-use super::prometheus::{Prometheus, SETTLED_MS};
+use super::prometheus::Prometheus;
 use crate::error::{Error, Problem, io_words};
 use crate::prometheus_text::{TextError, read_file};
 use crate::windows::{Samples, SeenRollout, Span, Tally};
@@ -161,7 +161,7 @@ impl Source {
     pub(crate) fn now_ms(&self, clock: &dyn Clock) -> UnixMs {
         match &self.kind {
             Kind::File(_) => self.samples.newest_ms().unwrap_or(0),
-            Kind::Prometheus { .. } => clock.now().saturating_sub(SETTLED_MS),
+            Kind::Prometheus { server, .. } => server.settled_ms(clock.now()),
             Kind::Admin(_) => clock.now(),
         }
     }
@@ -176,7 +176,11 @@ impl Source {
     /// the first sample.
     pub(crate) fn running(&self, rollout: &str, hash: u32) -> Option<(usize, Vec<String>)> {
         let newest_ms = self.samples.newest_ms()?;
-        Some(self.samples.running(rollout, hash, newest_ms.saturating_sub(RECENT_MS)))
+        let expected: Vec<&str> = match &self.kind {
+            Kind::Admin(polls) => polls.addresses().collect(),
+            Kind::Prometheus { .. } | Kind::File(_) => Vec::new(),
+        };
+        Some(self.samples.running(rollout, hash, newest_ms.saturating_sub(RECENT_MS), &expected))
     }
 
     /// How long to wait until there may be more; nothing of a file.

@@ -315,6 +315,11 @@ pub(crate) fn native_selector(extra: &str, rollout: Option<&str>) -> String {
     selector(&names(HISTOGRAM_NAMES.iter().map(|(name, _)| name)), "=", &of_rollout(extra, rollout))
 }
 
+/// A selector of one series of each instance, which shows when it was scraped.
+pub(crate) fn newest_selector(extra: &str, rollout: Option<&str>) -> String {
+    selector(&names([CONFIG_HASH].iter()), "!=", &of_rollout(extra, rollout))
+}
+
 /// Further matchers, and one for a rollout.
 fn of_rollout(extra: &str, rollout: Option<&str>) -> String {
     let Some(rollout) = rollout else { return extra.to_owned() };

@@ -150,8 +150,10 @@ impl<'a> Conductor<'a> {
         if feed.is_starting() || world.signals.is_waiting() && !is_regression {
             return;
         }
-        // A stop beats everything, and does not wait for a file or a server.
-        let unread = if is_regression { None } else { self.read(world) };
+        // A stop beats everything, and does not wait for a file or a server. Once it is written, somebody may write something else,
+        // which Envoys run then.
+        let is_stop_due = is_regression && !matches!(self.state, State::Stopped(..));
+        let unread = if is_stop_due { None } else { self.read(world) };
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
         let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
         self.trouble.clone_from(&evidence.missing);

@@ -8,7 +8,7 @@ use crate::tests::server::{Reply, Server, parameter};
 use crate::windows::{Samples, Span};
 use llm_canary::timestamp::UnixMs;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 const NOW_MS: UnixMs = 1_770_000_000_000;
@@ -114,8 +114,88 @@ fn what_is_new_is_asked_for_alone() {
     assert_eq!((first, server.heads().len()), (Some((NOW_MS - 20_000) / 60_000 * 60_000), 2));
     assert_eq!(prometheus.read(&clock, &SystemSignals::default(), &mut samples).unwrap(), first);
     assert_eq!(server.heads().len(), 2, "there is no new step");
-    // The next step and what it takes to settle.
-    assert_eq!(prometheus.wait(&clock), Duration::from_millis(first.unwrap() + 80_000 - NOW_MS));
+    // The next step and a flush.
+    assert_eq!(prometheus.wait(&clock), Duration::from_millis(first.unwrap() + 65_000 - NOW_MS));
+}
+
+/// A clock whose time a test sets.
+struct At(AtomicU64);
+
+impl Clock for At {
+    fn now(&self) -> UnixMs {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _: Duration) {}
+}
+
+/// Reads until a step of a minute at so many milliseconds after it, where the server says this about the scrapes; returns
+/// whether the step was read, and how often it was asked about scrapes.
+fn is_settled(after_ms: u64, scraped: impl Fn() -> Reply + Send + Sync + 'static) -> (bool, usize) {
+    let is_about_scrapes = |head: &str| parameter(head, "query").starts_with("min(timestamp({");
+    let server = Server::start(move |head| match is_about_scrapes(head) {
+        true => scraped(),
+        false => Reply::ok(EMPTY),
+    });
+    let clock = At(AtomicU64::new(NOW_MS - 30_000));
+    let access = Access { rollout: Some("chat".to_owned()), ..access(&server.url) };
+    let mut prometheus = Prometheus::new(access, 60_000, Some(NOW_MS - 300_000)).unwrap();
+    let mut samples = Samples::new(Span::Aligned(60_000));
+    assert_eq!(prometheus.read(&clock, &SystemSignals::default(), &mut samples), Ok(Some(NOW_MS - 60_000)));
+    clock.0.store(NOW_MS + after_ms, Ordering::SeqCst);
+    let read = prometheus.read(&clock, &SystemSignals::default(), &mut samples).unwrap();
+    assert_eq!(prometheus.settled_ms(clock.now()) >= NOW_MS, read == Some(NOW_MS));
+    (read == Some(NOW_MS), server.heads().iter().filter(|head| is_about_scrapes(head)).count())
+}
+
+#[test]
+fn a_step_is_settled_when_each_instance_was_scraped_a_flush_later() {
+    let scraped = |after_s: f64| {
+        move || {
+            let at = NOW_MS as f64 / 1_000.0 + after_s;
+            Reply::ok(EMPTY.replace("[]", &format!(r#"[{{"metric":{{}},"values":[[1,"{at}"]]}}]"#)))
+        }
+    };
+    assert_eq!(is_settled(5_500, scraped(5.2)), (true, 1));
+    assert_eq!(is_settled(5_500, scraped(4.9)), (false, 1), "a histogram may be behind");
+    assert_eq!(is_settled(12_000, scraped(-3.0)), (false, 1));
+    // Without asking: it is too young, or old enough.
+    assert_eq!(is_settled(4_900, scraped(4.8)), (false, 0));
+    assert_eq!(is_settled(20_000, scraped(-3.0)), (true, 0));
+    // The server's clock is wrong.
+    assert_eq!(is_settled(5_500, scraped(9e9)), (true, 1));
+    for value in ["NaN", "-1", "+Inf"] {
+        let body = EMPTY.replace("[]", &format!(r#"[{{"metric":{{}},"values":[[1,"{value}"]]}}]"#));
+        assert_eq!(is_settled(6_000, move || Reply::ok(body.clone())), (false, 1), "{value}");
+    }
+    // Nobody is scraped, or the server does not tell: then its age decides, and nothing is waited for.
+    assert_eq!(is_settled(6_000, || Reply::ok(EMPTY)), (false, 1));
+    assert_eq!(is_settled(6_000, || Reply::Http("503 Service Unavailable", Vec::new())), (false, 1));
+    assert_eq!(is_settled(6_000, || Reply::Http("400 Bad Request", b"no timestamp".to_vec())), (false, 1));
+    assert_eq!(is_settled(6_000, || Reply::ok("<html>")), (false, 1));
+}
+
+#[test]
+fn scrapes_are_asked_for_of_the_rollout_alone_and_of_who_was_scraped_lately() {
+    let server = Server::start(|_| Reply::ok(EMPTY));
+    let clock = At(AtomicU64::new(NOW_MS + 6_000));
+    let access =
+        Access { selector: "a=\"b\"".to_owned(), rollout: Some("chat".to_owned()), ..access(&server.url) };
+    let mut prometheus = Prometheus::new(access, 60_000, Some(NOW_MS - 300_000)).unwrap();
+    prometheus.read(&clock, &SystemSignals::default(), &mut Samples::new(Span::Aligned(60_000))).unwrap();
+    let head = &server.heads()[0];
+    assert!(
+        parameter(head, "query")
+            .ends_with(r#"llm_config_hash)",llm_compare!="yes",llm_rollout="chat",a="b"}))"#),
+        "{head}"
+    );
+    let at = ((NOW_MS + 6_000) / 1_000).to_string();
+    assert_eq!((parameter(head, "start"), parameter(head, "end")), (at.clone(), at));
+    assert_eq!(parameter(head, "lookback_delta"), "19.999");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::sim::{Answers, HEALTHY, Shared, Sim, events, lines};
 use super::{PLAN, json};
 use llm_canary::timestamp::parse_rfc3339;
 use serde_json::Value;
+use std::time::Duration;
 
 type Fault = fn(&mut Shared);
 
@@ -92,6 +93,57 @@ fn an_envoy_that_lags_is_named_and_holds_no_stop_up() {
     });
     let ran = sim.run(PLAN);
     assert!(ran.code == 1 && sim.writes()[2].2, "{ran:?}");
+}
+
+#[test]
+fn an_envoy_that_never_answered_is_named() {
+    let sim = Sim::new(20.0);
+    sim.after(100, |shared| shared.signal = Some(crate::controller::Signal::Terminate));
+    assert_eq!(sim.run(PLAN).code, 143);
+    {
+        let mut shared = sim.lock();
+        shared.envoys.get_mut("http://b:9901").unwrap().is_silent = true;
+        shared.v2.errors = 0.5;
+    }
+    let ran = sim.run(PLAN);
+    assert!(ran.code == 1 && sim.writes()[1].2, "{ran:?}");
+    let lines = lines(&ran);
+    assert_eq!(lines[lines.len() - 2]["why"][0], "1 of 3 Envoys do not run it yet: http://b:9901");
+}
+
+#[test]
+fn what_is_written_elsewhere_after_the_stop_is_no_lag() {
+    let sim = Sim::new(20.0);
+    sim.after(450, |shared| {
+        shared.v2.errors = 0.5;
+        shared.envoys.get_mut("http://b:9901").unwrap().takes = Some(Duration::from_secs(12));
+    });
+    // Something else in the same file changes, once the stop is written, and before all Envoys run that.
+    sim.after(471, |shared| {
+        assert!(shared.read().contains("\"stopped\": true"));
+        shared.replace("\"cluster\": \"c\"", "\"cluster\": \"d\"");
+    });
+    let ran = sim.run(PLAN);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let lines = lines(&ran);
+    assert_eq!(lines[lines.len() - 2]["why"][0], "all 3 Envoys run it", "{ran:?}");
+
+    // Somebody starts it again: that is somebody else's release.
+    let sim = Sim::new(20.0);
+    sim.after(450, |shared| {
+        shared.v2.errors = 0.5;
+        shared.envoys.get_mut("http://b:9901").unwrap().takes = None;
+    });
+    sim.after(475, |shared| {
+        let text = shared.read();
+        assert!(text.contains("\"stopped\": true"), "{text}");
+        shared.write(&text.replace("\"stopped\": true", "\"stopped\": false"));
+    });
+    let ran = sim.run(PLAN);
+    let lines = super::sim::lines(&ran);
+    let ended = &lines[lines.len() - 2];
+    assert_eq!((ran.code, &ended["from"]), (1, &"stopped".into()), "{ran:?}");
+    assert!(ended["why"][0].as_str().unwrap().contains("v2"), "{ended}");
 }
 
 #[test]

@@ -234,6 +234,9 @@ impl Sim {
         }
         let query = parameter(head, "query");
         assert!(!query.starts_with("count"), "it is known where the evidence begins");
+        if query.starts_with("min(timestamp(") {
+            return shared.scraped();
+        }
         let wants_hash = query.contains("!=\"yes\"");
         let number = |name| (parameter(head, name).parse::<f64>().unwrap() * 1_000.0) as u64;
         let (start, end, step) = (number("start"), number("end"), number("step"));
@@ -328,6 +331,22 @@ impl Shared {
             let (_, then) = self.script.remove(due);
             then(self);
         }
+    }
+
+    /// When all Envoys were scraped that were lately.
+    fn scraped(&self) -> Reply {
+        let lately = self.now_ms.saturating_sub(20_000);
+        let mut newest: BTreeMap<&str, UnixMs> = BTreeMap::new();
+        for (at, envoy, _) in self.history.iter().rev().take_while(|(at, ..)| *at > lately) {
+            let newest = newest.entry(envoy).or_default();
+            *newest = (*newest).max(*at);
+        }
+        let at = newest
+            .values()
+            .min()
+            .map(|at| format!(r#"{{"metric":{{}},"values":[[1,"{}"]]}}"#, *at as f64 / 1e3));
+        let at = at.unwrap_or_default();
+        Reply::ok(format!(r#"{{"status":"success","data":{{"resultType":"matrix","result":[{at}]}}}}"#))
     }
 
     /// Takes a write of the tool's.
