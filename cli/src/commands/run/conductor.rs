@@ -2,6 +2,7 @@
 
 use super::evidence::Gathered;
 use super::outlets::Outlets;
+use super::progress::{Progress, waits_for};
 use super::ways::Commands;
 use super::writer::{Write, Writer};
 use crate::analysis::Analysis;
@@ -52,6 +53,7 @@ pub(super) struct Conductor<'a> {
     is_news: bool,
     /// What the last look found, for the journal.
     found: String,
+    progress: Progress,
     last_tick: Duration,
     /// When the source is read next, on the clock's time since the start.
     due: Duration,
@@ -100,6 +102,7 @@ impl<'a> Conductor<'a> {
             trouble: None,
             is_news: false,
             found: String::new(),
+            progress: Progress::default(),
             last_tick: world.clock.elapsed(),
             due: Duration::ZERO,
             read_at: None,
@@ -155,9 +158,23 @@ impl<'a> Conductor<'a> {
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
         let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
         self.trouble.clone_from(&evidence.missing);
+        let requests = evidence.requests;
         self.handle_with(Event::Look(evidence), Some(&analysis), world);
         self.record_look(&analysis, world);
+        self.say_progress(&analysis, requests, world);
         self.publish(&analysis, true, world);
+    }
+
+    /// Says now and then what the release waits for.
+    fn say_progress(&mut self, analysis: &Analysis, requests: u64, world: &mut World<'_>) {
+        let now_ms = self.steady_now(world);
+        let waits = waits_for(&self.rules, &self.state, &analysis.judgement, requests, now_ms);
+        let due = waits.and_then(|waits| self.progress.due(waits, world.clock.elapsed()));
+        if let Some(words) = due {
+            let (dry, shown) = (if self.is_dry { "(dry run) " } else { "" }, percent(self.parts));
+            let (rollout, version) = (self.gathered.names().0, &self.commands.version);
+            self.outlets.say(&format!("{dry}{rollout}: {version} at {shown} % {words}"), world);
+        }
     }
 
     /// Shows what was announced since the last look.
@@ -328,7 +345,8 @@ impl<'a> Conductor<'a> {
         let undo = self.commands.undo(before, &self.state, &self.rules.plan, &shown);
         let record = Record { why, undo, ..self.record(before, shown, world) }.of_state(&self.state);
         self.outlets.announce(&record, Some(&self.state), analysis, world);
-        for line in self.commands.ways_on(&self.state, &self.rules.plan) {
+        self.progress.told(&self.state, world.clock.elapsed());
+        for line in self.commands.ways_on(&self.state, &self.rules.plan, self.writer.is_stopped()) {
             world.say(&line);
         }
         let value = record.value();
