@@ -4,6 +4,7 @@ mod conductor;
 mod evidence;
 mod outlets;
 mod progress;
+mod steady;
 mod ways;
 mod writer;
 

@@ -8,7 +8,8 @@
 //! In: what one instance counted of one version from one scrape to the next. Out: the sums of the requests that the histograms show.
 //! Within a scrape, requests are taken to be alike.
 
-use super::catalogue::EXACT_SUMS;
+use super::catalogue::{EXACT_SUMS, Part, Quantity, Slot};
+use super::tally;
 use llm_canary::timestamp::UnixMs;
 use std::collections::VecDeque;
 
@@ -82,6 +83,53 @@ impl Ahead {
         passed
     }
 }
+
+/// The exact sums of a version on an instance.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ExactSums {
+    /// Whether the histogram of durations exists, without which nobody knows what histograms show.
+    pub(super) is_compared: bool,
+    /// What was counted before the first scrape.
+    pub(super) before: Piece,
+    /// And since the last one.
+    pub(super) piece: Piece,
+    pub(super) ahead: Ahead,
+    /// What counts in this window.
+    pub(super) passed: Exact,
+}
+
+impl ExactSums {
+    /// Notes what a series counted. Returns whether it counts later, with its responses.
+    pub(super) fn takes(piece: &mut Piece, slot: Slot, increment: f64) -> bool {
+        if let Some(place) = slot.exact() {
+            if let Some(sum) = piece.sums.get_mut(place) {
+                *sum += increment;
+            }
+            return true;
+        }
+        if slot == SHOWN {
+            piece.shown += increment;
+        } else if tally::is_of_requests(slot) {
+            piece.requests += increment;
+        }
+        false
+    }
+
+    /// Ends a scrape.
+    pub(super) fn end_scrape(&mut self, at_ms: UnixMs) {
+        let (before, piece) = (std::mem::take(&mut self.before), std::mem::take(&mut self.piece));
+        let passed = if self.is_compared {
+            self.ahead.begin(at_ms, &before);
+            self.ahead.pass(at_ms, piece)
+        } else {
+            piece.sums
+        };
+        self.passed.iter_mut().zip(passed).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+/// The histogram that has every request that ended.
+pub(super) const SHOWN: Slot = Slot::part(Quantity::RequestDuration, Part::Count);
 
 #[cfg(test)]
 mod tests {

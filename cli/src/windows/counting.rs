@@ -8,7 +8,7 @@
 //!
 //! The last value of each series and the sums of the window are kept, in arrays, and nothing of earlier windows.
 
-use super::ahead::{Ahead, Exact, Piece};
+use super::ahead::{Ahead, ExactSums, SHOWN};
 use super::catalogue::{EXACT_SUMS, Part, Quantity, SLOTS, Slot};
 use super::registry::{InstanceId, Registry, Series, SeriesId, Target};
 use super::tally;
@@ -45,53 +45,6 @@ struct Instance {
     /// By version.
     sides: BTreeMap<u32, ExactSums>,
 }
-
-/// The exact sums of a version on an instance.
-#[derive(Clone, Debug, Default)]
-struct ExactSums {
-    /// Whether the histogram of durations exists, without which nobody knows what histograms show.
-    is_compared: bool,
-    /// What was counted before the first scrape.
-    before: Piece,
-    /// And since the last one.
-    piece: Piece,
-    ahead: Ahead,
-    /// What counts in this window.
-    passed: Exact,
-}
-
-impl ExactSums {
-    /// Notes what a series counted. Returns whether it counts later, with its responses.
-    fn takes(piece: &mut Piece, slot: Slot, increment: f64) -> bool {
-        if let Some(place) = slot.exact() {
-            if let Some(sum) = piece.sums.get_mut(place) {
-                *sum += increment;
-            }
-            return true;
-        }
-        if slot == SHOWN {
-            piece.shown += increment;
-        } else if tally::is_of_requests(slot) {
-            piece.requests += increment;
-        }
-        false
-    }
-
-    /// Ends a scrape.
-    fn end_scrape(&mut self, at_ms: UnixMs) {
-        let (before, piece) = (std::mem::take(&mut self.before), std::mem::take(&mut self.piece));
-        let passed = if self.is_compared {
-            self.ahead.begin(at_ms, &before);
-            self.ahead.pass(at_ms, piece)
-        } else {
-            piece.sums
-        };
-        self.passed.iter_mut().zip(passed).for_each(|(sum, more)| *sum += more);
-    }
-}
-
-/// The histogram that has every request that ended.
-const SHOWN: Slot = Slot::part(Quantity::RequestDuration, Part::Count);
 
 /// What one version counted in a window.
 #[derive(Clone, Debug)]

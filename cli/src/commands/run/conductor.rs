@@ -3,6 +3,7 @@
 use super::evidence::Gathered;
 use super::outlets::Outlets;
 use super::progress::{Progress, waits_for};
+use super::steady::Steady;
 use super::ways::Commands;
 use super::writer::{Write, Writer};
 use crate::analysis::Analysis;
@@ -13,9 +14,7 @@ use crate::io::audience::{Audience, RECORDS_MAX, Snapshot};
 use crate::io::claim::Claim;
 use crate::page::{Journal, Now};
 use crate::release_record::Record;
-use crate::time_args::millis;
 use llm_canary::split::percent;
-use llm_canary::timestamp::UnixMs;
 use llm_canary_verdict::verdict::Verdict;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -39,8 +38,7 @@ pub(super) struct Conductor<'a> {
     /// Why a stopped version is started again, until that is written.
     again: Option<String>,
     is_dry: bool,
-    /// The wall clock and the time since the start, when the run began.
-    began: (UnixMs, Duration),
+    steady: Steady,
     /// The version's share, in parts per million.
     parts: u32,
     /// How often a write has failed in a row: it is shown once.
@@ -94,7 +92,7 @@ impl<'a> Conductor<'a> {
             commands: beginning.commands,
             again: beginning.again,
             is_dry: beginning.is_dry,
-            began: (world.clock.now(), world.clock.elapsed()),
+            steady: Steady::new(world.clock),
             parts: beginning.parts,
             failures: 0,
             records: Vec::new(),
@@ -167,7 +165,7 @@ impl<'a> Conductor<'a> {
 
     /// Says now and then what the release waits for.
     fn say_progress(&mut self, analysis: &Analysis, requests: u64, world: &mut World<'_>) {
-        let now_ms = self.steady_now(world);
+        let now_ms = self.steady.now(world.clock);
         let waits = waits_for(&self.rules, &self.state, &analysis.judgement, requests, now_ms);
         let due = waits.and_then(|waits| self.progress.due(waits, world.clock.elapsed()));
         if let Some(words) = due {
@@ -213,7 +211,7 @@ impl<'a> Conductor<'a> {
         world.say(&format!("note: {}: {difference}; this dry run goes on from there", self.commands.target));
         let now = world.clock.now();
         let present = crate::release::present(self.writer.schedule(), &self.commands.version, now);
-        let since_ms = self.steady_ms(present.since.unwrap_or(now), world);
+        let since_ms = self.steady.ms(present.since.unwrap_or(now), world.clock);
         self.parts = present.parts;
         self.gathered.set_steps(self.writer.schedule());
         match self.rules.found(present.parts, since_ms) {
@@ -257,7 +255,7 @@ impl<'a> Conductor<'a> {
         let mut refusal = None;
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let outcome = self.rules.next(&self.state, &event, self.steady_now(world));
+            let outcome = self.rules.next(&self.state, &event, self.steady.now(world.clock));
             let before = std::mem::replace(&mut self.state, outcome.state);
             for action in outcome.actions {
                 match action {
@@ -324,7 +322,7 @@ impl<'a> Conductor<'a> {
                     self.gathered.begin_step(at);
                     self.gathered.set_steps(self.writer.schedule());
                 }
-                Event::Written { at_ms: self.steady_ms(at, world) }
+                Event::Written { at_ms: self.steady.ms(at, world.clock) }
             }
             Write::OtherHand(words) => Event::OtherHand(words),
             Write::Failed(words) => {
@@ -418,18 +416,5 @@ impl<'a> Conductor<'a> {
             is_look,
             page: &page,
         });
-    }
-
-    /// Now, on a clock that does not jump.
-    fn steady_now(&self, world: &World<'_>) -> i64 {
-        let (wall, elapsed) = self.began;
-        let passed = millis(world.clock.elapsed().saturating_sub(elapsed));
-        i64::try_from(wall.saturating_add(passed)).unwrap_or(i64::MAX)
-    }
-
-    /// A time of the wall clock, on the clock that does not jump.
-    fn steady_ms(&self, at: UnixMs, world: &World<'_>) -> i64 {
-        let signed = |ms: UnixMs| i64::try_from(ms).unwrap_or(i64::MAX);
-        self.steady_now(world).saturating_add(signed(at).saturating_sub(signed(world.clock.now())))
     }
 }
