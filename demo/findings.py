@@ -56,7 +56,8 @@ class Findings:
 
     @property
     def over_a_step(self) -> list[Conversation]:
-        return [one for one in self.conversations if any(one.goes_over(rise) for rise in self.rises)]
+        rises = self.rises
+        return [one for one in self.conversations if any(one.goes_over(rise) for rise in rises)]
 
     def canary_turns(self, since: float) -> list[Turn]:
         turns = (turn for one in self.conversations for turn in one.turns)

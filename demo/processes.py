@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Sequence
@@ -48,8 +49,8 @@ class Processes:
             )
         self._running.append((name, process))
 
-    async def run(self, command: Command, folder: Path) -> tuple[int, str]:
-        """Runs a command to its end and returns its status and stdout. Its stderr is ours."""
+    async def run(self, command: Command, folder: Path, seconds_max: float | None = None) -> tuple[int, str]:
+        """Runs a command to its end, which must come in time, and returns its status and stdout. Its stderr is ours."""
         process = await asyncio.create_subprocess_exec(
             *command,
             cwd=folder,
@@ -59,7 +60,11 @@ class Processes:
         )
         entry = (str(command[0]), process)
         self._running.append(entry)
-        stdout, _ = await process.communicate()
+        try:
+            async with asyncio.timeout(seconds_max):
+                stdout, _ = await process.communicate()
+        except TimeoutError:
+            raise DemoError(f"{shlex.join(map(str, command))} has not ended after {seconds_max:.0f} s") from None
         self._running.remove(entry)
         return process.returncode or 0, stdout.decode()
 
@@ -109,13 +114,14 @@ class Processes:
         started = [process for _, process in self._running] + self._followed
         for process in reversed(started):
             signal_group(process, signal.SIGTERM)
-        for process in reversed(started):
-            try:
-                async with asyncio.timeout(STOP_S_MAX):
-                    await process.wait()
-            except TimeoutError:
+        # One time for all of them.
+        waits = [asyncio.create_task(process.wait()) for process in started]
+        if waits:
+            await asyncio.wait(waits, timeout=STOP_S_MAX)
+        for process in started:
+            if process.returncode is None:
                 signal_group(process, signal.SIGKILL)
-                await process.wait()
+        await asyncio.gather(*waits)
         self._running.clear()
         self._followed.clear()
 

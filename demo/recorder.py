@@ -9,6 +9,8 @@ from pylib.http1 import HttpError, get
 EVERY_S = 1.0
 # In the middle of each second, because windows of a second begin at its beginning, and each shall have one sample.
 PHASE_S = 0.5
+# A page that comes later is missing. No thread that waits for one holds up the end of the demo.
+PAGE_S_MAX = 2.0
 # The filter's series; shards are in it, too.
 PAGE = "/stats/prometheus?filter=llm_"
 
@@ -26,7 +28,7 @@ class Recorder:
                 await asyncio.sleep(EVERY_S - (time.time() - PHASE_S) % EVERY_S)
                 at_s = time.time()
                 try:
-                    page = await asyncio.to_thread(get, self._port, PAGE)
+                    page = await asyncio.to_thread(get, self._port, PAGE, PAGE_S_MAX)
                 except (HttpError, OSError):
                     page = b""  # the demo finds out by itself that Envoy has ended
                 file.write(samples(page, at_s))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from demo.processes import Command, Processes
 from demo.screen import Screen
 
 INDENT = "  "
+# With the demo's own times in front, those of `run` say nothing more.
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
+# It has ended, so what it has printed is there.
+NARRATE_S_MAX = 5.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class Release:
                 continue
             for new in difference.news():
                 self._screen.say(f"{INDENT}+ {new}")
+            line = TIME.sub("", line)
             self._screen.say(f"{INDENT}[{time.monotonic() - self._began:3.0f} s] {line}", indent=INDENT * 5)
 
     def look(self) -> None:
@@ -113,6 +119,6 @@ class Release:
     async def ended(self) -> int:
         """Returns its exit code, once it has ended and all that it printed is shown."""
         code = await self._process.wait()
-        await self._narrator
+        await asyncio.wait([self._narrator], timeout=NARRATE_S_MAX)
         self.look()
         return code

@@ -35,6 +35,10 @@ REFRESH_S = 0.25
 # So long v2 is in order at its last share: the step takes effect, answers from before it end, and some more are judged.
 IN_ORDER_S = 8.0
 RAMP_S_MAX, STOP_S_MAX = 65.0, 15.0
+# From the build to the end: the story, and then the end of all that was started.
+STORY_S_MAX = 80.0
+REPORT_S_MAX = 15.0
+BACKGROUND_S_MAX = 3.0
 # What is seen after the stop.
 AFTER_S = 2.0
 # The share that the line about the present shows is that of conversations begun in the last seconds.
@@ -55,12 +59,17 @@ async def tell(options: argparse.Namespace, folder: Path) -> None:
         screen.say("Starting")
         await start(processes, screen, programs, stage, ports)
         story = Story(options.fault, processes, screen, programs, stage, ports, page_port)
-        async with background(story.traffic.run()), background(Recorder(ports.admin, stage.folder / SAMPLES).run()):
-            await story.release()
-            await story.goes_wrong()
-            findings = await story.look_back()
-            findings.say(screen)
-            files = await story.keep_files(options.out or REPOSITORY / OUT_DEFAULT)
+        recorder = Recorder(ports.admin, stage.folder / SAMPLES)
+        async with background(story.traffic.run()) as traffic:
+            async with background(recorder.run()), in_time(began):
+                await story.release()
+                await story.goes_wrong()
+                findings = await story.look_back()
+                findings.say(screen)
+                if not options.keep:
+                    # What comes now is not slowed down by conversations.
+                    traffic.cancel()
+                files = await story.keep_files(options.out or REPOSITORY / OUT_DEFAULT)
             screen.say("To look further:")
             for line in files:
                 screen.say(f"  {line}")
@@ -71,14 +80,25 @@ async def tell(options: argparse.Namespace, folder: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def background(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
-    """Runs this meanwhile. What goes wrong in it is said at the end."""
+async def in_time(began: float) -> AsyncIterator[None]:
+    """DemoError where this does not end in time; `began` is monotonic."""
+    try:
+        async with asyncio.timeout(began + STORY_S_MAX - time.monotonic()):
+            yield
+    except TimeoutError:
+        raise DemoError(f"the demo has not ended after {STORY_S_MAX:.0f} s; is this machine very slow?") from None
+
+
+@contextlib.asynccontextmanager
+async def background(work: Coroutine[object, object, None]) -> AsyncIterator["asyncio.Task[None]"]:
+    """Runs this meanwhile. What goes wrong in it is said at the end, which waits for nothing that goes on."""
     task = asyncio.create_task(work)
     try:
-        yield
+        yield task
     finally:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait([task], timeout=BACKGROUND_S_MAX)
+        if task.done() and not task.cancelled():
             await task
 
 
@@ -171,7 +191,7 @@ class Story:
         folder = self._stage.folder
         self._screen.say()
         self._screen.say(f"$ llm-canary {shlex.join(command)}")
-        status, _ = await self._processes.run([self._programs.tool, *command], folder)
+        status, _ = await self._processes.run([self._programs.tool, *command], folder, REPORT_S_MAX)
         if status != 0:
             raise DemoError(f"llm-canary report failed with status {status}; see above")
         await asyncio.to_thread(copy, folder, [Path(PAGE), Path(JOURNAL), Path(SAMPLES), ECDS, POLICY], out)

@@ -26,6 +26,7 @@ mod view;
 pub(crate) use data::{Found, Page};
 pub(crate) use journal::Journal;
 pub(crate) use now::Now;
+pub(crate) use parts::journal_line;
 pub(crate) use security::tag;
 pub(crate) use track::{Track, points_max};
 pub(crate) use undo::quoted;

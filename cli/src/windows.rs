@@ -8,6 +8,7 @@
 //! are arguments. What becomes of a counter that goes back, of a series that comes late and of an instance that differs is in
 //! `windows/counting.rs`.
 
+mod ahead;
 mod catalogue;
 mod counting;
 mod registry;

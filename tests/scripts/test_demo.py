@@ -6,6 +6,8 @@ default it is the demo's own, so that the section stays short:
     DEMO_FAULTS=all ./test.sh scripts
 """
 
+import asyncio
+import contextlib
 import itertools
 import json
 import os
@@ -13,6 +15,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +28,12 @@ from demo.__main__ import FAULT_DEFAULT
 from demo.faults import FAULTS
 from demo.findings import Findings
 from demo.model_server import FAULTS as SERVED
-from demo.processes import DemoError
+from demo.processes import STOP_S_MAX as STOP_ALL_S_MAX
+from demo.processes import DemoError, Processes
 from demo.release import Difference, Event
 from demo.stage import SHIPPED
+from demo.story import BACKGROUND_S_MAX, background, in_time
+from demo.story import STORY_S_MAX as STORY_S
 from demo.traffic import Conversation, Turn
 from tests.harness import REPOSITORY
 
@@ -151,6 +157,52 @@ def test_shows_a_release_that_goes_well_and_then_does_not(demo: StartDemo) -> No
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for figures in pool.map(run, CHOSEN):
             print(figures)
+
+
+def test_what_does_not_end_is_ended_in_time(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(99)"
+    )
+    command = [sys.executable, "-c", stubborn]
+
+    async def run() -> None:
+        async with Processes(tmp_path) as processes:
+            for name in ("a", "b", "c"):
+                await processes.start(name, command, tmp_path)
+                while not (tmp_path / f"{name}.log").read_text():
+                    await asyncio.sleep(0.05)
+            await processes.run(command, tmp_path, 1.0)
+
+    began = time.monotonic()
+    with pytest.raises(DemoError, match="has not ended after 1 s"):
+        asyncio.run(run())
+    assert time.monotonic() - began < 1 + STOP_ALL_S_MAX + 10, "they are ended together, and not one after the other"
+
+
+def test_the_background_holds_nothing_up() -> None:
+    async def deaf() -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.5)
+            if time.monotonic() > began + BACKGROUND_S_MAX + 4:
+                return
+
+    async def run() -> float:
+        async with background(deaf()):
+            await asyncio.sleep(0.1)
+        return time.monotonic() - began
+
+    began = time.monotonic()
+    assert asyncio.run(run()) < BACKGROUND_S_MAX + 2
+
+
+def test_a_story_that_takes_too_long_is_over() -> None:
+    async def run() -> None:
+        async with in_time(time.monotonic() - STORY_S):
+            await asyncio.sleep(99)
+
+    with pytest.raises(DemoError, match="has not ended after 80 s"):
+        asyncio.run(run())
 
 
 def test_each_fault_is_one_of_the_servers() -> None:

@@ -46,6 +46,10 @@ impl Moments {
     }
 }
 
+/// Answers are taken to vary by this part of their mean at least. Where sums and counts are not quite of the same responses, what is
+/// left of the squares could be no variance at all, however much is known.
+const VARIATION_MIN: f64 = 0.1;
+
 /// Sums of responses that no bucket has yet. Envoy shows its counters at once, and its histograms after a flush.
 #[derive(Clone, Copy, Debug, Default)]
 struct Carried {
@@ -103,7 +107,8 @@ impl Spread {
 
     /// The variance times the weight.
     fn variance(&self) -> f64 {
-        (self.squares - ratio(self.sum * self.sum, self.weight)).max(0.0)
+        let around_zero = ratio(self.sum * self.sum, self.weight);
+        (self.squares - around_zero).max(VARIATION_MIN * VARIATION_MIN * around_zero)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::analysis::Analysis;
 use crate::error::{Error, io_words};
 use crate::io::World;
 use crate::io::access::cannot_read;
-use crate::page::{Journal, Life, Page, html, quoted};
+use crate::page::{Journal, Life, Page, html, journal_line, quoted};
 use crate::table::Canvas;
 use crate::time_args::parse_duration;
 use crate::verdict_table::headline;
@@ -135,12 +135,21 @@ impl Following<'_> {
     fn tell(&self, analyses: &[Analysis], bytes: usize, world: &mut World<'_>) -> Result<(), Error> {
         let name = self.args.output.display().to_string();
         if self.args.json {
-            let version = |one: &Analysis| json!({"version": one.version, "verdict": one.verdict_name(), "because": one.judgement.because});
+            let version = |one: &Analysis| {
+                let decision = journal_line(&self.journal, &one.version);
+                json!({"version": one.version, "verdict": one.verdict_name(), "because": one.judgement.because, "decision": decision})
+            };
             let versions: Vec<Value> = analyses.iter().map(version).collect();
             world.print_json(&json!({"output": name, "bytes": bytes, "versions": versions}))?;
         } else if name != "-" {
             for analysis in analyses {
-                world.say(&format!("{name}: {}", headline(analysis, &Canvas::default())));
+                // What was done comes before what the last window says.
+                let decision = journal_line(&self.journal, &analysis.version);
+                let words = match decision {
+                    Some(decision) => format!("{}: {decision}", analysis.rollout),
+                    None => headline(analysis, &Canvas::default()),
+                };
+                world.say(&format!("{name}: {words}"));
             }
         }
         Ok(())

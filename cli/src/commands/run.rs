@@ -3,6 +3,8 @@
 mod conductor;
 mod evidence;
 mod outlets;
+mod progress;
+mod steady;
 mod ways;
 mod writer;
 
@@ -68,7 +70,9 @@ const KUBECTL_EVERY: Duration = Duration::from_secs(10);
 
 What was wrong is mended? A stopped version starts again with --again REASON, each reason once.
 
-With --json it prints a line for each transition: at, rollout, version, baseline, event (starting, ramping, held, waiting, at_100, finishing, stopping,
+On standard error it says what it waits for, at least each minute: which signals need how much more, and how long that takes.
+
+With --json it prints a line for each transition, and not what it waits for: at, rollout, version, baseline, event (starting, ramping, held, waiting, at_100, finishing, stopping,
 stopped, ended), from, hold (missing, health, unwritten, timeout), percent, verdict, text, why, undo, exit_code, dry_run; the last line is the
 verdict as `analyze --json` prints it. --notify and --on-event get the same objects. The journal adds the figures of the look.
 

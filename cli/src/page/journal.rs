@@ -52,12 +52,36 @@ pub(crate) struct Event {
     pub(crate) others: Vec<(Text, Text)>,
     #[serde(skip)]
     pub(crate) is_stop: bool,
+    /// What the release came to by it, and stays at.
+    #[serde(skip)]
+    pub(super) decided: Option<Decided>,
+    /// Whether it only would have happened.
+    #[serde(skip)]
+    pub(super) is_dry: bool,
     /// Whether nothing was done: a look found something new.
     #[serde(skip)]
     pub(crate) is_look: bool,
     /// Whose event it is; of all versions if it says none.
     #[serde(skip)]
     version: Option<String>,
+}
+
+/// What a release came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decided {
+    Stopped,
+    /// The plan is finished.
+    Finished,
+    /// Somebody else has changed the release.
+    OtherHand,
+}
+
+/// What a version's events came to, with the event that says why; `None` while it is under way, or began again.
+pub(super) fn decided(events: &[Event]) -> Option<(Decided, &Event)> {
+    let mut events = events.iter().rev().filter(|event| !event.is_look).peekable();
+    let decided = events.peek()?.decided?;
+    // A stop is told of when it is decided, when it is written, and when all Envoys run it.
+    events.take_while(|event| event.decided == Some(decided)).last().map(|event| (decided, event))
 }
 
 /// Members with a place of their own, or that say what the page says anyway.
@@ -150,6 +174,13 @@ fn read_value(value: &Value, rollout: &str) -> Result<Option<Event>, String> {
     }
     let why = members.get("why").or_else(|| members.get("because")).map(sentences).unwrap_or_default();
     let at = rfc3339(u64::try_from(at_ms).unwrap_or(0));
+    let is_stop = ["stopping", "stopped", "stop", "rollback"].contains(&event);
+    let decided = match (event, members.get("exit_code").and_then(Value::as_u64)) {
+        ("ended", Some(0)) => Some(Decided::Finished),
+        ("ended", Some(1)) => Some(Decided::Stopped),
+        ("ended", Some(2)) => Some(Decided::OtherHand),
+        _ => is_stop.then_some(Decided::Stopped),
+    };
     Ok(Some(Event {
         at,
         at_ms,
@@ -164,7 +195,9 @@ fn read_value(value: &Value, rollout: &str) -> Result<Option<Event>, String> {
         undo: word("undo").map(Text::new),
         others: others(members),
         is_look: event == "look",
-        is_stop: ["stopping", "stopped", "stop", "rollback"].contains(&event),
+        is_stop,
+        decided,
+        is_dry: members.get("dry_run") == Some(&Value::Bool(true)),
         version: word("version").map(str::to_owned),
     }))
 }

@@ -1,7 +1,7 @@
 //! The parts of the page that are words and tables: the decision, events, health, defects, cost, all numbers.
 
 use super::data::{Defect, Page, Version};
-use super::journal::Event;
+use super::journal::{Decided, Event, Journal, decided};
 use super::panels::time;
 use super::text::Text;
 use super::tiles::{events, is_listed_below, ordered, word};
@@ -41,6 +41,13 @@ impl Decision {
                 Verdict::NotEnoughData
             }
         };
+        let done = decided(&version.events);
+        tone = match done {
+            Some((Decided::Stopped, _)) => Tone::Bad,
+            Some((Decided::Finished, _)) => Tone::Good,
+            Some((Decided::OtherHand, _)) => Tone::Open,
+            None => tone,
+        };
         let (class, shape) = match tone {
             Tone::Bad => ("bad", "■"),
             Tone::Good => ("good", "●"),
@@ -54,7 +61,13 @@ impl Decision {
             }
             Verdict::NotEnoughData => format!("Whether {name} is worse than {baseline} is not decided yet"),
         };
-        let done = version.events.iter().rev().find(|event| !event.is_look).map(|event| {
+        // What was done is done, whatever the windows say that came after it.
+        let (what, why) = done.map_or((what, why), |(done, event)| Self::words(name, done, event));
+        let because = match done.map(|(_, event)| event.why.as_slice()) {
+            None | Some([]) => judgement.because.iter().map(|reason| Text::new(reason)).collect(),
+            Some(reasons) => reasons.to_vec(),
+        };
+        let last = version.events.iter().rev().find(|event| !event.is_look).map(|event| {
             let text = event.text.as_ref().unwrap_or(&event.event);
             Text::new(&format!("{}: {text}", event.at))
         });
@@ -64,11 +77,32 @@ impl Decision {
             shape,
             what: Text::new(&what),
             why: Text::new(&why),
-            done,
-            because: judgement.because.iter().map(|reason| Text::new(reason)).collect(),
+            done: last,
+            because,
             facts: if is_seen { Text::new(&facts(&version.analysis)) } else { Text::default() },
         }
     }
+
+    /// What the journal says was decided, and why.
+    fn words(name: &Text, decided: Decided, event: &Event) -> (String, String) {
+        let dry = if event.is_dry { "(dry run) " } else { "" };
+        let share = event.percent.map_or("its last share".to_owned(), |share| format!("{} %", short(share)));
+        let what = match decided {
+            Decided::Stopped => format!("{dry}{name} was stopped"),
+            Decided::Finished => format!("{dry}{name} has {share}, and the plan is finished"),
+            Decided::OtherHand => format!("{dry}{name} was changed by somebody else, and run has ended"),
+        };
+        let why = event.why.first().or(event.text.as_ref()).unwrap_or(&event.event);
+        (what, why.to_string())
+    }
+}
+
+/// What the journal says was decided about a version, and why, in a line.
+pub(crate) fn journal_line(journal: &Journal, version: &str) -> Option<String> {
+    let events: Vec<Event> = journal.of(version).cloned().collect();
+    let (decided, event) = decided(&events)?;
+    let (what, why) = Decision::words(&Text::new(version), decided, event);
+    Some(format!("{what}: {why}"))
 }
 
 /// An event of the list below the share.

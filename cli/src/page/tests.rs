@@ -204,6 +204,53 @@ fn the_first_line_is_the_decision_and_why() {
     );
 }
 
+/// With a journal the first line is what was done, whatever the windows say that came after it.
+#[test]
+fn the_first_line_is_what_the_journal_says() {
+    let line = |event: &str, code: &str, why: &str| {
+        format!(
+            r#"{{"at": "2026-11-23T09:30:00Z", "rollout": "chat", "version": "v2", "event": "{event}", "percent": 50.0, "text": "chat: v2", "why": ["{why}"], "exit_code": {code}}}"#
+        )
+    };
+    let ramping = line("ramping", "null", "fine, with 96 requests");
+    let stop = [
+        ramping.clone(),
+        line("stopping", "null", "refusals: 6.9 % of 539"),
+        line("stopped", "null", "the stop is written"),
+        line("ended", "1", "the Envoy runs it"),
+        line("look", "null", "too little"),
+    ]
+    .join("\n");
+    let heading = |windows: &[Window], journal: &str| {
+        let html = html(&page(&Names::default(), windows, steps(), journal.as_bytes()), Life::File).unwrap();
+        let (_, rest) = html.split_once("<h1").unwrap();
+        let (heading, _) = rest.split_once("</h1>").unwrap();
+        let texts = heading.split('<').filter_map(|part| part.split_once('>')).map(|(_, text)| text);
+        texts.collect::<String>()
+    };
+    for windows in [refusing(60), same(90), refusing(3), Vec::new()] {
+        assert_eq!(heading(&windows, &stop), "■ v2 was stopped: refusals: 6.9 % of 539");
+        let finished = [ramping.clone(), line("ended", "0", "all 3 Envoys run it")].join("\n");
+        assert_eq!(
+            heading(&windows, &finished),
+            "● v2 has 50 %, and the plan is finished: all 3 Envoys run it"
+        );
+        let other = [ramping.clone(), line("ended", "2", "v2 is stopped")].join("\n");
+        assert_eq!(
+            heading(&windows, &other),
+            "▲ v2 was changed by somebody else, and run has ended: v2 is stopped"
+        );
+        // Under way, interrupted, or started again, the verdict is what is known.
+        for journal in [
+            ramping.clone(),
+            [ramping.clone(), line("ended", "130", "interrupted")].join("\n"),
+            [stop.clone(), ramping.clone()].join("\n"),
+        ] {
+            assert_eq!(heading(&windows, &journal), heading(&windows, ""), "{journal}");
+        }
+    }
+}
+
 #[test]
 fn worse_comes_first_and_the_rest_is_folded() {
     let html = html(&page(&Names::default(), &refusing(7), steps(), b""), Life::File).unwrap();

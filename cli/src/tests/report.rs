@@ -43,7 +43,8 @@ fn a_journal_is_read_and_its_odd_lines_are_named() {
         "journal.jsonl",
         "{\"at\": \"2026-11-23T09:30:00Z\", \"event\": \"stopped\", \"text\": \"v2 <is> stopped\"}\n{\n",
     );
-    world.fine(&[&REPORT[..], &["--journal", "journal.jsonl"]].concat());
+    let ran = world.fine(&[&REPORT[..], &["--journal", "journal.jsonl"]].concat());
+    assert_eq!(ran.err, "release.html: chat: v2 was stopped: v2 <is> stopped\n");
     let html = world.read("release.html");
     assert!(html.contains("v2 &#60;is&#62; stopped") && html.contains("line 2: is no JSON"));
 }

@@ -58,6 +58,18 @@ fn a_person_reads_a_sentence_for_each_transition() {
     let ran = sim.run("--plan 5%,50%@5m");
     assert_eq!(ran.code, 0, "{ran:?}");
     let first: Vec<&str> = ran.out.lines().map(|line| line.split(": ").nth(1).unwrap()).collect();
+    assert!(
+        ran.out
+            .lines()
+            .all(|line| line.starts_with("2026-11-23T09:") && line[19..].starts_with("Z chat: v2 "))
+    );
+    // Between them it is said what is missing, at least each minute.
+    let waits: Vec<&str> = ran.err.lines().filter(|line| line.contains(" waits for ")).collect();
+    assert!((5..40).contains(&waits.len()), "{waits:#?}");
+    assert!(waits[0].contains("Z chat: v2 at 5 % is not ready for 50 %, and waits for "), "{waits:#?}");
+    assert!(waits.iter().any(|line| line.contains("evidence that it is no worse in ")), "{waits:#?}");
+    let quiet = Sim::new(40.0).run("--plan 5%,50%@5m --json");
+    assert!(!quiet.err.contains(" waits for "), "{quiet:?}");
     assert_eq!(first, ["v2 gets 5 %", "v2 gets 50 %", "v2 has 50 %; the plan is finished"]);
     assert!(!ran.err.contains("promote"), "the baseline still has half");
 }
@@ -101,7 +113,7 @@ fn a_dry_run_says_what_it_would_do_and_writes_nothing() {
     let before = sim.read(FILE);
     sim.after(400, |shared| shared.signal = Some(crate::controller::Signal::Interrupt));
     let ran = sim.run("--plan 5%,25%@5m,50%@5m,100%@5m --dry-run");
-    assert!(ran.out.starts_with("(dry run) chat: v2 gets 5 %"), "{ran:?}");
+    assert!(ran.out.contains("Z (dry run) chat: v2 gets 5 %"), "{ran:?}");
     assert_eq!((ran.code, sim.writes().len(), sim.read(FILE) == before), (130, 0, true));
     // It follows a person who ramps, and says when it would have stopped.
     sim.after(100, |shared| {

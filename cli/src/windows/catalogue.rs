@@ -99,6 +99,9 @@ pub(super) enum Part {
 
 const PARTS: usize = Part::Infinity as usize + 1;
 
+/// How many sums of quantities counters tell exactly: [`Part::Exact`] and [`Part::Squares`], which are the first parts.
+pub(super) const EXACT_SUMS: usize = Quantity::ALL.len() * 2;
+
 /// How many sums a version has, besides its buckets and kinds of defects.
 pub(super) const SLOTS: usize = COUNTERS + SHARDED * SHARDS + Quantity::ALL.len() * PARTS;
 
@@ -118,6 +121,20 @@ impl Slot {
 
     pub(super) const fn part(quantity: Quantity, part: Part) -> Self {
         Self((COUNTERS + SHARDED * SHARDS + quantity as usize * PARTS + part as usize) as u16)
+    }
+
+    /// The place among the sums of quantities that counters tell exactly, below [`EXACT_SUMS`]; `None` for another sum.
+    pub(super) fn exact(self) -> Option<usize> {
+        let index = self.index().checked_sub(COUNTERS + SHARDED * SHARDS)?;
+        let (quantity, part) = (index / PARTS, index % PARTS);
+        let is_exact = part == Part::Exact as usize || part == Part::Squares as usize;
+        is_exact.then_some(quantity * 2 + part)
+    }
+
+    /// The sum at this place.
+    pub(super) fn of_exact(place: usize) -> Option<Self> {
+        let quantity = Quantity::ALL.get(place / 2)?;
+        Some(Self::part(*quantity, if place.is_multiple_of(2) { Part::Exact } else { Part::Squares }))
     }
 
     /// Below [`SLOTS`].

@@ -4,11 +4,14 @@
 //!   filter defines all series of a version, at 0, when it loads a configuration.
 //! * Where one counter of an instance goes back, the instance was restarted, and all its series began anew, at 0.
 //! * Instances that run another configuration than most are left out.
+//! * Exact sums wait until the histograms show their responses ([`super::ahead`]), where the instance has the histogram of durations.
 //!
 //! The last value of each series and the sums of the window are kept, in arrays, and nothing of earlier windows.
 
-use super::catalogue::{Part, Quantity, SLOTS, Slot};
+use super::ahead::{Ahead, ExactSums, SHOWN};
+use super::catalogue::{EXACT_SUMS, Part, Quantity, SLOTS, Slot};
 use super::registry::{InstanceId, Registry, Series, SeriesId, Target};
+use super::tally;
 use llm_canary::timestamp::UnixMs;
 use std::collections::BTreeMap;
 
@@ -39,6 +42,8 @@ struct Instance {
     hashes: BTreeMap<u32, f64>,
     /// The edges that its buckets have, and the run in which they were seen last.
     edges: [BTreeMap<u16, u32>; Quantity::ALL.len()],
+    /// By version.
+    sides: BTreeMap<u32, ExactSums>,
 }
 
 /// What one version counted in a window.
@@ -165,6 +170,8 @@ impl Counting {
         };
         if is_first || samples.iter().any(goes_back) {
             state.run = state.run.saturating_add(1);
+            // What was not shown yet is gone with the histograms.
+            state.sides.values_mut().for_each(|side| side.ahead = Ahead::default());
         }
         for (id, value) in samples {
             let (Some(series), Some(last)) = (registry.get(*id), last.get_mut(id.index())) else { continue };
@@ -191,6 +198,17 @@ impl Counting {
             }
             (last.value, last.run) = (*value, state.run);
             let increment = value - begins_at;
+            if let Target::Sum(slot) = series.target
+                && (slot.exact().is_some() || slot == SHOWN || tally::is_of_requests(slot))
+            {
+                let side = state.sides.entry(series.side).or_default();
+                side.is_compared |= slot == SHOWN;
+                if is_first {
+                    ExactSums::takes(&mut side.before, slot, *value);
+                } else if ExactSums::takes(&mut side.piece, slot, increment.max(0.0)) {
+                    continue;
+                }
+            }
             if increment > 0.0 && series.target != Target::Restart {
                 if last.increment == 0.0 {
                     state.counted.push(*id);
@@ -198,6 +216,7 @@ impl Counting {
                 last.increment += increment;
             }
         }
+        state.sides.values_mut().for_each(|side| side.end_scrape(at_ms));
         let gap_ms = at_ms.saturating_sub(state.last_ms);
         if !is_first && (state.interval_ms == 0 || gap_ms < 2 * state.interval_ms) {
             state.interval_ms = gap_ms;
@@ -234,6 +253,16 @@ impl Counting {
                     && registry.rollout_of(series.side).is_some_and(|rollout| left_out.contains(&rollout));
                 if let Some(sums) = self.sums.get_mut(series.side as usize).filter(|_| !is_out) {
                     sums.add(series.target, increment);
+                }
+            }
+            for (side, exact) in &mut instance.sides {
+                let passed = std::mem::replace(&mut exact.passed, [0.0; EXACT_SUMS]);
+                let is_out = registry.rollout_of(*side).is_some_and(|rollout| left_out.contains(&rollout));
+                let Some(sums) = self.sums.get_mut(*side as usize).filter(|_| !is_out) else { continue };
+                for (place, sum) in passed.into_iter().enumerate().filter(|(_, sum)| *sum > 0.0) {
+                    if let Some(slot) = Slot::of_exact(place) {
+                        sums.add(Target::Sum(slot), sum);
+                    }
                 }
             }
             instance.is_present = false;

@@ -422,3 +422,40 @@ fn a_metric_exists_if_any_of_its_series_does() {
     // Without requests there is nothing that rates are of.
     assert!(windows(&(finish(60.0, 1.0) + &finish(120.0, 3.0))).remove(0).rates.is_empty());
 }
+
+/// Each second ten answers of 100 ms: Envoy counts them at once, and shows them in histograms a flush later. However flushes fall
+/// between the samples, means are those of the answers.
+#[test]
+fn sums_wait_for_the_histograms() {
+    for flush_s in [1.0, 2.5, 5.0] {
+        let mut text = String::new();
+        for second in 0..60 {
+            let at_s = f64::from(second) + 0.4;
+            // From the twentieth second on there are five times as many.
+            let ended = |at_s: f64| (10.0 * at_s + 40.0 * (at_s - 20.0).max(0.0)).floor();
+            let (now, shown) = (ended(at_s), ended((at_s / flush_s).floor() * flush_s));
+            for version in ["v1", "v2"] {
+                let add = |name: &str, more: &str, value: f64| line(name, "a", version, more, value, at_s);
+                text += &requests("a", version, now, at_s);
+                text += &add("llm_time_per_output_token_us_total", "", now * 100.0);
+                text += &add("llm_time_per_output_token_us_squared_total", "", now * 1e4);
+                for name in ["llm_time_per_output_token_us", "llm_request_duration_ms"] {
+                    text += &add(&format!("{name}_bucket"), "le=\"200\"", shown);
+                    text += &add(&format!("{name}_bucket"), "le=\"+Inf\"", shown);
+                    text += &add(&format!("{name}_count"), "", shown);
+                }
+            }
+        }
+        let windows = windows_of(&mut samples(&text, Span::Aligned(1_000)), &chat());
+        let (mut n, mut sum, mut squares) = (0, 0.0, 0.0);
+        for window in windows {
+            let found = &window.distributions[&Signal::TimePerOutputToken].histograms.version;
+            n += found.count();
+            sum += found.sum;
+            squares += found.squares.unwrap();
+            assert!((sum - 100.0 * n as f64).abs() < 1e-6, "{flush_s}: {sum} of {n}");
+            assert!((squares - 1e4 * n as f64).abs() < 1e-3, "{flush_s}: {squares} of {n}");
+        }
+        assert!(n > 1_900, "{n}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::{Answers, Figures, Quantiles};
 use crate::logrank::Longer;
+use crate::math::ratio;
 use crate::means::{Means, Moments};
 use crate::outlook::Question;
 use crate::phi::{Dispersion, of_mean};
@@ -16,6 +17,8 @@ struct Side {
     counts: Vec<u64>,
     edges: Vec<f64>,
     responses: u64,
+    /// The sum of all of them.
+    sum: f64,
     /// The sum of squares; of windows that know it, or from the buckets.
     squares: f64,
     shards: Option<Box<[Total; SHARDS]>>,
@@ -34,6 +37,7 @@ impl Side {
     fn push(&mut self, window: &Distribution, histogram: &Histogram, shards: Option<&[Total; SHARDS]>) {
         add(&mut self.counts, &mut self.edges, window, histogram);
         self.responses = self.responses.saturating_add(histogram.count());
+        self.sum += histogram.sum;
         self.squares += squares(histogram, &window.edges);
         if let Some(shards) = shards {
             let sums = self.shards.get_or_insert_with(|| Box::new([Total::default(); SHARDS]));
@@ -45,7 +49,11 @@ impl Side {
     }
 
     fn dispersion(&self) -> Dispersion {
-        self.shards.as_ref().map_or(Dispersion::default(), |shards| of_mean(shards, self.squares))
+        let Some(shards) = &self.shards else { return Dispersion::default() };
+        // Shards are counted at once, and histograms are shown later.
+        let sum: f64 = shards.iter().map(|shard| shard.sum).sum();
+        let ahead = ratio(sum, self.sum);
+        of_mean(shards, self.squares * if ahead > 0.0 { ahead } else { 1.0 })
     }
 
     fn quantiles(&self) -> Quantiles {

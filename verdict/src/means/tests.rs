@@ -127,6 +127,24 @@ fn sums_before_their_responses() {
     near(means.ratio().unwrap(), 1.0, 1e-12);
 }
 
+/// Answers that are all alike, with a few sums of answers that are not counted yet: what is known must not vanish.
+#[test]
+fn answers_that_are_alike() {
+    let alike = |n: u64, ahead: f64| {
+        let n_ahead = n as f64 + ahead;
+        Histogram { counts: vec![n], sum: n_ahead * 100.0, squares: Some(n_ahead * 1e4) }
+    };
+    for ahead in [0.0, 2.0] {
+        let mut means = Means::default();
+        for _ in 0..5 {
+            means.push(&Pair { version: alike(60, ahead), baseline: alike(600, 10.0 * ahead) }, &[]);
+        }
+        assert!(means.ln_e(Up, 1.2, 1.0) > 20.0, "{}", means.ln_e(Up, 1.2, 1.0));
+        let (low, high) = means.interval(3.0, 1.0);
+        assert!(low > 0.9 && low < 1.0 && high > 1.0 && high < 1.1, "{low} {high}");
+    }
+}
+
 /// What is said to be missing is enough.
 #[test]
 fn missing_responses() {

@@ -25,18 +25,33 @@ pub fn because(
     match verdict {
         Verdict::Regression => {
             let limit = limit.map(|limit| limit_words(&limit.passed));
-            let worse = signals.iter().filter(|signal| stops(signal)).map(comparison);
-            limit.into_iter().chain(row(State::Stop)).chain(worse).collect()
+            let worse =
+                signals.iter().filter(|signal| stops(signal)).map(|signal| (signal, comparison(signal)));
+            limit.into_iter().chain(row(State::Stop)).chain(by_words(worse)).collect()
         }
         Verdict::NotEnoughData => {
-            let held = signals.iter().filter(|signal| holds(signal)).map(hold_words);
-            row(State::Hold).chain(held).collect()
+            let held =
+                signals.iter().filter(|signal| holds(signal)).map(|signal| (signal, hold_words(signal)));
+            row(State::Hold).chain(by_words(held)).collect()
         }
         Verdict::Fine => {
             let guards = signals.iter().filter(|signal| signal.mode == Mode::Guard);
-            guards.filter(|signal| signal.finding == Finding::NoWorse).map(exclusion).collect()
+            let excluded = guards.filter(|signal| signal.finding == Finding::NoWorse);
+            by_words(excluded.map(|signal| (signal, exclusion(signal)))).collect()
         }
     }
+}
+
+/// `errors, refusals: …`: signals of which the same is said share a sentence, where the first of them stands.
+fn by_words<'a>(said: impl Iterator<Item = (&'a SignalJudgement, String)>) -> impl Iterator<Item = String> {
+    let mut groups: Vec<(Vec<String>, String)> = Vec::new();
+    for (signal, words) in said {
+        match groups.iter_mut().find(|(_, known)| *known == words) {
+            Some((names, _)) => names.push(signal.signal.to_string()),
+            None => groups.push((vec![signal.signal.to_string()], words)),
+        }
+    }
+    groups.into_iter().map(|(names, words)| format!("{}: {words}", names.join(", ")))
 }
 
 fn limit_words(passed: &Passed) -> String {
@@ -56,7 +71,7 @@ fn limit_words(passed: &Passed) -> String {
     }
 }
 
-/// `refusals: 3.1 % of 1,204 against 0.98 % of 10,871; 3.2 times as many (1.6 to 5.9)`
+/// `3.1 % of 1,204 against 0.98 % of 10,871; 3.2 times (1.6 to 5.9)`
 fn comparison(signal: &SignalJudgement) -> String {
     let figures = &signal.figures;
     let value = |value: Option<f64>| match signal.kind {
@@ -66,8 +81,7 @@ fn comparison(signal: &SignalJudgement) -> String {
         }
     };
     let sides = format!(
-        "{}: {} of {} against {} of {}",
-        signal.signal,
+        "{} of {} against {} of {}",
         value(figures.values.version),
         count(figures.observations.version),
         value(figures.values.baseline),
@@ -97,7 +111,7 @@ fn exclusion(signal: &SignalJudgement) -> String {
         ),
     };
     let verb = if signal.kind == Kind::Rate { "is" } else { "are" };
-    format!("{}: {what} {verb} excluded", signal.signal)
+    format!("{what} {verb} excluded")
 }
 
 fn hold_words(signal: &SignalJudgement) -> String {
@@ -105,17 +119,17 @@ fn hold_words(signal: &SignalJudgement) -> String {
         return comparison(signal);
     }
     if signal.finding == Finding::Absent {
-        return format!("{}: not measured", signal.signal);
+        return "not measured".to_owned();
     }
     match signal.missing {
         Some(Missing { requests, minutes: Some(minutes) }) => {
             let time = counted(minutes.ceil(), "minute");
-            format!("{}: about {} more requests, {time}", signal.signal, count(requests))
+            format!("about {} more requests, {time}", count(requests))
         }
         Some(Missing { requests, minutes: None }) => {
-            format!("{}: about {} more requests", signal.signal, count(requests))
+            format!("about {} more requests", count(requests))
         }
-        None => format!("{}: too little seen to say how much is missing", signal.signal),
+        None => "too little seen to say how much is missing".to_owned(),
     }
 }
 

@@ -118,3 +118,27 @@ fn reasons() {
         ["errors: a rate 2 times as high, or 1 point above, whichever is more, is excluded"]
     );
 }
+
+#[test]
+fn what_is_said_of_several_signals_is_said_once() {
+    let all = |finding| {
+        [Signal::Errors, Signal::ResponseChars, Signal::Refusals, Signal::TimeToFirstToken, Signal::Defects]
+            .map(|of| signal(of, Mode::Guard, finding))
+    };
+    assert_eq!(
+        because(Verdict::Fine, &all(Finding::NoWorse), &[], None),
+        [
+            "errors, refusals, defects: a rate 2 times as high, or 1 point above, whichever is more, is excluded",
+            "response_chars: means 2 times as large or as small are excluded",
+            "time_to_first_token_ms: means 2 times as large are excluded",
+        ]
+    );
+    let open = all(Finding::Unclear).map(|signal| SignalJudgement { missing: None, ..signal });
+    let open = because(Verdict::NotEnoughData, &open, &[], None);
+    assert_eq!(
+        open,
+        [
+            "errors, response_chars, refusals, time_to_first_token_ms, defects: too little seen to say how much is missing"
+        ]
+    );
+}

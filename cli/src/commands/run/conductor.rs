@@ -2,6 +2,8 @@
 
 use super::evidence::Gathered;
 use super::outlets::Outlets;
+use super::progress::{Progress, waits_for};
+use super::steady::Steady;
 use super::ways::Commands;
 use super::writer::{Write, Writer};
 use crate::analysis::Analysis;
@@ -12,9 +14,7 @@ use crate::io::audience::{Audience, RECORDS_MAX, Snapshot};
 use crate::io::claim::Claim;
 use crate::page::{Journal, Now};
 use crate::release_record::Record;
-use crate::time_args::millis;
 use llm_canary::split::percent;
-use llm_canary::timestamp::UnixMs;
 use llm_canary_verdict::verdict::Verdict;
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -38,8 +38,7 @@ pub(super) struct Conductor<'a> {
     /// Why a stopped version is started again, until that is written.
     again: Option<String>,
     is_dry: bool,
-    /// The wall clock and the time since the start, when the run began.
-    began: (UnixMs, Duration),
+    steady: Steady,
     /// The version's share, in parts per million.
     parts: u32,
     /// How often a write has failed in a row: it is shown once.
@@ -52,6 +51,7 @@ pub(super) struct Conductor<'a> {
     is_news: bool,
     /// What the last look found, for the journal.
     found: String,
+    progress: Progress,
     last_tick: Duration,
     /// When the source is read next, on the clock's time since the start.
     due: Duration,
@@ -92,7 +92,7 @@ impl<'a> Conductor<'a> {
             commands: beginning.commands,
             again: beginning.again,
             is_dry: beginning.is_dry,
-            began: (world.clock.now(), world.clock.elapsed()),
+            steady: Steady::new(world.clock),
             parts: beginning.parts,
             failures: 0,
             records: Vec::new(),
@@ -100,6 +100,7 @@ impl<'a> Conductor<'a> {
             trouble: None,
             is_news: false,
             found: String::new(),
+            progress: Progress::default(),
             last_tick: world.clock.elapsed(),
             due: Duration::ZERO,
             read_at: None,
@@ -157,9 +158,23 @@ impl<'a> Conductor<'a> {
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
         let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
         self.trouble.clone_from(&evidence.missing);
+        let requests = evidence.requests;
         self.handle_with(Event::Look(evidence), Some(&analysis), world);
         self.record_look(&analysis, world);
+        self.say_progress(&analysis, requests, world);
         self.publish(&analysis, true, world);
+    }
+
+    /// Says now and then what the release waits for.
+    fn say_progress(&mut self, analysis: &Analysis, requests: u64, world: &mut World<'_>) {
+        let now_ms = self.steady.now(world.clock);
+        let waits = waits_for(&self.rules, &self.state, &analysis.judgement, requests, now_ms);
+        let due = waits.and_then(|waits| self.progress.due(waits, world.clock.elapsed()));
+        if let Some(words) = due {
+            let (dry, shown) = (if self.is_dry { "(dry run) " } else { "" }, percent(self.parts));
+            let (rollout, version) = (self.gathered.names().0, &self.commands.version);
+            self.outlets.say(&format!("{dry}{rollout}: {version} at {shown} % {words}"), world);
+        }
     }
 
     /// Shows what was announced since the last look.
@@ -198,7 +213,7 @@ impl<'a> Conductor<'a> {
         world.say(&format!("note: {}: {difference}; this dry run goes on from there", self.commands.target));
         let now = world.clock.now();
         let present = crate::release::present(self.writer.schedule(), &self.commands.version, now);
-        let since_ms = self.steady_ms(present.since.unwrap_or(now), world);
+        let since_ms = self.steady.ms(present.since.unwrap_or(now), world.clock);
         self.parts = present.parts;
         self.gathered.set_steps(self.writer.schedule());
         match self.rules.found(present.parts, since_ms) {
@@ -242,7 +257,7 @@ impl<'a> Conductor<'a> {
         let mut refusal = None;
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let outcome = self.rules.next(&self.state, &event, self.steady_now(world));
+            let outcome = self.rules.next(&self.state, &event, self.steady.now(world.clock));
             let before = std::mem::replace(&mut self.state, outcome.state);
             for action in outcome.actions {
                 match action {
@@ -309,7 +324,7 @@ impl<'a> Conductor<'a> {
                     self.gathered.begin_step(at);
                     self.gathered.set_steps(self.writer.schedule());
                 }
-                Event::Written { at_ms: self.steady_ms(at, world) }
+                Event::Written { at_ms: self.steady.ms(at, world.clock) }
             }
             Write::OtherHand(words) => Event::OtherHand(words),
             Write::Failed(words) => {
@@ -330,7 +345,8 @@ impl<'a> Conductor<'a> {
         let undo = self.commands.undo(before, &self.state, &self.rules.plan, &shown);
         let record = Record { why, undo, ..self.record(before, shown, world) }.of_state(&self.state);
         self.outlets.announce(&record, Some(&self.state), analysis, world);
-        for line in self.commands.ways_on(&self.state, &self.rules.plan) {
+        self.progress.told(&self.state, world.clock.elapsed());
+        for line in self.commands.ways_on(&self.state, &self.rules.plan, self.writer.is_stopped()) {
             world.say(&line);
         }
         let value = record.value();
@@ -402,18 +418,5 @@ impl<'a> Conductor<'a> {
             is_look,
             page: &page,
         });
-    }
-
-    /// Now, on a clock that does not jump.
-    fn steady_now(&self, world: &World<'_>) -> i64 {
-        let (wall, elapsed) = self.began;
-        let passed = millis(world.clock.elapsed().saturating_sub(elapsed));
-        i64::try_from(wall.saturating_add(passed)).unwrap_or(i64::MAX)
-    }
-
-    /// A time of the wall clock, on the clock that does not jump.
-    fn steady_ms(&self, at: UnixMs, world: &World<'_>) -> i64 {
-        let signed = |ms: UnixMs| i64::try_from(ms).unwrap_or(i64::MAX);
-        self.steady_now(world).saturating_add(signed(at).saturating_sub(signed(world.clock.now())))
     }
 }

@@ -7,6 +7,7 @@ use crate::io::World;
 use crate::io::notices::{Notice, Receiver};
 use crate::release_record::Record;
 use crate::verdict_json;
+use llm_canary::timestamp::{UnixMs, rfc3339};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,11 @@ const TO_AND_FRO: Duration = Duration::from_secs(600);
 const SAID_MAX: usize = 100;
 /// Notices are waited for at the end.
 const FLUSH: Duration = Duration::from_secs(6);
+
+/// A line with its time, to the second.
+fn timed(at: UnixMs, words: &str) -> String {
+    format!("{} {words}", rfc3339(at.saturating_sub(at % 1_000)))
+}
 
 /// Who is told.
 pub(super) struct Outlets {
@@ -46,12 +52,19 @@ impl Outlets {
         world: &mut World<'_>,
     ) {
         let value = record.value();
-        let line = if self.json { value.to_string() } else { record.text.clone() };
+        let line = if self.json { value.to_string() } else { timed(record.at, &record.text) };
         self.print(&line, world);
         if self.is_news(record, state, world) {
             self.notify(record, &value, world);
         }
         self.record(value, analysis, world);
+    }
+
+    /// Says to people, with the time, what no program reads.
+    pub(super) fn say(&self, words: &str, world: &mut World<'_>) {
+        if !self.json {
+            world.say(&timed(world.clock.now(), words));
+        }
     }
 
     /// Writes a line of data. What cannot be written must not hold a release up.

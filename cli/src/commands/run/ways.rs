@@ -33,10 +33,12 @@ impl Commands {
         }
     }
 
-    /// What the operator can do in a state, as lines.
-    pub(super) fn ways_on(&self, state: &State, plan: &Plan) -> Vec<String> {
+    /// What the operator can do in a state, as lines. `is_stopped`: the version is, by whomever.
+    pub(super) fn ways_on(&self, state: &State, plan: &Plan, is_stopped: bool) -> Vec<String> {
         let stop = self.command("stop", "");
+        let again = "it stays stopped. When what was wrong is mended: the same command with --again REASON";
         match state {
+            State::Ended(End::OtherHand | End::Interrupted(_)) if is_stopped => vec![again.to_owned()],
             State::Ended(End::Interrupted(_)) => vec![
                 "to go on: the same command again; the steps in FILE say where the release is".to_owned(),
                 format!("to stop the version: {stop}"),
@@ -45,10 +47,7 @@ impl Commands {
                 "to go on from there: the same command again, if the share is a step of the plan".to_owned(),
                 format!("to stop the version: {stop}"),
             ],
-            State::Ended(End::Stopped) => vec![
-                "it stays stopped. When what was wrong is mended: the same command with --again REASON"
-                    .to_owned(),
-            ],
+            State::Ended(End::Stopped) => vec![again.to_owned()],
             State::Ended(End::Finished) if plan.most() == PARTS => vec![format!(
                 "keep the baseline's servers: conversations that are held there go on. When they are over: {}",
                 self.command("promote", "--finish")

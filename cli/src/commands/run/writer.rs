@@ -17,6 +17,8 @@ pub(super) struct Writer {
     config_hash: u32,
     /// Whether nothing is written.
     is_dry: bool,
+    /// Whether the version was stopped when the release was read last, by whomever.
+    is_stopped: bool,
 }
 
 /// What became of a write.
@@ -36,11 +38,16 @@ impl Writer {
             schedule: found.schedule.clone(),
             config_hash: found.config_hash,
             is_dry,
+            is_stopped: found.schedule.is_stopped(version),
         }
     }
 
     pub(super) fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     pub(super) fn config_hash(&self) -> u32 {
@@ -54,6 +61,7 @@ impl Writer {
     pub(super) fn read(&mut self, world: &World<'_>) -> Result<Option<String>, Error> {
         let found = change::find(&self.options, world)?;
         let difference = difference(&self.schedule, &found.schedule, &self.version);
+        self.is_stopped = found.schedule.is_stopped(&self.version);
         if difference.is_none() || self.is_dry {
             self.schedule = found.schedule;
             self.config_hash = found.config_hash;
@@ -64,8 +72,9 @@ impl Writer {
     /// Gives the version a share; starts it again if it is stopped and that is wanted.
     pub(super) fn share(&mut self, parts: u32, resume: bool, world: &mut World<'_>) -> Write {
         let (expected, version) = (&self.schedule, &self.version);
-        let mut other_hand = None;
+        let (mut other_hand, mut is_stopped) = (None, self.is_stopped);
         let change = |current: &change::CurrentRollout<'_>| {
+            is_stopped = current.schedule.is_stopped(version);
             // Under the lock, so that what was read is what is written over.
             if let Some(words) = difference(expected, current.schedule, version) {
                 other_hand = Some(words.clone());
@@ -78,6 +87,7 @@ impl Writer {
         let done = change::carry_out(&self.options, Urgency::CanWait, None, world, change, |done, _| {
             Ok((done.at.unwrap_or(now), done.schedule.clone(), done.config_hash))
         });
+        self.is_stopped = is_stopped;
         match (done, other_hand) {
             (_, Some(words)) => Write::OtherHand(words),
             (done, None) => self.take(done),
@@ -98,6 +108,7 @@ impl Writer {
     fn take(&mut self, done: Result<(UnixMs, Schedule, u32), Error>) -> Write {
         match done {
             Ok((at, schedule, config_hash)) => {
+                self.is_stopped = schedule.is_stopped(&self.version);
                 if !self.is_dry {
                     (self.schedule, self.config_hash) = (schedule, config_hash);
                 }

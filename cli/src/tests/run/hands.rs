@@ -30,6 +30,14 @@ fn a_step_of_another_hand_ends_the_run() {
         let ran = sim.run(PLAN);
         assert_eq!(ran.code, 2, "{ran:?}");
         assert!(lines(&ran)[1]["why"][0].as_str().unwrap().contains(words), "{words}: {ran:?}");
+        // Of a version that is stopped already nobody is told how to stop it.
+        let is_stopped = words == "v2 is stopped";
+        assert_eq!(
+            ran.err.contains("it stays stopped. When what was wrong is mended"),
+            is_stopped,
+            "{ran:?}"
+        );
+        assert_eq!(ran.err.contains("to stop the version: "), !is_stopped, "{ran:?}");
     }
 }
 
