@@ -242,7 +242,7 @@ impl Samples {
                 continue;
             };
             let (requests, ever) = seen.entry((&side.rollout, &side.version)).or_default();
-            if matches!(series.target, Target::Sum(slot) if tally::is_of_requests(slot)) {
+            if matches!(series.target, Target::Sum(slot) if ahead::is_of_requests(slot)) {
                 *requests += self.store.growth(series.instance, id);
                 *ever += self.store.last(id).filter(|last| last.is_finite()).unwrap_or(0.0);
             }

@@ -8,13 +8,15 @@
 //! In: what one instance counted of one version from one scrape to the next. Out: the sums of the requests that the histograms show.
 //! Within a scrape, requests are taken to be alike.
 
-use super::catalogue::{EXACT_SUMS, Part, Quantity, Slot};
-use super::tally;
+use super::catalogue::{Counter, EXACT_SUMS, Part, Quantity, Slot};
 use llm_canary::timestamp::UnixMs;
 use std::collections::VecDeque;
 
 /// Sums by [`super::catalogue::Slot::exact`].
 pub(super) type Exact = [f64; EXACT_SUMS];
+
+/// What counts requests that ended.
+pub(super) const REQUESTS: [Counter; 3] = [Counter::Completed, Counter::Failed, Counter::Aborted];
 
 /// Envoy flushes at least so often. What is not shown by then never is: after a hot restart the counters go on, and the histograms
 /// begin anew.
@@ -98,6 +100,11 @@ pub(super) struct ExactSums {
     pub(super) passed: Exact,
 }
 
+/// Whether a sum counts requests that ended.
+pub(super) fn is_of_requests(slot: Slot) -> bool {
+    REQUESTS.iter().any(|counter| Slot::counter(*counter) == slot)
+}
+
 impl ExactSums {
     /// Notes what a series counted. Returns whether it counts later, with its responses.
     pub(super) fn takes(piece: &mut Piece, slot: Slot, increment: f64) -> bool {
@@ -109,7 +116,7 @@ impl ExactSums {
         }
         if slot == SHOWN {
             piece.shown += increment;
-        } else if tally::is_of_requests(slot) {
+        } else if is_of_requests(slot) {
             piece.requests += increment;
         }
         false

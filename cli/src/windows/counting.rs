@@ -8,10 +8,9 @@
 //!
 //! The last value of each series and the sums of the window are kept, in arrays, and nothing of earlier windows.
 
-use super::ahead::{Ahead, ExactSums, SHOWN};
+use super::ahead::{Ahead, ExactSums, SHOWN, is_of_requests};
 use super::catalogue::{EXACT_SUMS, Part, Quantity, SLOTS, Slot};
 use super::registry::{InstanceId, Registry, Series, SeriesId, Target};
-use super::tally;
 use llm_canary::timestamp::UnixMs;
 use std::collections::BTreeMap;
 
@@ -199,7 +198,7 @@ impl Counting {
             (last.value, last.run) = (*value, state.run);
             let increment = value - begins_at;
             if let Target::Sum(slot) = series.target
-                && (slot.exact().is_some() || slot == SHOWN || tally::is_of_requests(slot))
+                && (slot.exact().is_some() || slot == SHOWN || is_of_requests(slot))
             {
                 let side = state.sides.entry(series.side).or_default();
                 side.is_compared |= slot == SHOWN;

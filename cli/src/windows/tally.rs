@@ -1,5 +1,6 @@
 //! What all versions counted in one window → the window of a version and its baseline.
 
+use super::ahead::REQUESTS;
 use super::catalogue::{Counter, Part, Quantity, Sharded, Slot};
 use super::counting::{Counting, Sums};
 use super::registry::Registry;
@@ -28,9 +29,6 @@ pub(crate) struct Tally<'a> {
     /// Whether any sample is in it. Without one nothing is known of it, not even that nothing happened.
     pub(super) has_samples: bool,
 }
-
-/// What counts requests that ended.
-const REQUESTS: [Counter; 3] = [Counter::Completed, Counter::Failed, Counter::Aborted];
 
 /// The sums of both sides; `None` for a version without any series.
 type Sides<'a> = Pair<Option<&'a Sums>>;
@@ -147,11 +145,6 @@ fn count(sums: &Sums, counter: Counter) -> u64 {
 
 fn sum(sums: &Sums, counters: &[Counter]) -> u64 {
     counters.iter().map(|counter| count(sums, *counter)).fold(0, u64::saturating_add)
-}
-
-/// Whether a sum counts requests that ended.
-pub(super) fn is_of_requests(slot: Slot) -> bool {
-    REQUESTS.iter().any(|counter| Slot::counter(*counter) == slot)
 }
 
 fn requests(sums: &Sums) -> u64 {

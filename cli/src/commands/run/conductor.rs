@@ -144,15 +144,13 @@ impl<'a> Conductor<'a> {
     }
 
     fn look(&mut self, feed: &mut dyn Feed, world: &mut World<'_>) {
-        let trouble = self.gathered.next(feed, world);
-        let analysis = self.gathered.analysis(feed, world);
+        let (trouble, analysis) = (self.gathered.next(feed, world), self.gathered.analysis(feed, world));
         let is_regression = analysis.judgement.verdict == Verdict::Regression;
         // Nothing follows from where counters start, nor from a source that was not waited for.
         if feed.is_starting() || world.signals.is_waiting() && !is_regression {
             return;
         }
-        // A stop beats everything, and does not wait for a file or a server. Once it is written, somebody may write something else,
-        // which Envoys run then.
+        // A stop waits for no file or server. Once it is written, somebody may write something else, which Envoys run then.
         let is_stop_due = is_regression && !matches!(self.state, State::Stopped(..));
         let unread = if is_stop_due { None } else { self.read(world) };
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
