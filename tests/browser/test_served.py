@@ -84,8 +84,8 @@ def test_a_running_release_shows_its_steps_and_its_stop(
     wait_for(page, "v2 is worse than v1")
     wait_for(page, "Now: v2 is stopped")
     assert events(page) == ["ramping", "ramping", "stopping", "stopped"]
-    assert "v2 is worse than v1: errors: " in page.locator("h1").inner_text()
-    assert page.title().startswith("chat: v2 is worse than v1")
+    assert "v2 was stopped: errors: " in page.locator("h1").inner_text()
+    assert page.title().startswith("chat: v2 was stopped")
     # Each event is marked on the share.
     titles = " ".join(page.locator("#v0-share .mark title").all_text_contents())
     for words in ("v2 gets 5 %", "v2 gets 25 %", "v2 is worse and is being stopped", "v2 is stopped"):
