@@ -14,7 +14,8 @@ mod tests;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::word::{HIGHS, WORD_BYTES, equal, first_byte, is_same};
+use crate::lanes::are_same;
+use crate::word::{HIGHS, WORD_BYTES, equal, first_byte};
 
 /// The longest event that becomes a template.
 pub const TEMPLATE_BYTES_MAX: usize = 2048;
@@ -186,7 +187,7 @@ fn no_match<'a>(at: usize, is_end: bool) -> Comparison<'a> {
 #[inline(always)]
 fn after_literal<'a>(literal: &[u8], bytes: &'a [u8]) -> Result<&'a [u8], usize> {
     match bytes.split_at_checked(literal.len()) {
-        Some((start, after)) if is_same(literal, start) => Ok(after),
+        Some((start, after)) if are_same(literal, start) => Ok(after),
         _ => Err(common_length(literal, bytes)),
     }
 }
@@ -282,11 +283,11 @@ fn plain_run(bytes: &[u8]) -> (usize, u64) {
         let inside = word & !(word << 1) & HIGHS;
         if stops != 0 {
             let before = (stops & stops.wrapping_neg()) - 1;
-            inner += u64::from((inside & before).count_ones());
+            inner += count(inside & before);
             length += first_byte(stops);
             return (length, length as u64 - inner);
         }
-        inner += u64::from(inside.count_ones());
+        inner += count(inside);
         length += WORD_BYTES;
     }
     for &byte in rest {
@@ -297,6 +298,12 @@ fn plain_run(bytes: &[u8]) -> (usize, u64) {
         length += 1;
     }
     (length, length as u64 - inner)
+}
+
+/// The number of bits that are set. Mostly there are none, and not every machine has an instruction that counts them.
+#[inline(always)]
+fn count(bits: u64) -> u64 {
+    if bits == 0 { 0 } else { u64::from(bits.count_ones()) }
 }
 
 /// Sets the highest bit of the first byte of `word` that is below 0x20. The bits of later bytes may be wrong.

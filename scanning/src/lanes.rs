@@ -1,7 +1,9 @@
 //! Compares sixteen bytes at a time.
 //!
 //! The module is linked for size, and then the compiler makes no vectors of loops. So the instructions are named here. Only in
-//! WebAssembly they are safe to call; other machines take eight bytes at a time.
+//! WebAssembly they are safe to call; for other machines a library does it.
+
+use crate::word;
 
 /// Bytes in [`Lanes`].
 pub const LANES: usize = 16;
@@ -21,8 +23,7 @@ impl Lanes {
     #[inline(always)]
     #[must_use]
     pub fn of(bytes: &[u8; LANES]) -> Lanes {
-        let bits = u128::from_le_bytes(*bytes);
-        Lanes(machine::vector(bits as u64, (bits >> 64) as u64))
+        Lanes(machine::vector(*bytes))
     }
 
     /// Which bytes are this one.
@@ -30,6 +31,12 @@ impl Lanes {
     #[must_use]
     pub fn equal(self, byte: u8) -> Lanes {
         Lanes(machine::equal(self.0, byte))
+    }
+
+    /// Which bytes are the same as in the other.
+    #[inline(always)]
+    fn same(self, other: Lanes) -> Lanes {
+        Lanes(machine::same(self.0, other.0))
     }
 
     /// A bit for each byte whose highest bit is set, the first byte's the lowest.
@@ -81,20 +88,51 @@ fn has_all_by_bytes<const PLACES: usize>(windows: [(&[u8; PLACES], u8); 3]) -> b
     places.fold(0, |any, ((a, b), c)| any | u8::from((*a == x) & (*b == y) & (*c == z))) != 0
 }
 
+/// A call, so that what is above it stays small.
+#[inline(never)]
+fn are_few_same(a: &[u8], b: &[u8]) -> bool {
+    word::is_same(a, b)
+}
+
+/// Whether both are equal; for more than a few words.
+#[inline(always)]
+#[must_use]
+pub fn are_same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    // The last chunk may overlap the one before it.
+    match (a.last_chunk(), b.last_chunk()) {
+        (Some(last_a), Some(last_b)) => {
+            let chunks = a.as_chunks().0.iter().zip(b.as_chunks().0);
+            let same = |a: &[u8; LANES], b: &[u8; LANES]| Lanes::of(a).same(Lanes::of(b));
+            chunks.fold(same(last_a, last_b), |all, (a, b)| all & same(a, b)).bits() == u16::MAX
+        }
+        _ => are_few_same(a, b),
+    }
+}
+
 #[cfg(target_family = "wasm")]
 mod machine {
+    use super::LANES;
     use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, i8x16_splat, i64x2, v128, v128_and, v128_or};
 
     pub(super) type Vector = v128;
 
     #[inline(always)]
-    pub(super) fn vector(low: u64, high: u64) -> Vector {
-        i64x2(low as i64, high as i64)
+    pub(super) fn vector(bytes: [u8; LANES]) -> Vector {
+        let bits = u128::from_le_bytes(bytes);
+        i64x2(bits as i64, (bits >> 64) as i64)
     }
 
     #[inline(always)]
     pub(super) fn equal(vector: Vector, byte: u8) -> Vector {
         i8x16_eq(vector, i8x16_splat(byte as i8))
+    }
+
+    #[inline(always)]
+    pub(super) fn same(a: Vector, b: Vector) -> Vector {
+        i8x16_eq(a, b)
     }
 
     #[inline(always)]
@@ -115,35 +153,39 @@ mod machine {
 
 #[cfg(not(target_family = "wasm"))]
 mod machine {
-    use crate::word::{HIGHS, ONES, WORD_BYTES};
+    use super::LANES;
+    use wide::u8x16;
 
-    pub(super) type Vector = [u64; 2];
+    pub(super) type Vector = u8x16;
 
-    pub(super) fn vector(low: u64, high: u64) -> Vector {
-        [low, high]
+    #[inline(always)]
+    pub(super) fn vector(bytes: [u8; LANES]) -> Vector {
+        u8x16::new(bytes)
     }
 
+    #[inline(always)]
     pub(super) fn equal(vector: Vector, byte: u8) -> Vector {
-        vector.map(|word| {
-            let differences = word ^ u64::from_le_bytes([byte; WORD_BYTES]);
-            // The highest bit of each byte that is not 0. Nothing is carried from one byte to the next.
-            let others = (differences & !HIGHS).wrapping_add(!HIGHS) | differences;
-            ((!others & HIGHS) >> 7).wrapping_mul(0xFF)
-        })
+        vector.simd_eq(u8x16::splat(byte))
     }
 
+    #[inline(always)]
+    pub(super) fn same(a: Vector, b: Vector) -> Vector {
+        a.simd_eq(b)
+    }
+
+    #[inline(always)]
     pub(super) fn and(a: Vector, b: Vector) -> Vector {
-        [a[0] & b[0], a[1] & b[1]]
+        a & b
     }
 
+    #[inline(always)]
     pub(super) fn or(a: Vector, b: Vector) -> Vector {
-        [a[0] | b[0], a[1] | b[1]]
+        a | b
     }
 
+    #[inline(always)]
     pub(super) fn bits(vector: Vector) -> u16 {
-        // The product gathers the lowest bits of all bytes in the highest byte.
-        let [low, high] = vector.map(|word| (word >> 7 & ONES).wrapping_mul(0x0102_0408_1020_4080) >> 56);
-        (high << WORD_BYTES | low) as u16
+        vector.to_bitmask() as u16
     }
 }
 
@@ -153,6 +195,18 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn the_same_is_the_same(a in prop::collection::vec(any::<u8>(), 0..100), at: prop::sample::Index, byte: u8) {
+            let mut b = a.clone();
+            prop_assert!(are_same(&a, &b));
+            if !b.is_empty() {
+                let at = at.index(b.len());
+                b[at] = byte;
+                prop_assert_eq!(are_same(&a, &b), a == b);
+                prop_assert!(!are_same(&a, &a[1..]));
+            }
+        }
+
         #[test]
         fn each_byte_is_compared(bytes: [u8; LANES], at in 0..LANES, byte: u8, other: u8) {
             let mut bytes = bytes;

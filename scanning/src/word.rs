@@ -124,7 +124,7 @@ pub fn first_byte(bits: u64) -> usize {
     (bits.trailing_zeros() / u8::BITS) as usize
 }
 
-/// Whether both are equal. In WebAssembly `==` compares byte by byte, which is slower.
+/// Whether both are equal; for a few words. In WebAssembly `==` compares byte by byte, which is slower.
 #[inline(always)]
 #[must_use]
 pub fn is_same(a: &[u8], b: &[u8]) -> bool {

@@ -3,7 +3,6 @@
 
 use crate::lanes::{LANES, Lanes};
 use crate::word;
-use memchr::{memchr2, memchr2_iter};
 
 /// Bytes of a block, at most.
 pub(super) const MARKED_BYTES: usize = 128;
@@ -17,12 +16,6 @@ pub(super) struct Bits {
 }
 
 impl Bits {
-    fn mark(&mut self, at: usize) {
-        let bit = |at: usize| 1_u64.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or_default();
-        self.low |= bit(at);
-        self.high |= at.checked_sub(HALF_BYTES).map_or(0, bit);
-    }
-
     /// The first byte at `from` or behind it that is marked. [`MARKED_BYTES`] or more if none is.
     #[inline]
     pub(super) fn next(self, from: usize) -> usize {
@@ -51,12 +44,6 @@ impl Marks {
     /// The marks of at most [`MARKED_BYTES`].
     #[inline(never)]
     pub(super) fn of(bytes: &[u8]) -> Marks {
-        // Natively memchr has vectors of more bytes.
-        if cfg!(target_family = "wasm") { Marks::by_lanes(bytes) } else { Marks::by_search(bytes) }
-    }
-
-    #[inline(always)]
-    fn by_lanes(bytes: &[u8]) -> Marks {
         let (low, high) = bytes.split_at_checked(HALF_BYTES).unwrap_or((bytes, &[]));
         let [low, high] = [low, high].map(|half| match half.first_chunk() {
             Some(half) => Half::of(half),
@@ -73,20 +60,6 @@ impl Marks {
             non_ascii: bits(low.non_ascii, high.non_ascii),
             has_bracket: low.brackets | high.brackets != 0,
         }
-    }
-
-    #[inline(always)]
-    fn by_search(bytes: &[u8]) -> Marks {
-        let mut marks = Marks { has_bracket: memchr2(b'<', b'[', bytes).is_some(), ..Marks::default() };
-        for at in memchr2_iter(b'\n', b'`', bytes) {
-            let is_line_end = bytes.get(at) == Some(&b'\n');
-            (if is_line_end { &mut marks.line_ends } else { &mut marks.backticks }).mark(at);
-        }
-        if !bytes.is_ascii() {
-            let places = bytes.iter().enumerate().filter(|(_, byte)| !byte.is_ascii());
-            places.for_each(|(at, _)| marks.non_ascii.mark(at));
-        }
-        marks
     }
 }
 
@@ -123,8 +96,7 @@ mod tests {
     proptest! {
         #[test]
         fn all_are_marked(bytes in prop::collection::vec(prop::sample::select(b"ab\n`[<\x80\xFF".to_vec()), 0..=MARKED_BYTES), from in 0..MARKED_BYTES) {
-            let marks = Marks::by_lanes(&bytes);
-            prop_assert_eq!(Marks::by_search(&bytes), marks);
+            let marks = Marks::of(&bytes);
             let check = |bits: Bits, is_marked: &dyn Fn(u8) -> bool| {
                 let next = (from..bytes.len()).find(|&at| is_marked(bytes[at]));
                 match next {

@@ -3,25 +3,30 @@
 use memchr::memchr2;
 
 use crate::lanes::{LANES, Lanes};
-use crate::word::{WORD_BYTES, equal, first_byte};
 
-/// Words that are searched before `memchr` is called. Most strings are short, and the call costs more than they do.
-const NEAR_WORDS: usize = 4;
+/// Bytes that are searched before `memchr` is called. Most strings are short, and the call costs more than they do.
+const NEAR_BYTES: usize = 2 * LANES;
 
 /// The number of bytes up to the next quote or backslash, or of all bytes.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "at most the length of `bytes`")]
 pub fn text_length(bytes: &[u8]) -> usize {
     let mut at = 0_usize;
-    for chunk in bytes.chunks_exact(WORD_BYTES).take(NEAR_WORDS) {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        let found = equal(word, b'"') | equal(word, b'\\');
+    for chunk in bytes.as_chunks().0.iter().take(NEAR_BYTES / LANES) {
+        let found = stops(chunk);
         if found != 0 {
-            return at + first_byte(found);
+            return at + found.trailing_zeros() as usize;
         }
-        at += WORD_BYTES;
+        at += LANES;
     }
     at + far_text_length(bytes.get(at..).unwrap_or_default())
+}
+
+/// A bit for each quote and each backslash.
+#[inline(always)]
+fn stops(bytes: &[u8; LANES]) -> u16 {
+    let lanes = Lanes::of(bytes);
+    (lanes.equal(b'"') | lanes.equal(b'\\')).bits()
 }
 
 #[inline(never)]
@@ -37,12 +42,8 @@ const BLOCK_BYTES: usize = 2 * LANES;
 pub(super) fn skipped_length(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some(block) = rest.first_chunk::<BLOCK_BYTES>() {
-        let stops = |half: &[u8; LANES]| {
-            let lanes = Lanes::of(half);
-            u32::from((lanes.equal(b'"') | lanes.equal(b'\\')).bits())
-        };
-        let bits =
-            block.as_chunks::<LANES>().0.iter().rev().fold(0, |bits, half| bits << LANES | stops(half));
+        let halves = block.as_chunks().0.iter().rev();
+        let bits = halves.fold(0, |bits: u32, half| bits << LANES | u32::from(stops(half)));
         let (_, stop) = rest.split_at_checked(bits.trailing_zeros() as usize).unwrap_or_default();
         rest = match stop {
             [b'\\', byte, after @ ..] if unescaped(*byte).is_some() => after,

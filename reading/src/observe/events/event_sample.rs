@@ -9,6 +9,7 @@ use core::ops::Range;
 use crate::dialect::Meaning;
 use crate::event_template::{CANDIDATES_MAX, Wildcard, WildcardKind};
 use crate::json::{DocumentEnd, Scanner, Sink, Table, Value, chars, text_length};
+use crate::word::find_either;
 
 /// The most wanted values of an event that becomes a template.
 const WANTED_MAX: usize = 64;
@@ -62,7 +63,8 @@ pub(super) fn locate(event: &[u8], table: &Table<Meaning>) -> Option<EventSample
 fn data(event: &[u8]) -> Option<Range<usize>> {
     let mut found = None;
     let mut at = 0_usize;
-    for line in event.split(|&byte| byte == b'\n' || byte == b'\r') {
+    while let Some(rest) = event.get(at..) {
+        let line = rest.get(..find_either(rest, b'\n', b'\r')).unwrap_or_default();
         let end = at + line.len();
         if line.starts_with(b"data") {
             let value = line.strip_prefix(b"data:").filter(|_| found.is_none())?;
