@@ -33,10 +33,8 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How far back the beginning of the samples is looked for.
 const SEARCH_HOURS: u64 = 31 * 24;
 const HOUR_MS: u64 = 3_600_000;
-/// Envoy's histograms are behind its counters by so much at most: a flush.
-const FLUSH_MS: u64 = 5_000;
-/// What is younger than a flush and a scrape may not be there yet, where it is not known how often is scraped.
-const SETTLED_MS: u64 = FLUSH_MS + 15_000;
+/// What is younger may not have been scraped yet, where the server does not tell when it scraped.
+const SETTLED_MS: u64 = 20_000;
 
 mod asking;
 
@@ -137,12 +135,13 @@ impl Prometheus {
     fn last_ms(&mut self, patience: Patience<'_>) -> UnixMs {
         let now_ms = patience.clock.now();
         let step_until = |at_ms: UnixMs| at_ms / self.window_ms * self.window_ms;
-        let may_be_ms = step_until(now_ms.saturating_sub(FLUSH_MS));
+        // Nobody was scraped after this very moment.
+        let may_be_ms = step_until(now_ms.saturating_sub(1));
         let is_open = may_be_ms > step_until(self.settled_ms(now_ms))
             && self.next_ms.is_some_and(|next_ms| next_ms <= may_be_ms);
         if is_open && let Some(newest_ms) = self.scraped_ms(patience, now_ms) {
             // Not later than now: a clock may be wrong.
-            self.settled_ms = self.settled_ms.max(newest_ms.min(now_ms).saturating_sub(FLUSH_MS));
+            self.settled_ms = self.settled_ms.max(newest_ms.min(now_ms));
         }
         self.settled_ms(now_ms) / self.window_ms * self.window_ms
     }
@@ -163,7 +162,7 @@ impl Prometheus {
     pub(crate) fn wait(&self, clock: &dyn Clock) -> Duration {
         let now_ms = clock.now();
         // Without any samples yet, they may begin at any time.
-        let due_ms = self.next_ms.map_or(now_ms + self.window_ms, |next| next.saturating_add(FLUSH_MS));
+        let due_ms = self.next_ms.unwrap_or(now_ms.saturating_add(self.window_ms));
         // After a failure, or where not everything is there yet, the step is due already.
         Duration::from_millis(due_ms.saturating_sub(now_ms)).max(WAIT)
     }

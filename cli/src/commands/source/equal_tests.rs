@@ -272,7 +272,7 @@ fn a_file_prometheus_and_polls_give_the_same_windows_and_verdict() {
         let mut live = source(world, &["--prometheus", &server.url]);
         let step = |load: usize| now.0.store(end_ms + 20_000 - (2 - load as u64) * 600_000, Ordering::SeqCst);
         assert_eq!(windows(world, &mut live, &chat(), 3, step), by_prometheus);
-        assert!(live.wait(&now) == Duration::from_secs(45), "{:?}", live.wait(&now));
+        assert!(live.wait(&now) == Duration::from_secs(40), "{:?}", live.wait(&now));
         assert_eq!(live.now_ms(&now), end_ms, "what is not settled yet is not stale");
         let servers: Vec<Server> = envoys.iter().map(|series| admin(series.clone(), now.clone())).collect();
         let options = servers.iter().flat_map(|server| ["--admin", &server.url]);
