@@ -34,6 +34,12 @@ pub(crate) struct KubectlError {
 }
 
 impl KubectlError {
+    /// What kubectl wrote to standard error.
+    pub(crate) fn said(stderr: &str) -> Self {
+        let meaning = failure::explain(stderr);
+        Self { words: meaning.words, may_be_done: meaning.may_be_done }
+    }
+
     /// A sentence, with kubectl's own message.
     pub(super) fn words(&self) -> &str {
         &self.words
@@ -204,7 +210,6 @@ impl Kubectl for KubectlProgram {
         if ran.status.success() {
             return Ok(ran.stdout);
         }
-        let meaning = failure::explain(&String::from_utf8_lossy(&ran.stderr));
-        Err(KubectlError { words: meaning.words, may_be_done: meaning.may_be_done })
+        Err(KubectlError::said(&String::from_utf8_lossy(&ran.stderr)))
     }
 }

@@ -50,9 +50,15 @@ fn what_does_not_concern_the_release_may_change() {
             r#"{"name": "v3", "cluster": "d"}, {"name": "v4", "cluster": "e"}"#,
         );
     });
+    // And one has requests that the file does not know.
+    for seconds in [100, 300, 500] {
+        sim.after(seconds, |shared| shared.envoys.values_mut().for_each(|envoy| envoy.count_of("v9")));
+    }
     let ran = sim.run(PLAN);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(sim.read(FILE).contains(r#""cluster": "e""#));
+    let shares: Vec<f64> = sim.writes().iter().map(|(_, share, _)| *share).collect();
+    assert_eq!(shares, [5.0, 25.0, 50.0, 100.0], "of v2 alone, by its own requests");
 }
 
 #[test]
@@ -176,4 +182,41 @@ fn a_live_resource_is_claimed_changed_and_given_back() {
     let ran = sim.tool(&format!("{line} --plan 5%,50%@5m"));
     assert!(ran.code == 1 && sim.writes()[1].2, "{ran:?}");
     assert!((200..210).contains(&sim.writes()[1].0), "{:?}", sim.writes());
+}
+
+#[test]
+fn what_the_api_server_refuses_is_held_or_tried_again_and_no_stop_is_lost() {
+    const LINE: &str = "run --kubectl wasmplugin/llm-canary v2 -n istio-ingress --admin http://a:9901 --json --plan 5%,50%@5m";
+    let conflict = "Error from server (Conflict): Operation cannot be fulfilled on wasmplugins: the object has been modified";
+    let forbidden =
+        "Error from server (Forbidden): wasmplugins \"llm-canary\" is forbidden: User \"x\" cannot patch it";
+    let not_found = "Error from server (NotFound): wasmplugins \"llm-canary\" not found";
+    let refused = |verb, words, from: u64, until: u64, is_worse: bool| {
+        let sim = Sim::new(40.0);
+        sim.after(from, move |shared| {
+            (shared.kubectl_fails, shared.fails_once) = (Some((verb, words)), from == until);
+            shared.v2.errors = if is_worse { 0.5 } else { shared.v2.errors };
+        });
+        if from < until {
+            sim.after(until, |shared| shared.kubectl_fails = None);
+        }
+        let ran = sim.tool(LINE);
+        (sim, ran)
+    };
+    for (verb, words) in [("patch", conflict), ("patch", forbidden), ("get", forbidden), ("get", not_found)] {
+        // Once, and for ten minutes: the step comes when it can be written.
+        let (sim, ran) = refused(verb, words, 290, 290, false);
+        assert_eq!((ran.code, sim.writes().len()), (0, 2), "{words}: {ran:?}");
+        let (sim, ran) = refused(verb, words, 250, 850, false);
+        assert_eq!((ran.code, sim.writes().len()), (0, 2), "{words}: {ran:?}");
+        assert!(sim.writes()[1].0 >= 850, "{words}: {:?}", sim.writes());
+        assert!(ran.err.contains(words), "it says why: {ran:?}");
+        // The version is worse meanwhile.
+        for until in [100, 400] {
+            let (sim, ran) = refused(verb, words, 100, until, true);
+            let writes = sim.writes();
+            assert!(ran.code == 1 && writes.last().unwrap().2, "{words}: {ran:?}");
+            assert!(writes.iter().all(|(_, share, _)| *share < 50.0), "{words}: {writes:?}");
+        }
+    }
 }

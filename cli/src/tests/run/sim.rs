@@ -90,6 +90,9 @@ pub(crate) struct Shared {
     scraped_ms: UnixMs,
     /// The live resource that holds the file's text as its plugin's configuration: its metadata.
     pub(crate) metadata: Value,
+    /// Kubectl's runs with this verb fail, and print this: once, or until it is taken away.
+    pub(crate) kubectl_fails: Option<(&'static str, &'static str)>,
+    pub(crate) fails_once: bool,
     /// What has passed and is not counted yet.
     uncounted: Duration,
 }
@@ -121,6 +124,8 @@ impl Sim {
             history: Vec::new(),
             scraped_ms: 0,
             metadata: json(r#"{"name": "llm-canary", "resourceVersion": "1"}"#),
+            kubectl_fails: None,
+            fails_once: false,
             uncounted: Duration::ZERO,
         };
         let sim = Self(Arc::new(Mutex::new(shared)));
@@ -401,6 +406,15 @@ impl Envoy {
         }
     }
 
+    /// Another version has requests, which the file does not know.
+    pub(crate) fn count_of(&mut self, version: &str) {
+        let labels = format!("{{llm_rollout=\"chat\",llm_version=\"{version}\",llm_compare=\"yes\"");
+        for (outcome, count) in [("complete", 500.0), ("http_error", 500.0)] {
+            let series = format!("llm_requests_total{labels},llm_outcome=\"{outcome}\"}}");
+            *self.counters.entry(series).or_default() += count;
+        }
+    }
+
     fn hash(&self) -> u32 {
         tree::parse(self.running.as_bytes()).map_or(0, |tree| Node::hash(&tree))
     }
@@ -457,6 +471,12 @@ impl Kubectl for Sim {
     fn run(&self, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, KubectlError> {
         let config = json(&self.read(FILE));
         let mut shared = self.lock();
+        if let Some((verb, words)) = shared.kubectl_fails
+            && arguments.contains(&verb)
+        {
+            shared.kubectl_fails = shared.kubectl_fails.filter(|_| !shared.fails_once);
+            return Err(KubectlError::said(words));
+        }
         let mut resource = serde_json::json!({"kind": "WasmPlugin", "apiVersion": "extensions.istio.io/v1alpha1",
             "metadata": shared.metadata, "spec": {"pluginConfig": config}});
         if arguments.contains(&"patch") {
