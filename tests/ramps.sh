@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: tests/ramps.sh [--faults refusals,errors] [--runs N] [--at-once N] [--rate N] [--percent N] [--scrape N] [--out FILE]
+# Usage: tests/ramps.sh [--faults refusals,errors] [--runs N] [--at-once N] [--rate N] [--percent N] [--scrape N] [--watched N] [--out FILE]
 #
 # Releases by `llm-canary run` that go wrong, behind three real Envoys (one of the oldest version; one is restarted) and
 # a real Prometheus: v2 is well for a while, then it refuses, fails, loops, or has another of the faults. It prints for
@@ -9,6 +9,9 @@
 #   fault→alarm   to the sample that shows it        look→write    from the look that saw it to the write
 #   alarm→write   from that sample to the write      write→last    to v2's last request
 #   canary        requests of v2 from the fault to the write
+#
+# --faults same: v2 is like v1, and is watched for --watched seconds. Nothing may stop it.
+# --faults well: v2 is like v1, and goes from 1 to 100 % by its verdicts. It takes some 600 requests of v2 at 1 %.
 #
 # Nothing but v2's share and its stop may change in the file. Runs during which this machine stood still are repeated.
 #

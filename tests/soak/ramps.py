@@ -6,6 +6,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -23,7 +24,7 @@ from tests.harness.behaviour import CHARS, STREAM_S, Behaviour
 from tests.harness.envoy import Envoy, EnvoyError
 from tests.harness.fleet import USUAL, Arrivals, Fleet, Freezes, History, Models, rollouts
 from tests.harness.prometheus import Prometheus
-from tests.harness.running import started
+from tests.harness.running import Running, started
 
 RUNS, AT_ONCE, RATE, PERCENT = 20, 8, 25.0, 40
 SCRAPED_EVERY_S, WINDOW_S = 1.0, 5
@@ -60,6 +61,10 @@ FAULTS = {
     "reset": Fault(replace(USUAL, is_reset=0.1), "errors"),
     "hang": Fault(replace(USUAL, hangs=1.0), words="ended"),
 }
+# Versions that are alike: "same" is watched for a while, "well" goes from 1 to 100 % by its verdicts alone.
+SAME, WELL = "same", "well"
+WELL_PLAN, WELL_S_MAX = "1%,10%@10s,50%@10s,100%@10s", 1_200.0
+KINDS = (*FAULTS, SAME, WELL)
 SIX = ("refusals", "length", "slow", "errors", "loop", "empty")
 
 
@@ -197,7 +202,9 @@ class World:
         self.models.serve([BESIDE, *names])
         # New series only, as the pages would grow with each batch.
         await asyncio.gather(*(asyncio.to_thread(envoy.restart) for envoy in self.fleet.envoys.values()))
-        await self.fleet.runs(rollouts([BESIDE, *names], self.args.percent))
+        new = [name for name, fault in zip(names, faults, strict=True) if fault == WELL]
+        begun = [name for name in names if name not in new]
+        await self.fleet.runs(rollouts([BESIDE, *begun], self.args.percent, new))
         history = History(self.fleet.file)
         ports = [envoy.port for envoy in self.fleet.envoys.values()]
         rates = dict.fromkeys([BESIDE, *names], self.args.rate)
@@ -233,25 +240,56 @@ class World:
                 self.freezes.spans.append((began_s, time.time()))
 
     async def release(self, fault: str, name: str, history: History) -> Result:
-        plan = f"{self.args.percent}%,{min(2 * self.args.percent, 80)}%@1h"
+        plan = WELL_PLAN if fault == WELL else f"{self.args.percent}%,{min(2 * self.args.percent, 80)}%@1h"
         result = Result(fault, name, time.time(), 0.0)
         journal = self.folder / f"{name}.jsonl"
         errors = (self.folder / f"{name}.err").open("wb")
         async with started(
             self.args.tool, [*self.command(name, plan), "--journal", journal], errors.fileno()
         ) as running:
-            await asyncio.sleep(self.dice.uniform(*WELL_S))
-            result.fault_s = self.models.goes_wrong(name, FAULTS[fault].behaviour)
-            try:
-                await running.reaches("stopped", self.args.percent, FOUND_S_MAX)
-                result.code = await running.ends(ENDS_S_MAX)
-            except (TimeoutError, AssertionError):
-                result.wrong.append(f"it was not stopped: {running.events()}")
+            if fault in FAULTS:
+                await self._goes_wrong(result, running)
+            else:
+                await self._stays_well(result, running)
         errors.close()
         result.ended_s = time.time()
         await asyncio.sleep(0.5)
-        self._fill(result, [line for _, line in running.lines], history)
+        if fault in FAULTS:
+            self._fill(result, [line for _, line in running.lines], history)
         return result
+
+    async def _goes_wrong(self, result: Result, running: Running) -> None:
+        await asyncio.sleep(self.dice.uniform(*WELL_S))
+        result.fault_s = self.models.goes_wrong(result.name, FAULTS[result.fault].behaviour)
+        try:
+            await running.reaches("stopped", self.args.percent, FOUND_S_MAX)
+            result.code = await running.ends(ENDS_S_MAX)
+        except (TimeoutError, AssertionError):
+            result.wrong.append(f"it was not stopped: {running.events()}")
+
+    async def _stays_well(self, result: Result, running: Running) -> None:
+        """Nothing stops it. If it is to go on, each of its steps was fine."""
+        expected = 0
+        if result.fault == SAME:
+            await asyncio.sleep(self.args.watched)
+            running.process.send_signal(signal.SIGINT)
+            expected = 128 + signal.SIGINT
+        try:
+            result.code = await running.ends(WELL_S_MAX)
+        except TimeoutError:
+            result.wrong.append(f"it did not end: {running.events()}")
+        lines = [line for _, line in running.lines]
+        result.because = lines[-1].get("because", []) if lines else []
+        events = [line for line in lines if "event" in line]
+        if result.code != expected or any(line["event"].startswith("stop") for line in events):
+            result.wrong.append(f"exit code {result.code} with {running.events()}")
+        share = 0.0 if result.fault == WELL else self.args.percent
+        for line in events:
+            # The first step needs no verdict. A release that was held goes on with the share that it had.
+            is_proved = line["why"][0].startswith("fine") or share == 0
+            if line["event"] == "ramping" and line["percent"] != share and not is_proved:
+                result.wrong.append(f"{line['percent']} % without a verdict: {line['why']}")
+            share = line["percent"]
 
     def _fill(self, result: Result, lines: Sequence[Json], history: History) -> None:
         fault = FAULTS[result.fault]
@@ -283,6 +321,9 @@ class World:
 
 def line_of(result: Result, freezes: Freezes) -> str:
     at = datetime.fromtimestamp(result.fault_s).isoformat(timespec="seconds")
+    if not result.written_s:
+        at = datetime.fromtimestamp(result.begun_s).isoformat(timespec="seconds")
+        return f"{at} {result.name}: {result.because}; {result.wrong or 'as it should be'}"
     figures = ", ".join(f"{name} {value:.2f}" for name, value in result.figures().items())
     frozen = "; void: frozen" if is_void(result, freezes) else ""
     wrong = result.wrong or "as it should be"
@@ -353,11 +394,12 @@ async def watch(args: argparse.Namespace, folder: Path) -> World:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/ramps.sh")
-    parser.add_argument("--faults", type=lambda text: text.split(","), default=list(SIX), help=", ".join(FAULTS))
+    parser.add_argument("--faults", type=lambda text: text.split(","), default=list(SIX), help=", ".join(KINDS))
     parser.add_argument("--runs", type=int, default=RUNS, help="of each fault")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="releases at the same time")
     parser.add_argument("--rate", type=float, default=RATE, help="requests a second for each release")
     parser.add_argument("--percent", type=int, default=PERCENT, help="the version's share when it goes wrong")
+    parser.add_argument("--watched", type=float, default=300.0, help='seconds that "same" is watched')
     parser.add_argument("--scrape", type=float, default=SCRAPED_EVERY_S, help="seconds between two scrapes")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="a file for all figures as JSON")
@@ -366,9 +408,9 @@ def main() -> int:
     parser.add_argument("--prometheus", required=True, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--tool", default=REPOSITORY / "target" / "debug" / "llm-canary", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    unknown = [fault for fault in args.faults if fault not in FAULTS]
+    unknown = [fault for fault in args.faults if fault not in KINDS]
     if unknown:
-        parser.error(f"there is no fault {', '.join(unknown)}; there are {', '.join(FAULTS)}")
+        parser.error(f"there is no fault {', '.join(unknown)}; there are {', '.join(KINDS)}")
     folder = Path(tempfile.mkdtemp(prefix="llm-canary-ramps-"))
     began = time.time()
     world = asyncio.run(watch(args, folder))
@@ -390,7 +432,7 @@ def main() -> int:
         print(f"failed; what the programs read and wrote is in {folder}")
         return 1
     shutil.rmtree(folder)
-    print("passed: each fault stopped its version, and nothing else moved")
+    print("passed: each fault stopped its version, no other was stopped, and nothing else moved")
     return 0
 
 
