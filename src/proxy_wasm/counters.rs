@@ -1,6 +1,6 @@
 //! Counts that are on their way to Envoy's counters.
 //!
-//! An exchange adds to some fifteen counters, and each addition is a call of the host. So counts are added up here. While little is
+//! An exchange adds to some thirteen counters, and each addition is a call of the host. So counts are added up here. While little is
 //! counted, they are handed over at the end of the callback that made them. Under load they wait for the next tick, [`TICK_MS`] later at
 //! most. There are ticks only while something is counted, or a request waits.
 

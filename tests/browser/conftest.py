@@ -32,7 +32,7 @@ POLICY = """prices:
   v2: {input: 0.12, output: 0.45}
 """
 JOURNAL = [
-    ("09:00:00", "ramping", 10, "chat: v2 gets 10 %", ["the source speaks, and the version has no share yet"]),
+    ("09:00:00", "ramping", 10, "chat: v2 gets 10 %", ["the source answers, and the version has no share yet"]),
     ("09:30:00", "ramping", 25, "chat: v2 gets 25 %", ["fine, with 1,796 requests of the version in this step"]),
     ("09:44:45", "stopping", 25, "chat: v2 is worse and is being stopped", ["refusals: 2.6 % against 1 %"]),
     ("09:44:46", "stopped", 0, "chat: v2 is stopped", ["all 3 Envoys run it"]),

@@ -35,6 +35,16 @@ def open_all(page: Page) -> None:
     page.evaluate("for (const details of document.querySelectorAll('details')) details.open = true")
 
 
+def axe_violations(page: Page, axe: Path) -> list[tuple[Any, ...]]:
+    """What axe finds: each rule, where it is broken, and why."""
+    page.add_script_tag(path=axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations', 'incomplete'] })")
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]][:5], one["nodes"][0]["failureSummary"])
+        for one in found["violations"]
+    ]
+
+
 def data(page: Page) -> dict[str, Any]:
     """The page's data."""
     text = page.locator("#data").text_content()
@@ -62,12 +72,7 @@ def test_it_opens_and_asks_nobody(report: Path, open_page: Open, pictures: Path,
 def test_axe_finds_nothing(report: Path, open_page: Open, dependency: Dependency, width: int, scheme: str) -> None:
     page = open_page(report.as_uri(), width, scheme, bypass=True).page
     open_all(page)
-    page.add_script_tag(path=dependency("axe"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations', 'incomplete'] })")
-    assert [
-        (one["id"], [node["target"] for node in one["nodes"]][:5], one["nodes"][0]["failureSummary"])
-        for one in found["violations"]
-    ] == []
+    assert axe_violations(page, dependency("axe")) == []
 
 
 def test_the_first_line_says_what_and_why(report: Path, open_page: Open) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import POLICY, VERSIONS, Open
 from tests.browser.live import Command, FakeEnvoy
 from tests.browser.samples import Release, Traffic
-from tests.browser.test_report import EMPTY_CHARTS, LOADED_MS, OPENS_MS_MAX, WINDOWS, open_all
+from tests.browser.test_report import EMPTY_CHARTS, LOADED_MS, OPENS_MS_MAX, WINDOWS, axe_violations, open_all
 from tests.harness.dependencies import Dependency
 
 PAGE_BYTES_MAX = 750_000
@@ -185,12 +185,7 @@ def test_axe_finds_nothing(
     page = open_page(served.url, width, scheme, bypass=True).page
     page.locator(".live").wait_for()
     open_all(page)
-    page.add_script_tag(path=dependency("axe"))
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations', 'incomplete'] })")
-    assert [
-        (one["id"], [node["target"] for node in one["nodes"]][:5], one["nodes"][0]["failureSummary"])
-        for one in found["violations"]
-    ] == []
+    assert axe_violations(page, dependency("axe")) == []
 
 
 @pytest.fixture(scope="module")

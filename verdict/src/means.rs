@@ -46,8 +46,8 @@ impl Moments {
     }
 }
 
-/// Answers are taken to vary by this part of their mean at least. Where sums and counts are not quite of the same responses, what is
-/// left of the squares could be no variance at all, however much is known.
+/// Answers are taken to vary by this part of their mean at least. Without any variance, answers that are all alike would be no
+/// evidence. And sums may be off their responses by nearly 1 %, which can hide a variation of 12 %.
 const VARIATION_MIN: f64 = 0.1;
 
 /// Sums of responses that no bucket has yet. Envoy shows its counters at once, and its histograms after a flush.

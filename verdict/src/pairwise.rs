@@ -22,10 +22,10 @@ use crate::window::Pair;
 /// With less consistency a judge decides nothing.
 pub const CONSISTENCY_MIN: f64 = 0.6;
 
-/// Standard deviations of the coefficients before any pair is seen: of the version's, and of those of length.
+/// The standard deviation of the version's coefficient before any pair is seen.
 const DEVIATION_VERSION: f64 = 1.0;
 
-/// See there.
+/// The same of the coefficients of length.
 const DEVIATION_LENGTH: f64 = 10.0;
 
 /// Units per won pair in the sign-flip test; less than half a unit counts as nothing.

@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 /// Check answers by the checks of reference sets, without a model.
 ///
-/// Each line of CASES is an object: `output` (a text, or a value such as tool calls), `assert` (a list of checks, as promptfoo writes
-/// them), and if you like `vars` (for templates in values), `threshold`, `tools`, `tool_calls`, `finish_reason`, `latency_ms` and `cost`
-/// (0 unless given) and `logprobs`. For each line there is one of output: {"pass", "score", "error"}. An error is a check that is written
+/// Each line of CASES is an object. It has `output` (a text, or a value such as tool calls) and `assert` (a list of checks, as promptfoo
+/// writes them). It may have `vars` (for templates in values), `threshold`, `tools`, `tool_calls`, `finish_reason`, `logprobs`, and
+/// `latency_ms` and `cost` (0 unless given). For each line there is one of output: {"pass", "score", "error"}. An error is a check that is written
 /// wrongly, of an unknown type, or that needs a judge or code: it is neither a pass nor a fail.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:

