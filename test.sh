@@ -104,9 +104,10 @@ section_istio() {
 
 section_kubernetes() { with_pytest tests/kubernetes; }
 
+# These tests mostly wait, for flushes and for looks of the tool.
 section_e2e() {
   ./build.sh
-  with_pytest tests/e2e
+  with_pytest -n 2 --dist loadfile tests/e2e
 }
 
 section_servers() {
@@ -118,7 +119,7 @@ section_servers() {
 with_pytest() {
   local python
   python=$(dependency_python)
-  "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$1"
+  "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$@"
 }
 
 case ${1:-} in

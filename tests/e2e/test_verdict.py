@@ -434,10 +434,10 @@ def test_what_prometheus_scraped_says_the_same_in_a_file(release: Release, llm_c
     for series in release.prometheus.samples(f'{{llm_rollout="refusing",instance="{NEWEST}"}}', until, KEPT_S):
         name = series["metric"].pop("__name__")
         labels = ",".join(f'{label}="{value}"' for label, value in series["metric"].items())
-        # The last sample of each window, as Prometheus is asked for. With more of them sums wait otherwise for histograms.
-        last = {math.ceil(at / WINDOW_S): (at, value) for at, value in series["values"]}
-        begin = max(at for at, _ in last.values() if at <= since)
-        lines += [f"{name}{{{labels}}} {value} {at}" for at, value in last.values() if at >= begin]
+        # At each step the last sample before it, as Prometheus is asked for them: with other times evidence is a little different.
+        last = {math.ceil(at / WINDOW_S) * WINDOW_S: value for at, value in series["values"]}
+        begin = max(step for step in last if step <= since)
+        lines += [f"{name}{{{labels}}} {value} {step}" for step, value in last.items() if step >= begin]
     (tmp_path / "samples.txt").write_text("\n".join(lines) + "\n")
     by_file = json.loads(llm_canary(*options, "--from", tmp_path / "samples.txt", "--window", WINDOW).stdout)
     assert_same(by_file, by_prometheus)

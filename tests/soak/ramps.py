@@ -331,7 +331,8 @@ def line_of(result: Result, freezes: Freezes) -> str:
 
 
 def is_void(result: Result, freezes: Freezes) -> bool:
-    return freezes.within(result.begun_s, result.ended_s)
+    """Its times are not those of the programs. What has no times is not void."""
+    return result.fault in FAULTS and freezes.within(result.begun_s, result.ended_s)
 
 
 def quantile(values: Sequence[float], part: float) -> float:
