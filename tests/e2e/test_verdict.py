@@ -434,7 +434,7 @@ def test_what_prometheus_scraped_says_the_same_in_a_file(release: Release, llm_c
     for series in release.prometheus.samples(f'{{llm_rollout="refusing",instance="{NEWEST}"}}', until, KEPT_S):
         name = series["metric"].pop("__name__")
         labels = ",".join(f'{label}="{value}"' for label, value in series["metric"].items())
-        # At each step the last sample before it, as Prometheus is asked for them: with other times evidence is a little different.
+        # At each step the last sample before it, as Prometheus is asked. Other times make other evidence.
         last = {math.ceil(at / WINDOW_S) * WINDOW_S: value for at, value in series["values"]}
         begin = max(step for step in last if step <= since)
         lines += [f"{name}{{{labels}}} {value} {step}" for step, value in last.items() if step >= begin]
