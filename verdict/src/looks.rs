@@ -90,7 +90,8 @@ impl Proof {
         let mean_drop = if drops.is_empty() { 0.0 } else { drops.iter().sum::<f64>() / real(count) };
         Self {
             is_look: look.round == round,
-            ln_e: (-sign_flip::ln_p(units)).max(0.0),
+            // Without a difference it is `-0.0`, which is written so.
+            ln_e: (-sign_flip::ln_p(units)).max(0.0) + 0.0,
             ln_threshold: look.ln_threshold(chances.alpha),
             ln_fine: ln_fine(drops),
             ln_threshold_fine: look.ln_threshold(chances.beta),

@@ -69,6 +69,7 @@ fn nothing_is_known_without_answers() {
         assert_eq!(found.pass_share, None);
         assert!(!found.proof.is_worse() && !found.proof.is_fine());
         assert_eq!((found.proof.ln_e, found.proof.mean_drop), (0.0, 0.0));
+        assert!(found.proof.ln_e.is_sign_positive(), "it is shown as 0");
     }
 }
 
