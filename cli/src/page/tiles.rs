@@ -253,6 +253,7 @@ pub(super) fn meaning(signal: &Signal) -> &'static str {
         Signal::RequestDuration => "milliseconds until the end of the response, on average",
         Signal::LongestGap => "the longest pause within a response in milliseconds, on average",
         Signal::Defect(_) => "responses with this defect",
+        Signal::Watchdog => "prompts of the reference set that pass",
     }
 }
 
