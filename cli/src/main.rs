@@ -39,6 +39,8 @@ mod totals;
 mod verdict_json;
 mod verdict_table;
 mod warnings;
+#[expect(dead_code, reason = "the command that uses it comes next")]
+mod watchdog;
 mod windows;
 mod yaml;
 

@@ -1,0 +1,11 @@
+//! A reference set on both versions: what is sent, what is read of the answers, and what they amount to.
+//!
+//! ```text
+//! set → prompts → calls ┐                 answers, votes → lines of RESULTS → tally → the round
+//!                       └ sent by `io` → ┘
+//! ```
+//!
+//! Pure: values and bytes in, values out, with times and random numbers as arguments. [`results`] has the lines, and everything
+//! after them is made of them alone: a report, or a command that was started again, sees nothing else.
+
+pub(crate) mod results;
