@@ -10,6 +10,7 @@ pub(crate) mod board;
 pub(crate) mod claim;
 pub(crate) mod clock;
 pub(crate) mod files;
+pub(crate) mod judge;
 pub(crate) mod kubectl;
 pub(crate) mod lease;
 mod lock;

@@ -8,4 +8,6 @@
 //! Pure: values and bytes in, values out, with times and random numbers as arguments. [`results`] has the lines, and everything
 //! after them is made of them alone: a report, or a command that was started again, sees nothing else.
 
+pub(crate) mod guard;
+pub(crate) mod judge;
 pub(crate) mod results;

@@ -10,8 +10,8 @@ use crate::evidence::{Evidence, HarmFound};
 use crate::health::{Facts, Look, Seen};
 use crate::limits::Watch;
 use crate::math::{ratio, real};
-use crate::phi::Dispersion;
 use crate::outside::Outside;
+use crate::phi::Dispersion;
 use crate::policy::{Margin, Policy};
 use crate::share::Share;
 use crate::signal::{Kind, Mode, Signal};
@@ -21,6 +21,7 @@ use crate::verdict::{
     verdict_of,
 };
 use crate::window::Window;
+use judged::Judged;
 
 /// An hour, after which a new start is made.
 const HOUR_MS: i64 = 3_600_000;

@@ -209,7 +209,11 @@ impl Policy {
 
     /// The signals of the default policy and those that this one names.
     pub fn all_signals(&self) -> impl Iterator<Item = Signal> {
-        let named = self.signals.keys().filter(|signal| matches!(signal, Signal::Defect(_) | Signal::Watchdog)).cloned();
+        let named = self
+            .signals
+            .keys()
+            .filter(|signal| matches!(signal, Signal::Defect(_) | Signal::Watchdog))
+            .cloned();
         Signal::all().chain(named)
     }
 

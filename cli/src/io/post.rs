@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::Agent;
 
 /// The longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// An answer: its status and the beginning of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]

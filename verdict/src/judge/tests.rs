@@ -387,7 +387,8 @@ fn a_reference_set_is_a_guard_among_the_others() {
         assert_eq!(judge.has_alarmed(), finding == Finding::Worse);
         let row = of(&judgement, Signal::Watchdog);
         assert_eq!((row.mode, row.finding), (Mode::Guard, finding));
-        let is_said = judgement.because.iter().any(|words| words.ends_with("60 % of 50 prompts pass, 90 % with v1"));
+        let is_said =
+            judgement.because.iter().any(|words| words.ends_with("60 % of 50 prompts pass, 90 % with v1"));
         assert_eq!(is_said, holds || finding == Finding::Worse, "{:?}", judgement.because);
     }
 }
