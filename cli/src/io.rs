@@ -6,6 +6,7 @@
 pub(crate) mod access;
 pub(crate) mod admin;
 pub(crate) mod audience;
+pub(crate) mod beside;
 pub(crate) mod board;
 pub(crate) mod claim;
 pub(crate) mod clock;
@@ -28,6 +29,7 @@ pub(crate) mod terminal;
 use crate::serving::Gate;
 use crate::table::Canvas;
 use admin::Admin;
+use beside::Beside;
 use board::Board;
 use clock::Clock;
 use files::Files;
@@ -52,6 +54,7 @@ pub(crate) struct World<'a> {
     pub(crate) kubectl: &'a dyn Kubectl,
     pub(crate) post: &'a dyn Post,
     pub(crate) notices: &'a dyn Notices,
+    pub(crate) beside: &'a dyn Beside,
     pub(crate) signals: &'a dyn Signals,
     /// 32 random bits.
     pub(crate) random: fn() -> u32,
@@ -85,7 +88,8 @@ impl World<'_> {
 
     /// Does something without words for people.
     pub(crate) fn quietly<T>(&mut self, work: impl FnOnce(&mut World<'_>) -> T) -> T {
-        let Self { clock, files, admin, kubectl, post, notices, signals, random, listen, canvas, .. } = *self;
+        let Self { clock, files, admin, kubectl, post, notices, beside, signals, .. } = *self;
+        let Self { random, listen, canvas, .. } = *self;
         let (out, err) = (&mut *self.out, &mut io::sink());
         work(&mut World {
             clock,
@@ -94,6 +98,7 @@ impl World<'_> {
             kubectl,
             post,
             notices,
+            beside,
             signals,
             random,
             listen,

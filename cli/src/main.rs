@@ -49,6 +49,7 @@ use commands::Command;
 use error::{Error, INPUT_ERROR, Problem, json_fields};
 use io::World;
 use io::admin::HttpAdmin;
+use io::beside::OwnProgram;
 use io::clock::SystemClock;
 use io::files::FileSystem;
 use io::kubectl::KubectlProgram;
@@ -93,6 +94,7 @@ fn main() -> ExitCode {
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
         notices: &Couriers::new(),
+        beside: &OwnProgram,
         signals: &SystemSignals::default(),
         random: io::random,
         listen: io::server::listen,

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::beside::OwnProgram;
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
@@ -162,6 +163,7 @@ impl FakeWorld {
             kubectl: &NoKubectl,
             post: &HttpPost::new(),
             notices: &Couriers::new(),
+            beside: &OwnProgram,
             signals: &SystemSignals::default(),
             random: || 0x8000_0000,
             listen: crate::io::server::listen,
