@@ -15,6 +15,7 @@ mod judge;
 mod plan;
 mod policy;
 mod report;
+pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod server;

@@ -11,3 +11,4 @@
 pub(crate) mod guard;
 pub(crate) mod judge;
 pub(crate) mod results;
+pub(crate) mod summary;

@@ -4,6 +4,8 @@
 //! policy gives it.
 
 use crate::evidence::Figures;
+use crate::looks::DROP_MAX;
+use crate::math::real;
 use crate::policy::{Margin, Policy};
 use crate::signal::{Direction, Signal};
 use crate::verdict::{Alarm, Finding, SignalJudgement, Told};
@@ -43,6 +45,9 @@ impl Outside {
     /// As a row among the signals.
     pub(crate) fn judgement(&self, policy: &Policy) -> SignalJudgement {
         let signal = Signal::Watchdog;
+        // Shares are means over prompts; a count is the nearest whole number.
+        let passes =
+            |share: &Option<f64>| share.map_or(0, |share| (share * real(self.prompts)).round() as u64);
         let alarm = |at_ms| Alarm { at_ms, ln_e: self.ln_e, direction: Direction::Up };
         SignalJudgement {
             mode: policy.mode(&signal),
@@ -52,13 +57,16 @@ impl Outside {
             direction: None,
             figures: Figures {
                 values: self.pass_share,
-                events: Pair::default(),
+                events: Pair {
+                    version: passes(&self.pass_share.version),
+                    baseline: passes(&self.pass_share.baseline),
+                },
                 observations: Pair { version: self.prompts, baseline: self.prompts },
                 ratio: None,
                 interval: (0.0, f64::INFINITY),
                 quantiles: None,
             },
-            margin: Margin { ratio: 1.0, points: crate::looks::DROP_MAX },
+            margin: Margin { ratio: 1.0, points: DROP_MAX },
             design_effect: 1.0,
             ln_e: self.ln_e,
             ln_threshold: self.ln_threshold,

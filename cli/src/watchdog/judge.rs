@@ -9,7 +9,6 @@
 //! between marks with a code that nobody can know who wrote it, and the judge is told so. That makes such tricks harder, and
 //! does not exclude them: both orders, the baseline against itself and the raw replies in RESULTS are there to see them.
 
-pub(crate) mod pairs;
 pub(crate) mod question;
 pub(crate) mod reply;
 

@@ -212,6 +212,15 @@ pub(crate) struct Judge {
     pub(crate) length_controlled: Option<f64>,
     /// Calls of the judge.
     pub(crate) calls: u64,
+    /// Of all votes for one answer, the share that went to the one seen first: a half, without a position bias.
+    #[serde(default)]
+    pub(crate) first_share: Option<f64>,
+    /// What it decides among equals: the share of pairs of the baseline's own answers that it did not call a tie, halved.
+    #[serde(default)]
+    pub(crate) noise_floor: Option<f64>,
+    /// Why it decides nothing; null where it does.
+    #[serde(default)]
+    pub(crate) because: Option<String>,
 }
 
 /// A prompt that changed.

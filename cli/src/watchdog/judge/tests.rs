@@ -1,7 +1,6 @@
 use super::question::{self, Question, TEXT_CHARS_MAX};
 use super::reply::{self, Letter};
 use super::{Came, Pair, UNREADABLE, votes};
-use crate::watchdog::judge::pairs::Pairs;
 use crate::watchdog::results::{Choice, Side, Vote};
 use llm_canary_sets::judged::{Criterion, Wants};
 use serde_json::{Value, json};
@@ -215,18 +214,4 @@ fn an_answer_cannot_leave_its_marks() {
     assert_eq!(inner, hostile);
     assert_ne!(question::code([1, 2]), question::code([2, 1]));
     assert_eq!(question::code([0, 7]), "0000000000000007");
-}
-
-#[test]
-fn pairs_are_gathered_by_prompt_and_round() {
-    let mut pairs = Pairs::default();
-    let (votes, _) = votes_of(
-        &[pair("a", "b"), Pair { round: 2, ..pair("c", "d") }, Pair { round: 0, ..pair("e", "f") }],
-        |_| said("A"),
-    );
-    votes.iter().for_each(|vote| pairs.push_vote(vote));
-    let (by_prompt, twice) = pairs.judged();
-    assert_eq!((by_prompt.len(), by_prompt[0].len(), twice.len(), pairs.calls()), (1, 2, 1, 6));
-    // Each order says another: a tie.
-    assert_eq!(by_prompt[0][0].winner(), Some(llm_canary_verdict::pairwise::Vote::Tie));
 }
