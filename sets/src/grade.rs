@@ -2,6 +2,7 @@
 
 use crate::check::{self, Answer, Mark};
 use crate::import::promptfoo::asserts;
+use crate::js;
 use crate::kind::{self, Place};
 use crate::report;
 use crate::set::{Assertion, Case, Check, Transform};
@@ -115,6 +116,61 @@ fn marked(
     Ok(sum.mark(threshold))
 }
 
+/// What one check says of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// Its type and the beginning of its value: `contains: Paris`.
+    pub name: String,
+    /// Its mark, or why there is none.
+    pub mark: Result<Mark, String>,
+}
+
+/// Characters of a value in a check's name.
+const NAME_CHARS_MAX: usize = 60;
+
+/// The name of a check in a report: its type, and the beginning of its value in one line.
+#[must_use]
+pub fn name(check: &Assertion) -> String {
+    let value = match &check.value {
+        None | Some(Value::Null) => return check.kind.clone(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => js::stringify(value),
+    };
+    let words = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut chars = words.chars();
+    let shown: String = chars.by_ref().take(NAME_CHARS_MAX).collect();
+    let rest = if chars.next().is_some() { "…" } else { "" };
+    format!("{}: {shown}{rest}", check.kind)
+}
+
+/// Each check of a case that [`grade_offline`] counts, by itself.
+pub fn each_offline(
+    case: &Case,
+    answer: &Answer,
+    variables: &Map<String, Value>,
+    templates: &Templates,
+) -> Vec<Checked> {
+    let answer = match check::transform(&case.transform, &answer.output) {
+        Ok(output) => Answer { output, ..answer.clone() },
+        Err(words) => return vec![Checked { name: "transform".to_owned(), mark: Err(words) }],
+    };
+    let assertions = case.checks.iter().flat_map(|check| check.assertions());
+    let checked = assertions
+        .filter(|one| is_offline(case, one))
+        .map(|one| Checked { name: name(one), mark: check::evaluate(one, &answer, variables, templates) });
+    checked.collect()
+}
+
+/// Whether some check of a case is evaluated without a judge.
+#[must_use]
+pub fn has_offline(case: &Case) -> bool {
+    case.checks.iter().flat_map(|check| check.assertions()).any(|one| is_offline(case, one))
+}
+
+fn is_offline(case: &Case, one: &Assertion) -> bool {
+    kind::place(&one.kind) == Place::Offline && report::is_evaluated(case, one)
+}
+
 /// Grades an answer by what can be evaluated of a case: checks that are left out, or need a judge, do not count.
 ///
 /// `None` if no check is left.
@@ -124,8 +180,7 @@ pub fn grade_offline(
     variables: &Map<String, Value>,
     templates: &Templates,
 ) -> Option<Grade> {
-    let is_kept =
-        |one: &Assertion| kind::place(&one.kind) == Place::Offline && report::is_evaluated(case, one);
+    let is_kept = |one: &Assertion| is_offline(case, one);
     let kept: Vec<Arc<Check>> = case
         .checks
         .iter()
