@@ -23,6 +23,7 @@ mod promote;
 mod ramp;
 mod replay;
 mod report;
+mod results;
 mod run;
 mod serve;
 mod simulate;

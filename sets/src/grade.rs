@@ -2,6 +2,7 @@
 
 use crate::check::{self, Answer, Mark};
 use crate::import::promptfoo::asserts;
+use crate::js;
 use crate::kind::{self, Place};
 use crate::report;
 use crate::set::{Assertion, Case, Check, Transform};
@@ -137,6 +138,61 @@ fn marked(
     Ok(counts.then(|| sum.mark(threshold)))
 }
 
+/// What one check says of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checked {
+    /// Its type and the beginning of its value: `contains: Paris`.
+    pub name: String,
+    /// Its mark, or why there is none.
+    pub mark: Result<Mark, String>,
+}
+
+/// Characters of a value in a check's name.
+const NAME_CHARS_MAX: usize = 60;
+
+/// The name of a check in a report: its type, and the beginning of its value in one line.
+#[must_use]
+pub fn name(check: &Assertion) -> String {
+    let value = match &check.value {
+        None | Some(Value::Null) => return check.kind.clone(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => js::stringify(value),
+    };
+    let words = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut chars = words.chars();
+    let shown: String = chars.by_ref().take(NAME_CHARS_MAX).collect();
+    let rest = if chars.next().is_some() { "…" } else { "" };
+    format!("{}: {shown}{rest}", check.kind)
+}
+
+/// Each check of a case that [`grade_offline`] counts, by itself.
+pub fn each_offline(
+    case: &Case,
+    answer: &Answer,
+    variables: &Map<String, Value>,
+    templates: &Templates,
+) -> Vec<Checked> {
+    let answer = match check::transform(&case.transform, &answer.output) {
+        Ok(output) => Answer { output, ..answer.clone() },
+        Err(words) => return vec![Checked { name: "transform".to_owned(), mark: Err(words) }],
+    };
+    let assertions = case.checks.iter().flat_map(|check| check.assertions());
+    let checked = assertions
+        .filter(|one| is_offline(case, one))
+        .map(|one| Checked { name: name(one), mark: check::evaluate(one, &answer, variables, templates) });
+    checked.collect()
+}
+
+/// Whether some check of a case is evaluated without a judge.
+#[must_use]
+pub fn has_offline(case: &Case) -> bool {
+    case.checks.iter().flat_map(|check| check.assertions()).any(|one| is_offline(case, one))
+}
+
+fn is_offline(case: &Case, one: &Assertion) -> bool {
+    kind::place(&one.kind) == Place::Offline && report::is_evaluated(case, one)
+}
+
 /// Grades an answer by what can be evaluated of a case: checks that are left out, or need a judge, do not count.
 ///
 /// `None` if no check is left.
@@ -159,10 +215,7 @@ pub fn grade_judged(
     templates: &Templates,
     marks: &BTreeMap<usize, Mark>,
 ) -> Option<Grade> {
-    let is_kept =
-        |one: &Assertion| kind::place(&one.kind) == Place::Offline && report::is_evaluated(case, one);
-    let assertions = || case.checks.iter().flat_map(|check| check.assertions());
-    if marks.is_empty() && !assertions().any(is_kept) {
+    if marks.is_empty() && !has_offline(case) {
         return None;
     }
     let output = match case.transform {
@@ -177,7 +230,7 @@ pub fn grade_judged(
         // A weight of 0 only reports.
         Some(mark) if one.weight == Some(0.0) => Ok(Some(Mark { is_passed: true, ..*mark })),
         Some(mark) => Ok(Some(*mark)),
-        None if is_kept(one) => check::evaluate(one, &answer, variables, templates).map(Some),
+        None if is_offline(case, one) => check::evaluate(one, &answer, variables, templates).map(Some),
         None => Ok(None),
     };
     marked(&case.checks, case.threshold, &evaluate).transpose().map(Grade::of)

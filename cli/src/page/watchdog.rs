@@ -142,7 +142,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, Text)> {
     if let Some(judge) = &round.judge {
         let share = |share: Option<f64>| share.map_or(NONE.to_owned(), percent);
         let interval = judge.interval.map(|(low, high)| format!(" ({} to {})", percent(low), percent(high)));
-        let because = judge.because.as_ref().map(|because| format!("; it decides nothing: {because}"));
+        let because = judge.because.as_ref().map(|because| format!("; {because}"));
         let words = format!(
             "prefers the version in {}{}, at equal lengths in {}; both orders agree in {}{}",
             share(judge.win_rate),

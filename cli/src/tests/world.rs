@@ -119,6 +119,12 @@ impl FakeWorld {
         self.files.texts.lock().unwrap().insert(name.to_owned(), text.as_bytes().to_vec());
     }
 
+    /// Adds to the file `r.jsonl`.
+    pub(crate) fn add(&self, text: &str) {
+        let mut texts = self.files.texts.lock().unwrap();
+        texts.entry("r.jsonl".to_owned()).or_default().extend(text.bytes());
+    }
+
     pub(super) fn read(&self, name: &str) -> String {
         String::from_utf8(self.files.texts.lock().unwrap()[name].clone()).unwrap()
     }

@@ -57,6 +57,13 @@ struct Half {
     failed: Option<String>,
 }
 
+impl Summary {
+    /// Of a round without its answers.
+    pub(crate) fn of_round(names: Sides<String>, round: Round) -> Self {
+        Self { names, round, answers: BTreeMap::new(), unread: 0 }
+    }
+}
+
 impl Reader {
     /// Takes in the next line.
     pub(crate) fn push(&mut self, line: &str) {
@@ -72,11 +79,6 @@ impl Reader {
             }
             Err(_) => self.unread = self.unread.saturating_add(1),
         }
-    }
-
-    /// Takes in a round of which no answers are known.
-    pub(crate) fn push_round(&mut self, round: Round) {
-        self.round = Some(round);
     }
 
     fn answer(&mut self, answer: &Answer) {

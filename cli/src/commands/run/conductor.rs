@@ -358,10 +358,11 @@ impl<'a> Conductor<'a> {
         let percent = percent(self.parts).to_string();
         let dry = if self.is_dry { "(dry run) " } else { "" };
         let state = format!("{dry}{} {}", self.commands.version, self.state.describe(&percent));
+        let summary = self.watched.as_ref().and_then(Watched::summary);
         let page = || {
             let journal = self.shown.clone();
             let page = self.gathered.page(analysis, journal, &self.commands.target, world.clock.now());
-            page.with_now(Now::new(Some(&state), trouble, None))
+            page.with_now(Now::new(Some(&state), trouble, None)).with_watchdog(summary.as_ref())
         };
         self.audience.publish(&Snapshot {
             state: &self.state,
@@ -370,6 +371,7 @@ impl<'a> Conductor<'a> {
             trouble,
             records: &self.records,
             is_look,
+            watchdog: summary.as_ref(),
             page: &page,
         });
     }

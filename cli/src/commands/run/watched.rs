@@ -3,12 +3,14 @@
 //! The set is asked by `llm-canary watchdog`, which runs beside this command, so that no slow model holds a stop up. Each of its
 //! lines is a round.
 
+use crate::commands::results::Results;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::beside::Program;
 use crate::time_args::{format_duration, millis, parse_duration};
 use crate::watchdog::guard;
-use crate::watchdog::results::{Line, Round};
+use crate::watchdog::results::{Line, Round, Sides};
+use crate::watchdog::summary::Summary;
 use llm_canary_verdict::outside::Outside;
 use llm_canary_verdict::policy::Policy;
 use llm_canary_verdict::verdict::Finding;
@@ -87,9 +89,11 @@ pub(super) struct Watched {
     outside: Outside,
     /// Why no more rounds come.
     ended: Option<String>,
-    /// The last round.
+    /// The names of both versions, and the last round.
+    names: Sides<String>,
     round: Option<Round>,
-    pub(super) out: Option<PathBuf>,
+    /// The file with all lines, if they are kept.
+    results: Option<Results>,
 }
 
 impl WatchdogArgs {
@@ -130,8 +134,9 @@ impl WatchdogArgs {
             heard: Duration::ZERO,
             outside: guard::before_first(policy),
             ended: None,
+            names: Sides { version: version.to_owned(), baseline: baseline.to_owned() },
             round: None,
-            out: self.out.clone(),
+            results: self.out.as_deref().map(Results::new),
             policy: policy.clone(),
         }))
     }
@@ -213,6 +218,10 @@ impl Watched {
             self.outside = guard::after(&round, &self.policy, at_ms);
         }
         self.round = Some(round);
+        if let Some(results) = &mut self.results {
+            // Only the page needs it. What cannot be read is not shown.
+            let _ = results.read_if_there(world);
+        }
     }
 
     /// What the set says.
@@ -220,9 +229,10 @@ impl Watched {
         &self.outside
     }
 
-    /// The last round.
-    pub(super) fn round(&self) -> Option<&Round> {
-        self.round.as_ref()
+    /// What the set showed last: with answers, where they are kept.
+    pub(super) fn summary(&self) -> Option<Summary> {
+        let of_file = self.results.as_ref().and_then(Results::summary);
+        of_file.or_else(|| self.round.clone().map(|round| Summary::of_round(self.names.clone(), round)))
     }
 
     /// Why nothing may go on.
