@@ -3,7 +3,7 @@
 use super::judge::reply::Met;
 use super::prompts::Prompt;
 use super::reply::{Reply, Standing};
-use super::results::CheckResult;
+use super::results::{self, CheckResult};
 use llm_canary_sets::check::Answer;
 use llm_canary_sets::grade;
 use llm_canary_sets::judged::{self, Criterion};
@@ -58,61 +58,56 @@ impl Grader {
         }
     }
 
-    /// What a judge is to be asked about a reply.
+    /// What a judge is to be asked about an answer: nothing of one that is not known, or is none.
     ///
     /// # Errors
     /// A check is written wrongly: a sentence without its subject.
-    pub(crate) fn criteria(&self, prompt: &Prompt<'_>, reply: &Reply) -> Result<Vec<Criterion>, String> {
-        match reply.standing {
-            Standing::Answered => {
-                let templates = prompt.of.templates().unwrap_or(&self.plain);
-                judged::criteria(prompt.case, &prompt.request.variables, templates)
-            }
-            Standing::Failed(_) | Standing::Unknown(_) => Ok(Vec::new()),
+    pub(crate) fn criteria(
+        &self,
+        prompt: &Prompt<'_>,
+        answer: &results::Answer,
+    ) -> Result<Vec<Criterion>, String> {
+        let is_none = answer.checks.iter().any(|check| check.check == ANSWERS && !check.pass);
+        if answer.unknown.is_some() || is_none {
+            return Ok(Vec::new());
         }
+        let templates = prompt.of.templates().unwrap_or(&self.plain);
+        judged::criteria(prompt.case, &prompt.request.variables, templates)
     }
 
-    /// Grades a reply by its checks and by what a judge says of its criteria. What the judge left open leaves the answer unknown.
+    /// Grades an answer anew, by its checks and by what a judge says of its criteria. What the judge left open leaves it unknown.
     pub(crate) fn grade_judged(
         &self,
         prompt: &Prompt<'_>,
-        reply: &Reply,
+        answer: &mut results::Answer,
         judged: &[(Criterion, Result<Met, String>)],
-    ) -> Marks {
-        if judged.is_empty() || reply.standing != Standing::Answered {
-            return self.grade(prompt, reply);
-        }
-        let mut offline =
-            if grade::has_offline(prompt.case) { self.check(prompt, reply) } else { Marks::default() };
-        let mut marks = BTreeMap::new();
-        let mut unknown = None;
+    ) {
+        let (mut marks, mut unknown) = (BTreeMap::new(), None);
         let assertions: Vec<_> = prompt.case.checks.iter().flat_map(|check| check.assertions()).collect();
         for (criterion, met) in judged {
-            let name = assertions.get(criterion.index).map(|one| grade::name(one)).unwrap_or_default();
             match met {
                 Ok(met) => {
                     let mark = criterion.mark(met.is_met, met.score);
-                    if offline.checks.len() < CHECKS_MAX {
+                    let check = assertions.get(criterion.index).map(|one| grade::name(one)).unwrap_or_default();
+                    if answer.checks.len() < CHECKS_MAX {
                         let why = met.reason.clone();
-                        offline.checks.push(CheckResult { check: name, pass: mark.is_passed, why });
+                        answer.checks.push(CheckResult { check, pass: mark.is_passed, why });
                     }
                     marks.insert(criterion.index, mark);
                 }
                 Err(why) => unknown = Some(why.clone()),
             }
         }
-        let unknown = unknown.or(offline.unknown);
         let templates = prompt.of.templates().unwrap_or(&self.plain);
-        let answer = answer(prompt, reply);
-        let grade = grade::grade_judged(prompt.case, &answer, &prompt.request.variables, templates, &marks);
+        let seen = seen(prompt, answer);
+        let grade = grade::grade_judged(prompt.case, &seen, &prompt.request.variables, templates, &marks);
         let grade = grade.filter(|_| unknown.is_none());
-        Marks {
-            checked: true,
-            pass: grade.as_ref().map(|grade| grade.is_passed),
-            score: grade.map(|grade| grade.score).filter(|score| score.is_finite()),
-            checks: offline.checks,
-            unknown,
-        }
+        let error = grade.as_ref().and_then(|grade| grade.error.clone());
+        let grade = grade.filter(|grade| grade.error.is_none());
+        answer.checked = true;
+        answer.pass = grade.as_ref().map(|grade| grade.is_passed);
+        answer.score = grade.map(|grade| grade.score).filter(|score| score.is_finite());
+        answer.unknown = unknown.or_else(|| error.map(|why| format!("check: {why}")));
     }
 
     fn check(&self, prompt: &Prompt<'_>, reply: &Reply) -> Marks {
@@ -167,6 +162,20 @@ fn answer(prompt: &Prompt<'_>, reply: &Reply) -> Answer {
         finish_reason: reply.finish.map(str::to_owned),
         latency_ms: reply.latency_ms.map(|ms| ms as f64),
         // No API says it.
+        cost: None,
+        log_probs: Vec::new(),
+    }
+}
+
+/// What is checked of an answer that is written down.
+#[expect(clippy::cast_precision_loss, reason = "fewer than 2^52 milliseconds")]
+fn seen(prompt: &Prompt<'_>, answer: &results::Answer) -> Answer {
+    Answer {
+        output: answer.output.clone(),
+        tool_calls: answer.tool_calls.clone(),
+        tools: prompt.tools().to_vec(),
+        finish_reason: answer.finish.clone(),
+        latency_ms: answer.latency_ms.map(|ms| ms as f64),
         cost: None,
         log_probs: Vec::new(),
     }

@@ -1,4 +1,5 @@
-use super::{Grader, Marks, Met, Prompt, Reply, Standing};
+use super::{ANSWERS, Grader, Marks, Met, Prompt, Reply, Standing, results};
+use crate::watchdog::results::{Line, Side};
 use llm_canary_sets::import::{Source, read};
 use llm_canary_sets::request;
 use llm_canary_sets::set::Set;
@@ -116,43 +117,59 @@ fn long_values_are_cut_in_names() {
     assert!(marks.checks[0].check.chars().count() < 80 && marks.checks[0].check.ends_with('…'));
 }
 
-/// Grades a reply by checks, and by a judge that says this of each criterion.
-fn judged(checks: &Value, reply: &Reply, met: Result<bool, &str>) -> Marks {
+/// Grades an answer by checks, and by a judge that says this of each criterion.
+fn judged(checks: &Value, text: &str, met: Result<bool, &str>) -> results::Answer {
     let config = json!({"prompts": ["Hi"], "providers": ["echo"], "tests": [{"assert": checks}]});
     let set = set(&config.to_string());
     let request = request::of_case(&set, 0, &Tree::new(&Nothing, false)).remove(0).unwrap();
     let prompt = Prompt { set: "a", of: &set, case: &set.cases[0], request };
     let grader = Grader::new();
+    let marks = grader.grade(&prompt, &reply(text));
+    let line = crate::tests::results::answer(1, 0, Side::Version, marks.pass, text);
+    let Ok(Line::Answer(mut answer)) = Line::parse(&line) else { panic!("{line}") };
+    (answer.checks, answer.unknown) = (marks.checks, marks.unknown);
     let met = met.map(|is_met| Met {
         is_met,
         score: f64::from(u8::from(is_met)),
         reason: Some("it is kind".to_owned()),
     });
     let said = |criterion| (criterion, met.clone().map_err(str::to_owned));
-    let criteria = grader.criteria(&prompt, reply).unwrap();
-    grader.grade_judged(&prompt, reply, &criteria.into_iter().map(said).collect::<Vec<_>>())
+    let said: Vec<_> = grader.criteria(&prompt, &answer).unwrap().into_iter().map(said).collect();
+    assert_eq!(said.len(), 1);
+    grader.grade_judged(&prompt, &mut answer, &said);
+    *answer
 }
 
 #[test]
 fn a_judge_decides_beside_other_checks() {
     let checks = json!([{"type": "contains", "value": "Hello"}, {"type": "llm-rubric", "value": "is kind"}]);
-    let pass = |text: &str, met| judged(&checks, &reply(text), met).pass;
+    let pass = |text: &str, met| judged(&checks, text, met).pass;
     assert_eq!(pass("Hello", Ok(true)), Some(true));
     assert_eq!(pass("Hello", Ok(false)), Some(false));
     assert_eq!(pass("Go", Ok(true)), Some(false));
-    let marks = judged(&checks, &reply("Hello"), Ok(false));
-    let checks_said: Vec<_> =
-        marks.checks.iter().map(|one| (one.check.as_str(), one.pass, one.why.as_deref())).collect();
-    assert_eq!(
-        checks_said,
-        [("contains: Hello", true, None), ("llm-rubric: is kind", false, Some("it is kind"))]
-    );
+    let answer = judged(&checks, "Hello", Ok(false));
+    let said: Vec<_> =
+        answer.checks.iter().map(|one| (one.check.as_str(), one.pass, one.why.as_deref())).collect();
+    assert_eq!(said, [("contains: Hello", true, None), ("llm-rubric: is kind", false, Some("it is kind"))]);
     // A judge that is down says nothing of the answer.
-    let marks = judged(&checks, &reply("Hello"), Err("judge 429"));
-    assert_eq!((marks.checked, marks.pass, marks.unknown.as_deref()), (true, None, Some("judge 429")));
-    // A version that fails is not judged.
-    let failed = Reply { standing: Standing::Failed("500".to_owned()), ..reply("") };
-    assert_eq!(judged(&checks, &failed, Ok(true)).pass, Some(false));
+    let answer = judged(&checks, "Hello", Err("judge 429"));
+    assert_eq!((answer.checked, answer.pass, answer.unknown.as_deref()), (true, None, Some("judge 429")));
     let alone = json!([{"type": "llm-rubric", "value": "is kind"}]);
-    assert_eq!(judged(&alone, &reply("Hello"), Ok(true)).pass, Some(true));
+    assert_eq!(judged(&alone, "Hello", Ok(true)).pass, Some(true));
+}
+
+#[test]
+fn of_no_answer_nothing_is_asked() {
+    let config = json!({"prompts": ["Hi"], "tests": [{"assert": [{"type": "llm-rubric", "value": "is kind"}]}]});
+    let set = set(&config.to_string());
+    let request = request::of_case(&set, 0, &Tree::new(&Nothing, false)).remove(0).unwrap();
+    let prompt = Prompt { set: "a", of: &set, case: &set.cases[0], request };
+    let line = crate::tests::results::answer(1, 0, Side::Version, Some(false), "");
+    let Ok(Line::Answer(mut answer)) = Line::parse(&line) else { panic!("{line}") };
+    assert_eq!(Grader::new().criteria(&prompt, &answer).unwrap().len(), 1);
+    answer.checks[0].check = ANSWERS.to_owned();
+    assert_eq!(Grader::new().criteria(&prompt, &answer), Ok(Vec::new()), "a version that failed");
+    answer.checks.clear();
+    answer.unknown = Some("429".to_owned());
+    assert_eq!(Grader::new().criteria(&prompt, &answer), Ok(Vec::new()));
 }
