@@ -24,6 +24,7 @@ mod track;
 mod undo;
 mod view;
 mod watchdog;
+mod word;
 
 pub(crate) use data::{Found, Page};
 pub(crate) use journal::Journal;

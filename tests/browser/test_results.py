@@ -13,7 +13,11 @@ from tests.harness.dependencies import Dependency
 
 EVIL = "<script>window.evil = 1; alert(1)</script></p></section>"
 ANSWERS = [
-    ("capital of France", "The capital of France is Paris.", "The capital of France is Rome.\n\nIs there anything else?"),
+    (
+        "capital of France",
+        "The capital of France is Paris.",
+        "The capital of France is Rome.\n\nIs there anything else?",
+    ),
     ("weather in JSON", '{"city": "Paris", "celsius": 21}', '```json\n{"city": "Paris"}\n```'),
     ("שאלה בעברית", "התשובה הנכונה היא ארבע", "התשובה הנכונה היא חמש"),
     (EVIL, EVIL, '"><img src=x onerror="alert(2)">\u202e'),
@@ -24,9 +28,7 @@ ANSWERS = [
 def results() -> Iterator[dict[str, object]]:
     """A round in which these prompts changed."""
     for number, (case, *texts) in enumerate(ANSWERS):
-        for side, name, text, passed in zip(
-            ("baseline", "version"), ("v1", "v2"), texts, (True, False), strict=True
-        ):
+        for side, name, text, passed in zip(("baseline", "version"), ("v1", "v2"), texts, (True, False), strict=True):
             yield {
                 "line": "answer",
                 "at": "2026-11-23T09:45:00Z",

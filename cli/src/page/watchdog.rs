@@ -3,7 +3,7 @@
 //! Answers are written by models, and sets by others: nothing of them is anything but text here.
 
 use super::text::Text;
-use super::tiles::Word;
+use super::word::Word;
 use crate::table::NONE;
 use crate::watchdog::results::{Changed, Round, Side, Sides};
 use crate::watchdog::summary::{Both, Summary};

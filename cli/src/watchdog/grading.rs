@@ -88,7 +88,8 @@ impl Grader {
             match met {
                 Ok(met) => {
                     let mark = criterion.mark(met.is_met, met.score);
-                    let check = assertions.get(criterion.index).map(|one| grade::name(one)).unwrap_or_default();
+                    let check =
+                        assertions.get(criterion.index).map(|one| grade::name(one)).unwrap_or_default();
                     if answer.checks.len() < CHECKS_MAX {
                         let why = met.reason.clone();
                         answer.checks.push(CheckResult { check, pass: mark.is_passed, why });

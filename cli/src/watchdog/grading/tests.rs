@@ -160,7 +160,8 @@ fn a_judge_decides_beside_other_checks() {
 
 #[test]
 fn of_no_answer_nothing_is_asked() {
-    let config = json!({"prompts": ["Hi"], "tests": [{"assert": [{"type": "llm-rubric", "value": "is kind"}]}]});
+    let config =
+        json!({"prompts": ["Hi"], "tests": [{"assert": [{"type": "llm-rubric", "value": "is kind"}]}]});
     let set = set(&config.to_string());
     let request = request::of_case(&set, 0, &Tree::new(&Nothing, false)).remove(0).unwrap();
     let prompt = Prompt { set: "a", of: &set, case: &set.cases[0], request };
