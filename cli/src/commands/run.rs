@@ -252,6 +252,9 @@ fn begin<'a, 'w: 'a>(
     }
     let present = present(&found.schedule, &args.version, now.saturating_add(SETTLES_MS));
     let parts = if is_stopped { 0 } else { present.parts };
+    if parts == 0 {
+        args.watchdog.check_fresh(world)?;
+    }
     let step_began = if parts == 0 { now } else { present.since.unwrap_or(now) };
     let state = rules
         .found(parts, signed(step_began))

@@ -136,8 +136,8 @@ fn facts(summary: &Summary) -> Vec<(&'static str, Text)> {
     }
     if round.prompt_tokens.differ > 0 {
         let (differ, compared) = (round.prompt_tokens.differ, round.prompt_tokens.compared);
-        let words = "of them have other tokens: the template or the tokenizer changed";
-        facts.push(("tokens of prompts", format!("{} of {}: {words}", count(differ), count(compared))));
+        let words = "differ: the template or the tokenizer changed";
+        facts.push(("tokens of prompts", format!("{} of {} {words}", count(differ), count(compared))));
     }
     if let Some(judge) = &round.judge {
         let share = |share: Option<f64>| share.map_or(NONE.to_owned(), percent);

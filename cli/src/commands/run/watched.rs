@@ -141,6 +141,23 @@ impl WatchdogArgs {
         }))
     }
 
+    /// A release that begins must not be judged by the answers of one before.
+    ///
+    /// # Errors
+    /// The file of --watchdog-out has something in it.
+    pub(super) fn check_fresh(&self, world: &World<'_>) -> Result<(), Error> {
+        let Some(out) = &self.out else { return Ok(()) };
+        let has_any = world.files.open(out).and_then(|mut file| Ok(!file.fill_buf()?.is_empty()));
+        match has_any {
+            Ok(true) => Err(Error::refused(format!(
+                "--watchdog-out {}: has answers of another release in it; give another file, or move this one away",
+                out.display()
+            ))),
+            // What cannot be read is found when it is written.
+            Ok(false) | Err(_) => Ok(()),
+        }
+    }
+
     /// The arguments of `watchdog`.
     fn arguments(&self, file: Option<&Path>, version: &str, baseline: &str, policy: &Policy) -> Vec<String> {
         let chances = guard::chances(policy);

@@ -135,3 +135,15 @@ fn what_is_missing_is_said_before_anything_begins() {
         assert!(sim.writes().is_empty() && sim.lock().beside.is_empty());
     }
 }
+
+#[test]
+fn a_release_that_begins_is_not_judged_by_answers_of_another() {
+    let sim = Sim::new(40.0);
+    sim.write_file("r.jsonl", "{}\n");
+    let ran = sim.run(&format!("--plan 5% {SET} --watchdog-out r.jsonl"));
+    assert!(
+        ran.code == 2 && ran.err.contains("--watchdog-out r.jsonl: has answers of another release in it"),
+        "{ran:?}"
+    );
+    assert!(sim.writes().is_empty() && sim.lock().beside.is_empty());
+}
