@@ -22,4 +22,5 @@ mod simulate;
 mod stop;
 pub(crate) mod traffic;
 mod wait;
+mod watchdog;
 pub(crate) mod world;

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::ask::HttpAsk;
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
@@ -161,6 +162,7 @@ impl FakeWorld {
             admin: &self.admin,
             kubectl: &NoKubectl,
             post: &HttpPost::new(),
+            ask: &HttpAsk::new(),
             notices: &Couriers::new(),
             signals: &SystemSignals::default(),
             random: || 0x8000_0000,

@@ -113,4 +113,4 @@ fn answer(prompt: &Prompt<'_>, reply: &Reply) -> Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -79,6 +79,7 @@ pub(super) fn printed<T>(
         admin: &admin,
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
+        ask: &crate::io::ask::HttpAsk::new(),
         notices: &Couriers::new(),
         signals: &SystemSignals::default(),
         random: || 0,

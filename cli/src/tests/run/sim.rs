@@ -4,6 +4,7 @@ use crate::controller::Signal;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::ask::HttpAsk;
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
@@ -202,6 +203,7 @@ impl Sim {
                 admin: self,
                 kubectl: self,
                 post: &HttpPost::new(),
+                ask: &HttpAsk::new(),
                 notices: self,
                 signals: self,
                 random: || 7,
