@@ -39,7 +39,6 @@ mod totals;
 mod verdict_json;
 mod verdict_table;
 mod warnings;
-#[expect(dead_code, reason = "the command that uses it comes next")]
 mod watchdog;
 mod windows;
 mod yaml;
@@ -49,6 +48,7 @@ use commands::Command;
 use error::{Error, INPUT_ERROR, Problem, json_fields};
 use io::World;
 use io::admin::HttpAdmin;
+use io::ask::HttpAsk;
 use io::beside::OwnProgram;
 use io::clock::SystemClock;
 use io::files::FileSystem;
@@ -93,6 +93,7 @@ fn main() -> ExitCode {
         admin: &HttpAdmin::new(),
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
+        ask: &HttpAsk::new(),
         notices: &Couriers::new(),
         beside: &OwnProgram,
         signals: &SystemSignals::default(),

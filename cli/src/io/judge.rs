@@ -1,20 +1,19 @@
 //! Asks a judge over HTTP, several questions at once. What it says is read by `watchdog::judge`.
 
 use super::clock::Clock;
+use super::crew;
 use super::post::Post;
 use crate::watchdog::judge::question::{Question, code};
 use crate::watchdog::judge::reply;
 use crate::watchdog::judge::{Came, UNREADABLE};
 use llm_canary::timestamp::rfc3339;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A judge may think for so long about one question.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// At most so many questions are under way.
-const CONCURRENCY_MAX: usize = 64;
+/// The reason of a question that was not asked, because the command ends.
+const NOT_ASKED: &str = "judge not asked";
 
 /// A server of chat completions that judges.
 pub(crate) struct JudgeServer<'a> {
@@ -49,32 +48,27 @@ pub(crate) fn address(url: &str) -> String {
 }
 
 impl JudgeServer<'_> {
-    /// Asks all questions; returns the time of each, and what came of it, in their order. Once `is_over`, no more are asked.
-    pub(crate) fn ask(
-        &self,
-        questions: &[Question<'_>],
-        is_over: &(dyn Fn() -> bool + Sync),
-    ) -> Vec<(String, Came)> {
-        let (next, answers) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(questions.len())));
-        let work = || {
-            while let Some((at, question)) = {
-                let at = next.fetch_add(1, Ordering::SeqCst);
-                questions.get(at).map(|question| (at, question))
-            } {
-                let time = rfc3339(self.clock.now());
-                let came =
-                    if is_over() { Came::Nothing("interrupted".to_owned()) } else { self.one(question) };
-                answers.lock().unwrap_or_else(PoisonError::into_inner).push((at, (time, came)));
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 0..self.concurrency.clamp(1, CONCURRENCY_MAX).min(questions.len()) {
-                scope.spawn(work);
-            }
-        });
-        let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
-        answers.sort_by_key(|(at, _)| *at);
-        answers.into_iter().map(|(_, came)| came).collect()
+    /// Asks all questions; returns the time of each, and what came of it, in their order. Once `is_over` says so, no more are asked.
+    pub(crate) fn ask(&self, questions: &[Question<'_>], is_over: &dyn Fn() -> bool) -> Vec<(String, Came)> {
+        let not_asked = || (rfc3339(self.clock.now()), Came::Nothing(NOT_ASKED.to_owned()));
+        let mut came: Vec<(String, Came)> = questions.iter().map(|_| not_asked()).collect();
+        if is_over() {
+            return came;
+        }
+        let jobs: Vec<(usize, &Question<'_>)> = questions.iter().enumerate().collect();
+        let ask = |(_, question): &(usize, &Question<'_>)| (rfc3339(self.clock.now()), self.one(question));
+        crew::work(
+            &jobs,
+            self.concurrency,
+            ask,
+            |(at, _), answer| {
+                if let Some(place) = came.get_mut(*at) {
+                    *place = answer;
+                }
+            },
+            is_over,
+        );
+        came
     }
 
     fn one(&self, question: &Question<'_>) -> Came {
@@ -187,7 +181,7 @@ mod tests {
             ask("http://127.0.0.1:1", 1, false),
             [Came::Nothing("judge refuses the connection".to_owned())]
         );
-        assert_eq!(ask("http://127.0.0.1:1", 1, true), [Came::Nothing("interrupted".to_owned())]);
+        assert_eq!(ask("http://127.0.0.1:1", 1, true), [Came::Nothing("judge not asked".to_owned())]);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(crate) fn host(url: &str) -> String {
     uri.and_then(|uri| uri.authority().map(|authority| authority.host().to_owned())).unwrap_or_default()
 }
 
-fn words(error: &ureq::Error) -> String {
+pub(super) fn words(error: &ureq::Error) -> String {
     use ureq::Error as Http;
     match error {
         Http::Io(error) if is_of_resolver(error) => "its name is not known; check the spelling".to_owned(),

@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::ask::HttpAsk;
 use crate::io::beside::OwnProgram;
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
@@ -168,6 +169,7 @@ impl FakeWorld {
             admin: &self.admin,
             kubectl: &NoKubectl,
             post: &HttpPost::new(),
+            ask: &HttpAsk::new(),
             notices: &Couriers::new(),
             beside: &OwnProgram,
             signals: &SystemSignals::default(),

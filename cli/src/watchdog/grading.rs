@@ -183,4 +183,4 @@ fn seen(prompt: &Prompt<'_>, answer: &results::Answer) -> Answer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

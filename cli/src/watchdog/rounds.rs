@@ -82,7 +82,7 @@ impl Rotation {
     }
 
     /// Whether a round may leave prompts out.
-    pub(crate) fn is_partial(&self) -> bool {
+    fn is_partial(&self) -> bool {
         self.budget.is_some_and(|budget| self.calls.iter().sum::<u64>() > budget)
     }
 
@@ -99,6 +99,15 @@ impl Rotation {
         all.take_while(is_paid).collect()
     }
 
+    /// Goes on as if so many rounds had been asked.
+    pub(crate) fn skip(&mut self, rounds: u32) {
+        // A turn that asks all ends where it began.
+        if self.is_partial() {
+            let rounds = usize::try_from(rounds).unwrap_or_default().checked_rem(self.calls.len());
+            (0..rounds.unwrap_or_default()).for_each(|_| drop(self.take()));
+        }
+    }
+
     /// The prompts of a round. The next one goes on behind them.
     pub(crate) fn take(&mut self) -> Vec<usize> {
         let taken = self.peek();
@@ -112,7 +121,7 @@ pub(crate) fn jobs(mut prompts: Vec<usize>, round: u32, random: &mut Random) -> 
     random.shuffle(&mut prompts);
     let mut jobs = Vec::with_capacity(prompts.len().saturating_mul(2));
     for prompt in prompts {
-        let streamed = (prompt % 2 == 0) != (round % 2 == 0);
+        let streamed = prompt.is_multiple_of(2) != round.is_multiple_of(2);
         let mut sides = match round {
             ROUND_OF_BASELINE => [Side::Baseline, Side::Baseline],
             _ => [Side::Version, Side::Baseline],

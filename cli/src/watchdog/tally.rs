@@ -87,11 +87,6 @@ impl Tally {
         self.round
     }
 
-    /// How many prompts there are.
-    pub(crate) fn prompts(&self) -> usize {
-        self.prompts.len()
-    }
-
     /// Whether the baseline has been asked twice.
     pub(crate) fn has_baseline_twice(&self) -> bool {
         self.prompts.iter().any(|prompt| prompt.twice.len() >= 2)
@@ -312,5 +307,7 @@ fn chars(output: &Value) -> u64 {
     u64::try_from(chars).unwrap_or(u64::MAX)
 }
 
+#[cfg(test)]
+mod days_tests;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! lines is a round.
 
 use crate::commands::results::Results;
+use crate::commands::watchdog::check_sets;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::beside::Program;
@@ -122,6 +123,7 @@ impl WatchdogArgs {
                  --watchdog-target {version}=URL --watchdog-target {baseline}=URL"
             )));
         }
+        check_sets(&self.sets)?;
         if self.via.is_some() && file.is_none() {
             return Err(Error::refused(
                 "--watchdog-via needs the overrides in FILE, and with --kubectl there is no file; use --watchdog-target",

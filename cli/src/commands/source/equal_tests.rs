@@ -80,6 +80,7 @@ pub(super) fn printed<T>(
         admin: &admin,
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
+        ask: &crate::io::ask::HttpAsk::new(),
         notices: &Couriers::new(),
         beside: &OwnProgram,
         signals: &SystemSignals::default(),

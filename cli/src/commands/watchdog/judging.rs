@@ -123,8 +123,11 @@ impl ModelJudge<'_> {
                 let prompt = pair.prompt;
                 let answer = of_side(pair, side);
                 match self.grader.criteria(prompt, answer) {
-                    Ok(criteria) => asked
-                        .extend(criteria.into_iter().map(|criterion| Asked { pair: number, side, criterion })),
+                    Ok(criteria) => asked.extend(criteria.into_iter().map(|criterion| Asked {
+                        pair: number,
+                        side,
+                        criterion,
+                    })),
                     Err(why) => answer.unknown = Some(format!("check: {why}")),
                 }
             }

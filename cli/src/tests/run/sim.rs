@@ -4,6 +4,7 @@ use crate::controller::Signal;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::ask::HttpAsk;
 use crate::io::beside::{Beside, Program};
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
@@ -212,6 +213,7 @@ impl Sim {
                 admin: self,
                 kubectl: self,
                 post: &HttpPost::new(),
+                ask: &HttpAsk::new(),
                 notices: self,
                 beside: self,
                 signals: self,

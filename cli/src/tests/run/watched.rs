@@ -3,9 +3,23 @@
 use super::sim::{FILE, Sim, events, lines};
 use super::{PLAN, json};
 use crate::watchdog::results::{Prompts, Round, Sides};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-const SET: &str = "--watchdog set.yaml --watchdog-target v1=http://a --watchdog-target v2=http://b";
+const TARGETS: &str = "--watchdog-target v1=http://a --watchdog-target v2=http://b";
+
+/// The file of a set, which is there as long as the tests run.
+static FILE_OF_SET: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("promptfooconfig.yaml");
+    std::fs::write(&path, "prompts: [hi]\ntests: [{assert: [{type: contains, value: a}]}]\n").unwrap();
+    (folder, path.display().to_string())
+});
+
+/// The options of a set.
+fn set() -> String {
+    format!("--watchdog {} {TARGETS}", FILE_OF_SET.1)
+}
 
 /// A round in which so many of 60 prompts are known, as `watchdog --json` writes it.
 fn round(number: u32, verdict: &str, known: u64) -> String {
@@ -38,7 +52,7 @@ fn writes(sim: &Sim, rounds: &[(u64, &str, u64)]) {
 fn wrong_answers_stop_a_version_whose_traffic_is_healthy() {
     let sim = Sim::new(40.0);
     writes(&sim, &[(60, "not_enough_data", 60), (360, "regression", 60), (660, "fine", 60)]);
-    let ran = sim.run(&format!("{PLAN} {SET} --watchdog-every 5m"));
+    let ran = sim.run(&format!("{PLAN} {} --watchdog-every 5m", set()));
     assert_eq!(ran.code, 1, "{ran:?}");
     assert_eq!(events(&ran), ["ramping 5", "stopping 5", "stopped 5", "ended 5"]);
     let stop = *sim.writes().last().unwrap();
@@ -66,15 +80,16 @@ fn the_tool_is_started_beside_with_what_it_needs() {
     writes(&sim, &[(1, "fine", 60)]);
     let options = "--watchdog-model m --watchdog-key-file key --watchdog-out r.jsonl --watchdog-header x:a --judge http://j --judge-model big \
                    --judge-key-file jk --watchdog-max-calls-per-day 900";
-    let ran = sim.run(&format!("--plan 5% {SET} --watchdog-every 2m {options}"));
+    let ran = sim.run(&format!("--plan 5% {} --watchdog-every 2m {options}", set()));
     assert_eq!(ran.code, 0, "{ran:?}");
     let started = sim.lock().beside.clone();
     assert_eq!(
         started[0].join(" "),
         format!(
-            "watchdog {FILE} --set=set.yaml --target=v1=http://a --target=v2=http://b --version=v2 --baseline=v1 --every=120000ms --model=m \
+            "watchdog {FILE} --set={} --target=v1=http://a --target=v2=http://b --version=v2 --baseline=v1 --every=120000ms --model=m \
              --header=x:a --key-file=key --max-calls-per-day=900 --out=r.jsonl --judge=http://j --judge-model=big --judge-key-file=jk \
-             --alpha=0.00625 --beta=0.05 --json"
+             --alpha=0.00625 --beta=0.05 --json",
+            FILE_OF_SET.1
         )
     );
     assert_eq!(started.len(), 1);
@@ -84,7 +99,7 @@ fn the_tool_is_started_beside_with_what_it_needs() {
 fn nothing_goes_on_before_the_set_is_fine() {
     let sim = Sim::new(40.0);
     writes(&sim, &[(900, "not_enough_data", 60), (1_500, "fine", 60)]);
-    let ran = sim.run(&format!("--plan 5%,25%@5m --json {SET} --watchdog-every 10m"));
+    let ran = sim.run(&format!("--plan 5%,25%@5m --json {} --watchdog-every 10m", set()));
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(events(&ran), ["ramping 5", "ramping 25", "ended 25"]);
     assert!((1_505..1_515).contains(&sim.writes()[1].0), "{:?}", sim.writes());
@@ -101,7 +116,7 @@ fn a_set_of_which_nothing_is_known_or_that_ends_holds() {
     writes(&sim, &[(60, "not_enough_data", 0)]);
     sim.lock().beside_ends = Some((Duration::from_secs(1_000), "set.yaml: does not exist"));
     sim.after(1_200, |shared| shared.signal = Some(crate::controller::Signal::Interrupt));
-    let ran = sim.run(&format!("--plan 5%,25%@5m --json {SET}"));
+    let ran = sim.run(&format!("--plan 5%,25%@5m --json {}", set()));
     assert_eq!(ran.code, 130, "{ran:?}");
     assert_eq!(events(&ran), ["ramping 5", "held missing 5", "ended 5"]);
     let held = lines(&ran)[1]["text"].to_string();
@@ -114,7 +129,7 @@ fn a_set_that_is_silent_holds() {
     writes(&sim, &[(60, "fine", 60)]);
     sim.after(3_000, |shared| shared.signal = Some(crate::controller::Signal::Interrupt));
     let ran =
-        sim.run(&format!("--plan 5%,wait,25%@40m --listen 127.0.0.1:0 --json {SET} --watchdog-every 5m"));
+        sim.run(&format!("--plan 5%,wait,25%@40m --listen 127.0.0.1:0 --json {} --watchdog-every 5m", set()));
     let held = lines(&ran).into_iter().find(|line| line["event"] == "held").unwrap();
     assert!(
         held["text"].as_str().unwrap().contains("no round of the reference set has ended for 25 min"),
@@ -125,9 +140,10 @@ fn a_set_that_is_silent_holds() {
 #[test]
 fn what_is_missing_is_said_before_anything_begins() {
     for (options, words) in [
-        ("--watchdog set.yaml", "--watchdog needs to know where to ask: --watchdog-via URL"),
+        ("--watchdog none.yaml", "--watchdog needs to know where to ask: --watchdog-via URL"),
+        ("--watchdog none.yaml --watchdog-via http://a", "none.yaml: does not exist"),
         ("--watchdog-via http://a", "--watchdog <SET>"),
-        ("--watchdog set.yaml --watchdog-via http://a --judge-model m", "--judge <URL>"),
+        ("--watchdog none.yaml --watchdog-via http://a --judge-model m", "--judge <URL>"),
     ] {
         let sim = Sim::new(40.0);
         let ran = sim.run(&format!("--plan 5% {options}"));
@@ -140,7 +156,7 @@ fn what_is_missing_is_said_before_anything_begins() {
 fn a_release_that_begins_is_not_judged_by_answers_of_another() {
     let sim = Sim::new(40.0);
     sim.write_file("r.jsonl", "{}\n");
-    let ran = sim.run(&format!("--plan 5% {SET} --watchdog-out r.jsonl"));
+    let ran = sim.run(&format!("--plan 5% {} --watchdog-out r.jsonl", set()));
     assert!(
         ran.code == 2 && ran.err.contains("--watchdog-out r.jsonl: has answers of another release in it"),
         "{ran:?}"

@@ -8,8 +8,9 @@ use llm_canary_sets::tree::{Entry, Neighbours, Tree, Unreadable};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// No files.
 #[derive(Debug)]
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Neighbours for Nothing {
     fn read(&self, _: &str, _: Option<&str>) -> Result<Vec<u8>, Unreadable> {
@@ -21,7 +22,8 @@ impl Neighbours for Nothing {
     }
 }
 
-fn set(text: &str) -> Set {
+/// A set of this text.
+pub(crate) fn set(text: &str) -> Set {
     let process: Arc<dyn Variables> = Arc::new(NoVariables);
     let tree = Tree::new(&Nothing, false);
     read(text.as_bytes(), &Source { path: "promptfooconfig.yaml", tree: &tree, process: &process }).unwrap()
