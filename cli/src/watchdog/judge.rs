@@ -95,13 +95,13 @@ fn choice(letter: reply::Letter, first: Side) -> Choice {
     }
 }
 
+/// Takes questions, and returns the time of each and what came of it, in their order.
+type Ask<'a> = dyn FnMut(&[Question<'_>]) -> Vec<(String, Came)> + 'a;
+
 /// The votes on pairs. `ask` takes questions, and returns what came of each, in their order, with the time of the request.
 ///
 /// A lost one is asked once more, after all others: by then a server that was busy may have time.
-pub(crate) fn votes(
-    pairs: &[Pair],
-    ask: &mut dyn FnMut(&[Question<'_>]) -> Vec<(String, Came)>,
-) -> Vec<Vote> {
+pub(crate) fn votes(pairs: &[Pair], ask: &mut Ask<'_>) -> Vec<Vote> {
     let asked: Vec<(&Pair, Side)> = pairs.iter().flat_map(|pair| ORDERS.map(|first| (pair, first))).collect();
     let mut ask = |asked: &[(&Pair, Side)]| -> Vec<Vote> {
         let questions: Vec<Question<'_>> = asked.iter().map(|(pair, first)| pair.question(*first)).collect();

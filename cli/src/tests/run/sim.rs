@@ -308,6 +308,10 @@ impl Shared {
         self.files[FILE].clone()
     }
 
+    pub(crate) fn write_file(&mut self, name: &str, text: &str) {
+        self.files.insert(name.to_owned(), text.to_owned());
+    }
+
     /// Replaces the file by hand.
     pub(crate) fn write(&mut self, text: &str) {
         self.files.insert(FILE.to_owned(), text.to_owned());

@@ -17,7 +17,7 @@ static FILE_OF_SET: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
 });
 
 /// The options of a set.
-fn set() -> String {
+pub(crate) fn set() -> String {
     format!("--watchdog {} {TARGETS}", FILE_OF_SET.1)
 }
 

@@ -40,10 +40,14 @@ pub(crate) fn content(body: &str) -> Option<String> {
     }
 }
 
+/// Names under which judges say which answer they prefer.
+const BETTER: &[&str] =
+    &["better", "winner", "verdict", "choice", "preferred", "preference", "vote", "answer"];
+
 /// The preferred answer: of JSON, or of one letter.
 pub(crate) fn letter(reply: &str) -> Option<Letter> {
     let said = answered(reply);
-    match last_object(said, &["better", "winner", "verdict"]) {
+    match last_object(said, BETTER) {
         Some((Value::String(word), _)) => of_word(&word),
         Some(_) => None,
         None => of_word(said),
@@ -51,10 +55,12 @@ pub(crate) fn letter(reply: &str) -> Option<Letter> {
 }
 
 fn of_word(word: &str) -> Option<Letter> {
-    match bare(word).as_str() {
-        "a" => Some(Letter::A),
-        "b" => Some(Letter::B),
-        "c" | "tie" => Some(Letter::Tie),
+    let word = bare(word);
+    let noun = ["answer ", "response ", "assistant "].iter().find_map(|noun| word.strip_prefix(noun));
+    match noun.unwrap_or(&word) {
+        "a" | "1" | "first" => Some(Letter::A),
+        "b" | "2" | "second" => Some(Letter::B),
+        "c" | "tie" | "equal" | "draw" => Some(Letter::Tie),
         _ => None,
     }
 }
