@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(secrets.hide("key sk-123456 of everybody, abcdefgh"), "key *** of everybody, ***");
         let mut value = json!({"a": ["Bearer abcdefgh", 1, null], "b": {"c": "x sk-123456"}});
         secrets.hide_in(&mut value);
-        assert_eq!(value, json!({"a": ["***", 1, null], "b": {"c": "x ***"}}));
+        assert_eq!(value, json!({"a": ["Bearer ***", 1, null], "b": {"c": "x ***"}}));
     }
 
     #[test]

@@ -129,12 +129,20 @@ pub(crate) fn read(api: Api, request: &[u8], received: &Result<Received, NoRespo
         finish: (finish != Finish::None).then(|| finish.as_str()),
         ttft_ms: observation.timing.first_token_us.map(ms),
         latency_ms: Some(ms(observation.timing.duration_us)),
-        prompt_tokens: observation.usage.input,
+        prompt_tokens: prompt_tokens(api, &observation),
         completion_tokens: observation.usage.output,
         defects: defect_names(observation.defects).collect(),
         text: transcript.text,
         calls: transcript.calls,
     }
+}
+
+/// Tokens of the whole prompt. Anthropic's messages count those that were read from a cache apart, and servers cache what they
+/// have been asked before.
+fn prompt_tokens(api: Api, observation: &Observation) -> Option<u64> {
+    let usage = observation.usage;
+    let cached = if api == Api::Messages { usage.cached_input.unwrap_or(0) } else { 0 };
+    usage.input.map(|input| input.saturating_add(cached))
 }
 
 fn ms(us: Micros) -> u64 {

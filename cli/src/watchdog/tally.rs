@@ -28,6 +28,15 @@ const REASONS_MAX: usize = 100;
 /// What the others are counted as.
 const OTHER_REASONS: &str = "other";
 
+/// With so many prompts that have checks a version can be found to be fine, if all pass: the least number of them. The evidence is of
+/// prompts, so further rounds do not make up for it.
+pub(crate) fn prompts_to_be_fine() -> usize {
+    let alike = verdict_prompts::Prompt::new(1, Pair { version: 1, baseline: 1 });
+    let is_fine =
+        |count: &usize| verdict_prompts::check(&vec![alike; *count], 1, Chances::default()).proof.is_fine();
+    (1..PROMPTS_MAX).find(is_fine).unwrap_or(PROMPTS_MAX)
+}
+
 /// What is known by the lines so far.
 #[derive(Default)]
 pub(crate) struct Tally {

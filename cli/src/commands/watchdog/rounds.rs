@@ -19,9 +19,11 @@ use crate::watchdog::prompts::Prompt;
 use crate::watchdog::reply;
 use crate::watchdog::results::{Answer, Line, ROUND_OF_BASELINE, Round, Side, Sides};
 use crate::watchdog::rounds::{Job, Random, Rotation, jobs};
-use crate::watchdog::tally::{PROMPTS_MAX, Tally};
+use crate::watchdog::tally::{PROMPTS_MAX, Tally, prompts_to_be_fine};
 use crate::watchdog::words;
 use llm_canary::timestamp::{UnixMs, rfc3339};
+use llm_canary_sets::grade;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -63,6 +65,9 @@ pub(super) fn run(
     let rounds = Rounds { args, prompts, targets, secrets, file, grader, has_terminal: is_error_terminal() };
     world.signals.watch().map_err(Error::refused)?;
     rounds.say_what_is_left_out(world);
+    if judge.is_none() {
+        rounds.say_whether_prompts_are_few(world);
+    }
     let seed = u64::from((world.random)()) << 32 | u64::from((world.random)());
     let mut random = Random::new(seed);
     if !tally.has_baseline_twice() {
@@ -145,6 +150,7 @@ impl Rounds<'_, '_> {
         let (ask, clock, signals) = (world.ask, world.clock, world.signals);
         let (args, prompts, targets) = (self.args, self.prompts, &self.targets);
         let (mut answers, mut failed, mut done) = (Vec::new(), None, 0_usize);
+        let has_failed = Cell::new(false);
         let has_judge = judge.is_some();
         crew::work(
             list,
@@ -161,9 +167,10 @@ impl Rounds<'_, '_> {
                     answers.push(answer);
                 } else if failed.is_none() {
                     failed = self.take(Line::Answer(Box::new(answer)), tally).err();
+                    has_failed.set(failed.is_some());
                 }
             },
-            || signals.is_waiting(),
+            || signals.is_waiting() || has_failed.get(),
         );
         if self.has_terminal {
             let _ = write!(world.err, "\r\u{1b}[K");
@@ -276,6 +283,17 @@ impl Rounds<'_, '_> {
                 "warning: the API {} has no {}; it is left out of {count} prompts",
                 self.args.api.name(),
                 words::plain(&name)
+            ));
+        }
+    }
+
+    /// A user should know before hours pass that a set cannot show that a version is fine.
+    fn say_whether_prompts_are_few(&self, world: &mut World<'_>) {
+        let with_checks = self.prompts.iter().filter(|prompt| grade::has_offline(prompt.case)).count();
+        let least = prompts_to_be_fine();
+        if with_checks < least {
+            world.say(&format!(
+                "note: {with_checks} prompts have checks, and `fine` takes {least}; the verdict can be regression or not enough data"
             ));
         }
     }

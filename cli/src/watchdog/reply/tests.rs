@@ -67,6 +67,21 @@ fn a_whole_answer_has_no_first_token() {
 }
 
 #[test]
+fn tokens_that_came_from_a_cache_are_tokens_of_the_prompt() {
+    let usage = json!({"input_tokens": 4, "cache_read_input_tokens": 5, "output_tokens": 2});
+    let content = json!([{"type": "text", "text": "Paris"}]);
+    let body = json!({"type": "message", "role": "assistant", "content": content, "stop_reason": "end_turn", "usage": usage});
+    assert_eq!(read(Api::Messages, REQUEST, &Ok(answer(200, &body))).prompt_tokens, Some(9));
+    let mut of_chat = whole("Paris");
+    of_chat["usage"]["prompt_tokens_details"] = json!({"cached_tokens": 5});
+    assert_eq!(
+        read(Api::Chat, REQUEST, &Ok(answer(200, &of_chat))).prompt_tokens,
+        Some(9),
+        "they are in it already"
+    );
+}
+
+#[test]
 fn defects_are_found() {
     let reply = read(Api::Chat, REQUEST, &Ok(answer(200, &whole("Paris<|im_end|>"))));
     assert_eq!(reply.defects, ["control_token"]);

@@ -80,6 +80,15 @@ fn equal_versions_are_fine_after_some_rounds() {
 }
 
 #[test]
+fn so_many_prompts_can_be_fine_and_fewer_cannot() {
+    let least = super::prompts_to_be_fine();
+    assert_eq!(least, 49, "as docs/watchdog.md says");
+    assert_eq!(round(&mut Tally::of(least), 1, least, 0).verdict, "fine");
+    let mut tally = Tally::of(least - 1);
+    assert!((1..=8).all(|at| round(&mut tally, at, least - 1, 0).verdict == "not_enough_data"));
+}
+
+#[test]
 fn what_is_unknown_is_counted_and_harms_nobody() {
     let mut tally = Tally::of(2);
     push(&mut tally, answer(1, 0, Side::Version, None));
