@@ -2,7 +2,7 @@
 
 use super::targets::Target;
 use crate::error::{Error, io_words};
-use crate::io::access::cannot_read;
+use crate::io::access::{cannot_read, kind_of_no_file};
 use crate::io::files::Files;
 use crate::watchdog::prompts::Prompt;
 use crate::watchdog::results::{LINE_BYTES_MAX, Line, ROUND_OF_BASELINE, Side, Sides};
@@ -27,6 +27,11 @@ impl<'a> ResultsFile<'a> {
     ) -> Result<Self, Error> {
         let file = Self { path, files };
         let Some(path) = path else { return Ok(file) };
+        // Reading a device or a pipe might never end.
+        if let Some(kind) = kind_of_no_file(path) {
+            let words = format!("is {kind}, and no file that can be gone on with; give the name of a file");
+            return Err(Error::problem(&path.display().to_string(), words));
+        }
         match files.open(path) {
             Ok(lines) => {
                 let name = path.display().to_string();

@@ -72,3 +72,38 @@ fn an_answer_of_100_mb_is_a_failure_and_not_kept() {
     watchdog(&world, &set, &large, &healthy(), &["--once", "--out", "r"]);
     assert!(world.read("r").contains("the answer is longer than 16 MiB") && world.read("r").len() < 10_000);
 }
+
+#[test]
+fn ollama_is_asked_and_read_in_its_own_words() {
+    let set = Prompts::new(2);
+    let server = Server::start_reading(|head, body| {
+        assert!(head.starts_with("POST /api/chat HTTP/1.1"), "{head}");
+        let body: Value = serde_json::from_slice(body).unwrap();
+        let text = right(number(&body));
+        let message = |text: &str| json!({"role": "assistant", "content": text});
+        let last = |text: &str| json!({"model": "m", "created_at": "2026-11-29T07:00:00Z", "message": message(text), "done": true, "done_reason": "stop", "prompt_eval_count": 9, "eval_count": 3});
+        if body["stream"] != json!(true) {
+            return Reply::ok(last(&text).to_string());
+        }
+        let first = json!({"model": "m", "created_at": "2026-11-29T07:00:00Z", "message": message(&text), "done": false});
+        let lines = format!("{first}\n{}\n", last(""));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n",
+            lines.len()
+        );
+        Reply::Raw(format!("{head}{lines}").into_bytes())
+    });
+    let world = world();
+    watchdog(&world, &set, &server, &server, &["--rounds", "2", "--api", "ollama", "--out", "r"]);
+    let results = world.read("r");
+    let answers: Vec<Value> = results.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<&Value> = answers.iter().filter(|line| line["line"] == "answer").collect();
+    assert_eq!(answers.len(), 12);
+    for answer in answers {
+        assert_eq!(
+            (&answer["pass"], &answer["finish"], &answer["prompt_tokens"]),
+            (&json!(true), &json!("stop"), &json!(9)),
+            "{answer}"
+        );
+    }
+}

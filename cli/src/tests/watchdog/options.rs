@@ -30,6 +30,8 @@ fn each_mistake_has_a_way_out() {
         (of_two(&["--api", "gemini"]), "write one of chat, responses, messages, completions, ollama"),
         (of_two(&["--max-calls-per-day", "10"]), "--max-calls-per-day 10: leaves 0 calls"),
         (of_two(&["--key-file", "none"]), "--key-file none: does not exist"),
+        (of_two(&["--out", "/dev/full"]), "/dev/full: is a device"),
+        (of_two(&["--out", "/tmp"]), "/tmp: is a folder"),
         (of_two(&["--once", "--rounds", "2"]), "cannot be used with"),
         (of_two(&["--concurrency", "0"]), "--concurrency"),
         (of_two(&["--rounds", "0"]), "--rounds"),
