@@ -224,7 +224,8 @@ impl Tally {
                 version: Some(share.version),
                 baseline: Some(share.baseline),
             }),
-            log_e: proof.ln_e,
+            // It is 0 or more, and may be -0.
+            log_e: proof.ln_e.abs(),
             threshold: proof.ln_threshold,
             judge: preference.map(|preference| Judge {
                 win_rate: preference.win_rate,

@@ -97,6 +97,7 @@ fn what_is_unknown_is_counted_and_harms_nobody() {
     push(&mut tally, answer(1, 1, Side::Baseline, Some(true)));
     let known = tally.end(1);
     assert_eq!((known.prompts.unknown, known.prompts.same, known.prompts.worse), (1, 1, 0));
+    assert!(Tally::of(3).end(1).log_e.is_sign_positive());
     assert_eq!(known.unknown_because, [("429".to_owned(), 1)].into());
 }
 
