@@ -229,7 +229,8 @@ fn begin<'a, 'w: 'a>(
     }
     check_version(&found, &args.version)?;
     let file = (!args.kubectl).then(|| Path::new(&args.target));
-    let watched = args.watchdog.watched(file, &args.version, &found.schedule.baseline, &policy)?;
+    let rollout = args.rollout.as_ref().map(|_| found.rollout.as_str());
+    let watched = args.watchdog.watched(file, rollout, &args.version, &found.schedule.baseline, &policy)?;
     let now = world.clock.now();
     let obstacles =
         obstacles(&found.schedule, &args.version, &rules.plan, now, SETTLES_MS, args.again.is_some());

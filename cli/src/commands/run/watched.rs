@@ -110,6 +110,7 @@ impl WatchdogArgs {
     pub(super) fn watched(
         &self,
         file: Option<&Path>,
+        rollout: Option<&str>,
         version: &str,
         baseline: &str,
         policy: &Policy,
@@ -130,7 +131,7 @@ impl WatchdogArgs {
             ));
         }
         Ok(Some(Watched {
-            arguments: self.arguments(file, version, baseline, policy),
+            arguments: self.arguments(file, rollout, version, baseline, policy),
             every: self.every,
             program: None,
             heard: Duration::ZERO,
@@ -161,7 +162,14 @@ impl WatchdogArgs {
     }
 
     /// The arguments of `watchdog`.
-    fn arguments(&self, file: Option<&Path>, version: &str, baseline: &str, policy: &Policy) -> Vec<String> {
+    fn arguments(
+        &self,
+        file: Option<&Path>,
+        rollout: Option<&str>,
+        version: &str,
+        baseline: &str,
+        policy: &Policy,
+    ) -> Vec<String> {
         let chances = guard::chances(policy);
         let mut arguments = vec!["watchdog".to_owned()];
         // After a name that begins with a dash, nothing would be understood.
@@ -171,6 +179,7 @@ impl WatchdogArgs {
         };
         let path = |path: &PathBuf| path.display().to_string();
         self.sets.iter().for_each(|set| add("set", Some(path(set))));
+        add("rollout", rollout.map(str::to_owned));
         add("via", self.via.clone());
         self.targets.iter().for_each(|target| add("target", Some(target.clone())));
         add("version", Some(version.to_owned()));

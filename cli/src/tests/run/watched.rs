@@ -80,13 +80,13 @@ fn the_tool_is_started_beside_with_what_it_needs() {
     writes(&sim, &[(1, "fine", 60)]);
     let options = "--watchdog-model m --watchdog-key-file key --watchdog-out r.jsonl --watchdog-header x:a --judge http://j --judge-model big \
                    --judge-key-file jk --watchdog-max-calls-per-day 900";
-    let ran = sim.run(&format!("--plan 5% {} --watchdog-every 2m {options}", set()));
+    let ran = sim.run(&format!("--plan 5% --rollout chat {} --watchdog-every 2m {options}", set()));
     assert_eq!(ran.code, 0, "{ran:?}");
     let started = sim.lock().beside.clone();
     assert_eq!(
         started[0].join(" "),
         format!(
-            "watchdog {FILE} --set={} --target=v1=http://a --target=v2=http://b --version=v2 --baseline=v1 --every=120000ms --model=m \
+            "watchdog {FILE} --set={} --rollout=chat --target=v1=http://a --target=v2=http://b --version=v2 --baseline=v1 --every=120000ms --model=m \
              --header=x:a --key-file=key --max-calls-per-day=900 --out=r.jsonl --judge=http://j --judge-model=big --judge-key-file=jk \
              --alpha=0.00625 --beta=0.05 --json",
             FILE_OF_SET.1
