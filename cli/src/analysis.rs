@@ -8,6 +8,7 @@ use crate::totals::Totals;
 use llm_canary_verdict::difference::{Comparison, Difference};
 use llm_canary_verdict::health::Look;
 use llm_canary_verdict::judge::Judge;
+use llm_canary_verdict::outside::Outside;
 use llm_canary_verdict::policy::{Goal, Policy};
 use llm_canary_verdict::steps::Step;
 use llm_canary_verdict::verdict::{Judgement, Verdict};
@@ -80,6 +81,13 @@ impl Judging {
     /// What is judged.
     pub(crate) fn candidate(&self) -> &Candidate {
         &self.candidate
+    }
+
+    /// Takes in what a reference set says of the version by now.
+    pub(crate) fn tell(&mut self, outside: Outside) {
+        if let Question::Release(judge) = &mut self.question {
+            judge.tell(outside);
+        }
     }
 
     /// Learns the steps anew, where they are taken while windows come. Those before the last window must be as they were.

@@ -23,6 +23,7 @@ mod promote;
 mod ramp;
 mod replay;
 mod report;
+mod results;
 mod run;
 mod serve;
 mod simulate;
@@ -54,7 +55,7 @@ pub(crate) enum Command {
     Approve(approve::Args),
     Report(Box<report::Args>),
     Promote(promote::Args),
-    Watchdog(watchdog::Args),
+    Watchdog(Box<watchdog::Args>),
     Grade(grade::Args),
 }
 
@@ -69,6 +70,7 @@ impl Command {
             Self::Analyze(args) => return analyze::run(args, world),
             Self::Run(args) => return run::run(args, world),
             Self::Serve(args) => return serve::run(args, world),
+            Self::Watchdog(args) => return watchdog::run(args, world),
             Self::Approve(args) => approve::run(args, world),
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
@@ -82,7 +84,6 @@ impl Command {
             Self::Status(args) => status::run(args, world),
             Self::Stop(args) => stop::run(args, world),
             Self::Promote(args) => promote::run(args, world),
-            Self::Watchdog(args) => watchdog::run(args, world),
             Self::Grade(args) => grade::run(args, world),
         };
         done.map(|()| 0)

@@ -5,11 +5,15 @@
 
 pub(crate) mod access;
 pub(crate) mod admin;
+pub(crate) mod ask;
 pub(crate) mod audience;
+pub(crate) mod beside;
 pub(crate) mod board;
 pub(crate) mod claim;
 pub(crate) mod clock;
+pub(crate) mod crew;
 pub(crate) mod files;
+pub(crate) mod judge;
 pub(crate) mod kubectl;
 pub(crate) mod lease;
 mod lock;
@@ -17,6 +21,7 @@ pub(crate) mod notices;
 pub(crate) mod polls;
 pub(crate) mod post;
 pub(crate) mod prometheus;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod set_files;
 pub(crate) mod signals;
@@ -27,6 +32,8 @@ pub(crate) mod terminal;
 use crate::serving::Gate;
 use crate::table::Canvas;
 use admin::Admin;
+use ask::Ask;
+use beside::Beside;
 use board::Board;
 use clock::Clock;
 use files::Files;
@@ -50,7 +57,9 @@ pub(crate) struct World<'a> {
     pub(crate) admin: &'a dyn Admin,
     pub(crate) kubectl: &'a dyn Kubectl,
     pub(crate) post: &'a dyn Post,
+    pub(crate) ask: &'a dyn Ask,
     pub(crate) notices: &'a dyn Notices,
+    pub(crate) beside: &'a dyn Beside,
     pub(crate) signals: &'a dyn Signals,
     /// 32 random bits.
     pub(crate) random: fn() -> u32,
@@ -84,7 +93,8 @@ impl World<'_> {
 
     /// Does something without words for people.
     pub(crate) fn quietly<T>(&mut self, work: impl FnOnce(&mut World<'_>) -> T) -> T {
-        let Self { clock, files, admin, kubectl, post, notices, signals, random, listen, canvas, .. } = *self;
+        let Self { clock, files, admin, kubectl, post, ask, notices, beside, signals, .. } = *self;
+        let Self { random, listen, canvas, .. } = *self;
         let (out, err) = (&mut *self.out, &mut io::sink());
         work(&mut World {
             clock,
@@ -92,7 +102,9 @@ impl World<'_> {
             admin,
             kubectl,
             post,
+            ask,
             notices,
+            beside,
             signals,
             random,
             listen,

@@ -39,6 +39,7 @@ mod totals;
 mod verdict_json;
 mod verdict_table;
 mod warnings;
+mod watchdog;
 mod windows;
 mod yaml;
 
@@ -47,6 +48,8 @@ use commands::Command;
 use error::{Error, INPUT_ERROR, Problem, json_fields};
 use io::World;
 use io::admin::HttpAdmin;
+use io::ask::HttpAsk;
+use io::beside::OwnProgram;
 use io::clock::SystemClock;
 use io::files::FileSystem;
 use io::kubectl::KubectlProgram;
@@ -90,7 +93,9 @@ fn main() -> ExitCode {
         admin: &HttpAdmin::new(),
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
+        ask: &HttpAsk::new(),
         notices: &Couriers::new(),
+        beside: &OwnProgram,
         signals: &SystemSignals::default(),
         random: io::random,
         listen: io::server::listen,

@@ -3,7 +3,8 @@
 //! ```text
 //! windows, looks → track ┐
 //! judgement, totals      ├→ data (a value that serde writes) → charts and words → templates → HTML
-//! journal → events       ┘
+//! journal → events       │
+//! RESULTS → changed      ┘
 //! ```
 //!
 //! [`html`] is pure, and the same for a file (`report`) and for a page that goes on while a release does. Nothing here knows where
@@ -22,6 +23,8 @@ mod tiles;
 mod track;
 mod undo;
 mod view;
+mod watchdog;
+mod word;
 
 pub(crate) use data::{Found, Page};
 pub(crate) use journal::Journal;
@@ -38,3 +41,5 @@ mod hostile_tests;
 mod size_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watchdog_tests;

@@ -18,7 +18,7 @@ mod view;
 
 pub(crate) use guard::Gate;
 pub(crate) use shown::Shown;
-pub(crate) use view::{Found, Moment, View};
+pub(crate) use view::{Found, Moment, View, Watchdog};
 
 use crate::page::LIVE_PATH;
 use asked::Asked;

@@ -218,7 +218,11 @@ pub fn transform(transform: &Transform, output: &Value) -> Result<Value, String>
     Ok(transformed(transform, output)?.unwrap_or_else(|| output.clone()))
 }
 
-fn rendered(value: &Value, variables: &Map<String, Value>, templates: &Templates) -> Result<Value, String> {
+pub(crate) fn rendered(
+    value: &Value,
+    variables: &Map<String, Value>,
+    templates: &Templates,
+) -> Result<Value, String> {
     let render = |text: &str| templates.render(text, variables).map_err(|words| format!("the value {words}"));
     Ok(match value {
         Value::String(text) if text.starts_with("file://") => {

@@ -178,6 +178,12 @@ impl Set {
         set
     }
 
+    /// What renders the templates of the set's checks; `None` where they have none.
+    #[must_use]
+    pub fn templates(&self) -> Option<&Templates> {
+        self.templates.as_ref()
+    }
+
     /// Counts something that is left out.
     pub(crate) fn leave_out(&mut self, what: &str, count: u64) {
         if count > 0 && (self.left_out.len() < NOTES_MAX || self.left_out.contains_key(what)) {

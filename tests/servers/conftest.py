@@ -20,7 +20,7 @@ from tests.servers.server import Server, free_port
 from tests.servers.views import Ask, View
 
 StartServer = Callable[..., Server]
-StartLlama = Callable[[str], Server]
+StartLlama = Callable[..., Server]
 AskAll = Callable[..., list[View]]
 AskTriton = Callable[[Envoy, list[Ask]], Awaitable[tuple[list[View], Snapshot]]]
 
@@ -58,9 +58,9 @@ def start_llama(
     subprocess.run([sys.executable, HERE / "tiny_model.py", model], check=True)
     program = HERE / "llama_server.py"
 
-    def start(version: str) -> Server:
+    def start(version: str, *options: str) -> Server:
         port = free_port()
-        command = [dependency("llama"), program, "--port", port, "--version", version, "--model", model]
+        command = [dependency("llama"), program, "--port", port, "--version", version, "--model", model, *options]
         return start_server(f"llama-{version}", command, port, "/health")
 
     return start

@@ -12,6 +12,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--port", type=int, required=True)
 parser.add_argument("--version", required=True, help="the name under which the model is listed")
 parser.add_argument("--model", required=True, help="a .gguf file")
+parser.add_argument("--chat-template", help="a template in place of the model's own")
 options = parser.parse_args()
 
 parameters = xllamacpp.CommonParams()
@@ -25,6 +26,8 @@ parameters.cpuparams.n_threads = 1
 parameters.cpuparams_batch.n_threads = 1
 parameters.n_threads_http = 8
 parameters.warmup = False
+if options.chat_template:
+    parameters.chat_template = options.chat_template
 
 server = xllamacpp.Server(parameters)
 print(f"{options.version} listens on {server.listening_address}", flush=True)

@@ -2,22 +2,26 @@
 //!
 //! A [`Judge`] keeps sums and no windows. After each window it looks: a guard that alarms at any look has alarmed.
 
+mod judged;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::evidence::{DistributionEvidence, Evidence, HarmFound, RateEvidence};
+use crate::evidence::{Evidence, HarmFound};
 use crate::health::{Facts, Look, Seen};
 use crate::limits::Watch;
 use crate::math::{ratio, real};
+use crate::outside::Outside;
 use crate::phi::Dispersion;
 use crate::policy::{Margin, Policy};
 use crate::share::Share;
-use crate::signal::{Harm, Kind, Mode, Signal};
+use crate::signal::{Kind, Mode, Signal};
 use crate::steps::{Step, Steps, Use};
 use crate::verdict::{
     Alarm, Finding, Judgement, LimitPassed, Missing, NO_SHARE, Shares, SignalJudgement, Verdict, because,
     verdict_of,
 };
 use crate::window::Window;
+use judged::Judged;
 
 /// An hour, after which a new start is made.
 const HOUR_MS: i64 = 3_600_000;
@@ -31,29 +35,14 @@ const RATE_WINDOWS: usize = 10;
 /// Intervals hold at any look with 95 %: `ln E` from which a ratio is left out, 2.5 % for each side.
 pub const LN_INTERVAL: f64 = 3.688_879_454_113_936;
 
-/// A signal, and what has been found.
-#[derive(Clone, Debug)]
-struct Judged {
-    evidence: Evidence,
-    mode: Mode,
-    harm: Harm,
-    margins: Vec<Margin>,
-    ln_threshold: f64,
-    /// At the last look.
-    now: HarmFound,
-    phi: f64,
-    ln_no_worse: f64,
-    /// The first alarm; of guards only.
-    alarm: Option<Alarm>,
-    no_worse_at_ms: Option<i64>,
-}
-
 /// Judges one version against its baseline.
 #[derive(Clone, Debug)]
 pub struct Judge {
     policy: Policy,
     steps: Steps,
     signals: BTreeMap<Signal, Judged>,
+    /// What a reference set says of the version.
+    outside: Option<Outside>,
     watch: Watch,
     share: Share,
     seen: Seen,
@@ -81,6 +70,7 @@ impl Judge {
         Self {
             steps: Steps::new(steps, &policy),
             signals: BTreeMap::new(),
+            outside: None,
             watch: Watch::new(policy.limits),
             share: Share::default(),
             seen: Seen::default(),
@@ -108,6 +98,11 @@ impl Judge {
     /// Learns all steps anew, where steps are taken while windows come. Those before the last window must be as they were.
     pub fn set_steps(&mut self, steps: Vec<Step>) {
         self.steps.set_known(steps);
+    }
+
+    /// Takes in what a reference set says of the version by now. Its first alarm stays.
+    pub fn tell(&mut self, outside: Outside) {
+        self.outside = Some(outside.after(self.outside.as_ref()));
     }
 
     /// Takes in the next window, and looks.
@@ -245,7 +240,9 @@ impl Judge {
     /// version too; that is in the verdict.
     #[must_use]
     pub fn has_alarmed(&self) -> bool {
-        self.limit.is_some() || self.signals.values().any(|judged| judged.alarm.is_some())
+        let is_guard = self.policy.mode(&Signal::Watchdog) == Mode::Guard;
+        let by_set = self.outside.as_ref().is_some_and(|outside| outside.alarmed_at_ms.is_some() && is_guard);
+        self.limit.is_some() || by_set || self.signals.values().any(|judged| judged.alarm.is_some())
     }
 
     /// Whether harm beyond the margin has been excluded at any look so far.
@@ -303,6 +300,9 @@ impl Judge {
     }
 
     fn signal_judgement(&self, signal: Signal) -> SignalJudgement {
+        if let (Signal::Watchdog, Some(outside)) = (&signal, &self.outside) {
+            return outside.judgement(&self.policy);
+        }
         let none;
         let judged = match self.signals.get(&signal) {
             Some(judged) => judged,
@@ -348,6 +348,7 @@ impl Judge {
                 judged.phi,
                 ln_threshold,
             ),
+            told: None,
             signal,
         }
     }
@@ -363,50 +364,6 @@ impl Judge {
         let requests: f64 = self.recent.iter().map(|(_, requests)| real(*requests)).sum();
         let rate = ratio(requests, minutes);
         (rate > 0.0).then_some(rate)
-    }
-}
-
-impl Judged {
-    fn new(policy: &Policy, signal: &Signal) -> Self {
-        let margins = policy.margins_of(signal);
-        let tolerance = policy.tolerance.max(1.0);
-        let harm = policy.harm(signal);
-        let evidence = match signal.kind() {
-            Kind::Rate => Evidence::Rate(Box::new(RateEvidence::new(tolerance, &margins, harm))),
-            Kind::Distribution => {
-                Evidence::Distribution(Box::new(DistributionEvidence::new(tolerance, &margins)))
-            }
-        };
-        Self {
-            now: evidence.harm(harm, 1.0),
-            evidence,
-            mode: policy.mode(signal),
-            harm,
-            margins,
-            ln_threshold: policy.ln_threshold(signal),
-            phi: 1.0,
-            ln_no_worse: 0.0,
-            alarm: None,
-            no_worse_at_ms: None,
-        }
-    }
-
-    /// Whether harm is found at this look.
-    fn is_worse(&self) -> bool {
-        self.now.agrees && self.now.ln_e >= self.ln_threshold
-    }
-
-    fn finding(&self, ln_no_worse: f64, ln_no_worse_needed: f64) -> Finding {
-        let observed = self.evidence.is_observed();
-        if self.alarm.is_some() || self.is_worse() {
-            Finding::Worse
-        } else if !observed.either(|is| *is) {
-            Finding::Absent
-        } else if ln_no_worse >= ln_no_worse_needed {
-            Finding::NoWorse
-        } else {
-            Finding::Unclear
-        }
     }
 }
 

@@ -17,7 +17,8 @@
 //! let judgement = judge.judgement(&Look { now_ms, config: None });
 //! ```
 //!
-//! A reference set is judged by [`watchdog::Watchdog`]: not windows come in there, but rounds of answers.
+//! A reference set is judged by [`watchdog::Watchdog`]: not windows come in there, but rounds of answers. What it says
+//! enters the judgement of a release as an [`outside::Outside`].
 //!
 //! For A/B there is [`difference::Comparison`], and [`outlook::plan`] tells how long a test takes.
 
@@ -38,6 +39,7 @@ pub mod looks;
 mod math;
 pub mod means;
 pub mod outlook;
+pub mod outside;
 pub mod pairwise;
 pub mod phi;
 pub mod policy;

@@ -112,6 +112,15 @@ impl Proof {
     }
 }
 
+/// Whether so many prompts could ever show that a version is fine: at the first look, if none of them differs. Later looks ask
+/// for more.
+#[must_use]
+pub fn can_be_fine(prompts: u64, chances: Chances) -> bool {
+    let ln_product = |stake: f64| real(prompts) * (stake * DROP_MAX).ln_1p();
+    let ln_fine = ln_sum(STAKES.into_iter().map(ln_product)) - (STAKES.len() as f64).ln();
+    ln_fine >= Look::from(1).ln_threshold(chances.beta) - ROUNDING
+}
+
 /// The mean over the stakes of `Π (1 + stake (DROP_MAX - d_i))`, in logarithms.
 ///
 /// Where the expected differences of independent prompts are above [`DROP_MAX`] in the mean, the expected product is at

@@ -209,8 +209,19 @@ impl Policy {
 
     /// The signals of the default policy and those that this one names.
     pub fn all_signals(&self) -> impl Iterator<Item = Signal> {
-        let named = self.signals.keys().filter(|signal| matches!(signal, Signal::Defect(_))).cloned();
+        let named = self
+            .signals
+            .keys()
+            .filter(|signal| matches!(signal, Signal::Defect(_) | Signal::Watchdog))
+            .cloned();
         Signal::all().chain(named)
+    }
+
+    /// The same with a guard for a reference set, which gets its part of alpha.
+    #[must_use]
+    pub fn with_watchdog(mut self) -> Self {
+        self.signals.entry(Signal::Watchdog).or_default();
+        self
     }
 
     /// The guards' weights add up to 1, whether they are absent or not. A signal that is no guard has 1 for itself.
@@ -284,6 +295,18 @@ mod tests {
         assert!((policy.weight(&Signal::Refusals) - 0.2).abs() < 1e-12);
         assert!((policy.weight(&Signal::Defect("empty".into())) - 0.3).abs() < 1e-12);
         assert_eq!(policy.weight(&Signal::Defects), 1.0);
+    }
+
+    #[test]
+    fn a_reference_set_gets_its_part_of_alpha() {
+        let policy = Policy::default();
+        assert!(!policy.all_signals().any(|signal| signal == Signal::Watchdog));
+        let mut policy = policy.with_watchdog();
+        assert!((policy.weight(&Signal::Watchdog) - 0.125).abs() < 1e-12);
+        assert!((policy.weight(&Signal::Errors) - 0.125).abs() < 1e-12);
+        let rule = Rule { weight: Some(3.0), ..Rule::default() };
+        policy.signals.insert(Signal::Watchdog, rule);
+        assert!((policy.with_watchdog().weight(&Signal::Watchdog) - 0.3).abs() < 1e-12, "a rule stays");
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum Signal {
     LongestGap,
     /// Responses with one kind of defect.
     Defect(Arc<str>),
+    /// A reference set that is asked of both versions: how many of its prompts pass. There only where a set is given.
+    Watchdog,
 }
 
 /// What a signal's observations are.
@@ -123,11 +125,14 @@ const USUAL: &[Usual] = {
     ]
 };
 
+/// The name of the reference set's signal. It is not usual: without a set it would only take a part of alpha.
+const WATCHDOG: &str = "watchdog";
+
 /// What a defect's name begins with, as a signal.
 const DEFECT: &str = "defect:";
 
 impl Signal {
-    /// All signals but single defects, in the order in which they are shown.
+    /// All signals but single defects and the reference set, in the order in which they are shown.
     pub fn all() -> impl Iterator<Item = Self> {
         USUAL.iter().map(|(signal, ..)| signal.clone())
     }
@@ -145,12 +150,18 @@ impl Signal {
     /// Which change is harm, unless a policy says otherwise.
     #[must_use]
     pub fn harm(&self) -> Harm {
+        if *self == Self::Watchdog {
+            return Harm::Down;
+        }
         self.usual().map_or(Harm::Up, |(_, _, _, harm, _)| *harm)
     }
 
     /// What follows from harm, unless a policy says otherwise.
     #[must_use]
     pub fn mode(&self) -> Mode {
+        if *self == Self::Watchdog {
+            return Mode::Guard;
+        }
         self.usual().map_or(Mode::Watch, |(.., mode)| *mode)
     }
 
@@ -168,6 +179,9 @@ impl fmt::Display for Signal {
         if let Self::Defect(name) = self {
             return write!(f, "{DEFECT}{name}");
         }
+        if *self == Self::Watchdog {
+            return f.write_str(WATCHDOG);
+        }
         f.write_str(self.usual().map_or("", |(_, name, ..)| name))
     }
 }
@@ -180,6 +194,9 @@ impl FromStr for Signal {
     type Err = UnknownSignal;
 
     fn from_str(text: &str) -> Result<Self, UnknownSignal> {
+        if text == WATCHDOG {
+            return Ok(Self::Watchdog);
+        }
         let known = USUAL.iter().find(|(_, name, ..)| *name == text).map(|(signal, ..)| signal.clone());
         let defect = || text.strip_prefix(DEFECT).filter(|name| !name.is_empty());
         known.or_else(|| defect().map(|name| Self::Defect(name.into()))).ok_or(UnknownSignal)
@@ -192,7 +209,7 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written() {
-        for signal in Signal::all().chain([Signal::Defect("repetition".into())]) {
+        for signal in Signal::all().chain([Signal::Defect("repetition".into()), Signal::Watchdog]) {
             assert_eq!(signal.to_string().parse(), Ok(signal));
         }
         for text in ["", "defect:", "Errors", "refusal"] {

@@ -90,6 +90,15 @@ pub struct Alarm {
     pub direction: Direction,
 }
 
+/// What is said of a signal that is judged elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// The finding in words.
+    pub words: String,
+    /// Whether it keeps the version from being fine while it is unclear.
+    pub holds: bool,
+}
+
 /// One signal at a look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SignalJudgement {
@@ -127,6 +136,8 @@ pub struct SignalJudgement {
     pub missing: Option<Missing>,
     /// The smallest harm that would have been found by now, nine times in ten, as a ratio.
     pub detectable_ratio: Option<f64>,
+    /// Of a signal that is judged elsewhere.
+    pub told: Option<Told>,
 }
 
 /// A hard limit that was passed.
@@ -205,7 +216,8 @@ fn holds(signal: &SignalJudgement) -> bool {
         Mode::Guard => match signal.finding {
             Finding::NoWorse => false,
             Finding::Absent => signal.signal == Signal::Errors,
-            Finding::Worse | Finding::Unclear => true,
+            Finding::Unclear => signal.told.as_ref().is_none_or(|told| told.holds),
+            Finding::Worse => true,
         },
         Mode::Hold => signal.finding == Finding::Worse,
         Mode::Watch => signal.signal == Signal::Errors && signal.finding == Finding::Absent,

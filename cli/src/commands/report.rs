@@ -3,6 +3,7 @@
 use super::feed::{Feed, Next, SourceFeed};
 use super::input::read;
 use super::judged::{Judged, SubjectArgs};
+use super::results::Results;
 use super::source::SourceArgs;
 use crate::analysis::Analysis;
 use crate::error::{Error, io_words};
@@ -29,6 +30,7 @@ const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 #[command(after_help = "Examples:
   llm-canary report envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090 -o release.html
   llm-canary report envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090 --journal release.jsonl -o release.html
+  llm-canary report envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090 --watchdog results.jsonl -o release.html
   llm-canary report --from metrics.txt --baseline v1 --version v2 -o release.html
   llm-canary report --admin http://localhost:9901 --for 30m -o release.html
 
@@ -46,6 +48,9 @@ pub(crate) struct Args {
     /// The journal of the release; - is standard input
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+    /// What `watchdog --out` wrote: the page shows which prompts changed, with both answers side by side
+    #[arg(long, value_name = "RESULTS")]
+    watchdog: Option<PathBuf>,
     /// The page's file; - is standard output. A file that is there is replaced as a whole
     #[arg(short, long, value_name = "FILE", required = true)]
     output: PathBuf,
@@ -65,6 +70,7 @@ struct Following<'a> {
     policy: Policy,
     judged: Judged,
     journal: Journal,
+    results: Option<Results>,
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
@@ -76,6 +82,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let policy = args.subject.policy(world)?;
     let config = args.subject.config(world)?;
     let lines = args.journal.as_deref().map(|path| read_journal(world, path)).transpose()?;
+    let results = args.watchdog.as_deref().map(|path| read_results(path, world)).transpose()?;
     let begins = args.subject.begins(config.as_ref(), world.clock.now())?;
     let rollout = args.subject.rollout(config.as_ref());
     let mut feed = SourceFeed::open(&args.source, begins, rollout, world)?;
@@ -86,6 +93,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
         args,
         policy,
         judged,
+        results,
     };
     // Other sources reach back, and are asked again by the next run.
     let at_most = if args.source.is_polled() { args.at_most } else { Duration::ZERO };
@@ -166,7 +174,19 @@ impl Following<'_> {
             target.as_deref(),
             world.clock.now(),
         )
+        .with_watchdog(self.results.as_ref().and_then(Results::summary).as_ref())
     }
+}
+
+/// RESULTS of a reference set, as far as they go.
+fn read_results(path: &Path, world: &World<'_>) -> Result<Results, Error> {
+    let mut results = Results::new(path);
+    results.read(world)?;
+    if results.summary().is_none() {
+        let words = "has no round that has ended; give the file that `llm-canary watchdog --out` writes";
+        return Err(Error::refused(format!("--watchdog {}: {words}", path.display())));
+    }
+    Ok(results)
 }
 
 /// The lines of a journal.

@@ -5,6 +5,7 @@ mod evidence;
 mod outlets;
 mod progress;
 mod steady;
+mod watched;
 mod ways;
 mod writer;
 
@@ -34,6 +35,7 @@ use llm_canary::timestamp::UnixMs;
 use outlets::Outlets;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use watched::WatchdogArgs;
 use ways::Commands;
 use writer::Writer;
 
@@ -143,6 +145,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) json: bool,
     #[command(flatten)]
+    watchdog: WatchdogArgs,
+    #[command(flatten)]
     source: SourceArgs,
 }
 
@@ -201,7 +205,10 @@ fn begin<'a, 'w: 'a>(
     world: &mut World<'w>,
 ) -> Result<(Beginning<'a>, SourceFeed), Error> {
     let rules = args.rules()?;
-    let policy = read_policy(world, args.policy.as_deref())?;
+    let mut policy = read_policy(world, args.policy.as_deref())?;
+    if args.watchdog.is_given() {
+        policy = policy.with_watchdog();
+    }
     if args.source.is_file() {
         return Err(Error::refused(
             "--from is a file, and run needs a source that goes on: --prometheus or --admin. To judge a file, use analyze",
@@ -221,6 +228,9 @@ fn begin<'a, 'w: 'a>(
         world.say(&format!("warning: {warning}"));
     }
     check_version(&found, &args.version)?;
+    let file = (!args.kubectl).then(|| Path::new(&args.target));
+    let rollout = args.rollout.as_ref().map(|_| found.rollout.as_str());
+    let watched = args.watchdog.watched(file, rollout, &args.version, &found.schedule.baseline, &policy)?;
     let now = world.clock.now();
     let obstacles =
         obstacles(&found.schedule, &args.version, &rules.plan, now, SETTLES_MS, args.again.is_some());
@@ -243,6 +253,9 @@ fn begin<'a, 'w: 'a>(
     }
     let present = present(&found.schedule, &args.version, now.saturating_add(SETTLES_MS));
     let parts = if is_stopped { 0 } else { present.parts };
+    if parts == 0 {
+        args.watchdog.check_fresh(world)?;
+    }
     let step_began = if parts == 0 { now } else { present.since.unwrap_or(now) };
     let state = rules
         .found(parts, signed(step_began))
@@ -273,6 +286,7 @@ fn begin<'a, 'w: 'a>(
         state,
         outlets: Outlets::new(args.json, Vec::new(), None),
         claim,
+        watched,
         audience,
         commands: args.commands(),
         again,

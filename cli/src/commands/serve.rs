@@ -3,6 +3,7 @@
 use super::feed::{Feed, SourceFeed};
 use super::judged::{Judged, SubjectArgs};
 use super::listening;
+use super::results::Results;
 use super::source::SourceArgs;
 use crate::analysis::Analysis;
 use crate::error::Error;
@@ -10,8 +11,9 @@ use crate::io::World;
 use crate::io::audience::RECORDS_MAX;
 use crate::io::board::Board;
 use crate::page::{self, Journal, Now, Page, quoted};
-use crate::serving::{Found, Shown};
+use crate::serving::{Found, Shown, Watchdog};
 use crate::subject::{Named, Subject};
+use crate::watchdog::summary::Summary;
 use core::net::SocketAddr;
 use llm_canary::config::Config;
 use llm_canary::timestamp::rfc3339;
@@ -39,7 +41,8 @@ Paths:
   /, /api/page                       the page of report, which goes on by itself
   /api/verdict?rollout=&version=     what analyze --json prints; 200 for each verdict, 404 for a name that there is not
   /api/events                        what happened, the newest last
-  /metrics                           llm_canary_verdict, llm_canary_step_percent, llm_canary_log_e, llm_canary_stops_total, llm_canary_source_up
+  /metrics                           llm_canary_verdict, llm_canary_step_percent, llm_canary_log_e, llm_canary_stops_total, llm_canary_source_up,
+                                     llm_canary_watchdog_pass_share, llm_canary_watchdog_log_e, llm_canary_watchdog_unknown
   /healthz, /readyz                  whether it goes on; whether the first look is over, with or without an answer of the source
   /flagger/confirm-promotion, /flagger/confirm-traffic-increase    200 where the verdict is fine, else 409 with the reason
   /flagger/rollback                  200 where it is a regression, else 409
@@ -60,6 +63,9 @@ pub(crate) struct Args {
     /// A file with a token, which a request must have that changes something; needed beyond this machine's own addresses
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// What `watchdog --out` writes, or `run --watchdog-out`: it is shown, and read again at each look
+    #[arg(long, value_name = "RESULTS")]
+    watchdog: Option<PathBuf>,
     /// Print a line of JSON for each verdict that is another than before
     #[arg(long)]
     pub(super) json: bool,
@@ -91,6 +97,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
         records: Vec::new(),
         journal: Journal::default(),
         said: None,
+        results: args.watchdog.as_deref().map(Results::new),
+        unread: None,
     };
     watch.go_on(&board, world);
     Ok(0)
@@ -112,6 +120,9 @@ struct Watch<'a> {
     journal: Journal,
     /// Why nothing is judged, as it was said last.
     said: Option<String>,
+    results: Option<Results>,
+    /// Why they cannot be read, as it was said last.
+    unread: Option<String>,
 }
 
 impl Watch<'_> {
@@ -160,19 +171,36 @@ impl Watch<'_> {
             }
             self.said.clone_from(&idle);
         }
+        let summary = self.summary(world);
         let rollout = found.first().map(|found| found.analysis.rollout.clone());
         let rollout = rollout.or_else(|| self.args.subject.rollout(self.config.as_ref()).map(str::to_owned));
         let page = self.page(rollout.as_deref(), of_page, world);
         let page = page.with_now(Now::new(None, trouble.as_deref(), idle.as_deref()));
+        let page = page.with_watchdog(summary.as_ref());
         board.show(|view| {
             view.versions = self.versions(rollout.as_deref());
             view.rollout = rollout;
             view.found = found;
             view.trouble = trouble;
+            view.watchdog = summary.as_ref().map(Watchdog::new);
             view.idle = idle;
             view.page = Some(Arc::new(Shown::new(page)));
             view.records.clone_from(&self.records);
         });
+    }
+
+    /// What the reference set shows by now.
+    fn summary(&mut self, world: &mut World<'_>) -> Option<Summary> {
+        let results = self.results.as_mut()?;
+        let unread = results.read_if_there(world).err().map(|error| error.to_string());
+        let summary = results.summary();
+        if unread != self.unread {
+            if let Some(words) = &unread {
+                world.say(&format!("note: {words}"));
+            }
+            self.unread = unread;
+        }
+        summary
     }
 
     fn page(&self, rollout: Option<&str>, found: Vec<page::Found>, world: &World<'_>) -> Page {

@@ -36,3 +36,9 @@ pub(crate) fn cannot_read(path: &Path, error: &io::Error) -> String {
             .to_owned(),
     }
 }
+
+/// What there is under a name that is no file, such as a folder or a device; `None` for a file, and for nothing.
+pub(crate) fn kind_of_no_file(path: &Path) -> Option<&'static str> {
+    let kind = fs::metadata(path).ok()?.file_type();
+    if kind.is_dir() { Some("a folder") } else { what_is_no_file(kind) }
+}

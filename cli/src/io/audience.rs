@@ -3,6 +3,7 @@
 use crate::analysis::Analysis;
 use crate::controller::State;
 use crate::page::Page;
+use crate::watchdog::summary::Summary;
 use serde_json::Value;
 
 /// A release after a look or a transition.
@@ -17,6 +18,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) records: &'a [Value],
     /// Whether somebody has just looked at the source. Else the last look is as old as it is.
     pub(crate) is_look: bool,
+    /// What the reference set beside the traffic showed last.
+    pub(crate) watchdog: Option<&'a Summary>,
     /// Makes the page about it all: nobody else pays for that.
     pub(crate) page: &'a dyn Fn() -> Page,
 }

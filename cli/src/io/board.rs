@@ -2,7 +2,7 @@
 
 use super::audience::{Audience, Snapshot};
 use super::clock::{Clock, SystemClock};
-use crate::serving::{Found, Moment, Shown, View};
+use crate::serving::{Found, Moment, Shown, View, Watchdog};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -139,6 +139,7 @@ impl Audience for Board {
             view.trouble = snapshot.trouble.map(str::to_owned);
             view.state = Some(snapshot.state.name().to_owned());
             view.records = snapshot.records.to_vec();
+            view.watchdog = snapshot.watchdog.map(Watchdog::new);
             view.page = Some(Arc::new(Shown::new((snapshot.page)())));
         });
     }

@@ -14,7 +14,7 @@ use crate::kubernetes;
 use crate::plugin::{self, PathSegment, TEXT_BYTES_MAX};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -39,6 +39,10 @@ pub(crate) trait Files {
     fn claim(&self, path: &Path, rollout: &str) -> Result<Box<dyn Claim>, Error>;
     /// Adds to the end of a file, which is made if it is not there.
     fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// The same; if it is made, for its owner alone.
+    fn append_private(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.append(path, bytes)
+    }
 }
 
 /// The machine's files.
@@ -91,6 +95,10 @@ impl Files for FileSystem {
 
     fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         File::options().append(true).create(true).open(path)?.write_all(bytes)
+    }
+
+    fn append_private(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        File::options().append(true).create(true).mode(0o600).open(path)?.write_all(bytes)
     }
 }
 
@@ -252,7 +260,7 @@ fn is_mounted(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{LockedFile, Target, Waiting, why_not};
+    use super::{FileSystem, Files, LockedFile, Target, Waiting, why_not};
     use crate::error::Error;
     use crate::io::clock::SystemClock;
     use std::fs;
@@ -290,6 +298,16 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "a link stays one");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_private_file_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("results.jsonl");
+        FileSystem.append_private(&path, b"a").unwrap();
+        FileSystem.append_private(&path, b"b").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"ab");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

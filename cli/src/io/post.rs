@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::Agent;
 
 /// The longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 64 << 10;
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// An answer: its status and the beginning of its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(crate) fn host(url: &str) -> String {
     uri.and_then(|uri| uri.authority().map(|authority| authority.host().to_owned())).unwrap_or_default()
 }
 
-fn words(error: &ureq::Error) -> String {
+pub(super) fn words(error: &ureq::Error) -> String {
     use ureq::Error as Http;
     match error {
         Http::Io(error) if is_of_resolver(error) => "its name is not known; check the spelling".to_owned(),

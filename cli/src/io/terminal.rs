@@ -8,6 +8,12 @@ use terminal_size::{Width, terminal_size_of};
 /// Narrower terminals are written to as if they had this width.
 const WIDTH_MIN: usize = 40;
 
+/// Whether standard error is a terminal, where a line can be written anew.
+pub(crate) fn is_error_terminal() -> bool {
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !is_dumb
+}
+
 /// What is known of standard output now; a terminal's width may change.
 pub(crate) fn canvas() -> Canvas {
     let is_terminal = io::stdout().is_terminal();

@@ -8,9 +8,11 @@ use super::now::Now;
 use super::text::{Text, clean_value};
 use super::track::{Point, Shards, SignalPoint, Track};
 use super::undo::{Undo, undo};
+use super::watchdog::Watchdog;
 use crate::analysis::{Analysis, Judging};
 use crate::totals::Side;
 use crate::verdict_json;
+use crate::watchdog::summary::Summary;
 use llm_canary::timestamp::{UnixMs, rfc3339};
 use llm_canary_verdict::policy::Policy;
 use llm_canary_verdict::signal::{Mode, Signal};
@@ -88,6 +90,8 @@ pub(crate) struct Version {
     /// What 1,000 requests cost, if the policy has prices.
     pub(crate) cost: Both<Option<f64>>,
     pub(crate) undo: Vec<Undo>,
+    /// What a reference set showed.
+    pub(crate) watchdog: Option<Watchdog>,
     /// Whether there are charts of some signals only.
     #[serde(skip)]
     pub(crate) is_brief: bool,
@@ -224,6 +228,18 @@ impl Page {
         self
     }
 
+    /// With what a reference set showed of one of the versions: of the one that it names, else of the last.
+    pub(crate) fn with_watchdog(mut self, summary: Option<&Summary>) -> Self {
+        let Some(summary) = summary else { return self };
+        let name = Text::name(&summary.names.version);
+        let place = self.versions.iter().rposition(|version| version.version == name);
+        let place = place.unwrap_or(self.versions.len().saturating_sub(1));
+        if let Some(version) = self.versions.get_mut(place) {
+            version.watchdog = Some(Watchdog::new(summary));
+        }
+        self
+    }
+
     /// As JSON that can stand within HTML: nothing in it ends or begins an element.
     pub(crate) fn embedded_json(&self) -> String {
         // Of no type here is it known that it cannot be written.
@@ -258,6 +274,7 @@ impl Version {
                 baseline: cost(&analysis.baseline, Side::Baseline),
             },
             undo: undo(&analysis, &events, target),
+            watchdog: None,
             is_brief: of_all == Shown::Open,
             steps,
             events,

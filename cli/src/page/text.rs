@@ -30,6 +30,11 @@ impl Text {
         Self(clean(text, NAME_CHARS_MAX))
     }
 
+    /// A text of several lines, in full: its length is limited by whoever gives it.
+    pub(crate) fn prose(text: &str) -> Self {
+        Self(text.chars().map(|char| if char == '\n' { char } else { shown(char) }).collect())
+    }
+
     /// Whether there is nothing to show.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -111,6 +116,11 @@ mod tests {
     fn long_text_is_cut_between_characters() {
         assert_eq!(Text::name(&"ä".repeat(80)).as_str(), "ä".repeat(80));
         assert_eq!(Text::name(&"ä".repeat(81)).as_str(), "ä".repeat(80) + "…");
+    }
+
+    #[test]
+    fn prose_keeps_its_lines() {
+        assert_eq!(Text::prose("a\nb\tc\u{202E}\0").as_str(), "a\nb c\u{FFFD}\u{FFFD}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::chart::Chart;
 use super::data::{Trend, Version};
 use super::panels::{Place, Places, evidence_words, margin_ratio, time};
 use super::text::Text;
+use super::word::Word;
 use crate::table::NONE;
 use crate::verdict_json::mode_name;
 use crate::verdict_table::{interval, needed, ratio, value};
@@ -45,14 +46,6 @@ pub(super) struct Picture {
     pub(super) ratio: Option<String>,
     pub(super) equal: String,
     pub(super) margin: Option<String>,
-}
-
-/// A word with a shape and a colour of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) text: &'static str,
-    pub(super) class: &'static str,
-    pub(super) shape: &'static str,
 }
 
 /// What a signal says about the release, in the order in which signals are shown.
@@ -253,6 +246,7 @@ pub(super) fn meaning(signal: &Signal) -> &'static str {
         Signal::RequestDuration => "milliseconds until the end of the response, on average",
         Signal::LongestGap => "the longest pause within a response in milliseconds, on average",
         Signal::Defect(_) => "responses with this defect",
+        Signal::Watchdog => "prompts of the reference set that pass",
     }
 }
 

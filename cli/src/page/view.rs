@@ -12,6 +12,7 @@ use super::security::content_policy;
 use super::text::Text;
 use super::tiles::{Group, Row, Tile, anchor, group, is_listed_below, ordered, tiles};
 use super::undo::Undo;
+use super::watchdog::Watchdog;
 use askama::Template;
 use llm_canary_verdict::verdict::SignalJudgement;
 
@@ -76,6 +77,7 @@ struct VersionView<'p> {
     headings: [&'static str; NUMBER_HEADINGS.len()],
     numbers: Vec<Numbers>,
     undo: &'p [Undo],
+    watchdog: Option<&'p Watchdog>,
 }
 
 /// The whole page.
@@ -150,6 +152,7 @@ impl<'p> VersionView<'p> {
             headings: NUMBER_HEADINGS,
             numbers: numbers(data),
             undo: &data.undo,
+            watchdog: data.watchdog.as_ref(),
             data,
         }
     }

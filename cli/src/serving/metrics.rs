@@ -57,7 +57,39 @@ pub(super) fn text(view: &View, moment: Moment) -> String {
     );
     let is_up = view.has_looked && trouble.is_none();
     text.sample("llm_canary_source_up", &[], f64::from(u8::from(is_up)));
+    watchdog(view, &mut text);
     text.0
+}
+
+/// The figures of a reference set, where there is one.
+fn watchdog(view: &View, text: &mut Text) {
+    let Some(watchdog) = &view.watchdog else { return };
+    let rollout = ("rollout", view.rollout.as_deref().unwrap_or_default());
+    text.family(
+        "llm_canary_watchdog_pass_share",
+        "gauge",
+        "The mean share of passed answers over the prompts of the reference set, as a part of 1.",
+    );
+    for (version, share) in &watchdog.pass_share {
+        if let Some(share) = share {
+            text.sample("llm_canary_watchdog_pass_share", &[rollout, ("version", version)], *share);
+        }
+    }
+    let [(version, _), _] = &watchdog.pass_share;
+    let labels = [rollout, ("version", version.as_str())];
+    text.family(
+        "llm_canary_watchdog_log_e",
+        "gauge",
+        "The evidence of the reference set that a version is worse, as a natural logarithm.",
+    );
+    text.sample("llm_canary_watchdog_log_e", &labels, watchdog.log_e);
+    text.family(
+        "llm_canary_watchdog_unknown",
+        "gauge",
+        "Answers and votes of the reference set of which nothing is known.",
+    );
+    // Exact up to 2^53.
+    text.sample("llm_canary_watchdog_unknown", &labels, watchdog.unknown as f64);
 }
 
 fn names(analysis: &crate::analysis::Analysis) -> [(&'static str, &str); 2] {

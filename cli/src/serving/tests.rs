@@ -1,6 +1,6 @@
 //! Requests in, replies out.
 
-use super::view::{Found, Moment, View};
+use super::view::{Found, Moment, View, Watchdog};
 use super::{Gate, Outcome, Reply, Request, answer, approved};
 use crate::analysis::Analysis;
 use crate::tests::traffic::{Traffic, analysis, windows};
@@ -440,4 +440,28 @@ fn a_stop_counts_once() {
 #[test]
 fn events_are_the_records() {
     assert_eq!(json_of(&get("/api/events", Fine)), json!([{"event": "ramping"}]));
+}
+
+#[test]
+fn metrics_of_a_reference_set() {
+    let lines = |view: &View| match answer(&request("GET", "/metrics"), view, &gate(), NOW) {
+        Outcome::Reply(reply) => reply.body.to_string(),
+        Outcome::Approve => panic!("it is a reply"),
+    };
+    let mut view = view(Fine);
+    assert!(!lines(&view).contains("watchdog"), "without a set there are no such series");
+    view.watchdog = Some(Watchdog {
+        pass_share: [("v2".to_owned(), Some(0.6)), ("v1".to_owned(), Some(0.92))],
+        log_e: 2.5,
+        unknown: 4,
+    });
+    let text = lines(&view);
+    for line in [
+        r#"llm_canary_watchdog_pass_share{rollout="chat",version="v2"} 0.6"#,
+        r#"llm_canary_watchdog_pass_share{rollout="chat",version="v1"} 0.92"#,
+        r#"llm_canary_watchdog_log_e{rollout="chat",version="v2"} 2.5"#,
+        r#"llm_canary_watchdog_unknown{rollout="chat",version="v2"} 4"#,
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}: {text}");
+    }
 }

@@ -3,6 +3,7 @@
 use super::shown::Shown;
 use crate::analysis::Analysis;
 use crate::verdict_json;
+use crate::watchdog::summary::Summary;
 use llm_canary_verdict::health::State;
 use llm_canary_verdict::verdict::Verdict;
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub(crate) struct View {
     pub(crate) state: Option<String>,
     /// The page about it all.
     pub(crate) page: Option<Arc<Shown>>,
+    /// What a reference set showed last.
+    pub(crate) watchdog: Option<Watchdog>,
     /// What happened, the newest last.
     pub(crate) records: Vec<Value>,
     pub(crate) stops: Stops,
@@ -42,6 +45,31 @@ pub(crate) struct Found {
     pub(crate) analysis: Analysis,
     /// The version's share in percent, if it is known.
     pub(crate) percent: Option<f64>,
+}
+
+/// The figures of a reference set after its last round.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Watchdog {
+    /// The names of the version and the baseline, with their pass shares.
+    pub(crate) pass_share: [(String, Option<f64>); 2],
+    /// The evidence that the version is worse.
+    pub(crate) log_e: f64,
+    /// Answers and votes of which nothing is known.
+    pub(crate) unknown: u64,
+}
+
+impl Watchdog {
+    pub(crate) fn new(summary: &Summary) -> Self {
+        let Summary { names, round, .. } = summary;
+        Self {
+            pass_share: [
+                (names.version.clone(), round.pass_share.version),
+                (names.baseline.clone(), round.pass_share.baseline),
+            ],
+            log_e: round.log_e,
+            unknown: round.unknown_because.values().fold(0, |sum, count| sum.saturating_add(*count)),
+        }
+    }
 }
 
 /// The times that matter to an answer.

@@ -1,8 +1,10 @@
 //! `report` through the front door.
 
 use super::judge::{CHAT, refusing, samples, world};
+use super::results::{answer, round};
 use super::traffic::Traffic;
 use super::world::{FakeWorld, json};
+use crate::watchdog::results::Side;
 use llm_canary_verdict::window::Pair;
 
 const REPORT: [&str; 6] = ["report", "chat.json", "--from", "metrics.txt", "-o", "release.html"];
@@ -97,4 +99,25 @@ fn several_versions_are_on_one_page() {
     let html = world.read("release.html");
     assert!(html.contains(r#"<nav aria-label="Versions">"#));
     assert!(html.contains(r#"<article id="v0""#) && html.contains(r#"<article id="v1""#));
+}
+
+#[test]
+fn results_of_a_reference_set_are_shown() {
+    let world = world(60, refusing());
+    let lines = [
+        answer(1, 1, Side::Version, Some(false), "It is Rome."),
+        answer(1, 1, Side::Baseline, Some(true), "It is Paris."),
+        round(1, &[("case 1", "0/3", "3/3")]),
+    ];
+    world.write("results.jsonl", &lines.concat());
+    world.fine(&[&REPORT[..], &["--watchdog", "results.jsonl"]].concat());
+    let html = world.read("release.html");
+    assert!(html.contains("It is <ins>Rome.</ins>") && html.contains("It is <del>Paris.</del>"));
+    world.write("begun.jsonl", &lines[..2].concat());
+    for (file, words) in [
+        ("none.jsonl", "--watchdog none.jsonl: does not exist"),
+        ("begun.jsonl", "--watchdog begun.jsonl: has no round that has ended"),
+    ] {
+        world.refused(&[&REPORT[..], &["--watchdog", file]].concat(), words);
+    }
 }

@@ -7,6 +7,7 @@ mod resumed;
 pub(crate) mod sim;
 mod start;
 mod trouble;
+pub(crate) mod watched;
 
 use super::world::json;
 use serde_json::Value;

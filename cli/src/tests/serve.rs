@@ -1,8 +1,10 @@
 //! `serve` and `run --listen` in a world whose time flies: clients ask at certain seconds of it, over real sockets.
 
+use super::results::{answer, round};
 use super::run::sim::{FILE, Shared, Sim, events};
 use crate::error::INPUT_ERROR;
 use crate::tests::world::json;
+use crate::watchdog::results::Side;
 use serde_json::Value;
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -271,4 +273,67 @@ fn without_a_token_nobody_else_is_listened_to() {
         assert!(ran.code == INPUT_ERROR && ran.err.contains(words), "{line}: {ran:?}");
     }
     assert_eq!(sim.writes().len(), 0);
+}
+
+/// The file comes later, and grows.
+#[test]
+fn results_of_a_reference_set_are_followed() {
+    let sim = Sim::new(400.0);
+    with_share(&sim);
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    for second in [20, 60] {
+        let kept = Arc::clone(&seen);
+        sim.after(second, move |_| kept.lock().unwrap().extend([read("/metrics"), read("/")]));
+    }
+    sim.after(30, |shared| {
+        let lines = [
+            answer(1, 1, Side::Version, Some(false), "It is Rome."),
+            answer(1, 1, Side::Baseline, Some(true), "It is Paris."),
+            round(1, &[("case 1", "0/3", "3/3")]),
+        ];
+        shared.write_file("r.jsonl", &lines.concat());
+    });
+    end(&sim, 80);
+    let ran = sim.tool(&format!("serve {FILE} {ADMINS} --watchdog r.jsonl"));
+    let seen = seen.lock().unwrap();
+    let [early, _, metrics, page] = &seen[..] else { panic!("{ran:?}") };
+    assert!(!early.contains("llm_canary_watchdog"), "{early}");
+    for line in [
+        r#"llm_canary_watchdog_pass_share{rollout="chat",version="v2"} 0.6"#,
+        r#"llm_canary_watchdog_log_e{rollout="chat",version="v2"} 9"#,
+        r#"llm_canary_watchdog_unknown{rollout="chat",version="v2"} 4"#,
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+    assert!(page.contains("It is <ins>Rome.</ins>"), "{ran:?}");
+}
+
+/// The page of a release shows the round that came last, and its metrics.
+#[test]
+fn a_release_shows_its_reference_set() {
+    let sim = Sim::new(40.0);
+    let text = round(1, &[("case 1", "0/3", "3/3")]).replace("regression", "not_enough_data");
+    sim.lock().beside_lines = vec![(std::time::Duration::from_secs(20), text)];
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&seen);
+    sim.after(60, move |shared| {
+        kept.lock().unwrap().extend([read("/metrics"), read("/")]);
+        shared.signal = Some(crate::controller::Signal::Interrupt);
+    });
+    let set = super::run::watched::set();
+    let ran = sim.tool(&format!("run {FILE} v2 --plan 5%,25% {ADMINS} --listen {set}"));
+    let seen = seen.lock().unwrap();
+    let [metrics, page] = &seen[..] else { panic!("{ran:?}") };
+    assert!(
+        metrics.contains(r#"llm_canary_watchdog_pass_share{rollout="chat",version="v2"} 0.6"#),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains(r#"llm_canary_log_e{rollout="chat",version="v2",signal="watchdog"} 9"#),
+        "{metrics}"
+    );
+    assert!(
+        page.contains("60 % of 48 prompts pass, 92 % with the baseline") && page.contains("case 1"),
+        "{page}"
+    );
 }

@@ -33,6 +33,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server. The function gets the head of each request.
     pub(crate) fn start(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_reading(move |head, _| answer(head))
+    }
+
+    /// Starts a server. The function gets the head and the body of each request.
+    pub(crate) fn start_reading(answer: impl Fn(&str, &[u8]) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -55,7 +60,7 @@ impl Server {
 
 fn serve(
     mut stream: TcpStream,
-    answer: &dyn Fn(&str) -> Reply,
+    answer: &dyn Fn(&str, &[u8]) -> Reply,
     heads: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let (mut head, mut byte) = (Vec::new(), [0]);
@@ -69,9 +74,10 @@ fn serve(
         .to_ascii_lowercase()
         .lines()
         .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-    stream.read_exact(&mut vec![0; length.unwrap_or(0)])?;
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body)?;
     heads.lock().unwrap().push(head.clone());
-    match answer(&head) {
+    match answer(&head, &body) {
         Reply::Http(status, body) => {
             let length = body.len();
             write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n")?;

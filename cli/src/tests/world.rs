@@ -3,6 +3,8 @@
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::ask::HttpAsk;
+use crate::io::beside::OwnProgram;
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
@@ -118,6 +120,12 @@ impl FakeWorld {
         self.files.texts.lock().unwrap().insert(name.to_owned(), text.as_bytes().to_vec());
     }
 
+    /// Adds to the file `r.jsonl`.
+    pub(crate) fn add(&self, text: &str) {
+        let mut texts = self.files.texts.lock().unwrap();
+        texts.entry("r.jsonl".to_owned()).or_default().extend(text.bytes());
+    }
+
     pub(super) fn read(&self, name: &str) -> String {
         String::from_utf8(self.files.texts.lock().unwrap()[name].clone()).unwrap()
     }
@@ -161,7 +169,9 @@ impl FakeWorld {
             admin: &self.admin,
             kubectl: &NoKubectl,
             post: &HttpPost::new(),
+            ask: &HttpAsk::new(),
             notices: &Couriers::new(),
+            beside: &OwnProgram,
             signals: &SystemSignals::default(),
             random: || 0x8000_0000,
             listen: crate::io::server::listen,

@@ -1,5 +1,6 @@
 use super::Judge;
 use crate::health::Look;
+use crate::outside::Outside;
 use crate::policy::{Policy, Rule};
 use crate::signal::{Kind, Mode, Signal};
 use crate::steps::Step;
@@ -352,4 +353,63 @@ fn a_signal_that_appears_late() {
     let minutes =
         [repeat(Minute::healthy().without(Signal::Refusals), 30), repeat(Minute::healthy(), 60)].concat();
     assert_eq!(judgement(&judge(Policy::default(), minutes)).verdict, Verdict::Fine);
+}
+
+/// What a reference set says.
+fn told(finding: Finding, holds: bool) -> Outside {
+    Outside {
+        finding,
+        pass_share: Pair { version: Some(0.6), baseline: Some(0.9) },
+        prompts: 50,
+        ln_e: 9.0,
+        ln_threshold: 6.4,
+        alarmed_at_ms: (finding == Finding::Worse).then_some(7 * MINUTE_MS),
+        words: "60 % of 50 prompts pass, 90 % with v1".to_owned(),
+        holds,
+    }
+}
+
+/// Healthy traffic, and a reference set that says this.
+#[test]
+fn a_reference_set_is_a_guard_among_the_others() {
+    let healthy = || judge(Policy::default().with_watchdog(), repeat(Minute::healthy(), 60));
+    assert_eq!(judgement(&healthy()).verdict, Verdict::Fine, "a set that says nothing is absent");
+    for (finding, holds, expect) in [
+        (Finding::Unclear, true, Verdict::NotEnoughData),
+        (Finding::Unclear, false, Verdict::Fine),
+        (Finding::NoWorse, true, Verdict::Fine),
+        (Finding::Worse, false, Verdict::Regression),
+    ] {
+        let mut judge = healthy();
+        judge.tell(told(finding, holds));
+        let judgement = judgement(&judge);
+        assert_eq!(judgement.verdict, expect, "{finding:?} {holds}");
+        assert_eq!(judge.has_alarmed(), finding == Finding::Worse);
+        let row = of(&judgement, Signal::Watchdog);
+        assert_eq!((row.mode, row.finding), (Mode::Guard, finding));
+        let is_said =
+            judgement.because.iter().any(|words| words.ends_with("60 % of 50 prompts pass, 90 % with v1"));
+        assert_eq!(is_said, holds || finding == Finding::Worse, "{:?}", judgement.because);
+    }
+}
+
+#[test]
+fn an_alarm_of_a_reference_set_stays() {
+    let mut judge = judge(Policy::default().with_watchdog(), repeat(Minute::healthy(), 60));
+    judge.tell(told(Finding::Worse, true));
+    judge.tell(told(Finding::NoWorse, true));
+    let judgement = judgement(&judge);
+    assert_eq!(judgement.verdict, Verdict::Regression);
+    assert_eq!(of(&judgement, Signal::Watchdog).alarm.map(|alarm| alarm.at_ms), Some(7 * MINUTE_MS));
+}
+
+/// In hold mode it stops nothing.
+#[test]
+fn the_policy_says_what_follows_from_a_reference_set() {
+    let mut policy = Policy::default().with_watchdog();
+    policy.signals.insert(Signal::Watchdog, Rule { mode: Some(Mode::Hold), ..Rule::default() });
+    let mut judge = judge(policy, repeat(Minute::healthy(), 60));
+    judge.tell(told(Finding::Worse, true));
+    assert!(!judge.has_alarmed());
+    assert_eq!(judgement(&judge).verdict, Verdict::NotEnoughData);
 }

@@ -1,4 +1,4 @@
-use super::{Chances, Look, Proof, ln_fine};
+use super::{Chances, Look, Proof, can_be_fine, ln_fine};
 
 fn near(found: f64, wanted: f64) {
     assert!((found - wanted).abs() < 1e-12, "{found} is not {wanted}");
@@ -32,6 +32,7 @@ fn fine_by_hand() {
 fn fine_in_round_one_with_49_prompts() {
     let proof = |prompts, round| Proof::new(&[], &vec![0.0; prompts], round, Chances::default());
     assert!(!proof(48, 1).is_fine() && proof(49, 1).is_fine() && !proof(49, 2).is_fine());
+    assert!(!can_be_fine(48, Chances::default()) && can_be_fine(49, Chances::default()));
     assert!(proof(60, 2).is_fine() && !proof(60, 3).is_fine() && !proof(60, 3).is_look);
 }
 

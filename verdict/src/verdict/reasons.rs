@@ -73,6 +73,9 @@ fn limit_words(passed: &Passed) -> String {
 
 /// `3.1 % of 1,204 against 0.98 % of 10,871; 3.2 times (1.6 to 5.9)`
 fn comparison(signal: &SignalJudgement) -> String {
+    if let Some(told) = &signal.told {
+        return told.words.clone();
+    }
     let figures = &signal.figures;
     let value = |value: Option<f64>| match signal.kind {
         Kind::Rate => value.map_or("nothing".to_owned(), percent),
@@ -99,6 +102,9 @@ fn comparison(signal: &SignalJudgement) -> String {
 }
 
 fn exclusion(signal: &SignalJudgement) -> String {
+    if let Some(told) = &signal.told {
+        return told.words.clone();
+    }
     let Margin { ratio, points } = signal.margin;
     let what = match (signal.kind, signal.harm) {
         (Kind::Distribution, Harm::Both) => format!("means {} times as large or as small", short(ratio)),
@@ -115,6 +121,9 @@ fn exclusion(signal: &SignalJudgement) -> String {
 }
 
 fn hold_words(signal: &SignalJudgement) -> String {
+    if let Some(told) = &signal.told {
+        return told.words.clone();
+    }
     if signal.finding == Finding::Worse {
         return comparison(signal);
     }

@@ -31,6 +31,7 @@ fn signal(signal: Signal, mode: Mode, finding: Finding) -> SignalJudgement {
         no_worse_at_ms: None,
         missing: Some(Missing { requests: 2300, minutes: Some(40.2) }),
         detectable_ratio: Some(1.9),
+        told: None,
         signal,
     }
 }

@@ -1,11 +1,14 @@
 //! The loop around the controller: it reads, hands in what happened, and carries out what follows. It decides nothing.
 
+mod writes;
+
 use super::evidence::Gathered;
 use super::outlets::Outlets;
 use super::progress::{Progress, waits_for};
 use super::steady::Steady;
+use super::watched::Watched;
 use super::ways::Commands;
-use super::writer::{Write, Writer};
+use super::writer::Writer;
 use crate::analysis::Analysis;
 use crate::commands::feed::Feed;
 use crate::controller::{Action, Event, Rules, State};
@@ -33,6 +36,8 @@ pub(super) struct Conductor<'a> {
     writer: Writer,
     pub(super) outlets: Outlets,
     claim: Option<Box<dyn Claim + 'a>>,
+    /// A reference set beside the traffic.
+    watched: Option<Watched>,
     audience: &'a dyn Audience,
     commands: Commands,
     /// Why a stopped version is started again, until that is written.
@@ -67,6 +72,7 @@ pub(super) struct Beginning<'a> {
     pub(super) writer: Writer,
     pub(super) outlets: Outlets,
     pub(super) claim: Option<Box<dyn Claim + 'a>>,
+    pub(super) watched: Option<Watched>,
     pub(super) audience: &'a dyn Audience,
     pub(super) commands: Commands,
     pub(super) again: Option<String>,
@@ -80,7 +86,7 @@ pub(super) struct Beginning<'a> {
 
 impl<'a> Conductor<'a> {
     pub(super) fn new(beginning: Beginning<'a>, world: &World<'_>) -> Self {
-        let Beginning { rules, state, gathered, writer, outlets, claim, audience, .. } = beginning;
+        let Beginning { rules, state, gathered, writer, outlets, claim, watched, audience, .. } = beginning;
         Self {
             rules,
             state,
@@ -88,6 +94,7 @@ impl<'a> Conductor<'a> {
             writer,
             outlets,
             claim,
+            watched,
             audience,
             commands: beginning.commands,
             again: beginning.again,
@@ -119,6 +126,7 @@ impl<'a> Conductor<'a> {
             if let Some(code) = self.state.exit_code() {
                 return code;
             }
+            self.attend(world);
             let elapsed = world.clock.elapsed();
             // While a stop is not written, no source holds the next attempt up.
             let is_stopping = matches!(self.state, State::Stopping { .. });
@@ -138,6 +146,16 @@ impl<'a> Conductor<'a> {
         }
     }
 
+    /// Goes on with the reference set. What it finds worse is looked at at once.
+    fn attend(&mut self, world: &World<'_>) {
+        let is_over = matches!(self.state, State::Stopping { .. } | State::Stopped(..) | State::Ended(_));
+        let Some(watched) = &mut self.watched else { return };
+        if watched.attend(self.parts > 0 && !is_over, world) {
+            self.due = Duration::ZERO;
+        }
+        self.gathered.tell(watched.outside());
+    }
+
     /// What was found so far.
     pub(super) fn analysis(&self, feed: &dyn Feed, world: &World<'_>) -> Analysis {
         self.gathered.analysis(feed, world)
@@ -154,6 +172,7 @@ impl<'a> Conductor<'a> {
         let is_stop_due = is_regression && !matches!(self.state, State::Stopped(..));
         let unread = if is_stop_due { None } else { self.read(world) };
         let missing = trouble.or(unread).or_else(|| self.gathered.missing(&analysis, self.state.place()));
+        let missing = missing.or_else(|| self.watched.as_ref().and_then(|watched| watched.trouble(world)));
         let evidence = self.gathered.evidence(&analysis, missing, feed, self.writer.config_hash());
         self.trouble.clone_from(&evidence.missing);
         let requests = evidence.requests;
@@ -269,69 +288,6 @@ impl<'a> Conductor<'a> {
         refusal
     }
 
-    fn write_step(&mut self, step: usize, world: &mut World<'_>) -> Event {
-        let parts = self.rules.plan.step(step).map_or(0, |step| step.parts);
-        let resume = self.again.is_some();
-        if let (Some(reason), false) = (&self.again, self.is_dry) {
-            let remembered = self.claim.as_mut().map(|claim| match claim.reasons().contains(reason) {
-                true => Ok(()),
-                false => claim.remember(reason),
-            });
-            if let Some(Err(error)) = remembered {
-                return Event::Unwritten(error.to_string());
-            }
-        }
-        let is_first = self.state.place().is_some_and(|place| place.step.is_none());
-        let write = self.attempt(world, |writer, world| writer.share(parts, resume, world));
-        let event = self.written(write, is_first || resume, world);
-        if let Event::Written { .. } = event {
-            self.again = None;
-            self.parts = parts;
-        }
-        event
-    }
-
-    fn write_stop(&mut self, world: &mut World<'_>) -> Event {
-        let write = self.attempt(world, Writer::stop);
-        self.written(write, false, world)
-    }
-
-    /// Writes. What there is to say for people was said at the first attempt.
-    fn attempt(
-        &mut self,
-        world: &mut World<'_>,
-        write: impl FnOnce(&mut Writer, &mut World<'_>) -> Write,
-    ) -> Write {
-        if self.failures > 0 {
-            world.quietly(|world| write(&mut self.writer, world))
-        } else {
-            write(&mut self.writer, world)
-        }
-    }
-
-    /// What a write led to. A version that had no share is judged anew.
-    fn written(&mut self, write: Write, is_first: bool, world: &World<'_>) -> Event {
-        self.read_at = None;
-        match write {
-            Write::Done(at) => {
-                self.failures = 0;
-                let at = if self.is_dry { world.clock.now() } else { at };
-                if is_first {
-                    self.gathered.begin_anew(self.writer.schedule(), at);
-                } else {
-                    self.gathered.begin_step(at);
-                    self.gathered.set_steps(self.writer.schedule());
-                }
-                Event::Written { at_ms: self.steady.ms(at, world.clock) }
-            }
-            Write::OtherHand(words) => Event::OtherHand(words),
-            Write::Failed(words) => {
-                self.failures = self.failures.saturating_add(1);
-                Event::Unwritten(words)
-            }
-        }
-    }
-
     fn announce(
         &mut self,
         before: &State,
@@ -402,10 +358,11 @@ impl<'a> Conductor<'a> {
         let percent = percent(self.parts).to_string();
         let dry = if self.is_dry { "(dry run) " } else { "" };
         let state = format!("{dry}{} {}", self.commands.version, self.state.describe(&percent));
+        let summary = self.watched.as_ref().and_then(Watched::summary);
         let page = || {
             let journal = self.shown.clone();
             let page = self.gathered.page(analysis, journal, &self.commands.target, world.clock.now());
-            page.with_now(Now::new(Some(&state), trouble, None))
+            page.with_now(Now::new(Some(&state), trouble, None)).with_watchdog(summary.as_ref())
         };
         self.audience.publish(&Snapshot {
             state: &self.state,
@@ -414,6 +371,7 @@ impl<'a> Conductor<'a> {
             trouble,
             records: &self.records,
             is_look,
+            watchdog: summary.as_ref(),
             page: &page,
         });
     }

@@ -10,6 +10,7 @@ use crate::release::judged_steps;
 use crate::subject::{Candidate, Subject};
 use llm_canary::timestamp::UnixMs;
 use llm_canary_verdict::health::State as Row;
+use llm_canary_verdict::outside::Outside;
 use llm_canary_verdict::policy::{self, Policy};
 use llm_canary_verdict::signal::Mode;
 use llm_canary_verdict::verdict::{Finding, Verdict};
@@ -35,6 +36,8 @@ pub(super) struct Gathered {
     /// Whether samples are missing in the last window.
     is_last_missing: bool,
     verdict: Verdict,
+    /// What a reference set says.
+    outside: Option<Outside>,
 }
 
 impl Gathered {
@@ -73,6 +76,15 @@ impl Gathered {
             baseline_requests: 0,
             is_last_missing: false,
             verdict: Verdict::NotEnoughData,
+            outside: None,
+        }
+    }
+
+    /// Takes in what a reference set says of the version by now.
+    pub(super) fn tell(&mut self, outside: &Outside) {
+        if self.outside.as_ref() != Some(outside) {
+            self.judging.tell(outside.clone());
+            self.outside = Some(outside.clone());
         }
     }
 
@@ -98,6 +110,9 @@ impl Gathered {
         self.candidate.since_ms = self.since_ms;
         self.candidate.steps = Some(judged_steps(schedule, &self.candidate.version));
         self.judging = Judging::new(&self.subject, &self.candidate, &self.policy, None);
+        if let Some(outside) = &self.outside {
+            self.judging.tell(outside.clone());
+        }
         self.track = Track::new(points_max(1));
         self.begin_step(at);
     }

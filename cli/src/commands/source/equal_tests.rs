@@ -5,6 +5,7 @@ use super::SourceArgs;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::HttpAdmin;
+use crate::io::beside::OwnProgram;
 use crate::io::clock::{Clock, SystemClock};
 use crate::io::files::{FileSystem, Files};
 use crate::io::kubectl::KubectlProgram;
@@ -79,7 +80,9 @@ pub(super) fn printed<T>(
         admin: &admin,
         kubectl: &KubectlProgram,
         post: &HttpPost::new(),
+        ask: &crate::io::ask::HttpAsk::new(),
         notices: &Couriers::new(),
+        beside: &OwnProgram,
         signals: &SystemSignals::default(),
         random: || 0,
         listen: crate::io::server::listen,

@@ -100,7 +100,7 @@ pub(super) fn lines(name: &str, report: &Report) -> Vec<String> {
     lines
 }
 
-fn listed(counts: &Counts) -> String {
+pub(super) fn listed(counts: &Counts) -> String {
     counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join(", ")
 }
 

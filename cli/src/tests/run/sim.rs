@@ -4,6 +4,8 @@ use crate::controller::Signal;
 use crate::error::Error;
 use crate::io::World;
 use crate::io::admin::{Admin, Page};
+use crate::io::ask::HttpAsk;
+use crate::io::beside::{Beside, Program};
 use crate::io::claim::Claim;
 use crate::io::clock::Clock;
 use crate::io::files::Files;
@@ -81,6 +83,11 @@ pub(crate) struct Shared {
     pub(crate) is_disk_full: bool,
     pub(crate) is_prometheus_down: bool,
     pub(crate) notices: Vec<Value>,
+    /// With which arguments the tool was started beside itself, what it writes when (since its start), and how it ends.
+    pub(crate) beside: Vec<Vec<String>>,
+    pub(crate) beside_lines: Vec<(Duration, String)>,
+    pub(crate) beside_ends: Option<(Duration, &'static str)>,
+    pub(crate) beside_runs: bool,
     /// Each write of the file: when, and v2's share and whether it is stopped.
     pub(crate) writes: Vec<(u64, f64, bool)>,
     claims: BTreeSet<String>,
@@ -118,6 +125,10 @@ impl Sim {
             is_disk_full: false,
             is_prometheus_down: false,
             notices: Vec::new(),
+            beside: Vec::new(),
+            beside_lines: Vec::new(),
+            beside_ends: None,
+            beside_runs: false,
             writes: Vec::new(),
             claims: BTreeSet::new(),
             reasons: Vec::new(),
@@ -207,7 +218,9 @@ impl Sim {
                 admin: self,
                 kubectl: self,
                 post: &HttpPost::new(),
+                ask: &HttpAsk::new(),
                 notices: self,
+                beside: self,
                 signals: self,
                 random: || 7,
                 listen: crate::tests::serve::listen,
@@ -298,6 +311,10 @@ impl Shared {
     /// The file.
     pub(crate) fn read(&self) -> String {
         self.files[FILE].clone()
+    }
+
+    pub(crate) fn write_file(&mut self, name: &str, text: &str) {
+        self.files.insert(name.to_owned(), text.to_owned());
     }
 
     /// Replaces the file by hand.
@@ -624,5 +641,45 @@ impl Signals for Sim {
 
     fn is_waiting(&self) -> bool {
         self.lock().signal.is_some()
+    }
+}
+
+/// The tool beside itself.
+struct SimProgram {
+    sim: Sim,
+    started: Duration,
+    taken: usize,
+}
+
+impl Beside for Sim {
+    fn start(&self, arguments: &[String]) -> Result<Box<dyn Program>, String> {
+        let mut shared = self.lock();
+        assert!(!shared.beside_runs, "one is enough");
+        shared.beside_runs = true;
+        shared.beside.push(arguments.to_vec());
+        Ok(Box::new(SimProgram { sim: self.clone(), started: shared.elapsed, taken: 0 }))
+    }
+}
+
+impl Program for SimProgram {
+    fn lines(&mut self) -> Vec<String> {
+        let shared = self.sim.lock();
+        let since = shared.elapsed - self.started;
+        let due = shared.beside_lines.iter().skip(self.taken).take_while(|(at, _)| *at <= since);
+        let lines: Vec<String> = due.map(|(_, line)| line.clone()).collect();
+        self.taken += lines.len();
+        lines
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        let shared = self.sim.lock();
+        let since = shared.elapsed - self.started;
+        shared.beside_ends.filter(|(at, _)| *at <= since).map(|(_, words)| words.to_owned())
+    }
+}
+
+impl Drop for SimProgram {
+    fn drop(&mut self) {
+        self.sim.lock().beside_runs = false;
     }
 }
