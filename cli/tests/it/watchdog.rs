@@ -49,7 +49,7 @@ fn what_cannot_be_done_is_refused_with_words() {
     folder.write("other.yaml", "stimuli: []\nname: x\n");
     folder.write("plain.yaml", "prompts: [x]\nproviders: [y]\n");
     for (args, part) in [
-        (vec!["--set", "."], "add --dry-run"),
+        (vec!["--set", "."], "say whom to ask"),
         (vec!["--set", ".", "--dry-run", "--strict"], "left out: javascript 2"),
         (vec!["--set", "other.yaml", "--dry-run"], "unknown format"),
         (vec!["--set", "none.yaml", "--dry-run"], "does not exist"),
