@@ -6,7 +6,7 @@
 //!
 //! Where one version is always shorter, `a` and `b` cannot be told apart. Then length takes the credit: `b` is hardly
 //! restrained, `a` is drawn towards 0. Pairs of the baseline with itself have no `a`; where their lengths differ they tell what
-//! `b` is.
+//! `b` is. Those of an answer with the same written twice always do.
 
 /// One pair: what is won of it, from 0 to 1, how much it weighs, and what its outcome may depend on.
 #[derive(Clone, Copy, Debug, PartialEq)]

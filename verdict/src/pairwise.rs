@@ -10,7 +10,10 @@
 //!   have given the baseline's answer. Then what is won turns round, and so does the difference in length; and what is left
 //!   after a fit without a constant changes its sign. So the sign-flip test is exact here as well. It is of these rests, by prompt;
 //! * the judge is first asked about **two answers of the baseline**. What is lost among equals is the noise floor: a version
-//!   that loses no more is not worse.
+//!   that loses no more is not worse;
+//! * and about **an answer and the same answer written twice**. If every lost answer is a short one, a judge that likes length and
+//!   one that is right cannot be told apart by these pairs. A judge that does not prefer what was only written twice does not
+//!   decide by length.
 //!
 //! `fine` is strict the other way round: a pair that the version won with the longer answer does not count for it.
 
@@ -159,20 +162,34 @@ impl Preference {
     }
 }
 
-/// What the judge says by all rounds up to `round`. `prompts` has the pairs of each prompt. `baseline_twice` has pairs of
-/// the baseline's answers, one of which is called the version's, whichever.
+/// Pairs that tell about the judge, and nothing about the version.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Calibration<'a> {
+    /// Two answers of the baseline to a prompt. One of them is called the version's, whichever.
+    pub baseline_twice: &'a [Judged],
+    /// An answer of the baseline and the same one written twice, which is called the version's.
+    pub doubled: &'a [Judged],
+}
+
+/// What the judge says by all rounds up to `round`. `prompts` has the pairs of each prompt.
 #[must_use]
 pub fn prefer(
     prompts: &[Vec<Judged>],
-    baseline_twice: &[Judged],
+    calibration: Calibration<'_>,
     round: u32,
     chances: Chances,
 ) -> Preference {
+    let Calibration { baseline_twice, doubled } = calibration;
     let spread = spread(prompts.iter().flatten().chain(baseline_twice));
     let unknown = prompts.iter().flatten().filter(|pair| pair.winner().is_none()).count() as u64;
     let prompts: Vec<Vec<Known>> = prompts.iter().map(|pairs| known(pairs, spread)).collect();
-    let twice: Vec<Known> =
-        baseline_twice.iter().flat_map(|pair| known(std::slice::from_ref(pair), spread)).collect();
+    let singly = |pairs: &[Judged]| -> Vec<Known> {
+        pairs.iter().flat_map(|pair| known(std::slice::from_ref(pair), spread)).collect()
+    };
+    let twice = singly(baseline_twice);
+    // Whoever finds it worse to say everything twice does not like short answers for that.
+    let doubled = singly(doubled).into_iter().map(|pair| Known { won: pair.won.max(0.5), ..pair });
+    let of_length: Vec<Known> = twice.iter().copied().chain(doubled).collect();
     let all: Vec<Known> = prompts.iter().flatten().copied().collect();
     let pairs = all.len() as u64;
     let share = |is: fn(&Known) -> bool| share(&all, is);
@@ -180,7 +197,7 @@ pub fn prefer(
         prompts.iter().filter_map(|pairs| mean(pairs.iter().filter_map(of))).collect()
     };
     let won = by_prompt(&|pair| Some(pair.won));
-    let by_length = length_alone(&prompts, &twice);
+    let by_length = length_alone(&prompts, &of_length);
     let rests = by_prompt(&|pair| Some(chance(by_length, pair.by_length()) - pair.won));
     let units: Vec<i64> = rests.iter().map(|rest| (rest * UNITS).round() as i64).collect();
     let drops = by_prompt(&|pair| (pair.won <= 0.5 || pair.tanh <= 0.0).then_some(0.5 - pair.won));
@@ -201,7 +218,7 @@ pub fn prefer(
         unknown,
         win_rate: mean(won.iter().copied()),
         interval: (!won.is_empty()).then(|| interval(&won)),
-        length_controlled: (pairs > 0).then(|| length_controlled(&prompts, &twice)),
+        length_controlled: (pairs > 0).then(|| length_controlled(&prompts, &of_length)),
         consistency,
         first_share: (first + second > 0.0).then(|| first / (first + second)),
         lost_share,
@@ -260,17 +277,17 @@ fn spread<'a>(pairs: impl Iterator<Item = &'a Judged>) -> f64 {
     mean(squares).unwrap_or_default().sqrt()
 }
 
-/// The coefficients of length, if the version makes no difference.
-fn length_alone(prompts: &[Vec<Known>], twice: &[Known]) -> [f64; 2] {
+/// The coefficients of length, if the version makes no difference. `of_length` tells about length alone.
+fn length_alone(prompts: &[Vec<Known>], of_length: &[Known]) -> [f64; 2] {
     let rows: Vec<Row> =
-        prompts.iter().flatten().chain(twice).map(|pair| pair.row(pair.by_length())).collect();
+        prompts.iter().flatten().chain(of_length).map(|pair| pair.row(pair.by_length())).collect();
     fit(&rows, [DEVIATION_LENGTH, DEVIATION_LENGTH])
 }
 
 /// The win rate at equal lengths.
-fn length_controlled(prompts: &[Vec<Known>], twice: &[Known]) -> f64 {
+fn length_controlled(prompts: &[Vec<Known>], of_length: &[Known]) -> f64 {
     let versions = prompts.iter().flatten().map(|pair| pair.row([1.0, pair.tanh]));
-    let rows: Vec<Row> = versions.chain(twice.iter().map(|pair| pair.row([0.0, pair.tanh]))).collect();
+    let rows: Vec<Row> = versions.chain(of_length.iter().map(|pair| pair.row([0.0, pair.tanh]))).collect();
     let [version, _] = fit(&rows, [DEVIATION_VERSION, DEVIATION_LENGTH]);
     logistic(version)
 }

@@ -133,30 +133,58 @@ fn each_kind_of_judge_leads_to_the_right_verdict() {
     let unreadable = judge(|_, _| completion("Both are fine answers, really."));
     let (code, round) = watched(&worse(), &good(), &unreadable.url, "1", &none);
     assert_eq!((code, &round["judge"]["win_rate"]), (3, &Value::Null), "unparseable: {round}");
-    assert_eq!(round["unknown_because"]["judge unreadable"], 200, "100 of round 0, 100 of round 1: {round}");
+    assert_eq!(round["unknown_because"]["judge unreadable"], 240, "140 of round 0, 100 of round 1: {round}");
 
     for (status, reason) in [("429 Too Many Requests", "judge 429"), ("503 Service Unavailable", "judge 503")]
     {
         let down = judge(move |_, _| Reply::Http(status, Vec::new()));
         let (code, round) = watched(&worse(), &good(), &down.url, "1", &none);
         assert_eq!((code, &round["judge"]["win_rate"]), (3, &Value::Null), "{reason}: {round}");
-        assert_eq!(round["unknown_because"][reason], 200, "{round}");
+        assert_eq!(round["unknown_because"][reason], 240, "{round}");
     }
     let (code, round) = watched(&worse(), &good(), "http://127.0.0.1:1", "1", &none);
     assert_eq!(code, 3, "nobody is there: {round}");
-    assert_eq!(round["unknown_because"]["judge refuses the connection"], 200, "{round}");
+    assert_eq!(round["unknown_because"]["judge refuses the connection"], 240, "{round}");
+}
+
+fn longer(a: &str, b: &str) -> Reply {
+    completion(match a.len().cmp(&b.len()) {
+        std::cmp::Ordering::Greater => "A",
+        std::cmp::Ordering::Less => "B",
+        std::cmp::Ordering::Equal => "tie",
+    })
+}
+
+/// Servers that always say the same: what is wrong is shorter, or longer, and all else is alike.
+#[test]
+fn a_judge_is_told_from_one_that_likes_length_by_an_answer_that_is_written_twice() {
+    let good = || model(|number, _| format!("A good answer about {number}, in some words."));
+    for wrong in
+        ["A bad one.", "A bad answer about this, in very many words that say nothing of what was asked."]
+    {
+        let version = model(move |number, _| match number % 5 {
+            0 | 1 => wrong.to_owned(),
+            _ => format!("A good answer about {number}, in some words."),
+        });
+        let (code, round) = watched(&version, &good(), &judge(honest).url, "1", &json!([]));
+        assert_eq!((code, &round["verdict"]), (1, &json!("regression")), "{wrong}: {round}");
+        assert_eq!(round["judge"]["calls"], 240, "100 of each round, and 40 to know the judge: {round}");
+        let (code, round) = watched(&version, &good(), &judge(longer).url, "1", &json!([]));
+        assert_ne!(code, 1, "{wrong}: {round}");
+    }
+    // As good, and always shorter.
+    let short = model(|number, _| format!("A good one: {number}."));
+    let (code, round) = watched(&short, &good(), &judge(longer).url, "1", &json!([]));
+    assert_ne!(code, 1, "{round}");
+    let controlled = round["judge"]["length_controlled"].as_f64().unwrap();
+    assert!((controlled - 0.5).abs() < 0.05 && round["judge"]["win_rate"] == 0.0, "{round}");
+    assert_eq!(watched(&short, &good(), &judge(honest).url, "1", &json!([])).0, 3);
 }
 
 /// The version is as good, and shorter. A judge that always prefers the longer answer is corrected.
 #[test]
 fn a_judge_that_prefers_the_longer_is_corrected() {
-    let longer = judge(|a, b| {
-        completion(match a.len().cmp(&b.len()) {
-            std::cmp::Ordering::Greater => "A",
-            std::cmp::Ordering::Less => "B",
-            std::cmp::Ordering::Equal => "tie",
-        })
-    });
+    let longer = judge(longer);
     let words = |count: usize| vec!["word"; count].join(" ");
     // Lengths differ from answer to answer, as those of models do.
     let short = model(move |number, call| words(20 + (number * 7 + call * 13) % 20));

@@ -34,6 +34,17 @@ pub(crate) struct Pair {
     pub(crate) baseline: Value,
     /// An answer that the set gives as right.
     pub(crate) reference: Option<Value>,
+    /// The version's answer is the baseline's, written twice.
+    pub(crate) doubled: bool,
+}
+
+/// So many pairs of an answer and the same written twice are judged at most, once.
+pub(crate) const DOUBLED_MAX: usize = 20;
+const BETWEEN: &str = "\n\n";
+
+/// How long a text of so many characters is when it is written twice.
+pub(crate) fn doubled_chars(chars: u64) -> u64 {
+    chars.saturating_mul(2).saturating_add(BETWEEN.len() as u64)
 }
 
 /// What came of a question.
@@ -52,6 +63,12 @@ const ORDERS: [Side; 2] = [Side::Version, Side::Baseline];
 pub(crate) const UNREADABLE: &str = "judge unreadable";
 
 impl Pair {
+    /// The baseline's answer and the same written twice. `None` if it is no text.
+    pub(crate) fn doubled(&self) -> Option<Self> {
+        let text = self.baseline.as_str().filter(|text| !text.is_empty())?;
+        Some(Self { version: format!("{text}{BETWEEN}{text}").into(), doubled: true, ..self.clone() })
+    }
+
     /// The question that shows this side's answer first.
     fn question(&self, first: Side) -> Question<'_> {
         let (first, second) = match first {
@@ -77,6 +94,7 @@ impl Pair {
             set: self.set.clone(),
             case: self.case.clone(),
             prompt: self.prompt,
+            doubled: self.doubled,
             first,
             vote: letter.map(|letter| choice(letter, first)),
             reply,

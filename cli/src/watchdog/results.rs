@@ -115,6 +115,10 @@ pub(crate) struct Vote {
     pub(crate) case: String,
     /// The prompt's number, as in [`Answer::prompt`].
     pub(crate) prompt: usize,
+    /// The baseline's answer was compared with the same written twice, which is called the version's: this tells about the judge. Only
+    /// in round 0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) doubled: bool,
     /// Whose answer the judge saw first.
     pub(crate) first: Side,
     /// Whose answer is better; null if nothing could be read.

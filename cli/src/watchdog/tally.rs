@@ -12,7 +12,7 @@ use super::results::{
 };
 use llm_canary_verdict::changed::changed;
 use llm_canary_verdict::looks::Chances;
-use llm_canary_verdict::pairwise::{Preference, prefer};
+use llm_canary_verdict::pairwise::{Calibration, Preference, prefer};
 use llm_canary_verdict::prompts::{self as verdict_prompts, Checked};
 use llm_canary_verdict::verdict::Verdict;
 use llm_canary_verdict::watchdog::{Alarm, Watchdog};
@@ -263,7 +263,9 @@ impl Tally {
     fn prefer(&self, round: u32, chances: Chances) -> Preference {
         let prompts: Vec<_> = self.prompts.iter().map(|prompt| prompt.pairs.of_rounds().to_vec()).collect();
         let twice: Vec<_> = self.prompts.iter().filter_map(|prompt| prompt.pairs.of_baseline()).collect();
-        prefer(&prompts, &twice, round, chances)
+        let doubled: Vec<_> = self.prompts.iter().filter_map(|prompt| prompt.pairs.doubled()).collect();
+        let calibration = Calibration { baseline_twice: &twice, doubled: &doubled };
+        prefer(&prompts, calibration, round, chances)
     }
 
     fn prompt_tokens(&self) -> PromptTokens {

@@ -1,4 +1,4 @@
-use super::{Judged, Preference, Standing, Vote, interval, prefer};
+use super::{Calibration, Judged, Preference, Standing, Vote, interval, prefer};
 use crate::looks::Chances;
 use crate::window::Pair;
 use Vote::{Baseline, Tie, Version};
@@ -13,7 +13,7 @@ fn both(vote: Vote) -> Judged {
 }
 
 fn in_round_one(prompts: &[Vec<Judged>], baseline_twice: &[Judged]) -> Preference {
-    prefer(prompts, baseline_twice, 1, Chances::default())
+    prefer(prompts, Calibration { baseline_twice, doubled: &[] }, 1, Chances::default())
 }
 
 fn singly(pairs: impl IntoIterator<Item = Judged>) -> Vec<Vec<Judged>> {
@@ -141,6 +141,59 @@ fn shorter_and_worse() {
     assert!(!found.is_worse() && !found.is_fine());
 }
 
+/// All that is lost is shorter, and all else is alike, as with servers that always say the same. Only an answer that is
+/// written twice tells whether the judge decides by length.
+#[test]
+fn short_and_wrong_answers_of_servers_that_always_say_the_same() {
+    let lost = |length: u64| both_of(Baseline, length, 100);
+    let doubled = |vote: Vote| both_of(vote, 202, 100);
+    for lengths in [vec![50; 20], (1..=20).map(|i| 100 - 4 * i).collect(), vec![150; 20], vec![0; 20]] {
+        let pairs = singly(lengths.iter().map(|length| lost(*length)).chain([both(Tie); 30]));
+        let found = |vote: Option<Vote>| {
+            let doubled: Vec<Judged> =
+                vote.iter().map(|vote| doubled(*vote)).cycle().take(20 * vote.iter().len()).collect();
+            prefer(
+                &pairs,
+                Calibration { baseline_twice: &[both(Tie); 50], doubled: &doubled },
+                1,
+                Chances::default(),
+            )
+        };
+        for honest in [Tie, Baseline] {
+            assert!(found(Some(honest)).is_worse(), "{lengths:?}: {:?}", found(Some(honest)));
+        }
+        let is_shorter = lengths.iter().all(|length| *length < 100);
+        if is_shorter {
+            assert!(!found(Some(Version)).is_worse(), "it likes length: {:?}", found(Some(Version)));
+            assert!(found(Some(Version)).length_controlled > found(Some(Tie)).length_controlled);
+        }
+    }
+    // All of them are shorter, and the judge likes length, or does not.
+    let all = singly((0..50).map(|i| lost(99 - i)));
+    let found = |vote| {
+        prefer(
+            &all,
+            Calibration { baseline_twice: &[], doubled: &[doubled(vote); 20] },
+            1,
+            Chances::default(),
+        )
+    };
+    assert!(found(Tie).is_worse() && !found(Version).is_worse());
+    // Short answers that are no worse, and a judge that does not want to read everything twice.
+    let ties = singly((0..50).map(|i| both_of(Tie, 99 - i, 100)));
+    let found = prefer(
+        &ties,
+        Calibration { baseline_twice: &[], doubled: &[doubled(Baseline); 20] },
+        1,
+        Chances::default(),
+    );
+    assert!(!found.is_worse() && found.is_fine(), "{found:?}");
+}
+
+fn both_of(vote: Vote, version: u64, baseline: u64) -> Judged {
+    judged(Some(vote), Some(vote), version, baseline)
+}
+
 #[test]
 fn no_more_lost_than_among_equals_is_noise() {
     let lost = [vec![both(Baseline); 8], vec![both(Tie); 42]].concat();
@@ -169,6 +222,7 @@ proptest! {
     fn any_pairs(
         pairs in prop::collection::vec((a_vote(), a_vote(), any::<u64>(), any::<u64>(), 0..9_usize), 0..40),
         twice in prop::collection::vec((a_vote(), a_vote(), 0..500_u64, 0..500_u64), 0..20),
+        doubled in prop::collection::vec((a_vote(), a_vote(), 0..500_u64), 0..20),
         round: u32,
     ) {
         let swap = |vote: Option<Vote>| vote.map(|vote| match vote { Version => Baseline, Baseline => Version, Tie => Tie });
@@ -179,8 +233,10 @@ proptest! {
             swapped[prompt].push(judged(swap(second), swap(first), baseline, version));
         }
         let twice: Vec<Judged> = twice.iter().map(|(f, s, v, b)| judged(*f, *s, *v, *b)).collect();
-        let found = prefer(&prompts, &twice, round, Chances::default());
-        let other = prefer(&swapped, &twice, round, Chances::default());
+        let doubled: Vec<Judged> = doubled.iter().map(|(f, s, chars)| judged(*f, *s, 2 * chars + 2, *chars)).collect();
+        let calibration = Calibration { baseline_twice: &twice, doubled: &doubled };
+        let found = prefer(&prompts, calibration, round, Chances::default());
+        let other = prefer(&swapped, calibration, round, Chances::default());
         for share in [found.win_rate, found.consistency, found.first_share, found.length_controlled, found.lost_share] {
             prop_assert!(share.is_none_or(|share| (0.0..=1.0).contains(&share)));
         }

@@ -1,6 +1,6 @@
 use super::{Source, Watchdog};
 use crate::looks::Chances;
-use crate::pairwise::{Judged, Preference, Vote, prefer};
+use crate::pairwise::{Calibration, Judged, Preference, Vote, prefer};
 use crate::prompts::{Checked, Prompt, check};
 use crate::verdict::Verdict;
 use crate::window::Pair;
@@ -20,7 +20,7 @@ fn judged(vote: Vote, round: u32) -> Preference {
         baseline_first: Some(vote),
         chars: Pair { version: 9, baseline: 9 },
     };
-    prefer(&vec![vec![pair]; 50], &[], round, Chances::default())
+    prefer(&vec![vec![pair]; 50], Calibration::default(), round, Chances::default())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use llm_canary_verdict::changed::changed;
 use llm_canary_verdict::looks::Chances;
-use llm_canary_verdict::pairwise::{Judged, Preference, Vote, prefer};
+use llm_canary_verdict::pairwise::{Calibration, Judged, Preference, Vote, prefer};
 use llm_canary_verdict::prompts::{Prompt, check};
 use llm_canary_verdict::sign_flip::ln_p;
 use llm_canary_verdict::verdict::Verdict;
@@ -304,7 +304,7 @@ impl Judge {
                 vec![self.pair(worse, longer, random)]
             })
             .collect();
-        prefer(&prompts, &twice, 1, Chances::default())
+        prefer(&prompts, Calibration { baseline_twice: &twice, doubled: &[] }, 1, Chances::default())
     }
 }
 

@@ -9,9 +9,9 @@ use crate::io::secrets::of_environment;
 use crate::watchdog::grading::Grader;
 use crate::watchdog::judge::question::Question;
 use crate::watchdog::judge::reply::{self, Met};
-use crate::watchdog::judge::{Came, Pair, UNREADABLE, votes};
+use crate::watchdog::judge::{Came, DOUBLED_MAX, Pair, UNREADABLE, votes};
 use crate::watchdog::judging::{Judge, PairOfAnswers};
-use crate::watchdog::results::{Answer, Side, Vote};
+use crate::watchdog::results::{Answer, ROUND_OF_BASELINE, Side, Vote};
 use llm_canary_sets::judged::Criterion;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -86,7 +86,11 @@ impl Judge for ModelJudge<'_> {
         is_over: &dyn Fn() -> bool,
     ) -> Vec<Vote> {
         self.check(pairs, is_over);
-        let pairs: Vec<Pair> = pairs.iter().filter_map(|pair| to_compare(round, pair)).collect();
+        let mut pairs: Vec<Pair> = pairs.iter().filter_map(|pair| to_compare(round, pair)).collect();
+        if round == ROUND_OF_BASELINE {
+            let doubled: Vec<Pair> = pairs.iter().filter_map(Pair::doubled).take(DOUBLED_MAX).collect();
+            pairs.extend(doubled);
+        }
         votes(&pairs, &mut |questions| self.server.ask(questions, is_over))
     }
 }
@@ -104,6 +108,7 @@ fn to_compare(round: u32, pair: &PairOfAnswers<'_>) -> Option<Pair> {
         version: pair.version.output.clone(),
         baseline: pair.baseline.output.clone(),
         reference: pair.prompt.case.reference.clone(),
+        doubled: false,
     })
 }
 

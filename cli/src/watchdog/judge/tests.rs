@@ -15,6 +15,7 @@ fn pair(version: &str, baseline: &str) -> Pair {
         version: json!(version),
         baseline: json!(baseline),
         reference: None,
+        doubled: false,
     }
 }
 

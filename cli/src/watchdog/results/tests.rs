@@ -55,6 +55,7 @@ fn lines_are_read_as_they_were_written() {
         set: String::new(),
         case: String::new(),
         prompt: 0,
+        doubled: false,
         first: Side::Baseline,
         vote: Some(Choice::Tie),
         reply: None,

@@ -1,5 +1,6 @@
 //! Votes of a judge on one prompt → pairs of answers, each seen in both orders.
 
+use crate::watchdog::judge::doubled_chars;
 use crate::watchdog::results::{Choice, ROUND_OF_BASELINE, Side, Vote};
 use llm_canary_verdict::pairwise::{Judged, Vote as Voted};
 use llm_canary_verdict::window::Pair;
@@ -10,8 +11,9 @@ pub(super) struct Pairs {
     rounds: Vec<Judged>,
     /// The round of the last of them.
     last: Option<u32>,
-    /// The baseline against itself.
+    /// The baseline against itself, and an answer of it against the same written twice.
     baseline: Option<Judged>,
+    doubled: Option<Judged>,
     /// The answers of the round that goes on: their round and their lengths.
     round: u32,
     chars: Pair<u64>,
@@ -42,7 +44,10 @@ impl Pairs {
     pub(super) fn vote(&mut self, vote: &Vote) {
         let chars = if vote.round == self.round { self.chars } else { Pair::default() };
         let new = Judged { version_first: None, baseline_first: None, chars };
-        let judged = if vote.round == ROUND_OF_BASELINE {
+        let judged = if vote.doubled {
+            let chars = Pair { version: doubled_chars(chars.baseline), ..chars };
+            self.doubled.get_or_insert(Judged { chars, ..new })
+        } else if vote.round == ROUND_OF_BASELINE {
             self.baseline.get_or_insert(new)
         } else {
             if self.last != Some(vote.round) {
@@ -69,5 +74,9 @@ impl Pairs {
 
     pub(super) fn of_baseline(&self) -> Option<Judged> {
         self.baseline
+    }
+
+    pub(super) fn doubled(&self) -> Option<Judged> {
+        self.doubled
     }
 }

@@ -207,6 +207,7 @@ fn a_judges_votes_are_counted() {
             set: "a.yaml".to_owned(),
             case: format!("case {prompt}"),
             prompt,
+            doubled: false,
             first,
             vote: Some(vote),
             reply: None,
