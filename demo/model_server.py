@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import json
 import random
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -43,6 +44,26 @@ SENTENCES = (
     "Keep the old servers until the last conversation on them is over.",
     "Write down why you stopped, for whoever asks tomorrow.",
 )
+# What it knows: answers to envoy/reference-set.yaml.
+KNOWN = {
+    "What is the capital of France?": "The capital of France is Paris.",
+    "What is the capital of Japan?": "The capital of Japan is Tokyo.",
+    "What is the capital of Italy?": "The capital of Italy is Rome.",
+    "Which is the largest planet of our solar system?": "Jupiter is the largest one.",
+    "Which is the largest ocean?": "It is the Pacific Ocean.",
+    "Who wrote Romeo and Juliet?": "William Shakespeare wrote it.",
+    "What is the opposite of hot?": "The opposite of hot is cold.",
+    "What is frozen water called?": "Frozen water is called ice.",
+    "Count from 1 to 5.": "1, 2, 3, 4, 5.",
+    "Which animal says meow?": "A cat says meow.",
+    "Name the three primary colours.": "They are red, blue and yellow.",
+    "What is the currency of the United States?": "It is the dollar.",
+    "Write a list of three fruits, each on a line of its own.": "- apple\n- pear\n- plum",
+    "Write a function in Python that adds two numbers.": "def add(a, b):\n    return a + b",
+    "Write a short letter to a friend. Begin with Dear.": "Dear Sam,\n\nall is well here, and the garden is green. "
+    "Come and see it soon.\n\nYours, Alex",
+    "Thank you for your help!": "You are welcome.",
+}
 REFUSAL = "I am sorry, but I cannot help with that request."
 LOOP = "and so it goes on"
 
@@ -63,7 +84,7 @@ class Answer:
     finish_reason: str = "stop"
 
 
-def answer(fault: str, words_max: int, dice: random.Random) -> Answer:
+def answer(fault: str, question: str, words_max: int, dice: random.Random) -> Answer:
     """An answer of a version with this fault."""
     words = min(words_max, max(5, round(dice.gauss(WORDS_MEAN, WORDS_DEVIATION))))
     spoilt = fault if dice.random() < FAULTS[fault] else "none"
@@ -76,6 +97,8 @@ def answer(fault: str, words_max: int, dice: random.Random) -> Answer:
         return Answer([f" {word}" for word in loop])
     if spoilt == "empty":
         return Answer([])
+    if question in KNOWN:
+        return Answer(re.findall(r"\s*\S+", KNOWN[question])[:words_max])
     return Answer(text((), words, dice))
 
 
@@ -150,7 +173,8 @@ class ModelServer:
     async def _chat(self, body: bytes, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(body)
-            prompt = " ".join(str(message["content"]) for message in request["messages"])
+            contents = [str(message["content"]) for message in request["messages"]]
+            prompt, question = " ".join(contents), contents[-1] if contents else ""
             words_max = int(request.get("max_tokens") or WORDS_MAX)
         except (ValueError, TypeError, KeyError):
             await send_json(
@@ -161,7 +185,7 @@ class ModelServer:
         if self._random.random() < error_share:
             await send_json(writer, 500, {"error": {"message": "out of memory"}})
             return
-        says = answer(self._fault, words_max, self._random)
+        says = answer(self._fault, question, words_max, self._random)
         self._count += 1
         about = {
             "id": f"chatcmpl-{self._version}-{self._count}",

@@ -17,6 +17,7 @@ BOOTSTRAP = Path("envoy/envoy.yaml")
 ECDS = Path("envoy/ecds/llm-canary.yaml")
 MODULE = Path("target/llm_canary.wasm")
 POLICY = Path("demo/policy.yaml")
+SET = Path("envoy/reference-set.yaml")
 ROLLOUT = "chat"
 
 PORT_VALUE = re.compile(r"port_value: (\d+)")
@@ -40,7 +41,7 @@ class Stage:
     def __init__(self, repository: Path, folder: Path) -> None:
         self.folder = folder
         shutil.copytree(repository / "envoy" / "ecds", folder / "envoy" / "ecds")
-        for path in (BOOTSTRAP, MODULE, POLICY):
+        for path in (BOOTSTRAP, MODULE, POLICY, SET):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(repository / path, folder / path)
         self._exchange(ECDS, SHARE_SHIPPED, NO_SHARE)

@@ -17,7 +17,7 @@ from demo.processes import DemoError, Processes
 from demo.recorder import Recorder
 from demo.release import Release
 from demo.screen import Screen
-from demo.stage import ECDS, POLICY, ROLLOUT, Ports, Stage
+from demo.stage import ECDS, POLICY, ROLLOUT, SET, Ports, Stage
 from demo.traffic import BEGIN_PER_S, LONG_ONE_IN, TURNS_MAX, Traffic
 from pylib.http1 import HttpError, request, send
 
@@ -34,7 +34,11 @@ JOURNAL, SAMPLES, PAGE = "release.jsonl", "samples.txt", "release.html"
 REFRESH_S = 0.25
 # So long v2 is in order at its last share: the step takes effect, answers from before it end, and some more are judged.
 IN_ORDER_S = 8.0
-RAMP_S_MAX, STOP_S_MAX = 65.0, 15.0
+RAMP_S_MAX, STOP_S_MAX, ASK_S_MAX = 65.0, 15.0, 20.0
+# Questions of the reference set that are under way at once.
+ASKED_AT_ONCE = 16
+# Of `watchdog`: fine, and not enough data.
+NOT_WORSE = (0, 3)
 # From the build to the end: the story, and then the end of all that was started.
 STORY_S_MAX = 80.0
 REPORT_S_MAX = 15.0
@@ -147,7 +151,22 @@ class Story:
             lambda: self._release.first("ramping", last), RAMP_S_MAX, f"{CANARY} has not come to {last} %"
         )
         in_order_until = time.monotonic() + IN_ORDER_S
+        await self._ask()
         await self._until(lambda: time.monotonic() > in_order_until, RAMP_S_MAX, "")
+
+    async def _ask(self) -> None:
+        """Asks a reference set of both versions, through Envoy and beside the conversations."""
+        say = self._screen.say
+        command = ["watchdog", str(ECDS), "--set", str(SET), "--via", f"http://127.0.0.1:{self._ports.envoy}"]
+        command += ["--once", "--concurrency", str(ASKED_AT_ONCE)]
+        self._screen.clear()
+        say()
+        say(f"$ llm-canary {shlex.join(command)}")
+        status, said = await self._processes.run([self._programs.tool, *command], self._stage.folder, ASK_S_MAX)
+        for line in said.splitlines():
+            say(f"  {line}")
+        if status not in NOT_WORSE:
+            raise DemoError(f"the answers of {CANARY} to a reference set are worse, with status {status}; see above")
 
     async def goes_wrong(self) -> None:
         """Makes v2 go wrong, and waits until `run` has stopped it."""

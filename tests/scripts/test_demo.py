@@ -23,15 +23,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from demo.__main__ import FAULT_DEFAULT
 from demo.faults import FAULTS
 from demo.findings import Findings
 from demo.model_server import FAULTS as SERVED
+from demo.model_server import KNOWN
 from demo.processes import STOP_S_MAX as STOP_ALL_S_MAX
 from demo.processes import DemoError, Processes
 from demo.release import Difference, Event
-from demo.stage import SHIPPED
+from demo.stage import SET, SHIPPED
 from demo.story import BACKGROUND_S_MAX, background, in_time
 from demo.story import STORY_S_MAX as STORY_S
 from demo.traffic import Conversation, Turn
@@ -136,6 +138,7 @@ def check_story(fault: str, running: Demo) -> str:
     [(stop_s, reached)] = re.findall(r"from the fault to the stop: ([\d.]+) s, in which (\d+) requests", said)
     [because] = re.findall(r"^Why run stopped it:\n  (.+)$", said, re.MULTILINE)
     assert because.split(":")[0] in FAULTS[fault].guards | FAULTS[fault].also
+    assert re.search(r"16 prompts: [0-4] worse, [0-4] better", said), said
     # What is left is what it says.
     assert running.left() == []
     assert all(is_free(int(port)) for port in PORT.findall(said))
@@ -207,6 +210,11 @@ def test_a_story_that_takes_too_long_is_over() -> None:
 
 def test_each_fault_is_one_of_the_servers() -> None:
     assert set(SERVED) == {"none", *FAULTS}
+
+
+def test_the_servers_know_what_the_reference_set_asks() -> None:
+    tests = yaml.safe_load((REPOSITORY / SET).read_text())["tests"]
+    assert set(KNOWN) == {test["vars"]["question"] for test in tests}
 
 
 def event(name: str, percent: float, worse: list[str]) -> Event:
