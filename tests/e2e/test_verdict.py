@@ -289,12 +289,19 @@ def requests_shown(screen: str) -> int:
     return int(shown[1].replace(",", ""))
 
 
+def heed_interrupts() -> None:
+    """Whoever starts tests in the background may have them ignored, and programs inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def on_terminal(command: Sequence[str | Path], screens: int) -> list[str]:
     """What stands before the first screen, and so many screens, of a command that is then interrupted."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, TERMINAL_COLUMNS, 0, 0))
     environment = os.environ | {"TERM": "xterm", "NO_COLOR": "1"}
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, preexec_fn=heed_interrupts
+    )
     os.close(theirs)
     written = b""
     try:
