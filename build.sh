@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: ./build.sh [--help]
+# Usage: ./build.sh [--native [x86_64 | aarch64]] [--help]
 #
 # Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm. The last step, indirect/, saves Envoy a
 # third of the time to compile the module; it is a native program, so linking it needs a C compiler. The last line on
@@ -12,6 +12,10 @@
 #   rustup     rustup target add wasm32-wasip1
 #   debian     Debian's packages, unpacked in the cache, with std built once; needs no root
 #
+# With --native it builds the filter as a dynamic module of Envoy instead, into target/libllm_canary-VERSION.so, and ends with
+# the same two lines about that. It needs a C compiler for the machine that is named, which is this one if none is; the module
+# for another one is target/libllm_canary-VERSION-MACHINE.so. See scripts/native_toolchain.sh.
+#
 # The same source and the same compiler give the same bytes, whatever the folder.
 set -euo pipefail
 
@@ -21,12 +25,25 @@ cd "$root"
 source scripts/lib.sh
 # shellcheck source=scripts/wasm_toolchain.sh
 source scripts/wasm_toolchain.sh
+# shellcheck source=scripts/native_toolchain.sh
+source scripts/native_toolchain.sh
+
+# report FILE: the last two lines.
+report() {
+  sha256sum "$1"
+  printf '%s %s bytes\n' "$1" "$(($(wc -c <"$1")))"
+}
 
 # memchr uses SIMD to find quotes and line ends; Envoy's V8 supports it.
 target_features=+simd128
 
 case ${1:-} in
   "") ;;
+  --native)
+    module=$(native_module "${2:-}")
+    report "$module"
+    exit
+    ;;
   -h | --help)
     sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
     exit
@@ -66,5 +83,4 @@ module=target/llm_canary.wasm
 wasm_cargo run --quiet --release --locked --package llm-canary-indirect -- \
   "target/wasm/$WASM_TARGET/release/llm_canary.wasm" "$module.new.$$"
 mv "$module.new.$$" "$module"
-sha256sum "$module"
-printf '%s %s bytes\n' "$module" "$(($(wc -c <"$module")))"
+report "$module"

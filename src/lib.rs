@@ -34,6 +34,7 @@ pub mod observation_json;
 pub mod operation;
 pub mod pin;
 pub mod pointer;
+#[cfg(feature = "proxy-wasm")]
 mod proxy_wasm;
 pub mod request_facts;
 pub mod retry;

@@ -89,6 +89,11 @@ pub fn retried() -> Update {
     update(Metric::Retries, 0, 1)
 }
 
+/// The update for a request that did not wait for the end of its body, because of a limit.
+pub fn body_limit_reached() -> Update {
+    update(Metric::BodyLimit, 0, 1)
+}
+
 /// The update for feedback.
 pub fn rated(rating: Rating) -> Update {
     update(Metric::Feedback, rating as usize, 1)

@@ -26,6 +26,8 @@ pub(super) struct BufferedRequest {
     /// When the latest piece of the body arrived; before the first piece, when the head arrived.
     last: Micros,
     read_bytes: usize,
+    /// The request must not wait for more of its body.
+    is_full: bool,
 }
 
 /// Which part of a waiting request's body is readable in a callback.
@@ -60,6 +62,7 @@ impl BufferedRequest {
             reader: RequestReader::new(loaded.reads_asked),
             last: requested,
             read_bytes: 0,
+            is_full: false,
         }
     }
 
@@ -107,9 +110,16 @@ impl BufferedRequest {
         });
         self.read_bytes = self.read_bytes.saturating_add(end.saturating_sub(start));
         self.last = host.now();
-        if is_end || size > end || !is_read || self.window == Window::AllTooLong {
+        let has_rest = !is_end && (self.window == Window::AllTooLong || !host.has_room());
+        self.is_full = size > end || has_rest;
+        if !is_read || (is_end && !self.is_full) {
             self.finish(loaded);
         }
+    }
+
+    /// Whether the request must not wait for more of its body, though more may come: it has reached a limit.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Stops reading the body. Values not found so far are absent.

@@ -6,6 +6,7 @@
 
 use super::host::{Action, Body, Host};
 use super::loaded::LoadedConfig;
+use super::response::version_header;
 use super::worker::Worker;
 use crate::config::{Feedback, Rollout};
 use crate::feedback::{self, Problem};
@@ -49,8 +50,8 @@ impl FeedbackRequest {
         let mut request = FeedbackRequest { about, body: feedback::Body::new(config), state: State::Passing };
         let action = match about {
             _ if !config.respond => Action::Continue,
-            route::Feedback::OnNone { .. } => request.answer(host, 400, NO_CONVERSATION),
-            route::Feedback::On(_) if is_end => request.answer(host, 400, Problem::NotJson.as_str()),
+            route::Feedback::OnNone { .. } => request.answer(host, worker, 400, NO_CONVERSATION),
+            route::Feedback::On(_) if is_end => request.answer(host, worker, 400, Problem::NotJson.as_str()),
             route::Feedback::On(_) if !worker.delivery.may_wait() => Action::Continue,
             route::Feedback::On(_) => {
                 request.state = State::Waiting(now);
@@ -94,9 +95,9 @@ impl FeedbackRequest {
         self.state = State::Passed;
         match found {
             _ if !waits => Action::Continue,
-            Ok(_) => self.answer(host, 204, ""),
-            Err(problem @ Problem::TooLong) => self.answer(host, 413, problem.as_str()),
-            Err(problem) => self.answer(host, 400, problem.as_str()),
+            Ok(_) => self.answer(host, worker, 204, ""),
+            Err(problem @ Problem::TooLong) => self.answer(host, worker, 413, problem.as_str()),
+            Err(problem) => self.answer(host, worker, 400, problem.as_str()),
         }
     }
 
@@ -128,9 +129,11 @@ impl FeedbackRequest {
         }
     }
 
-    fn answer(&mut self, host: impl Host, status: u32, text: &str) -> Action {
+    fn answer<H: Host>(&mut self, host: H, worker: &Worker<H>, status: u32, text: &str) -> Action {
+        let config = &worker.loaded.config;
+        let header = self.decision().and_then(|decision| version_header(config, &decision));
         // If the host refuses the local reply, the request goes to the version: its answer is better than none.
-        let is_answered = host.send_local_reply(status, DETAILS, text);
+        let is_answered = host.send_local_reply(status, DETAILS, text, header);
         self.state = if is_answered { State::Answered } else { State::Passed };
         if is_answered { Action::Pause } else { Action::Continue }
     }

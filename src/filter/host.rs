@@ -1,7 +1,7 @@
 //! The interface between the filter and the proxy that runs it.
 //!
-//! The filter uses a proxy through this trait only. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM; the
-//! tests implement it with a proxy in memory. Every call may fail. A failed call returns `None` or `false` and never
+//! The filter uses a proxy through this trait only. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM,
+//! `native/` for Envoy's dynamic modules; the tests implement it with a proxy in memory. Every call may fail. A failed call returns `None` or `false` and never
 //! panics; the traffic continues without the effect of the call. Logging is not part of the trait: the filter logs
 //! through the crate `log`, and a host installs the logger.
 
@@ -84,9 +84,13 @@ pub trait Host: Copy {
     fn read_body(self, body: Body, start: usize, end: usize, take: impl FnMut(&[u8]) -> bool) -> bool;
     /// Replaces the first `len` bytes of a body by `bytes`.
     fn replace_body(self, body: Body, len: usize, bytes: &[u8]) -> bool;
+    /// Whether the proxy may hold more of the bodies of the requests that wait on this worker.
+    fn has_room(self) -> bool;
 
-    /// Answers the request in place of the upstream. `details` are the response code details in the access log.
-    fn send_local_reply(self, status: u32, details: &str, body: &str) -> bool;
+    /// Answers the request in place of the upstream. `details` are the response code details in the access log. `header` is
+    /// a header of the answer; a host whose answers pass [`super::Stream::on_response_headers`] may leave it out, because it
+    /// is set there.
+    fn send_local_reply(self, status: u32, details: &str, body: &str, header: Option<(&str, &str)>) -> bool;
     /// Reads a value of dynamic metadata. `path` is a namespace, then the keys below it.
     fn metadata(self, path: &[String]) -> Option<Vec<u8>>;
     /// Sets filter state, which the access log can print.
@@ -94,8 +98,9 @@ pub trait Host: Copy {
     /// Keeps a text for the next pass of the request, which follows an internal redirect. Clients and servers can
     /// neither read nor write it. Called only when the exchange has ended.
     fn hand_over(self, text: &str) -> bool;
-    /// The text that the pass before handed over.
-    fn handed_over(self) -> Option<Vec<u8>>;
+    /// Lends what the pass before handed over to `take`. Several filters of a proxy may have handed over a text each; then
+    /// the host lends one after the other, until `take` returns a value.
+    fn handed_over<T>(self, take: impl FnMut(&[u8]) -> Option<T>) -> Option<T>;
     /// How many bytes of the request's body the proxy has received, whether or not it has delivered them to the filter.
     /// `None`: unknown. Called only while a request waits, and only where [`Host::DELIVERY`] is uncertain.
     fn received_body_bytes(self) -> Option<u64>;

@@ -88,6 +88,10 @@ impl<H: Host> LoadedConfig<H> {
         self.counts(host, decision)(metrics::retried());
     }
 
+    pub(super) fn count_body_limit(&self, host: H, decision: &Decision) {
+        self.counts(host, decision)(metrics::body_limit_reached());
+    }
+
     pub(super) fn count_rating(&self, host: H, decision: &Decision, rating: Rating) {
         self.counts(host, decision)(metrics::rated(rating));
     }

@@ -35,7 +35,7 @@ impl Redirected {
         if !headers.may_contain(ORIGINAL_URL) {
             return None;
         }
-        let mut redirected = parse(config, &host.handed_over()?)?;
+        let mut redirected = host.handed_over(|text| parse(config, text))?;
         redirected.routed.grpc_method = headers.get(":path").and_then(GrpcMethod::of);
         Some(redirected)
     }

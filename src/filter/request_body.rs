@@ -128,7 +128,12 @@ impl RequestBody {
             // The host did not provide the bytes, so they pass unchanged.
             return Action::Continue;
         }
-        if !is_end && !edits.is_settled() && size <= H::BUFFERED_BYTES_MAX && held.has_to_wait {
+        if !is_end
+            && !edits.is_settled()
+            && size <= H::BUFFERED_BYTES_MAX
+            && held.has_to_wait
+            && host.has_room()
+        {
             self.edits = Some(edits);
             self.held = Some(held);
             return Action::Pause;

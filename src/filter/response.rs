@@ -230,9 +230,15 @@ fn editor(
 
 /// Adds the header with the version that answered, if the configuration asks for it.
 pub(super) fn mark_response(host: impl Host, config: &Config, decision: &Decision) {
-    if let (Some((_, version)), true) = (target(config, decision), config.version_on_response) {
-        host.replace_header(Head::Response, config.version_header.as_str(), version.name.as_bytes());
+    if let Some((name, version)) = version_header(config, decision) {
+        host.replace_header(Head::Response, name, version.as_bytes());
     }
+}
+
+/// The name of that header, and the version.
+pub(super) fn version_header<'c>(config: &'c Config, decision: &Decision) -> Option<(&'c str, &'c str)> {
+    let (_, version) = target(config, decision).filter(|_| config.version_on_response)?;
+    Some((config.version_header.as_str(), &version.name))
 }
 
 /// Adds the pin, which the client sends back.

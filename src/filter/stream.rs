@@ -7,6 +7,7 @@ use core::mem;
 use super::buffered::BufferedRequest;
 use super::ending::is_internal_redirect;
 use super::feedback::{self, FeedbackRequest};
+use super::headers::Headers;
 use super::host::{Action, Body, Head, Host};
 use super::redirect::Redirected;
 use super::request::{BodyFacts, Request};
@@ -155,6 +156,17 @@ impl<H: Host> Stream<H> {
         Ok(if waits_on { Action::Pause } else { Action::Continue })
     }
 
+    /// The same for a request that waits, with what has been read of its body.
+    fn route_waiting(
+        &mut self,
+        host: H,
+        headers: &Headers,
+        buffered: &BufferedRequest,
+    ) -> Result<Action, BodyNeeded> {
+        let request = Request { host, headers, body: BodyFacts::Read(buffered) };
+        self.route(request, buffered.requested, buffered.now, false)
+    }
+
     /// The request passes again. It keeps its version, and goes on as it is.
     fn on_redirected(&mut self, host: H, Redirected { routed, is_feedback }: Redirected) {
         let worker = Rc::clone(&self.worker);
@@ -200,13 +212,19 @@ impl<H: Host> Stream<H> {
                 return Action::Continue;
             };
             buffered.push(host, &self.worker.loaded, size, is_end);
-            let (requested, now) = (buffered.requested, buffered.now);
             let headers = &host.headers(Head::Request);
-            let request = Request { host, headers, body: BodyFacts::Read(&buffered) };
-            if let Err(BodyNeeded) = self.route(request, requested, now, false) {
-                let action = buffered.pause();
-                self.phase = Phase::Waiting(buffered);
-                return action;
+            if self.route_waiting(host, headers, &buffered).is_err() {
+                if !buffered.is_full() {
+                    let action = buffered.pause();
+                    self.phase = Phase::Waiting(buffered);
+                    return action;
+                }
+                // The decision is made with what was found, which is always possible.
+                buffered.finish(&self.worker.loaded);
+                let _ = self.route_waiting(host, headers, &buffered);
+                if let Phase::Routed(routed) = &self.phase {
+                    self.worker.loaded.count_body_limit(host, &routed.decision);
+                }
             }
             if let Some(reader) = buffered.reader() {
                 if let Some(body) = &mut self.body {
@@ -287,9 +305,8 @@ impl<H: Host> Stream<H> {
         {
             buffered.finish(&self.worker.loaded);
             let headers = &host.headers(Head::Request);
-            let request = Request { host, headers, body: BodyFacts::Read(&buffered) };
             // The result may be to wait for edits; the request gives that up as well, below.
-            let _ = self.route(request, buffered.requested, buffered.now, false);
+            let _ = self.route_waiting(host, headers, &buffered);
             if let (Some(body), Some(reader)) = (&mut self.body, buffered.reader()) {
                 body.continue_from(reader);
             }

@@ -111,6 +111,7 @@ catalogue! {
     FirstTurnRequests: Counter "llm_first_turn_requests_total", "Requests that ended and whose body opens a conversation.";
     FirstTurnRefusals: Counter "llm_first_turn_refusals_total", "Refusals among llm_first_turn_requests_total.";
     FirstTurnErrors: Counter "llm_first_turn_errors_total", "Failures among llm_first_turn_requests_total.";
+    BodyLimit: Counter "llm_body_limit_total", "Requests that waited for their body to learn their version, and went on at a limit with what had come.";
     Retries: Counter "llm_retries_total", "Requests that the client marked as retries.";
     Feedback: Counter "llm_feedback_total" ["llm_feedback" = RATINGS], "Feedback on conversations that this version serves, by rating.";
     TimeToFirstByte: Histogram "llm_time_to_first_byte_ms", "Time from the request's head to the response's head.";

@@ -141,7 +141,11 @@ impl Host for FakeHost {
         super::call(|proxy| proxy.replace_body(body(of), len, bytes.into())).is_ok()
     }
 
-    fn send_local_reply(self, status: u32, details: &str, body: &str) -> bool {
+    fn has_room(self) -> bool {
+        true
+    }
+
+    fn send_local_reply(self, status: u32, details: &str, body: &str, _: Option<(&str, &str)>) -> bool {
         super::call(|proxy| proxy.send_local_reply(status, details.into(), body.into())).is_ok()
     }
 
@@ -158,8 +162,8 @@ impl Host for FakeHost {
         self.set_filter_state(HANDED_OVER, text)
     }
 
-    fn handed_over(self) -> Option<Vec<u8>> {
-        super::call(|proxy| proxy.filter_state(HANDED_OVER)).ok()
+    fn handed_over<T>(self, mut take: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
+        super::call(|proxy| proxy.filter_state(HANDED_OVER)).ok().and_then(|text| take(&text))
     }
 
     fn received_body_bytes(self) -> Option<u64> {

@@ -1,0 +1,84 @@
+//! A configuration in force. Envoy loads it on its main thread, and all workers share it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use llm_canary::filter::{BodiesCame, Host, LoadedConfig};
+use llm_canary::metrics::{MetricKind, Series};
+
+use crate::abi::{Filter, Loading};
+use crate::host::Envoy;
+use crate::logger;
+use crate::series::{self, KeptHistogram, SeriesId};
+
+pub(crate) type Worker = llm_canary::filter::Worker<Envoy>;
+
+/// The name that Envoy's configuration gives the filter. A module may have several filters; this one has one.
+const FILTER_NAME: &str = "llm-canary";
+/// Counts panics. It has no labels: what the exchange was is not known any more.
+const PANICS: Series<'static> = Series { kind: MetricKind::Counter, name: "llm_panics_total", labels: &[] };
+
+/// A configuration and its series.
+pub struct Configuration {
+    loaded: Arc<LoadedConfig<Envoy>>,
+    panics: Option<SeriesId>,
+    histograms: Vec<Arc<KeptHistogram>>,
+    /// Envoy uses it no more.
+    has_ended: AtomicBool,
+}
+
+thread_local! {
+    /// This thread's state under each configuration.
+    static WORKERS: RefCell<Vec<(Arc<Configuration>, Rc<Worker>)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Configuration {
+    /// Loads a configuration; `None` if it is refused, and the log says why.
+    pub fn load(loading: Loading, filter_name: &[u8], text: &[u8]) -> Option<Arc<Configuration>> {
+        logger::install();
+        if filter_name != FILTER_NAME.as_bytes() {
+            let name = String::from_utf8_lossy(filter_name);
+            log::error!(
+                "configuration refused: filter_name is {name:?}; write {FILTER_NAME:?}, the only filter here"
+            );
+            return None;
+        }
+        series::begin();
+        let host = Envoy::Loading(loading);
+        let loaded = LoadedConfig::load(host, text);
+        let panics = host.define_series(&PANICS);
+        let configuration = Configuration {
+            loaded: Arc::new(loaded?),
+            panics,
+            histograms: series::finish(),
+            has_ended: AtomicBool::new(false),
+        };
+        Some(Arc::new(configuration))
+    }
+
+    /// This thread's state under this configuration.
+    pub(crate) fn worker(self: &Arc<Configuration>) -> Rc<Worker> {
+        WORKERS.with_borrow_mut(|workers| {
+            if let Some((_, worker)) = workers.iter().find(|(of, _)| Arc::ptr_eq(of, self)) {
+                return Rc::clone(worker);
+            }
+            workers.retain(|(of, _)| !of.has_ended.load(Ordering::Relaxed));
+            let worker = Rc::new(Worker::new(Arc::clone(&self.loaded), BodiesCame::default()));
+            workers.push((Arc::clone(self), Rc::clone(&worker)));
+            worker
+        })
+    }
+
+    /// Counts a panic.
+    pub(crate) fn count_panic(&self, envoy: Filter) {
+        self.panics.iter().for_each(|panics| panics.add(envoy, 1));
+    }
+
+    /// Envoy uses it no more. Exchanges have ended; a thread forgets it when it sees the next.
+    pub fn end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+        self.histograms.iter().for_each(|histogram| histogram.release());
+    }
+}

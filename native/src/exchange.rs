@@ -1,0 +1,140 @@
+//! One exchange: a request and its response.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use llm_canary::filter::{Action, Body, Stream};
+
+use crate::abi::{Filter, Part};
+use crate::configuration::Configuration;
+use crate::host::{Envoy, Window};
+use crate::waiting::{Held, REQUEST_BYTES_MAX};
+
+/// A hook of Envoy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// The request's head has arrived.
+    RequestHeaders {
+        /// It has no body.
+        is_end: bool,
+    },
+    /// A piece of the request's body has arrived.
+    RequestBody {
+        /// It is the last.
+        is_end: bool,
+    },
+    /// The request's trailers have arrived.
+    RequestTrailers,
+    /// The response's head has arrived.
+    ResponseHeaders {
+        /// It has no body.
+        is_end: bool,
+    },
+    /// A piece of the response's body has arrived.
+    ResponseBody {
+        /// It is the last.
+        is_end: bool,
+    },
+    /// The response's trailers have arrived.
+    ResponseTrailers,
+    /// The exchange has ended, before it is logged.
+    StreamComplete,
+}
+
+/// An exchange, and whether its request waits.
+pub struct Exchange {
+    configuration: Arc<Configuration>,
+    /// `None` after a panic: the exchange goes on untouched.
+    stream: Option<Stream<Envoy>>,
+    /// What the request does since the latest hook.
+    action: Action,
+    held: Held,
+    has_raised_limit: bool,
+}
+
+impl Exchange {
+    /// An exchange, before its request's head arrives.
+    pub fn new(configuration: &Arc<Configuration>) -> RefCell<Exchange> {
+        RefCell::new(Exchange {
+            configuration: Arc::clone(configuration),
+            stream: Some(Stream::new(configuration.worker())),
+            action: Action::Continue,
+            held: Held::default(),
+            has_raised_limit: false,
+        })
+    }
+
+    /// Runs a hook. A panic costs this exchange its statistics, and nothing else. A hook within a hook, which Envoy does not
+    /// call, would change nothing.
+    pub fn run(exchange: &RefCell<Exchange>, envoy: Filter, hook: Hook) -> Action {
+        let run =
+            || exchange.try_borrow_mut().map(|mut exchange| exchange.on(envoy, hook)).unwrap_or_default();
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            drop(panic);
+            if let Ok(mut exchange) = exchange.try_borrow_mut() {
+                let stream = exchange.stream.take();
+                // To drop it could panic again.
+                _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
+                exchange.held.set(0);
+                exchange.configuration.count_panic(envoy);
+            }
+            Action::Continue
+        })
+    }
+
+    fn on(&mut self, envoy: Filter, hook: Hook) -> Action {
+        let window = if self.action == Action::Pause { Window::All } else { Window::Piece };
+        let host = Envoy::Exchange(envoy, window);
+        let Some(stream) = &mut self.stream else { return Action::Continue };
+        #[cfg(feature = "provoke-panics")]
+        crate::provoke::panic_if_asked(envoy, hook);
+        let action = match hook {
+            Hook::RequestHeaders { is_end } => stream.on_request_headers(host, is_end),
+            Hook::RequestBody { is_end } => {
+                if self.action != Action::Continue {
+                    self.held.set(held_bytes(envoy));
+                }
+                stream.on_request_body(host, host.readable_bytes(Body::Request), is_end)
+            }
+            Hook::RequestTrailers => stream.on_request_trailers(host),
+            Hook::ResponseHeaders { is_end } => {
+                stream.on_response_headers(host, is_end);
+                return Action::Continue;
+            }
+            Hook::ResponseBody { is_end } => {
+                stream.on_response_body(host, host.readable_bytes(Body::Response), is_end);
+                return Action::Continue;
+            }
+            Hook::ResponseTrailers => {
+                stream.on_response_trailers(host);
+                return Action::Continue;
+            }
+            Hook::StreamComplete => {
+                stream.on_log(host);
+                return Action::Continue;
+            }
+        };
+        self.apply(envoy, action);
+        action
+    }
+
+    /// The request waits, or goes on. Envoy has to hold the body of one that waits.
+    fn apply(&mut self, envoy: Filter, action: Action) {
+        self.action = action;
+        if action == Action::Continue {
+            self.held.set(0);
+        } else if !self.has_raised_limit {
+            self.has_raised_limit = true;
+            envoy.raise_buffer_limit(REQUEST_BYTES_MAX);
+        }
+    }
+}
+
+/// How many bytes of a request's body Envoy has received and not passed on.
+fn held_bytes(envoy: Filter) -> usize {
+    let received = envoy.body_bytes(Part::ReceivedRequest);
+    let is_both = envoy.has_received_buffer();
+    let buffered = if is_both { 0 } else { envoy.body_bytes(Part::BufferedRequest) };
+    buffered.saturating_add(received)
+}

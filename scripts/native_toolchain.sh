@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# Sourced by build.sh: builds the filter as a dynamic module of Envoy, for this machine or, with a cross compiler, for another.
+# Needs scripts/lib.sh and scripts/wasm_toolchain.sh.
+
+# The newest glibc that the module may need. Envoy's images have this one, or a newer one.
+_NATIVE_GLIBC_MAX=2.35
+
+# native_module [MACHINE]: builds the module for x86_64 or aarch64, and prints its path from the repository's root.
+native_module() {
+  local machine=${1:-$(uname -m)} target compiler version suffix="" built module flags
+  case $machine in
+    x86_64 | aarch64) ;;
+    *) die "$machine is not supported; use x86_64 or aarch64" ;;
+  esac
+  target=$machine-unknown-linux-gnu
+  compiler=cc
+  if [[ $machine != "$(uname -m)" ]]; then
+    compiler=$machine-linux-gnu-gcc suffix=-$machine
+    _native_cross "$machine" "$target" "$compiler"
+  fi
+  version=$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+  flags=$(wasm_flags -Clinker="$compiler" "$PWD=/llm-canary")
+  cargo fetch --locked --target "$target" >&2 || exit 1
+  LLM_CANARY_NATIVE_CC=$compiler CARGO_ENCODED_RUSTFLAGS=$flags cargo rustc --package llm-canary-native --lib --profile native \
+    --locked --crate-type cdylib --target "$target" --target-dir target/native \
+    ${LLM_CANARY_NATIVE_FEATURES:+--features "$LLM_CANARY_NATIVE_FEATURES"} >&2 || exit 1
+  built=target/native/$target/native/libllm_canary_native.so
+  _native_check "$built"
+  module=target/libllm_canary-$version$suffix.so
+  # Replaced by a rename: an Envoy that has loaded the file keeps it.
+  cp "$built" "$module.new.$$" && mv "$module.new.$$" "$module" || exit 1
+  printf '%s\n' "$module"
+}
+
+# _native_cross MACHINE TARGET COMPILER: checks that this machine can build for another.
+_native_cross() {
+  local libraries
+  command -v "$3" >/dev/null || die "there is no $3, which links for $1; Debian has it in gcc-${1/x86_64/x86-64}-linux-gnu"
+  libraries=$(rustc --print target-libdir --target "$2") || exit 1
+  compgen -G "$libraries/libstd-*.rlib" >/dev/null || rustup target add "$2" >&2 ||
+    die "Rust's library for $2 is not installed; rustup target add $2"
+}
+
+# _native_check FILE: checks what the module needs where it runs.
+_native_check() {
+  local needed glibc
+  needed=$(LC_ALL=C readelf --dynamic --wide "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p') || exit 1
+  if grep -qv -e '^libc\.so' -e '^ld-linux' <<<"$needed"; then
+    die "the module needs $(tr '\n' ' ' <<<"$needed"): images of Envoy have only glibc"
+  fi
+  glibc=$(LC_ALL=C readelf --dyn-syms --wide "$1" | grep -o '@GLIBC_[0-9.]*' | sed 's/@GLIBC_//' | sort -uV | tail -n 1)
+  if [[ $(printf '%s\n' "$glibc" "$_NATIVE_GLIBC_MAX" | sort -V | tail -n 1) != "$_NATIVE_GLIBC_MAX" ]]; then
+    die "the module needs glibc $glibc; images of Envoy have $_NATIVE_GLIBC_MAX"
+  fi
+  say "native: needs glibc $glibc, and no libgcc_s"
+}
