@@ -49,13 +49,13 @@ impl Bytes {
     const NONE: Bytes = Bytes { start: ptr::null(), length: 0 };
 
     /// Ours: valid as long as the bytes are borrowed, which is longer than a call lasts.
-    fn of(bytes: &[u8]) -> Bytes {
+    pub fn of(bytes: &[u8]) -> Bytes {
         Bytes { start: bytes.as_ptr(), length: bytes.len() }
     }
 
     /// # Safety
     /// Envoy has lent the bytes, and has not changed them since.
-    unsafe fn get<'b>(self) -> &'b [u8] {
+    pub unsafe fn get<'b>(self) -> &'b [u8] {
         if self.start.is_null() {
             return &[];
         }

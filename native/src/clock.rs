@@ -9,20 +9,33 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use llm_canary::observe::Micros;
 use llm_canary::timestamp::UnixMs;
 
+/// What tells time, and what is left to chance. An argument, so that tests bring their own.
+pub struct Clock {
+    /// Microseconds on the monotonic clock.
+    pub now_us: fn() -> Micros,
+    /// The time on the wall clock.
+    pub unix_ms: fn() -> UnixMs,
+    /// A random number.
+    pub random: fn() -> u32,
+}
+
+/// The machine's.
+pub static SYSTEM: Clock = Clock { now_us, unix_ms, random };
+
 /// Microseconds on the monotonic clock, since the module was first asked.
-pub(crate) fn now_us() -> Micros {
+fn now_us() -> Micros {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     Micros::try_from(START.elapsed().as_micros()).unwrap_or(Micros::MAX)
 }
 
 /// The time on the wall clock; 0 before 1970.
-pub(crate) fn unix_ms() -> UnixMs {
+fn unix_ms() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs::try_from(since.as_millis()).unwrap_or(UnixMs::MAX)
 }
 
 /// A random number: the hash of nothing under a key that differs each time.
-pub(crate) fn random() -> u32 {
+fn random() -> u32 {
     let [a, b, c, d, ..] = RandomState::new().hash_one(()).to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }

@@ -9,6 +9,7 @@ use llm_canary::filter::{BodiesCame, Host, LoadedConfig};
 use llm_canary::metrics::{MetricKind, Series};
 
 use crate::abi::{Filter, Loading};
+use crate::clock::Clock;
 use crate::host::Envoy;
 use crate::logger;
 use crate::series::{self, KeptHistogram, SeriesId};
@@ -23,6 +24,7 @@ const PANICS: Series<'static> = Series { kind: MetricKind::Counter, name: "llm_p
 /// A configuration and its series.
 pub struct Configuration {
     loaded: Arc<LoadedConfig<Envoy>>,
+    clock: &'static Clock,
     panics: Option<SeriesId>,
     histograms: Vec<Arc<KeptHistogram>>,
     /// Envoy uses it no more.
@@ -36,7 +38,12 @@ thread_local! {
 
 impl Configuration {
     /// Loads a configuration; `None` if it is refused, and the log says why.
-    pub fn load(loading: Loading, filter_name: &[u8], text: &[u8]) -> Option<Arc<Configuration>> {
+    pub fn load(
+        loading: Loading,
+        clock: &'static Clock,
+        filter_name: &[u8],
+        text: &[u8],
+    ) -> Option<Arc<Configuration>> {
         logger::install();
         if filter_name != FILTER_NAME.as_bytes() {
             let name = String::from_utf8_lossy(filter_name);
@@ -51,6 +58,7 @@ impl Configuration {
         let panics = host.define_series(&PANICS);
         let configuration = Configuration {
             loaded: Arc::new(loaded?),
+            clock,
             panics,
             histograms: series::finish(),
             has_ended: AtomicBool::new(false),
@@ -69,6 +77,10 @@ impl Configuration {
             workers.push((Arc::clone(self), Rc::clone(&worker)));
             worker
         })
+    }
+
+    pub(crate) fn clock(&self) -> &'static Clock {
+        self.clock
     }
 
     /// Counts a panic.

@@ -85,7 +85,7 @@ impl Exchange {
 
     fn on(&mut self, envoy: Filter, hook: Hook) -> Action {
         let window = if self.action == Action::Pause { Window::All } else { Window::Piece };
-        let host = Envoy::Exchange(envoy, window);
+        let host = Envoy::Exchange(envoy, window, self.configuration.clock());
         let Some(stream) = &mut self.stream else { return Action::Continue };
         #[cfg(feature = "provoke-panics")]
         crate::provoke::panic_if_asked(envoy, hook);

@@ -6,8 +6,9 @@ use llm_canary::observe::Micros;
 use llm_canary::timestamp::UnixMs;
 
 use crate::abi::{Attribute, Filter, Loading, Map, Part};
+use crate::clock::{self, Clock};
 use crate::series::{self, SeriesId};
-use crate::{clock, handover, waiting};
+use crate::{handover, waiting};
 
 /// Envoy's names for filter state that a WebAssembly filter sets. With the same names, the same access log prints it.
 const FILTER_STATE_PREFIX: &str = "wasm.";
@@ -18,7 +19,7 @@ pub(crate) enum Envoy {
     /// A configuration is being loaded.
     Loading(Loading),
     /// A hook of an exchange.
-    Exchange(Filter, Window),
+    Exchange(Filter, Window, &'static Clock),
 }
 
 /// Which part of a request's body the filter can read in a hook.
@@ -35,7 +36,14 @@ impl Envoy {
     fn filter(self) -> Option<Filter> {
         match self {
             Envoy::Loading(_) => None,
-            Envoy::Exchange(filter, _) => Some(filter),
+            Envoy::Exchange(filter, ..) => Some(filter),
+        }
+    }
+
+    fn clock(self) -> &'static Clock {
+        match self {
+            Envoy::Loading(_) => &clock::SYSTEM,
+            Envoy::Exchange(_, _, clock) => clock,
         }
     }
 
@@ -43,7 +51,7 @@ impl Envoy {
     fn parts(self, body: Body) -> &'static [Part] {
         match (body, self) {
             (Body::Response, _) => &[Part::ReceivedResponse],
-            (Body::Request, Envoy::Exchange(filter, Window::All)) if !filter.has_received_buffer() => {
+            (Body::Request, Envoy::Exchange(filter, Window::All, _)) if !filter.has_received_buffer() => {
                 &[Part::BufferedRequest, Part::ReceivedRequest]
             }
             (Body::Request, _) => &[Part::ReceivedRequest],
@@ -125,24 +133,21 @@ impl Host for Envoy {
 
     fn replace_body(self, body: Body, len: usize, bytes: &[u8]) -> bool {
         let Some(filter) = self.filter() else { return false };
-        let size = self.readable_bytes(body);
-        let mut replaced = bytes.to_vec();
-        if len < size {
-            let is_read = self.read_body(body, len, size, |rest| {
-                replaced.extend_from_slice(rest);
-                true
-            });
-            if !is_read {
-                return false;
-            }
-        }
         let parts = self.parts(body).iter().map(|part| (*part, filter.body_bytes(*part)));
         let parts: Vec<(Part, usize)> = parts.collect();
+        let size = parts.iter().map(|(_, bytes)| *bytes).fold(0, usize::saturating_add);
+        let mut replaced = bytes.to_vec();
+        let is_read = self.read_body(body, len, size, |rest| {
+            replaced.extend_from_slice(rest);
+            true
+        });
         // The parts follow one another, so all bytes may stand behind those of the last that there is.
-        let is_added = parts.iter().rev().any(|(part, _)| filter.append_body(*part, &replaced));
+        let is_added = len <= size
+            && is_read
+            && parts.iter().rev().any(|(part, _)| filter.append_body(*part, &replaced));
         if is_added {
-            for (part, size) in parts {
-                filter.drain_body(part, size);
+            for (part, bytes) in parts {
+                filter.drain_body(part, bytes);
             }
         }
         is_added
@@ -194,15 +199,15 @@ impl Host for Envoy {
     }
 
     fn now(self) -> Micros {
-        clock::now_us()
+        (self.clock().now_us)()
     }
 
     fn wall_clock(self) -> UnixMs {
-        clock::unix_ms()
+        (self.clock().unix_ms)()
     }
 
     fn random(self) -> u32 {
-        clock::random()
+        (self.clock().random)()
     }
 
     fn define_series(self, series: &Series<'_>) -> Option<SeriesId> {
@@ -219,7 +224,7 @@ impl Host for Envoy {
     fn record(self, series: &SeriesId, value: u64) {
         match self {
             Envoy::Loading(loading) => series.record_while_loading(loading, value),
-            Envoy::Exchange(filter, _) => series.record(filter, value),
+            Envoy::Exchange(filter, ..) => series.record(filter, value),
         }
     }
 }

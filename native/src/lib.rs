@@ -9,7 +9,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::string_slice)]
 
 pub mod abi;
-mod clock;
+pub mod clock;
 pub mod configuration;
 pub mod exchange;
 mod handover;

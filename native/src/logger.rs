@@ -9,17 +9,21 @@ const LEVEL_MAX: LevelFilter = LevelFilter::Info;
 
 struct EnvoyLog;
 
-/// Installs the logger, and has a panic logged by its place. Its message may hold what a client sent.
+/// Installs the logger.
 pub(crate) fn install() {
     // It fails if an earlier configuration has installed the logger.
     if log::set_logger(&EnvoyLog).is_ok() {
         log::set_max_level(LEVEL_MAX);
-        std::panic::set_hook(Box::new(|panic| {
-            if let Some(place) = panic.location() {
-                log::error!("panicked at {}:{}", place.file(), place.line());
-            }
-        }));
     }
+}
+
+/// Has the place of a panic logged, and not its message, which may hold what a client sent.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            log::error!("panicked at {}:{}", place.file(), place.line());
+        }
+    }));
 }
 
 impl Log for EnvoyLog {

@@ -1,11 +1,11 @@
 //! The whole filter on the fake host.
 
-use crate::host::{Cut, Envoy, STATUSES, on_each_host};
+use crate::host::{Cut, Envoy, Front, STATUSES, on_each_host};
 use llm_canary::config::json;
 
 const CONFIG: &str = r#"{"rollouts":[{
     "name": "chat", "match": {"path_prefix": "/v1/"}, "salt": "s",
-    "key": [{"header": "x-conversation-id"}, {"metadata": "envoy.filters.http.jwt_authn/payload/sub"}],
+    "key": [{"header": "x-conversation-id"}, {"metadata": "envoy.filters.http.jwt_authn/sub"}],
     "baseline": "v1",
     "versions": [{"name": "v1", "cluster": "llm-v1"}, {"name": "v2", "cluster": "llm-v2"}],
     "split": {"v2": 50},
@@ -121,16 +121,22 @@ fn any_bytes_can_be_a_key_and_none_become_a_metric_name() {
 
 #[test]
 fn a_key_may_come_from_an_earlier_filter() {
-    on_each_host(|| {
-        let mut envoy = Envoy::with(CONFIG);
-        let metadata: &[&str] = &["envoy.filters.http.jwt_authn", "payload", "sub"];
+    let come_in = |config: &str, metadata: &[&str]| {
+        let mut envoy = Envoy::with(config);
         for i in 0..50 {
             let key = format!("user-{i}");
             let id = envoy.request_with(&[path()], &[(metadata, key.as_bytes())]);
             let by_metadata = id.upstream_header("x-llm-version").unwrap();
             assert_eq!([by_metadata], versions(&mut envoy, [key])[..]);
         }
-    });
+    };
+    on_each_host(|| come_in(CONFIG, &["envoy.filters.http.jwt_authn", "sub"]));
+    // A dynamic module reads no values below a value.
+    let deep = CONFIG.replace("jwt_authn/sub", "jwt_authn/payload/sub");
+    for front in [Front::FakeHost, Front::EnvoyVm] {
+        front.choose();
+        come_in(&deep, &["envoy.filters.http.jwt_authn", "payload", "sub"]);
+    }
 }
 
 #[test]

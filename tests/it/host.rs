@@ -1,8 +1,9 @@
 //! A fake proxy, which keeps state like a real one, so that a test can assert on what a client, an upstream and
 //! Prometheus would see.
 //!
-//! It runs the filter through one of two hosts. `host/envoy_vm.rs` is Envoy's side of the proxy-wasm ABI, so the filter
-//! runs with `src/proxy_wasm/`. `host/fake_host.rs` implements `filter::Host` directly. The proxy is thread-local, as
+//! It runs the filter through one of three hosts. `host/envoy_vm.rs` is Envoy's side of the proxy-wasm ABI, so the filter
+//! runs with `src/proxy_wasm/`. `host/dynamic_module.rs` is Envoy's side of the ABI of dynamic modules, so it runs with
+//! `native/`. `host/fake_host.rs` implements `filter::Host` directly. The proxy is thread-local, as
 //! is the filter in a VM, so each test has its own. Which hostcalls succeed in which callback follows real Envoy. A
 //! panic in a callback of the VM aborts the whole test run, as it would end a worker's VM. The clocks stand still until
 //! a test advances them.
@@ -14,7 +15,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use llm_canary::filter::Action;
+use llm_canary::metrics::{CATALOGUE, MetricKind};
 
+#[path = "host/dynamic_module.rs"]
+mod dynamic_module;
 #[path = "host/envoy_vm.rs"]
 mod envoy_vm;
 #[path = "host/fake_host.rs"]
@@ -25,6 +29,8 @@ mod fake_host;
 pub(crate) enum Front {
     /// The proxy-wasm ABI.
     EnvoyVm,
+    /// The ABI of dynamic modules. The bodies of waiting requests always arrive.
+    DynamicModule,
     /// `filter::Host`. The bodies of waiting requests always arrive.
     FakeHost,
 }
@@ -42,7 +48,7 @@ impl Front {
 
 /// Runs a test on each host.
 pub(crate) fn on_each_host(test: impl Fn()) {
-    for front in [Front::FakeHost, Front::EnvoyVm] {
+    for front in [Front::FakeHost, Front::DynamicModule, Front::EnvoyVm] {
         front.choose();
         PROXY.take();
         test();
@@ -88,6 +94,10 @@ struct Exchange {
     is_paused: bool,
     /// The part of the request's body that the filter can read: under `Pause` all of it.
     request_chunk: Vec<u8>,
+    /// How many of these bytes came before the latest piece.
+    buffered_bytes: usize,
+    /// The callback is about a piece, and not about trailers.
+    has_piece: bool,
     /// The part that waits in the proxy and that the filter can no longer read.
     request_kept: Vec<u8>,
     /// How many bytes of the request's body have come to the proxy.
@@ -320,6 +330,7 @@ enum Callback {
 fn filter(id: u32, callback: Callback) -> u32 {
     match FRONT.get() {
         Front::EnvoyVm => envoy_vm::call(id, callback),
+        Front::DynamicModule => dynamic_module::call(id, callback),
         Front::FakeHost => fake_host::call(id, callback),
     }
 }
@@ -554,10 +565,16 @@ impl Envoy {
         self.metrics().get(&format!("{name}{{}}")).and_then(|values| values.last().copied())
     }
 
-    /// The names of all series that are defined.
+    /// The names of all series that are defined. A histogram of a dynamic module is not defined before its first value.
     pub(crate) fn names(&self) -> Vec<String> {
-        with(|proxy| proxy.metrics.iter().map(|(name, _)| name.clone()).collect())
+        let is_defined = |name: &&String| FRONT.get() != Front::DynamicModule || !is_histogram(name);
+        with(|proxy| proxy.metrics.iter().map(|(name, _)| name).filter(is_defined).cloned().collect())
     }
+}
+
+fn is_histogram(series: &str) -> bool {
+    let metric = series.split('{').next();
+    CATALOGUE.iter().any(|spec| Some(spec.name) == metric && spec.kind == MetricKind::Histogram)
 }
 
 /// One exchange.
@@ -601,6 +618,10 @@ impl Id {
 
     /// The request's trailers arrive, after the body so far.
     pub(crate) fn post_trailers(self) -> Id {
+        with(|proxy| {
+            let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
+            (exchange.buffered_bytes, exchange.has_piece) = (exchange.request_chunk.len(), false);
+        });
         let action = callback(Phase::RequestBody, self.0, Callback::RequestTrailers);
         self.apply(action);
         self
@@ -622,8 +643,10 @@ impl Id {
 
     pub(crate) fn post_piece(self, piece: &[u8], is_end: bool) {
         let size = with(|proxy| {
-            let delivers = proxy.delivers_bodies || FRONT.get() == Front::FakeHost;
+            let delivers = proxy.delivers_bodies || FRONT.get() != Front::EnvoyVm;
             let exchange = proxy.exchanges.get_mut(&self.0).unwrap();
+            exchange.buffered_bytes = exchange.request_chunk.len();
+            exchange.has_piece = true;
             exchange.request_chunk.extend_from_slice(piece);
             exchange.received_bytes += piece.len();
             let is_shown = exchange.local_reply.is_none() && (delivers || !exchange.is_paused);

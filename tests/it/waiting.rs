@@ -101,7 +101,7 @@ fn a_request_whose_head_decides_does_not_wait() {
 fn a_body_without_the_key_falls_through_to_the_next() {
     on_each_host(|| {
         let mut envoy = waiting(BODY_KEY);
-        let long = format!(r#"{{"messages":"{}","id":"{V1_KEY}"}}"#, "x".repeat(1 << 20));
+        let long = format!(r#"{{"messages":"{}","id":"{V1_KEY}"}}"#, "x".repeat(9 << 20));
         let early = format!(r#"{{"id":"{V1_KEY}","messages":"{}"}}"#, "x".repeat(5 << 20));
         for (body, expected) in [
             (&b""[..], "v2"),
@@ -128,6 +128,8 @@ fn a_body_without_the_key_falls_through_to_the_next() {
         assert!(id.is_paused());
         let id = id.post_trailers();
         assert_eq!((version(id).as_str(), id.upstream_body().as_slice()), ("v2", &br#"{"messages":[]"#[..]));
+        // A body that is too long to wait for its end is counted; each of the others ended, or had its key before.
+        assert_eq!(envoy.sum("llm_body_limit_total", ""), 2);
         // A client that leaves while its request waits is not counted.
         envoy.request(&head(&[])).cut(Cut::Client);
         assert_eq!(envoy.sum("llm_requests_total", ""), 0);

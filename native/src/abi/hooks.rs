@@ -11,8 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::{Bytes, Filter, Loading, LogLevel, Newer, log};
+use crate::clock::SYSTEM;
 use crate::configuration::Configuration;
 use crate::exchange::{Exchange, Hook};
+use crate::logger;
 use llm_canary::filter::Action;
 
 /// The version of the ABI. Envoy 1.39 has this one; 1.40 has a newer one, logs a warning, and runs it.
@@ -26,6 +28,7 @@ type Cell = RefCell<Exchange>;
 
 #[unsafe(no_mangle)]
 extern "C" fn envoy_dynamic_module_on_program_init() -> *const c_char {
+    logger::log_panics();
     VERSION.as_ptr()
 }
 
@@ -42,7 +45,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     };
     // SAFETY: Envoy lends both until the hook returns.
     let (filter_name, text) = unsafe { (filter_name.get(), text.get()) };
-    let load = || Configuration::load(Loading::new(config, newer), filter_name, text);
+    let load = || Configuration::load(Loading::new(config, newer), &SYSTEM, filter_name, text);
     catch_unwind(load).ok().flatten().map_or(ptr::null(), Arc::into_raw)
 }
 
