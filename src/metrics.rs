@@ -42,6 +42,20 @@ pub struct Series<'a> {
     pub labels: &'a [(&'a str, &'a str)],
 }
 
+impl Series<'_> {
+    /// The name of a series where metrics have no labels: `metric.label=.=value;.;label=.=value;.;`. The stats tags in
+    /// `envoy/envoy.yaml` turn it back into labels.
+    #[must_use]
+    pub fn encoded_name(&self) -> String {
+        let mut name = String::from(self.name);
+        name.push_str(if self.labels.is_empty() { "" } else { "." });
+        for part in self.labels.iter().flat_map(|(label, value)| [*label, "=.=", *value, ";.;"]) {
+            name.push_str(part);
+        }
+        name
+    }
+}
+
 /// The name and the label of the gauge that identifies the configuration by which a rollout runs. Its value is the
 /// [`crate::config::json::Node::hash`] of the whole configuration, because that says which file the filter has read. The
 /// label tells apart the filters of one proxy, which share its metrics.

@@ -12,7 +12,7 @@ use crate::abi::{Filter, Loading};
 use crate::clock::Clock;
 use crate::host::Envoy;
 use crate::logger;
-use crate::series::{self, KeptHistogram, SeriesId};
+use crate::series::{self, SeriesId};
 
 pub(crate) type Worker = llm_canary::filter::Worker<Envoy>;
 
@@ -26,7 +26,6 @@ pub struct Configuration {
     loaded: Arc<LoadedConfig<Envoy>>,
     clock: &'static Clock,
     panics: Option<SeriesId>,
-    histograms: Vec<Arc<KeptHistogram>>,
     /// Envoy uses it no more.
     has_ended: AtomicBool,
 }
@@ -56,13 +55,8 @@ impl Configuration {
         let host = Envoy::Loading(loading);
         let loaded = LoadedConfig::load(host, text);
         let panics = host.define_series(&PANICS);
-        let configuration = Configuration {
-            loaded: Arc::new(loaded?),
-            clock,
-            panics,
-            histograms: series::finish(),
-            has_ended: AtomicBool::new(false),
-        };
+        let configuration =
+            Configuration { loaded: Arc::new(loaded?), clock, panics, has_ended: AtomicBool::new(false) };
         Some(Arc::new(configuration))
     }
 
@@ -91,6 +85,5 @@ impl Configuration {
     /// Envoy uses it no more. Exchanges have ended; a thread forgets it when it sees the next.
     pub fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
-        self.histograms.iter().for_each(|histogram| histogram.release());
     }
 }

@@ -331,3 +331,10 @@ fn shards_add_up_to_the_totals_of_what_may_be_compared() {
         );
     }
 }
+
+#[test]
+fn an_encoded_name_contains_its_labels() {
+    let name = |labels| Series { kind: MetricKind::Counter, name: "llm_x", labels }.encoded_name();
+    assert_eq!(name(&[]), "llm_x");
+    assert_eq!(name(&[("llm_version", "v1.2"), ("llm_b", "2")]), "llm_x.llm_version=.=v1.2;.;llm_b=.=2;.;");
+}

@@ -206,7 +206,7 @@ impl Host for EnvoyVm {
             MetricKind::Gauge => MetricType::Gauge,
             MetricKind::Histogram => MetricType::Histogram,
         };
-        let name = encoded_name(series);
+        let name = series.encoded_name();
         let hash = series_ids::hash(kind as u8, &name);
         let mut defined = DEFINED.take();
         let mut id = defined.get(hash);
@@ -237,31 +237,4 @@ fn latest() -> Micros {
 /// A number as Envoy writes it.
 fn number(bytes: &[u8]) -> Option<u64> {
     bytes.try_into().ok().map(u64::from_le_bytes)
-}
-
-/// The name of a series in Envoy, whose metrics have no labels: `metric.label=.=value;.;label=.=value;.;`. The stats
-/// tags in `envoy/envoy.yaml` turn it back into labels.
-fn encoded_name(series: &Series<'_>) -> String {
-    let mut name = String::from(series.name);
-    name.push_str(if series.labels.is_empty() { "" } else { "." });
-    for part in series.labels.iter().flat_map(|(label, value)| [*label, "=.=", *value, ";.;"]) {
-        name.push_str(part);
-    }
-    name
-}
-
-#[cfg(test)]
-mod tests {
-    use super::encoded_name;
-    use crate::metrics::{MetricKind, Series};
-
-    #[test]
-    fn an_encoded_name_contains_its_labels() {
-        let name = |labels| encoded_name(&Series { kind: MetricKind::Counter, name: "llm_x", labels });
-        assert_eq!(name(&[]), "llm_x");
-        assert_eq!(
-            name(&[("llm_version", "v1.2"), ("llm_b", "2")]),
-            "llm_x.llm_version=.=v1.2;.;llm_b=.=2;.;"
-        );
-    }
 }

@@ -15,7 +15,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use llm_canary::filter::Action;
-use llm_canary::metrics::{CATALOGUE, MetricKind};
 
 #[path = "host/dynamic_module.rs"]
 mod dynamic_module;
@@ -290,6 +289,11 @@ impl Proxy {
     fn define_series(&mut self, name: String) -> Answer<usize> {
         assert_eq!(self.phase, Phase::Configure, "metrics are defined at configuration: {name}");
         self.definitions += 1;
+        self.series(name)
+    }
+
+    /// The place of a series, which exists from now on.
+    fn series(&mut self, name: String) -> Answer<usize> {
         let next = self.metrics.len();
         let id = *self.series_ids.entry(name).or_insert_with_key(|name| {
             self.metrics.push((name.clone(), Vec::new()));
@@ -308,6 +312,13 @@ impl Proxy {
             self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.random >> 32) as u32
     }
+}
+
+/// A series by its encoded name: `metric.label=.=value;.;…` → `metric{label=value,…}`.
+fn decoded_name(name: &str) -> String {
+    let (metric, labels) = name.split_once('.').unwrap_or((name, ";.;"));
+    let labels = labels.strip_suffix(";.;").unwrap().replace("=.=", "=").replace(";.;", ",");
+    format!("{metric}{{{labels}}}")
 }
 
 /// A callback of the filter.
@@ -565,16 +576,10 @@ impl Envoy {
         self.metrics().get(&format!("{name}{{}}")).and_then(|values| values.last().copied())
     }
 
-    /// The names of all series that are defined. A histogram of a dynamic module is not defined before its first value.
+    /// The names of all series that are defined.
     pub(crate) fn names(&self) -> Vec<String> {
-        let is_defined = |name: &&String| FRONT.get() != Front::DynamicModule || !is_histogram(name);
-        with(|proxy| proxy.metrics.iter().map(|(name, _)| name).filter(is_defined).cloned().collect())
+        with(|proxy| proxy.metrics.iter().map(|(name, _)| name.clone()).collect())
     }
-}
-
-fn is_histogram(series: &str) -> bool {
-    let metric = series.split('{').next();
-    CATALOGUE.iter().any(|spec| Some(spec.name) == metric && spec.kind == MetricKind::Histogram)
 }
 
 /// One exchange.

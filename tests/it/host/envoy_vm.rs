@@ -89,13 +89,6 @@ fn side(number: u32, response: u32) -> Answer<Side> {
     }
 }
 
-/// A series by its encoded name: `metric.label=.=value;.;…` → `metric{label=value,…}`.
-fn series(name: &str) -> String {
-    let (metric, labels) = name.split_once('.').unwrap_or((name, ";.;"));
-    let labels = labels.strip_suffix(";.;").unwrap().replace("=.=", "=").replace(";.;", ",");
-    format!("{metric}{{{labels}}}")
-}
-
 fn map(number: u32) -> Answer<Side> {
     if number == 3 { Ok(Side::ResponseTrailers) } else { side(number, 2) }
 }
@@ -310,7 +303,7 @@ unsafe extern "C" fn proxy_call_foreign_function(
 #[unsafe(no_mangle)]
 unsafe extern "C" fn proxy_define_metric(_kind: u32, name: *const u8, name_len: usize, id: *mut u32) -> u32 {
     let name = unsafe { text(name, name_len) };
-    let defined = super::call(|proxy| proxy.define_series(series(&name)));
+    let defined = super::call(|proxy| proxy.define_series(decoded_name(&name)));
     match defined {
         // SAFETY: the filter passes a valid pointer for the result.
         Ok(at) => unsafe {
