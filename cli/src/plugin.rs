@@ -11,7 +11,7 @@ mod unread;
 use crate::error::{Error, Problem};
 use crate::yaml;
 use llm_canary::config::json::{self, Node};
-use llm_canary::config::{Config, Errors};
+use llm_canary::config::{Config, Errors, HostKind};
 
 use config_map::find_config_map;
 use documents::Documents;
@@ -111,7 +111,7 @@ impl PluginConfig {
     /// The configuration as the filter reads it, and its tree.
     pub(crate) fn config(&self) -> Result<(Config, &Node), Errors> {
         let tree = self.tree.as_ref().map_err(Errors::clone)?;
-        let config = Config::from_json(tree)?;
+        let config = Config::from_json(tree, HostKind::WebAssembly)?;
         self.doubtful.clone().map_or(Ok((config, tree)), Err)
     }
 
