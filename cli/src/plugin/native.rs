@@ -5,6 +5,8 @@ use super::{PathSegment, PluginConfig, has_our_fields, is_ours, names_our_module
 use llm_canary::config::json::{self, Node};
 use llm_canary::config::{Errors, HostKind};
 
+/// The only filter in the module.
+const FILTER_NAME: &str = "llm-canary";
 /// The lists in an EnvoyExtensionPolicy that may hold the filter, and the host of each.
 const POLICY_LISTS: [(&str, HostKind); 2] =
     [("dynamicModule", HostKind::Native), ("wasm", HostKind::WebAssembly)];
@@ -26,9 +28,22 @@ pub(super) fn find_module(node: &Node, path: &[PathSegment], plugins: &mut Vec<P
         let place = path_text(&path);
         // A text is a document of its own.
         path.extend(value.and_then(Node::as_str).map(|_| PathSegment::Document(0)));
-        plugins.push(PluginConfig::new(place, path, filter_config(config)).on(HostKind::Native));
+        let tree = names_our_filter(name, "filter_name").and_then(|()| filter_config(config));
+        plugins.push(PluginConfig::new(place, path, tree).on(HostKind::Native));
     }
     true
+}
+
+/// Whether a filter has the name that the module knows; `field` is where it stands.
+fn names_our_filter(name: Option<&str>, field: &str) -> Result<(), Errors> {
+    match name {
+        Some(FILTER_NAME) => Ok(()),
+        Some(other) => Err(format!("is of a filter with the {field} {other:?}")),
+        None => Err(format!("is of a filter without {field}")),
+    }
+    .map_err(|words| {
+        Errors::one("", format!("{words}, which the module refuses; write {FILTER_NAME:?} there"))
+    })
 }
 
 /// What Envoy passes to the module, by the type: a text as it is, and an object as JSON.
@@ -62,7 +77,13 @@ pub(super) fn find_envoy_gateway(resource: &Node, path: &[PathSegment], plugins:
             if !config.is_some_and(has_our_fields) && !is_ours(&names) {
                 continue;
             }
-            let tree = match config {
+            let is_named = match host {
+                HostKind::Native => {
+                    names_our_filter(item.get("filterName").and_then(Node::as_str), "filterName")
+                }
+                HostKind::WebAssembly => Ok(()),
+            };
+            let tree = is_named.and_then(|()| match config {
                 Some(object @ Node::Object(_)) => within_limits(object.clone()),
                 Some(_) => Err(Errors::one(
                     format!("spec.{list}[{index}].config"),
@@ -72,7 +93,7 @@ pub(super) fn find_envoy_gateway(resource: &Node, path: &[PathSegment], plugins:
                     format!("spec.{list}[{index}].config"),
                     "is missing; write the configuration there as an object",
                 )),
-            };
+            });
             let path = path.iter().cloned().chain([
                 PathSegment::Member("spec".to_owned()),
                 PathSegment::Member(list.to_owned()),

@@ -150,8 +150,16 @@ fn what_does_not_reach_the_module_as_json_is_refused() {
             "spec.dynamicModule[1].config: is no object; write it as one, because a text would reach the filter in quotes",
         ),
         (
-            gateway("{name: llm-canary}"),
+            gateway("{name: llm-0-1-0, filterName: llm-canary}"),
             "spec.dynamicModule[1].config: is missing; write the configuration there as an object",
+        ),
+        (
+            ecds(&filter(&any("StringValue", &format!("'{config}'"))).replace("llm-canary", "llm_canary")),
+            "value: is of a filter with the filter_name \"llm_canary\", which the module refuses; write \"llm-canary\" there",
+        ),
+        (
+            gateway(&format!("{{name: llm, config: {config}}}")),
+            "EnvoyExtensionPolicy llm: is of a filter without filterName, which the module refuses; write \"llm-canary\" there",
         ),
         (gateway("{name: llm, filterName: llm-canary, config: {rules: []}}"), "rules: is not a known field"),
     ] {
