@@ -54,6 +54,8 @@ pub(crate) struct PluginConfig {
     pub(crate) discovered_as: Option<String>,
     /// The names of what holds it, the outermost first: namespace, resource, file.
     names: Vec<String>,
+    /// Whether Envoy itself reads it as a google.protobuf.Struct.
+    is_struct: bool,
     /// The text that holds it, where that stands in base64, so that a change can be shown.
     pub(crate) decoded: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
@@ -110,6 +112,7 @@ impl PluginConfig {
             host: None,
             discovered_as: None,
             names: Vec::new(),
+            is_struct: false,
             decoded: None,
             tree,
             doubtful: None,
@@ -249,6 +252,7 @@ fn note_doubtful(text: &[u8], depth: usize, plugins: &mut [PluginConfig]) {
         });
         let names: Vec<String> = names.collect();
         let own = doubtful.iter().filter(|found| found.document == *document);
+        let own = own.filter(|found| plugin.is_struct || !found.is_of_structs);
         let mut own =
             own.filter_map(|found| Some((found.path.strip_prefix(names.as_slice())?, &found.words)));
         let Some((path, words)) = own.next() else { continue };
@@ -278,6 +282,9 @@ fn find(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<PluginConfig
         Some("EnvoyExtensionPolicy") => find_envoy_gateway(node, path, plugins),
         _ => find_envoy(node, path, plugins),
     }
+    // A control plane reads a resource from JSON, and does not give Envoy YAML.
+    let own = plugins.iter_mut().skip(first).filter(|_| kind.is_some());
+    own.for_each(|plugin| plugin.is_struct = false);
     for name in ["name", "namespace"] {
         let name = node.get("metadata").filter(|_| kind.is_some()).and_then(|metadata| metadata.get(name));
         put_name(name.and_then(Node::as_str), plugins.get_mut(first..));

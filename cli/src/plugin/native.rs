@@ -29,7 +29,8 @@ pub(super) fn find_module(node: &Node, path: &[PathSegment], plugins: &mut Vec<P
         // A text is a document of its own.
         path.extend(value.and_then(Node::as_str).map(|_| PathSegment::Document(0)));
         let tree = names_our_filter(name, "filter_name").and_then(|()| filter_config(config));
-        plugins.push(PluginConfig::new(place, path, tree).on(HostKind::Native));
+        let is_struct = matches!(value, Some(Node::Object(_)));
+        plugins.push(PluginConfig { is_struct, ..PluginConfig::new(place, path, tree).on(HostKind::Native) });
     }
     true
 }

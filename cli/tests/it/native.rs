@@ -5,7 +5,7 @@ use crate::tool::{Folder, json};
 /// A configuration as one line of JSON, with this path of metadata as a key.
 fn config(metadata: &str) -> String {
     format!(
-        r#"{{"rollouts": [{{"name": "chat", "key": [{{"metadata": "{metadata}"}}], "baseline": "v1", "versions": [{{"name": "v1", "cluster": "llm-v1"}}, {{"name": "v2", "cluster": "llm-v2"}}], "split": {{"v2": 12.5}}}}]}}"#
+        r#"{{"rollouts": [{{"name": "chat", "key": [{{"metadata": "{metadata}"}}], "baseline": "v1", "versions": [{{"name": "v1", "cluster": "llm-v1"}}, {{"name": "v2", "cluster": "llm-v2"}}], "split": {{"v2": 12}}}}]}}"#
     )
 }
 
@@ -76,7 +76,7 @@ fn it_is_found_wherever_envoy_reads_it() {
     for ((good, place), (bad, _)) in places(&config(ONE_KEY)).into_iter().zip(places(&config(NESTED))) {
         folder.write("a.yaml", &good);
         let ran = folder.fine(&["check", "a.yaml"]);
-        let line = "chat: v1 87.5 % (cluster llm-v1, baseline), v2 12.5 % (cluster llm-v2)\n";
+        let line = "chat: v1 88 % (cluster llm-v1, baseline), v2 12 % (cluster llm-v2)\n";
         assert_eq!((ran.out, ran.err), (format!("a.yaml: {place}: {line}"), String::new()), "{good}");
         folder.fine(&["explain", "a.yaml", "--metadata", &format!("{ONE_KEY}=c1")]);
 
@@ -103,10 +103,7 @@ fn a_wasm_plugin_of_envoy_gateway_is_read_as_one() {
         policy("wasm", &format!("{{name: llm-canary, rootID: llm-canary, config: {}}}", config(NESTED)));
     folder.write("a.yaml", &text);
     assert!(
-        folder
-            .fine(&["check", "a.yaml"])
-            .out
-            .starts_with("a.yaml: EnvoyExtensionPolicy llm: chat: v1 87.5 %")
+        folder.fine(&["check", "a.yaml"]).out.starts_with("a.yaml: EnvoyExtensionPolicy llm: chat: v1 88 %")
     );
 }
 
@@ -167,6 +164,44 @@ fn what_does_not_reach_the_module_as_json_is_refused() {
         let ran = folder.run(&["check", "a.yaml"]);
         assert!(ran.code == Some(2) && ran.err.contains(words), "{text}\n{words}\n{ran:?}");
     }
+}
+
+/// As Envoy 1.39.3 and 1.40.0 do: in a Struct in YAML, a number with a point reaches the module as a text.
+#[test]
+fn a_struct_in_yaml_has_integers_only() {
+    let folder = Folder::new("native-struct");
+    let of = |config: &str| filter(&any("Struct", config));
+    let half = config(ONE_KEY).replace("12", "0.5");
+    let words = "resources[0].typed_config.filter_config.value: rollouts[0].split.v2: is written 0.5, which Envoy takes for a text in \
+                 a google.protobuf.Struct in a file of YAML; write a google.protobuf.StringValue with the configuration as JSON";
+    folder.write("a.yaml", &ecds(&of(&half)));
+    let ran = folder.run(&["check", "a.yaml"]);
+    assert!(ran.code == Some(2) && ran.err.contains(words), "{ran:?}");
+    // Nor is one written there.
+    let good = ecds(&of(&config(ONE_KEY)));
+    folder.write("a.yaml", &good);
+    let ran = folder.run(&["ramp", "a.yaml", "v2", "0.5"]);
+    assert!(ran.code == Some(2) && ran.err.contains("which Envoy takes for a text"), "{ran:?}");
+    assert_eq!(folder.read("a.yaml"), good);
+    folder.fine(&["ramp", "a.yaml", "v2", "1"]);
+    // A control plane passes on JSON.
+    folder.write(
+        "b.yaml",
+        &format!("kind: EnvoyFilter\nspec: {{configPatches: [{{patch: {{value: {}}}}}]}}\n", of(&half)),
+    );
+    folder.fine(&["check", "b.yaml"]);
+    // Envoy reads JSON as it is, and so it does a StringValue.
+    let json = serde_json::json!({"resources": [{"typed_config": {
+        "dynamic_module_config": {"name": "llm_canary"}, "filter_name": "llm-canary",
+        "filter_config": {
+            "@type": "type.googleapis.com/google.protobuf.Struct",
+            "value": json(&half)
+        }
+    }}]});
+    folder.write("c.json", &json.to_string());
+    folder.fine(&["check", "c.json"]);
+    folder.write("d.yaml", &ecds(&filter(&any("StringValue", &format!("'{half}'")))));
+    folder.fine(&["check", "d.yaml"]);
 }
 
 #[test]
