@@ -62,6 +62,8 @@ pub const NAME_CHARS_MAX: usize = 40;
 pub const TEXT_BYTES_MAX: usize = 256;
 /// Parts of the path to a metadata value.
 pub const METADATA_DEPTH_MAX: usize = 16;
+/// Parts of that path that Envoy looks up for a native module: a namespace and one key.
+pub const NATIVE_METADATA_DEPTH_MAX: usize = 2;
 
 /// Values of each rating of feedback.
 pub const FEEDBACK_VALUES_MAX: usize = 64;
@@ -104,6 +106,15 @@ pub const CONVERSATION_POINTER: usize = 2;
 pub const CONVERSATION_ID_POINTER: usize = 3;
 /// The pointers of these indices.
 const POINTERS: [&str; 4] = ["/model", "/previous_response_id", "/conversation", "/conversation/id"];
+
+/// The kind of host that a configuration is for. What one cannot do is an error in a configuration for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// A WebAssembly VM. It does all that a configuration can say.
+    WebAssembly,
+    /// Envoy itself, which has loaded the filter as a native module.
+    Native,
+}
 
 /// A valid configuration. It can be shared between threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -366,19 +377,19 @@ impl Rollout {
 }
 
 impl Config {
-    /// Parses a configuration.
+    /// Parses a configuration for WebAssembly.
     ///
     /// # Errors
     /// All errors, or the position where the text is not valid JSON.
     pub fn parse(text: &[u8]) -> Result<Self, Errors> {
-        Self::from_json(&json::parse(text)?)
+        Self::from_json(&json::parse(text)?, HostKind::WebAssembly)
     }
 
     /// Reads a configuration from a tree, which may come from another format, such as the YAML of a WasmPlugin.
     ///
     /// # Errors
-    /// All errors.
-    pub fn from_json(tree: &json::Node) -> Result<Self, Errors> {
-        rules::config(tree)
+    /// All errors, of which some depend on the host.
+    pub fn from_json(tree: &json::Node, host: HostKind) -> Result<Self, Errors> {
+        rules::config(tree, host)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! In: lines of `/stats`. Out: [`AdminStats`], and from them whether a configuration runs there.
 
+use llm_canary::config::HostKind;
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use std::time::Duration;
 pub(crate) const STATS_PATH: &str =
     "/stats?filter=llm_config_hash%7Cextension_config_discovery.*(update_rejected%7Cconfig_fail)";
 const CONFIG_HASH: &str = "llm_config_hash";
-/// In front of the names of the plugins' own metrics.
+/// In front of the names of the metrics of WebAssembly's plugins. Those of native modules begin with `dynamicmodulescustom.`, or
+/// with the module's `metrics_namespace`.
 const PLUGIN_PREFIX: &str = "wasmcustom.";
 /// In front of the names of the counters of one filter's updates.
 const UPDATES_PREFIX: &str = "extension_config_discovery.http_filter.";
@@ -22,6 +24,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) rollout: &'a str,
     /// The name under which Envoy discovers the configuration; `None` where the file does not say it.
     pub(crate) discovered_as: Option<&'a str>,
+    /// The host that reads the configuration; `None` where the file does not say it. An Envoy may have both.
+    pub(crate) host: Option<HostKind>,
 }
 
 /// The counters of one Envoy.
@@ -33,6 +37,8 @@ pub(crate) struct AdminStats {
     unlabelled_hash: Option<u64>,
     /// Whether other rollouts run there.
     has_others: bool,
+    /// Whether the rollout runs in the other host there.
+    is_elsewhere: bool,
     /// How many updates of the filter's configuration it has refused; of all filters' if it is not known which counts.
     pub(crate) refused: u64,
 }
@@ -83,22 +89,41 @@ pub(crate) fn foreign(page: &str) -> Option<&'static str> {
     )
 }
 
+/// The host of a gauge with a configuration's hash, and its name without the host's prefix; `None` if it is none.
+fn hash_of_a_host(name: &str) -> Option<(HostKind, &str)> {
+    let (host, name) = match name.strip_prefix(PLUGIN_PREFIX) {
+        Some(name) => (HostKind::WebAssembly, name),
+        None if name.starts_with(UPDATES_PREFIX) => return None,
+        None => (HostKind::Native, name.get(name.find(&format!(".{CONFIG_HASH}"))? + 1..)?),
+    };
+    name.starts_with(CONFIG_HASH).then_some((host, name))
+}
+
+/// What the gauge of a rollout is called behind the prefix: with its label as WebAssembly encodes it, or as Envoy does.
+fn of_rollout(rollout: &str, host: HostKind) -> String {
+    match host {
+        HostKind::WebAssembly => format!("{CONFIG_HASH}.llm_rollout=.={rollout};.;"),
+        HostKind::Native => format!("{CONFIG_HASH}.llm_rollout.{rollout}"),
+    }
+}
+
 impl AdminStats {
     /// Reads lines of `name: value`; others are ignored.
     pub(crate) fn parse(text: &str, watched: &Watched<'_>) -> Self {
         let mut stats = Self::default();
         let (mut refused_by_all, mut refused_by_watched) = (0_u64, None::<u64>);
-        let of_rollout = format!("{CONFIG_HASH}.llm_rollout=.={};.;", watched.rollout);
         let of_filter = watched.discovered_as.map(|name| format!("{UPDATES_PREFIX}{name}."));
         for line in text.lines() {
             let Some((name, value)) = line.rsplit_once(": ") else { continue };
             let Ok(value) = value.trim().parse::<u64>() else { continue };
-            if let Some(name) = name.strip_prefix(PLUGIN_PREFIX) {
-                if name == of_rollout {
-                    stats.config_hash = Some(value);
+            if let Some((host, name)) = hash_of_a_host(name) {
+                let is_elsewhere = watched.host.is_some_and(|watched| watched != host);
+                if name == of_rollout(watched.rollout, host) {
+                    stats.is_elsewhere |= is_elsewhere;
+                    stats.config_hash = if is_elsewhere { stats.config_hash } else { Some(value) };
                 } else if name == CONFIG_HASH {
                     stats.unlabelled_hash = Some(value);
-                } else if name.starts_with(CONFIG_HASH) {
+                } else {
                     stats.has_others = true;
                 }
             } else if name.starts_with(UPDATES_PREFIX) {
@@ -126,6 +151,15 @@ impl AdminStats {
                 "its {CONFIG_HASH} is {running}, not {hash}, and names no rollout: the module is older than this tool, and \
                  the hash may be another filter's. Load the module of the tool's version"
             )),
+            None if self.is_elsewhere => {
+                let [there, here] = match watched.host {
+                    Some(HostKind::Native) => ["WebAssembly module", "native module"],
+                    Some(HostKind::WebAssembly) | None => ["native module", "WebAssembly module"],
+                };
+                Progress::Waiting(format!(
+                    "it runs the rollout {rollout} in the {there}, and this is the configuration of the {here}"
+                ))
+            }
             None if self.has_others => {
                 Progress::Waiting(format!("it has read other rollouts, and none with the name {rollout}"))
             }
@@ -167,9 +201,9 @@ impl fmt::Display for EnvoyStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::{AdminStats, Progress, Watched};
+    use super::{AdminStats, HostKind, Progress, Watched};
 
-    const CHAT: Watched<'static> = Watched { rollout: "chat", discovered_as: Some("llm") };
+    const CHAT: Watched<'static> = Watched { rollout: "chat", discovered_as: Some("llm"), host: None };
 
     /// A line as Envoy writes it.
     fn hash(rollout: &str, value: u64) -> String {
@@ -197,6 +231,34 @@ mod tests {
             let text = hash(odd, 5) + &hash("chat", 6);
             assert_eq!(AdminStats::parse(&text, &watched).config_hash, Some(5), "{odd}");
         }
+    }
+
+    /// Lines of real Envoys, also with a `metrics_namespace`.
+    #[test]
+    fn each_host_writes_the_label_in_its_own_way() {
+        let native = "dynamicmodulescustom.llm_config_hash.llm_rollout.chat: 7\n";
+        for line in [
+            native,
+            "mine.llm_config_hash.llm_rollout.chat: 7\n",
+            "mine.x.llm_config_hash.llm_rollout.chat: 7\n",
+        ] {
+            let look = |host, text: &str| {
+                let watched = Watched { host, ..CHAT };
+                AdminStats::parse(text, &watched).progress(&watched, 7, 0)
+            };
+            assert_eq!(look(None, line), Progress::Runs);
+            let both = line.to_owned() + &hash("chat", 6);
+            assert_eq!(look(Some(HostKind::Native), &both), Progress::Runs);
+            assert!(
+                matches!(look(Some(HostKind::WebAssembly), &both), Progress::Waiting(why) if why.contains("hash 6, not 7"))
+            );
+            let elsewhere = "it runs the rollout chat in the native module, and this is the configuration of the WebAssembly module";
+            assert_eq!(look(Some(HostKind::WebAssembly), line), Progress::Waiting(elsewhere.to_owned()));
+        }
+        let others = AdminStats { has_others: true, ..AdminStats::default() };
+        assert_eq!(AdminStats::parse(&native.replace("chat", "chat2"), &CHAT), others);
+        let filter = "extension_config_discovery.http_filter.a.llm_config_hash.config_fail: 1\n";
+        assert_eq!(AdminStats::parse(filter, &CHAT), AdminStats { refused: 1, ..AdminStats::default() });
     }
 
     #[test]

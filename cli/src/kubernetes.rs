@@ -7,13 +7,14 @@ pub(crate) mod owner;
 pub(crate) mod shown;
 
 /// The kinds of resources that may hold a configuration.
-pub(crate) const KINDS: &str = "a wasmplugin, a trafficextension, an envoyfilter or a configmap";
+pub(crate) const KINDS: &str =
+    "a wasmplugin, a trafficextension, an envoyfilter, an envoyextensionpolicy or a configmap";
 
 /// A kind of resource that may hold a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Istio's control plane gives it to each proxy.
-    Istio,
+    /// A control plane, Istio's or Envoy Gateway's, gives it to each proxy.
+    ControlPlane,
     /// It is mounted into Pods as files.
     ConfigMap,
 }
@@ -23,7 +24,8 @@ impl Kind {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let name = text.split('.').next().unwrap_or_default().to_ascii_lowercase();
         match name.strip_suffix('s').unwrap_or(&name) {
-            "wasmplugin" | "trafficextension" | "envoyfilter" => Some(Self::Istio),
+            "wasmplugin" | "trafficextension" | "envoyfilter" => Some(Self::ControlPlane),
+            "envoyextensionpolicy" | "envoyextensionpolicie" | "eep" => Some(Self::ControlPlane),
             "configmap" | "cm" => Some(Self::ConfigMap),
             _ => None,
         }
@@ -33,7 +35,7 @@ impl Kind {
     pub(crate) fn lead_ms(self) -> u64 {
         match self {
             // The control plane gathers changes before it pushes them.
-            Self::Istio => 15_000,
+            Self::ControlPlane => 15_000,
             // A kubelet looks once a minute, or half a minute later.
             Self::ConfigMap => 120_000,
         }
@@ -59,12 +61,15 @@ mod tests {
     #[test]
     fn resources_are_told_from_files() {
         for (kind, expect) in [
-            ("wasmplugin", Some(Kind::Istio)),
-            ("WasmPlugins", Some(Kind::Istio)),
-            ("wasmplugins.extensions.istio.io", Some(Kind::Istio)),
-            ("wasmplugin.v1alpha1.extensions.istio.io", Some(Kind::Istio)),
-            ("trafficextension", Some(Kind::Istio)),
-            ("envoyfilter", Some(Kind::Istio)),
+            ("wasmplugin", Some(Kind::ControlPlane)),
+            ("WasmPlugins", Some(Kind::ControlPlane)),
+            ("wasmplugins.extensions.istio.io", Some(Kind::ControlPlane)),
+            ("wasmplugin.v1alpha1.extensions.istio.io", Some(Kind::ControlPlane)),
+            ("trafficextension", Some(Kind::ControlPlane)),
+            ("envoyfilter", Some(Kind::ControlPlane)),
+            ("envoyextensionpolicies.gateway.envoyproxy.io", Some(Kind::ControlPlane)),
+            ("EnvoyExtensionPolicy", Some(Kind::ControlPlane)),
+            ("eep", Some(Kind::ControlPlane)),
             ("cm", Some(Kind::ConfigMap)),
             ("configmaps", Some(Kind::ConfigMap)),
             ("secret", None),

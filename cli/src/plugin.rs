@@ -1,24 +1,29 @@
 //! Finds llm-canary's configurations in the text of a file.
 //!
 //! In: JSON or YAML, one document or several: the configuration itself, Envoy's discovery response or
-//! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, a ConfigMap with files of these, or a list of those. Out:
-//! each llm-canary configuration, and its place. Other plugins are ignored.
+//! bootstrap, Istio's WasmPlugin, TrafficExtension or EnvoyFilter, Envoy Gateway's EnvoyExtensionPolicy, a ConfigMap with files
+//! of these, or a list of those. Out: each llm-canary configuration, its place, and the host that reads it. Other plugins and
+//! modules are ignored.
 
 mod config_map;
 mod documents;
+mod istio;
+mod native;
 mod unread;
 
 use crate::error::{Error, Problem};
 use crate::yaml;
 use llm_canary::config::json::{self, Node};
-use llm_canary::config::{Config, Errors};
+use llm_canary::config::{Config, Errors, HostKind};
 
 use config_map::find_config_map;
 use documents::Documents;
 pub(crate) use documents::{TEXT_BYTES_MAX, is_json, plain_documents, readable, too_long, utf8};
+use istio::find_istio;
+use native::{find_envoy_gateway, find_module};
 pub(crate) use unread::unread_parts;
 
-/// Parts of a plugin's name or URL that mark it as llm-canary.
+/// Parts of a name, a file or a URL that mark a plugin or a module as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];
 
 /// Ends the type of a resource by which Envoy discovers a filter's configuration.
@@ -43,10 +48,14 @@ pub(crate) struct PluginConfig {
     pub(crate) place: String,
     /// The path to the configuration, which begins with the document in the file.
     pub(crate) path: Vec<PathSegment>,
+    /// The host that reads it, if what holds it says so.
+    pub(crate) host: Option<HostKind>,
     /// The name under which Envoy discovers it, if the document says it.
     pub(crate) discovered_as: Option<String>,
     /// The names of what holds it, the outermost first: namespace, resource, file.
     names: Vec<String>,
+    /// Whether Envoy itself reads it as a google.protobuf.Struct.
+    is_struct: bool,
     /// The text that holds it, where that stands in base64, so that a change can be shown.
     pub(crate) decoded: Option<String>,
     /// The configuration as a tree, or why it cannot be read.
@@ -57,7 +66,7 @@ pub(crate) struct PluginConfig {
 
 /// What to give the tool.
 pub(crate) const ACCEPTED_FILES: &str = "give the plugin's own JSON or YAML, an Envoy discovery file, a ConfigMap with \
-    one, or an Istio WasmPlugin or TrafficExtension whose plugin is named llm-canary";
+    one, or an Istio WasmPlugin or TrafficExtension, or an EnvoyExtensionPolicy, whose plugin is named llm-canary";
 
 /// A document with one of these fields is a resource, or Envoy's.
 const ENVELOPE_FIELDS: [&str; 4] = ["kind", "apiVersion", "resources", "static_resources"];
@@ -100,18 +109,31 @@ impl PluginConfig {
         PluginConfig {
             place,
             path,
+            host: None,
             discovered_as: None,
             names: Vec::new(),
+            is_struct: false,
             decoded: None,
             tree,
             doubtful: None,
         }
     }
 
+    /// The same, in what only this host reads.
+    fn on(self, host: HostKind) -> PluginConfig {
+        PluginConfig { host: Some(host), ..self }
+    }
+
     /// The configuration as the filter reads it, and its tree.
     pub(crate) fn config(&self) -> Result<(Config, &Node), Errors> {
+        // This host does all that can be configured.
+        self.config_for(HostKind::WebAssembly)
+    }
+
+    /// The same; `host` reads it if nothing says who does.
+    pub(crate) fn config_for(&self, host: HostKind) -> Result<(Config, &Node), Errors> {
         let tree = self.tree.as_ref().map_err(Errors::clone)?;
-        let config = Config::from_json(tree)?;
+        let config = Config::from_json(tree, self.host.unwrap_or(host))?;
         self.doubtful.clone().map_or(Ok((config, tree)), Err)
     }
 
@@ -230,6 +252,7 @@ fn note_doubtful(text: &[u8], depth: usize, plugins: &mut [PluginConfig]) {
         });
         let names: Vec<String> = names.collect();
         let own = doubtful.iter().filter(|found| found.document == *document);
+        let own = own.filter(|found| plugin.is_struct || !found.is_of_structs);
         let mut own =
             own.filter_map(|found| Some((found.path.strip_prefix(names.as_slice())?, &found.words)));
         let Some((path, words)) = own.next() else { continue };
@@ -256,8 +279,12 @@ fn find(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<PluginConfig
     match kind {
         Some(kind @ ("WasmPlugin" | "TrafficExtension")) => find_istio(node, kind, path, plugins),
         Some("ConfigMap") => find_config_map(node, path, plugins),
+        Some("EnvoyExtensionPolicy") => find_envoy_gateway(node, path, plugins),
         _ => find_envoy(node, path, plugins),
     }
+    // A control plane reads a resource from JSON, and does not give Envoy YAML.
+    let own = plugins.iter_mut().skip(first).filter(|_| kind.is_some());
+    own.for_each(|plugin| plugin.is_struct = false);
     for name in ["name", "namespace"] {
         let name = node.get("metadata").filter(|_| kind.is_some()).and_then(|metadata| metadata.get(name));
         put_name(name.and_then(Node::as_str), plugins.get_mut(first..));
@@ -271,34 +298,7 @@ fn put_name(name: Option<&str>, plugins: Option<&mut [PluginConfig]>) {
     }
 }
 
-fn find_istio(resource: &Node, kind: &str, path: &[PathSegment], plugins: &mut Vec<PluginConfig>) {
-    let spec = resource.get("spec");
-    let wasm = spec.and_then(|spec| spec.get("wasm"));
-    let field = |name| [wasm, spec].into_iter().flatten().find_map(|node| node.get(name));
-    let config = field("pluginConfig");
-    let name = resource.get("metadata").and_then(|metadata| metadata.get("name")).and_then(Node::as_str);
-    let names = [name, field("pluginName").and_then(Node::as_str), field("url").and_then(Node::as_str)];
-    let has_our_fields = config.is_some_and(|config| match config {
-        Node::String(text) => text.contains("rollouts"),
-        config => OUR_FIELDS.iter().any(|name| config.get(name).is_some()),
-    });
-    if has_our_fields || is_ours(&names) {
-        let place = format!("{kind} {}", name.unwrap_or("without a name"));
-        // Without pluginConfig the plugin starts with an empty configuration.
-        let tree = config
-            .cloned()
-            .ok_or_else(|| Errors::one("spec.pluginConfig", "is missing; write it there"))
-            .and_then(within_limits);
-        let is_inner = wasm.is_some_and(|wasm| wasm.get("pluginConfig").is_some());
-        let inside: &[&str] =
-            if is_inner { &["spec", "wasm", "pluginConfig"] } else { &["spec", "pluginConfig"] };
-        let inside = inside.iter().map(|name| PathSegment::Member((*name).to_owned()));
-        let path = path.iter().cloned().chain(inside).collect();
-        plugins.push(PluginConfig::new(place, path, tree));
-    }
-}
-
-/// Searches Envoy's configuration: a Wasm plugin is an object with a VM or a root id.
+/// Searches Envoy's configuration: a Wasm plugin is an object with a VM or a root id, and a native filter has a module.
 fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<PluginConfig>) {
     if node.get("vm_config").is_some() || node.get("root_id").is_some() {
         let text = |name| node.get(name).and_then(Node::as_str);
@@ -314,8 +314,11 @@ fn find_envoy(node: &Node, path: &mut Vec<PathSegment>, plugins: &mut Vec<Plugin
             let place = path_text(&path);
             path.push(PathSegment::Document(0));
             let tree = envoy_value(configuration, value);
-            plugins.push(PluginConfig::new(place, path, tree));
+            plugins.push(PluginConfig::new(place, path, tree).on(HostKind::WebAssembly));
         }
+        return;
+    }
+    if find_module(node, path, plugins) {
         return;
     }
     let first = plugins.len();
@@ -374,7 +377,15 @@ fn write_json(node: &Node, out: &mut String) {
     }
 }
 
-/// Whether a VM loads the filter's module: its file or address is somewhere in the VM's code.
+/// Whether a value looks like a configuration of ours: as a text, or as an object.
+fn has_our_fields(value: &Node) -> bool {
+    match value {
+        Node::String(text) => text.contains("rollouts"),
+        value => OUR_FIELDS.iter().any(|name| value.get(name).is_some()),
+    }
+}
+
+/// Whether this loads the filter's module: its file or address is somewhere in what describes the code.
 fn names_our_module(node: &Node) -> bool {
     is_ours(&[node.as_str()])
         || node.members().iter().any(|(_, inner)| names_our_module(inner))

@@ -291,7 +291,11 @@ impl Samples {
         let known: Vec<(&str, f64)> =
             hashes.iter().map(|(id, own)| (self.registry.instance_name(*id), *own)).collect();
         let behind = known.iter().filter(|(_, own)| *own != f64::from(hash)).map(|(name, _)| *name);
-        let is_known = |name: &&str| known.iter().any(|(one, _)| one == name);
+        // A second filter on its page is known by a longer name.
+        let is_of = |one: &str, name: &str| {
+            one.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let is_known = |name: &&str| known.iter().any(|(one, _)| is_of(one, name));
         let silent: Vec<&str> = expected.iter().copied().filter(|name| !is_known(name)).collect();
         let count = known.len().saturating_add(silent.len());
         (count, behind.chain(silent).map(str::to_owned).collect())

@@ -1,5 +1,6 @@
 //! Envoy as a host of the filter.
 
+use llm_canary::config::HostKind;
 use llm_canary::filter::{Body, Delivery, Head, Headers, Host, metadata_text};
 use llm_canary::metrics::Series;
 use llm_canary::observe::Micros;
@@ -88,6 +89,7 @@ impl From<Head> for Map {
 impl Host for Envoy {
     type SeriesId = SeriesId;
 
+    const KIND: HostKind = HostKind::Native;
     const DELIVERY: Delivery = Delivery::Certain;
     const BUFFERED_BYTES_MAX: usize = waiting::REQUEST_BYTES_MAX;
 

@@ -7,7 +7,7 @@ use super::json::Node;
 use super::messages::quoted;
 use super::validator::{Empty, Validator};
 use super::{
-    BodyWait, Config, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout,
+    BodyWait, Config, HostKind, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout,
     SHARDED_VERSIONS_MAX, Usage, Version, cookie, feedback, headers, names, pin, requests, sources, steps,
     versions,
 };
@@ -18,8 +18,8 @@ use alloc::vec::Vec;
 const CLUSTER_HEADER: &str = "x-llm-cluster";
 const VERSION_HEADER: &str = "x-llm-version";
 
-pub(super) fn config(tree: &Node) -> Result<Config, Errors> {
-    let mut validator = Validator::new(tree);
+pub(super) fn config(tree: &Node, host: HostKind) -> Result<Config, Errors> {
+    let mut validator = Validator::new(tree, host);
     let config = read_config(&mut validator, tree);
     match config {
         Some(config) if validator.has_no_error_since(0) => Ok(config),

@@ -5,8 +5,8 @@ use super::json::Node;
 use super::messages::{listed, quoted};
 use super::validator::{Empty, Validator, pointer_keys};
 use super::{
-    DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, KEYS_MAX, KeyKind, KeySource,
-    METADATA_DEPTH_MAX, Source,
+    DEFAULT_BODY_KEYS, DEFAULT_KEYS, DEFAULT_USER_BODY_KEYS, DEFAULT_USER_KEY, HostKind, KEYS_MAX, KeyKind,
+    KeySource, METADATA_DEPTH_MAX, NATIVE_METADATA_DEPTH_MAX, Source,
 };
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
@@ -88,14 +88,24 @@ fn first_message(v: &mut Validator<'_>, node: &Node) -> Option<Source> {
 fn metadata_path(v: &mut Validator<'_>, node: &Node) -> Option<Vec<String>> {
     let path = v.text(node, Empty::Refused)?;
     let parts: Vec<String> = path.split('/').map(str::to_owned).collect();
-    if parts.len() < 2 || parts.len() > METADATA_DEPTH_MAX || parts.iter().any(String::is_empty) {
-        let path = quoted(path);
-        let remedy = "write both, such as \"envoy.filters.http.jwt_authn/payload/sub\"";
-        let message = format_args!(
-            "{path} is not the name of a filter and a key; {remedy}, at most {METADATA_DEPTH_MAX} parts"
-        );
-        v.error(node, message);
-        return None;
+    let (depth_max, example) = match v.host {
+        HostKind::WebAssembly => (METADATA_DEPTH_MAX, "envoy.filters.http.jwt_authn/payload/sub"),
+        HostKind::Native => (NATIVE_METADATA_DEPTH_MAX, "com.example.session/id"),
+    };
+    let is_complete = parts.len() >= 2 && !parts.iter().any(String::is_empty);
+    if is_complete && parts.len() <= depth_max {
+        return Some(parts);
     }
-    Some(parts)
+    let path = quoted(path);
+    if is_complete && v.host == HostKind::Native {
+        let keys = parts.len().saturating_sub(1);
+        let remedy = "have that filter put the value into a header (jwt_authn: claim_to_headers), and write \"header\"";
+        let message =
+            format_args!("{path} has {keys} keys, but Envoy can give a native module one only; {remedy}");
+        v.error(node, message);
+    } else {
+        let remedy = format_args!("write both, such as \"{example}\", at most {depth_max} parts");
+        v.error(node, format_args!("{path} is not the name of a filter and a key; {remedy}"));
+    }
+    None
 }

@@ -7,7 +7,7 @@ use super::decimal::Decimal;
 use super::errors::Errors;
 use super::json::Node;
 use super::messages::{either, listed, nearest, push_member, quoted};
-use super::{POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
+use super::{HostKind, POINTER_PARTS_MAX, POINTERS, TEXT_BYTES_MAX};
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -27,6 +27,7 @@ pub(super) enum Empty {
 /// Collects the errors of a tree, and the pointers into requests' bodies that it contains.
 pub(super) struct Validator<'t> {
     root: &'t Node,
+    pub(super) host: HostKind,
     pub(super) errors: Errors,
     pointers: Vec<Vec<String>>,
     /// Headers that the filter sets, and removes if a client sends them.
@@ -34,9 +35,9 @@ pub(super) struct Validator<'t> {
 }
 
 impl<'t> Validator<'t> {
-    pub(super) fn new(root: &'t Node) -> Self {
+    pub(super) fn new(root: &'t Node, host: HostKind) -> Self {
         let pointers = POINTERS.into_iter().filter_map(pointer_keys).collect();
-        Self { root, errors: Errors::default(), pointers, own_headers: Vec::new() }
+        Self { root, host, errors: Errors::default(), pointers, own_headers: Vec::new() }
     }
 
     /// Whether no error was noted since there were so many.

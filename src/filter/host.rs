@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::headers::Headers;
+use crate::config::HostKind;
 use crate::metrics::Series;
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
@@ -62,6 +63,8 @@ pub trait Host: Copy {
     /// Identifies a defined series.
     type SeriesId;
 
+    /// The kind of the host. What it cannot do is refused when a configuration is loaded.
+    const KIND: HostKind;
     /// Whether the proxy delivers the body of a paused request.
     const DELIVERY: Delivery;
     /// How many bytes of its body a request may wait for. The proxy's own limit is higher; past it the proxy answers

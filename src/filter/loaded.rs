@@ -37,7 +37,7 @@ impl<H: Host> LoadedConfig<H> {
     /// Loads a configuration from the plugin's JSON. An invalid one is refused, and every error is logged.
     pub fn load(host: H, text: &[u8]) -> Option<LoadedConfig<H>> {
         let tree = json::parse(text);
-        match tree.and_then(|tree| Ok((Config::from_json(&tree)?, tree.hash()))) {
+        match tree.and_then(|tree| Ok((Config::from_json(&tree, H::KIND)?, tree.hash()))) {
             Ok((config, hash)) => {
                 let names: Vec<&str> = config.rollouts.iter().map(|rollout| rollout.name.as_str()).collect();
                 log::info!("version {VERSION}, rollouts: {}", names.join(", "));

@@ -8,6 +8,7 @@ use super::abi::{self, Buffer, Clock, Map, MetricType};
 use super::counters::Counters;
 use super::series_ids::{self, SeriesIds};
 use super::vm_local::vm_local;
+use crate::config::HostKind;
 use crate::filter::{Body, Delivery, Head, Headers, Host, metadata_text};
 use crate::metrics::{MetricKind, Series};
 use crate::observe::Micros;
@@ -79,6 +80,7 @@ impl From<Body> for Buffer {
 impl Host for EnvoyVm {
     type SeriesId = u32;
 
+    const KIND: HostKind = HostKind::WebAssembly;
     /// Envoy delivers the body of a paused request only under `allow_on_headers_stop_iteration`.
     const DELIVERY: Delivery = Delivery::Uncertain;
     /// Envoy's own limit is 1 MiB by default. Past it Envoy answers 413, even if one piece, of up to 1 MiB, takes the

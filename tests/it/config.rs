@@ -10,7 +10,7 @@
     reason = "a failure fails the test"
 )]
 
-use llm_canary::config::{self, BodyWait, Config, HostPattern, KeyKind, Keyless, Source};
+use llm_canary::config::{self, BodyWait, Config, HostKind, HostPattern, KeyKind, Keyless, Source, json};
 use llm_canary::pin::Token;
 use llm_canary::split::Range;
 use llm_canary::timestamp::rfc3339;
@@ -28,7 +28,11 @@ fn files(start: &str) -> Vec<PathBuf> {
 }
 
 fn errors(text: &str) -> String {
-    match Config::parse(text.as_bytes()) {
+    errors_on(text, HostKind::WebAssembly)
+}
+
+fn errors_on(text: &str, host: HostKind) -> String {
+    match json::parse(text.as_bytes()).and_then(|tree| Config::from_json(&tree, host)) {
         Ok(_) => String::new(),
         Err(errors) => errors.to_string(),
     }
@@ -38,10 +42,30 @@ fn errors(text: &str) -> String {
 fn bad_configurations_have_exactly_these_errors() {
     let files = files("bad-");
     assert!(files.len() >= 10, "{files:?}");
+    check_errors(files, HostKind::WebAssembly);
+}
+
+/// What WebAssembly can do and a native module cannot, beside an error of each kind.
+#[test]
+fn a_native_module_refuses_what_it_cannot_do() {
+    let files = files("native-bad-");
+    for path in &files {
+        let on_wasm = errors(&std::fs::read_to_string(path).unwrap());
+        assert!(!on_wasm.contains("native"), "{on_wasm}");
+    }
+    assert_ne!(files, Vec::<PathBuf>::new());
+    check_errors(files, HostKind::Native);
+    let metadata = |path: &str| one(&format!(r#", "key": [{{"metadata": "{path}"}}]"#));
+    assert_eq!(errors_on(&metadata("com.example.session/id"), HostKind::Native), "");
+    assert_ne!(errors_on(&metadata("com.example.session/id/0"), HostKind::Native), "");
+}
+
+/// Compares the errors of files with those in the files beside them.
+fn check_errors(files: Vec<PathBuf>, host: HostKind) {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
     let mut different = Vec::new();
     for path in files {
-        let found = errors(&std::fs::read_to_string(&path).unwrap()) + "\n";
+        let found = errors_on(&std::fs::read_to_string(&path).unwrap(), host) + "\n";
         assert_ne!(found, "\n", "{} is accepted", path.display());
         let expected = path.with_extension("errors.txt");
         if update {
@@ -58,7 +82,8 @@ fn good_configurations_are_accepted() {
     let files = files("good-");
     assert!(files.len() >= 2, "{files:?}");
     for path in files {
-        assert_eq!(errors(&std::fs::read_to_string(&path).unwrap()), "", "{}", path.display());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(errors(&text), "", "{}", path.display());
     }
 }
 

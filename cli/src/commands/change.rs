@@ -143,7 +143,8 @@ pub(super) fn carry_out<T>(
         select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    let watched = Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref() };
+    let watched =
+        Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref(), host: plugin.host };
     let mut envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
     if urgency == Urgency::CanWait && envoys.clocks().any(|(_, clock)| clock.is_err()) {
         envoys.ask_again();

@@ -6,7 +6,7 @@ use crate::io::World;
 use crate::plugin::{self, ACCEPTED_FILES, PluginConfig};
 use crate::policy;
 use crate::warnings;
-use llm_canary::config::{self, Config, Rollout};
+use llm_canary::config::{self, Config, HostKind, Rollout};
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
 use llm_canary_verdict::policy::Policy;
@@ -18,11 +18,15 @@ use std::path::PathBuf;
 /// Report every error and every doubtful part of configurations and policies, with its path and what to write instead.
 ///
 /// Reads the plugin's own JSON or YAML; Envoy's discovery files and bootstraps; Istio's WasmPlugin, TrafficExtension and
-/// EnvoyFilter; and ConfigMaps with files of these. A file may have several documents. Prints a line for each valid rollout.
-/// A policy (see `llm-canary policy`) is told from a configuration by its fields.
+/// EnvoyFilter; Envoy Gateway's EnvoyExtensionPolicy; and ConfigMaps with files of these. A file may have several documents.
+/// Prints a line for each valid rollout. A policy (see `llm-canary policy`) is told from a configuration by its fields.
+///
+/// What a native module of Envoy cannot do is an error in the configuration of one. Envoy's files and the resources say which
+/// host reads them.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   llm-canary check envoy/ecds/llm-canary.yaml
+  llm-canary check --host native llm-canary.json
   llm-canary check policy.yaml
   llm-canary check --json istio/*.yaml | jq 'objects | .errors[]'
 
@@ -35,9 +39,21 @@ pub(crate) struct Args {
     /// Files that hold a configuration or a policy
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The host of configurations in the plugin's own JSON or YAML, which do not say it
+    #[arg(long, value_enum, default_value_t = Host::Wasm)]
+    host: Host,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What reads a configuration.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Host {
+    /// Envoy's WebAssembly VM
+    Wasm,
+    /// Envoy, with the native module
+    Native,
 }
 
 /// What one configuration, or one policy, says.
@@ -76,6 +92,10 @@ struct VersionReport {
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let now = world.clock.now();
+    let host = match args.host {
+        Host::Wasm => HostKind::WebAssembly,
+        Host::Native => HostKind::Native,
+    };
     let mut reports = Vec::new();
     for file in &args.files {
         let name = file.display().to_string();
@@ -91,7 +111,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             Ok(plugins) if plugins.is_empty() => {
                 world.say(&format!("note: {name}: holds no llm-canary configuration"));
             }
-            Ok(plugins) => reports.extend(plugins.iter().map(|plugin| report(plugin, now))),
+            Ok(plugins) => reports.extend(plugins.iter().map(|plugin| report(plugin, host, now))),
             Err(error) => reports.push(PluginReport {
                 place: name,
                 errors: error.problems(),
@@ -119,8 +139,8 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     Err(Error::Invalid { problems, report })
 }
 
-fn report(plugin: &PluginConfig, now: UnixMs) -> PluginReport {
-    let (rollouts, errors, warnings) = match plugin.config() {
+fn report(plugin: &PluginConfig, host: HostKind, now: UnixMs) -> PluginReport {
+    let (rollouts, errors, warnings) = match plugin.config_for(host) {
         Ok((config, tree)) => (rollouts(&config, now), Vec::new(), warnings::find(&config, tree)),
         Err(errors) => (Vec::new(), plugin.problems(&errors), Vec::new()),
     };

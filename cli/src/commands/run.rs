@@ -120,7 +120,7 @@ pub(crate) struct Args {
     /// Add a line of JSON to this file for each transition and each look that found something new
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
+    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap with kubectl
     #[arg(long)]
     kubectl: bool,
     /// The namespace of the resource, with --kubectl

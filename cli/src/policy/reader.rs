@@ -93,7 +93,7 @@ impl Reader {
     pub(super) fn doubtful(&mut self, bytes: &[u8]) {
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         if !plugin::is_json(bytes) {
-            for found in yaml::doubtful::find(text) {
+            for found in yaml::doubtful::find(text).into_iter().filter(|found| !found.is_of_structs) {
                 self.note(found.path.join(".").replace(".[", "["), found.words);
             }
         }

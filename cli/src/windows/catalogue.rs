@@ -216,7 +216,7 @@ pub(super) fn without_prefix(name: &str) -> Option<(&str, &str)> {
     // None of the filter's names has `llm_` in it once more.
     let (prefix, own) = name.split_at_checked(name.rfind("llm_")?)?;
     let is_prefix = prefix.is_empty() || prefix.ends_with(['_', '.', ':']);
-    (is_prefix && !name.contains(OF_THE_TOOL)).then_some((prefix, own))
+    (is_prefix && !own.starts_with(OF_THE_TOOL)).then_some((prefix, own))
 }
 
 /// What a series counts, by the filter's own name and the labels.
@@ -408,6 +408,8 @@ mod tests {
             ("llm_requests_total", Some(("", "llm_requests_total"))),
             ("envoy_wasmcustom_llm_requests_total", Some(("envoy_wasmcustom_", "llm_requests_total"))),
             ("wasmcustom.llm_config_hash", Some(("wasmcustom.", CONFIG_HASH))),
+            ("envoy_mine_llm_requests_total", Some(("envoy_mine_", "llm_requests_total"))),
+            ("envoy_llm_canary_llm_requests_total", Some(("envoy_llm_canary_", "llm_requests_total"))),
             ("llm_canary_verdict", None),
             ("x_llm_canary_verdict", None),
             ("xllm_requests_total", None),

@@ -115,6 +115,8 @@ pub(crate) struct TooManySeries;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Registry {
     instances: Numbers<Arc<str>>,
+    /// The prefix of the first filter that has a rollout, by the name of the page and of the rollout.
+    prefixes: HashMap<(Arc<str>, Arc<str>), Arc<str>>,
     rollouts: Numbers<Arc<str>>,
     sides: Numbers<Side>,
     /// The rollout of each side.
@@ -131,6 +133,13 @@ impl Registry {
     /// The number of an instance that answers, whether or not it has series.
     pub(super) fn instance(&mut self, name: &str) -> InstanceId {
         InstanceId(self.instances.number(name.into()))
+    }
+
+    /// The number of an instance whose page has a series of a rollout with this prefix. Filters of one page that have the same
+    /// rollout, such as one in WebAssembly and a native one, count apart, as in other sources.
+    fn instance_of_page(&mut self, page: &str, rollout: &str, prefix: &str) -> InstanceId {
+        let first = self.prefixes.entry((page.into(), rollout.into())).or_insert_with(|| prefix.into());
+        if **first == *prefix { self.instance(page) } else { self.instance(&format!("{page} {prefix}*")) }
     }
 
     /// The number of a series; `None` for one that is not read. Without a name the instance is what its labels say.
@@ -160,7 +169,7 @@ impl Registry {
             return Ok(None);
         }
         let instance = match instance {
-            Some(instance) => self.instance(instance),
+            Some(page) => self.instance_of_page(page, rollout, prefix),
             None => self.instance(&instance_name(prefix, labels)),
         };
         let own = |name: &str| {

@@ -211,12 +211,14 @@ fn only_what_is_compared_counts_and_prefixes_do_not_matter() {
         "envoy_llm_requests_total",
         "envoy_dynamicmodulescustom_llm_requests_total",
         "my_llm_gateway_llm_requests_total",
+        // A module's metrics_namespace.
+        "envoy_llm_canary_llm_requests_total",
     ] {
         assert_eq!(counts(&traffic(name)), [4], "{name}");
     }
     for name in [
         "llm_canary_requests_total",
-        "llm_canary_llm_requests_total",
+        "envoy_llm_canary_requests_total",
         "xllm_requests_total",
         "llm_requests",
         "llm_requests_total_x",
@@ -410,6 +412,42 @@ fn polls_close_their_windows_themselves() {
     }
     // The first page had no series: this one began at 0.
     assert_eq!(found, [(5_000, 10_000, 3), (10_000, 15_007, 0), (15_007, 15_008, 5), (15_008, 20_000, 2)]);
+}
+
+/// An Envoy with the filter in WebAssembly and as a native module, without the guard that makes their names the same.
+#[test]
+fn two_filters_of_one_page_count_apart() {
+    const NATIVE: &str = "envoy_dynamicmodulescustom_llm_";
+    let page = |wasm: f64, native: f64| {
+        let one = |rollout: &str, value: f64, own: u32| {
+            let labels = format!("llm_rollout=\"{rollout}\"");
+            format!(
+                "llm_requests_total{{{labels},llm_version=\"v2\",llm_compare=\"yes\",llm_outcome=\"complete\"}} {value}\n\
+                 llm_config_hash{{{labels}}} {own}\n"
+            )
+        };
+        let native = one("chat", native, 8) + &one("code", native, 9);
+        native
+            .replace("llm_requests", &format!("{NATIVE}requests"))
+            .replace("llm_config", &format!("{NATIVE}config"))
+            + &one("chat", wasm, 7)
+    };
+    let mut samples = Samples::new(Span::Polls);
+    let (mut lines, mut found) = (Lines::default(), Vec::new());
+    // The native one begins anew at 0, as one that was loaded again, and the other does not.
+    for (at_ms, text) in [(5_000, page(10.0, 10.0)), (10_000, page(13.0, 12.0)), (15_000, page(14.0, 1.0))] {
+        read_page(text.as_bytes(), &mut lines, "http://a", at_ms, &mut samples).unwrap();
+        let mut keep = |tally: &Tally<'_>| found.push(tally.window(&chat()).flow.version.requests);
+        samples.drain(&mut keep);
+        samples.close(false, &mut keep);
+    }
+    assert_eq!(found, [5, 2]);
+    // One of them runs each of the configurations, and nobody is missed.
+    let running = |rollout, own| samples.running(rollout, own, 0, &["http://a"]);
+    assert_eq!(running("chat", 8), (2, vec!["http://a *".to_owned()]));
+    assert_eq!(running("chat", 7), (2, vec!["http://a".to_owned()]));
+    assert_eq!(running("code", 9), (1, vec![]));
+    assert_eq!(running("other", 9), (1, vec!["http://a".to_owned()]));
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Doubtful {
     pub(crate) path: Vec<String>,
     /// A sentence without its subject.
     pub(crate) words: String,
+    /// Whether only Envoy reads it in another way, and that only in a google.protobuf.Struct.
+    pub(crate) is_of_structs: bool,
 }
 
 /// Every such value of a text that can be parsed.
@@ -76,6 +78,7 @@ impl<'a> Search<'a> {
                 self.anchors.insert(anchor, self.path.clone());
                 if style == ScalarStyle::Plain && tag.is_none() {
                     self.note(number_words(&text));
+                    self.note_of_structs(decimal_words(&text));
                 }
             }
             Event::SequenceStart(_, anchor, _) => {
@@ -137,7 +140,12 @@ impl<'a> Search<'a> {
 
     fn note(&mut self, words: Option<String>) {
         let (document, path) = (self.document, self.path.clone());
-        self.found.extend(words.map(|words| Doubtful { document, path, words }));
+        self.found.extend(words.map(|words| Doubtful { document, path, words, is_of_structs: false }));
+    }
+
+    fn note_of_structs(&mut self, words: Option<String>) {
+        let (document, path) = (self.document, self.path.clone());
+        self.found.extend(words.map(|words| Doubtful { document, path, words, is_of_structs: true }));
     }
 }
 
@@ -191,9 +199,37 @@ fn number_words(text: &str) -> Option<String> {
     }
 }
 
+/// What Envoy makes of a plain number that is not an integer: its reader of YAML knows integers only. In a field of a message that
+/// does not matter, because protobuf reads a number from a text there.
+fn decimal_words(text: &str) -> Option<String> {
+    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+        && text.parse::<f64>().is_ok_and(f64::is_finite);
+    (is_number && text.parse::<i64>().is_err()).then(|| {
+        format!(
+            "is written {text}, which Envoy takes for a text in a google.protobuf.Struct in a file of YAML; write a \
+             google.protobuf.StringValue with the configuration as JSON"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{find, name_words, number_words};
+    use super::{decimal_words, find, name_words, number_words};
+
+    #[test]
+    fn numbers_with_a_point_are_texts_for_envoy() {
+        for text in ["0.5", "-1.25", "10.0", "1e3", ".5", "+2.5"] {
+            assert!(decimal_words(text).is_some(), "{text}");
+        }
+        for text in
+            ["5", "-5", "+5", "0", "v1.5", "1.5.0", "inf", "nan", "-inf", ".inf", "2026-01-01", "", ".", "-"]
+        {
+            assert_eq!(decimal_words(text), None, "{text}");
+        }
+        let found = find("a: {b: [1, 0.5]}\nc: \"0.5\"\n");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].path.join("."), found[0].is_of_structs), ("a.b.[1]".to_owned(), true));
+    }
 
     #[test]
     fn numbers_and_words_that_are_read_differently_are_known() {

@@ -110,6 +110,24 @@ fn a_live_resource_is_patched() {
     assert_eq!(rollout["salt"], "secret-salt");
 }
 
+#[test]
+fn a_policy_of_envoy_gateway_is_patched() {
+    let resource = json!({
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1", "kind": "EnvoyExtensionPolicy",
+        "metadata": {"name": "llm-canary", "namespace": "llm", "resourceVersion": "41"},
+        "spec": {"dynamicModule": [
+            {"name": "waf", "config": {"rules": []}},
+            {"name": "llm-canary-0-1-0", "filterName": "llm-canary", "config": config()}
+        ]}
+    });
+    let folder = folder("gateway", &resource);
+    let ran = stop(&folder, "envoyextensionpolicy/llm-canary", &[]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let patch = json(&folder.read("patch.json"));
+    assert_eq!(patch[1]["path"], "/spec/dynamicModule/1/config");
+    assert_eq!(patch[1]["value"]["rollouts"][0]["versions"][1]["stopped"], true);
+}
+
 /// A configuration with at least so many bytes of JSON.
 fn config_of(bytes: usize) -> Value {
     const OTHERS: usize = 63;
@@ -329,7 +347,7 @@ fn a_resource_needs_the_option() {
     folder.refused(&["stop", "--kubectl", "llm-canary", "v2"], "write wasmplugin/llm-canary or the like");
     folder.refused(
         &["stop", "--kubectl", "secret/llm-canary", "v2"],
-        "changes a wasmplugin, a trafficextension, an envoyfilter or a configmap, not a \"secret\"",
+        "changes a wasmplugin, a trafficextension, an envoyfilter, an envoyextensionpolicy or a configmap, not a \"secret\"",
     );
     folder.refused(&["stop", "llm-canary", "-n", "x", "v2"], "--kubectl");
     let ran = folder.run(&["stop", "--kubectl", "wasmplugin/llm-canary", "v2", "wasmplugin/llm-canary"]);

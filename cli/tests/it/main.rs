@@ -8,6 +8,7 @@ mod change;
 mod check_and_explain;
 mod kubectl;
 mod mounts;
+mod native;
 mod replay;
 mod tool;
 mod watchdog;

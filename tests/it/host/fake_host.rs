@@ -1,6 +1,7 @@
 //! A host that implements `filter::Host` directly, without an ABI.
 
 use super::*;
+use llm_canary::config::HostKind;
 use llm_canary::filter::{self, Body, Delivery, Head, Host};
 use llm_canary::metrics::Series;
 use std::rc::Rc;
@@ -93,6 +94,7 @@ fn body(body: Body) -> Side {
 impl Host for FakeHost {
     type SeriesId = usize;
 
+    const KIND: HostKind = HostKind::WebAssembly;
     const DELIVERY: Delivery = Delivery::Certain;
     const BUFFERED_BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
 

@@ -24,7 +24,7 @@ pub(in crate::commands) struct ChangeOptions {
     /// How long to wait for the Envoys of --admin
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
     pub(super) timeout: Duration,
-    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter or ConfigMap with kubectl
+    /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap with kubectl
     #[arg(long)]
     pub(super) kubectl: bool,
     /// The namespace of the resource, with --kubectl
