@@ -1,4 +1,4 @@
-//! Envoy's C ABI for dynamic modules, as far as the filter needs it: Envoy 1.39 and newer. All `unsafe` code is here.
+//! What the module calls: Envoy's C ABI for dynamic modules, as far as the filter needs it. Envoy 1.39 and newer has it.
 //!
 //! A call of Envoy that fails returns `None` or `false`. What Envoy lends is lent on to a closure, because it is valid only
 //! until the hook returns, or until that part is changed. The ABI is
@@ -7,7 +7,6 @@
 #![expect(unsafe_code, reason = "the ABI passes pointers")]
 
 mod callbacks;
-mod hooks;
 
 use std::ffi::{c_char, c_void};
 use std::{ptr, slice};
@@ -149,7 +148,7 @@ pub(crate) fn log(level: LogLevel, text: &str) {
 
 impl Newer {
     /// `None` if this Envoy is older than 1.39.
-    fn find() -> Option<Newer> {
+    pub(crate) fn find() -> Option<Newer> {
         let find = |name: &std::ffi::CStr| {
             // SAFETY: the name ends with NUL. A handle of null searches all that the process has loaded.
             let found = unsafe { dlsym(ptr::null_mut(), name.as_ptr()) };
@@ -206,6 +205,11 @@ impl Loading {
 }
 
 impl Filter {
+    /// Envoy's side of an exchange.
+    pub(crate) fn new(filter: *mut c_void) -> Filter {
+        Filter(filter)
+    }
+
     /// Reads all headers.
     pub(crate) fn headers(self, map: Map) -> Headers {
         // SAFETY: no pointers but Envoy's own.

@@ -42,6 +42,21 @@ pub enum Hook {
     StreamComplete,
 }
 
+#[cfg(feature = "provoke-panics")]
+impl Hook {
+    fn name(self) -> &'static str {
+        match self {
+            Hook::RequestHeaders { .. } => "request_headers",
+            Hook::RequestBody { .. } => "request_body",
+            Hook::RequestTrailers => "request_trailers",
+            Hook::ResponseHeaders { .. } => "response_headers",
+            Hook::ResponseBody { .. } => "response_body",
+            Hook::ResponseTrailers => "response_trailers",
+            Hook::StreamComplete => "stream_complete",
+        }
+    }
+}
+
 /// An exchange, and whether its request waits.
 pub struct Exchange {
     configuration: Arc<Configuration>,
@@ -88,7 +103,7 @@ impl Exchange {
         let host = Envoy::Exchange(envoy, window, self.configuration.clock());
         let Some(stream) = &mut self.stream else { return Action::Continue };
         #[cfg(feature = "provoke-panics")]
-        crate::provoke::panic_if_asked(envoy, hook);
+        crate::provoke::panic_if_asked(envoy, hook.name());
         let action = match hook {
             Hook::RequestHeaders { is_end } => stream.on_request_headers(host, is_end),
             Hook::RequestBody { is_end } => {

@@ -1,8 +1,7 @@
 //! Envoy's dynamic modules as a host of the filter: the same filter as the `.wasm`, as a shared library in Envoy's own
 //! process.
 //!
-//! `abi.rs` has Envoy's C ABI, and all `unsafe` code: the calls that the module makes, and the hooks by which Envoy calls
-//! it. `configuration.rs` is a configuration, which all workers share, and `exchange.rs` one exchange. `host.rs` implements
+//! `hooks.rs` is what Envoy calls, and `abi.rs` what the module calls; all `unsafe` code is there. `configuration.rs` is a configuration, which all workers share, and `exchange.rs` one exchange. `host.rs` implements
 //! the filter's calls, `series.rs` its metrics, and `waiting.rs` limits what the proxy holds back for requests that wait.
 //! `handover.rs` carries a text through an internal redirect, `clock.rs` has time and chance, and `logger.rs` the log.
 
@@ -13,6 +12,7 @@ pub mod clock;
 pub mod configuration;
 pub mod exchange;
 mod handover;
+mod hooks;
 mod host;
 mod logger;
 #[cfg(feature = "provoke-panics")]

@@ -348,7 +348,7 @@ callbacks! {
 
     "http_set_filter_state_bytes" fn set_filter_state(_filter: Ptr, key: Bytes, value: Bytes) -> bool {
         let key = text(key);
-        let key = key.strip_prefix("wasm.").expect("the prefix of a WebAssembly filter");
+        let key = key.strip_prefix("wasm.").unwrap();
         super::call(|proxy| proxy.set_filter_state(key.into(), text(value))).is_ok()
     }
 

@@ -1,7 +1,9 @@
-//! The hooks that Envoy calls.
+//! What Envoy calls: the hooks of its C ABI for dynamic modules.
 //!
 //! A configuration is an `Arc`, and an exchange is an `Rc`, because Envoy holds a pointer to each. A hook has its own share in the
 //! exchange: Envoy may end an exchange within one.
+
+#![expect(unsafe_code, reason = "the ABI passes pointers")]
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
@@ -10,7 +12,7 @@ use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Bytes, Filter, Loading, LogLevel, Newer, log};
+use crate::abi::{Bytes, Filter, Loading, LogLevel, Newer, log};
 use crate::clock::SYSTEM;
 use crate::configuration::Configuration;
 use crate::exchange::{Exchange, Hook};
@@ -88,7 +90,7 @@ unsafe fn run(filter: *mut c_void, exchange: *const Cell, hook: Hook) -> u32 {
         Rc::increment_strong_count(exchange);
         Rc::from_raw(exchange)
     };
-    match Exchange::run(&exchange, Filter(filter), hook) {
+    match Exchange::run(&exchange, Filter::new(filter), hook) {
         Action::Continue => CONTINUE,
         // StopIteration of a head; StopIterationAndBuffer of a body.
         Action::Pause => 1,
