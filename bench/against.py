@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Usage: against.py BENCH [OPTION...] NAME=MODULE.wasm... [VARIANT...]; --help names the options
+"""Usage: against.py BENCH [OPTION...] NAME=MODULE... [VARIANT...]; --help names the options
 
 What modules of the filter cost in real Envoy, against the first of them: Markdown tables on stdout.
 
-BENCH is the folder of the Envoy bench, whose native tools must be built; ENVOY names the Envoy to run. A VARIANT is one
+A MODULE is a .wasm or, for the native host, a .so. BENCH is the folder of the Envoy bench, whose native tools must be built; ENVOY names the Envoy to run. A VARIANT is one
 that the bench knows itself, such as wasm-touch.
 
 Each filter is eight times in its chain, so that the noise of what one of them costs is an eighth. The first module is
@@ -41,6 +41,9 @@ def extend(envoy_config: Any, modules: dict[str, Path]) -> None:
     def variant(name: str) -> Any:
         if name not in modules:
             return known(name)
+        if modules[name].suffix == ".so":
+            os.environ["OURS_SO"] = str(modules[name])
+            return envoy_config.BY_HEADER, [envoy_config.ours_native()]
         os.environ["AGAINST_WASM"] = str(modules[name])
         return envoy_config.BY_HEADER, [envoy_config.ours("AGAINST_WASM", name)]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: bench/run.sh [--help] [--envoy | --growth [native|v8|crowds|envoy]...
-#                     | --against OLD.wasm [OPTION...] | --compare [OPTION...] NAME=MODULE.wasm... [VARIANT...]]
+#                     | --against OLD.wasm [OPTION...] | --compare [OPTION...] NAME=MODULE... [VARIANT...]]
 #
 # How fast the filter reads and decides, in tables on stdout: natively against the usual crates, and the built
 # module in V8, Envoy's engine. Figures of one run can be compared with each other, not with another run's.
@@ -11,8 +11,8 @@
 #              tables of docs/cost.md; status 1 if a cost grows faster than the work; some 5 minutes
 #   --against  instead the built module against an older one, named `before`: in real Envoy the CPU on three workloads
 #              and at start; the size; and how often the host is called for a request. Some 4 minutes
-#   --compare  the same of any modules, each against the first, and of variants that the Envoy bench knows. A minute
-#              more for each. OPTION is one of bench/against.py's, such as --generations 2
+#   --compare  the same of any modules, .wasm or .so, each against the first, and of variants that the Envoy bench knows. A
+#              minute more for each. OPTION is one of bench/against.py's, such as --generations 2
 #
 #   BENCH_CORPUS=/path   folder of recorded streams   (default: ../shared/corpus beside the repository)
 #   ENVOY_BENCH=/path    folder of the Envoy bench    (default: ../shared/bench beside the repository)
@@ -92,16 +92,18 @@ in_envoy() {
   ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm python3 "bench/$script" "$copy" "${@:2}"
 }
 
-# compare [OPTION...] NAME=MODULE.wasm... [VARIANT...]: as bench/against.py takes them.
+# compare [OPTION...] NAME=MODULE... [VARIANT...]: as bench/against.py takes them.
 compare() {
   local argument modules=() tools
   for argument; do
     if [[ $argument == *=*.wasm ]]; then modules+=("$argument"); fi
   done
   tools=$(dependency_javascript)
-  printf '### Without a clock\n\n'
-  "$tools/node" bench/calls.mjs "${modules[@]}"
-  printf '\n'
+  if ((${#modules[@]})); then
+    printf '### Without a clock\n\n'
+    "$tools/node" bench/calls.mjs "${modules[@]}"
+    printf '\n'
+  fi
   in_envoy against.py "$@"
 }
 

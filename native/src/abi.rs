@@ -103,20 +103,46 @@ pub(crate) enum LogLevel {
 #[derive(Clone, Copy)]
 pub struct Filter(*mut c_void);
 
-/// Envoy's side of a configuration that is being loaded. Valid until the hook returns.
+/// Envoy's side of a configuration. Valid until the configuration is destroyed. Metrics can be defined while it is loaded.
 #[derive(Clone, Copy)]
-pub struct Loading {
+pub struct FilterConfig {
     config: *mut c_void,
     newer: Newer,
 }
 
-/// What Envoy 1.39 added to the ABI. Envoy 1.38 would refuse to load a module that links them, and name no Envoy that can. So they
+// SAFETY: one thread uses it at a time: the main thread, until the configuration is destroyed; then the one that destroys it.
+unsafe impl Send for FilterConfig {}
+// SAFETY: the same.
+unsafe impl Sync for FilterConfig {}
+
+/// Has Envoy's main thread call the module, from any thread.
+pub(crate) struct Scheduler(*mut c_void);
+
+// SAFETY: Envoy's schedulers are made for other threads.
+unsafe impl Send for Scheduler {}
+
+impl Scheduler {
+    /// Envoy calls the hook for scheduled configurations, unless the configuration has been destroyed by then.
+    pub(crate) fn commit(&self) {
+        // SAFETY: no pointers but Envoy's own.
+        unsafe { envoy::commit_config_scheduler(self.0, 0) };
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        // SAFETY: Envoy made it, and it is deleted once.
+        unsafe { envoy::delete_config_scheduler(self.0) };
+    }
+}
+
+/// What Envoy 1.39 added to the calls about a configuration. Envoy 1.38 would refuse to load a module that links them, and name no Envoy that can. So they
 /// are looked up.
 #[derive(Clone, Copy)]
 pub struct Newer {
-    /// Adds to a counter while a configuration is loaded.
+    /// Adds to a counter.
     pub add_to_counter: MetricCall,
-    /// Sets a gauge while a configuration is loaded.
+    /// Sets a gauge.
     pub set_gauge: MetricCall,
 }
 
@@ -166,10 +192,15 @@ unsafe extern "C" {
     fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
-impl Loading {
-    /// Envoy's side of a configuration that is being loaded.
-    pub fn new(config: *mut c_void, newer: Newer) -> Loading {
-        Loading { config, newer }
+impl FilterConfig {
+    /// Envoy's side of a configuration.
+    pub fn new(config: *mut c_void, newer: Newer) -> FilterConfig {
+        FilterConfig { config, newer }
+    }
+
+    pub(crate) fn scheduler(self) -> Scheduler {
+        // SAFETY: no pointers but Envoy's own.
+        Scheduler(unsafe { envoy::new_config_scheduler(self.config) })
     }
 
     /// Defines a metric with these labels, and returns its id.
@@ -372,8 +403,8 @@ impl Filter {
     }
 
     /// Records a value in a histogram.
-    pub(crate) fn record(self, id: usize, labels: &[Box<str>], value: u64) {
-        self.update(envoy::record_in_histogram, id, labels, value);
+    pub(crate) fn record(self, id: usize, value: u64) {
+        self.update(envoy::record_in_histogram, id, &[], value);
     }
 
     fn update(self, call: MetricCall, id: usize, labels: &[Box<str>], value: u64) {

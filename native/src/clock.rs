@@ -4,7 +4,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use llm_canary::observe::Micros;
 use llm_canary::timestamp::UnixMs;
@@ -17,10 +17,15 @@ pub struct Clock {
     pub unix_ms: fn() -> UnixMs,
     /// A random number.
     pub random: fn() -> u32,
+    /// How long counts wait until Envoy fetches them. `None`: it does so by itself.
+    pub counts_delay: Option<Duration>,
 }
 
 /// The machine's.
-pub static SYSTEM: Clock = Clock { now_us, unix_ms, random };
+pub static SYSTEM: Clock = Clock { now_us, unix_ms, random, counts_delay: Some(COUNTS_DELAY) };
+
+/// Long enough for thousands of counts, and too short for a scrape to miss something.
+const COUNTS_DELAY: Duration = Duration::from_millis(20);
 
 /// Microseconds on the monotonic clock, since the module was first asked.
 fn now_us() -> Micros {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use llm_canary::filter::{BodiesCame, Host, LoadedConfig};
 use llm_canary::metrics::{MetricKind, Series};
 
-use crate::abi::{Filter, Loading};
+use crate::abi::{Filter, FilterConfig};
 use crate::clock::Clock;
+use crate::counts::Counts;
 use crate::host::Envoy;
 use crate::logger;
 use crate::series::{self, SeriesId};
@@ -26,6 +27,7 @@ pub struct Configuration {
     loaded: Arc<LoadedConfig<Envoy>>,
     clock: &'static Clock,
     panics: Option<SeriesId>,
+    counts: Option<Counts>,
     /// Envoy uses it no more.
     has_ended: AtomicBool,
 }
@@ -38,7 +40,7 @@ thread_local! {
 impl Configuration {
     /// Loads a configuration; `None` if it is refused, and the log says why.
     pub fn load(
-        loading: Loading,
+        loading: FilterConfig,
         clock: &'static Clock,
         filter_name: &[u8],
         text: &[u8],
@@ -51,12 +53,18 @@ impl Configuration {
             );
             return None;
         }
-        series::begin();
+        series::begin(loading, clock.counts_delay);
         let host = Envoy::Loading(loading);
         let loaded = LoadedConfig::load(host, text);
         let panics = host.define_series(&PANICS);
-        let configuration =
-            Configuration { loaded: Arc::new(loaded?), clock, panics, has_ended: AtomicBool::new(false) };
+        let counts = series::finish();
+        let configuration = Configuration {
+            loaded: Arc::new(loaded?),
+            clock,
+            panics,
+            counts,
+            has_ended: AtomicBool::new(false),
+        };
         Some(Arc::new(configuration))
     }
 
@@ -82,8 +90,14 @@ impl Configuration {
         self.panics.iter().for_each(|panics| panics.add(envoy, 1));
     }
 
+    /// Envoy's main thread fetches what was counted.
+    pub fn hand_over_counts(&self) {
+        self.counts.iter().for_each(Counts::hand_over);
+    }
+
     /// Envoy uses it no more. Exchanges have ended; a thread forgets it when it sees the next.
     pub fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
+        self.counts.iter().for_each(Counts::end);
     }
 }

@@ -7,12 +7,12 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_void};
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::abi::{Bytes, Filter, Loading, LogLevel, Newer, log};
+use crate::abi::{Bytes, Filter, FilterConfig, LogLevel, Newer, log};
 use crate::clock::SYSTEM;
 use crate::configuration::Configuration;
 use crate::exchange::{Exchange, Hook};
@@ -47,7 +47,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_new(
     };
     // SAFETY: Envoy lends both until the hook returns.
     let (filter_name, text) = unsafe { (filter_name.get(), text.get()) };
-    let load = || Configuration::load(Loading::new(config, newer), &SYSTEM, filter_name, text);
+    let load = || Configuration::load(FilterConfig::new(config, newer), &SYSTEM, filter_name, text);
     catch_unwind(load).ok().flatten().map_or(ptr::null(), Arc::into_raw)
 }
 
@@ -56,8 +56,20 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(configur
     if !configuration.is_null() {
         // SAFETY: `config_new` made the pointer of an `Arc`, and Envoy destroys each once.
         let configuration = unsafe { Arc::from_raw(configuration) };
-        _ = catch_unwind(std::panic::AssertUnwindSafe(move || configuration.end()));
+        _ = catch_unwind(AssertUnwindSafe(move || configuration.end()));
     }
+}
+
+/// Envoy's main thread calls this after the module has asked for it.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
+    _: *mut c_void,
+    configuration: *const Configuration,
+    _: u64,
+) {
+    // SAFETY: `config_new` made the pointer, and Envoy has not destroyed it.
+    let configuration = unsafe { &*configuration };
+    _ = catch_unwind(AssertUnwindSafe(|| configuration.hand_over_counts()));
 }
 
 #[unsafe(no_mangle)]
@@ -77,7 +89,7 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_destroy(exchange: *const Cell) {
     // SAFETY: `filter_new` made the pointer of an `Rc`, and Envoy destroys each once.
     let exchange = unsafe { Rc::from_raw(exchange) };
-    _ = catch_unwind(std::panic::AssertUnwindSafe(move || drop(exchange)));
+    _ = catch_unwind(AssertUnwindSafe(move || drop(exchange)));
 }
 
 /// Runs a hook of an exchange.

@@ -6,7 +6,7 @@ use llm_canary::metrics::Series;
 use llm_canary::observe::Micros;
 use llm_canary::timestamp::UnixMs;
 
-use crate::abi::{Attribute, Filter, Loading, Map, Part};
+use crate::abi::{Attribute, Filter, FilterConfig, Map, Part};
 use crate::clock::{self, Clock};
 use crate::series::{self, SeriesId};
 use crate::{handover, waiting};
@@ -18,7 +18,7 @@ const FILTER_STATE_PREFIX: &str = "wasm.";
 #[derive(Clone, Copy)]
 pub(crate) enum Envoy {
     /// A configuration is being loaded.
-    Loading(Loading),
+    Loading(FilterConfig),
     /// A hook of an exchange.
     Exchange(Filter, Window, &'static Clock),
 }
@@ -214,7 +214,7 @@ impl Host for Envoy {
 
     fn define_series(self, series: &Series<'_>) -> Option<SeriesId> {
         match self {
-            Envoy::Loading(loading) => series::define(loading, series),
+            Envoy::Loading(_) => series::define(series),
             Envoy::Exchange(..) => None,
         }
     }

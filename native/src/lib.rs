@@ -2,7 +2,7 @@
 //! process.
 //!
 //! `hooks.rs` is what Envoy calls, and `abi.rs` what the module calls; all `unsafe` code is there. `configuration.rs` is a configuration, which all workers share, and `exchange.rs` one exchange. `host.rs` implements
-//! the filter's calls, `series.rs` its metrics, and `waiting.rs` limits what the proxy holds back for requests that wait.
+//! the filter's calls, `series.rs` its metrics, `counts.rs` adds them up on their way to Envoy, and `waiting.rs` limits what the proxy holds back for requests that wait.
 //! `handover.rs` carries a text through an internal redirect, `clock.rs` has time and chance, and `logger.rs` the log.
 
 #![deny(clippy::arithmetic_side_effects, clippy::string_slice)]
@@ -10,6 +10,7 @@
 pub mod abi;
 pub mod clock;
 pub mod configuration;
+mod counts;
 pub mod exchange;
 mod handover;
 mod hooks;

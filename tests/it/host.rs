@@ -469,7 +469,8 @@ impl Envoy {
     /// Makes the tick callback if the filter asked for it, and returns the period.
     pub(crate) fn tick(&self) -> u32 {
         let period_ms = with(|proxy| proxy.tick_period_ms);
-        if period_ms > 0 {
+        // A dynamic module has no ticks; its counts are fetched.
+        if period_ms > 0 || FRONT.get() == Front::DynamicModule {
             callback(Phase::Tick, self.root, Callback::Tick);
         }
         period_ms

@@ -55,9 +55,9 @@ fn a_client_that_makes_its_own_ids_can_choose_by_trying() {
 #[test]
 fn a_client_cannot_choose_a_key_that_the_edge_sets() {
     on_each_host(|| {
-        let by_token = r#""key": [{"metadata": "envoy.filters.http.jwt_authn/payload/sub"}]"#;
+        let by_token = r#""key": [{"metadata": "envoy.filters.http.jwt_authn/sub"}]"#;
         let mut envoy = Envoy::with(&config(by_token));
-        let metadata: &[&str] = &["envoy.filters.http.jwt_authn", "payload", "sub"];
+        let metadata: &[&str] = &["envoy.filters.http.jwt_authn", "sub"];
         let versions: BTreeSet<String> = (0..2000)
             .map(|i| {
                 let id = format!("try-{i}");

@@ -30,6 +30,9 @@ callbacks! {
         fn(filter: *mut c_void, id: usize, labels: *const Bytes, count: usize, value: u64) -> u32;
     record_in_histogram = "http_filter_record_histogram_value":
         fn(filter: *mut c_void, id: usize, labels: *const Bytes, count: usize, value: u64) -> u32;
+    new_config_scheduler = "http_filter_config_scheduler_new": fn(config: *mut c_void) -> *mut c_void;
+    delete_config_scheduler = "http_filter_config_scheduler_delete": fn(scheduler: *mut c_void);
+    commit_config_scheduler = "http_filter_config_scheduler_commit": fn(scheduler: *mut c_void, event: u64);
     get_headers_size = "http_get_headers_size": fn(filter: *mut c_void, map: u32) -> usize;
     get_headers = "http_get_headers": fn(filter: *mut c_void, map: u32, lines: *mut Line) -> bool;
     get_header = "http_get_header":

@@ -3,7 +3,7 @@
 //! What Envoy calls by pointers are here numbers of exchanges and of configurations.
 
 use super::*;
-use llm_canary_native::abi::{Bytes, Loading, Newer};
+use llm_canary_native::abi::{Bytes, FilterConfig, Newer};
 use llm_canary_native::clock::Clock;
 use llm_canary_native::configuration::Configuration;
 use std::ffi::c_void;
@@ -14,12 +14,14 @@ static CLOCK: Clock = Clock {
     now_us: || with(|proxy| proxy.monotonic.as_micros() as u64),
     unix_ms: || with(|proxy| proxy.realtime.as_millis() as u64),
     random: || with(Proxy::random),
+    counts_delay: None,
 };
 
 thread_local! {
-    /// Pointers to the module's side of each configuration and of each exchange.
-    static CONFIGURATIONS: RefCell<HashMap<u32, *const c_void>> = RefCell::default();
-    static EXCHANGES: RefCell<HashMap<u32, *const c_void>> = RefCell::default();
+    /// The module's side of each configuration, and whether it is replaced.
+    static CONFIGURATIONS: RefCell<HashMap<u32, (*const c_void, bool)>> = RefCell::default();
+    /// The module's side of each exchange, and the number of its configuration.
+    static EXCHANGES: RefCell<HashMap<u32, (*const c_void, u32)>> = RefCell::default();
     /// Metrics by their ids: their names, and those of their labels.
     static METRICS: RefCell<Vec<(String, Vec<String>)>> = RefCell::default();
 }
@@ -40,6 +42,7 @@ mod module {
 
     hooks! {
         config_destroy: fn(configuration: *const c_void);
+        config_scheduled: fn(config: *mut c_void, configuration: *const c_void, event: u64);
         new: fn(configuration: *const c_void, filter: *mut c_void) -> *const c_void;
         destroy: fn(exchange: *const c_void);
         request_headers: fn(filter: *mut c_void, exchange: *const c_void, is_end: bool) -> u32;
@@ -55,23 +58,39 @@ mod module {
 /// Calls the module. A hook without a result returns 0.
 pub(super) fn call(id: u32, callback: Callback) -> u32 {
     let filter = ptr::without_provenance_mut(id as usize);
-    let exchange = || EXCHANGES.with_borrow(|exchanges| exchanges.get(&id).copied());
+    let exchange = || EXCHANGES.with_borrow(|exchanges| exchanges.get(&id).map(|(exchange, _)| *exchange));
     // SAFETY: pointers come from the module, and are given back to it until they are destroyed.
     unsafe {
         match callback {
             Callback::ContextCreate { parent } => {
                 let configuration = CONFIGURATIONS.with_borrow(|all| all.get(&parent).copied());
-                let exchange = configuration.map(|configuration| module::new(configuration, filter));
-                EXCHANGES.with_borrow_mut(|all| all.extend(exchange.map(|exchange| (id, exchange))));
+                let exchange = configuration.map(|(configuration, _)| module::new(configuration, filter));
+                EXCHANGES
+                    .with_borrow_mut(|all| all.extend(exchange.map(|exchange| (id, (exchange, parent)))));
             }
             Callback::Configure { .. } => return configure(id, filter),
             Callback::Delete => {
                 let exchange = EXCHANGES.with_borrow_mut(|all| all.remove(&id));
-                exchange.into_iter().for_each(|exchange| module::destroy(exchange));
-                let configuration = CONFIGURATIONS.with_borrow_mut(|all| all.remove(&id));
-                configuration.into_iter().for_each(|configuration| module::config_destroy(configuration));
+                exchange.into_iter().for_each(|(exchange, _)| module::destroy(exchange));
+                CONFIGURATIONS.with_borrow_mut(|all| {
+                    all.get_mut(&id).into_iter().for_each(|(_, is_replaced)| *is_replaced = true);
+                });
+                // An exchange keeps the configuration that it began with.
+                let is_used = |id| EXCHANGES.with_borrow(|all| all.values().any(|(_, of)| *of == id));
+                let ended =
+                    |(id, (_, is_replaced)): &(&u32, &(*const c_void, bool))| *is_replaced && !is_used(**id);
+                let ended = CONFIGURATIONS.with_borrow(|all| all.iter().find(ended).map(|(id, _)| *id));
+                let configuration =
+                    ended.and_then(|id| CONFIGURATIONS.with_borrow_mut(|all| all.remove(&id)));
+                configuration
+                    .into_iter()
+                    .for_each(|(configuration, _)| module::config_destroy(configuration));
             }
-            Callback::Tick => {}
+            Callback::Tick => {
+                let all: Vec<_> = CONFIGURATIONS.with_borrow(|all| all.values().copied().collect());
+                all.into_iter()
+                    .for_each(|(configuration, _)| module::config_scheduled(filter, configuration, 0));
+            }
             Callback::RequestHeaders { is_end } => {
                 return exchange().map_or(0, |exchange| module::request_headers(filter, exchange, is_end));
             }
@@ -102,9 +121,10 @@ pub(super) fn call(id: u32, callback: Callback) -> u32 {
 fn configure(id: u32, config: *mut c_void) -> u32 {
     let text = super::call(|proxy| Ok(proxy.configuration.clone()));
     let newer = Newer { add_to_counter: add, set_gauge: update };
-    let load = |text: Vec<u8>| Configuration::load(Loading::new(config, newer), &CLOCK, b"llm-canary", &text);
+    let load =
+        |text: Vec<u8>| Configuration::load(FilterConfig::new(config, newer), &CLOCK, b"llm-canary", &text);
     let Some(configuration) = text.ok().and_then(load) else { return 0 };
-    CONFIGURATIONS.with_borrow_mut(|all| all.insert(id, Arc::into_raw(configuration).cast()));
+    CONFIGURATIONS.with_borrow_mut(|all| all.insert(id, (Arc::into_raw(configuration).cast(), false)));
     1
 }
 
@@ -226,6 +246,15 @@ callbacks! {
     ) -> u32 {
         unsafe { update(filter, id, labels, count, value) }
     }
+
+    // Nobody schedules where counts are fetched without being told to.
+    "http_filter_config_scheduler_new" fn scheduler_new(_config: Ptr) -> Ptr {
+        unreachable!()
+    }
+
+    "http_filter_config_scheduler_delete" fn scheduler_delete(_scheduler: Ptr) -> () {}
+
+    "http_filter_config_scheduler_commit" fn scheduler_commit(_scheduler: Ptr, _event: u64) -> () {}
 
     "http_get_headers_size" fn get_headers_size(_filter: Ptr, map: u32) -> usize {
         with(|proxy| self::map(map).and_then(|side| proxy.headers(side).map(|headers| headers.len()))).unwrap_or(0)
