@@ -25,7 +25,7 @@ pub struct Clock {
 pub static SYSTEM: Clock = Clock { now_us, unix_ms, random, counts_delay: Some(COUNTS_DELAY) };
 
 /// Long enough for thousands of counts, and too short for a scrape to miss something.
-const COUNTS_DELAY: Duration = Duration::from_millis(20);
+const COUNTS_DELAY: Duration = Duration::from_millis(50);
 
 /// Microseconds on the monotonic clock, since the module was first asked.
 fn now_us() -> Micros {

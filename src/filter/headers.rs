@@ -35,7 +35,13 @@ impl Headers {
     #[must_use]
     pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Headers {
         let word = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let mut map = word(pairs.clone().count()).to_vec();
+        let other_bytes = 2 * (WORD_BYTES + 1);
+        let (count, bytes) = pairs.clone().fold((0_usize, WORD_BYTES), |(count, bytes), (name, value)| {
+            let line_bytes = name.len().saturating_add(value.len()).saturating_add(other_bytes);
+            (count.saturating_add(1), bytes.saturating_add(line_bytes))
+        });
+        let mut map = Vec::with_capacity(bytes);
+        map.extend(word(count));
         for (name, value) in pairs.clone() {
             map.extend(word(name.len()));
             map.extend(word(value.len()));
