@@ -1,17 +1,21 @@
 """The bootstrap and the watched file of the native module, started as their comments say."""
 
 import copy
+import functools
+import hashlib
 import re
 import subprocess
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
 
 from pylib.prometheus import Snapshot
 from tests.envoy.checkout import Checkout
-from tests.envoy.model_server import ModelServer
+from tests.envoy.model_server import ModelServer, ask
 from tests.envoy.test_shipped_files import versions_of
 from tests.harness import NEWEST, REPOSITORY, Json
 from tests.harness.dependencies import dependency
@@ -124,6 +128,48 @@ def test_without_the_runtime_guard_the_tool_reads_the_names_as_they_are(native_e
     versions_of(native.port, 5)
     names = {name for name, _ in native.scrape().series("envoy_dynamicmodulescustom_llm_requests_total")}
     assert names == {"envoy_dynamicmodulescustom_llm_requests_total"}
+
+
+class Files(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def files(native_module: Path) -> Iterator[int]:
+    """The port of a server that has the module."""
+    handler = functools.partial(Files, directory=native_module.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_module_with_a_wrong_sum_is_passed_by(
+    native_envoy: Path, native: Checkout, native_module: Path, files: int, is_right: bool
+) -> None:
+    """What the alert LlmModuleNotFetched looks at. Envoy counts the update as a success."""
+    sha256 = hashlib.sha256(native_module.read_bytes()).hexdigest() if is_right else "0" * 64
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": files}}
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    bootstrap, watched = (yaml.safe_load((native.folder / path).read_text()) for path in (BOOTSTRAP, ECDS))
+    bootstrap["static_resources"]["clusters"].append(
+        {"name": "files", "type": "STATIC", "load_assignment": {"cluster_name": "files", "endpoints": endpoints}}
+    )
+    uri = {"uri": f"http://127.0.0.1:{files}/{native_module.name}", "cluster": "files", "timeout": "10s"}
+    module = watched["resources"][0]["typed_config"]["dynamic_module_config"]
+    module["module"] = {"remote": {"http_uri": uri, "sha256": sha256}}
+    native.write(BOOTSTRAP, yaml.safe_dump(bootstrap))
+    native.write(ECDS, yaml.safe_dump(watched))
+    native.start(native_envoy)
+    failed = "envoy_dynamic_modules_remote_fetch_error"
+    native.wait_until(lambda: native.scrape().series("llm_panics_total") or native.scrape().sum(failed), "the module")
+    answers = [ask(native.port, {"x-conversation-id": f"c{at}"}) for at in range(20)]
+    assert {status for status, _, _ in answers} == {200}
+    assert native.discovery("update_success") == 1
+    assert native.scrape().sum(failed, config_name="llm-canary") == (0 if is_right else 1)
+    assert len([headers for _, headers, _ in answers if "x-llm-version" in headers]) == (20 if is_right else 0)
 
 
 def without_differences(bootstrap: Json, prefix: str) -> Json:
