@@ -4,6 +4,7 @@ import copy
 import functools
 import hashlib
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -128,6 +129,35 @@ def test_without_the_runtime_guard_the_tool_reads_the_names_as_they_are(native_e
     versions_of(native.port, 5)
     names = {name for name, _ in native.scrape().series("envoy_dynamicmodulescustom_llm_requests_total")}
     assert names == {"envoy_dynamicmodulescustom_llm_requests_total"}
+
+
+def loaded(process: "subprocess.Popen[bytes]") -> set[str]:
+    """The module's files that Envoy has loaded."""
+    return set(re.findall(r"libllm_canary\S+", Path(f"/proc/{process.pid}/maps").read_text()))
+
+
+def test_an_upgrade_is_a_file_of_another_name(native_envoy: Path, native: Checkout, native_module: Path) -> None:
+    """A new file under the name of a loaded one is not looked at, and counters go on through an upgrade."""
+    old, new = native_module.name, "libllm_canary-next.so"
+    copy_of = native.folder / "target" / new
+    process = native.start(native_envoy)
+    versions_of(native.port, 30)
+    native.wait_until(lambda: native.scrape().sum("llm_requests_total") == 30, "all to be counted")
+    before = native.scrape()
+    # The same name, with what is no module.
+    copy_of.write_bytes(b"no module")
+    copy_of.rename(native.folder / "target" / old)
+    native.replace(ECDS, '"keyless": "baseline"', '"keyless": "random"')
+    native.wait_until(lambda: native.discovery("update_success") == 2, "the next configuration")
+    assert loaded(process) == {old}
+    # Another name.
+    shutil.copy(native_module, copy_of)
+    native.replace(ECDS, f"target/{old}", f"target/{new}")
+    native.wait_until(lambda: native.discovery("update_success") == 3, "the next module")
+    assert loaded(process) == {old, new}
+    assert native.scrape().by("llm_requests_total", "llm_version") == before.by("llm_requests_total", "llm_version")
+    versions_of(native.port, 30)
+    native.wait_until(lambda: native.scrape().sum("llm_requests_total") == 60, "counters to go on")
 
 
 class Files(SimpleHTTPRequestHandler):
