@@ -34,16 +34,18 @@ class Checkout:
     here.
     """
 
-    def __init__(self, folder: Path, module: Path, servers: Mapping[str, ModelServer]) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, module: Path, servers: Mapping[str, ModelServer], bootstrap: str = "envoy/envoy.yaml"
+    ) -> None:
+        self.folder, self.bootstrap = folder, bootstrap
         shutil.copytree(REPOSITORY / "envoy", folder / "envoy")
         (folder / "target").mkdir()
         (folder / "target" / module.name).symlink_to(module)
         self.port, self.admin_port, self.prometheus_port = free_port(), free_port(), free_port()
-        self.replace("envoy/envoy.yaml", "port_value: 10000", f"port_value: {self.port}")
-        self.replace("envoy/envoy.yaml", "port_value: 9901", f"port_value: {self.admin_port}")
-        self.replace("envoy/envoy.yaml", "port_value: 8001", f"port_value: {servers['v1'].port}")
-        self.replace("envoy/envoy.yaml", "port_value: 8002", f"port_value: {servers['v2'].port}")
+        self.replace(bootstrap, "port_value: 10000", f"port_value: {self.port}")
+        self.replace(bootstrap, "port_value: 9901", f"port_value: {self.admin_port}")
+        self.replace(bootstrap, "port_value: 8001", f"port_value: {servers['v1'].port}")
+        self.replace(bootstrap, "port_value: 8002", f"port_value: {servers['v2'].port}")
         self.replace("envoy/prometheus/prometheus.yml", "127.0.0.1:9901", f"127.0.0.1:{self.admin_port}")
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -62,7 +64,7 @@ class Checkout:
     def switch_on(self, option: str) -> None:
         """Uncomments the block between `#-- option: NAME` and `#-- end` of the bootstrap."""
         lines, inside, changed = [], False, 0
-        for line in (self.folder / "envoy/envoy.yaml").read_text().splitlines():
+        for line in (self.folder / self.bootstrap).read_text().splitlines():
             if line.strip() == f"#-- option: {option}":
                 inside = True
             elif line.strip() == "#-- end":
@@ -71,7 +73,7 @@ class Checkout:
                 line, changed = line.replace("#", "", 1), changed + 1
             lines.append(line)
         assert changed, f"the bootstrap has no option {option}"
-        self.write("envoy/envoy.yaml", "\n".join(lines) + "\n")
+        self.write(self.bootstrap, "\n".join(lines) + "\n")
 
     def start(self, envoy: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         """Starts Envoy as documented, from the folder that stands for the repository's root."""
@@ -79,7 +81,7 @@ class Checkout:
         command: list[str | Path] = [
             envoy,
             "-c",
-            "envoy/envoy.yaml",
+            self.bootstrap,
             "--use-dynamic-base-id",
             "--file-flush-interval-msec",
             "100",

@@ -138,12 +138,29 @@ def rules(schema: Json, value: Any, path: str = "$") -> Iterator[tuple[str, str,
         yield from rules(sub_schema, sub_value, sub_path)
 
 
+def with_defaults(schema: Json, value: Any) -> Any:
+    """A value with the defaults of its schema, which an API server writes before it looks at rules."""
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        more = schema.get("additionalProperties")
+        missing = {
+            name: copy.deepcopy(sub["default"]) for name, sub in known.items() if "default" in sub and name not in value
+        }
+        return {
+            name: with_defaults(known.get(name, more if isinstance(more, dict) else {}), sub)
+            for name, sub in {**value, **missing}.items()
+        }
+    if isinstance(value, list):
+        return [with_defaults(schema.get("items", {}), sub) for sub in value]
+    return value
+
+
 def rule_errors(schemas: Schemas, manifest: Json) -> list[str]:
     """Errors against the CEL rules. A rule that cannot be evaluated raises: it is never passed over."""
     schema = schemas[manifest["apiVersion"], manifest["kind"]]["properties"]["spec"]
     return [
         f"{path}: {message}"
-        for path, rule, message, value in rules(schema, manifest["spec"], "$.spec")
+        for path, rule, message, value in rules(schema, with_defaults(schema, manifest["spec"]), "$.spec")
         if not holds(rule, value)
     ]
 

@@ -19,8 +19,11 @@ DOCUMENTS = [(path.name, doc) for path in sorted(FOLDER.glob("*.yaml")) for doc 
 IDS = [f"{name}:{doc['kind']}/{doc['metadata']['name']}" for name, doc in DOCUMENTS]
 
 
+GROUPS = ("argoproj.io", "flagger.app", "gateway.envoyproxy.io", "gateway.networking.k8s.io")
+
+
 def is_custom(doc: Json) -> bool:
-    return doc["apiVersion"].split("/")[0] in ("argoproj.io", "flagger.app")
+    return doc["apiVersion"].split("/")[0] in GROUPS
 
 
 CORE = [pytest.param(doc, id=name) for name, (_, doc) in zip(IDS, DOCUMENTS, strict=True) if not is_custom(doc)]
@@ -49,6 +52,7 @@ def test_every_kind_is_there() -> None:
     kinds = {doc["kind"] for _, doc in DOCUMENTS}
     assert kinds >= {"Deployment", "Job", "Role", "RoleBinding", "NetworkPolicy", "ConfigMap", "Service"}
     assert kinds >= {"AnalysisTemplate", "Rollout", "MetricTemplate", "Canary"}
+    assert kinds >= {"EnvoyProxy", "Gateway", "HTTPRoute", "EnvoyExtensionPolicy"}
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
@@ -82,6 +86,11 @@ def changed(kind: str, path: list[Any], value: Any) -> Json:
         ("Canary", ["spec", "analysis", "webhooks", 0, "type"], "confirm"),
         ("Canary", ["spec", "analysis", "webhooks", 0, "retry"], 3),
         ("Canary", ["spec", "analysis", "metrics", 0, "thresholdRange", "maximum"], 0),
+        ("EnvoyProxy", ["spec", "dynamicModules", 0, "doNotclose"], True),
+        ("EnvoyProxy", ["spec", "dynamicModules", 0, "name"], "llm_canary"),
+        ("EnvoyProxy", ["spec", "dynamicModules", 0, "source", "local", "filename"], "/x.so"),
+        ("EnvoyExtensionPolicy", ["spec", "dynamicModule", 0, "filter_name"], "llm-canary"),
+        ("EnvoyExtensionPolicy", ["spec", "dynamicModules"], []),
     ],
 )
 def test_what_is_wrong_is_refused(schemas: Schemas, kind: str, path: list[Any], value: Any) -> None:

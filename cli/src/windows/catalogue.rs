@@ -408,7 +408,6 @@ mod tests {
             ("llm_requests_total", Some(("", "llm_requests_total"))),
             ("envoy_wasmcustom_llm_requests_total", Some(("envoy_wasmcustom_", "llm_requests_total"))),
             ("wasmcustom.llm_config_hash", Some(("wasmcustom.", CONFIG_HASH))),
-            ("envoy_mine_llm_requests_total", Some(("envoy_mine_", "llm_requests_total"))),
             ("envoy_llm_canary_llm_requests_total", Some(("envoy_llm_canary_", "llm_requests_total"))),
             ("llm_canary_verdict", None),
             ("x_llm_canary_verdict", None),

@@ -37,6 +37,10 @@ fn the_files_envoy_and_istio_read() {
     let folder = Folder::new("operate-files");
     for (file, rewritten) in [
         ("envoy/ecds/llm-canary.yaml", "{ \"name\": \"v2\", \"cluster\": \"llm-v2\", \"stopped\": true }"),
+        (
+            "envoy/ecds-native/llm-canary.yaml",
+            "{ \"name\": \"v2\", \"cluster\": \"llm-v2\", \"stopped\": true }",
+        ),
         ("istio/gateway-wasmplugin.yaml", "            stopped: true"),
         ("istio/sidecar-trafficextension.yaml", "              stopped: true"),
     ] {

@@ -1,0 +1,120 @@
+"""kubernetes/envoy-gateway-native.yaml: its resources agree with each other, with envoy/ and with the tool."""
+
+import copy
+import re
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.harness import REPOSITORY, Json, unavailable
+from tests.istio import crd
+from tests.istio.crd import Schemas
+
+FILE = REPOSITORY / "kubernetes" / "envoy-gateway-native.yaml"
+DOCUMENTS: dict[str, Json] = {doc["kind"]: doc for doc in crd.load(FILE.read_text())}
+POLICY: Json = DOCUMENTS["EnvoyExtensionPolicy"]["spec"]["dynamicModule"][0]
+PROXY: Json = DOCUMENTS["EnvoyProxy"]["spec"]
+
+
+@pytest.fixture(scope="session")
+def cel() -> ModuleType:
+    """The evaluator of the definitions' CEL rules."""
+    try:
+        import cel
+    except ImportError:
+        unavailable("the rules in Envoy Gateway's definitions need `pip install common-expression-language`")
+    return cel
+
+
+@pytest.mark.parametrize("kind", DOCUMENTS)
+def test_each_keeps_the_rules_of_its_definition(schemas: Schemas, cel: ModuleType, kind: str) -> None:
+    assert crd.rule_errors(schemas, DOCUMENTS[kind]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("EnvoyExtensionPolicy", ["targetRefs", 0, "kind"], "Service"),
+        ("EnvoyProxy", ["dynamicModules", 0, "source", "type"], "Remote"),
+    ],
+)
+def test_what_breaks_a_rule_is_seen(
+    schemas: Schemas, cel: ModuleType, kind: str, path: list[Any], value: object
+) -> None:
+    doc = copy.deepcopy(DOCUMENTS[kind])
+    node = doc["spec"]
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    assert crd.rule_errors(schemas, doc) != []
+
+
+def test_the_policy_names_a_module_that_may_be_loaded_and_is_there() -> None:
+    [module] = PROXY["dynamicModules"]
+    assert (module["name"], module["doNotClose"]) == (POLICY["name"], True)
+    path = Path(module["source"]["local"]["path"])
+    deployment = PROXY["provider"]["kubernetes"]["envoyDeployment"]
+    [mount], [volume] = deployment["container"]["volumeMounts"], deployment["pod"]["volumes"]
+    assert mount["name"] == volume["name"]
+    assert str(path.parent) == mount["mountPath"]
+    version = re.search(r'^version = "(.+)"$', (REPOSITORY / "Cargo.toml").read_text(), re.MULTILINE)
+    assert version and path.name == f"libllm_canary-{version.group(1)}.so"
+    assert module["name"].endswith(version.group(1)), "each version of the module has a name and a path of its own"
+    assert mount["mountPath"].endswith(version.group(1))
+
+
+def test_the_bootstrap_has_what_the_shipped_one_has_for_metrics() -> None:
+    bootstrap = yaml.safe_load(PROXY["bootstrap"]["value"])
+    shipped = yaml.safe_load((REPOSITORY / "envoy/native.yaml").read_text())
+    for name in ("layered_runtime", "stats_flush_interval"):
+        assert bootstrap[name] == shipped[name]
+    settings = "histogram_bucket_settings"
+    assert bootstrap["stats_config"] == {settings: shipped["stats_config"][settings]}
+    assert PROXY["bootstrap"]["type"] == "Merge", "it adds to Envoy Gateway's own"
+
+
+def test_each_version_has_a_rule_and_the_rest_goes_to_the_baseline() -> None:
+    [rollout] = POLICY["config"]["rollouts"]
+    route = DOCUMENTS["HTTPRoute"]
+    [target] = DOCUMENTS["EnvoyExtensionPolicy"]["spec"]["targetRefs"]
+    assert (target["kind"], target["name"]) == ("HTTPRoute", route["metadata"]["name"])
+    backends = {}
+    for rule in route["spec"]["rules"]:
+        [match], [backend] = rule["matches"], rule["backendRefs"]
+        version = next((header["value"] for header in match.get("headers", [])), None)
+        assert all(header["name"] == "x-llm-version" for header in match.get("headers", []))
+        assert rule["timeouts"] == {"request": "0s"}
+        backends[version] = backend["name"]
+    versions = {version["name"]: version["cluster"] for version in rollout["versions"]}
+    assert backends == {**versions, None: versions[rollout["baseline"]]}
+
+
+def test_the_tool_reads_and_changes_the_policy(tool: Path, tmp_path: Path) -> None:
+    file = tmp_path / FILE.name
+    file.write_text(FILE.read_text())
+
+    def run(*arguments: str) -> str:
+        ran = subprocess.run([tool, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    assert "EnvoyExtensionPolicy llm-canary: chat: v1 90 %" in run("check", file.name)
+    run("stop", file.name, "v2")
+    changed = {doc["kind"]: doc for doc in crd.load(file.read_text())}
+    [rollout] = changed["EnvoyExtensionPolicy"]["spec"]["dynamicModule"][0]["config"]["rollouts"]
+    assert [version.get("stopped", False) for version in rollout["versions"]] == [False, True]
+    unchanged = {kind: doc for kind, doc in changed.items() if kind != "EnvoyExtensionPolicy"}
+    assert unchanged == {kind: doc for kind, doc in DOCUMENTS.items() if kind != "EnvoyExtensionPolicy"}
+
+
+def test_a_nested_key_of_metadata_is_refused(tool: Path, tmp_path: Path) -> None:
+    nested = "- metadata: envoy.filters.http.jwt_authn/payload/sub"
+    file = tmp_path / FILE.name
+    file.write_text(FILE.read_text().replace("- header: x-conversation-id", nested, 1))
+    ran = subprocess.run([tool, "check", file], capture_output=True, text=True)
+    assert ran.returncode == 2
+    assert "a native module one only" in ran.stderr
