@@ -35,10 +35,10 @@ struct Run<'b> {
 /// What happens, as choices. The last byte chooses the host.
 pub(crate) fn filter(bytes: &[u8]) {
     let mut input = Input(bytes);
-    Front::choose(if bytes.last().is_some_and(|byte| byte % 2 == 0) {
-        Front::EnvoyVm
-    } else {
-        Front::FakeHost
+    Front::choose(match bytes.last().map_or(0, |byte| byte % 3) {
+        0 => Front::EnvoyVm,
+        1 => Front::DynamicModule,
+        _ => Front::FakeHost,
     });
     let mut envoy = Envoy::new();
     let setting = input.pick(&SETTINGS[..8]);

@@ -23,6 +23,8 @@ thread_local! {
     /// The module's side of each exchange, and the number of its configuration.
     static EXCHANGES: RefCell<HashMap<u32, (*const c_void, u32)>> = RefCell::default();
     /// Metrics by their ids: their names, and those of their labels.
+    /// What Envoy has lent to the module in the current hook.
+    static LENT: RefCell<Vec<Box<[u8]>>> = RefCell::default();
     static METRICS: RefCell<Vec<(String, Vec<String>)>> = RefCell::default();
 }
 
@@ -57,6 +59,13 @@ mod module {
 
 /// Calls the module. A hook without a result returns 0.
 pub(super) fn call(id: u32, callback: Callback) -> u32 {
+    let answer = call_hook(id, callback);
+    // Nothing that was lent is valid any more.
+    LENT.take();
+    answer
+}
+
+fn call_hook(id: u32, callback: Callback) -> u32 {
     let filter = ptr::without_provenance_mut(id as usize);
     let exchange = || EXCHANGES.with_borrow(|exchanges| exchanges.get(&id).map(|(exchange, _)| *exchange));
     // SAFETY: pointers come from the module, and are given back to it until they are destroyed.
@@ -143,11 +152,18 @@ unsafe fn texts(first: *const Bytes, count: usize) -> Vec<String> {
     (0..count).map(|at| text(unsafe { *first.add(at) })).collect()
 }
 
-/// Lends bytes to the module until the hook returns; here for good, because nobody knows when it does.
+/// Lends bytes to the module until the hook returns.
+fn lent(value: Vec<u8>) -> Bytes {
+    let value = value.into_boxed_slice();
+    let bytes = Bytes::of(&value);
+    LENT.with_borrow_mut(|lent| lent.push(value));
+    bytes
+}
+
 fn lend(value: Answer<Vec<u8>>, out: *mut Bytes) -> bool {
     let Ok(value) = value else { return false };
     // SAFETY: the module passes a valid pointer for the result.
-    unsafe { *out = Bytes::of(value.leak()) };
+    unsafe { *out = lent(value) };
     true
 }
 
@@ -265,7 +281,7 @@ callbacks! {
         let Ok(headers) = headers else { return false };
         for (at, (name, value)) in headers.into_iter().enumerate() {
             // SAFETY: the module has asked how many there are.
-            unsafe { *lines.add(at) = [Bytes::of(name.into_bytes().leak()), Bytes::of(value.leak())] };
+            unsafe { *lines.add(at) = [lent(name.into_bytes()), lent(value)] };
         }
         true
     }
@@ -303,9 +319,9 @@ callbacks! {
     "http_get_body_chunks" fn get_body_chunks(_filter: Ptr, part: u32, chunks: *mut Bytes) -> bool {
         let body = with_part(part, |body, range| body[range].to_vec());
         let Ok(body) = body else { return false };
-        for (at, chunk) in body.leak().chunks(CHUNK_BYTES).enumerate() {
+        for (at, chunk) in body.chunks(CHUNK_BYTES).enumerate() {
             // SAFETY: the module has asked how many there are.
-            unsafe { *chunks.add(at) = Bytes::of(chunk) };
+            unsafe { *chunks.add(at) = lent(chunk.into()) };
         }
         true
     }
