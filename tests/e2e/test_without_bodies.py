@@ -15,7 +15,7 @@ from pylib.http1 import request
 from tests.e2e.conftest import Explain, Servers
 from tests.harness import Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import http_manager
+from tests.harness.envoy import http_manager, json_to_metadata
 from tests.harness.fixtures import StartEnvoy
 from tests.harness.hosts import EACH_VERSION, WASM, Host, on
 
@@ -23,16 +23,6 @@ CANNOT_WAIT = {"allow_on_headers_stop_iteration": False}
 FIRST_WAIT_S_MAX, LATER_WAIT_S_MAX = 2.7, 0.4
 WAY_OUT = "Set allow_on_headers_stop_iteration"
 BY_BODY = config(rollout(split={"v2": 50}, key=[{"body": "/conversation"}, {"header": "x-conversation-id"}]))
-
-
-def json_to_metadata(bootstrap: Json) -> None:
-    """As the documentation and Istio's manifests configure it."""
-    present = {"metadata_namespace": "llm", "key": "conv"}
-    rules = [{"selectors": [{"key": "metadata"}, {"key": "conversation_id"}], "on_present": present}]
-    kind = "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata"
-    typed = {"@type": kind, "request_rules": {"rules": rules}}
-    filters = http_manager(bootstrap)["http_filters"]
-    filters.insert(0, {"name": "envoy.filters.http.json_to_metadata", "typed_config": typed})
 
 
 def cannot_wait(host: Host) -> Json:

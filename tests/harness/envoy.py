@@ -345,3 +345,13 @@ def without_filter(bootstrap: Json) -> None:
 def discovered_filter(bootstrap: Json) -> Json:
     [found] = [f for f in http_manager(bootstrap)["http_filters"] if f["name"] == FILTER]
     return found
+
+
+def json_to_metadata(bootstrap: Json) -> None:
+    """Puts a filter in front that reads a conversation's id. Istio's manifests configure it so, too."""
+    present = {"metadata_namespace": "llm", "key": "conv"}
+    rules = [{"selectors": [{"key": "metadata"}, {"key": "conversation_id"}], "on_present": present}]
+    kind = "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata"
+    typed = {"@type": kind, "request_rules": {"rules": rules}}
+    filters = http_manager(bootstrap)["http_filters"]
+    filters.insert(0, {"name": "envoy.filters.http.json_to_metadata", "typed_config": typed})

@@ -29,6 +29,9 @@ class Host:
     stat_prefix: str  # of the filter's metrics among Envoy's
     waiting_bytes_max: int  # so much of a request's body may be waited for
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def platforms(self) -> list["Platform"]:
         return [Platform(self, version) for version in (self.oldest, self.newest)]
@@ -46,7 +49,7 @@ class Platform:
     version: str
 
     def __str__(self) -> str:
-        return f"{self.host.name}-{self.version}"
+        return f"{self.host}-{self.version}"
 
 
 WASM = Host(

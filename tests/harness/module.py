@@ -19,8 +19,8 @@ from tests.harness.hosts import NATIVE, WASM, Host
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
 # Of the filter, and of the program that rewrites its calls.
 DEP_INFO = [Path("target/wasm/wasm32-wasip1/release/llm_canary.d"), TARGET / "release" / "llm-canary-indirect.d"]
-# Of the native module, which is built in a folder of its own.
-NATIVE_DEP_INFO = [Path("target/native/native/libllm_canary_native.d")]
+# Of the native module, which is built in a folder of its own, for this machine.
+NATIVE_DEP_INFO = [Path(f"target/native/{os.uname().machine}-unknown-linux-gnu/native/libllm_canary_native.d")]
 BUILDS = {WASM: ("./build.sh", DEP_INFO), NATIVE: ("./build.sh --native", NATIVE_DEP_INFO)}
 WORKSPACE_FILES = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo/config.toml"]
 BUILD = "build.sh"
