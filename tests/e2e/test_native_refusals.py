@@ -97,4 +97,3 @@ async def test_what_envoy_cannot_do_for_a_module_is_refused_with_all_other_error
     assert (await asyncio.to_thread(envoy.stats)).series() == series
     for error in errors:
         assert f": {error}\n" in envoy.log(), f"Envoy's log does not say: {error}"
-    assert envoy.discovery("config_reload") == 1

@@ -1,5 +1,5 @@
-"""What the native module has counted outlives its configurations. Envoy removes the labelled series of a module's
-configuration together with it, so each new one must take them over before that.
+"""What the native module has counted outlives its configurations. Envoy removes a module's labelled series together
+with the configuration that used them last.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from pylib.prometheus import Snapshot
 from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
-from tests.harness.fixtures import StartEnvoy
+from tests.harness.fixtures import ClientOf, StartEnvoy
 from tests.harness.hosts import NATIVE, on
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Ending, Replies, events, stream
@@ -19,6 +19,7 @@ from tests.harness.upstream import Ending, Replies, events, stream
 pytestmark = on(*NATIVE.platforms)
 
 RELOADS, CLIENTS, BETWEEN = 5, 12, 60
+FORGOTTEN_S = 0.5  # after which nothing of the old configuration is left
 CHAT = events((STREAMS / "openai-chat" / "e2e-chat-usage.sse").read_bytes())
 KINDS = {
     "whole": (stream(*CHAT), "complete"),
@@ -97,3 +98,26 @@ async def test_counters_and_histograms_survive_reloads_under_traffic(start_envoy
     for name in OF_WHOLE:
         assert last.by(f"{name}_count", "llm_version", llm_rollout="chat") == whole_of, name
     print(f"{RELOADS} reloads during {dict(outcomes)}")
+
+
+async def test_nothing_is_lost_where_no_request_uses_a_series_between_reloads(
+    start_envoy: StartEnvoy, client_of: ClientOf
+) -> None:
+    """Nothing comes after a reload that would bring a series back, and some series are used once and never again."""
+    envoy = await asyncio.to_thread(start_envoy, configuration(0))
+    client = client_of(envoy)
+    keys = [b"conversation-%d" % at for at in range(8)]
+    seen, count = [await envoy.flushed()], 0
+    for at in range(1, RELOADS + 1):
+        for key in keys[: len(keys) // at]:
+            await client.send(request(headers=[(b"x-conversation-id", key)]))
+            count += 1
+        seen.append(await envoy.flushed())
+        await reload(envoy, at)
+        await asyncio.sleep(FORGOTTEN_S)
+        seen.append(await envoy.flushed())
+    for earlier, later in itertools.pairwise(seen):
+        only_grows(earlier, later)
+    for name in ("llm_requests_total", *(f"{name}_count" for name in OF_EACH)):
+        assert seen[-1].sum(name, llm_rollout="chat") == count, name
+    assert not [name for name, _ in seen[-1].series() if "llm_rollout" in name], "labels in names"

@@ -2,7 +2,8 @@
 and Prometheus see must be the same. tests/hosts.sh says what is sent.
 
 A plan is drawn once, and each host goes through it at its own speed. Whatever would depend on who is faster is kept out
-of it: a response breaks off, and a client goes away, only after all that was said has arrived.
+of it: a piece of a stream is sent when the client has the one before, and a response breaks off, or a client goes away,
+only after all that was said has arrived.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from tests.harness.config import CLUSTERS, config, rollout
 from tests.harness.envoy import Envoy, json_to_metadata
 from tests.harness.hosts import HOSTS
 from tests.harness.ramp import now_ms, rfc3339
-from tests.harness.upstream import Ending, Framing, ModelServer, Received, Replies, Reply
+from tests.harness.upstream import Ending, Framing, ModelServer, Received, Replies, Reply, Step, cut_at_random, events
 from tests.soak.clients import (
     ABORT_BEFORE_HEAD,
     CLIENT_ABORT,
@@ -62,6 +63,9 @@ OWN = "llm_panics_total"
 NONE_HERE = (OWN, "llm_body_limit_total")
 IN_FORCE_S = 0.3  # after which a configuration that Envoy took is in force on its workers
 TOLD_EVERY_S = 60.0
+PIECES_MAX, PIECE_BYTES_MAX = 16, 8_000
+# Of a stream whose deltas come in one piece there is no gap, and edited ones come in any pieces.
+GAPS = "llm_longest_gap_ms_count"
 
 Seen = tuple[Any, ...]
 Waiting = dict[bytes, asyncio.Future[Received]]
@@ -96,10 +100,11 @@ def configuration(begin_ms: int, share: int, others: int = 0) -> Json:
 
 @dataclass(frozen=True)
 class Turn:
-    """A request, and how its response ends."""
+    """A request, and how its response ends. A stream comes in `pieces`; anything else in one of its answer's ways."""
 
     name: str
     answer: Answer
+    pieces: Sequence[bytes]
     way: int
     ending: str
     padding: int
@@ -158,23 +163,31 @@ class Plan:
         else:
             key = b"c-%d" % dice.getrandbits(64)
         # The filter holds back what it may have to remove: of an edited body nobody knows when all that comes has come.
-        turns = [self._turn(can_be_cut=rollout != "edited") for _ in range(dice.randint(1, TURNS_MAX))]
+        turns = [self._turn(is_edited=rollout == "edited") for _ in range(dice.randint(1, TURNS_MAX))]
         return Conversation(rollout, kind, key, turns)
 
-    def _turn(self, can_be_cut: bool) -> Turn:
+    def _turn(self, is_edited: bool) -> Turn:
         dice = self._dice
         ending = dice.choices(list(ENDINGS), list(ENDINGS.values()))[0]
         is_cut = ending in (CLIENT_ABORT, UPSTREAM_RESET)
-        if is_cut and not can_be_cut:
+        if is_cut and is_edited:
             ending, is_cut = COMPLETE, False
         answer = dice.choice(self._streams if is_cut else self._answers)
         if is_cut:
             cut = dice.randrange(1, len(answer.body))
             answer = Answer(**vars(answer) | {"body": answer.body[:cut]})
+        pieces = self._pieces(answer.body) if answer.is_stream and not is_edited else ()
         way = dice.randrange(len(self.replies[answer.name]))
         rating = dice.choice(RATINGS) if dice.random() < 0.1 else None
         padding = dice.randrange(PADDING_BYTES_MAX)
-        return Turn(str(next(self._numbers)), answer, way, ending, padding, dice.random() < 0.05, rating)
+        return Turn(str(next(self._numbers)), answer, pieces, way, ending, padding, dice.random() < 0.05, rating)
+
+    def _pieces(self, body: bytes) -> Sequence[bytes]:
+        """The body by events, some at once, or cut anywhere; each piece is so short that Envoy reads it at once."""
+        cut = events(body) if self._dice.random() < 0.5 else cut_at_random(body, self._dice.random())
+        at_once = -(-len(cut) // PIECES_MAX)
+        joined = [b"".join(cut[at : at + at_once]) for at in range(0, len(cut), at_once)]
+        return [one[at : at + PIECE_BYTES_MAX] for one in joined for at in range(0, len(one), PIECE_BYTES_MAX)]
 
 
 class Arrivals(list[Received]):
@@ -218,14 +231,14 @@ class Side:
         previous: str | None = None
         for at, turn in enumerate(conversation.turns):
             name = f"{self.envoy.host}-{turn.name}"
-            gate = asyncio.Event()
-            self._replies[name] = self._reply(turn, gate)
+            gates = [asyncio.Event() for _ in (*turn.pieces, "the end")]
+            self._replies[name] = self._reply(turn, gates)
             headers = [*conversation.headers(), *known, (b"x-name", name.encode()), (b"x-test-reply", name.encode())]
             headers += [(b"x-stainless-retry-count", b"1")] if turn.is_retry else []
             raw = request(headers=headers, body=conversation.body(at, previous))
             arrived = self._waiting[name.encode()] = asyncio.get_running_loop().create_future()
             try:
-                exchange = await self._exchange(turn, raw, gate, arrived)
+                exchange = await self._exchange(turn, raw, gates, arrived)
                 seen[turn.name] = (*came(exchange, turn), *reached(await arrived))
             except Exception as error:
                 raise AssertionError(
@@ -247,33 +260,47 @@ class Side:
                 seen[f"{turn.name}, rated"] = said.status, said.header(b"x-llm-version")
                 self.feedback += 1
 
-    def _reply(self, turn: Turn, gate: asyncio.Event) -> Reply:
+    def _reply(self, turn: Turn, gates: Sequence[asyncio.Event]) -> Reply:
         if turn.ending in (ABORT_BEFORE_HEAD, RESET_BEFORE_HEAD):
-            return Reply(steps=(gate, Ending.RESET), framing=Framing.RAW)
-        if turn.ending == COMPLETE:
+            return Reply(steps=(gates[-1], Ending.RESET), framing=Framing.RAW)
+        if not turn.pieces:
             return self._plan.replies[turn.answer.name][turn.way]
-        half = len(turn.answer.body) // 2
-        pieces = [piece for piece in (turn.answer.body[:half], turn.answer.body[half:]) if piece]
-        return Reply(steps=(*pieces, gate, Ending.RESET), content_type=turn.answer.content_type)
+        steps: list[Step] = [step for pair in zip(turn.pieces, gates, strict=False) for step in pair]
+        if turn.ending != COMPLETE:
+            steps.append(Ending.RESET)
+        return Reply(steps=tuple(steps), status=turn.answer.status, content_type=turn.answer.content_type)
 
     async def _exchange(
-        self, turn: Turn, raw: bytes, gate: asyncio.Event, arrived: asyncio.Future[Received]
+        self, turn: Turn, raw: bytes, gates: Sequence[asyncio.Event], arrived: asyncio.Future[Received]
     ) -> Exchange:
         if turn.ending == COMPLETE:
-            return await self._client.send(raw)
+            async with self._client.exchange(raw) as exchange:
+                await steps_on(turn, exchange, gates)
+                return await exchange.ended()
         connection, exchange = await self._client.start(raw)
         try:
             await asyncio.wait_for(asyncio.shield(arrived), ARRIVES_S_MAX)
             if turn.ending in (CLIENT_ABORT, UPSTREAM_RESET):
+                await steps_on(turn, exchange, gates[:-2])
                 await exchange.body_reaches(len(turn.answer.body))
             if turn.ending in (CLIENT_ABORT, ABORT_BEFORE_HEAD):
                 connection.abort()
             else:
-                gate.set()
+                for gate in gates[-2:]:
+                    gate.set()
                 await exchange.ended()
         finally:
             connection.close()
         return exchange
+
+
+async def steps_on(turn: Turn, exchange: Exchange, gates: Sequence[asyncio.Event]) -> None:
+    """Lets the server go on each time that all it has sent is here."""
+    length = 0
+    for piece, gate in zip(turn.pieces, gates, strict=False):
+        length += len(piece)
+        await exchange.body_reaches(length)
+        gate.set()
 
 
 def came(exchange: Exchange, turn: Turn) -> Seen:
@@ -312,6 +339,8 @@ def counted(snapshot: Snapshot) -> dict[str, float]:
         of_rollout = dict(labels).get("llm_rollout", ROLLOUTS[0]) in ROLLOUTS
         is_bucket = name.endswith("_bucket") and name.removesuffix("_bucket") in VALUES
         is_number = not name.endswith(("_bucket", "_sum")) and name not in (*TIMES, OWN)
+        if name == GAPS and ("llm_rollout", "edited") in labels:
+            continue
         if name.startswith("llm_") and of_rollout and (is_bucket or is_number):
             counts[f"{name}{dict(sorted(labels))}"] = value
     return counts
