@@ -27,9 +27,10 @@ _dependency_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/lib.sh
 source "$_dependency_root/scripts/lib.sh"
 
-# Supported by the filter; every end-to-end test runs on both.
+# Supported by the filter: as WebAssembly from ENVOY_OLDEST on, as a native module from ENVOY_NATIVE_OLDEST on. The
+# end-to-end tests read them here.
 # shellcheck disable=SC2034 # read by those who source this file
-ENVOY_OLDEST=1.36.2 ENVOY_NEWEST=1.40.0
+ENVOY_OLDEST=1.36.2 ENVOY_NATIVE_OLDEST=1.39.3 ENVOY_NEWEST=1.40.0
 PIP_VERSION=26.3
 XLLAMACPP_VERSION=2026.10.11549
 NVIDIA_PYTRITON_VERSION=0.7.0
@@ -55,12 +56,19 @@ dependency_skip_or_die() {
 
 # Envoy ---------------------------------------------------------------------------------------
 
-# SHA-256 of the published wheels: VERSION-MACHINE.
+# SHA-256 of the published wheels: VERSION-MACHINE. Between the supported ones are those that must refuse the native
+# module.
 _dependency_envoy_sha256() {
   case $1 in
     1.36.2-x86_64) echo c75488ad0be907f077883691aa3832a79b509c1f6c993b420683e90793e13efc ;;
+    1.37.0-x86_64) echo bf7a89ecfa8133a77d066c3d3f9cd0b9b975ed26a5d5d9e508896e57b78cabfc ;;
+    1.38.3-x86_64) echo 4a8fa981eac59809147c0ca4fc17ad5b066c16c2499e75d992fe5129e07a34fa ;;
+    1.39.3-x86_64) echo ee848b81b10b86f1d919f793b75852d24884928f2733752b4443bcd66d7bc5a6 ;;
     1.40.0-x86_64) echo a88a3ed5b48bf80f523b9a00956ad1e5bcf5aab750bd2c2f3023c37e1ccf1884 ;;
     1.36.2-aarch64) echo 9e5048686ebee6999b021eefe313444e4c2280ac48c4ae23c61a13612e407225 ;;
+    1.37.0-aarch64) echo ee3e51fb44bb8f1a7053556b6e216ecd7a92cae07d092cd8315bd336586bd315 ;;
+    1.38.3-aarch64) echo f94e4feef98323f4f56aff8859d8d108df59b38cc92f63043f8cb182ab0dcd42 ;;
+    1.39.3-aarch64) echo 2c624b8623c132e05f6f615f2e34b34fcdd1fdd0aaef065b3af55697178d2a50 ;;
     1.40.0-aarch64) echo 55828002a71f9bd4034650df412feafbce419c33d2687aaaa8c742a856ae07ea ;;
     *) return 1 ;;
   esac

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import dependencies
-from tests.harness.module import MODULE, complaint
+from tests.harness.hosts import WASM
+from tests.harness.module import built
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,5 @@ def tool() -> Path:
 
 @pytest.fixture(scope="session")
 def module() -> Path:
-    """The built filter. Fails where it is stale, because tests of a stale one would show nothing."""
-    if reason := complaint():
-        pytest.fail(reason)
-    return MODULE
+    """The built WebAssembly module."""
+    return built(WASM)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Usage: tests/soak.sh [--minutes N] [--clients N]
+# Usage: tests/soak.sh [--host wasm|native] [--minutes N] [--clients N]
 #
-# Drives a real Envoy with the built filter for half an hour: recorded responses of every dialect from two model
+# Drives a real Envoy with the built filter, by default as WebAssembly, for half an hour: recorded responses of every dialect from two model
 # servers in pieces, many clients with conversations of several turns, clients that hang up, servers that break off,
 # ramps by the operator's tool, reloads, and configurations that are refused. It reports its progress every minute, and
 # at the end whether
@@ -25,7 +25,10 @@ case ${1:-} in
 esac
 
 cd "$root"
-./build.sh >&2
+case " $* " in
+  *" --host native "* | *" --host=native "*) ./build.sh --native >&2 ;;
+  *) ./build.sh >&2 ;;
+esac
 cargo build --quiet --locked --package llm-canary-cli
 python=$(dependency_python)
 envoy=$(dependency_envoy "$ENVOY_NEWEST")

@@ -6,20 +6,19 @@ import asyncio
 import json
 from collections import Counter
 
-import pytest
-
 from pylib.http1 import request
 from pylib.prometheus import Snapshot
-from tests.harness import NEWEST, OLDEST, REPOSITORY, STREAMS, Json
+from tests.harness import REPOSITORY, STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION, Host
 from tests.harness.memory import resident_bytes, vm_bytes
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Ending, Replies, events, stream
 
 CLIENTS = 12
-RELOADS = {NEWEST: 200, OLDEST: 15}
+RELOADS, RELOADS_OF_OLDEST = 200, 15
 RELOADS_WARM = 10  # before memory is compared
 MB = 1_000_000
 RELOADS_GROWTH_BYTES_MAX = 5 * MB
@@ -73,29 +72,30 @@ async def change(envoy: Envoy, text: object, counter: str) -> None:
     await envoy.until(lambda: envoy.discovery(counter) > before, counter)
 
 
-@pytest.mark.parametrize("version", RELOADS)
-async def test_hundreds_of_reloads_under_load(start_envoy: StartEnvoy, replies: Replies, version: str) -> None:
+@EACH_VERSION
+async def test_hundreds_of_reloads_under_load(start_envoy: StartEnvoy, replies: Replies, host: Host) -> None:
     replies |= {kind: reply for kind, (reply, _) in KINDS.items()}
-    envoy = await asyncio.to_thread(start_envoy, configuration(0), version=version)
+    envoy = await asyncio.to_thread(start_envoy, configuration(0))
     before = await asyncio.to_thread(envoy.stats)
+    reloads = RELOADS if envoy.version == host.newest else RELOADS_OF_OLDEST
     async with Traffic(envoy.port, requests(), CLIENTS) as traffic:
-        for at in range(1, RELOADS[version] + 1):
+        for at in range(1, reloads + 1):
             await change(envoy, configuration(at), "config_reload")
             if at == RELOADS_WARM:
                 resident, vms = resident_bytes(envoy.pid), vm_bytes(envoy.pid)
     outcomes = await assert_nothing_is_lost(envoy, traffic, before)
     growth = resident_bytes(envoy.pid) - resident
-    print(f"{RELOADS[version]} reloads during {outcomes}: {growth / MB:+.1f} MB, VMs {vms} to {vm_bytes(envoy.pid)}")
+    print(f"{reloads} reloads during {outcomes}: {growth / MB:+.1f} MB, VMs {vms} to {vm_bytes(envoy.pid)}")
     assert growth <= RELOADS_GROWTH_BYTES_MAX
-    assert len(vm_bytes(envoy.pid)) == len(vms) == envoy.counter("wasm.envoy.wasm.runtime.v8.active")
+    assert len(vm_bytes(envoy.pid)) == len(vms) == envoy.vm_count()
 
 
-@pytest.mark.parametrize("version", RELOADS)
-async def test_every_bad_configuration_under_load(start_envoy: StartEnvoy, replies: Replies, version: str) -> None:
+@EACH_VERSION
+async def test_every_bad_configuration_under_load(start_envoy: StartEnvoy, replies: Replies) -> None:
     """With every bad configuration of tests/data/configs."""
     assert len(BAD) >= 15
     replies |= {kind: reply for kind, (reply, _) in KINDS.items()}
-    envoy = await asyncio.to_thread(start_envoy, configuration(0), version=version)
+    envoy = await asyncio.to_thread(start_envoy, configuration(0))
     before = await asyncio.to_thread(envoy.stats)
     async with Traffic(envoy.port, requests(), CLIENTS) as traffic:
         for file in BAD:

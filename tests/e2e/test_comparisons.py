@@ -7,11 +7,14 @@ import pytest
 
 from pylib.client import Exchange
 from pylib.http1 import Header, request
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, http_manager
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Framing, Replies, Reply, stream, whole
+
+pytestmark = EACH_VERSION
 
 MODELS = json.dumps({"object": "list", "data": [{"id": f"model-{n}", "object": "model"} for n in range(300)]}).encode()
 EMBEDDING = {"object": "embedding", "index": 0, "embedding": [0.123456789] * 1536}
@@ -29,11 +32,11 @@ def answers_itself(bootstrap: Json) -> None:
     host["routes"].insert(0, {"match": {"path": "/v1/local"}, "direct_response": answer})
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy) -> Envoy:
     staff = {"header": "x-cohort", "values": ["staff"], "version": "v2"}
     pinned = rollout(split={"v2": 50}, pin={"header": "x-llm-pin", "cookie": "llm_pin"}, overrides=[staff])
-    return start_envoy(config(pinned), version=request.param, edit=answers_itself)
+    return start_envoy(config(pinned), edit=answers_itself)
 
 
 async def ask(

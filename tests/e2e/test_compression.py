@@ -13,11 +13,14 @@ import zstandard
 
 from pylib.http1 import Header, request
 from pylib.prometheus import Snapshot
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Ending, Replies, Reply, Step, cut_at_random, stream, whole
+
+pytestmark = EACH_VERSION
 
 SAID = ["Grüße", ", 世界", " 🚀", *(f" and {n}" for n in range(200)), "."]
 TEXT = "".join(SAID)
@@ -118,30 +121,25 @@ def assert_unread(seen: Snapshot) -> None:
     assert seen.sum("llm_response_chars_total") == 0
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def version(request: pytest.FixtureRequest) -> str:
-    return request.param
+@pytest.fixture(scope="module")
+def plain_envoy(start_envoy: StartEnvoy) -> Envoy:
+    return start_envoy(config())
 
 
 @pytest.fixture(scope="module")
-def plain_envoy(start_envoy: StartEnvoy, version: str) -> Envoy:
-    return start_envoy(config(), version=version)
+def decompressing_envoy(start_envoy: StartEnvoy) -> Envoy:
+    return start_envoy(config(), options=["decompressor"])
 
 
 @pytest.fixture(scope="module")
-def decompressing_envoy(start_envoy: StartEnvoy, version: str) -> Envoy:
-    return start_envoy(config(), version=version, options=["decompressor"])
-
-
-@pytest.fixture(scope="module")
-def asking_envoy(start_envoy: StartEnvoy, version: str) -> Envoy:
+def asking_envoy(start_envoy: StartEnvoy) -> Envoy:
     asking = config(rollout(usage="request", split={"v2": 50}))
-    return start_envoy(asking, version=version, options=["decompressor"])
+    return start_envoy(asking, options=["decompressor"])
 
 
 @pytest.fixture(scope="module")
-def recompressing_envoy(start_envoy: StartEnvoy, version: str) -> Envoy:
-    return start_envoy(config(), version=version, options=["decompressor", "compressor"])
+def recompressing_envoy(start_envoy: StartEnvoy) -> Envoy:
+    return start_envoy(config(), options=["decompressor", "compressor"])
 
 
 @pytest.mark.parametrize("shape", ["streamed", "whole"])

@@ -7,9 +7,10 @@ import pytest
 
 from pylib.http1 import request
 from pylib.prometheus import Snapshot
-from tests.harness import SUPPORTED, corpus, unavailable
+from tests.harness import corpus, unavailable
 from tests.harness.config import CLUSTERS, config, rollout
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Framing, Replies, Reply, cut_at_random, cut_into_bytes, events
 
 RECORDINGS_MAX = 100
@@ -48,11 +49,11 @@ def test_the_selection_covers_what_there_is(recordings: list[corpus.Recording]) 
         assert 0.3 <= sum(recording.is_stream for recording in recordings) / len(recordings) <= 0.7
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_sums_and_bytes(
-    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, recordings: list[corpus.Recording], version: str
+    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, recordings: list[corpus.Recording]
 ) -> None:
-    envoy = start_envoy(config(rollout(split={"v2": 50})), version=version)
+    envoy = start_envoy(config(rollout(split={"v2": 50})))
     before = envoy.stats()
     dice = random.Random(4)
     for seed, recording in enumerate(recordings):

@@ -5,14 +5,12 @@ with that of the same streams through Envoy alone.
 import asyncio
 import json
 
-import pytest
-
 from pylib.client import Connection, Exchange
 from pylib.http1 import request
-from tests.harness import SUPPORTED
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, without_filter
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.memory import resident_bytes, vm_bytes
 from tests.harness.upstream import Replies, stream
 
@@ -68,19 +66,19 @@ async def crowd(envoy: Envoy, replies: Replies) -> tuple[int, int]:
     return idle, busy
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
-async def test_two_thousand_streams_at_once(start_envoy: StartEnvoy, replies: Replies, version: str) -> None:
+@EACH_VERSION
+async def test_two_thousand_streams_at_once(start_envoy: StartEnvoy, replies: Replies) -> None:
     configuration = config(rollout(split={"v2": 50}))
-    envoy = await asyncio.to_thread(start_envoy, configuration, version=version)
-    alone = await asyncio.to_thread(start_envoy, configuration, version=version, edit=without_filter)
+    envoy = await asyncio.to_thread(start_envoy, configuration)
+    alone = await asyncio.to_thread(start_envoy, configuration, edit=without_filter)
     before = await asyncio.to_thread(envoy.stats)
 
     idle, busy = await crowd(envoy, replies)
     idle_alone, busy_alone = await crowd(alone, replies)
 
     print(
-        f"Envoy {version}: {STREAMS} streams took {(busy - idle) / MB:.1f} MB of {busy / MB:.1f} MB resident, the VMs "
-        f"{[size / MB for size in vm_bytes(envoy.pid)]}; alone {(busy_alone - idle_alone) / MB:.1f} MB of "
+        f"Envoy {envoy.version}: {STREAMS} streams took {(busy - idle) / MB:.1f} MB of {busy / MB:.1f} MB resident, "
+        f"the VMs {[size / MB for size in vm_bytes(envoy.pid)]}; alone {(busy_alone - idle_alone) / MB:.1f} MB of "
         f"{busy_alone / MB:.1f} MB"
     )
     assert (busy - idle) - (busy_alone - idle_alone) <= MORE_THAN_ALONE_BYTES_MAX

@@ -19,7 +19,7 @@ from pylib.client import Client
 from pylib.http1 import request
 from pylib.prometheus import Snapshot
 from tests.e2e.conftest import RunTool
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.answers import Asked, Body, Has, Mode, modes
 from tests.harness.config import config, rollout
 from tests.harness.defects import CASES, Case, Sample
@@ -27,8 +27,11 @@ from tests.harness.dialects import DIALECTS
 from tests.harness.engines import ENGINES
 from tests.harness.envoy import POLL_S, SETTLE_S_MAX, Envoy, http_manager
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Ending, Framing, Replies, Reply, Step, cut_at_random
 from tests.harness.wire import STYLES, Order, Style, dump
+
+pytestmark = EACH_VERSION
 
 MODES = modes([*DIALECTS, *ENGINES])
 PIECES_MAX = 8
@@ -182,9 +185,9 @@ def closes_soon(bootstrap: Json) -> None:
     http_manager(bootstrap)["delayed_close_timeout"] = "0.01s"
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def counted(request: pytest.FixtureRequest, start_envoy: StartEnvoy, replies: Replies, run: Run) -> Counted:
-    envoy = start_envoy(CONFIGURATION, version=request.param, edit=closes_soon)
+@pytest.fixture(scope="module")
+def counted(start_envoy: StartEnvoy, replies: Replies, run: Run) -> Counted:
+    envoy = start_envoy(CONFIGURATION, edit=closes_soon)
     result: Counted = run(send_all(envoy, replies))
     envoy.stop()  # else each of the tests would look at it
     return result

@@ -11,11 +11,14 @@ from pylib.client import Connection
 from pylib.http1 import request
 from pylib.prometheus import Snapshot
 from tests.e2e.conftest import Servers
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Ending, Framing, Replies, Reply, stream, whole
+
+pytestmark = EACH_VERSION
 
 SAID = "Grüße, 世界 🚀"  # two, three and four bytes long in UTF-8
 UNUSED_PORT = 1  # nothing listens there: connecting is refused
@@ -39,8 +42,8 @@ ERROR = b'data: {"error":{"message":"out of memory","type":"server_error","code"
 HALF_BYTES = sum(map(len, HALF))
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy) -> Envoy:
     """Cohorts choose the version: v1 is alive, dead refuses connections, unknown has no cluster in Envoy."""
     versions = {"v1": "llm-v1", "dead": "llm-dead", "unknown": "llm-unknown"}
     configuration = config(
@@ -49,7 +52,7 @@ def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
             overrides=[{"header": "x-cohort", "values": [name], "version": name} for name in versions],
         )
     )
-    return start_envoy(configuration, version=request.param, ports={"llm-dead": UNUSED_PORT})
+    return start_envoy(configuration, ports={"llm-dead": UNUSED_PORT})
 
 
 def ask(reply: str = "it", cohort: str = "v1") -> bytes:

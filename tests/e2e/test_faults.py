@@ -16,11 +16,14 @@ import pytest
 from pylib.client import Connection, Exchange
 from pylib.http1 import Header, request
 from pylib.prometheus import Snapshot
-from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, http_manager, without_filter
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Ending, Framing, ModelServer, Replies, Reply, events, stream, whole
+
+pytestmark = EACH_VERSION
 
 Envoys = tuple[Envoy, Envoy]
 # What a client saw: status, headers, whether the response is whole, body.
@@ -134,13 +137,13 @@ def points() -> Iterator[Point]:
 POINTS = list(points())
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoys(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoys:
+@pytest.fixture(scope="module")
+def envoys(start_envoy: StartEnvoy) -> Envoys:
     """(with the filter, without)"""
     rollouts = [rollout(name=r.name, match={"headers": {"x-recording": r.name}}) for r in RECORDINGS]
     configuration = config(*rollouts, rollout())
-    started = start_envoy(configuration, version=request.param, edit=retrying)
-    return started, start_envoy(configuration, version=request.param, edit=alone)
+    started = start_envoy(configuration, edit=retrying)
+    return started, start_envoy(configuration, edit=alone)
 
 
 def retrying(bootstrap: Json) -> None:

@@ -9,16 +9,18 @@ import pytest
 
 from pylib.prometheus import Snapshot
 from tests.e2e.test_http2 import http2_upstream
-from tests.harness import SUPPORTED
 from tests.harness.answers import Has, pieces
 from tests.harness.config import config, rollout
 from tests.harness.defects import CASES
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.harness.grpc import frame, infer_response, stream_response, web_trailers
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.http2 import Connection, Exchange
 from tests.harness.http2_server import Answer, Break, Http2Server
 from tests.harness.upstream import cut_at_random
+
+pytestmark = EACH_VERSION
 
 SERVICE = b"/inference.GRPCInferenceService/"
 INFER = SERVICE + b"ModelStreamInfer"
@@ -42,8 +44,8 @@ def server(run: Run) -> Iterator[Http2Server]:
     run(started.stop())
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy, server: Http2Server) -> Envoy:
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy, server: Http2Server) -> Envoy:
     versions = {"v1": "llm-v1", "dead": "llm-dead"}
     configuration = config(
         rollout(
@@ -52,7 +54,7 @@ def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy, server: Http2
         )
     )
     ports = {"llm-v1": server.port, "llm-v2": server.port, "llm-dead": UNUSED_PORT}
-    return start_envoy(configuration, version=request.param, ports=ports, edit=http2_upstream)
+    return start_envoy(configuration, ports=ports, edit=http2_upstream)
 
 
 async def call(envoy: Envoy, target: bytes = INFER, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Exchange:

@@ -4,15 +4,13 @@ Over HTTP/2 a client may send each cookie in a line of its own.
 
 import asyncio
 
-import pytest
-
 from pylib.client import Client
 from pylib.http1 import Header, request
 from tests.e2e.conftest import Explain, Servers
-from tests.harness import SUPPORTED
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.http2 import post
 
 CONFIGURATION = config(rollout(split={"v2": 50}, key=[{"header": "x-id"}, {"cookie": "conversation"}]))
@@ -32,11 +30,11 @@ LINES: list[tuple[list[Header], bytes]] = [
 ]
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_lines_are_one_value(
-    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers, explain: Explain, version: str
+    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers, explain: Explain
 ) -> None:
-    envoy: Envoy = await asyncio.to_thread(start_envoy, CONFIGURATION, version=version)
+    envoy: Envoy = await asyncio.to_thread(start_envoy, CONFIGURATION)
     expected = await asyncio.to_thread(explain, CONFIGURATION, sorted({key for _, key in LINES}))
     assert set(expected.values()) == {b"v1", b"v2"}
     client: Client = client_of(envoy)

@@ -1,13 +1,11 @@
 """Each histogram has the buckets that the shipped bootstrap gives it."""
 
-import pytest
 import yaml
 
 from pylib.http1 import request
-from tests.harness import SUPPORTED
 from tests.harness.config import config, rollout
-from tests.harness.envoy import BOOTSTRAP
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION, Host
 
 HISTOGRAMS = {
     "llm_time_to_first_byte_ms",
@@ -23,18 +21,22 @@ HISTOGRAMS = {
 LONG_ANSWER_MS = 80_000
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_every_histogram_has_the_buckets_of_the_bootstrap(
-    start_envoy: StartEnvoy, client_of: ClientOf, version: str
+    start_envoy: StartEnvoy, client_of: ClientOf, host: Host
 ) -> None:
-    envoy = start_envoy(config(rollout(split={"v2": 100})), version=version)
+    envoy = start_envoy(config(rollout(split={"v2": 100})))
     before = envoy.stats()
     await client_of(envoy).send(request(headers=[(b"x-conversation-id", b"c1")]))
     await envoy.counted(1, since=before)
 
-    stats, settings = envoy.stats(), yaml.safe_load(BOOTSTRAP.read_text())["stats_config"]["histogram_bucket_settings"]
+    stats, settings = (
+        envoy.stats(),
+        yaml.safe_load(host.bootstrap.read_text())["stats_config"]["histogram_bucket_settings"],
+    )
     configured = {
-        setting["match"]["prefix"].removeprefix("wasmcustom.").rstrip("."): setting["buckets"] for setting in settings
+        setting["match"]["prefix"].removeprefix(host.stat_prefix).rstrip("."): setting["buckets"]
+        for setting in settings
     }
     assert (
         set(configured)

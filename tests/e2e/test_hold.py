@@ -17,10 +17,11 @@ from pylib.client import Exchange
 from pylib.http1 import Header
 from pylib.prometheus import Snapshot
 from tests.e2e.conftest import Servers
-from tests.harness import NEWEST, OLDEST, REPOSITORY, Json
+from tests.harness import REPOSITORY, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import Host
 from tests.harness.ramp import Conversation, Known, Population, Ramp, now_ms
 from tests.harness.upstream import Replies, whole
 
@@ -90,11 +91,12 @@ def conversations(seconds: float, dice: random.Random) -> Iterator[Conversation]
     yield from some(UNTIMED, "response", remember=lambda: remember_response, reply="response")
 
 
-async def test_a_ramp_on_three_envoys(start_envoy: StartEnvoy, servers: Servers, replies: Replies) -> None:
+async def test_a_ramp_on_three_envoys(start_envoy: StartEnvoy, host: Host, servers: Servers, replies: Replies) -> None:
     """One Envoy is older, and one restarts midway. The file is replaced at each step."""
     replies["response"] = whole(RESPONSE)
     untouched = configuration(Ramp([(now_ms(), 0)]))
-    envoys = [await asyncio.to_thread(start_envoy, untouched, version=version) for version in (NEWEST, OLDEST, NEWEST)]
+    versions = (host.newest, host.oldest, host.newest)
+    envoys = [await asyncio.to_thread(start_envoy, untouched, version=version) for version in versions]
     before = [await asyncio.to_thread(envoy.stats) for envoy in envoys]
     population = Population(envoys, target=b"/v1/responses")
     seconds = AHEAD_S + STEP_S * len(PERCENT)

@@ -10,11 +10,13 @@ import pytest
 
 from pylib.http1 import HOST, Header, request
 from tests.e2e.conftest import Explain, Servers
-from tests.harness import SUPPORTED
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Received
+
+pytestmark = EACH_VERSION
 
 MARK = b"zzmarkzz"
 BYTES = [bytes([byte]) for byte in range(0x01, 0x100)]
@@ -23,8 +25,8 @@ BYTES_LET_THROUGH = {bytes([byte]) for byte in [0x09, *range(0x20, 0x7F), *range
 CONTROLS = [b"x-llm-cluster", b"x-llm-version", b"X-LLM-Cluster", b"X-Llm-Version"]
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy) -> Envoy:
     return start_envoy(
         config(
             rollout(
@@ -34,7 +36,6 @@ def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
                 overrides=[{"header": "x-cohort", "values": ["staff"], "version": "v2"}],
             )
         ),
-        version=request.param,
     )
 
 

@@ -8,15 +8,15 @@ import os
 import socket
 from pathlib import Path
 
-import pytest
-
 from pylib.client import Connection
 from pylib.http1 import request
 from tests.e2e.conftest import Servers
-from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy, shipped_listener
+from tests.harness.hosts import EACH_VERSION, Platform
+from tests.harness.module import built
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Replies, events, stream
 
@@ -33,10 +33,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_hot_restart(
-    dependency: Dependency, module: Path, servers: Servers, replies: Replies, tmp_path: Path, version: str
+    dependency: Dependency, platform: Platform, servers: Servers, replies: Replies, tmp_path: Path
 ) -> None:
+    built(platform.host)
     port, base_id = free_port(), str(1_000 + os.getpid() % 30_000)
 
     def on_port(bootstrap: Json) -> None:
@@ -45,11 +46,12 @@ async def test_hot_restart(
     def envoy(epoch: int) -> Envoy:
         times = ("--drain-time-s", str(DRAIN_S), "--parent-shutdown-time-s", str(PARENT_SHUTDOWN_S))
         return Envoy(
-            dependency("envoy", version),
+            dependency("envoy", platform.version),
             tmp_path / f"epoch-{epoch}",
             config(rollout(split={"v2": 50})),
             {f"llm-{name}": server.port for name, server in servers.items()},
             edit=on_port,
+            host=platform.host,
             hot_restart=("--base-id", base_id, "--restart-epoch", str(epoch), *times),
         )
 
@@ -98,13 +100,13 @@ async def test_hot_restart(
         seen = await new.flushed()
         decided, sent = seen.sum("llm_decisions_total"), seen.sum("envoy_cluster_upstream_rq_total")
         print(
-            f"Envoy {version}: {taken_over} of {len(traffic.exchanges)} exchanges ended before the new one was live; "
+            f"{platform}: {taken_over} of {len(traffic.exchanges)} exchanges ended before the new one was live; "
             f"of {count} it shows {sent:.0f} sent to clusters, {decided:.0f} decided by the filter"
         )
         assert abs(decided - sent) <= CLIENTS
         assert count - RUNNING - taken_over - CLIENTS <= seen.sum("llm_requests_total") <= count
         assert seen.by("llm_requests_total", "llm_outcome").keys() == {"complete"}
-        assert new.vm_failures() == [] and "panicked" not in old.log()
+        assert new.filter_failures() == [] and "panicked" not in old.log()
     finally:
         await asyncio.to_thread(new.stop)
         await asyncio.to_thread(old.stop)

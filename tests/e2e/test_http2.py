@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pylib.http1 import Header
-from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, without_filter
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.http2 import Connection, Exchange
 from tests.harness.http2_server import Answer, Break, Http2Server
 from tests.harness.upstream import cut_at_random, events
+
+pytestmark = EACH_VERSION
 
 KEY = [(b"x-conversation-id", b"c1")]
 CHAT = events((STREAMS / "openai-chat" / "chat-stream.sse").read_bytes())
@@ -44,13 +47,11 @@ def server(run: Run) -> Iterator[Http2Server]:
     run(started.stop())
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoys(request: pytest.FixtureRequest, start_envoy: StartEnvoy, server: Http2Server) -> list[Envoy]:
+@pytest.fixture(scope="module")
+def envoys(start_envoy: StartEnvoy, server: Http2Server) -> list[Envoy]:
     """(with the filter, without)"""
     ports = {"llm-v1": server.port, "llm-v2": server.port}
-    options = {"version": request.param, "ports": ports}
-    configuration = config(rollout())
-    return [start_envoy(configuration, edit=edit, **options) for edit in (http2_upstream, alone)]
+    return [start_envoy(config(rollout()), edit=edit, ports=ports) for edit in (http2_upstream, alone)]
 
 
 def what_came(exchange: Exchange) -> tuple[object, ...]:
@@ -185,12 +186,11 @@ async def test_a_client_gives_up_its_upload(envoys: list[Envoy], server: Http2Se
 
 
 async def test_of_an_event_that_trailers_cut_only_itself_may_be_missing(
-    start_envoy: StartEnvoy, server: Http2Server, envoys: list[Envoy]
+    start_envoy: StartEnvoy, server: Http2Server
 ) -> None:
     """Usage is asked for and hidden again. Before trailers, nothing tells the filter that the body has ended."""
     asking = config(rollout(usage="request"))
-    version, ports = envoys[0].version, {"llm-v1": server.port, "llm-v2": server.port}
-    envoy = start_envoy(asking, edit=http2_upstream, version=version, ports=ports)
+    envoy = start_envoy(asking, edit=http2_upstream, ports={"llm-v1": server.port, "llm-v2": server.port})
     server.answer = Answer((*CHAT[:3], CHAT[3][:20]), trailers=GRPC)
     connection = await Connection.open(envoy.port)
     _, exchange = connection.start([*KEY, (b"content-type", b"application/json")], body=b'{"stream":true}')

@@ -5,16 +5,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from pylib.http1 import request
 from tests.e2e.conftest import RunTool
-from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness import STREAMS, Json
 from tests.harness.answers import Answer, Asked, Call, Mode
 from tests.harness.config import config, rollout
 from tests.harness.dialects import DIALECTS
 from tests.harness.envoy import Envoy, http_manager
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Replies, cut_at_random, events, stream, whole
 from tests.harness.wire import Style, dump
 
@@ -38,17 +37,16 @@ def has_lines(envoy: Envoy, count: int) -> Callable[[], bool]:
     return lambda: len(envoy.access_log()) == count
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_the_access_log_has_what_replay_says(
     start_envoy: StartEnvoy,
     client_of: ClientOf,
     replies: Replies,
     llm_canary: RunTool,
     tmp_path: Path,
-    version: str,
 ) -> None:
     logged = rollout(split={"v2": 100}, log_observations=True)
-    envoy = start_envoy(config(logged), version=version, edit=logs_observations)
+    envoy = start_envoy(config(logged), edit=logs_observations)
     body = CHAT.read_bytes()
     replies["it"] = iter([stream(*events(body)), whole(b'{"error":{"message":"no"}}', status=429)])
     for _ in range(2):
@@ -70,17 +68,16 @@ async def test_the_access_log_has_what_replay_says(
     assert (second["outcome"], second["text_chars"]) == ("http_error", 0)
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_defects_and_what_was_asked_for(
     start_envoy: StartEnvoy,
     client_of: ClientOf,
     replies: Replies,
     llm_canary: RunTool,
     tmp_path: Path,
-    version: str,
 ) -> None:
     logged = rollout(split={"v2": 100}, log_observations=True)
-    envoy = start_envoy(config(logged), version=version, edit=logs_observations)
+    envoy = start_envoy(config(logged), edit=logs_observations)
     chat, client = Mode(DIALECTS[0], is_streamed=True), client_of(envoy)
     for at, (name, (answer, asked)) in enumerate(DEFECTIVE.items(), start=1):
         response, body = chat.encode([answer], Style()).bytes, dump(chat.dialect.ask(asked), Style())

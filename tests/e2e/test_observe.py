@@ -5,14 +5,13 @@ nothing that a client or a server sees is different.
 import asyncio
 from collections import Counter
 
-import pytest
-
 from pylib.http1 import Header, request
 from tests.e2e.conftest import Servers
-from tests.harness import STREAMS, SUPPORTED, Json
+from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import http_manager, without_filter
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Ending, ModelServer, Replies, events, stream
 
 CHAT = (STREAMS / "openai-chat" / "chat-stream.sse").read_bytes()
@@ -64,11 +63,11 @@ def keys(server: ModelServer) -> set[bytes]:
     return {key for received in server.received for key in received.header(b"x-conversation-id")}
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_weighted_clusters(
-    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, servers: Servers, version: str
+    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, servers: Servers
 ) -> None:
-    envoy = start_envoy(config(rollout(observe=True, **ACTIVE)), version=version, edit=weights)
+    envoy = start_envoy(config(rollout(observe=True, **ACTIVE)), edit=weights)
     before = await asyncio.to_thread(envoy.stats)
     replies["it"] = stream(*events(CHAT))
     body = b'{"stream":true,"user":"u","messages":[{"role":"user","content":"Hi"}]}'
@@ -92,14 +91,14 @@ async def test_weighted_clusters(
     assert Counter(line.count('"llm_version":"v2"') for line in envoy.access_log())[1] == served["v2"]
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_a_random_split_by_hash_is_compared(
-    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, servers: Servers, version: str
+    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, servers: Servers
 ) -> None:
     """A model server that resets, or a client that goes, counts for the version that Envoy chose, too."""
     observing = config(rollout(observe=True, random=True, **ACTIVE))
-    envoy = start_envoy(observing, version=version, edit=weights_by_hash)
-    bare = start_envoy(observing, version=version, edit=alone)
+    envoy = start_envoy(observing, edit=weights_by_hash)
+    bare = start_envoy(observing, edit=alone)
     before = await asyncio.to_thread(envoy.stats)
     replies["it"] = stream(*events(CHAT)[:2], 0.01, Ending.RESET)
     requests = [request(headers=headers_of(number)) for number in range(REQUESTS)]

@@ -7,18 +7,21 @@ import openai
 import pytest
 
 from pylib.prometheus import Snapshot
-from tests.harness import STREAMS, SUPPORTED
+from tests.harness import STREAMS
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Replies, cut_at_random, stream, whole
+
+pytestmark = EACH_VERSION
 
 CONVERSATION = {"x-conversation-id": "sdk"}
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
-    return start_envoy(config(rollout(split={"v2": 100})), version=request.param)
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy) -> Envoy:
+    return start_envoy(config(rollout(split={"v2": 100})))
 
 
 @pytest.fixture

@@ -13,11 +13,14 @@ import pytest
 from pylib.client import Exchange
 from pylib.http1 import Header, request
 from tests.e2e.conftest import Servers
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, http_manager
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Framing, Received, Replies, Reply, stream, whole
+
+pytestmark = EACH_VERSION
 
 CHAT = b"/v1/chat/completions"
 ANSWER = whole(b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}')
@@ -61,11 +64,6 @@ def other() -> Json:
     return mine | {"baseline": "o"}
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
 def requests_of(servers: Servers) -> list[Received]:
     received = [one for server in servers.values() for one in server.received]
     return sorted(received, key=lambda one: one.at)
@@ -87,11 +85,11 @@ async def ask(
 
 
 @pytest.fixture(scope="module")
-def rewriting(start_envoy: StartEnvoy, version: str) -> Envoy:
+def rewriting(start_envoy: StartEnvoy) -> Envoy:
     mine = rollout(split={"v2": 50}, match={"models": ["public"]}, keyless="random", usage="request")
     for one in mine["versions"]:
         one["rewrite"] = {"model": f"model-{one['name']}", "path_prefix": {"from": "/v1", "to": f"/{one['name']}/v1"}}
-    return start_envoy(config(other(), mine), version=version, edit=follows_redirects)
+    return start_envoy(config(other(), mine), edit=follows_redirects)
 
 
 @pytest.mark.parametrize("status", [307, 302, 303])
@@ -140,10 +138,10 @@ async def test_the_usage_that_the_filter_asked_for_does_not_reach_the_client(
 
 
 @pytest.fixture(scope="module")
-def pinning(start_envoy: StartEnvoy, version: str) -> Envoy:
+def pinning(start_envoy: StartEnvoy) -> Envoy:
     feedback = {"path": "/v1/feedback", "up": ["up"], "respond": False}
     pinned = rollout(split={"v2": 50}, pin={"response_id": True}, feedback=feedback)
-    return start_envoy(config(other(), pinned), version=version, edit=follows_redirects)
+    return start_envoy(config(other(), pinned), edit=follows_redirects)
 
 
 async def test_a_conversation_that_is_pinned_by_its_response_stays_after_redirects(
@@ -180,9 +178,9 @@ async def test_feedback_that_is_redirected_counts_once(pinning: Envoy, client_of
 
 
 async def test_an_observed_request_counts_for_the_cluster_that_answers(
-    start_envoy: StartEnvoy, version: str, client_of: ClientOf, replies: Replies, servers: Servers
+    start_envoy: StartEnvoy, client_of: ClientOf, replies: Replies, servers: Servers
 ) -> None:
-    envoy = start_envoy(config(rollout(observe=True)), version=version, edit=weights)
+    envoy = start_envoy(config(rollout(observe=True)), edit=weights)
     for server in servers.values():
         server.received.clear()
     before = await asyncio.to_thread(envoy.stats)

@@ -10,10 +10,10 @@ import pytest
 from pylib.client import Connection, Exchange
 from pylib.http1 import request
 from tests.e2e.conftest import RunTool, Servers
-from tests.harness import NEWEST, OLDEST, SUPPORTED
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION, HOSTS, on
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Replies, stream
 
@@ -71,20 +71,28 @@ def keyed(count: int) -> list[bytes]:
 
 
 @pytest.fixture
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Iterator[Envoy]:
+def envoy(start_envoy: StartEnvoy) -> Iterator[Envoy]:
     """An Envoy for each test, because a test leaves it with another configuration."""
-    envoy = start_envoy(HALF_AND_HALF, version=request.param)
+    envoy = start_envoy(HALF_AND_HALF)
     yield envoy
     envoy.stop()
 
 
-@pytest.mark.parametrize(
-    ("kind", "envoy"), [*((kind, NEWEST) for kind in BAD), ("several errors", OLDEST)], indirect=["envoy"]
-)
+@pytest.mark.parametrize("kind", BAD)
 async def test_a_bad_configuration_changes_nothing(
     envoy: Envoy, llm_canary: RunTool, tmp_path: Path, kind: str
 ) -> None:
-    bad, paths = BAD[kind]
+    await assert_changes_nothing(envoy, llm_canary, tmp_path, *BAD[kind])
+
+
+@on(*(host.platforms[0] for host in HOSTS))
+async def test_nor_does_one_in_an_older_envoy(envoy: Envoy, llm_canary: RunTool, tmp_path: Path) -> None:
+    await assert_changes_nothing(envoy, llm_canary, tmp_path, *BAD["several errors"])
+
+
+async def assert_changes_nothing(
+    envoy: Envoy, llm_canary: RunTool, tmp_path: Path, bad: object, paths: set[str]
+) -> None:
     series, log_before = envoy.stats().series(), envoy.log()
     counters = ("update_rejected", "config_fail", "update_failure", "config_conflict")
     before = {name: envoy.discovery(name) for name in counters}
@@ -124,7 +132,7 @@ async def test_a_bad_configuration_changes_nothing(
     assert {exchange.header(b"x-llm-version") for exchange in traffic.exchanges[100:]} == {b"v1"}
 
 
-@pytest.mark.parametrize("envoy", SUPPORTED, indirect=True)
+@EACH_VERSION
 async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(
     envoy: Envoy, servers: Servers, replies: Replies
 ) -> None:

@@ -15,7 +15,7 @@ from pylib.http1 import request
 from tests.e2e.conftest import RunTool, Servers
 from tests.harness import Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy
+from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.harness.ramp import now_ms, rfc3339
 from tests.harness.traffic import Traffic
@@ -80,7 +80,7 @@ async def test_a_page_about_real_traffic(envoy: Envoy, llm_canary: RunTool, tmp_
     async with Traffic(envoy.port, raws, CLIENTS) as traffic:
         await traffic.reaches(1000)
         source = ("--admin", envoy.admin_address, *WATCHED)
-        file = envoy.folder / "ecds" / ECDS.name
+        file = envoy.file
         ran = await asyncio.to_thread(llm_canary, "report", file, *source, "-o", output, "--json")
     assert ran.returncode == 0, ran
     told = json.loads(ran.stdout)

@@ -11,12 +11,15 @@ import pytest
 from pylib.client import Connection, Exchange
 from pylib.http1 import Header, request
 from tests.e2e.conftest import Servers
-from tests.harness import OLDEST, SUPPORTED, Json
+from tests.harness import OLDEST, Json
 from tests.harness.config import CLUSTERS, config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.http2 import post as post_http2
 from tests.harness.upstream import Received
+
+pytestmark = EACH_VERSION
 
 KB, MB = 1_000, 1_000_000
 KEY = (b"x-conversation-id", b"c")
@@ -30,8 +33,8 @@ REWRITE = {
 OLD, NEW = b'"chat-large"', '"chat-2026-11 é"'.encode()
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy) -> Envoy:
     """Everything goes to v2, whose requests are rewritten. With the host waiting.example.com, a key may be in the body
     as well.
     """
@@ -45,7 +48,7 @@ def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy) -> Envoy:
         versions=versions,
         split={"v2": 100},
     )
-    return start_envoy(config(plain, waiting), version=request.param)
+    return start_envoy(config(plain, waiting))
 
 
 WAITING = b"waiting.example.com"
@@ -195,11 +198,10 @@ async def test_host_path_and_headers(envoy: Envoy, servers: Servers) -> None:
     assert seen.target == b"/v2/else", "another path stays as it is"
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
-async def test_two_releases_told_apart_by_the_model(start_envoy: StartEnvoy, servers: Servers, version: str) -> None:
+async def test_two_releases_told_apart_by_the_model(start_envoy: StartEnvoy, servers: Servers) -> None:
     large = rollout(name="large", match={"path_prefix": "/v1/", "models": ["chat-large", "chat-xl"]}, split={"v2": 100})
     small = rollout(name="small", match={"models": ["chat-small"]}, split={"v2": 0})
-    envoy = await asyncio.to_thread(start_envoy, config(large, small), version=version)
+    envoy = await asyncio.to_thread(start_envoy, config(large, small))
     before = await asyncio.to_thread(envoy.stats)
     for model, on, rollout_name in [
         (b'"chat-large"', b"v2", "large"),

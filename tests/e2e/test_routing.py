@@ -6,15 +6,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from pylib.client import Client
 from pylib.http1 import Header, request
 from tests.e2e.conftest import Explain, Servers
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import CLUSTERS, config, rollout
 from tests.harness.envoy import http_manager
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 
 KEYS = 20_000
 SPLIT_PERCENT = 10
@@ -78,10 +77,8 @@ async def test_twenty_thousand_keys(
     assert list(seen.values()) == await versions_of(client_of(second), requests), "a restart moved a key"
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
-async def test_every_source_of_a_key(
-    start_envoy: StartEnvoy, client_of: ClientOf, explain: Explain, version: str
-) -> None:
+@EACH_VERSION
+async def test_every_source_of_a_key(start_envoy: StartEnvoy, client_of: ClientOf, explain: Explain) -> None:
     """Header, cookie, query and dynamic metadata name the same conversation, so they give the same version."""
     configuration = config(
         rollout(
@@ -94,7 +91,7 @@ async def test_every_source_of_a_key(
             split={"v2": 50},
         )
     )
-    envoy = start_envoy(configuration, version=version, edit=metadata_from_header(b"x-metadata-id"))
+    envoy = start_envoy(configuration, edit=metadata_from_header(b"x-metadata-id"))
     client = client_of(envoy)
     keys = [key for key in distinct_keys(400) if key.isascii() and b"@" not in key]
     expected = list(explain(configuration, keys).values())
@@ -139,10 +136,8 @@ def metadata_from_header(header: bytes) -> Callable[[Json], None]:
     return edit
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
-async def test_what_comes_before_the_split(
-    start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers, version: str
-) -> None:
+@EACH_VERSION
+async def test_what_comes_before_the_split(start_envoy: StartEnvoy, client_of: ClientOf, servers: Servers) -> None:
     """Overrides, stopped versions, keyless requests and requests that no rollout matches."""
     configuration = config(
         rollout(
@@ -159,7 +154,7 @@ async def test_what_comes_before_the_split(
             ],
         )
     )
-    envoy = start_envoy(configuration, version=version)
+    envoy = start_envoy(configuration)
     client, before = client_of(envoy), envoy.stats()
     tenant, key = (b"x-tenant", b"acme"), (b"x-conversation-id", b"c1")
 

@@ -13,10 +13,11 @@ import pytest
 
 from pylib.http1 import request
 from tests.e2e.conftest import RunTool, Servers
-from tests.harness import NEWEST, OLDEST, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy, discovered_filter
+from tests.harness.envoy import Envoy, discovered_filter
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import Host
 from tests.harness.running import started
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import DEFAULT_BODY, ModelServer, Replies, whole
@@ -47,22 +48,22 @@ def servers(run: Run, of_v2: Replies) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="module")
-def envoys(start_envoy: StartEnvoy) -> list[Envoy]:
+def envoys(start_envoy: StartEnvoy, host: Host) -> list[Envoy]:
     """Two Envoys that watch the first one's file. v2 has no share in it yet."""
     configuration = config(rollout(steps=[]))
-    first = start_envoy(configuration, version=NEWEST)
+    first = start_envoy(configuration)
 
     def watch_the_first(bootstrap: Json) -> None:
         source = discovered_filter(bootstrap)["config_discovery"]["config_source"]["path_config_source"]
-        source["path"] = str(first.folder / "ecds" / ECDS.name)
+        source["path"] = str(first.file)
         source["watched_directory"] = {"path": str(first.folder / "ecds")}
 
-    return [first, start_envoy(configuration, version=OLDEST, edit=watch_the_first)]
+    return [first, start_envoy(configuration, version=host.oldest, edit=watch_the_first)]
 
 
 @pytest.fixture
 def arguments(envoys: list[Envoy]) -> list[str]:
-    file = envoys[0].folder / "ecds" / ECDS.name
+    file = envoys[0].file
     admins = [part for envoy in envoys for part in ("--admin", envoy.admin_address)]
     return ["run", str(file), "v2", *PLAN, *admins, "--every", "1s", "--json"]
 
@@ -92,11 +93,11 @@ async def test_a_release_goes_on_is_taken_up_again_and_is_stopped(
             assert time.monotonic() - asked < END_S_MAX
             assert first.events()[-1] == ("ended", 60)
 
-        text = (envoys[0].folder / "ecds" / ECDS.name).read_text()
+        text = (envoys[0].file).read_text()
         async with started(tool, arguments) as again:
             await asyncio.sleep(3)
             assert again.events() == [], "it goes on where it was, and has nothing to say"
-            assert (envoys[0].folder / "ecds" / ECDS.name).read_text() == text
+            assert (envoys[0].file).read_text() == text
             failed = time.monotonic()
             of_v2["turn"] = whole(b'{"error": {"message": "boom"}}', status=500)
             stopped = await again.reaches("stopped", 60)

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Servers
-from tests.harness import NEWEST, OLDEST, Json
+from tests.harness import Json
 from tests.harness.dependencies import Dependency
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.harness.fleet import USUAL, Arrivals, Fleet, History, MakeEnvoy, Models, rollouts
+from tests.harness.hosts import Host
 from tests.harness.prometheus import Prometheus
 from tests.harness.running import Running, started
 from tests.soak.ramps import configuration, is_stopped, moved
@@ -58,12 +59,18 @@ def servers(models: Models) -> Servers:
 
 
 @pytest.fixture(scope="module")
-def fleet(start_envoy: StartEnvoy, dependency: Dependency, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+def fleet(
+    start_envoy: StartEnvoy, host: Host, dependency: Dependency, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
     def make(version: str) -> MakeEnvoy:
         return lambda configuration, edit: start_envoy(configuration, version=version, edit=edit, concurrency=1)
 
     prometheus = Prometheus(dependency("prometheus"), tmp_path_factory.mktemp("scraped") / "prometheus")
-    fleet = Fleet([make(OLDEST), make(NEWEST), make(NEWEST)], rollouts(list(WRONG), PERCENT, new=NEW), prometheus)
+    fleet = Fleet(
+        [make(version) for version in (host.oldest, host.newest, host.newest)],
+        rollouts(list(WRONG), PERCENT, new=NEW),
+        prometheus,
+    )
     yield fleet
     prometheus.stop()
 

@@ -11,7 +11,7 @@ import pytest
 from pylib.http1 import request
 from tests.e2e.conftest import Servers
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy
+from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.harness.running import started
 from tests.harness.traffic import Traffic
@@ -60,7 +60,7 @@ def arguments(envoy: Envoy, tmp_path: Path) -> list[str]:
     tests = [{"vars": {"n": number}, "assert": [{"type": "contains", "value": "Paris"}]} for number in range(PROMPTS)]
     reference = tmp_path / "promptfooconfig.json"
     reference.write_text(json.dumps({"prompts": ["Capital {{n}}?"], "tests": tests}))
-    file = envoy.folder / "ecds" / ECDS.name
+    file = envoy.file
     return [
         *("run", str(file), "v2", *PLAN, "--admin", envoy.admin_address, "--every", "1s", "--json"),
         *("--watchdog", str(reference), "--watchdog-via", f"http://127.0.0.1:{envoy.port}", "--watchdog-every", "2s"),

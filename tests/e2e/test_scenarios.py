@@ -6,7 +6,6 @@ tests/it/scenarios.rs runs the same table on the fake hosts, and documents its f
 import asyncio
 import json
 import re
-from collections.abc import Mapping
 
 import pytest
 
@@ -14,9 +13,10 @@ from pylib.client import Client, Connection, Exchange
 from pylib.http1 import HOST
 from pylib.prometheus import Snapshot
 from tests.e2e.conftest import Servers
-from tests.harness import REPOSITORY, SUPPORTED, Json
+from tests.harness import REPOSITORY, Json
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.upstream import Ending, Received, Replies, Reply, Step
 
 SCENARIOS: list[Json] = json.loads((REPOSITORY / "tests" / "data" / "scenarios.json").read_text())
@@ -26,17 +26,16 @@ SERIES = re.compile(r"(\w+)\{(.*)\}")
 
 
 @pytest.fixture(scope="module")
-def envoys(start_envoy: StartEnvoy) -> Mapping[str, Envoy]:
-    """One for each supported version. A scenario pushes its configuration to it."""
-    return {version: start_envoy({"rollouts": []}, version=version, concurrency=1) for version in SUPPORTED}
+def envoy(start_envoy: StartEnvoy) -> Envoy:
+    """A scenario pushes its configuration to it."""
+    return start_envoy({"rollouts": []}, concurrency=1)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[scenario["what"] for scenario in SCENARIOS])
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_a_scenario(
-    envoys: Mapping[str, Envoy], client_of: ClientOf, replies: Replies, servers: Servers, scenario: Json, version: str
+    envoy: Envoy, client_of: ClientOf, replies: Replies, servers: Servers, scenario: Json
 ) -> None:
-    envoy = envoys[version]
     await load(envoy, scenario["configuration"])
     before = envoy.stats()
     for at, exchange in enumerate(scenario["exchanges"]):

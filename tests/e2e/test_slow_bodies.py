@@ -5,15 +5,14 @@ bodies. No client may turn keys in bodies off for others.
 import asyncio
 import json
 
-import pytest
-
 from pylib.client import Connection
 from pylib.http1 import request
 from tests.e2e.conftest import Explain
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION, WASM, on
 from tests.harness.http2 import post as post_http2
 
 CLIENTS = 32
@@ -65,10 +64,10 @@ async def versions_by_body(envoy: Envoy, keys: list[bytes]) -> dict[bytes, bytes
     return seen
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
-async def test_slow_bodies_turn_nothing_off(start_envoy: StartEnvoy, explain: Explain, version: str) -> None:
+@EACH_VERSION
+async def test_slow_bodies_turn_nothing_off(start_envoy: StartEnvoy, explain: Explain) -> None:
     """Right after the first start, when no body has come yet, and right after reloads."""
-    envoy = await asyncio.to_thread(start_envoy, by_body("0"), version=version, concurrency=1)
+    envoy = await asyncio.to_thread(start_envoy, by_body("0"), concurrency=1)
     keys = [b"c%d" % at for at in range(20)]
     for at in range(3):
         if at > 0:
@@ -81,12 +80,12 @@ async def test_slow_bodies_turn_nothing_off(start_envoy: StartEnvoy, explain: Ex
     assert TURNED_OFF not in envoy.log()
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
-async def test_a_body_that_has_not_come_is_no_proof(start_envoy: StartEnvoy, version: str) -> None:
+@on(*WASM.platforms)  # to the native module every body comes
+async def test_a_body_that_has_not_come_is_no_proof(start_envoy: StartEnvoy) -> None:
     """Envoy tells the size of head and body in one sum only. Whatever the head is, the filter does not take a part of
     it for a body: here Envoy delivers no bodies, but none has come that it could deliver.
     """
-    envoy = await asyncio.to_thread(start_envoy, by_body("0"), version=version, plugin=CANNOT_WAIT, concurrency=1)
+    envoy = await asyncio.to_thread(start_envoy, by_body("0"), plugin=CANNOT_WAIT, concurrency=1)
     heads = [
         [],
         [(b"cookie", b"a=1"), (b"cookie", b"b=2"), (b"x-empty", b""), (b"x-twice", b"1"), (b"X-Twice", b"2")],

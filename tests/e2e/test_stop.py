@@ -20,10 +20,11 @@ from pylib.buckets import uuid7
 from pylib.client import Client, Connection, Exchange
 from pylib.http1 import Header, request
 from tests.e2e.conftest import RunTool, Servers
-from tests.harness import NEWEST, OLDEST, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy, discovered_filter
+from tests.harness.envoy import Envoy, discovered_filter
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import Host
 from tests.harness.ramp import Ramp, now_ms, rfc3339
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Replies, stream
@@ -50,16 +51,16 @@ def half_and_half() -> Json:
 
 
 @pytest.fixture(scope="module")
-def envoys(start_envoy: StartEnvoy) -> list[Envoy]:
+def envoys(start_envoy: StartEnvoy, host: Host) -> list[Envoy]:
     """Three Envoys that watch the first one's file."""
     first = start_envoy(half_and_half())
 
     def watch_the_first(bootstrap: Json) -> None:
         source = discovered_filter(bootstrap)["config_discovery"]["config_source"]["path_config_source"]
-        source["path"] = str(first.folder / "ecds" / ECDS.name)
+        source["path"] = str(first.file)
         source["watched_directory"] = {"path": str(first.folder / "ecds")}
 
-    return [first, *(start_envoy(half_and_half(), version=v, edit=watch_the_first) for v in (NEWEST, OLDEST))]
+    return [first, *(start_envoy(half_and_half(), version=v, edit=watch_the_first) for v in (host.newest, host.oldest))]
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def operate(envoys: list[Envoy], llm_canary: RunTool) -> Operate:
 
     async def run(command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         admins = [part for envoy in envoys for part in ("--admin", envoy.admin_address)]
-        file = envoys[0].folder / "ecds" / ECDS.name
+        file = envoys[0].file
         said = await asyncio.to_thread(llm_canary, command, file, *arguments, *admins)
         assert said.returncode == 0, said.stderr
         return said

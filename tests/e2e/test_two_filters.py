@@ -1,5 +1,5 @@
-"""Two of our filters in one chain, each with its own configuration, in one VM or two, on one worker or four. Neither
-counts or changes what belongs to the other, and the operator's tool waits for the one that it edits.
+"""Two of our filters in one chain, each with its own configuration, in one VM or two or natively, on one worker or
+four. Neither counts or changes what belongs to the other, and the operator's tool waits for the one that it edits.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ import yaml
 
 from pylib.http1 import request
 from tests.e2e.conftest import RunTool, Servers
-from tests.harness import NEWEST, OLDEST, STREAMS, Json
+from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, MODULE, discovered_filter, http_manager
+from tests.harness.envoy import discovered_filter, http_manager
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import EACH_VERSION, WASM, Host, configuration_of, module_of
 from tests.harness.upstream import Ending, Replies, cut_at_random, events, stream
 
 REQUESTS, AT_ONCE = 300, 50
@@ -30,24 +31,25 @@ INNER = config(
 OUTER = config(rollout(name="outer", salt="outer", split={"v2": 50}))
 
 
-def with_inner(vm_id: str, discovered: Path | None = None) -> Callable[[Json], None]:
+def with_inner(host: Host, vm_id: str, discovered: Path | None = None) -> Callable[[Json], None]:
     """Adds a second filter behind the first. Its cluster is the one that counts, so the two set different headers. Its
     configuration is static, or read from a file in the folder `discovered`.
     """
 
     def edit(bootstrap: Json) -> None:
         manager = http_manager(bootstrap)
-        response = yaml.safe_load(ECDS.read_text())
-        inner = response["resources"][0]["typed_config"]
-        plugin = inner["config"]
-        plugin["name"] = "inner"
-        plugin["configuration"]["value"] = json.dumps(INNER)
-        plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
-        plugin["vm_config"]["vm_id"] = vm_id
+        response = yaml.safe_load(host.ecds.read_text())
+        [resource] = response["resources"]
+        configuration_of(resource)["value"] = json.dumps(INNER)
+        module_of(resource)["filename"] = str(host.module)
+        if host is WASM:
+            plugin = resource["typed_config"]["config"]
+            plugin["name"] = "inner"
+            plugin["vm_config"]["vm_id"] = vm_id
         first = discovered_filter(bootstrap)
-        second = {"name": "inner", "typed_config": inner}
+        second = {"name": "inner", "typed_config": resource["typed_config"]}
         if discovered is not None:
-            response["resources"][0]["name"] = "inner"
+            resource["name"] = "inner"
             (discovered / "inner.yaml").write_text(json.dumps(response))
             second = copy.deepcopy(first) | {"name": "inner"}
             source = second["config_discovery"]["config_source"]["path_config_source"]
@@ -55,31 +57,29 @@ def with_inner(vm_id: str, discovered: Path | None = None) -> Callable[[Json], N
             source["watched_directory"] = {"path": str(discovered)}
         filters = manager["http_filters"]
         filters.insert(filters.index(first) + 1, second)
-        [host] = manager["route_config"]["virtual_hosts"]
-        route = copy.deepcopy(host["routes"][0])
+        [virtual_host] = manager["route_config"]["virtual_hosts"]
+        route = copy.deepcopy(virtual_host["routes"][0])
         assert route["name"] == "by-version"
         route["name"] = "by-inner"
         route["match"]["headers"][0]["name"] = route["route"]["cluster_header"] = "x-inner-cluster"
-        host["routes"].insert(0, route)
+        virtual_host["routes"].insert(0, route)
 
     return edit
 
 
-@pytest.mark.parametrize(
-    ("version", "concurrency", "vm_id"),
-    [(NEWEST, 1, "llm-canary"), (NEWEST, 4, "another"), (OLDEST, 4, "llm-canary")],
-)
+@EACH_VERSION
+@pytest.mark.parametrize(("concurrency", "vm_id"), [(1, "llm-canary"), (4, "another")])
 async def test_two_filters(
     start_envoy: StartEnvoy,
     client_of: ClientOf,
     servers: Servers,
     replies: Replies,
-    version: str,
+    host: Host,
     concurrency: int,
     vm_id: str,
 ) -> None:
-    options = {"version": version, "concurrency": concurrency, "edit": with_inner(vm_id)}
-    envoy = await asyncio.to_thread(start_envoy, OUTER, **options)
+    edit = with_inner(host, vm_id)
+    envoy = await asyncio.to_thread(start_envoy, OUTER, concurrency=concurrency, edit=edit)
     before = await asyncio.to_thread(envoy.stats)
     replies["whole"] = stream(*cut_at_random(CHAT, seed=1))
     replies["cut"] = stream(*events(CHAT)[:2], 0.05, Ending.RESET)
@@ -114,19 +114,19 @@ async def test_two_filters(
 def break_file(file: Path) -> None:
     """Renames a configuration into place that the filter refuses."""
     response = yaml.safe_load(file.read_text())
-    response["resources"][0]["typed_config"]["config"]["configuration"]["value"] = "{"
+    configuration_of(response["resources"][0])["value"] = "{"
     written = file.with_name("broken")
     written.write_text(json.dumps(response))
     written.rename(file)
 
 
-@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@EACH_VERSION
 async def test_the_tool_waits_for_the_filter_that_it_edits(
-    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, tmp_path: Path, version: str
+    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, host: Host, tmp_path: Path
 ) -> None:
-    edit = with_inner("llm-canary", discovered=tmp_path)
-    envoy = await asyncio.to_thread(start_envoy, OUTER, version=version, edit=edit)
-    outer, inner = envoy.folder / "ecds" / ECDS.name, tmp_path / "inner.yaml"
+    edit = with_inner(host, "llm-canary", discovered=tmp_path)
+    envoy = await asyncio.to_thread(start_envoy, OUTER, edit=edit)
+    outer, inner = envoy.file, tmp_path / "inner.yaml"
 
     async def operate(command: str, file: Path, *arguments: str, code: int = 0) -> str:
         options = ("--admin", envoy.admin_address, "--timeout", "5s")
@@ -151,12 +151,12 @@ async def test_the_tool_waits_for_the_filter_that_it_edits(
 
 
 async def test_only_the_edited_filters_refusals_count(
-    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, tmp_path: Path
+    start_envoy: StartEnvoy, llm_canary: RunTool, servers: Servers, host: Host, tmp_path: Path
 ) -> None:
-    envoy = await asyncio.to_thread(start_envoy, OUTER, edit=with_inner("llm-canary", discovered=tmp_path))
-    read = envoy.folder / "ecds" / ECDS.name
+    envoy = await asyncio.to_thread(start_envoy, OUTER, edit=with_inner(host, "llm-canary", discovered=tmp_path))
+    read = envoy.file
     # This Envoy does not read the copy, so the tool waits until an update is refused, or for as long as it may.
-    copied = tmp_path / "copy" / ECDS.name
+    copied = tmp_path / "copy" / host.ecds.name
     copied.parent.mkdir()
 
     async def state_after(broken: Path) -> str:

@@ -8,13 +8,16 @@ from collections.abc import Iterator
 import pytest
 
 from pylib.prometheus import Snapshot
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, http_manager
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.http2 import Connection
 from tests.harness.upstream import Ending
 from tests.harness.websocket import CLOSE, PING, TEXT, WebSocketClient, WebSocketServer, frame, reset
+
+pytestmark = EACH_VERSION
 
 NORMAL = b"\x03\xe8"
 SAID = frame(TEXT, b"\x88" * 300) + frame(PING) + frame(TEXT, b"x" * 70_000)
@@ -34,11 +37,10 @@ def server(run: Run) -> Iterator[WebSocketServer]:
     run(started.stop())
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def envoy(request: pytest.FixtureRequest, start_envoy: StartEnvoy, server: WebSocketServer) -> Envoy:
+@pytest.fixture(scope="module")
+def envoy(start_envoy: StartEnvoy, server: WebSocketServer) -> Envoy:
     ports = {"llm-v1": server.port, "llm-v2": server.port}
-    options = {"version": request.param, "ports": ports, "options": ["upgrades"]}
-    return start_envoy(config(rollout(split={"v2": 50})), edit=custom_upgrade, **options)
+    return start_envoy(config(rollout(split={"v2": 50})), edit=custom_upgrade, ports=ports, options=["upgrades"])
 
 
 @pytest.fixture(autouse=True)

@@ -29,12 +29,13 @@ import pytest
 
 from pylib.buckets import PARTS, bucket
 from tests.e2e.conftest import RunTool, Servers
-from tests.harness import NEWEST, SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.behaviour import CHARS, REFUSAL, Behaving, Behaviour, ask
 from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import FLUSHED_S, Envoy
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import NATIVE, PLATFORMS, WASM, on
 from tests.harness.load import streams
 from tests.harness.prometheus import Prometheus
 from tests.harness.ramp import now_ms, rfc3339
@@ -82,7 +83,11 @@ CASES = {
     SAME: Case(Behaviour(), 1200),
 }
 FAULTY = [name for name, case in CASES.items() if case.worse]
-EACH = pytest.mark.parametrize("version", SUPPORTED)
+# One Prometheus and one release for all.
+pytestmark = on(WASM.current)
+SERVED = [str(platform) for platform in (*WASM.platforms, NATIVE.current)]
+NEWEST = SERVED[1]
+EACH = pytest.mark.parametrize("served", SERVED)
 EACH_FAULTY = pytest.mark.parametrize("name", FAULTY)
 
 
@@ -133,7 +138,7 @@ def in_turn(requests: Sequence[Iterator[bytes]]) -> list[bytes]:
 
 
 class Release:
-    """The same release behind Envoys of several versions, scraped by one Prometheus."""
+    """The same release behind Envoys of several platforms, scraped by one Prometheus."""
 
     def __init__(self, tool: Path, file: Path, envoys: dict[str, Envoy], prometheus: Prometheus) -> None:
         self.file = file
@@ -159,30 +164,30 @@ class Release:
 
     def _watch(self) -> None:
         """Returns once there is something of everything to begin with."""
-        targets = {version: envoy.admin_address.removeprefix("http://") for version, envoy in self.envoys.items()}
+        targets = {served: envoy.admin_address.removeprefix("http://") for served, envoy in self.envoys.items()}
         self.prometheus.start(targets, SCRAPED_EVERY_S)
-        for version, envoy in self.envoys.items():
+        for served, envoy in self.envoys.items():
             for name in CASES:
                 seconds = SAME_WATCHED_S if name == SAME else FOUND_S_MAX
                 source = ["--admin", envoy.admin_address, "--every", EVERY, "--for", f"{seconds}s"]
                 command: list[str | Path] = [self._tool, "analyze", self.file, *source, "--rollout", name, "--json"]
-                self._watching[version, name] = subprocess.Popen(
+                self._watching[served, name] = subprocess.Popen(
                     command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
                 )
         while len(self.prometheus.samples("up", time.time(), FOUND_S_MAX)) < len(targets):
             time.sleep(0.05)
 
-    def watched(self, version: str, name: str) -> tuple[int, Json]:
+    def watched(self, served: str, name: str) -> tuple[int, Json]:
         """What the polls have found."""
-        process = self._watching[version, name]
+        process = self._watching[served, name]
         out, err = process.communicate(timeout=FOUND_S_MAX)
         assert out, err
         return process.returncode, json.loads(out)
 
-    def scraped(self, version: str) -> list[str]:
+    def scraped(self, served: str) -> list[str]:
         """The options for what Prometheus has of an Envoy, once it has all that is to be read."""
         time.sleep(max(0.0, self._ended_at + SETTLED_S + 2 * SCRAPED_EVERY_S - time.time()))
-        selector = f'instance="{version}"'
+        selector = f'instance="{served}"'
         return ["--prometheus", self.prometheus.address, "--selector", selector, "--window", WINDOW]
 
     def stop(self) -> None:
@@ -199,7 +204,11 @@ def release(
     folder = tmp_path_factory.mktemp("release")
     prometheus = Prometheus(dependency("prometheus"), folder / "prometheus")
     (folder / "config.json").write_text(json.dumps(configuration()))
-    envoys = {version: start_envoy(configuration(), version=version) for version in SUPPORTED}
+    envoys = {
+        str(platform): start_envoy(configuration(), version=platform.version, host=platform.host)
+        for platform in PLATFORMS
+        if str(platform) in SERVED
+    }
     release = Release(tool, folder / "config.json", envoys, prometheus)
     try:
         run(release.serve())
@@ -236,13 +245,13 @@ def check_same(code: int, analysis: Json) -> None:
 
 @EACH
 @EACH_FAULTY
-def test_polls_find_it(release: Release, version: str, name: str) -> None:
-    check_found(name, *release.watched(version, name))
+def test_polls_find_it(release: Release, served: str, name: str) -> None:
+    check_found(name, *release.watched(served, name))
 
 
 @EACH
-def test_polls_find_nothing_where_the_versions_are_the_same(release: Release, version: str) -> None:
-    check_same(*release.watched(version, SAME))
+def test_polls_find_nothing_where_the_versions_are_the_same(release: Release, served: str) -> None:
+    check_same(*release.watched(served, SAME))
 
 
 # --- status: the versions side by side
@@ -419,17 +428,17 @@ def assert_same(found: Json, other: Json) -> None:
 
 @EACH
 @EACH_FAULTY
-def test_prometheus_shows_it(release: Release, llm_canary: RunTool, version: str, name: str) -> None:
-    said = llm_canary("analyze", release.file, *release.scraped(version), "--rollout", name, "--json")
+def test_prometheus_shows_it(release: Release, llm_canary: RunTool, served: str, name: str) -> None:
+    said = llm_canary("analyze", release.file, *release.scraped(served), "--rollout", name, "--json")
     assert not said.stderr, said.stderr
     check_found(name, said.returncode, json.loads(said.stdout))
 
 
 @EACH
 def test_prometheus_shows_nothing_where_the_versions_are_the_same(
-    release: Release, llm_canary: RunTool, version: str
+    release: Release, llm_canary: RunTool, served: str
 ) -> None:
-    said = llm_canary("analyze", release.file, *release.scraped(version), "--rollout", SAME, "--json")
+    said = llm_canary("analyze", release.file, *release.scraped(served), "--rollout", SAME, "--json")
     check_same(said.returncode, json.loads(said.stdout))
 
 

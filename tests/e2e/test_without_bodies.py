@@ -1,5 +1,7 @@
 """Keys in bodies where Envoy was not told allow_on_headers_stop_iteration, as under Istio's WasmPlugin. Nothing hangs,
 the next key is used, and Envoy's log says what to do. json_to_metadata in front of the filter is one way.
+
+To the native module every body comes, so only that way is tried there.
 """
 
 import asyncio
@@ -11,10 +13,11 @@ import pytest
 from pylib.client import Client, Connection, Exchange
 from pylib.http1 import request
 from tests.e2e.conftest import Explain, Servers
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import http_manager
+from tests.harness.envoy import http_manager, json_to_metadata
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import EACH_VERSION, WASM, Host, on
 
 CANNOT_WAIT = {"allow_on_headers_stop_iteration": False}
 FIRST_WAIT_S_MAX, LATER_WAIT_S_MAX = 2.7, 0.4
@@ -22,14 +25,8 @@ WAY_OUT = "Set allow_on_headers_stop_iteration"
 BY_BODY = config(rollout(split={"v2": 50}, key=[{"body": "/conversation"}, {"header": "x-conversation-id"}]))
 
 
-def json_to_metadata(bootstrap: Json) -> None:
-    """As the documentation and Istio's manifests configure it."""
-    present = {"metadata_namespace": "llm", "key": "conv"}
-    rules = [{"selectors": [{"key": "metadata"}, {"key": "conversation_id"}], "on_present": present}]
-    kind = "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata"
-    typed = {"@type": kind, "request_rules": {"rules": rules}}
-    filters = http_manager(bootstrap)["http_filters"]
-    filters.insert(0, {"name": "envoy.filters.http.json_to_metadata", "typed_config": typed})
+def cannot_wait(host: Host) -> Json:
+    return CANNOT_WAIT if host is WASM else {}
 
 
 async def timed(port: int, raw: bytes) -> tuple[float, Exchange]:
@@ -41,11 +38,11 @@ async def timed(port: int, raw: bytes) -> tuple[float, Exchange]:
     return time.monotonic() - began, exchange
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@on(*WASM.platforms)
 async def test_the_first_request_waits_and_the_others_do_not(
-    start_envoy: StartEnvoy, servers: Servers, explain: Explain, version: str
+    start_envoy: StartEnvoy, servers: Servers, explain: Explain
 ) -> None:
-    envoy = await asyncio.to_thread(start_envoy, BY_BODY, version=version, plugin=CANNOT_WAIT, concurrency=1)
+    envoy = await asyncio.to_thread(start_envoy, BY_BODY, plugin=CANNOT_WAIT, concurrency=1)
     keys = [b"c%d" % at for at in range(20)]
     expected = await asyncio.to_thread(explain, BY_BODY, keys)
     bodies = {key: json.dumps({"conversation": "in the body", "to": key.decode()}).encode() for key in keys}
@@ -68,6 +65,7 @@ async def test_the_first_request_waits_and_the_others_do_not(
     assert envoy.stats().sum("llm_body_waits") == 0
 
 
+@on(WASM.current)
 @pytest.mark.parametrize(("setting", "waits"), [("always", 1), ("never", 0)])
 async def test_body_wait_decides(start_envoy: StartEnvoy, explain: Explain, setting: str, waits: int) -> None:
     configuration = BY_BODY | {"body_wait": setting}
@@ -83,6 +81,7 @@ async def test_body_wait_decides(start_envoy: StartEnvoy, explain: Explain, sett
     assert WAY_OUT not in envoy.log()
 
 
+@on(WASM.current)
 async def test_each_worker_learns_it_once_and_none_hangs(start_envoy: StartEnvoy, servers: Servers) -> None:
     envoy = await asyncio.to_thread(start_envoy, BY_BODY, plugin=CANNOT_WAIT, concurrency=2)
     body = b'{"conversation":"c"}' + b" " * 200_000
@@ -97,13 +96,13 @@ async def test_each_worker_learns_it_once_and_none_hangs(start_envoy: StartEnvoy
     assert 1 <= envoy.log().count(WAY_OUT) <= 2
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_metadata_from_the_body_needs_no_wait(
-    start_envoy: StartEnvoy, servers: Servers, explain: Explain, version: str
+    start_envoy: StartEnvoy, servers: Servers, explain: Explain, host: Host
 ) -> None:
     configuration = config(rollout(split={"v2": 50}, key=[{"metadata": "llm/conv"}]))
-    options = {"plugin": CANNOT_WAIT, "edit": json_to_metadata}
-    envoy = await asyncio.to_thread(start_envoy, configuration, version=version, **options)
+    options = {"plugin": cannot_wait(host), "edit": json_to_metadata}
+    envoy = await asyncio.to_thread(start_envoy, configuration, **options)
     keys = [b"c%d" % at for at in range(20)]
     seen, waits_s = {}, []
     for key in keys:
@@ -119,9 +118,9 @@ async def test_metadata_from_the_body_needs_no_wait(
     assert WAY_OUT not in envoy.log()
 
 
-@pytest.mark.parametrize("version", SUPPORTED)
+@EACH_VERSION
 async def test_numbers_in_metadata_are_read_like_their_digits(
-    start_envoy: StartEnvoy, servers: Servers, explain: Explain, version: str
+    start_envoy: StartEnvoy, servers: Servers, explain: Explain, host: Host
 ) -> None:
     configuration = config(
         rollout(
@@ -136,8 +135,8 @@ async def test_numbers_in_metadata_are_read_like_their_digits(
         rules = http_manager(bootstrap)["http_filters"][0]["typed_config"]["request_rules"]["rules"]
         rules.append({"selectors": [{"key": "began"}], "on_present": {"metadata_namespace": "llm", "key": "began"}})
 
-    options = {"plugin": CANNOT_WAIT, "edit": with_began}
-    envoy = await asyncio.to_thread(start_envoy, configuration, version=version, **options)
+    options = {"plugin": cannot_wait(host), "edit": with_began}
+    envoy = await asyncio.to_thread(start_envoy, configuration, **options)
     ids = [7, 42, 1_000_000, *range(4_000_000_000, 4_000_000_012), 1_795_424_400_000, 900_719_925_474_099]
     expected = await asyncio.to_thread(explain, configuration, [b"%d" % number for number in ids])
     assert set(expected.values()) == {b"v1", b"v2"}

@@ -4,6 +4,7 @@ The HTTP client and the reader of metrics are in pylib/, because the demo uses t
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,8 +16,10 @@ Json = dict[str, Any]
 REPOSITORY = Path(__file__).resolve().parents[2]
 STREAMS = REPOSITORY / "tests" / "data" / "corpus"
 
-# Versions of Envoy. scripts/dependencies.sh pins the same.
-OLDEST, NEWEST = "1.36.2", "1.40.0"
+# Versions of Envoy, as scripts/dependencies.sh pins them: the oldest that takes the filter as WebAssembly, the oldest
+# that takes it as a native module, and the newest of both.
+_PINNED = dict(re.findall(r"\b(ENVOY_\w+)=([\d.]+)", (REPOSITORY / "scripts" / "dependencies.sh").read_text()))
+OLDEST, NATIVE_OLDEST, NEWEST = (_PINNED[f"ENVOY_{name}"] for name in ("OLDEST", "NATIVE_OLDEST", "NEWEST"))
 SUPPORTED = [OLDEST, NEWEST]
 
 

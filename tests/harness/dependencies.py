@@ -14,6 +14,7 @@ Dependency = Callable[..., Path]
 
 EXIT_SKIPPED = 77  # of scripts/dependencies.sh: not to be had on this machine
 BUILD_S_MAX = 600
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
 
 
 @functools.cache
@@ -42,4 +43,4 @@ def tool() -> Path:
         assert os.access(named, os.X_OK), f"LLM_CANARY_BIN={named} is not a program"
         return Path(named)
     subprocess.run(["cargo", "build", "-q", "-p", "llm-canary-cli"], cwd=REPOSITORY, check=True, timeout=BUILD_S_MAX)
-    return Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "debug" / "llm-canary"
+    return TARGET / "debug" / "llm-canary"

@@ -17,11 +17,9 @@ import yaml
 
 from pylib.http1 import HttpError, get
 from pylib.prometheus import Snapshot
-from tests.harness import REPOSITORY, Json
+from tests.harness import Json
+from tests.harness.hosts import WASM, Host, configuration_of, module_of
 
-BOOTSTRAP = REPOSITORY / "envoy" / "envoy.yaml"
-ECDS = REPOSITORY / "envoy" / "ecds" / "llm-canary.yaml"
-MODULE = REPOSITORY / "target" / "llm_canary.wasm"
 FILTER = "llm-canary"
 
 READY_S_MAX = 30
@@ -32,11 +30,9 @@ HANDED_OVER_S = 0.1  # the filter hands counts over 50 ms later at most
 STOP_S_MAX = 10
 POLL_S = 0.02
 
-# What Envoy logs when a VM traps, and what the filter logs when it panics. Where a configuration is refused, Envoy
-# logs "Wasm VM failed", too: that is no failure of a VM.
-_VM_FAILURES = re.compile(
-    r"panicked at|Function: proxy_\w+ failed|in-VM backtrace|Wasm VM failed(?! Failed to configure)"
-)
+# What Envoy logs when a VM traps, and what the filter logs when it panics, in either host. Where a configuration is
+# refused, Envoy logs "Wasm VM failed", too: that is no failure of a VM.
+_FAILURES = re.compile(r"panicked at|Function: proxy_\w+ failed|in-VM backtrace|Wasm VM failed(?! Failed to configure)")
 
 
 class EnvoyError(Exception):
@@ -56,8 +52,9 @@ class Envoy:
     """An Envoy that can be started, stopped and given another configuration.
 
     `folder` holds all that it reads and writes. `ports` says where the clusters of the bootstrap listen here. `options`
-    are the optional blocks of the bootstrap that are switched on. `plugin` are further fields of the shipped plugin.
-    `hot_restart` are the arguments for an Envoy that takes over from another or will be taken over.
+    are the optional blocks of the bootstrap that are switched on. `plugin` are further fields of the plugin that is
+    shipped for the WebAssembly host. `hot_restart` are the arguments for an Envoy that takes over from another or will
+    be taken over. `host` is where the filter runs.
     """
 
     def __init__(
@@ -71,7 +68,10 @@ class Envoy:
         edit: Callable[[Json], None] | None = None,
         plugin: Mapping[str, Any] = MappingProxyType({}),
         hot_restart: Sequence[str] = ("--use-dynamic-base-id",),
+        host: Host = WASM,
     ) -> None:
+        assert host is WASM or not plugin, "only the WebAssembly host has a plugin"
+        self.host = host
         self.folder = Path(folder)
         self.log_path = self.folder / "envoy.log"
         self.access_log_path = self.folder / "access.log"
@@ -84,7 +84,7 @@ class Envoy:
         self._failures: list[str] = []  # of processes that have ended
         self.version = ""  # of Envoy, for tests that depend on it
         (self.folder / "ecds").mkdir(parents=True)
-        bootstrap = derive_bootstrap(self.folder / "ecds", ports, options)
+        bootstrap = derive_bootstrap(host, self.folder / "ecds", ports, options)
         if edit is not None:
             edit(bootstrap)
         self.has_filter = any(f["name"] == FILTER for f in http_manager(bootstrap)["http_filters"])
@@ -156,20 +156,26 @@ class Envoy:
         self._pushes += 1
         if not isinstance(configuration, str):
             configuration = json.dumps(configuration, indent=2)
-        response = yaml.safe_load(ECDS.read_text())
+        response = yaml.safe_load(self.host.ecds.read_text())
         response["version_info"] = str(self._pushes)
-        plugin = response["resources"][0]["typed_config"]["config"]
-        plugin["configuration"]["value"] = _Block(configuration)
-        plugin |= self._plugin
-        plugin["vm_config"]["code"]["local"]["filename"] = str(MODULE)
+        [resource] = response["resources"]
+        configuration_of(resource)["value"] = _Block(configuration)
+        module_of(resource)["filename"] = str(self.host.module)
+        if self._plugin:
+            resource["typed_config"]["config"] |= self._plugin
         written = self.folder / f"ecds-{self._pushes}.yaml"
         written.write_text(yaml.safe_dump(response, sort_keys=False))
         return written
 
     def rename(self, written: Path) -> float:
         renamed_at = time.monotonic()
-        os.rename(written, self.folder / "ecds" / ECDS.name)
+        os.rename(written, self.file)
         return renamed_at
+
+    @property
+    def file(self) -> Path:
+        """What it watches: the file with the filter's configuration."""
+        return self.folder / "ecds" / self.host.ecds.name
 
     def discovery(self, name: str) -> int:
         """A counter of the discovery of the filter's configuration: config_reload, update_rejected, config_fail, …"""
@@ -245,9 +251,13 @@ class Envoy:
     def access_log(self) -> list[str]:
         return self.access_log_path.read_text(errors="replace").splitlines()
 
-    def vm_failures(self) -> list[str]:
-        """Every sign that a VM trapped, panicked or was built anew."""
-        logged = [line for line in self.log().splitlines() if _VM_FAILURES.search(line)]
+    def vm_count(self) -> int:
+        """How many VMs it says that it has."""
+        return self.counter("wasm.envoy.wasm.runtime.v8.active") if self.host is WASM else 0
+
+    def filter_failures(self) -> list[str]:
+        """Every sign that the filter panicked, or that Envoy ended or its VM trapped or was built anew."""
+        logged = [line for line in self.log().splitlines() if _FAILURES.search(line)]
         return logged + self._failures + (self._process_failures() if self._running else [])
 
     def _process_failures(self) -> list[str]:
@@ -289,17 +299,17 @@ def switched_on(text: str, options: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def derive_bootstrap(ecds_folder: Path, ports: Mapping[str, int], options: Sequence[str] = ()) -> Json:
-    """The shipped bootstrap with the ports and the folder of a test. It fails where the bootstrap lacks what is
-    exchanged.
+def derive_bootstrap(host: Host, ecds_folder: Path, ports: Mapping[str, int], options: Sequence[str] = ()) -> Json:
+    """The bootstrap that is shipped for the host, with the ports and the folder of a test. It fails where the bootstrap
+    lacks what is exchanged.
     """
-    bootstrap = yaml.safe_load(switched_on(BOOTSTRAP.read_text(), options))
+    bootstrap = yaml.safe_load(switched_on(host.bootstrap.read_text(), options))
     bootstrap["stats_flush_interval"] = f"{FLUSH_S}s"
     bootstrap["admin"]["address"]["socket_address"]["port_value"] = 0
     listener = shipped_listener(bootstrap)
     listener["address"]["socket_address"]["port_value"] = 0
     source = discovered_filter(bootstrap)["config_discovery"]["config_source"]["path_config_source"]
-    source["path"] = str(ecds_folder / ECDS.name)
+    source["path"] = str(ecds_folder / host.ecds.name)
     source["watched_directory"] = {"path": str(ecds_folder)}
     clusters = {cluster["name"]: cluster for cluster in bootstrap["static_resources"]["clusters"]}
     for name, port in ports.items():
@@ -335,3 +345,13 @@ def without_filter(bootstrap: Json) -> None:
 def discovered_filter(bootstrap: Json) -> Json:
     [found] = [f for f in http_manager(bootstrap)["http_filters"] if f["name"] == FILTER]
     return found
+
+
+def json_to_metadata(bootstrap: Json) -> None:
+    """Puts a filter in front that reads a conversation's id. Istio's manifests configure it so, too."""
+    present = {"metadata_namespace": "llm", "key": "conv"}
+    rules = [{"selectors": [{"key": "metadata"}, {"key": "conversation_id"}], "on_present": present}]
+    kind = "type.googleapis.com/envoy.extensions.filters.http.json_to_metadata.v3.JsonToMetadata"
+    typed = {"@type": kind, "request_rules": {"rules": rules}}
+    filters = http_manager(bootstrap)["http_filters"]
+    filters.insert(0, {"name": "envoy.filters.http.json_to_metadata", "typed_config": typed})

@@ -1,7 +1,7 @@
 """Fixtures of the suites that drive Envoy through the harness: one event loop, Envoys, and clients of them.
 
-Every test ends with a look at the VMs of all Envoys that run. A suite's own fixture `servers` says what stands behind
-Envoy: {version: anything with a `port`}.
+Every test ends with a look at the filters in all Envoys that run. A suite's own fixture `servers` says what stands
+behind Envoy: {version: anything with a `port`}.
 """
 
 import inspect
@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import pytest
 
 from pylib.client import Client
-from tests.harness import NEWEST
 from tests.harness.dependencies import dependency
 from tests.harness.envoy import Envoy
+from tests.harness.hosts import HOSTS, PLATFORMS, Host, Platform
 from tests.harness.loop import LoopThread
+from tests.harness.module import built
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 StartEnvoy = Callable[..., Envoy]
@@ -27,6 +28,30 @@ class Server(Protocol):
 
 _LOOP = LoopThread()
 _RUNNING: list[Envoy] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "platforms(*platforms): where the test runs; see tests/harness/hosts.py")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever starts an Envoy does so on each platform."""
+    if "platform" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("platforms")
+        platforms = marked.args if marked else [host.current for host in HOSTS]
+        metafunc.parametrize("platform", platforms, ids=str, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file on one platform follow each other, so that what they share is started once."""
+    files = {item.path: at for at, item in reversed([*enumerate(items)])}
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        platform = parameters.get("platform")
+        return files[item.path], PLATFORMS.index(platform) if platform else -1
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,18 +75,36 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="module")
+def platform(request: pytest.FixtureRequest) -> Platform:
+    """The host that the filter runs in, and its Envoy."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def host(platform: Platform) -> Host:
+    return platform.host
+
+
+@pytest.fixture(scope="module")
 def start_envoy(
-    module: object, servers: Mapping[str, Server], tmp_path_factory: pytest.TempPathFactory
+    platform: Platform, servers: Mapping[str, Server], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartEnvoy]:
-    """Starts an Envoy in front of the model servers. It is stopped when the module's tests are over."""
+    """Starts an Envoy in front of the model servers: of the platform's version with the filter in the platform's host,
+    unless others are asked for. It is stopped when the module's tests on this platform are over.
+    """
     mine: list[Envoy] = []
 
     def start(
-        configuration: object, version: str = NEWEST, ports: Mapping[str, int] | None = None, **options: Any
+        configuration: object,
+        version: str = platform.version,
+        host: Host = platform.host,
+        ports: Mapping[str, int] | None = None,
+        **options: Any,
     ) -> Envoy:
+        built(host)
         where = {f"llm-{name}": server.port for name, server in servers.items()} | dict(ports or {})
         folder = tmp_path_factory.mktemp("envoy") / "run"
-        envoy = Envoy(dependency("envoy", version), folder, configuration, where, **options)
+        envoy = Envoy(dependency("envoy", version), folder, configuration, where, host=host, **options)
         envoy.version = version
         envoy.start()
         mine.append(envoy)
@@ -77,11 +120,11 @@ def start_envoy(
 
 
 @pytest.fixture(autouse=True)
-def vms_survive() -> Iterator[None]:
-    """Fails a test where a VM of any running Envoy has trapped."""
+def filters_survive() -> Iterator[None]:
+    """Fails a test where the filter of any running Envoy has trapped or panicked."""
     yield
     for envoy in _RUNNING:
-        assert envoy.vm_failures() == [], f"a VM failed; see {envoy.log_path}"
+        assert envoy.filter_failures() == [], f"the filter failed; see {envoy.log_path}"
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pylib.client import Client
 from tests.harness import Json
 from tests.harness.behaviour import Behaving, Behaviour, ask
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy, discovered_filter, shipped_listener
+from tests.harness.envoy import Envoy, discovered_filter, shipped_listener
 from tests.harness.prometheus import Prometheus
 from tests.harness.ramp import now_ms, rfc3339
 from tests.harness.upstream import ModelServer, Received
@@ -139,7 +139,7 @@ class Fleet:
 
     @property
     def file(self) -> Path:
-        return self.first.folder / "ecds" / ECDS.name
+        return self.first.file
 
     def scraped(self, every_s: float) -> None:
         targets = {name: envoy.admin_address.removeprefix("http://") for name, envoy in self.envoys.items()}

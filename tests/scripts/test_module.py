@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import REPOSITORY
+from tests.harness.hosts import WASM
 from tests.harness.module import DEP_INFO, complaint, inputs, stale_input
 from tests.scripts.test_build import build, module_of
 
@@ -41,7 +42,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_module_that_is_up_to_date(root: Path) -> None:
-    assert complaint(root / "target/llm_canary.wasm", root) is None
+    assert complaint(WASM, root / "target/llm_canary.wasm", root) is None
     assert inputs(root) == {root / name for name in EVERY_INPUT}
 
 
@@ -50,7 +51,7 @@ def test_every_input_makes_it_stale(root: Path, name: str) -> None:
     module = root / "target/llm_canary.wasm"
     os.utime(root / name, (NEWER_S, NEWER_S))
     assert stale_input(module, root) == root / name
-    said = complaint(module, root)
+    said = complaint(WASM, module, root)
     assert said is not None and said.startswith(f"{name} is newer than") and "./build.sh" in said
 
 
@@ -62,13 +63,13 @@ def test_a_source_that_is_gone_makes_it_stale(root: Path) -> None:
 @pytest.mark.parametrize("name", ["README.md", "tests/it/main.rs", "src/not_compiled.rs"])
 def test_what_the_build_does_not_read_does_not(root: Path, name: str) -> None:
     os.utime(root / name, (NEWER_S, NEWER_S))
-    assert complaint(root / "target/llm_canary.wasm", root) is None
+    assert complaint(WASM, root / "target/llm_canary.wasm", root) is None
 
 
 @pytest.mark.parametrize("name", ["target/llm_canary.wasm", *map(str, DEP_INFO)])
 def test_what_was_not_built_is_said(root: Path, name: str) -> None:
     (root / name).unlink()
-    said = complaint(root / "target/llm_canary.wasm", root)
+    said = complaint(WASM, root / "target/llm_canary.wasm", root)
     assert said is not None and name in said and "is missing" in said
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.harness import REPOSITORY, Json
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy
+from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.servers.conftest import StartLlama, one_request_per_connection
 from tests.servers.server import Server
@@ -44,7 +44,7 @@ def envoy(start_envoy: StartEnvoy) -> Envoy:
 
 
 def watchdog(tool: Path, envoy: Envoy, api: str, out: Path) -> Json:
-    file = envoy.folder / "ecds" / ECDS.name
+    file = envoy.file
     via = f"http://127.0.0.1:{envoy.port}"
     options: list[str | Path] = ["--via", via, "--api", api, "--model", "m", "--once", "--json", "--out", out]
     command: list[str | Path] = [tool, "watchdog", file, "--set", SET, *options]

@@ -10,16 +10,19 @@ import pytest
 
 from pylib.prometheus import Snapshot
 from tests.e2e.test_http2 import http2_upstream
-from tests.harness import SUPPORTED, Json
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
 from tests.harness.grpc import frame
+from tests.harness.hosts import EACH_VERSION
 from tests.harness.http2 import Connection
 from tests.servers.conftest import AskTriton
 from tests.servers.server import Server
 from tests.servers.test_triton import MODELS, STREAMED, TEXT
 from tests.servers.views import View
+
+pytestmark = EACH_VERSION
 
 SERVER_READY = b"/inference.GRPCInferenceService/ServerReady"
 HEADERS = [(b"x-conversation-id", b"c1"), (b"content-type", b"application/grpc"), (b"te", b"trailers")]
@@ -34,11 +37,11 @@ def servers(start_triton: Callable[[Path], Server]) -> dict[str, Server]:
     return {"v1": server, "v2": server}
 
 
-@pytest.fixture(scope="module", params=SUPPORTED)
-def start(request: pytest.FixtureRequest, start_envoy: StartEnvoy, servers: dict[str, Server]) -> Callable[..., Envoy]:
+@pytest.fixture(scope="module")
+def start(start_envoy: StartEnvoy, servers: dict[str, Server]) -> Callable[..., Envoy]:
     port = servers["v1"].grpc_port
     ports = {"llm-v1": port, "llm-v2": port}
-    return lambda *rollouts: start_envoy(config(*rollouts), version=request.param, ports=ports, edit=http2_upstream)
+    return lambda *rollouts: start_envoy(config(*rollouts), ports=ports, edit=http2_upstream)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from tests.harness import REPOSITORY, Json
 from tests.harness.behaviour import CHARS, STREAM_S, Behaviour
 from tests.harness.envoy import Envoy, EnvoyError
 from tests.harness.fleet import USUAL, Arrivals, Fleet, Freezes, History, Models, rollouts
+from tests.harness.hosts import configuration_of
 from tests.harness.prometheus import Prometheus
 from tests.harness.running import Running, started
 
@@ -109,8 +110,8 @@ def seconds(text: str) -> float:
 
 def configuration(text: str) -> dict[str, Json]:
     """The rollouts of the file, by name."""
-    plugin = yaml.safe_load(text)["resources"][0]["typed_config"]["config"]
-    return {rollout["name"]: rollout for rollout in json.loads(plugin["configuration"]["value"])["rollouts"]}
+    value = configuration_of(yaml.safe_load(text)["resources"][0])["value"]
+    return {rollout["name"]: rollout for rollout in json.loads(value)["rollouts"]}
 
 
 def is_stopped(rollout: Json) -> bool:
@@ -183,7 +184,7 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         self._watching.cancel()
         for envoy in self.fleet.envoys.values():
-            self.wrong += [f"a VM failed: {line}" for line in envoy.vm_failures()]
+            self.wrong += [f"the filter failed: {line}" for line in envoy.filter_failures()]
         await asyncio.gather(*(asyncio.to_thread(envoy.stop) for envoy in self.fleet.envoys.values()))
         await asyncio.to_thread(self.fleet.prometheus.stop)
         await self.models.stop()

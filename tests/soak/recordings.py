@@ -54,10 +54,7 @@ class Answer:
 class Recordings:
     def __init__(self, tool: Path, count: int, dice: random.Random) -> None:
         self._tool = tool
-        recorded = [*_from_corpus(), *_from_streams()]
-        found = [answer for answer in recorded if 0 < len(answer[0].body) <= BODY_BYTES_MAX]
-        # Evenly spaced, because the index is sorted by dialect.
-        found = [found[at * len(found) // count] for at in range(count)] if count < len(found) else found
+        found = recorded(count)
         with ThreadPoolExecutor(REPLAYS_AT_ONCE) as pool:
             read = list(pool.map(lambda answer: self._replay(answer[0]), found))
             self.whole = [
@@ -84,6 +81,12 @@ class Recordings:
         command += [*(["--content-type", answer.content_type] if answer.content_type else []), "-"]
         said = subprocess.run(command, input=answer.body, stdout=subprocess.PIPE, check=True)
         return json.loads(said.stdout)
+
+
+def recorded(count: int) -> list[Found]:
+    """So many answers, evenly spaced, because the index is sorted by dialect. Their facts are not known yet."""
+    found = [answer for answer in (*_from_corpus(), *_from_streams()) if 0 < len(answer[0].body) <= BODY_BYTES_MAX]
+    return [found[at * len(found) // count] for at in range(count)] if count < len(found) else found
 
 
 def _from_corpus() -> Iterator[Found]:

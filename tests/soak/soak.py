@@ -17,7 +17,8 @@ import yaml
 from pylib.prometheus import Snapshot
 from tests.harness import REPOSITORY, Json, corpus
 from tests.harness.config import config, rollout
-from tests.harness.envoy import ECDS, Envoy, EnvoyError, http_manager
+from tests.harness.envoy import Envoy, EnvoyError, http_manager
+from tests.harness.hosts import HOSTS, configuration_of
 from tests.harness.memory import resident_bytes, vm_bytes
 from tests.harness.ramp import Ramp, now_ms, rfc3339
 from tests.harness.upstream import ModelServer
@@ -75,7 +76,7 @@ class Operator:
 
     def __init__(self, tool: Path, envoy: Envoy, ramp: Ramp, clients: Clients, dice: random.Random) -> None:
         self._tool, self._envoy, self._ramp, self._clients, self._dice = tool, envoy, ramp, clients, dice
-        self._file = envoy.folder / "ecds" / ECDS.name
+        self._file = envoy.file
         self.ramps = self.reloads = self.refused = 0
 
     async def run(self, every_s: float) -> None:
@@ -125,8 +126,7 @@ class Operator:
 
 def read(file: Path) -> Json:
     """The configuration that the file holds."""
-    plugin = yaml.safe_load(file.read_text())["resources"][0]["typed_config"]["config"]
-    return json.loads(plugin["configuration"]["value"])
+    return json.loads(configuration_of(yaml.safe_load(file.read_text())["resources"][0])["value"])
 
 
 def steps(file: Path) -> list[tuple[int, float]]:
@@ -175,11 +175,12 @@ async def soak(args: argparse.Namespace, folder: Path) -> list[str]:
         {f"llm-{version}": server.port for version, server in servers.items()},
         concurrency=CONCURRENCY,
         edit=lambda bootstrap: http_manager(bootstrap).pop("access_log"),
+        host=next(host for host in HOSTS if host.name == args.host),
     )
     await asyncio.to_thread(envoy.start)
     try:
         before = await envoy.flushed()
-        ramp, sums, memory = Ramp(steps(envoy.folder / "ecds" / ECDS.name)), Sums(), Memory()
+        ramp, sums, memory = Ramp(steps(envoy.file)), Sums(), Memory()
         clients = Clients(envoy.port, servers, recordings, ramp, sums, SEED)
         operator = Operator(tool, envoy, ramp, clients, dice)
         every_s = max(CHANGE_S_MIN, 60 * args.minutes / CHANGES_MAX)
@@ -242,7 +243,7 @@ async def verdict(
     wrong += differences(sums, counted(snapshot)) + shard_differences(snapshot)
     if sums.is_shard_unknown:
         say("a step fell between sending and arriving, so shards were compared with the totals only")
-    wrong += await asyncio.to_thread(envoy.vm_failures)
+    wrong += await asyncio.to_thread(envoy.filter_failures)
     outcomes = dict(sorted(sums.by_label("llm_requests_total").items()))
     say(f"{sums.requests} requests: {outcomes}")
     say(f"decisions: {dict(sorted(sums.by_label('llm_decisions_total').items()))}")
@@ -270,6 +271,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests/soak.sh")
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument("--host", choices=[host.name for host in HOSTS], default=HOSTS[0].name)
     parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--tool", default=REPOSITORY / "target" / "debug" / "llm-canary", help=argparse.SUPPRESS)
     args = parser.parse_args()

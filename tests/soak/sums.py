@@ -19,6 +19,7 @@ TIMES = {
     "llm_time_per_output_token_us_squared_total",
     "llm_shard_time_to_first_token_ms_total",
 }
+OF_NO_VERSION = ("llm_panics_total",)
 LABELS = (
     "llm_reason",
     "llm_outcome",
@@ -145,7 +146,7 @@ def counted(snapshot: Snapshot) -> Counter[Sum]:
     """The same from Envoy: every counter of the filter but the times, so that none is forgotten."""
     sums: Counter[Sum] = Counter()
     for (name, pairs), value in snapshot.items():
-        is_counter = name.startswith("llm_") and name.endswith("_total") and name not in TIMES
+        is_counter = name.startswith("llm_") and name.endswith("_total") and name not in (*TIMES, *OF_NO_VERSION)
         if is_counter or name in COUNTED_HISTOGRAMS:
             labels = dict(pairs)
             label = next((labels[label] for label in LABELS if label in labels), None)
