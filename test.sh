@@ -15,7 +15,7 @@
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   kubernetes  the files under kubernetes/ against Kubernetes' schemas and other people's definitions; Argo's and Flagger's rules against serve
-#   e2e       the module in real Envoy, oldest and newest supported
+#   e2e       the filter in real Envoy, in both hosts, oldest and newest supported
 #   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
 # A section fetches what it needs, once, into the cache (see scripts/dependencies.sh). What cannot
@@ -45,6 +45,7 @@ section_format() {
 # The fuzzers and the bench are packages of their own. The fuzzers are checked without their engine, which needs a C++ compiler.
 section_lints() {
   cargo clippy --workspace --all-targets --locked -- -D warnings
+  cargo clippy --package llm-canary-native --all-features --locked -- -D warnings
   cargo clippy --manifest-path fuzz/Cargo.toml --no-default-features --all-targets --locked -- -D warnings
   cargo clippy --manifest-path bench/Cargo.toml --all-targets --locked -- -D warnings
 }
@@ -83,7 +84,7 @@ section_native() { cargo test --workspace --locked; }
 section_docs() {
   local package
   export RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links"
-  for package in llm-canary llm-canary-{scanning,reading,cli,indirect,sets,verdict}; do
+  for package in llm-canary llm-canary-{scanning,reading,native,cli,indirect,sets,verdict}; do
     cargo doc --package "$package" --no-deps --document-private-items --locked
   done
 }
@@ -94,6 +95,7 @@ section_browser() { with_pytest tests/browser; }
 
 section_envoy() {
   ./build.sh
+  ./build.sh --native
   with_pytest tests/envoy
 }
 
@@ -107,6 +109,7 @@ section_kubernetes() { with_pytest tests/kubernetes; }
 # These tests mostly wait, for flushes and for looks of the tool.
 section_e2e() {
   ./build.sh
+  ./build.sh --native
   with_pytest -n 2 --dist loadfile tests/e2e
 }
 

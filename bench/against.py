@@ -3,8 +3,8 @@
 
 What modules of the filter cost in real Envoy, against the first of them: Markdown tables on stdout.
 
-A MODULE is a .wasm or, for the native host, a .so. BENCH is the folder of the Envoy bench, whose native tools must be built; ENVOY names the Envoy to run. A VARIANT is one
-that the bench knows itself, such as wasm-touch.
+A MODULE is a .wasm or, for the native host, a .so. BENCH is the folder of the Envoy bench, whose native tools must be
+built; ENVOY names the Envoy to run. A VARIANT is one that the bench knows itself, such as wasm-touch.
 
 Each filter is eight times in its chain, so that the noise of what one of them costs is an eighth. The first module is
 measured twice, as itself and as NAME-again: the figures of that one are what the method says where there is no

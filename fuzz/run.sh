@@ -53,12 +53,12 @@ flags=(--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-leve
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
   -Cllvm-args=-sanitizer-coverage-trace-compares)
 host=$(rustc -vV | sed -n 's/^host: //p')
-built=target/fuzz
+built=target/fuzz memory_mb=1024
 if [[ ${FUZZ_SANITIZER:-} == address ]]; then
   # The compiler has the sanitizer, and does not promise it; with this variable it takes the option all the same.
   export RUSTC_BOOTSTRAP=1
   flags+=(-Zsanitizer=address)
-  built=target/fuzz-address
+  built=target/fuzz-address memory_mb=4096
   # A test ends without giving all back.
   export ASAN_OPTIONS=detect_leaks=0
 fi
@@ -75,6 +75,6 @@ for target in "${chosen[@]}"; do
   [[ -e fuzz/dictionaries/$target.txt ]] && dictionary=("-dict=fuzz/dictionaries/$target.txt")
   # libFuzzer writes new inputs to the first folder, and only reads the others.
   "$built/$host/release/$target" "$corpus" "target/fuzz/seeds/$target" "fuzz/regressions/$target" \
-    "${dictionary[@]}" -error_exitcode=1 -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len="${FUZZ_MAX_LEN:-8192}" \
+    "${dictionary[@]}" -error_exitcode=1 -max_total_time="$seconds" -timeout=10 -rss_limit_mb=$memory_mb -max_len="${FUZZ_MAX_LEN:-8192}" \
     -len_control=0 -artifact_prefix="target/fuzz/$target-" -print_final_stats=1 -verbosity="${FUZZ_VERBOSITY:-0}"
 done

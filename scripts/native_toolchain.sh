@@ -10,7 +10,10 @@ native_module() {
   local machine=${1:-$(uname -m)} target compiler version suffix="" built module flags
   case $machine in
     x86_64 | aarch64) ;;
-    *) die "$machine is not supported; use x86_64 or aarch64" ;;
+    *)
+      say "error: $machine is not supported; use x86_64 or aarch64"
+      exit 2
+      ;;
   esac
   target=$machine-unknown-linux-gnu
   compiler=cc

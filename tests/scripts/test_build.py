@@ -12,6 +12,8 @@ import pytest
 from tests.harness import REPOSITORY
 
 WASM_MAGIC = b"\0asm\x01\0\0\0"
+ELF_MAGIC = b"\x7fELF"
+GLIBC_MAX = (2, 35)  # of Envoy's images
 EXIT_USAGE = 2
 
 
@@ -51,9 +53,44 @@ def test_prints_path_and_size_last() -> None:
     assert b"proxy_on_context_create" in module, "the module exports no filter"
 
 
+def native_module_of(folder: Path, **environment: str) -> bytes:
+    """Builds the native module of a folder, and checks it against what the last two lines say of it."""
+    built = subprocess.run(
+        [folder / "build.sh", "--native"],
+        env=os.environ | environment,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    said = re.fullmatch(r"(target/libllm_canary-\d+\.\d+\.\d+\.so) (\d+) bytes", built.stdout.splitlines()[-1])
+    assert said, built.stdout
+    module = (folder / said[1]).read_bytes()
+    assert len(module) == int(said[2])
+    assert module.startswith(ELF_MAGIC)
+    assert built.stdout.splitlines()[-2] == f"{hashlib.sha256(module).hexdigest()}  {said[1]}"
+    return module
+
+
+def test_the_native_module_is_the_same_from_each_folder(checkout: Callable[[str], Path], tmp_path: Path) -> None:
+    """And it needs nothing but glibc, and exports Envoy's hooks and not those of WebAssembly."""
+    module = native_module_of(REPOSITORY)
+    assert_no_path_of_this_machine(module, REPOSITORY)
+    assert b"envoy_dynamic_module_on_http_filter_config_new" in module
+    assert b"proxy_on_context_create" not in module
+    assert b"libgcc_s" not in module
+    versions = re.findall(rb"GLIBC_(\d+)\.(\d+)", module)
+    assert max((int(major), int(minor)) for major, minor in versions) <= GLIBC_MAX
+    copy = checkout("another copy, of the native module")
+    again = native_module_of(copy, **other_home(tmp_path / "another home"))
+    assert hashlib.sha256(module).digest() == hashlib.sha256(again).digest()
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
+        (["--native", "vax"], {}, "vax is not supported; use x86_64 or aarch64"),
         (["--frobnicate"], {}, "unknown option --frobnicate; try ./build.sh --help"),
         ([], {"LLM_CANARY_WASM_TOOLCHAIN": "magic"}, "use auto, installed, rustup or debian"),
     ],

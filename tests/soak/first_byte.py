@@ -14,10 +14,12 @@ import time
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from pylib.http1 import request
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, without_filter
+from tests.harness.hosts import NATIVE, WASM
 from tests.harness.upstream import ModelServer, Received
 
 REQUESTS, WARM_UP = 20_000, 500
@@ -25,7 +27,12 @@ PERCENTILES = (50, 90, 99)
 DRAWS = 300  # of the bootstrap, each of blocks of neighbouring requests
 BLOCK = 100
 ANSWER_BYTES_MAX = 1 << 16
-ENVOYS = {"filter": None, "without": without_filter, "without, again": without_filter}
+ENVOYS: dict[str, dict[str, Any]] = {
+    "WebAssembly": {"host": WASM},
+    "native": {"host": NATIVE},
+    "without": {"edit": without_filter},
+    "without, again": {"edit": without_filter},
+}
 
 
 class Forgetful(list[Received]):
@@ -106,9 +113,9 @@ def main() -> None:
         stack.callback(server.terminate)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         envoys = {}
-        for at, (name, edit) in enumerate(ENVOYS.items()):
+        for at, (name, options) in enumerate(ENVOYS.items()):
             configuration = config(rollout(split={"v2": 50}))
-            envoys[name] = Envoy(args.envoy, folder / str(at), configuration, ports, concurrency=1, edit=edit)
+            envoys[name] = Envoy(args.envoy, folder / str(at), configuration, ports, concurrency=1, **options)
             stack.callback(envoys[name].stop)
             envoys[name].start()
         took_us = measure(envoys, args.requests)
