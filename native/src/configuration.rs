@@ -27,7 +27,7 @@ pub struct Configuration {
     loaded: Arc<LoadedConfig<Envoy>>,
     clock: &'static Clock,
     panics: Option<SeriesId>,
-    counts: Option<Counts>,
+    counts: Option<Arc<Counts>>,
     /// Envoy uses it no more.
     has_ended: AtomicBool,
 }
@@ -92,12 +92,12 @@ impl Configuration {
 
     /// Envoy's main thread fetches what was counted.
     pub fn hand_over_counts(&self) {
-        self.counts.iter().for_each(Counts::hand_over);
+        self.counts.iter().for_each(|counts| counts.hand_over());
     }
 
     /// Envoy uses it no more. Exchanges have ended; a thread forgets it when it sees the next.
     pub fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
-        self.counts.iter().for_each(Counts::end);
+        self.counts.iter().for_each(|counts| counts.end());
     }
 }

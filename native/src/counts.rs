@@ -13,86 +13,84 @@ use crate::abi::{Filter, FilterConfig, Scheduler};
 
 const THREAD_NAME: &str = "llm-canary";
 
-/// What is to be added to one of Envoy's counters.
+/// One of Envoy's counters.
 pub(crate) struct Counter {
     /// Envoy's id of the metric.
-    metric: usize,
-    label_values: Box<[Box<str>]>,
-    count: AtomicU64,
-    fetching: Arc<Fetching>,
+    pub(crate) metric: usize,
+    pub(crate) label_values: Box<[Box<str>]>,
 }
 
-/// Whether Envoy's main thread is going to fetch the counts of a configuration.
-pub(crate) struct Fetching {
+/// The counts of a configuration.
+pub(crate) struct Counts {
     config: FilterConfig,
     /// How long counts wait. `None`: Envoy's side fetches them without being told to.
     delay: Option<Duration>,
-    is_on: AtomicBool,
+    /// Whether Envoy's main thread is going to fetch them.
+    is_awaited: AtomicBool,
     /// `None` within: the machine gives no thread.
     messenger: OnceLock<Option<Messenger>>,
-}
-
-/// All counts of a configuration.
-pub(crate) struct Counts {
-    counters: Vec<Arc<Counter>>,
-    fetching: Arc<Fetching>,
-}
-
-impl Counter {
-    pub(crate) fn new(metric: usize, label_values: Box<[Box<str>]>, fetching: &Arc<Fetching>) -> Counter {
-        let counter =
-            Counter { metric, label_values, count: AtomicU64::new(0), fetching: Arc::clone(fetching) };
-        // From now on the configuration uses the counter.
-        fetching.config.add(metric, &counter.label_values, 0);
-        counter
-    }
-
-    pub(crate) fn add(&self, envoy: Filter, value: u64) {
-        self.count.fetch_add(value, Ordering::SeqCst);
-        if !self.fetching.is_on.load(Ordering::SeqCst) && !self.fetching.begin() {
-            envoy.add(self.metric, &self.label_values, self.count.swap(0, Ordering::SeqCst));
-        }
-    }
-
-    fn hand_over(&self, config: FilterConfig) {
-        if self.count.load(Ordering::SeqCst) > 0 {
-            config.add(self.metric, &self.label_values, self.count.swap(0, Ordering::SeqCst));
-        }
-    }
-}
-
-impl Fetching {
-    pub(crate) fn new(config: FilterConfig, delay: Option<Duration>) -> Arc<Fetching> {
-        Arc::new(Fetching { config, delay, is_on: AtomicBool::new(false), messenger: OnceLock::new() })
-    }
-
-    /// Has Envoy fetch the counts. Returns false if it cannot be told to.
-    fn begin(&self) -> bool {
-        let Some(delay) = self.delay else { return true };
-        let messenger = self.messenger.get_or_init(|| Messenger::start(self.config.scheduler(), delay));
-        let Some(messenger) = messenger else { return false };
-        if !self.is_on.swap(true, Ordering::SeqCst) {
-            messenger.thread.unpark();
-        }
-        true
-    }
+    /// Set when all are defined. What is to be added to each, side by side, because an exchange adds to neighbours.
+    values: OnceLock<Box<[AtomicU64]>>,
+    counters: OnceLock<Box<[Counter]>>,
 }
 
 impl Counts {
-    pub(crate) fn new(counters: Vec<Arc<Counter>>, fetching: Arc<Fetching>) -> Counts {
-        Counts { counters, fetching }
+    pub(crate) fn new(config: FilterConfig, delay: Option<Duration>) -> Counts {
+        Counts {
+            config,
+            delay,
+            is_awaited: AtomicBool::new(false),
+            messenger: OnceLock::new(),
+            values: OnceLock::new(),
+            counters: OnceLock::new(),
+        }
+    }
+
+    /// All counters are defined. From now on the configuration uses them.
+    pub(crate) fn begin(&self, counters: Vec<Counter>) {
+        counters.iter().for_each(|counter| self.config.add(counter.metric, &counter.label_values, 0));
+        self.values.get_or_init(|| counters.iter().map(|_| AtomicU64::new(0)).collect());
+        self.counters.get_or_init(|| counters.into());
+    }
+
+    /// Adds to the counter at this place.
+    pub(crate) fn add(&self, at: usize, envoy: Filter, value: u64) {
+        let Some(count) = self.values.get().and_then(|values| values.get(at)) else { return };
+        count.fetch_add(value, Ordering::SeqCst);
+        if !self.is_awaited.load(Ordering::SeqCst)
+            && !self.ask_to_fetch()
+            && let Some(Counter { metric, label_values }) = self.counters.get().and_then(|all| all.get(at))
+        {
+            envoy.add(*metric, label_values, count.swap(0, Ordering::SeqCst));
+        }
+    }
+
+    /// Has Envoy fetch the counts. Returns false if it cannot be told to.
+    fn ask_to_fetch(&self) -> bool {
+        let Some(delay) = self.delay else { return true };
+        let messenger = self.messenger.get_or_init(|| Messenger::start(self.config.scheduler(), delay));
+        let Some(messenger) = messenger else { return false };
+        if !self.is_awaited.swap(true, Ordering::SeqCst) {
+            messenger.thread.unpark();
+        }
+        true
     }
 
     /// Envoy fetches the counts.
     pub(crate) fn hand_over(&self) {
         // First, so that a count that comes meanwhile has Envoy called again.
-        self.fetching.is_on.store(false, Ordering::SeqCst);
-        self.counters.iter().for_each(|counter| counter.hand_over(self.fetching.config));
+        self.is_awaited.store(false, Ordering::SeqCst);
+        let (Some(values), Some(counters)) = (self.values.get(), self.counters.get()) else { return };
+        for (value, Counter { metric, label_values }) in values.iter().zip(counters) {
+            if value.load(Ordering::SeqCst) > 0 {
+                self.config.add(*metric, label_values, value.swap(0, Ordering::SeqCst));
+            }
+        }
     }
 
     /// The configuration ends.
     pub(crate) fn end(&self) {
-        if let Some(Some(messenger)) = self.fetching.messenger.get() {
+        if let Some(Some(messenger)) = self.messenger.get() {
             messenger.end();
         }
         self.hand_over();

@@ -12,24 +12,27 @@ use std::time::Duration;
 use llm_canary::metrics::{MetricKind, Series};
 
 use crate::abi::{Filter, FilterConfig};
-use crate::counts::{Counter, Counts, Fetching};
+use crate::counts::{Counter, Counts};
 
 /// A series that was defined.
 pub(crate) enum SeriesId {
-    Counter(Arc<Counter>),
-    /// Envoy's id of the metric, and the values of its labels.
-    Gauge(usize, Box<[Box<str>]>),
+    /// The counts that it is one of, and its place among them.
+    Counter(Arc<Counts>, u32),
+    Gauge(Box<Gauge>),
     /// Envoy's id.
     Histogram(usize),
 }
+
+/// One of Envoy's gauges: its id, and the values of its labels.
+pub(crate) struct Gauge(usize, Box<[Box<str>]>);
 
 /// What has been defined for the configuration that is being loaded.
 struct Defined {
     config: FilterConfig,
     /// Envoy's ids. A metric is defined once, for all its label values.
     metrics: BTreeMap<(u8, String), usize>,
-    counters: Vec<Arc<Counter>>,
-    fetching: Arc<Fetching>,
+    counters: Vec<Counter>,
+    counts: Arc<Counts>,
 }
 
 thread_local! {
@@ -38,14 +41,16 @@ thread_local! {
 
 /// Begins to load a configuration. Counts wait for `delay` at most.
 pub(crate) fn begin(config: FilterConfig, delay: Option<Duration>) {
-    let fetching = Fetching::new(config, delay);
-    let defined = Defined { config, metrics: BTreeMap::new(), counters: Vec::new(), fetching };
+    let counts = Arc::new(Counts::new(config, delay));
+    let defined = Defined { config, metrics: BTreeMap::new(), counters: Vec::new(), counts };
     DEFINED.set(Some(defined));
 }
 
 /// The counts of all that was defined since [`begin`].
-pub(crate) fn finish() -> Option<Counts> {
-    DEFINED.take().map(|defined| Counts::new(defined.counters, defined.fetching))
+pub(crate) fn finish() -> Option<Arc<Counts>> {
+    let Defined { counters, counts, .. } = DEFINED.take()?;
+    counts.begin(counters);
+    Some(counts)
 }
 
 /// Defines a series, or finds the one with this name and these labels.
@@ -60,13 +65,13 @@ impl Defined {
         }
         let (names, values): (Vec<&str>, Vec<&str>) = series.labels.iter().copied().unzip();
         let metric = self.metric(series.kind, series.name, &names)?;
-        let values = values.into_iter().map(Box::from).collect();
+        let label_values = values.into_iter().map(Box::from).collect();
         if series.kind == MetricKind::Gauge {
-            return Some(SeriesId::Gauge(metric, values));
+            return Some(SeriesId::Gauge(Box::new(Gauge(metric, label_values))));
         }
-        let counter = Arc::new(Counter::new(metric, values, &self.fetching));
-        self.counters.push(Arc::clone(&counter));
-        Some(SeriesId::Counter(counter))
+        let at = u32::try_from(self.counters.len()).ok()?;
+        self.counters.push(Counter { metric, label_values });
+        Some(SeriesId::Counter(Arc::clone(&self.counts), at))
     }
 
     fn metric(&mut self, kind: MetricKind, name: &str, labels: &[&str]) -> Option<usize> {
@@ -83,24 +88,24 @@ impl Defined {
 impl SeriesId {
     /// Adds to a counter.
     pub(crate) fn add(&self, envoy: Filter, value: u64) {
-        if let SeriesId::Counter(counter) = self {
-            counter.add(envoy, value);
+        if let SeriesId::Counter(counts, at) = self {
+            counts.add(*at as usize, envoy, value);
         }
     }
 
     /// Sets a gauge, or records a value in a histogram.
     pub(crate) fn record(&self, envoy: Filter, value: u64) {
         match self {
-            SeriesId::Counter(_) => {}
-            SeriesId::Gauge(metric, labels) => envoy.set(*metric, labels, value),
+            SeriesId::Counter(..) => {}
+            SeriesId::Gauge(gauge) => envoy.set(gauge.0, &gauge.1, value),
             SeriesId::Histogram(metric) => envoy.record(*metric, value),
         }
     }
 
     /// Sets a gauge while its configuration is loaded.
     pub(crate) fn record_while_loading(&self, config: FilterConfig, value: u64) {
-        if let SeriesId::Gauge(metric, labels) = self {
-            config.set(*metric, labels, value);
+        if let SeriesId::Gauge(gauge) = self {
+            config.set(gauge.0, &gauge.1, value);
         }
     }
 }

@@ -87,7 +87,8 @@ def interval(a: list[float], b: list[float], percent: int, dice: random.Random) 
 
 
 def measure(envoys: dict[str, Envoy], requests: int) -> dict[str, list[float]]:
-    raw = request(headers=[(b"x-conversation-id", b"c1")])
+    # Without the filter the client names the cluster, so that each Envoy chooses the route by the header.
+    raw = request(headers=[(b"x-conversation-id", b"c1"), (b"x-llm-cluster", b"llm-v1")])
     clients = {name: Timed(envoy.port) for name, envoy in envoys.items()}
     took_us: dict[str, list[float]] = {name: [] for name in clients}
     names = list(clients)
