@@ -15,7 +15,7 @@
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   kubernetes  the files under kubernetes/ against Kubernetes' schemas and other people's definitions; Argo's and Flagger's rules against serve
-#   e2e       the module in real Envoy, oldest and newest supported
+#   e2e       the filter in real Envoy, as WebAssembly and as a native module, oldest and newest supported
 #   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
 # A section fetches what it needs, once, into the cache (see scripts/dependencies.sh). What cannot
@@ -107,6 +107,7 @@ section_kubernetes() { with_pytest tests/kubernetes; }
 # These tests mostly wait, for flushes and for looks of the tool.
 section_e2e() {
   ./build.sh
+  ./build.sh --native
   with_pytest -n 2 --dist loadfile tests/e2e
 }
 
