@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Usage: tests/first_byte.sh [--requests N]
 #
-# Measures the time from a request to the first byte of its answer through a real Envoy with the built filter, and through
-# the same Envoy without it: p50, p90 and p99, each with the difference and its 95 % interval. Requests take turns, so
-# that whatever else the machine does disturbs both alike. A second Envoy without the filter shows how far two Envoys
+# Measures the time from a request to the first byte of its answer through a real Envoy with the built filter on each of
+# its hosts, and through the same Envoy without it: p50, p90 and p99, each with the difference and its 95 % interval. Requests take turns, so
+# that whatever else the machine does disturbs all alike. A second Envoy without the filter shows how far two Envoys
 # differ that do the same. Run it on an idle machine. Takes about a minute.
 set -euo pipefail
 
@@ -20,6 +20,7 @@ esac
 
 cd "$root"
 ./build.sh >&2
+./build.sh --native >&2
 python=$(dependency_python)
 envoy=$(dependency_envoy "$ENVOY_NEWEST")
 exec "$python" -m tests.soak.first_byte --envoy "$envoy" "$@"

@@ -11,13 +11,17 @@ import random
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from pylib.http1 import request
+from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, without_filter
+from tests.harness.hosts import NATIVE, WASM, Host
 from tests.harness.upstream import ModelServer, Received
 
 REQUESTS, WARM_UP = 20_000, 500
@@ -25,7 +29,13 @@ PERCENTILES = (50, 90, 99)
 DRAWS = 300  # of the bootstrap, each of blocks of neighbouring requests
 BLOCK = 100
 ANSWER_BYTES_MAX = 1 << 16
-ENVOYS = {"filter": None, "without": without_filter, "without, again": without_filter}
+Edit = Callable[[Json], None] | None
+ENVOYS: dict[str, tuple[Host, Edit]] = {
+    "WebAssembly": (WASM, None),
+    "native module": (NATIVE, None),
+    "without": (WASM, without_filter),
+    "without, again": (WASM, without_filter),
+}
 
 
 class Forgetful(list[Received]):
@@ -106,9 +116,10 @@ def main() -> None:
         stack.callback(server.terminate)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         envoys = {}
-        for at, (name, edit) in enumerate(ENVOYS.items()):
+        for at, (name, (host, edit)) in enumerate(ENVOYS.items()):
             configuration = config(rollout(split={"v2": 50}))
-            envoys[name] = Envoy(args.envoy, folder / str(at), configuration, ports, concurrency=1, edit=edit)
+            options: dict[str, Any] = {"concurrency": 1, "edit": edit, "host": host}
+            envoys[name] = Envoy(args.envoy, folder / str(at), configuration, ports, **options)
             stack.callback(envoys[name].stop)
             envoys[name].start()
         took_us = measure(envoys, args.requests)
