@@ -23,7 +23,7 @@ pytestmark = on(*NATIVE.platforms)
 
 MB, CHUNK_BYTES = 1_000_000, 100_000
 CONFIGURATION = config(rollout(split={"v2": 50}, key=[{"body": "/conversation"}, {"header": "x-conversation-id"}]))
-WORKER_BYTES_MAX = 64 * MIB
+LIMIT_BYTES, WORKER_BYTES_MAX = NATIVE.waiting_bytes_max, 64 * MIB
 CUT_OFF_BYTES = 8  # with so many more, the key ends behind the limit
 CROWD, CROWD_BODY_BYTES = 20, 5 * MB
 ARRIVES_S_MAX, EXCHANGE_S_MAX = 20, 60
@@ -94,8 +94,9 @@ def arrived(servers: Servers) -> Received:
     return only
 
 
-@pytest.mark.parametrize("size", [5 * MB, NATIVE.waiting_bytes_max])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "size"), [*((way, 5 * MB) for way in WAYS), *((way, LIMIT_BYTES) for way in ("length", "http2"))]
+)
 async def test_a_long_prompt_is_routed_by_the_key_at_its_end(
     envoy: Envoy, servers: Servers, keys: Keys, way: str, size: int
 ) -> None:
@@ -109,8 +110,10 @@ async def test_a_long_prompt_is_routed_by_the_key_at_its_end(
     assert seen.sum("llm_body_limit_total") == 0
 
 
-@pytest.mark.parametrize("size", [NATIVE.waiting_bytes_max + CUT_OFF_BYTES, 9 * MB, 20 * MB])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("way", "size"),
+    [*((way, LIMIT_BYTES + CUT_OFF_BYTES) for way in WAYS), *((way, 20 * MB) for way in ("chunked", "http2"))],
+)
 async def test_past_the_limit_of_a_request_it_goes_on_with_what_was_found(
     envoy: Envoy, servers: Servers, keys: Keys, way: str, size: int
 ) -> None:

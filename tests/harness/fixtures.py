@@ -13,7 +13,7 @@ import pytest
 from pylib.client import Client
 from tests.harness.dependencies import dependency
 from tests.harness.envoy import Envoy
-from tests.harness.hosts import HOSTS, PLATFORMS, Host, Platform
+from tests.harness.hosts import HOSTS, PLATFORMS, Host, Platform, platforms_of
 from tests.harness.loop import LoopThread
 from tests.harness.module import built
 
@@ -38,7 +38,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Whatever starts an Envoy does so on each platform."""
     if "platform" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("platforms")
-        platforms = marked.args if marked else [host.current for host in HOSTS]
+        chosen = marked.args if marked else [host.current for host in HOSTS]
+        platforms = platforms_of(metafunc.definition.path.name, chosen)
         metafunc.parametrize("platform", platforms, ids=str, indirect=True)
 
 

@@ -3,7 +3,9 @@
 A test that starts Envoys runs on the newest Envoy of each host. The marks here choose other platforms.
 """
 
+import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +84,16 @@ def on(*platforms: Platform) -> pytest.MarkDecorator:
 
 
 EACH_VERSION = on(*PLATFORMS)
+
+# The files for which it matters in which Envoy the native module runs: how streams end, bodies, metrics, reloads, and
+# what is tried of the module alone. For the others EACH_VERSION means only the newest there, which saves minutes.
+IN_OLDEST_NATIVE = re.compile(r"test_(endings|faults|.*bod|rewrites|scenarios|histograms|changes|reload|native_)")
+
+
+def platforms_of(file: str, chosen: Sequence[Platform]) -> list[Platform]:
+    """The platforms on which a test of this file runs, of those that were chosen for it."""
+    is_tried = IN_OLDEST_NATIVE.match(file)
+    return [platform for platform in chosen if is_tried or platform != NATIVE.platforms[0]]
 
 
 def configuration_of(resource: Json) -> Json:

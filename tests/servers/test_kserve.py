@@ -15,9 +15,12 @@ from tests.harness.config import config
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy, http_manager, shipped_listener
 from tests.harness.fixtures import ClientOf, Run, StartEnvoy
+from tests.harness.hosts import WASM, on
 from tests.servers.conftest import AskAll, StartLlama, StartServer, asks
 from tests.servers.server import Server, free_port
 from tests.servers.views import assert_same
+
+pytestmark = on(WASM.current)  # what servers say does not depend on it
 
 ASKS_EACH = 4
 SPLIT_ASKS_EACH = 12

@@ -9,9 +9,12 @@ from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
+from tests.harness.hosts import WASM, on
 from tests.servers.conftest import AskTriton, StartServer
 from tests.servers.server import Server, free_port
 from tests.servers.test_kserve import TEXT
+
+pytestmark = on(WASM.current)  # what servers say does not depend on it
 
 NO_SERVER = "http://127.0.0.1:9"  # for the models that are not asked here
 

@@ -7,9 +7,12 @@ import pytest
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import WASM, on
 from tests.servers.conftest import AskAll, StartLlama, asks, one_request_per_connection
 from tests.servers.server import Server
 from tests.servers.views import assert_same
+
+pytestmark = on(WASM.current)  # what servers say does not depend on it
 
 APIS = ["chat", "completions", "messages", "responses"]
 STREAM = [True, False]

@@ -10,8 +10,11 @@ from tests.harness import REPOSITORY, Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import WASM, on
 from tests.servers.conftest import StartLlama, one_request_per_connection
 from tests.servers.server import Server
+
+pytestmark = on(WASM.current)  # what servers say does not depend on it
 
 SET = REPOSITORY / "envoy" / "reference-set.yaml"
 APIS = ["chat", "completions", "messages", "responses"]

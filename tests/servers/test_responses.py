@@ -20,7 +20,10 @@ from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy, http_manager
 from tests.harness.fixtures import ClientOf, Run, StartEnvoy
+from tests.harness.hosts import WASM, on
 from tests.servers.responses_server import DECOY, MARK, MODEL, ResponsesServer
+
+pytestmark = on(WASM.current)  # what servers say does not depend on it
 
 Configured = Callable[[Json], Awaitable[None]]
 # What the client got, and the body that the server sent.

@@ -15,7 +15,10 @@ from tests.harness import REPOSITORY, Json
 from tests.harness.config import config
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
+from tests.harness.hosts import WASM, on
 from tests.servers.server import Server
+
+pytestmark = on(WASM.current)  # what servers say does not depend on it
 
 AskOne = Callable[[str, str], Awaitable[tuple[Exchange, Snapshot]]]
 
