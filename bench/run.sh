@@ -31,7 +31,8 @@ source scripts/wasm_toolchain.sh
 
 corpus=${BENCH_CORPUS:-../shared/corpus}
 envoy_bench=${ENVOY_BENCH:-../shared/bench}
-read -r -a envoy_arguments <<<"${ENVOY_BENCH_ARGUMENTS:---variants none,ours,ours-unmatched,wasm-touch,raw-touch --workloads w1,w2l,w3l --rounds 6 --generations 2}"
+native= # the native module, once it is built
+read -r -a envoy_arguments <<<"${ENVOY_BENCH_ARGUMENTS:---variants none,ours,ours-native,ours-unmatched,wasm-touch,native-sse,lua,ext_proc --workloads w1,w2l,w3l --rounds 6 --generations 2}"
 
 in_v8() {
   local tools
@@ -89,7 +90,7 @@ in_envoy() {
   copy="$(cache_dir)/envoy-bench"
   with_lock envoy-bench envoy_bench "$copy"
   rm -rf "$copy/results" # it would report those of earlier runs too
-  ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm python3 "bench/$script" "$copy" "${@:2}"
+  ENVOY=$envoy OURS_WASM=$root/target/llm_canary.wasm OURS_SO=$root/$native python3 "bench/$script" "$copy" "${@:2}"
 }
 
 # compare [OPTION...] NAME=MODULE... [VARIANT...]: as bench/against.py takes them.
@@ -159,6 +160,7 @@ case ${1:-} in
 esac
 
 ./build.sh >&2
+native=$(./build.sh --native | sed -n '$s/ .*//p')
 if [[ ${1:-} == --against ]]; then
   compare "${@:3}" "before=$2" ours=target/llm_canary.wasm
   exit

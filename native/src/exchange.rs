@@ -71,9 +71,15 @@ pub struct Exchange {
 impl Exchange {
     /// An exchange, before its request's head arrives.
     pub fn new(configuration: &Arc<Configuration>) -> RefCell<Exchange> {
+        let stream = Some(Stream::new(configuration.worker()));
+        RefCell::new(Exchange { stream, ..Exchange::untouched(configuration).into_inner() })
+    }
+
+    /// An exchange that goes on untouched.
+    pub fn untouched(configuration: &Arc<Configuration>) -> RefCell<Exchange> {
         RefCell::new(Exchange {
             configuration: Arc::clone(configuration),
-            stream: Some(Stream::new(configuration.worker())),
+            stream: None,
             action: Action::Continue,
             held: Held::default(),
             has_raised_limit: false,

@@ -82,7 +82,8 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_new(
         Arc::increment_strong_count(configuration);
         Arc::from_raw(configuration)
     };
-    Rc::into_raw(Rc::new(Exchange::new(&configuration)))
+    let exchange = catch_unwind(AssertUnwindSafe(|| Exchange::new(&configuration)));
+    Rc::into_raw(Rc::new(exchange.unwrap_or_else(|_| Exchange::untouched(&configuration))))
 }
 
 #[unsafe(no_mangle)]
