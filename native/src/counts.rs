@@ -109,8 +109,11 @@ impl Messenger {
         let has_ended = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&has_ended);
         let run = move || {
-            while !is_over.load(Ordering::SeqCst) {
+            loop {
                 thread::park();
+                if is_over.load(Ordering::SeqCst) {
+                    break;
+                }
                 thread::park_timeout(delay);
                 scheduler.commit();
             }
