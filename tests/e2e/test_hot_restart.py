@@ -5,7 +5,6 @@ whole, nothing is lost, and the filter counts each stream that Envoy counts.
 import asyncio
 import json
 import os
-import socket
 from pathlib import Path
 
 from pylib.client import Connection
@@ -15,6 +14,7 @@ from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy, shipped_listener
+from tests.harness.fleet import free_port
 from tests.harness.hosts import EACH_VERSION, Platform
 from tests.harness.module import built
 from tests.harness.traffic import Traffic
@@ -25,12 +25,6 @@ DRAIN_S, PARENT_SHUTDOWN_S = 1, 2
 CHAT = events((STREAMS / "openai-chat" / "chat-stream.sse").read_bytes())
 HALF = CHAT[:3]
 KEYS = [b"conversation-%d" % at for at in range(40)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @EACH_VERSION

@@ -29,6 +29,7 @@ BESIDE_PERCENT = 10
 BEGAN_MS = 3_600_000
 TURNS_MAX = 3
 PATIENCE_S = 150.0
+PORTS = range(20_000, 32_000)
 # One time in so many a thing goes wrong with every version.
 USUAL = Behaviour(first_token_s=0.05, refuses=0.02, fails=0.005, loops=0.005)
 
@@ -157,9 +158,12 @@ class Fleet:
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """Not one of those that the system gives to clients: it would soon be somebody's."""
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as taken:
+            taken.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class Arrivals:
