@@ -8,7 +8,9 @@
 //! ```
 //!
 //! Conversations keep their versions only as long as this mapping stays. `tests/data/buckets.csv`, computed by an
-//! independent murmur3, freezes it. Another mapping would get a name of its own.
+//! independent murmur3, freezes it. Other mappings have names of their own: [`scheme`].
+
+pub mod scheme;
 
 /// Length of the line: buckets are parts per million.
 pub const PARTS: u32 = 1_000_000;

@@ -9,6 +9,7 @@ mod cookie;
 mod decimal;
 mod errors;
 mod feedback;
+mod hash;
 mod headers;
 pub mod json;
 mod messages;
@@ -26,6 +27,7 @@ mod versions;
 pub use decimal::Decimal;
 pub use errors::{ERRORS_MAX, Error, Errors};
 
+use crate::bucket::scheme::Scheme;
 use crate::headers::HeaderName;
 use crate::pin::Token;
 use crate::steps::Steps;
@@ -153,8 +155,9 @@ pub struct Rollout {
     pub name: String,
     /// The requests that it routes.
     pub matcher: Match,
-    /// Hashed together with the key, so that rollouts choose conversations independently of each other.
-    pub salt: Vec<u8>,
+    /// The bucket of each key. By default it depends on the rollout's name, so that rollouts choose conversations
+    /// independently of each other.
+    pub scheme: Scheme,
     /// Sources of a conversation's key; the first with a value counts.
     pub keys: Vec<KeySource>,
     /// The version of a request without a key.

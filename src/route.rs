@@ -289,7 +289,7 @@ fn choose(
     } else if let Some((kind, version)) = pinned::version(rollout, request)? {
         (Choice::Pin(kind), version, Reason::Pin)
     } else if let Some((source, key)) = find_key(rollout, request)? {
-        let bucket = bucket::bucket(&rollout.salt, &key);
+        let bucket = rollout.scheme.bucket(&key);
         shard = Some(bucket::shard(&key));
         let (start, invalid_start) = start_time(rollout, source, &key, request)?;
         let started_at = start.filter(|time| time.saturating_sub(now) <= AHEAD_MS_MAX);

@@ -2,8 +2,9 @@
 //!
 //! In: the configuration, the request, and the filter's own explanation. Out: a [`RouteReport`].
 
-use crate::describe::{key_source, key_sources};
+use crate::describe::{HashReport, bucket_origin, key_source, key_sources};
 use crate::request::SampleRequest;
+use llm_canary::bucket::scheme::Scheme;
 use llm_canary::config::{Config, HostPattern, KeyKind, Match, Rollout, Version};
 use llm_canary::route::{self, Choice, Explanation, Feedback, Mismatch, PinKind, Reason};
 use llm_canary::split::percent;
@@ -55,6 +56,9 @@ pub(crate) struct RouteReport<'a> {
     shard: Option<u32>,
     key: Option<KeyReport<'a>>,
     salt: Option<String>,
+    /// Which tool's mapping gave the bucket; absent where it is this project's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hash: Option<HashReport>,
     bucket: Option<u32>,
     range: Option<[u32; 2]>,
     /// When the conversation began, if its id or the request contains it.
@@ -127,6 +131,7 @@ impl<'a> RouteReport<'a> {
             shard: None,
             key: None,
             salt: None,
+            hash: None,
             bucket: None,
             range: None,
             began: None,
@@ -159,7 +164,10 @@ impl<'a> RouteReport<'a> {
         report.compare = explanation.decision.compare;
         report.shard = explanation.decision.shard;
         report.chosen = rollout.versions.get(explanation.chosen).map(|version| version.name.as_str());
-        report.salt = Some(String::from_utf8_lossy(&rollout.salt).into_owned());
+        if let Scheme::Own { salt } = &rollout.scheme {
+            report.salt = Some(String::from_utf8_lossy(salt).into_owned());
+        }
+        report.hash = HashReport::new(&rollout.scheme);
         report.bucket = explanation.choice.bucket();
         report.range = explanation.choice.range(rollout).map(|range| [range.start, range.end]);
         report.unheld = explanation.decision.is_unheld;
@@ -268,10 +276,9 @@ impl<'a> RouteReport<'a> {
                 let found = rollout.keys.get(*source);
                 let from = found.map(|found| key_source(config, &found.source)).unwrap_or_default();
                 let kind = found.map(|found| kind(found.kind)).unwrap_or_default();
-                let salt = rollout.salt.escape_ascii();
                 let mut lines = vec![
                     format!("key      {} from {from}, which names a {kind} (key[{source}])", shown(key)),
-                    format!("bucket   {bucket} of 1000000, murmur3 of \"{salt}:\" and the key"),
+                    format!("bucket   {bucket} of 1000000, {}", bucket_origin(&rollout.scheme, *bucket)),
                 ];
                 if let (Some(text), Some(source)) = (invalid_start, &rollout.started_at) {
                     let (text, source) = (shown(text), key_source(config, source));

@@ -4,7 +4,6 @@
 
 pub(crate) mod table;
 
-use llm_canary::bucket;
 use llm_canary::config::{KeyKind, Rollout, Version};
 use llm_canary::timestamp::{UnixMs, of_id, rfc3339};
 use serde::Serialize;
@@ -89,7 +88,7 @@ impl<'a> KeyCounts<'a> {
     }
 
     pub(crate) fn add(&mut self, key: &[u8]) {
-        let bucket = bucket::bucket(&self.rollout.salt, key);
+        let bucket = self.rollout.scheme.bucket(key);
         let is_timed = self.reads_time && of_id(key).is_some();
         self.keys += 1;
         self.timed_keys += u64::from(is_timed);

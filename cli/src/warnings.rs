@@ -1,5 +1,6 @@
 //! Doubtful parts of a valid configuration.
 
+mod hash;
 mod pins;
 mod turns;
 
@@ -52,6 +53,9 @@ pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
                 let remedy = "write \"body_wait\": \"auto\", or change this";
                 warn(&field, format!("{effect}, because \"body_wait\" is \"never\"; {remedy}"));
             }
+        }
+        for (field, message) in hash::find(rollout) {
+            warn(&field, message);
         }
         let has_split = trees
             .get(i)

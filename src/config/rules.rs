@@ -5,12 +5,13 @@
 use super::errors::Errors;
 use super::json::Node;
 use super::messages::quoted;
-use super::validator::{Empty, Validator};
+use super::validator::Validator;
 use super::{
     BodyWait, Config, HostKind, Keyless, Match, NAME_CHARS_MAX, Observe, Pin, ROLLOUTS_MAX, Rollout,
-    SHARDED_VERSIONS_MAX, Usage, Version, cookie, feedback, headers, names, pin, requests, sources, steps,
-    versions,
+    SHARDED_VERSIONS_MAX, Usage, Version, cookie, feedback, hash, headers, names, pin, requests, sources,
+    steps, versions,
 };
+use crate::bucket::scheme::Scheme;
 use crate::headers::HeaderName;
 use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
@@ -129,6 +130,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         "name",
         "match",
         "salt",
+        "hash",
         "key",
         "keyless",
         "started_at",
@@ -153,10 +155,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         .required(object, "name", "write a short name such as \"chat\"; it is a label of every metric")
         .and_then(|node| rollout_name(v, node));
     let matcher = object.get("match").and_then(|node| requests::matcher(v, node));
-    let salt = match object.get("salt") {
-        Some(node) => v.text(node, Empty::Allowed),
-        None => name,
-    };
+    let scheme = hash::scheme(v, object, name);
     let keys = match object.get("key") {
         Some(node) => sources::keys(v, node),
         None => Some(sources::default_keys(v)),
@@ -181,7 +180,8 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
         let message = format_args!("{name} is stopped, but the baseline must serve; name another version");
         v.error_below(object, "baseline", message);
     }
-    let steps = steps::steps(v, object, &names, baseline);
+    let finest_share = scheme.as_ref().map_or(1, Scheme::finest_share);
+    let steps = steps::steps(v, object, &names, baseline, finest_share);
     let overrides = object.get("overrides").and_then(|node| requests::overrides(v, node, &names));
     let pin = object.get("pin").and_then(|node| pin::pin(v, node));
     let feedback = object.get("feedback").and_then(|node| feedback::feedback(v, node));
@@ -201,7 +201,7 @@ fn rollout(v: &mut Validator<'_>, node: &Node) -> Option<Rollout> {
     Some(Rollout {
         name: name?.to_owned(),
         matcher: matcher.unwrap_or_default(),
-        salt: salt?.as_bytes().to_vec(),
+        scheme: scheme?,
         keys: keys.unwrap_or_default(),
         keyless: keyless?,
         started_at,

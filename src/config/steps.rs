@@ -16,14 +16,16 @@ use core::fmt::Write;
 /// Decimal places of the finest percentage, which is a part per million.
 const PERCENT_PLACES: u32 = 4;
 
-/// The steps of a rollout: its `steps`, or one split for all time, from `split` or without any share.
+/// The steps of a rollout: its `steps`, or one split for all time, from `split` or without any share. Every share is a
+/// multiple of the finest, in parts per million.
 pub(super) fn steps(
     v: &mut Validator<'_>,
     rollout: &Node,
     names: &[&str],
     baseline: Option<usize>,
+    finest: u32,
 ) -> Option<Steps> {
-    let split = rollout.get("split").map(|node| shares(v, node, names, baseline));
+    let split = rollout.get("split").map(|node| shares(v, node, names, baseline, finest));
     let Some(node) = rollout.get("steps") else {
         let line = Split::baseline(baseline?);
         return Some(Steps::always(match split {
@@ -36,7 +38,7 @@ pub(super) fn steps(
     }
     let items = v.list(node, STEPS_MAX)?;
     let mut last = None;
-    let steps = v.each(items, |v, node| step(v, node, names, baseline, &mut last))?;
+    let steps = v.each(items, |v, node| step(v, node, names, baseline, finest, &mut last))?;
     Some(Steps::replay(baseline?, steps.iter().map(|(at, shares)| (*at, shares.as_slice()))))
 }
 
@@ -45,6 +47,7 @@ fn step(
     node: &Node,
     names: &[&str],
     baseline: Option<usize>,
+    finest: u32,
     last: &mut Option<UnixMs>,
 ) -> Option<(UnixMs, Vec<Share>)> {
     let object = v.object(node, &["at", "percent"])?;
@@ -53,7 +56,7 @@ fn step(
         .and_then(|node| step_time(v, node, last));
     let shares = v
         .required(object, "percent", "write what each version gets, such as {\"v2\": 5}")
-        .and_then(|node| shares(v, node, names, baseline));
+        .and_then(|node| shares(v, node, names, baseline, finest));
     Some((at?, shares?))
 }
 
@@ -75,13 +78,19 @@ fn step_time(v: &mut Validator<'_>, node: &Node, last: &mut Option<UnixMs>) -> O
 
 /// The share of each version but the baseline, which gets the rest.
 #[expect(clippy::arithmetic_side_effects, reason = "MEMBERS_MAX shares of at most PARTS are below 2^32")]
-fn shares(v: &mut Validator<'_>, node: &Node, names: &[&str], baseline: Option<usize>) -> Option<Vec<Share>> {
+fn shares(
+    v: &mut Validator<'_>,
+    node: &Node,
+    names: &[&str],
+    baseline: Option<usize>,
+    finest: u32,
+) -> Option<Vec<Share>> {
     let members = v.members(node)?;
     let mut shares: Vec<Share> = Vec::new();
     let mut sum: u32 = 0;
     for (name, node) in members {
         let version = find_version(v, node, name, names);
-        let parts = parts(v, node);
+        let parts = parts(v, node, finest);
         if version.is_some() && version == baseline {
             let remedy = "which gets the rest; remove it";
             v.error(node, format_args!("is the baseline, {remedy}"));
@@ -110,19 +119,28 @@ fn shares(v: &mut Validator<'_>, node: &Node, names: &[&str], baseline: Option<u
 }
 
 /// A percentage as parts per million, exactly.
-fn parts(v: &mut Validator<'_>, node: &Node) -> Option<u32> {
-    let percent = v.number(node)?;
-    let (parts, is_exact) = percent.in_units(PERCENT_PLACES);
+fn parts(v: &mut Validator<'_>, node: &Node, finest: u32) -> Option<u32> {
+    let number = v.number(node)?;
+    let (parts, is_exact) = number.in_units(PERCENT_PLACES);
     let parts = u32::try_from(parts).unwrap_or(u32::MAX);
-    let wrong = if percent.is_negative() {
+    let wrong = if number.is_negative() {
         "a percentage is not negative; write 0 to 100"
     } else if parts > PARTS || parts == PARTS && !is_exact {
         "a percentage is at most 100; write 0 to 100"
     } else if !is_exact {
         "the finest percentage is 0.0001; round it"
+    } else if let Some(rest @ 1..) = parts.checked_rem(finest) {
+        let below = parts.saturating_sub(rest);
+        let (below, above) = (percent(below), percent(below.saturating_add(finest)));
+        let finest = percent(finest);
+        let message = format_args!(
+            "is {number}, but \"hash\" gives keys away by {finest} percent; write {below} or {above}"
+        );
+        v.error(node, message);
+        return None;
     } else {
         return Some(parts);
     };
-    v.error(node, format_args!("is {percent}, but {wrong}"));
+    v.error(node, format_args!("is {number}, but {wrong}"));
     None
 }

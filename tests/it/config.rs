@@ -10,6 +10,7 @@
     reason = "a failure fails the test"
 )]
 
+use llm_canary::bucket::scheme::Scheme;
 use llm_canary::config::{self, BodyWait, Config, HostKind, HostPattern, KeyKind, Keyless, Source, json};
 use llm_canary::pin::Token;
 use llm_canary::split::Range;
@@ -97,7 +98,7 @@ fn everything_is_read() {
     assert_eq!(config.body_wait, BodyWait::Always);
     assert_eq!(config.rollouts.len(), 3);
     let chat = &config.rollouts[0];
-    assert_eq!((chat.name.as_str(), chat.salt.as_slice()), ("chat", b"chat-2026".as_slice()));
+    assert_eq!((chat.name.as_str(), &chat.scheme), ("chat", &Scheme::Own { salt: b"chat-2026".to_vec() }));
     assert_eq!(
         chat.matcher.hosts,
         [HostPattern::Exact("llm.example.com".into()), HostPattern::Below(".llm.example.com".into())]
@@ -173,7 +174,7 @@ fn the_defaults() {
     assert_eq!(config.version_header.as_str(), "x-llm-version");
     assert!(config.version_on_response);
     let rollout = &config.rollouts[0];
-    assert_eq!(rollout.salt, b"chat");
+    assert_eq!(rollout.scheme, Scheme::Own { salt: b"chat".to_vec() });
     assert_eq!(rollout.matcher, config::Match::default());
     assert_eq!(rollout.keys.len(), 15);
     let is_user: Vec<usize> = (0..15).filter(|&k| rollout.keys[k].kind == KeyKind::User).collect();

@@ -12,6 +12,7 @@ mod defects;
 mod docs;
 mod ends;
 mod filter;
+mod flag_tools;
 mod fuzz;
 mod grpc;
 mod handed_over;

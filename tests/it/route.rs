@@ -157,7 +157,7 @@ fn the_first_rollout_that_matches_wins() {
 fn key_of(config: &Config, request: &[(&str, &[u8])]) -> Option<(usize, Vec<u8>)> {
     match explain(config, &Fake::new(request), || 0).unwrap().choice {
         Choice::Key { source, key, bucket: found, .. } => {
-            assert_eq!(found, bucket(&config.rollouts[0].salt, &key));
+            assert_eq!(found, config.rollouts[0].scheme.bucket(&key));
             Some((source, key))
         }
         Choice::Override(_) | Choice::Pin(_) => None,

@@ -506,6 +506,11 @@ fn check_warns_of_what_is_probably_not_meant() {
     );
     assert_eq!(warnings("w-default.json", &one("chat", "")), none, "the default keys are no mistake");
 
+    let hash = r#""hash": {"scheme": "flagd", "flag_key": "f"}, "key": [{"header": "x-id"}, {"first_message": true}],"#;
+    let found = warnings("w-hash-key.json", &one("chat", hash));
+    let unknown = "is a key that no flag tool has, so \"hash\" agrees with nothing there; use an id that the tool knows";
+    assert_eq!(found, [format!("rollouts[0].key[1]: {unknown}")]);
+
     let two = |fields: &str| {
         format!(
             r#"{{"name": "chat", "baseline": "v1", {fields}
@@ -659,6 +664,101 @@ fn explain_tells_the_whole_way() {
          sets     x-llm-cluster: llm-v2 on the request\n\
          sets     x-llm-version: v2 on the request\n\
          sets     x-llm-version: v2 on the response\n"
+    );
+}
+
+/// The keys are published by the tools themselves: `tests/data/flag_tools.json`.
+#[test]
+fn explain_tells_by_which_tool_a_key_got_its_bucket() {
+    let line = |name: &str, hash: &str, key: &str| {
+        let config = file(name, &CHAT.replace("\"baseline\"", &format!("\"hash\": {hash}, \"baseline\"")));
+        let config = config.as_str();
+        let header = format!("x-conversation-id: {key}");
+        let request =
+            ["explain", config, "--host", "llm.example.com", "--path", "/v1/chat/completions", "-H", &header];
+        let said = run(&[&request[..], &["--json"]].concat());
+        let ran = run(&request);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        let line = ran.out.lines().find(|line| line.starts_with("bucket")).unwrap_or_default().to_owned();
+        (line, json(&said.out)["hash"].to_string(), json(&said.out)["salt"].is_null())
+    };
+    let flexible = r#"{"scheme": "unleash", "group_id": "Feature.Variants.D", "weights": 1000}"#;
+    assert_eq!(
+        line("hash-variants.json", flexible, "525"),
+        (
+            "bucket   229000 of 1000000, for variants of Unleash 230 in 1 to 1000, by the group id \"Feature.Variants.D\" and the key".to_owned(),
+            r#"{"scheme":"unleash","group_id":"Feature.Variants.D","weights":1000}"#.to_owned(),
+            true
+        )
+    );
+    for (name, hash, words) in [
+        (
+            "hash-flag.json",
+            r#"{"scheme": "flagd", "flag_key": "f"}"#,
+            "fractional v2 has it, by the flag key \"f\"",
+        ),
+        (
+            "hash-seed.json",
+            r#"{"scheme": "flagd", "seed": "", "fractional": "v3"}"#,
+            "fractional v3 has it, by the seed \"\"",
+        ),
+        (
+            "hash-v1.json",
+            r#"{"scheme": "flagd", "seed": "s", "fractional": "v1"}"#,
+            "fractional v1 has it, by the seed \"s\"",
+        ),
+    ] {
+        let (line, _, has_no_salt) = line(name, hash, "jack");
+        assert!(line.ends_with(&format!("as flagd's {words} and the key")) && has_no_salt, "{line}");
+    }
+}
+
+#[test]
+fn simulate_and_changes_follow_the_hash() {
+    let by_unleash = CHAT
+        .replace(
+            "\"baseline\"",
+            r#""hash": {"scheme": "unleash", "group_id": "Feature.flexibleRollout.10"}, "baseline""#,
+        )
+        .replace("12.5", "10");
+    let config = file("hash-simulate.json", &by_unleash);
+    let keys = file("hash-simulate-keys.txt", "174\n499\n");
+    let ran = run(&["simulate", &config, "--keys", &keys, "--json"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let said = ran.out.clone();
+    assert!(
+        said.contains("\"measured_percent\": 50.0") || said.contains("\"measured_percent\":50.0"),
+        "{said}"
+    );
+    let ran = run(&["ramp", &config, "v2", "12.5", "--dry-run"]);
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.err.contains("is 12.5, but \"hash\" gives keys away by 1 percent; write 12 or 13"),
+        "{ran:?}"
+    );
+}
+
+/// With one version beside the baseline all steps agree; with two a flag tool would shift the second.
+#[test]
+fn check_warns_of_steps_that_a_flag_tool_would_divide_otherwise() {
+    let steps = |v2: [u32; 2], v3: [u32; 2]| {
+        let step = |at: &str, i: usize| {
+            format!(r#"{{"at": "{at}", "percent": {{"v2": {}, "v3": {}}}}}"#, v2[i], v3[i])
+        };
+        let (first, second) = (step("2026-11-23T09:00:00Z", 0), step("2026-11-24T09:00:00Z", 1));
+        format!(
+            r#"{{"name": "chat", "baseline": "v1", "hash": {{"scheme": "flagd", "flag_key": "f"}}, "key": [{{"header": "x-id"}}], "steps": [{first}, {second}],
+                "versions": [{{"name": "v1", "cluster": "a"}}, {{"name": "v2", "cluster": "b"}}, {{"name": "v3", "cluster": "c"}}]}}"#
+        )
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(warnings("w-steps-one.json", &steps([5, 25], [0, 0])), none);
+    assert_eq!(warnings("w-steps-last.json", &steps([5, 5], [1, 10])), none);
+    let found = warnings("w-steps-two.json", &steps([5, 25], [5, 5]));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("rollouts[0].steps[1]: differs from \"hash\": a flag tool lays"),
+        "{found:?}"
     );
 }
 
