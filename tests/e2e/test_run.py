@@ -17,7 +17,7 @@ from tests.harness import Json
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, discovered_filter
 from tests.harness.fixtures import Run, StartEnvoy
-from tests.harness.hosts import Host
+from tests.harness.hosts import Host, Platform
 from tests.harness.running import started
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import DEFAULT_BODY, ModelServer, Replies, whole
@@ -31,8 +31,8 @@ STOP_S_MAX = 3.0 + 2.0
 
 
 @pytest.fixture(scope="module")
-def of_v2() -> Replies:
-    """What v2 answers; a test may change it while it runs."""
+def of_v2(platform: Platform) -> Replies:
+    """What v2 answers; a test may change it while it runs, on this platform."""
     return {"turn": whole(DEFAULT_BODY)}
 
 

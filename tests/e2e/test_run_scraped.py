@@ -19,7 +19,7 @@ from tests.harness import Json
 from tests.harness.dependencies import Dependency
 from tests.harness.fixtures import Run, StartEnvoy
 from tests.harness.fleet import USUAL, Arrivals, Fleet, History, MakeEnvoy, Models, rollouts
-from tests.harness.hosts import Host
+from tests.harness.hosts import Host, Platform
 from tests.harness.prometheus import Prometheus
 from tests.harness.running import Running, started
 from tests.soak.ramps import configuration, is_stopped, moved
@@ -46,7 +46,8 @@ LAST_S_MAX = 5.0
 
 
 @pytest.fixture(scope="module")
-def models(run: Run) -> Iterator[Models]:
+def models(run: Run, platform: Platform) -> Iterator[Models]:
+    """What goes wrong does so on this platform."""
     models: Models = run(Models().start())
     models.serve([*NEW, *WRONG])
     yield models

@@ -13,6 +13,7 @@ from tests.e2e.conftest import Servers
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import Run, StartEnvoy
+from tests.harness.hosts import Platform
 from tests.harness.running import started
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import DEFAULT_BODY, ModelServer, Replies, whole
@@ -32,8 +33,8 @@ def says(text: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def of_v2() -> Replies:
-    """What v2 answers; a test may change it."""
+def of_v2(platform: Platform) -> Replies:
+    """What v2 answers; a test may change it, on this platform."""
     return {"turn": whole(DEFAULT_BODY), "probe": whole(says(b"Paris"))}
 
 

@@ -85,7 +85,7 @@ CASES = {
 FAULTY = [name for name, case in CASES.items() if case.worse]
 # One Prometheus and one release for all.
 pytestmark = on(WASM.current)
-SERVED = [str(platform) for platform in (*WASM.platforms, NATIVE.current)]
+SERVED = [str(platform) for platform in (WASM.platforms[0], NATIVE.current)]
 NEWEST = SERVED[1]
 EACH = pytest.mark.parametrize("served", SERVED)
 EACH_FAULTY = pytest.mark.parametrize("name", FAULTY)

@@ -2,8 +2,8 @@
 and Prometheus see must be the same. tests/hosts.sh says what is sent.
 
 A plan is drawn once, and each host goes through it at its own speed. Whatever would depend on who is faster is kept out
-of it: a piece of a stream is sent when the client has the one before, and a response breaks off, or a client goes away,
-only after all that was said has arrived.
+of it: a piece of a response is sent when the client has the one before, and a response breaks off, or a client goes
+away, only after all that was said has arrived.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def configuration(begin_ms: int, share: int, others: int = 0) -> Json:
 
 @dataclass(frozen=True)
 class Turn:
-    """A request, and how its response ends. A stream comes in `pieces`; anything else in one of its answer's ways."""
+    """A request, and how its response ends. It comes in `pieces`; one that is edited in one of its answer's ways."""
 
     name: str
     answer: Answer
@@ -176,7 +176,8 @@ class Plan:
         if is_cut:
             cut = dice.randrange(1, len(answer.body))
             answer = Answer(**vars(answer) | {"body": answer.body[:cut]})
-        pieces = self._pieces(answer.body) if answer.is_stream and not is_edited else ()
+        # Also what is no stream by its index may be read as one.
+        pieces = self._pieces(answer.body) if not is_edited else ()
         way = dice.randrange(len(self.replies[answer.name]))
         rating = dice.choice(RATINGS) if dice.random() < 0.1 else None
         padding = dice.randrange(PADDING_BYTES_MAX)
@@ -268,7 +269,10 @@ class Side:
         steps: list[Step] = [step for pair in zip(turn.pieces, gates, strict=False) for step in pair]
         if turn.ending != COMPLETE:
             steps.append(Ending.RESET)
-        return Reply(steps=tuple(steps), status=turn.answer.status, content_type=turn.answer.content_type)
+        has_length = turn.ending == COMPLETE and not turn.answer.is_stream and turn.way % 2
+        framing = Framing.LENGTH if has_length else Framing.CHUNKED
+        answer = turn.answer
+        return Reply(steps=tuple(steps), status=answer.status, content_type=answer.content_type, framing=framing)
 
     async def _exchange(
         self, turn: Turn, raw: bytes, gates: Sequence[asyncio.Event], arrived: asyncio.Future[Received]
