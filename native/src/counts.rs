@@ -109,13 +109,13 @@ impl Messenger {
         let has_ended = Arc::new(AtomicBool::new(false));
         let is_over = Arc::clone(&has_ended);
         let run = move || {
-            loop {
+            // Either of the two pauses may be the one that the end cuts short.
+            while !is_over.load(Ordering::SeqCst) {
                 thread::park();
-                if is_over.load(Ordering::SeqCst) {
-                    break;
+                if !is_over.load(Ordering::SeqCst) {
+                    thread::park_timeout(delay);
+                    scheduler.commit();
                 }
-                thread::park_timeout(delay);
-                scheduler.commit();
             }
         };
         let spawned = thread::Builder::new().name(THREAD_NAME.into()).spawn(run);
