@@ -142,6 +142,7 @@ async def test_what_goes_wrong_is_stopped(fleet: Fleet, models: Models, tool: Pa
         watching = asyncio.create_task(history.watch())
         await asyncio.gather(*(goes_wrong(fleet, tool, models, history, name) for name in WRONG))
         watching.cancel()
+        history.look()  # at what was written a moment ago
     assert moved(history, list(WRONG)) == []
 
 
@@ -157,6 +158,7 @@ async def test_what_is_well_goes_to_100_though_an_envoy_is_restarted(fleet: Flee
         running.process.send_signal(signal.SIGTERM)
         assert await running.ends() == 143
         watching.cancel()
+        history.look()  # at what was written a moment ago
     steps = [event for event in running.events() if event[0] in ("ramping", "at_100")]
     assert list(dict.fromkeys(steps)) == [("ramping", 1), ("ramping", 10), ("ramping", 50), ("at_100", 100)], steps
     assert all(line["verdict"] in ("fine", "not_enough_data") for _, line in running.lines), running.lines
@@ -185,6 +187,7 @@ async def test_without_prometheus_nothing_goes_on(fleet: Fleet, tool: Path) -> N
         running.process.send_signal(signal.SIGTERM)
         assert await running.ends() == 143
         watching.cancel()
+        history.look()  # at what was written a moment ago
     assert shares(history.texts, DOWN) == [0, PERCENT, 80]
     assert moved(history, [DOWN]) == []
 
@@ -220,6 +223,7 @@ async def test_without_one_envoy_nothing_goes_on_and_a_stop_is_written(
                 models.goes_wrong(GONE, replace(USUAL, fails=1.0))
                 await running.reaches("stopped", PERCENT)
                 watching.cancel()
+                history.look()  # at what was written a moment ago
         finally:
             await asyncio.to_thread(gone.start)
     assert shares(history.texts, GONE) == [0, PERCENT, 0]

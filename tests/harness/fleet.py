@@ -250,12 +250,16 @@ class History:
     file: Path
     texts: list[tuple[float, str]] = field(default_factory=list)
 
+    _last: tuple[int, int] | None = None
+
+    def look(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            stat = self.file.stat()
+            if (stat.st_ino, stat.st_mtime_ns) != self._last:
+                self._last = (stat.st_ino, stat.st_mtime_ns)
+                self.texts.append((stat.st_mtime, self.file.read_text()))
+
     async def watch(self) -> None:
-        last = None
         while True:
-            with contextlib.suppress(FileNotFoundError):
-                stat = self.file.stat()
-                if (stat.st_ino, stat.st_mtime_ns) != last:
-                    last = (stat.st_ino, stat.st_mtime_ns)
-                    self.texts.append((stat.st_mtime, self.file.read_text()))
+            self.look()
             await asyncio.sleep(0.01)
