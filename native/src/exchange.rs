@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use llm_canary::filter::{Action, Body, Stream};
 
-use crate::abi::{Filter, Part};
+use crate::abi::Filter;
 use crate::configuration::Configuration;
 use crate::host::{Envoy, Window};
 use crate::waiting::{Held, REQUEST_BYTES_MAX};
@@ -71,15 +71,18 @@ pub struct Exchange {
 impl Exchange {
     /// An exchange, before its request's head arrives.
     pub fn new(configuration: &Arc<Configuration>) -> RefCell<Exchange> {
-        let stream = Some(Stream::new(configuration.worker()));
-        RefCell::new(Exchange { stream, ..Exchange::untouched(configuration).into_inner() })
+        Exchange::with(configuration, Some(Stream::new(configuration.worker())))
     }
 
     /// An exchange that goes on untouched.
     pub fn untouched(configuration: &Arc<Configuration>) -> RefCell<Exchange> {
+        Exchange::with(configuration, None)
+    }
+
+    fn with(configuration: &Arc<Configuration>, stream: Option<Stream<Envoy>>) -> RefCell<Exchange> {
         RefCell::new(Exchange {
             configuration: Arc::clone(configuration),
-            stream: None,
+            stream,
             action: Action::Continue,
             held: Held::default(),
             has_raised_limit: false,
@@ -114,7 +117,9 @@ impl Exchange {
             Hook::RequestHeaders { is_end } => stream.on_request_headers(host, is_end),
             Hook::RequestBody { is_end } => {
                 if self.action != Action::Continue {
-                    self.held.set(held_bytes(envoy));
+                    // Envoy holds all that has come, whatever of it can be read again.
+                    let all = Envoy::Exchange(envoy, Window::All, self.configuration.clock());
+                    self.held.set(all.readable_bytes(Body::Request));
                 }
                 stream.on_request_body(host, host.readable_bytes(Body::Request), is_end)
             }
@@ -150,12 +155,4 @@ impl Exchange {
             envoy.raise_buffer_limit(REQUEST_BYTES_MAX);
         }
     }
-}
-
-/// How many bytes of a request's body Envoy has received and not passed on.
-fn held_bytes(envoy: Filter) -> usize {
-    let received = envoy.body_bytes(Part::ReceivedRequest);
-    let is_both = envoy.has_received_buffer();
-    let buffered = if is_both { 0 } else { envoy.body_bytes(Part::BufferedRequest) };
-    buffered.saturating_add(received)
 }

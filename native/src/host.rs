@@ -24,10 +24,9 @@ pub(crate) enum Envoy {
 }
 
 /// Which part of a request's body the filter can read in a hook.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Window {
     /// The piece that has just arrived.
-    #[default]
     Piece,
     /// All of the body so far, because the request waits.
     All,

@@ -1,9 +1,9 @@
 //! The interface between the filter and the proxy that runs it.
 //!
-//! The filter uses a proxy through this trait only. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM,
-//! `native/` for Envoy's dynamic modules; the tests implement it with a proxy in memory. Every call may fail. A failed call returns `None` or `false` and never
-//! panics; the traffic continues without the effect of the call. Logging is not part of the trait: the filter logs
-//! through the crate `log`, and a host installs the logger.
+//! The filter uses a proxy through this trait only. `src/proxy_wasm/` implements it for Envoy's WebAssembly VM, and
+//! `native/` for Envoy's dynamic modules; the tests implement it with a proxy in memory. Every call may fail. A failed
+//! call returns `None` or `false` and never panics; the traffic continues without the effect of the call. Logging is not
+//! part of the trait: the filter logs through the crate `log`, and a host installs the logger.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -11,6 +11,7 @@ import pytest
 
 from pylib.client import Connection
 from pylib.http1 import Header, request
+from pylib.prometheus import Snapshot
 from tests.e2e.conftest import Explain, Servers
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
@@ -94,19 +95,24 @@ def arrived(servers: Servers) -> Received:
     return only
 
 
+async def routed(envoy: Envoy, servers: Servers, keys: Keys, way: str, size: int) -> tuple[str, Snapshot]:
+    """Sends a prompt of this size, which passes whole: the version that got it, and what was counted."""
+    before = await asyncio.to_thread(envoy.stats)
+    body = prompt(keys, size)
+    assert await sent(envoy, way, (b"x-conversation-id", keys[b"v1"]), body) == 200
+    received = arrived(servers)
+    assert received.body == body, f"{len(received.body)} bytes came of {len(body)}"
+    return received.version, await envoy.counted(1, since=before)
+
+
 @pytest.mark.parametrize(
     ("way", "size"), [*((way, 5 * MB) for way in WAYS), *((way, LIMIT_BYTES) for way in ("length", "http2"))]
 )
 async def test_a_long_prompt_is_routed_by_the_key_at_its_end(
     envoy: Envoy, servers: Servers, keys: Keys, way: str, size: int
 ) -> None:
-    before = await asyncio.to_thread(envoy.stats)
-    body = prompt(keys, size)
-    assert await sent(envoy, way, (b"x-conversation-id", keys[b"v1"]), body) == 200
-    received = arrived(servers)
-    assert received.version == BODY
-    assert received.body == body, f"{len(received.body)} bytes came of {len(body)}"
-    seen = await envoy.counted(1, since=before)
+    version, seen = await routed(envoy, servers, keys, way, size)
+    assert version == BODY
     assert seen.sum("llm_body_limit_total") == 0
 
 
@@ -117,13 +123,8 @@ async def test_a_long_prompt_is_routed_by_the_key_at_its_end(
 async def test_past_the_limit_of_a_request_it_goes_on_with_what_was_found(
     envoy: Envoy, servers: Servers, keys: Keys, way: str, size: int
 ) -> None:
-    before = await asyncio.to_thread(envoy.stats)
-    body = prompt(keys, size)
-    assert await sent(envoy, way, (b"x-conversation-id", keys[b"v1"]), body) == 200
-    received = arrived(servers)
-    assert received.version == HEADER
-    assert received.body == body, f"{len(received.body)} bytes came of {len(body)}"
-    seen = await envoy.counted(1, since=before)
+    version, seen = await routed(envoy, servers, keys, way, size)
+    assert version == HEADER
     assert seen.by("llm_body_limit_total", "llm_version") == {HEADER: 1}
 
 
