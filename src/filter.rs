@@ -8,6 +8,7 @@
 mod buffered;
 mod delivery;
 mod edit;
+mod ended;
 mod ending;
 mod feedback;
 mod headers;
@@ -24,6 +25,7 @@ mod upgrade;
 mod worker;
 
 pub use delivery::BodiesCame;
+pub use ended::Ended;
 pub use headers::Headers;
 pub use host::{Action, Body, Delivery, Head, Host};
 pub use loaded::LoadedConfig;

@@ -144,6 +144,8 @@ pub struct Newer {
     pub add_to_counter: MetricCall,
     /// Sets a gauge.
     pub set_gauge: MetricCall,
+    /// Records a value in a histogram.
+    pub record_in_histogram: MetricCall,
 }
 
 /// A call that updates a series: of what, the id of its metric, the label values and their number, the value.
@@ -184,6 +186,9 @@ impl Newer {
         Some(Newer {
             add_to_counter: find(c"envoy_dynamic_module_callback_http_filter_config_increment_counter")?,
             set_gauge: find(c"envoy_dynamic_module_callback_http_filter_config_set_gauge")?,
+            record_in_histogram: find(
+                c"envoy_dynamic_module_callback_http_filter_config_record_histogram_value",
+            )?,
         })
     }
 }
@@ -220,17 +225,23 @@ impl FilterConfig {
 
     /// Adds to a counter.
     pub(crate) fn add(self, id: usize, labels: &[Box<str>], value: u64) {
-        with_labels(labels, |first, count| {
-            // SAFETY: Envoy reads the values before the call returns.
-            unsafe { (self.newer.add_to_counter)(self.config, id, first, count, value) };
-        });
+        self.update(self.newer.add_to_counter, id, labels, value);
     }
 
     /// Sets a gauge.
     pub(crate) fn set(self, id: usize, labels: &[Box<str>], value: u64) {
+        self.update(self.newer.set_gauge, id, labels, value);
+    }
+
+    /// Records a value in a histogram.
+    pub(crate) fn record(self, id: usize, value: u64) {
+        self.update(self.newer.record_in_histogram, id, &[], value);
+    }
+
+    fn update(self, call: MetricCall, id: usize, labels: &[Box<str>], value: u64) {
         with_labels(labels, |first, count| {
             // SAFETY: Envoy reads the values before the call returns.
-            unsafe { (self.newer.set_gauge)(self.config, id, first, count, value) };
+            unsafe { call(self.config, id, first, count, value) };
         });
     }
 }

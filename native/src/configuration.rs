@@ -1,14 +1,16 @@
 //! A configuration in force. Envoy loads it on its main thread, and all workers share it.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use llm_canary::filter::{BodiesCame, Host, LoadedConfig};
+use llm_canary::filter::{BodiesCame, Ended, Host, LoadedConfig};
 use llm_canary::metrics::{MetricKind, Series};
 
-use crate::abi::{Filter, FilterConfig};
+use crate::abi::FilterConfig;
+use crate::backlog::Backlog;
 use crate::clock::Clock;
 use crate::counts::Counts;
 use crate::host::Envoy;
@@ -28,6 +30,9 @@ pub struct Configuration {
     clock: &'static Clock,
     panics: Option<SeriesId>,
     counts: Option<Arc<Counts>>,
+    backlog: Backlog,
+    /// For what is done outside of exchanges.
+    main: Envoy,
     /// Envoy uses it no more.
     has_ended: AtomicBool,
 }
@@ -63,6 +68,8 @@ impl Configuration {
             clock,
             panics,
             counts,
+            backlog: Backlog::default(),
+            main: Envoy::Main(loading),
             has_ended: AtomicBool::new(false),
         };
         Some(Arc::new(configuration))
@@ -85,13 +92,35 @@ impl Configuration {
         self.clock
     }
 
-    /// Counts a panic.
-    pub(crate) fn count_panic(&self, envoy: Filter) {
-        self.panics.iter().for_each(|panics| panics.add(envoy, 1));
+    /// Counts an exchange that has ended: on Envoy's main thread, or at once, by the host of the exchange.
+    pub(crate) fn count_later(&self, host: Envoy, ended: Ended) {
+        let Err(ended) = self.backlog.add(ended) else {
+            if !self.counts.as_ref().is_some_and(|counts| counts.ask_to_fetch()) {
+                self.count_backlog(host);
+            }
+            return;
+        };
+        self.loaded.count(host, ended);
     }
 
-    /// Envoy's main thread fetches what was counted.
+    /// A panic costs the exchange its statistics, and nothing else.
+    fn count_backlog(&self, host: Envoy) {
+        for ended in self.backlog.take() {
+            if catch_unwind(AssertUnwindSafe(|| self.loaded.count(host, ended))).is_err() {
+                self.count_panic(host);
+            }
+        }
+    }
+
+    /// Counts a panic.
+    pub(crate) fn count_panic(&self, host: Envoy) {
+        self.panics.iter().for_each(|panics| host.add(panics, 1));
+    }
+
+    /// Envoy's main thread fetches what was counted, and counts what waits for that.
     pub fn hand_over_counts(&self) {
+        self.counts.iter().for_each(|counts| counts.begin_to_fetch());
+        self.count_backlog(self.main);
         self.counts.iter().for_each(|counts| counts.hand_over());
     }
 
@@ -99,5 +128,6 @@ impl Configuration {
     pub fn end(&self) {
         self.has_ended.store(true, Ordering::Relaxed);
         self.counts.iter().for_each(|counts| counts.end());
+        self.hand_over_counts();
     }
 }

@@ -55,18 +55,26 @@ impl Counts {
 
     /// Adds to the counter at this place.
     pub(crate) fn add(&self, at: usize, envoy: Filter, value: u64) {
-        let Some(count) = self.values.get().and_then(|values| values.get(at)) else { return };
-        count.fetch_add(value, Ordering::SeqCst);
-        if !self.is_awaited.load(Ordering::SeqCst)
-            && !self.ask_to_fetch()
+        let Some(count) = self.add_up(at, value) else { return };
+        if !self.ask_to_fetch()
             && let Some(Counter { metric, label_values }) = self.counters.get().and_then(|all| all.get(at))
         {
             envoy.add(*metric, label_values, count.swap(0, Ordering::SeqCst));
         }
     }
 
+    /// Adds to the counter at this place, without having Envoy fetch it.
+    pub(crate) fn add_up(&self, at: usize, value: u64) -> Option<&AtomicU64> {
+        let count = self.values.get()?.get(at)?;
+        count.fetch_add(value, Ordering::SeqCst);
+        Some(count)
+    }
+
     /// Has Envoy fetch the counts. Returns false if it cannot be told to.
-    fn ask_to_fetch(&self) -> bool {
+    pub(crate) fn ask_to_fetch(&self) -> bool {
+        if self.is_awaited.load(Ordering::SeqCst) {
+            return true;
+        }
         let Some(delay) = self.delay else { return true };
         let messenger = self.messenger.get_or_init(|| Messenger::start(self.config.scheduler(), delay));
         let Some(messenger) = messenger else { return false };
@@ -76,10 +84,13 @@ impl Counts {
         true
     }
 
+    /// Envoy has come to fetch the counts. To be called first, so that a count that comes meanwhile has Envoy called again.
+    pub(crate) fn begin_to_fetch(&self) {
+        self.is_awaited.store(false, Ordering::SeqCst);
+    }
+
     /// Envoy fetches the counts.
     pub(crate) fn hand_over(&self) {
-        // First, so that a count that comes meanwhile has Envoy called again.
-        self.is_awaited.store(false, Ordering::SeqCst);
         let (Some(values), Some(counters)) = (self.values.get(), self.counters.get()) else { return };
         for (value, Counter { metric, label_values }) in values.iter().zip(counters) {
             if value.load(Ordering::SeqCst) > 0 {
@@ -88,12 +99,11 @@ impl Counts {
         }
     }
 
-    /// The configuration ends.
+    /// The configuration ends. What is left is fetched after this.
     pub(crate) fn end(&self) {
         if let Some(Some(messenger)) = self.messenger.get() {
             messenger.end();
         }
-        self.hand_over();
     }
 }
 

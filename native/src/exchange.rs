@@ -101,7 +101,8 @@ impl Exchange {
                 // To drop it could panic again.
                 _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
                 exchange.held.set(0);
-                exchange.configuration.count_panic(envoy);
+                let host = Envoy::Exchange(envoy, Window::Piece, exchange.configuration.clock());
+                exchange.configuration.count_panic(host);
             }
             Action::Continue
         })
@@ -137,7 +138,8 @@ impl Exchange {
                 return Action::Continue;
             }
             Hook::StreamComplete => {
-                stream.on_log(host);
+                let ended = stream.end(host);
+                ended.into_iter().for_each(|ended| self.configuration.count_later(host, ended));
                 return Action::Continue;
             }
         };

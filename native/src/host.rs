@@ -19,6 +19,8 @@ const FILTER_STATE_PREFIX: &str = "wasm.";
 pub(crate) enum Envoy {
     /// A configuration is being loaded.
     Loading(FilterConfig),
+    /// Envoy's main thread counts exchanges that have ended.
+    Main(FilterConfig),
     /// A hook of an exchange.
     Exchange(Filter, Window, &'static Clock),
 }
@@ -35,14 +37,14 @@ pub(crate) enum Window {
 impl Envoy {
     fn filter(self) -> Option<Filter> {
         match self {
-            Envoy::Loading(_) => None,
+            Envoy::Loading(_) | Envoy::Main(_) => None,
             Envoy::Exchange(filter, ..) => Some(filter),
         }
     }
 
     fn clock(self) -> &'static Clock {
         match self {
-            Envoy::Loading(_) => &clock::SYSTEM,
+            Envoy::Loading(_) | Envoy::Main(_) => &clock::SYSTEM,
             Envoy::Exchange(_, _, clock) => clock,
         }
     }
@@ -91,6 +93,7 @@ impl Host for Envoy {
     const KIND: HostKind = HostKind::Native;
     const DELIVERY: Delivery = Delivery::Certain;
     const BUFFERED_BYTES_MAX: usize = waiting::REQUEST_BYTES_MAX;
+    const COUNTS_LATER: bool = true;
 
     fn headers(self, head: Head) -> Headers {
         self.filter().map(|filter| filter.headers(head.into())).unwrap_or_default()
@@ -214,17 +217,21 @@ impl Host for Envoy {
     fn define_series(self, series: &Series<'_>) -> Option<SeriesId> {
         match self {
             Envoy::Loading(_) => series::define(series),
-            Envoy::Exchange(..) => None,
+            Envoy::Main(_) | Envoy::Exchange(..) => None,
         }
     }
 
     fn add(self, series: &SeriesId, value: u64) {
-        self.filter().into_iter().for_each(|filter| series.add(filter, value));
+        match self {
+            Envoy::Loading(_) => {}
+            Envoy::Main(_) => series.add_while_fetched(value),
+            Envoy::Exchange(filter, ..) => series.add(filter, value),
+        }
     }
 
     fn record(self, series: &SeriesId, value: u64) {
         match self {
-            Envoy::Loading(loading) => series.record_while_loading(loading, value),
+            Envoy::Loading(config) | Envoy::Main(config) => series.record_on_main(config, value),
             Envoy::Exchange(filter, ..) => series.record(filter, value),
         }
     }

@@ -8,6 +8,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::string_slice)]
 
 pub mod abi;
+mod backlog;
 pub mod clock;
 pub mod configuration;
 mod counts;

@@ -93,6 +93,13 @@ impl SeriesId {
         }
     }
 
+    /// Adds to a counter while Envoy's main thread fetches counts.
+    pub(crate) fn add_while_fetched(&self, value: u64) {
+        if let SeriesId::Counter(counts, at) = self {
+            counts.add_up(*at as usize, value);
+        }
+    }
+
     /// Sets a gauge, or records a value in a histogram.
     pub(crate) fn record(&self, envoy: Filter, value: u64) {
         match self {
@@ -102,10 +109,12 @@ impl SeriesId {
         }
     }
 
-    /// Sets a gauge while its configuration is loaded.
-    pub(crate) fn record_while_loading(&self, config: FilterConfig, value: u64) {
-        if let SeriesId::Gauge(gauge) = self {
-            config.set(gauge.0, &gauge.1, value);
+    /// The same, outside of an exchange: on Envoy's main thread.
+    pub(crate) fn record_on_main(&self, config: FilterConfig, value: u64) {
+        match self {
+            SeriesId::Counter(..) => {}
+            SeriesId::Gauge(gauge) => config.set(gauge.0, &gauge.1, value),
+            SeriesId::Histogram(metric) => config.record(*metric, value),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use super::edit::edit;
 use super::ending::{interruption, is_local_reply};
@@ -19,6 +20,9 @@ use crate::route::Decision;
 use crate::usage::StripUsage;
 
 const CONTENT_LENGTH: &str = "content-length";
+/// A longer piece is read at once, and not copied. Envoy reads so much of a connection at a time.
+const UNREAD_BYTES_MAX: usize = 16 * 1024;
+
 /// What is known of a request that has a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Routed {
@@ -41,7 +45,9 @@ pub(super) struct Routed {
 pub(super) struct Response {
     routed: Routed,
     observer: Observer,
-    editor: Option<Box<dyn Editor>>,
+    /// The last piece of the body, and when it arrived, if it is read after the exchange.
+    unread: Option<(Micros, Vec<u8>)>,
+    editor: Option<Box<dyn Editor + Send>>,
     status: u16,
     /// It has only a head.
     is_head_only: bool,
@@ -101,12 +107,20 @@ impl Response {
                 host.remove_header(Head::Response, header.as_str());
             }
         }
-        Response { routed, observer, editor, status, is_head_only: is_end, ended: is_end.then_some(now) }
+        let ended = is_end.then_some(now);
+        Response { routed, observer, unread: None, editor, status, is_head_only: is_end, ended }
     }
 
     /// A piece of the body has arrived, or its end.
     pub(super) fn push<H: Host>(&mut self, host: H, size: usize, is_end: bool) {
         let now = host.now();
+        if is_end {
+            self.ended = Some(now);
+            if H::COUNTS_LATER && self.may_wait_unread(size) {
+                self.unread = Some((now, copy(host, size)));
+                return;
+            }
+        }
         let mut see = |bytes: &[u8]| self.observer.push(now, bytes);
         match self.editor.take() {
             None => {
@@ -118,9 +132,16 @@ impl Response {
             // An empty piece may be the last: Envoy's decompressor adds trailers, whose callback cannot edit the body.
             Some(editor) => self.editor = edit(host, Body::Response, editor, size, is_end || size == 0, see),
         }
-        if is_end {
-            self.ended = Some(now);
-        }
+    }
+
+    /// Whether the last piece of the body may be read after the exchange. How one of gRPC ended depends on all of its body.
+    fn may_wait_unread(&self, size: usize) -> bool {
+        size <= UNREAD_BYTES_MAX && self.editor.is_none() && self.unread.is_none() && !self.observer.is_grpc()
+    }
+
+    /// How many bytes are read after the exchange.
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.unread.as_ref().map_or(0, |(_, bytes)| bytes.len())
     }
 
     /// The response has ended: with its last byte, its own trailers, or those that Envoy's decompressor adds.
@@ -146,7 +167,7 @@ impl Response {
     }
 
     /// The exchange has ended, in whatever way.
-    pub(super) fn finish(self, host: impl Host, upgrade: Option<&Upgrade>) -> Observation {
+    pub(super) fn end_of(&self, host: impl Host, upgrade: Option<&Upgrade>) -> (End, Micros) {
         // Only an error can be Envoy's local reply; finding out costs a hostcall. Envoy sends gRPC's as a head.
         let may_be_local = self.status >= 400 || (self.is_head_only && self.observer.is_grpc());
         let end = match (self.ended, upgrade.filter(|upgrade| self.accepts(upgrade))) {
@@ -156,7 +177,15 @@ impl Response {
             (Some(_), None) => End::Complete,
             (None, None) => interruption(host),
         };
-        self.observer.finish(end, self.ended.unwrap_or_else(|| host.now()))
+        (end, self.ended.unwrap_or_else(|| host.now()))
+    }
+
+    /// What the response was, which ended so and then.
+    pub(super) fn finish(mut self, end: End, at: Micros) -> Observation {
+        if let Some((arrived, bytes)) = self.unread {
+            self.observer.push(arrived, &bytes);
+        }
+        self.observer.finish(end, at)
     }
 }
 
@@ -175,13 +204,23 @@ impl Routed {
     }
 
     /// The exchange has ended before the response's head arrived.
-    pub(super) fn finish(self, host: impl Host) -> Observation {
+    pub(super) fn finish(self, end: End, at: Micros) -> Observation {
         let mut observer = Observer::without_response(self.requested);
         if !self.decision.asks_for_answer {
             observer.expect_no_answer();
         }
-        observer.finish(interruption(host), host.now())
+        observer.finish(end, at)
     }
+}
+
+/// Copies a piece of the body, as far as the proxy provides it.
+fn copy(host: impl Host, size: usize) -> Vec<u8> {
+    let mut piece = Vec::with_capacity(size);
+    host.read_body(Body::Response, 0, size, |bytes| {
+        piece.extend_from_slice(bytes);
+        true
+    });
+    piece
 }
 
 /// Whether the answer with this status may give the client a pin. Errors may not, nor responses without content.
@@ -207,7 +246,7 @@ fn editor(
     version: &Version,
     head: observe::Head<'_>,
     headers: &Headers,
-) -> Option<Box<dyn Editor>> {
+) -> Option<Box<dyn Editor + Send>> {
     let is_plain =
         head.content_encoding.is_empty() || head.content_encoding.eq_ignore_ascii_case(b"identity");
     if !is_plain {

@@ -7,7 +7,8 @@ use alloc::rc::Rc;
 use core::mem;
 
 use super::buffered::BufferedRequest;
-use super::ending::is_internal_redirect;
+use super::ended::Ended;
+use super::ending::{interruption, is_internal_redirect};
 use super::feedback::{self, FeedbackRequest};
 use super::host::{Action, Body, Head, Host};
 use super::redirect::Redirected;
@@ -18,7 +19,6 @@ use super::response::{Response, Routed, mark_response};
 use super::upgrade::Upgrade;
 use super::worker::Worker;
 use crate::key;
-use crate::observation_json::observation_json;
 use crate::observe::{GrpcMethod, Micros};
 use crate::pin::{Endpoint, Token};
 use crate::retry;
@@ -300,28 +300,27 @@ impl<H: Host> Stream<H> {
 
     /// The exchange has ended, in whatever way. Envoy makes this callback once for each request.
     pub fn on_log(&mut self, host: H) {
+        if let Some(ended) = self.end(host) {
+            self.worker.loaded.count(host, ended);
+        }
+    }
+
+    /// The same, for a host that counts later. `None`: nothing is left to be counted.
+    pub fn end(&mut self, host: H) -> Option<Ended> {
         if self.is_redirected(host) {
-            return;
+            return None;
         }
         self.resolve_observed(host);
-        let (routed, status, observation) = match mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Feedback(_) => return,
-            Phase::Routed(routed) => (routed, None, routed.finish(host)),
+        let (routed, response, (end, at)) = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Feedback(_) => return None,
+            Phase::Routed(routed) => (routed, None, (interruption(host), host.now())),
             Phase::Responding(response) => {
-                let (routed, status) = (response.routed(), Some(response.status()));
-                (routed, status, response.finish(host, self.upgrade.as_deref()))
+                let end = response.end_of(host, self.upgrade.as_deref());
+                (response.routed(), Some(response), end)
             }
         };
-        let loaded = &self.worker.loaded;
-        let Routed { decision, request, .. } = self.after_body(routed);
-        loaded.count_observation(host, &decision, request, &observation);
-        if request.is_first_turn == Some(true) {
-            loaded.count_first_turn(host, &decision, &observation);
-        }
-        if loaded.config.rollouts.get(decision.rollout).is_some_and(|rollout| rollout.log_observations) {
-            let json = observation_json(&loaded.config, &decision, status, request, &observation);
-            host.set_filter_state("llm_observation", &json);
-        }
+        let ended = Ended { routed: self.after_body(routed), response, end, at };
+        self.worker.loaded.count_if_logged(host, ended)
     }
 
     /// Whether this pass has ended in an internal redirect. The next pass goes on with what this one decided, and is

@@ -86,6 +86,7 @@ impl Host for EnvoyVm {
     /// Envoy's own limit is 1 MiB by default. Past it Envoy answers 413, even if one piece, of up to 1 MiB, takes the
     /// body from far below the limit to far above it.
     const BUFFERED_BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
+    const COUNTS_LATER: bool = false;
 
     fn headers(self, head: Head) -> Headers {
         Headers::from_map(abi::headers(head.into()).unwrap_or_default())

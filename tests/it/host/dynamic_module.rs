@@ -129,7 +129,7 @@ fn call_hook(id: u32, callback: Callback) -> u32 {
 /// As the hook for a configuration does; that one looks for functions of Envoy in the program, where a test has none.
 fn configure(id: u32, config: *mut c_void) -> u32 {
     let text = super::call(|proxy| Ok(proxy.configuration.clone()));
-    let newer = Newer { add_to_counter: add, set_gauge: update };
+    let newer = Newer { add_to_counter: add, set_gauge: update, record_in_histogram: update };
     let load =
         |text: Vec<u8>| Configuration::load(FilterConfig::new(config, newer), &CLOCK, b"llm-canary", &text);
     let Some(configuration) = text.ok().and_then(load) else { return 0 };

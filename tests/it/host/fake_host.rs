@@ -97,6 +97,7 @@ impl Host for FakeHost {
     const KIND: HostKind = HostKind::WebAssembly;
     const DELIVERY: Delivery = Delivery::Certain;
     const BUFFERED_BYTES_MAX: usize = 1024 * 1024 - 64 * 1024;
+    const COUNTS_LATER: bool = false;
 
     fn headers(self, of: Head) -> filter::Headers {
         let headers = super::call(|proxy| proxy.headers(head(of)).cloned()).unwrap_or_default();
