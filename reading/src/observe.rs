@@ -20,10 +20,8 @@ pub use grpc::GrpcMethod;
 pub use observation::{End, Head, HttpError, Micros, Observation, Outcome, Refusal, Timing, Unparsed};
 
 use crate::defect::{Asked, DefectSet};
-use crate::dialect::Watch;
 pub use crate::dialect::{Finish, Usage};
 use crate::refusal;
-use alloc::boxed::Box;
 use grpc::GrpcEnd;
 
 // What is kept of an answer is what is searched for a refusal.
@@ -60,7 +58,7 @@ impl Observer {
     /// Also looks for defects of the answer. `asked` is what the request asked for, and `None` where its body was not seen.
     /// To be called before the first byte of the body.
     pub fn detect_defects(&mut self, asked: Option<Asked>) {
-        self.body.watch(Box::new(Watch::new(asked)));
+        self.body.detect_defects(asked);
     }
 
     /// The request called this method of gRPC. Without that, messages are not read. To be called before the first byte of

@@ -1,4 +1,4 @@
-//! An exchange that has ended. What is left of it is to read the last piece of its answer, and to count it.
+//! An exchange that has ended. What is left of it is to count it, and to read its answer if that came in one piece.
 
 use alloc::boxed::Box;
 

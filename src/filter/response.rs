@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::edit::edit;
 use super::ending::{interruption, is_local_reply};
@@ -45,7 +46,9 @@ pub(super) struct Routed {
 pub(super) struct Response {
     routed: Routed,
     observer: Observer,
-    /// The last piece of the body, and when it arrived, if it is read after the exchange.
+    /// The first piece of the body has arrived.
+    has_begun: bool,
+    /// The first piece and when it arrived, if it has not been read yet.
     unread: Option<(Micros, Vec<u8>)>,
     editor: Option<Box<dyn Editor + Send>>,
     status: u16,
@@ -108,7 +111,7 @@ impl Response {
             }
         }
         let ended = is_end.then_some(now);
-        Response { routed, observer, unread: None, editor, status, is_head_only: is_end, ended }
+        Response { routed, observer, has_begun: false, unread: None, editor, status, is_head_only: is_end, ended }
     }
 
     /// A piece of the body has arrived, or its end.
@@ -116,10 +119,14 @@ impl Response {
         let now = host.now();
         if is_end {
             self.ended = Some(now);
-            if H::COUNTS_LATER && self.may_wait_unread(size) {
+        }
+        if size > 0 {
+            let is_first = !mem::replace(&mut self.has_begun, true);
+            if H::COUNTS_LATER && is_first && self.may_wait_unread(size) {
                 self.unread = Some((now, copy(host, size)));
                 return;
             }
+            self.read_unread();
         }
         let mut see = |bytes: &[u8]| self.observer.push(now, bytes);
         match self.editor.take() {
@@ -134,12 +141,18 @@ impl Response {
         }
     }
 
-    /// Whether the last piece of the body may be read after the exchange. How one of gRPC ended depends on all of its body.
+    /// Whether a piece of the body may be read later. How a response of gRPC ended depends on all of its body.
     fn may_wait_unread(&self, size: usize) -> bool {
-        size <= UNREAD_BYTES_MAX && self.editor.is_none() && self.unread.is_none() && !self.observer.is_grpc()
+        size <= UNREAD_BYTES_MAX && self.editor.is_none() && !self.observer.is_grpc()
     }
 
-    /// How many bytes are read after the exchange.
+    fn read_unread(&mut self) {
+        if let Some((arrived, bytes)) = self.unread.take() {
+            self.observer.push(arrived, &bytes);
+        }
+    }
+
+    /// How many bytes have not been read yet.
     pub(super) fn unread_bytes(&self) -> usize {
         self.unread.as_ref().map_or(0, |(_, bytes)| bytes.len())
     }
@@ -182,9 +195,7 @@ impl Response {
 
     /// What the response was, which ended so and then.
     pub(super) fn finish(mut self, end: End, at: Micros) -> Observation {
-        if let Some((arrived, bytes)) = self.unread {
-            self.observer.push(arrived, &bytes);
-        }
+        self.read_unread();
         self.observer.finish(end, at)
     }
 }

@@ -121,3 +121,58 @@ fn without_ticks_counts_do_not_wait() {
         assert_eq!(total(&envoy), number as u64);
     }
 }
+
+fn answers(envoy: &Envoy) -> usize {
+    let metrics = envoy.handed_over();
+    metrics.iter().filter(|(name, _)| name.starts_with("llm_response_chars{")).map(|(_, values)| values.len()).sum()
+}
+
+#[test]
+fn a_module_counts_exchanges_later_and_past_its_limit_at_once() {
+    const COUNT: usize = 3_000;
+    Front::DynamicModule.choose();
+    let mut envoy = Envoy::with(&config(1));
+    (0..700).for_each(|number| exchange(&mut envoy, number, 1));
+    assert_eq!(answers(&envoy), 0);
+    envoy.tick();
+    assert_eq!(answers(&envoy), 600, "each seventh fails");
+    (700..COUNT).for_each(|number| exchange(&mut envoy, number, 1));
+    let at_once = answers(&envoy) - 600;
+    assert!((800..1_600).contains(&at_once), "{at_once}");
+    envoy.tick();
+    assert_eq!((answers(&envoy), total(&envoy)), (COUNT * 6 / 7, COUNT as u64));
+}
+
+#[test]
+fn a_module_counts_what_is_left_when_its_configuration_ends() {
+    Front::DynamicModule.choose();
+    let mut envoy = Envoy::with(&config(1));
+    (1..7).for_each(|number| exchange(&mut envoy, number, 1));
+    assert_eq!((answers(&envoy), total(&envoy)), (0, 0));
+    envoy.delete();
+    assert_eq!((answers(&envoy), total(&envoy)), (6, 6));
+}
+
+#[test]
+fn a_first_piece_that_is_read_later_keeps_its_time() {
+    on_each_host(|| {
+        let mut envoy = Envoy::with(&config(1));
+        let event = |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n");
+        let id = envoy.request(&[(":path", b"/0/v1/chat/completions"), ("x-conversation-id", b"c")]);
+        envoy.advance(Duration::from_millis(40));
+        let id = id.event_stream().chunk(event("a").as_bytes());
+        envoy.advance(Duration::from_millis(500));
+        let id = id.chunk(event("b").as_bytes());
+        envoy.advance(Duration::from_millis(30));
+        id.chunk(b"data: [DONE]\n\n").complete();
+        let metrics = envoy.metrics();
+        let values = |metric: &str| {
+            let of = |(name, _): &(&String, &Vec<u64>)| name.starts_with(&format!("{metric}{{"));
+            metrics.iter().find(of).map(|(_, values)| values.clone())
+        };
+        assert_eq!(values("llm_time_to_first_token_ms"), Some(vec![40]));
+        assert_eq!(values("llm_longest_gap_ms"), Some(vec![500]));
+        assert_eq!(values("llm_request_duration_ms"), Some(vec![570]));
+        envoy.stop();
+    });
+}

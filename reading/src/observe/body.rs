@@ -8,6 +8,7 @@ use super::grpc::messages::Messages;
 use super::grpc::{GrpcMethod, GrpcType};
 use super::observation::{Head, Unparsed};
 use super::summary::BodySummary;
+use crate::defect::Asked;
 use crate::dialect::Watch;
 use crate::framing::aws;
 use crate::json::chars;
@@ -43,7 +44,9 @@ pub(super) enum ResponseBody {
 #[derive(Default)]
 pub(super) struct Wanted {
     answer_prefix: bool,
-    watch: Option<Box<Watch>>,
+    defects: bool,
+    /// What the request asked for, which defects depend on.
+    asked: Option<Asked>,
 }
 
 /// The first bytes of the body after any white space.
@@ -117,13 +120,14 @@ impl ResponseBody {
     }
 
     /// Looks for defects of the first answer. To be called before the first byte.
-    pub(super) fn watch(&mut self, watch: Box<Watch>) {
+    pub(super) fn detect_defects(&mut self, asked: Option<Asked>) {
+        let watch = |asked| Box::new(Watch::new(asked));
         match self {
-            ResponseBody::Unknown { wanted, .. } => wanted.watch = Some(watch),
-            ResponseBody::Events(events) => events.watch(watch),
-            ResponseBody::Grpc(messages) => messages.watch(watch),
+            ResponseBody::Unknown { wanted, .. } => (wanted.defects, wanted.asked) = (true, asked),
+            ResponseBody::Events(events) => events.watch(watch(asked)),
+            ResponseBody::Grpc(messages) => messages.watch(watch(asked)),
             ResponseBody::Messages(_, documents) | ResponseBody::Json { documents, .. } => {
-                documents.watch(watch)
+                documents.watch(watch(asked))
             }
             ResponseBody::Text { .. } | ResponseBody::Unparsed(_) | ResponseBody::Absent => {}
         }
@@ -264,8 +268,8 @@ impl Start {
         if wanted.answer_prefix {
             body.keep_answer_prefix();
         }
-        if let Some(watch) = wanted.watch {
-            body.watch(watch);
+        if wanted.defects {
+            body.detect_defects(wanted.asked);
         }
         body.push(bytes);
         body
