@@ -11,6 +11,7 @@ mod edit;
 mod ended;
 mod ending;
 mod feedback;
+mod first_piece;
 mod headers;
 mod host;
 mod loaded;

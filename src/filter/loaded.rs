@@ -4,7 +4,6 @@ use alloc::vec::Vec;
 
 use super::ended::Ended;
 use super::host::Host;
-use super::response::Routed;
 use crate::config::json;
 use crate::config::{BodyWait, Config, Source, Usage};
 use crate::feedback::Rating;
@@ -101,31 +100,31 @@ impl<H: Host> LoadedConfig<H> {
 
     /// Counts an exchange that has ended, and began under this configuration.
     pub fn count(&self, host: H, ended: Ended) {
-        let Routed { decision, request, .. } = ended.routed;
-        self.observe(host, &decision, request, ended);
+        let decision = ended.routed.decision;
+        self.count_as(host, &decision, ended);
     }
 
     /// Counts an exchange that has ended if its observation goes to the access log, which is written now. Returns others.
     pub(super) fn count_if_logged(&self, host: H, ended: Ended) -> Option<Ended> {
-        let Routed { decision, request, .. } = ended.routed;
+        let decision = ended.routed.decision;
         let rollout = self.config.rollouts.get(decision.rollout);
         if !rollout.is_some_and(|rollout| rollout.log_observations) {
             return Some(ended);
         }
         let status = ended.status();
-        let observation = self.observe(host, &decision, request, ended);
+        let (request, observation) = self.count_as(host, &decision, ended);
         let json = observation_json(&self.config, &decision, status, request, &observation);
         host.set_filter_state("llm_observation", &json);
         None
     }
 
-    fn observe(&self, host: H, decision: &Decision, request: RequestFacts, ended: Ended) -> Observation {
-        let observation = ended.observe();
+    fn count_as(&self, host: H, decision: &Decision, ended: Ended) -> (RequestFacts, Observation) {
+        let (request, observation) = ended.observe();
         metrics::observed(&self.config, decision, request, &observation, self.counts(host, decision));
         if request.is_first_turn == Some(true) {
             metrics::first_turn(&observation, self.counts(host, decision));
         }
-        observation
+        (request, observation)
     }
 
     /// Exports whether requests wait for their bodies.

@@ -6,28 +6,39 @@
 //! wait, the filter removes `content-length`.
 
 use super::edit::{Edited, edit};
+use super::first_piece::FirstPiece;
 use super::headers::{self, Headers};
 use super::host::{Action, Body, Head, Host};
 use crate::config::{Rollout, Usage, Version};
+use crate::defect::Asked;
 use crate::edit::{Chain, Editor};
 use crate::observe::Micros;
 use crate::pin::{Endpoint, UntagIds};
-use crate::request_facts::RequestReader;
+use crate::request_facts::{RequestFacts, RequestReader};
 use crate::rewrite::{Model, ModelName};
 use crate::usage::InjectUsage;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
 const CONTENT_LENGTH: &str = "content-length";
+/// The longest first piece that is read later. A copy of it is kept as long as the model takes until it answers.
+const FIRST_BYTES_MAX: usize = 4 * 1024;
 
 /// The edits of a request's body, in this order.
 type Edits = Chain<Option<UntagIds>, Chain<Option<Model>, Option<InjectUsage>>>;
 
 /// The body of one request whose version is known.
 pub(super) struct RequestBody {
-    reader: RequestReader,
+    /// It is also read for what the request asks for.
+    reads_asked: bool,
+    first: FirstPiece,
+    /// `None` until something is read.
+    reader: Option<Box<RequestReader>>,
     edits: Option<Box<Edits>>,
     held: Option<Held>,
+    has_ended: bool,
+    /// The answer began before the body ended.
+    is_answered_early: bool,
 }
 
 /// The body of a request that waits until the edits are done.
@@ -69,7 +80,15 @@ impl RequestBody {
 
     /// The body of a request that is only observed. It passes as it is.
     pub(super) fn observed(rollout: &Rollout) -> RequestBody {
-        RequestBody { reader: RequestReader::new(rollout.defects), edits: None, held: None }
+        RequestBody {
+            reads_asked: rollout.defects,
+            first: FirstPiece::default(),
+            reader: None,
+            edits: None,
+            held: None,
+            has_ended: false,
+            is_answered_early: false,
+        }
     }
 
     /// Whether the request waits for more of its body.
@@ -97,33 +116,35 @@ impl RequestBody {
     /// A piece of the body has arrived. `size` bytes are readable: all of the body so far while the request waits, else
     /// the latest piece.
     pub(super) fn push<H: Host>(&mut self, host: H, size: usize, is_end: bool) -> Action {
+        self.has_ended |= is_end;
         if let Some(held) = self.held.take() {
             return self.push_held(host, held, size, is_end);
         }
-        match self.edits.take() {
-            Some(edits) => {
-                self.edits = edit(host, Body::Request, edits, size, is_end, |bytes| self.reader.push(bytes));
-            }
-            None if self.reader.wants_more() => {
+        if let Some(edits) = self.edits.take() {
+            let reader = self.reader();
+            self.edits = edit(host, Body::Request, edits, size, is_end, |bytes| reader.push(bytes));
+        } else if size > 0 && !self.first.keep(host, Body::Request, size, FIRST_BYTES_MAX) {
+            let reader = self.reader();
+            if reader.wants_more() {
                 host.read_body(Body::Request, 0, size, |bytes| {
-                    self.reader.push(bytes);
-                    self.reader.wants_more()
+                    reader.push(bytes);
+                    reader.wants_more()
                 });
             }
-            None => {}
         }
         Action::Continue
     }
 
     fn push_held<H: Host>(&mut self, host: H, mut held: Held, size: usize, is_end: bool) -> Action {
-        let (reader, edits) = (&mut self.reader, &mut self.edits);
+        let mut edits = self.edits.take();
+        let reader = self.reader();
         let is_read = host.read_body(Body::Request, held.edited.read_bytes, size, |bytes| {
             reader.push(bytes);
-            let Some(edits) = edits else { return reader.wants_more() };
+            let Some(edits) = &mut edits else { return reader.wants_more() };
             held.edited.push(bytes, edits.push(bytes));
             true
         });
-        let Some(mut edits) = self.edits.take() else { return Action::Continue };
+        let Some(mut edits) = edits else { return Action::Continue };
         if !is_read {
             // The host did not provide the bytes, so they pass unchanged.
             return Action::Continue;
@@ -153,9 +174,10 @@ impl RequestBody {
         Action::Continue
     }
 
-    /// The request resumes. The body so far passes unchanged, and `reader` has read it.
-    pub(super) fn continue_from(&mut self, reader: RequestReader) {
-        self.reader = reader;
+    /// The request resumes. The body so far passes unchanged, and `reader` has read it. `is_end`: that is all.
+    pub(super) fn continue_from(&mut self, reader: RequestReader, is_end: bool) {
+        self.has_ended = is_end;
+        self.reader = Some(Box::new(reader));
         self.held = None;
     }
 
@@ -165,8 +187,33 @@ impl RequestBody {
     }
 
     /// What the body has shown so far.
-    pub(super) fn reader(&self) -> &RequestReader {
-        &self.reader
+    pub(super) fn facts(&mut self) -> RequestFacts {
+        self.reader().facts()
+    }
+
+    /// The answer begins.
+    pub(super) fn answer_begins(&mut self) {
+        self.is_answered_early = !self.has_ended;
+    }
+
+    /// What the request asks for. `None` if the answer began before that was known.
+    pub(super) fn asked(&mut self) -> Option<Asked> {
+        if self.is_answered_early { None } else { self.reader().asked() }
+    }
+
+    /// How many bytes have not been read yet.
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.first.unread_bytes()
+    }
+
+    /// The reader, which has read the first piece.
+    fn reader(&mut self) -> &mut RequestReader {
+        let reads_asked = self.reads_asked;
+        let reader = self.reader.get_or_insert_with(|| Box::new(RequestReader::new(reads_asked)));
+        if let Some(bytes) = self.first.take() {
+            reader.push(&bytes);
+        }
+        reader
     }
 }
 

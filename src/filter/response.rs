@@ -3,11 +3,11 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
-use alloc::vec::Vec;
 use core::mem;
 
 use super::edit::edit;
 use super::ending::{interruption, is_local_reply};
+use super::first_piece::FirstPiece;
 use super::headers::{Headers, is_media_type};
 use super::host::{Body, Head, Host};
 use super::upgrade::Upgrade;
@@ -21,8 +21,8 @@ use crate::route::Decision;
 use crate::usage::StripUsage;
 
 const CONTENT_LENGTH: &str = "content-length";
-/// A longer piece is read at once, and not copied. Envoy reads so much of a connection at a time.
-const UNREAD_BYTES_MAX: usize = 16 * 1024;
+/// The longest first piece that is read later. Envoy reads so much of a connection at a time.
+const FIRST_BYTES_MAX: usize = 16 * 1024;
 
 /// What is known of a request that has a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +46,11 @@ pub(super) struct Routed {
 pub(super) struct Response {
     routed: Routed,
     observer: Observer,
-    /// The first piece of the body has arrived.
-    has_begun: bool,
-    /// The first piece and when it arrived, if it has not been read yet.
-    unread: Option<(Micros, Vec<u8>)>,
+    /// Defects are looked for, and the observer does not know that yet.
+    detects_defects: bool,
+    first: FirstPiece,
+    /// When the first piece arrived, if that is kept.
+    first_arrived: Micros,
     editor: Option<Box<dyn Editor + Send>>,
     status: u16,
     /// It has only a head.
@@ -59,14 +60,8 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// The response's head has arrived. `asked`: what the request asked for, if all of its body has been read by now.
-    pub(super) fn begin<H: Host>(
-        host: H,
-        config: &Config,
-        routed: Routed,
-        asked: Option<Asked>,
-        is_end: bool,
-    ) -> Response {
+    /// The response's head has arrived.
+    pub(super) fn begin<H: Host>(host: H, config: &Config, routed: Routed, is_end: bool) -> Response {
         let now = host.now();
         let headers = host.headers(Head::Response);
         let status = headers.get(":status").and_then(|status| str::from_utf8(status).ok());
@@ -92,9 +87,7 @@ impl Response {
             observer.detect_refusal_phrases();
         }
         // Whether this is an answer shows later. An id of one may be asked for with GET.
-        if target.is_some_and(|(rollout, _)| rollout.defects) {
-            observer.detect_defects(asked);
-        }
+        let detects_defects = target.is_some_and(|(rollout, _)| rollout.defects);
         let mut editor = None;
         if let Some((rollout, version)) = target.filter(|(rollout, _)| rollout.observe.is_none()) {
             editor = self::editor(host, &routed, version, head, &headers);
@@ -111,22 +104,40 @@ impl Response {
             }
         }
         let ended = is_end.then_some(now);
-        Response { routed, observer, has_begun: false, unread: None, editor, status, is_head_only: is_end, ended }
+        Response {
+            routed,
+            observer,
+            detects_defects,
+            first: FirstPiece::default(),
+            first_arrived: 0,
+            editor,
+            status,
+            is_head_only: is_end,
+            ended,
+        }
     }
 
-    /// A piece of the body has arrived, or its end.
-    pub(super) fn push<H: Host>(&mut self, host: H, size: usize, is_end: bool) {
+    /// A piece of the body has arrived, or its end. `asked`: what the request asked for, if that was known
+    /// when the answer began.
+    pub(super) fn push<H: Host>(
+        &mut self,
+        host: H,
+        size: usize,
+        is_end: bool,
+        asked: impl FnOnce() -> Option<Asked>,
+    ) {
         let now = host.now();
         if is_end {
             self.ended = Some(now);
         }
+        // How a response of gRPC ended depends on all of its body.
+        let may_keep = self.editor.is_none() && !self.observer.is_grpc();
+        if may_keep && self.first.keep(host, Body::Response, size, FIRST_BYTES_MAX) {
+            self.first_arrived = now;
+            return;
+        }
         if size > 0 {
-            let is_first = !mem::replace(&mut self.has_begun, true);
-            if H::COUNTS_LATER && is_first && self.may_wait_unread(size) {
-                self.unread = Some((now, copy(host, size)));
-                return;
-            }
-            self.read_unread();
+            self.read_first(asked);
         }
         let mut see = |bytes: &[u8]| self.observer.push(now, bytes);
         match self.editor.take() {
@@ -141,20 +152,19 @@ impl Response {
         }
     }
 
-    /// Whether a piece of the body may be read later. How a response of gRPC ended depends on all of its body.
-    fn may_wait_unread(&self, size: usize) -> bool {
-        size <= UNREAD_BYTES_MAX && self.editor.is_none() && !self.observer.is_grpc()
-    }
-
-    fn read_unread(&mut self) {
-        if let Some((arrived, bytes)) = self.unread.take() {
-            self.observer.push(arrived, &bytes);
+    /// Reads the first piece of the body, if that is kept.
+    fn read_first(&mut self, asked: impl FnOnce() -> Option<Asked>) {
+        if mem::take(&mut self.detects_defects) {
+            self.observer.detect_defects(asked());
+        }
+        if let Some(bytes) = self.first.take() {
+            self.observer.push(self.first_arrived, &bytes);
         }
     }
 
     /// How many bytes have not been read yet.
     pub(super) fn unread_bytes(&self) -> usize {
-        self.unread.as_ref().map_or(0, |(_, bytes)| bytes.len())
+        self.first.unread_bytes()
     }
 
     /// The response has ended: with its last byte, its own trailers, or those that Envoy's decompressor adds.
@@ -193,9 +203,14 @@ impl Response {
         (end, self.ended.unwrap_or_else(|| host.now()))
     }
 
-    /// What the response was, which ended so and then.
-    pub(super) fn finish(mut self, end: End, at: Micros) -> Observation {
-        self.read_unread();
+    /// What the response was, which ended so and then. `asked`: as for [`Response::push`].
+    pub(super) fn finish(
+        mut self,
+        end: End,
+        at: Micros,
+        asked: impl FnOnce() -> Option<Asked>,
+    ) -> Observation {
+        self.read_first(asked);
         self.observer.finish(end, at)
     }
 }
@@ -222,16 +237,6 @@ impl Routed {
         }
         observer.finish(end, at)
     }
-}
-
-/// Copies a piece of the body, as far as the proxy provides it.
-fn copy(host: impl Host, size: usize) -> Vec<u8> {
-    let mut piece = Vec::with_capacity(size);
-    host.read_body(Body::Response, 0, size, |bytes| {
-        piece.extend_from_slice(bytes);
-        true
-    });
-    piece
 }
 
 /// Whether the answer with this status may give the client a pin. Errors may not, nor responses without content.

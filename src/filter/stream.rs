@@ -7,7 +7,7 @@ use alloc::rc::Rc;
 use core::mem;
 
 use super::buffered::BufferedRequest;
-use super::ended::Ended;
+use super::ended::{Ended, asked};
 use super::ending::{interruption, is_internal_redirect};
 use super::feedback::{self, FeedbackRequest};
 use super::host::{Action, Body, Head, Host};
@@ -235,10 +235,10 @@ impl<H: Host> Stream<H> {
         let config = &self.worker.loaded.config;
         match &self.phase {
             Phase::Routed(routed) => {
-                let routed = self.after_body(*routed);
-                let without_body = || routed.request.asked_without_names();
-                let asked = self.body.as_ref().map_or_else(without_body, |body| body.reader().asked());
-                let response = Response::begin(host, config, routed, asked, is_end);
+                self.body.iter_mut().for_each(|body| body.answer_begins());
+                let strips_usage = self.body.as_ref().is_some_and(|body| body.has_injected_usage());
+                let routed = Routed { strips_usage: routed.strips_usage || strips_usage, ..*routed };
+                let response = Response::begin(host, config, routed, is_end);
                 self.phase = Phase::Responding(Box::new(response));
             }
             Phase::Feedback(request) => {
@@ -249,9 +249,9 @@ impl<H: Host> Stream<H> {
     }
 
     /// Adds what the request's body has shown so far.
-    fn after_body(&self, routed: Routed) -> Routed {
-        let Some(body) = &self.body else { return routed };
-        Routed { strips_usage: body.has_injected_usage(), request: body.reader().facts(), ..routed }
+    fn after_body(&mut self, routed: Routed) -> Routed {
+        let Some(body) = &mut self.body else { return routed };
+        Routed { strips_usage: body.has_injected_usage(), request: body.facts(), ..routed }
     }
 
     /// If a rollout observes this request, finds the version that Envoy's routes chose.
@@ -287,7 +287,10 @@ impl<H: Host> Stream<H> {
                     response.end(host);
                 }
             }
-            _ => response.push(host, size, is_end),
+            _ => {
+                let routed = response.routed();
+                response.push(host, size, is_end, || asked(&mut self.body, routed));
+            }
         }
     }
 
@@ -319,25 +322,27 @@ impl<H: Host> Stream<H> {
                 (response.routed(), Some(response), end)
             }
         };
-        let ended = Ended { routed: self.after_body(routed), response, end, at };
+        let ended = Ended { routed, body: self.body.take(), response, end, at };
         self.worker.loaded.count_if_logged(host, ended)
     }
 
     /// Whether this pass has ended in an internal redirect. The next pass goes on with what this one decided, and is
     /// counted. What a rollout only observes is decided anew, as Envoy's routes do.
-    fn is_redirected(&self, host: H) -> bool {
+    fn is_redirected(&mut self, host: H) -> bool {
+        if let Phase::Routed(routed) = self.phase {
+            let routed = self.after_body(routed);
+            let redirected = Redirected { routed, is_feedback: false };
+            return redirected.hand_over(host, &self.worker.loaded.config);
+        }
         let config = &self.worker.loaded.config;
         match &self.phase {
-            Phase::Routed(routed) => {
-                Redirected { routed: self.after_body(*routed), is_feedback: false }.hand_over(host, config)
-            }
             // What the filter has answered itself goes no further.
             Phase::Feedback(request) if request.is_answered() => false,
             Phase::Feedback(request) => request.decision().is_some_and(|decision| {
                 Redirected { routed: Routed::new(decision, 0), is_feedback: true }.hand_over(host, config)
             }),
             Phase::Observed { .. } => is_internal_redirect(host),
-            Phase::Idle | Phase::Waiting(_) | Phase::Responding(_) => false,
+            Phase::Idle | Phase::Waiting(_) | Phase::Routed(_) | Phase::Responding(_) => false,
         }
     }
 }

@@ -124,7 +124,11 @@ fn without_ticks_counts_do_not_wait() {
 
 fn answers(envoy: &Envoy) -> usize {
     let metrics = envoy.handed_over();
-    metrics.iter().filter(|(name, _)| name.starts_with("llm_response_chars{")).map(|(_, values)| values.len()).sum()
+    metrics
+        .iter()
+        .filter(|(name, _)| name.starts_with("llm_response_chars{"))
+        .map(|(_, values)| values.len())
+        .sum()
 }
 
 #[test]
@@ -157,7 +161,8 @@ fn a_module_counts_what_is_left_when_its_configuration_ends() {
 fn a_first_piece_that_is_read_later_keeps_its_time() {
     on_each_host(|| {
         let mut envoy = Envoy::with(&config(1));
-        let event = |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n");
+        let event =
+            |text: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n");
         let id = envoy.request(&[(":path", b"/0/v1/chat/completions"), ("x-conversation-id", b"c")]);
         envoy.advance(Duration::from_millis(40));
         let id = id.event_stream().chunk(event("a").as_bytes());

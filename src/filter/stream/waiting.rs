@@ -36,7 +36,7 @@ impl<H: Host> Stream<H> {
         }
         let reader = buffered.reader()?;
         if let Some(body) = &mut self.body {
-            body.continue_from(reader);
+            body.continue_from(reader, is_end);
         }
         Some(Action::Continue)
     }
@@ -97,7 +97,7 @@ impl<H: Host> Stream<H> {
             // The result may be to wait for edits; the request gives that up as well, below.
             let _ = self.route_waiting(host, headers, &buffered);
             if let (Some(body), Some(reader)) = (&mut self.body, buffered.reader()) {
-                body.continue_from(reader);
+                body.continue_from(reader, false);
             }
         }
         if let Phase::Feedback(request) = &mut self.phase {
