@@ -278,11 +278,17 @@ impl Start {
 
 impl MediaType {
     fn of(content_type: &[u8]) -> MediaType {
+        let name = content_type.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        // Nearly all answers have one of these, written so.
+        match name {
+            b"application/json" => return MediaType::Json,
+            b"text/event-stream" => return MediaType::EventStream,
+            _ => {}
+        }
         if let Some(grpc) = GrpcType::of(content_type) {
             return if grpc.is_protobuf { MediaType::Grpc } else { MediaType::Binary };
         }
-        let name = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
-        let name = name.trim_ascii().to_ascii_lowercase();
+        let name = name.to_ascii_lowercase();
         let contains = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
         match name.as_slice() {
             b"text/event-stream" => MediaType::EventStream,
