@@ -1,9 +1,8 @@
 //! Exchanges that have ended, until Envoy's main thread counts them.
 //!
-//! What a worker does at the end of an exchange, it does before it sends the end of the answer. So it leaves what can wait: to read
-//! the last piece of the answer, which is all of it where nothing is streamed, and to count. Envoy's main thread does that
-//! for many exchanges one after the other, which takes less time in all: code and tables are in its caches from the
-//! second on.
+//! What a worker does at the end of an exchange, it does before it sends the end of the answer. So where an answer came in one piece, it
+//! leaves what can wait: to read that piece, and to count. Envoy's main thread does that for many exchanges one after the other, which takes
+//! less time in all: code and tables are in its caches from the second on.
 
 use std::mem;
 use std::sync::{Mutex, PoisonError};
@@ -12,8 +11,8 @@ use llm_canary::filter::Ended;
 
 /// How much memory the exchanges may take, at most. Past it, a worker counts its exchanges itself.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// What an exchange takes beside what is unread of its answer, roughly.
-const EXCHANGE_BYTES: usize = 4 * 1024;
+/// What an exchange takes beside what is kept of its bodies, at most.
+const EXCHANGE_BYTES: usize = 2 * 1024;
 
 #[derive(Default)]
 pub(crate) struct Backlog(Mutex<Waiting>);
@@ -25,15 +24,15 @@ struct Waiting {
 }
 
 impl Backlog {
-    /// Adds an exchange. Gives it back if there is no room.
+    /// Adds an exchange. Gives it back if its answer has been read, or if there is no room.
     pub(crate) fn add(&self, ended: Ended) -> Result<(), Ended> {
-        let bytes = ended.unread_bytes().saturating_add(EXCHANGE_BYTES);
+        let Some(kept_bytes) = ended.kept_bytes() else { return Err(ended) };
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sum = waiting.bytes.saturating_add(bytes);
-        if sum > BYTES_MAX {
+        let bytes = waiting.bytes.saturating_add(kept_bytes).saturating_add(EXCHANGE_BYTES);
+        if bytes > BYTES_MAX {
             return Err(ended);
         }
-        waiting.bytes = sum;
+        waiting.bytes = bytes;
         waiting.exchanges.push(ended);
         Ok(())
     }

@@ -24,11 +24,12 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// How many bytes of its bodies are not read yet.
+    /// How many bytes of its bodies are kept until it is counted; `None` if its answer has been read already. What has been read
+    /// of an answer takes more room than a short answer.
     #[must_use]
-    pub fn unread_bytes(&self) -> usize {
-        let request = self.body.as_ref().map_or(0, |body| body.unread_bytes());
-        request.saturating_add(self.response.as_ref().map_or(0, |response| response.unread_bytes()))
+    pub fn kept_bytes(&self) -> Option<usize> {
+        let response = self.response.as_ref()?.kept_bytes()?;
+        Some(self.body.as_ref().map_or(0, |body| body.kept_bytes()).saturating_add(response))
     }
 
     /// The response's status, if its head arrived.

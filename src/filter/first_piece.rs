@@ -37,8 +37,8 @@ impl FirstPiece {
         self.unread.take()
     }
 
-    /// How many bytes are kept.
-    pub(super) fn unread_bytes(&self) -> usize {
-        self.unread.as_ref().map_or(0, Vec::len)
+    /// How many bytes are kept; `None` if no piece is.
+    pub(super) fn kept_bytes(&self) -> Option<usize> {
+        self.unread.as_ref().map(Vec::len)
     }
 }

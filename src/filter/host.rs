@@ -70,8 +70,8 @@ pub trait Host: Copy {
     /// How many bytes of its body a request may wait for. The proxy's own limit is higher; past it the proxy answers
     /// the request itself.
     const BUFFERED_BYTES_MAX: usize;
-    /// Whether the host counts an exchange a moment after its end, where no traffic waits for it. Then the first piece of an
-    /// answer, for which a client waits the longest, is read when the next one comes, or there.
+    /// Whether the host counts an exchange a moment after its end, where no traffic waits for it. Then the first piece of a body, for
+    /// which the other side waits the longest, is read when the next one comes, or there.
     const COUNTS_LATER: bool;
 
     /// Reads all headers; none if the proxy does not provide them.

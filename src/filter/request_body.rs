@@ -201,9 +201,9 @@ impl RequestBody {
         if self.is_answered_early { None } else { self.reader().asked() }
     }
 
-    /// How many bytes have not been read yet.
-    pub(super) fn unread_bytes(&self) -> usize {
-        self.first.unread_bytes()
+    /// How many bytes are kept, to be read later.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.first.kept_bytes().unwrap_or(0)
     }
 
     /// The reader, which has read the first piece.

@@ -162,9 +162,9 @@ impl Response {
         }
     }
 
-    /// How many bytes have not been read yet.
-    pub(super) fn unread_bytes(&self) -> usize {
-        self.first.unread_bytes()
+    /// How many bytes of the body are kept; `None` if it has been read.
+    pub(super) fn kept_bytes(&self) -> Option<usize> {
+        self.first.kept_bytes()
     }
 
     /// The response has ended: with its last byte, its own trailers, or those that Envoy's decompressor adds.
