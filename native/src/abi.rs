@@ -7,13 +7,15 @@
 #![expect(unsafe_code, reason = "the ABI passes pointers")]
 
 mod callbacks;
+mod newer;
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_void;
 use std::{ptr, slice};
 
 use callbacks as envoy;
 use llm_canary::filter::Headers;
 use llm_canary::metrics::MetricKind;
+pub use newer::Newer;
 
 /// The result of a call about metrics that succeeded.
 const METRIC_OK: u32 = 0;
@@ -136,18 +138,6 @@ impl Drop for Scheduler {
     }
 }
 
-/// What Envoy 1.39 added to the calls about a configuration. Envoy 1.38 would refuse to load a module that links them, and name no Envoy that can. So they
-/// are looked up.
-#[derive(Clone, Copy)]
-pub struct Newer {
-    /// Adds to a counter.
-    pub add_to_counter: MetricCall,
-    /// Sets a gauge.
-    pub set_gauge: MetricCall,
-    /// Records a value in a histogram.
-    pub record_in_histogram: MetricCall,
-}
-
 /// A call that updates a series: of what, the id of its metric, the label values and their number, the value.
 pub type MetricCall = unsafe extern "C" fn(*mut c_void, usize, *const Bytes, usize, u64) -> u32;
 
@@ -172,29 +162,6 @@ fn with_labels(values: &[Box<str>], call: impl FnOnce(*const Bytes, usize)) {
 pub(crate) fn log(level: LogLevel, text: &str) {
     // SAFETY: Envoy copies the text before the call returns.
     unsafe { envoy::log(level as u32, Bytes::of(text.as_bytes())) };
-}
-
-impl Newer {
-    /// `None` if this Envoy is older than 1.39.
-    pub(crate) fn find() -> Option<Newer> {
-        let find = |name: &std::ffi::CStr| {
-            // SAFETY: the name ends with NUL. A handle of null searches all that the process has loaded.
-            let found = unsafe { dlsym(ptr::null_mut(), name.as_ptr()) };
-            // SAFETY: Envoy's ABI gives these names to functions of this type.
-            (!found.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, MetricCall>(found) })
-        };
-        Some(Newer {
-            add_to_counter: find(c"envoy_dynamic_module_callback_http_filter_config_increment_counter")?,
-            set_gauge: find(c"envoy_dynamic_module_callback_http_filter_config_set_gauge")?,
-            record_in_histogram: find(
-                c"envoy_dynamic_module_callback_http_filter_config_record_histogram_value",
-            )?,
-        })
-    }
-}
-
-unsafe extern "C" {
-    fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
 impl FilterConfig {

@@ -31,11 +31,17 @@ pub struct Configuration {
     panics: Option<SeriesId>,
     counts: Option<Arc<Counts>>,
     backlog: Backlog,
-    /// For what is done outside of exchanges.
-    main: Envoy,
+    /// Envoy's side of it, for what is done outside of exchanges.
+    main: FilterConfig,
     /// Envoy uses it no more.
     has_ended: AtomicBool,
 }
+
+// Envoy's threads share it by a pointer, which no compiler checks.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Configuration>();
+};
 
 thread_local! {
     /// This thread's state under each configuration.
@@ -69,7 +75,7 @@ impl Configuration {
             panics,
             counts,
             backlog: Backlog::default(),
-            main: Envoy::Main(loading),
+            main: loading,
             has_ended: AtomicBool::new(false),
         };
         Some(Arc::new(configuration))
@@ -120,7 +126,7 @@ impl Configuration {
     /// Envoy's main thread fetches what was counted, and counts what waits for that.
     pub fn hand_over_counts(&self) {
         self.counts.iter().for_each(|counts| counts.begin_to_fetch());
-        self.count_backlog(self.main);
+        self.count_backlog(Envoy::Main(self.main));
         self.counts.iter().for_each(|counts| counts.hand_over());
     }
 
