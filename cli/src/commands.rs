@@ -31,6 +31,7 @@ mod source;
 mod status;
 mod stop;
 mod watchdog;
+mod xds;
 
 use crate::error::Error;
 use crate::io::World;
@@ -52,6 +53,7 @@ pub(crate) enum Command {
     Analyze(Box<analyze::Args>),
     Run(Box<run::Args>),
     Serve(Box<serve::Args>),
+    Xds(xds::Args),
     Approve(approve::Args),
     Report(Box<report::Args>),
     Promote(promote::Args),
@@ -71,6 +73,7 @@ impl Command {
             Self::Run(args) => return run::run(args, world),
             Self::Serve(args) => return serve::run(args, world),
             Self::Watchdog(args) => return watchdog::run(args, world),
+            Self::Xds(args) => return xds::run(args, world),
             Self::Approve(args) => approve::run(args, world),
             Self::Check(args) => check::run(args, world),
             Self::Explain(args) => explain::run(args, world),
@@ -96,6 +99,7 @@ impl Command {
             Self::Approve(args) => args.json,
             Self::Run(args) => args.json,
             Self::Serve(args) => args.json,
+            Self::Xds(args) => args.json,
             Self::Check(args) => args.json,
             Self::Explain(args) => args.json,
             Self::Plan(args) => args.json,

@@ -12,7 +12,9 @@ pub(crate) mod board;
 pub(crate) mod claim;
 pub(crate) mod clock;
 pub(crate) mod crew;
+pub(crate) mod desk;
 pub(crate) mod files;
+pub(crate) mod fleet;
 pub(crate) mod judge;
 pub(crate) mod kubectl;
 pub(crate) mod lease;
@@ -29,26 +31,24 @@ pub(crate) mod source;
 pub(crate) mod target;
 pub(crate) mod terminal;
 
-use crate::serving::Gate;
 use crate::table::Canvas;
 use admin::Admin;
 use ask::Ask;
 use beside::Beside;
-use board::Board;
 use clock::Clock;
 use files::Files;
 use kubectl::Kubectl;
 use notices::Notices;
 use post::Post;
 use serde::Serialize;
-use server::Server;
+use server::{Server, Site};
 use signals::Signals;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
-/// Serves what a board shows.
-type Listen = fn(SocketAddr, Board, Gate) -> Result<Server, String>;
+/// Serves a site.
+type Listen = fn(SocketAddr, Site) -> Result<Server, String>;
 
 /// What a command may use of the world.
 pub(crate) struct World<'a> {

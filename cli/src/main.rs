@@ -10,6 +10,7 @@ mod clocks;
 mod commands;
 mod controller;
 mod describe;
+mod discovery;
 mod edit;
 mod envoy;
 mod error;

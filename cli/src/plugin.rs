@@ -349,7 +349,7 @@ fn envoy_value(configuration: Option<&Node>, value: Option<&str>) -> Result<Node
 }
 
 /// Writes a tree as JSON without blanks.
-fn write_json(node: &Node, out: &mut String) {
+pub(crate) fn write_json(node: &Node, out: &mut String) {
     let write_text = |text: &str, out: &mut String| out.push_str(&serde_json::Value::from(text).to_string());
     match node {
         Node::Null => out.push_str("null"),

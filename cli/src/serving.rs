@@ -17,6 +17,7 @@ mod shown;
 mod view;
 
 pub(crate) use guard::Gate;
+pub(crate) use metrics::Text;
 pub(crate) use shown::Shown;
 pub(crate) use view::{Found, Moment, View, Watchdog};
 
@@ -90,13 +91,13 @@ const ENDPOINTS: [(&str, &str, Endpoint); 11] = [
 ];
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_slice())
     }
 }
 
 impl Reply {
-    fn new(status: u16, content_type: &str, body: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Arc<str>>) -> Self {
         let headers = vec![
             ("content-type", content_type.to_owned()),
             ("cache-control", "no-store".to_owned()),
@@ -108,11 +109,11 @@ impl Reply {
         Self { status, headers, body: body.into() }
     }
 
-    fn json(status: u16, value: &Value) -> Self {
+    pub(crate) fn json(status: u16, value: &Value) -> Self {
         Self::new(status, "application/json", format!("{value}\n"))
     }
 
-    fn text(body: String) -> Self {
+    pub(crate) fn text(body: String) -> Self {
         Self::new(200, "text/plain; version=0.0.4; charset=utf-8", body)
     }
 
@@ -126,7 +127,7 @@ impl Reply {
         Self::json(status, &json!({"error": words}))
     }
 
-    fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.set(name, value);
         self
     }

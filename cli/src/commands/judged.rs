@@ -12,7 +12,7 @@ use llm_canary::config::Config;
 use llm_canary::timestamp::{UnixMs, parse_rfc3339};
 use llm_canary_verdict::policy::{Goal, Policy};
 use llm_canary_verdict::window::Window;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is judged.
 #[derive(clap::Args, Debug, Default)]
@@ -54,6 +54,11 @@ impl SubjectArgs {
 
     pub(super) fn config(&self, world: &mut World<'_>) -> Result<Option<Config>, Error> {
         self.file.as_deref().map(|file| read_config(world, file)).transpose()
+    }
+
+    /// The file with the configuration, if there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The name of the file with the configuration, if there is one.

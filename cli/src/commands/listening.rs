@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::io::World;
 use crate::io::access::cannot_read;
 use crate::io::board::Board;
-use crate::io::server::Server;
+use crate::io::server::{Server, Site};
 use crate::serving::Gate;
 use core::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -52,13 +52,13 @@ pub(super) fn open(
     let token = token_file.map(|path| read_token(world, path)).transpose()?;
     let board = Board::new(good_for);
     let gate = Gate { is_loopback, can_approve, token };
-    let server = (world.listen)(address, board.clone(), gate)
+    let server = (world.listen)(address, Site::Release(board.clone(), gate))
         .map_err(|words| Error::refused(format!("--listen {address}: it {words}")))?;
     world.say(&format!("listening on http://{}", server.address()));
     Ok((board, server))
 }
 
-fn is_loopback(address: IpAddr) -> bool {
+pub(super) fn is_loopback(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_loopback(),
         IpAddr::V6(address) => {

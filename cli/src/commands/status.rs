@@ -1,4 +1,6 @@
-//! `llm-canary status`: how the versions do, side by side, as it happens.
+//! `llm-canary status`: how the versions do, side by side, as it happens; and which Envoys run which version.
+
+mod fleet;
 
 use super::feed::{Feed, Next, SourceFeed};
 use super::judged::{Judged, SubjectArgs};
@@ -23,6 +25,7 @@ const CLEAR_ALL: &str = "\x1b[2J";
   llm-canary status envoy/ecds/llm-canary.yaml --admin http://localhost:9901
   llm-canary status --prometheus http://localhost:9090 --once
   llm-canary status --from metrics.txt --policy policy.yaml --json
+  llm-canary status --xds http://localhost:9902
 
 share is the configured share, and seen what requests show since the last step. Rates, means and quantiles are of all compared
 requests in the evidence. The time to the first token is shown as the buckets in which its median and its 95th percentile lie. tokens/s is
@@ -31,12 +34,21 @@ how fast an answer grows. The cost of 1,000 requests needs prices in the policy;
 With --json it prints one object, once: rollout, baseline, since, until, versions (version, share, requests, requests_per_second, errors,
 refusals, defects, response_chars, time_to_first_token_ms, tokens_per_second, cost_per_1000_requests, verdict, because).
 
+With --xds it shows no numbers, but which Envoy runs which version of the configuration, as `llm-canary xds` knows it; with FILE, of the resources in
+FILE, and whether they are served as FILE has them. An Envoy `refused` a version if it was given it, and asked twice more with another one. One that is
+`silent` has not asked for 30 s, or for three times as long as it usually takes; it is forgotten after 10 minutes. With --json it prints files (file, error, resources
+with name and version), envoys (id, cluster, address, envoy, resource, runs, state, seen_seconds_ago) and not_served, the resources of FILE that are
+served otherwise.
+
 Exit codes: 0 shown, whatever the verdict; 2 usage or input error.")]
 pub(crate) struct Args {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
     source: SourceArgs,
+    /// Show which Envoys run which version, by the server of `xds` at this address, such as http://127.0.0.1:9902
+    #[arg(long, value_name = "URL", group = "source", conflicts_with_all = ["rollout", "versions", "baseline", "since", "policy"])]
+    xds: Option<String>,
     /// Print the table once
     #[arg(long)]
     once: bool,
@@ -46,6 +58,9 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
+    if let Some(url) = &args.xds {
+        return fleet::run(args, url, world);
+    }
     let policy = args.subject.policy(world)?;
     let config = args.subject.config(world)?;
     let begins = args.subject.begins(config.as_ref(), world.clock.now())?;

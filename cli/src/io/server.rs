@@ -1,9 +1,11 @@
-//! An HTTP server: moves bytes between sockets and [`crate::serving`].
+//! An HTTP server: moves bytes between sockets, and [`crate::serving`] or [`crate::discovery`].
 //!
 //! It has a thread of its own, so that a slow client holds up no release. Each connection carries one request, and has a time
 //! by which it is over. Where there are too many, the oldest is closed: it is the one that is slow.
 
 use super::board::{Board, Ticket};
+use super::desk::Desk;
+use crate::discovery::REQUEST_BYTES_MAX;
 use crate::error::io_words;
 use crate::serving::{Gate, Outcome, Reply, Request, answer, approved};
 use http_body_util::{BodyExt, Full, Limited};
@@ -16,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -30,7 +32,7 @@ use tokio::time::{sleep, timeout};
 /// The head of a request, with its line.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
-/// The body of a request. Flagger's are a few hundred bytes.
+/// The body of a request about a release. Flagger's are a few hundred bytes.
 const BODY_BYTES_MAX: usize = 64 << 10;
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 128;
@@ -52,16 +54,36 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    board: Board,
-    gate: Gate,
+/// What is served.
+pub(crate) enum Site {
+    /// A release: what the board shows.
+    Release(Board, Gate),
+    /// Configurations for Envoys.
+    Discovery(Desk),
 }
 
-/// Listens at an address, and answers by what the board shows.
+impl Site {
+    /// The longest body of a request.
+    fn body_bytes_max(&self) -> usize {
+        match self {
+            Self::Release(..) => BODY_BYTES_MAX,
+            Self::Discovery(_) => REQUEST_BYTES_MAX,
+        }
+    }
+
+    /// Lets nobody wait any more.
+    fn close(&self) {
+        if let Self::Release(board, _) = self {
+            board.close();
+        }
+    }
+}
+
+/// Listens at an address, and answers by what the site has.
 ///
 /// # Errors
 /// Nobody can listen there, in words without a subject.
-pub(crate) fn listen(address: SocketAddr, board: Board, gate: Gate) -> Result<Server, String> {
+pub(crate) fn listen(address: SocketAddr, site: Site) -> Result<Server, String> {
     let words = |error| io_words(&error);
     let listener = std::net::TcpListener::bind(address).map_err(words)?;
     listener.set_nonblocking(true).map_err(words)?;
@@ -72,8 +94,8 @@ pub(crate) fn listen(address: SocketAddr, board: Board, gate: Gate) -> Result<Se
         TcpListener::from_std(listener).map_err(words)?
     };
     let (stop, stopped) = oneshot::channel();
-    let shared = Arc::new(Shared { board, gate });
-    let work = move || runtime.block_on(accept(&listener, &shared, stopped));
+    let site = Arc::new(site);
+    let work = move || runtime.block_on(accept(&listener, &site, stopped));
     let thread = thread::Builder::new().name("http".to_owned()).spawn(work).map_err(words)?;
     Ok(Server { address, stop: Some(stop), thread: Some(thread) })
 }
@@ -95,7 +117,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(listener: &TcpListener, site: &Arc<Site>, mut stopped: oneshot::Receiver<()>) {
     let mut connections: VecDeque<AbortHandle> = VecDeque::new();
     loop {
         let next = poll_fn(|context| match Pin::new(&mut stopped).poll(context) {
@@ -105,19 +127,19 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, mut stopped: onesh
         match next.await {
             None => break,
             Some(Err(_)) => sleep(PAUSE).await,
-            Some(Ok((stream, _))) => {
+            Some(Ok((stream, peer))) => {
                 connections.retain(|connection| !connection.is_finished());
                 if connections.len() >= CONNECTIONS_MAX
                     && let Some(oldest) = connections.pop_front()
                 {
                     oldest.abort();
                 }
-                let shared = Arc::clone(shared);
-                connections.push_back(tokio::spawn(connection(stream, shared)).abort_handle());
+                let connection = connection(stream, peer.ip(), Arc::clone(site));
+                connections.push_back(tokio::spawn(connection).abort_handle());
             }
         }
     }
-    shared.board.close();
+    site.close();
     let is_open = |connections: &VecDeque<AbortHandle>| connections.iter().any(|one| !one.is_finished());
     let last = async {
         while is_open(&connections) {
@@ -127,8 +149,8 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>, mut stopped: onesh
     let _ = timeout(END_TIME, last).await;
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    let service = service_fn(move |request| respond(request, Arc::clone(&shared)));
+async fn connection(stream: TcpStream, peer: IpAddr, site: Arc<Site>) {
+    let service = service_fn(move |request| respond(request, peer, Arc::clone(&site)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
     builder.max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX).keep_alive(false);
@@ -138,14 +160,15 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 
 async fn respond(
     request: hyper::Request<Incoming>,
-    shared: Arc<Shared>,
+    peer: IpAddr,
+    site: Arc<Site>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    // It is read to its end, so that the client reads the answer. Nothing here depends on it.
-    let reply = match timeout(BODY_TIME, Limited::new(body, BODY_BYTES_MAX).collect()).await {
+    // It is read to its end also where nothing depends on it, so that the client reads the answer.
+    let reply = match timeout(BODY_TIME, Limited::new(body, site.body_bytes_max()).collect()).await {
         Err(_) => Reply::refused(408, "the body took too long"),
         Ok(Err(_)) => Reply::refused(413, "the body is too long, or is broken off"),
-        Ok(Ok(_)) => {
+        Ok(Ok(body)) => {
             let headers = head.headers.iter();
             let headers = headers.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
             let request = Request {
@@ -154,10 +177,15 @@ async fn respond(
                 query: head.uri.query().unwrap_or_default().to_owned(),
                 headers: headers.collect(),
             };
-            let (view, moment) = shared.board.view();
-            match answer(&request, &view, &shared.gate, moment) {
-                Outcome::Reply(reply) => reply,
-                Outcome::Approve => approve(shared.board.approve()).await,
+            match &*site {
+                Site::Discovery(desk) => desk.answer(&request, &body.to_bytes(), peer),
+                Site::Release(board, gate) => {
+                    let (view, moment) = board.view();
+                    match answer(&request, &view, gate, moment) {
+                        Outcome::Reply(reply) => reply,
+                        Outcome::Approve => approve(board.approve()).await,
+                    }
+                }
             }
         }
     };

@@ -21,7 +21,7 @@ impl Gate {
     ///
     /// # Errors
     /// The request is for another host, or says none.
-    pub(super) fn check_host(&self, request: &Request) -> Result<(), Reply> {
+    pub(crate) fn check_host(&self, request: &Request) -> Result<(), Reply> {
         let host = request.header("host").and_then(|host| std::str::from_utf8(host).ok());
         let Some(host) = host.filter(|host| !host.is_empty()) else {
             return Err(Reply::refused(400, "the request has no header host"));

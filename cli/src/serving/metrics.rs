@@ -9,7 +9,7 @@ const VERDICTS: [Verdict; 3] = [Verdict::Fine, Verdict::NotEnoughData, Verdict::
 
 pub(super) fn text(view: &View, moment: Moment) -> String {
     let trouble = view.trouble(moment);
-    let mut text = Text(String::new());
+    let mut text = Text::default();
     text.family(
         "llm_canary_verdict",
         "gauge",
@@ -58,7 +58,7 @@ pub(super) fn text(view: &View, moment: Moment) -> String {
     let is_up = view.has_looked && trouble.is_none();
     text.sample("llm_canary_source_up", &[], f64::from(u8::from(is_up)));
     watchdog(view, &mut text);
-    text.0
+    text.into_text()
 }
 
 /// The figures of a reference set, where there is one.
@@ -96,18 +96,24 @@ fn names(analysis: &crate::analysis::Analysis) -> [(&'static str, &str); 2] {
     [("rollout", &analysis.rollout), ("version", &analysis.version)]
 }
 
-struct Text(String);
+/// The text of a page of metrics, as it grows.
+#[derive(Default)]
+pub(crate) struct Text(String);
 
 impl Text {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(crate) fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}"));
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+    pub(crate) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         let label = |(name, value): &(&str, &str)| format!("{name}=\"{}\"", escaped(value));
         let labels: Vec<String> = labels.iter().map(label).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         self.line(format_args!("{name}{labels} {}", number(value)));
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.0
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {

@@ -4,7 +4,7 @@ use super::server::{Reply, Server};
 use super::world::{FakeWorld, json};
 use crate::io::audience::Audience;
 use crate::io::board::Board;
-use crate::io::server::listen;
+use crate::io::server::{Site, listen};
 use crate::serving::Gate;
 use std::thread;
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn what_the_server_says_is_what_happens() {
 fn it_is_what_run_listens_for() {
     let board = Board::new(Duration::MAX);
     let gate = Gate { is_loopback: true, can_approve: true, token: Some("secret".to_owned()) };
-    let server = listen("127.0.0.1:0".parse().unwrap(), board.clone(), gate).unwrap();
+    let server = listen("127.0.0.1:0".parse().unwrap(), Site::Release(board.clone(), gate)).unwrap();
     let url = format!("http://{}", server.address());
     let world = FakeWorld::new("2026-11-23T09:00:00Z", &[("token", "secret\n"), ("other", "x")]);
     let said = [Ok("approved; the next step follows"), Err("nothing waits for an approval")];

@@ -19,10 +19,9 @@ thread_local! {
 /// Listens on a free port, whatever is asked for.
 pub(crate) fn listen(
     address: SocketAddr,
-    board: crate::io::board::Board,
-    gate: crate::serving::Gate,
+    site: crate::io::server::Site,
 ) -> Result<crate::io::server::Server, String> {
-    let server = crate::io::server::listen(SocketAddr::new(address.ip(), 0), board, gate)?;
+    let server = crate::io::server::listen(SocketAddr::new(address.ip(), 0), site)?;
     ADDRESS.set(Some(server.address()));
     Ok(server)
 }

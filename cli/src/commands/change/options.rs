@@ -21,9 +21,12 @@ pub(in crate::commands) struct ChangeOptions {
     /// Wait until the Envoy with this admin address, such as http://127.0.0.1:9901, runs the change; repeat for each Envoy
     #[arg(long = "admin", value_name = "URL")]
     pub(super) admins: Vec<String>,
-    /// How long to wait for the Envoys of --admin
+    /// How long to wait for the Envoys of --admin and --xds
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = time_args::parse_duration, allow_hyphen_values = true)]
     pub(super) timeout: Duration,
+    /// Wait until every Envoy that asks `llm-canary xds` at this address, such as http://127.0.0.1:9902, runs the change; may be repeated
+    #[arg(long, value_name = "URL", conflicts_with = "kubectl")]
+    pub(super) xds: Vec<String>,
     /// Change a live WasmPlugin, TrafficExtension, EnvoyFilter, EnvoyExtensionPolicy or ConfigMap with kubectl
     #[arg(long)]
     pub(super) kubectl: bool,
@@ -65,6 +68,7 @@ impl ChangeOptions {
             rollout: rollout.map(str::to_owned),
             dry_run,
             admins: admins.to_vec(),
+            xds: Vec::new(),
             timeout: Duration::ZERO,
             kubectl: kubectl.is_some(),
             namespace: namespace.map(str::to_owned),

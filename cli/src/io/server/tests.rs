@@ -1,6 +1,6 @@
 //! Clients over real sockets: good ones, slow ones, and ones that send anything.
 
-use super::{CONNECTIONS_MAX, Server, listen};
+use super::{CONNECTIONS_MAX, Server, Site, listen};
 use crate::io::audience::Audience;
 use crate::io::board::Board;
 use crate::serving::Gate;
@@ -13,7 +13,7 @@ fn start() -> (Board, Server) {
     let board = Board::new(Duration::MAX);
     board.show(|view| view.rollout = Some("chat".to_owned()));
     let gate = Gate { is_loopback: true, can_approve: true, token: Some("secret".to_owned()) };
-    let server = listen("127.0.0.1:0".parse().unwrap(), board.clone(), gate).unwrap();
+    let server = listen("127.0.0.1:0".parse().unwrap(), Site::Release(board.clone(), gate)).unwrap();
     (board, server)
 }
 
@@ -55,7 +55,7 @@ fn it_answers_until_it_is_dropped() {
     assert!(answer.contains("x-content-type-options: nosniff\r\n") && answer.contains("connection: close"));
     let head = exchange(address, b"HEAD / HTTP/1.1\r\nhost: localhost\r\naccept: */*\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
-    let same = listen(address, Board::new(Duration::MAX), Gate::default());
+    let same = listen(address, Site::Release(Board::new(Duration::MAX), Gate::default()));
     assert!(same.err().unwrap().contains("in use"));
     drop(server);
     assert!(TcpStream::connect(address).is_err());
