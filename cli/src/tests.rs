@@ -26,3 +26,4 @@ pub(crate) mod traffic;
 mod wait;
 mod watchdog;
 pub(crate) mod world;
+mod xds;

@@ -128,21 +128,22 @@ def test_run_may_read_and_patch_one_resource_and_nothing_else() -> None:
     assert pod("run.yaml")["serviceAccountName"] == name
 
 
-def test_serve_has_no_access_to_the_api_server() -> None:
-    assert pod("serve.yaml")["automountServiceAccountToken"] is False
-    assert not {"Role", "RoleBinding"} & set(documents("serve.yaml"))
+@pytest.mark.parametrize("name", ["serve.yaml", "xds.yaml"])
+def test_there_is_no_access_to_the_api_server(name: str) -> None:
+    assert pod(name)["automountServiceAccountToken"] is False
+    assert not {"Role", "RoleBinding"} & set(documents(name))
 
 
-@pytest.mark.parametrize("name", ["serve.yaml", "run.yaml"])
+@pytest.mark.parametrize("name", ["serve.yaml", "run.yaml", "xds.yaml"])
 def test_pods_are_confined_probed_and_fenced(name: str) -> None:
     spec = pod(name)
     (container,) = spec["containers"]
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    security = container["securityContext"]
-    assert security["readOnlyRootFilesystem"] is True
-    assert security["allowPrivilegeEscalation"] is False
-    assert security["capabilities"] == {"drop": ["ALL"]}
+    for security in (one["securityContext"] for one in [container, *spec.get("initContainers", [])]):
+        assert security["readOnlyRootFilesystem"] is True
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
     probes = [container[probe]["httpGet"]["path"] for probe in ("readinessProbe", "livenessProbe")]
     assert probes == ["/readyz", "/healthz"]
     policy = documents(name)["NetworkPolicy"]["spec"]
@@ -150,8 +151,12 @@ def test_pods_are_confined_probed_and_fenced(name: str) -> None:
     labels = (documents(name).get("Deployment") or documents(name)["Job"])["spec"]["template"]["metadata"]["labels"]
     assert policy["podSelector"]["matchLabels"] == labels == documents(name)["Service"]["spec"]["selector"]
     arguments = container["args"]
-    assert "--listen=0.0.0.0:8099" in arguments
-    assert any(argument.startswith("--token-file=") for argument in arguments)
+    [port] = container["ports"]
+    assert f"--listen=0.0.0.0:{port['containerPort']}" in arguments
+    if name == "xds.yaml":
+        assert policy["egress"] == [], "it asks nobody, and has no token: who may ask is the policy's"
+    else:
+        assert any(argument.startswith("--token-file=") for argument in arguments)
 
 
 def test_a_stopped_release_is_not_started_again() -> None:
@@ -190,6 +195,28 @@ def test_the_tool_takes_the_arguments_of_serve(tool: Path, tmp_path: Path, token
         assert process.stderr is not None
         assert process.stderr.readline().startswith("listening on http://0.0.0.0:")
         process.terminate()
+
+
+def test_xds_serves_the_file_that_its_pod_begins_with(tool: Path, tmp_path: Path) -> None:
+    spec, docs = pod("xds.yaml"), documents("xds.yaml")
+    begin = docs["ConfigMap"]["data"]["llm-canary.yaml"]
+    where = {mount["name"]: mount["mountPath"] for mount in spec["initContainers"][0]["volumeMounts"]}
+    from_, to = (Path(where[name]) / "llm-canary.yaml" for name in ("begin", "state"))
+    [script] = spec["initContainers"][0]["args"]
+    assert script == f"test -e {to} || cp {from_} {to}"
+    command, served, listen = spec["containers"][0]["args"]
+    assert (command, served) == ("xds", str(to))
+    file = tmp_path / "llm-canary.yaml"
+    file.write_text(begin)
+    started = [tool, command, file, listen.replace(":9902", ":0"), "--json"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(started, **pipes) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert '"event":"serves"' in process.stdout.readline()
+        assert process.stderr.readline().startswith("listening on http://0.0.0.0:")
+        assert "others can reach this address" in process.stderr.readline()
+        process.terminate()
+    assert process.returncode == 0
 
 
 def test_the_tool_takes_the_arguments_of_run(tool: Path, tmp_path: Path, token: str) -> None:

@@ -3,20 +3,19 @@
 //! Nothing is written that `check` would refuse, or that would overwrite somebody else's change.
 
 mod current;
+mod fleet;
 mod found;
 mod options;
 mod select;
 mod text;
 
 use crate::clocks::{self, Present};
-use crate::discovery;
 use crate::edit::history;
 use crate::edit::schedule::{Schedule, Step, describe_shares};
 use crate::envoy::{EnvoyStatus, UpdateState, Watched};
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::io::admin::{Envoys, News, check_address};
-use crate::io::fleet::{Awaited, follow};
 use crate::io::kubectl::LiveResource;
 use crate::io::target::{Target, Waiting};
 use crate::plugin;
@@ -93,7 +92,7 @@ pub(super) struct Done<'a> {
     written_at: Option<Duration>,
     envoys: Envoys<'a>,
     /// What the Envoys of --xds must run.
-    awaited: Option<Awaited>,
+    expected: fleet::Expected,
     report: ChangeReport<'a>,
     summary: String,
 }
@@ -125,13 +124,7 @@ pub(super) fn carry_out<T>(
         check_address(admin)
             .map_err(|words| Error::refused(format!("--admin {admin}: {words}; nothing was changed")))?;
     }
-    for url in &options.xds {
-        check_address(url).map_err(|_| {
-            Error::refused(format!(
-                "--xds {url}: this is no address; write one such as http://127.0.0.1:9902; nothing was changed"
-            ))
-        })?;
-    }
+    fleet::check(options)?;
     let target: Box<dyn Target + '_> = if options.kubectl {
         let (namespace, context) = (options.namespace.as_deref(), options.context.as_deref());
         Box::new(LiveResource::get(world.kubectl, &options.target, namespace, context)?)
@@ -154,12 +147,7 @@ pub(super) fn carry_out<T>(
         select_rollout(target.name(), &plugins, options.rollout.as_deref())?;
     let old = Schedule::read(rollout);
     let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
-    if !options.xds.is_empty() && plugin.discovered_as.is_none() {
-        return Err(Error::refused(format!(
-            "--xds: {} is not in a resource of Envoy's discovery, so xds does not serve it; leave --xds out; nothing was changed",
-            plugin.place
-        )));
-    }
+    fleet::check_served(options, plugin)?;
     let watched =
         Watched { rollout: name, discovered_as: plugin.discovered_as.as_deref(), host: plugin.host };
     let mut envoys = Envoys::before_change(world.admin, world.clock, &options.admins, watched);
@@ -239,21 +227,11 @@ pub(super) fn carry_out<T>(
         }
         (false, false) => Some(world.clock.elapsed()),
     };
-    let awaited = match &plugin.discovered_as {
-        Some(resource) if !options.xds.is_empty() => Some(awaited(target.name(), &new_text, resource)?),
-        _ => None,
-    };
+    let expected = fleet::expected(options, plugin, target.name(), &new_text);
     drop(target); // another run need not wait until the Envoys run this change
     let (at, config_hash) = (change.at.filter(|_| changed), tree.hash());
-    let done = Done { schedule: &schedule, config_hash, at, written_at, envoys, awaited, report, summary };
+    let done = Done { schedule: &schedule, config_hash, at, written_at, envoys, expected, report, summary };
     hand_over(done, world)
-}
-
-/// What the Envoys must run that ask for a resource of this text.
-fn awaited(name: &str, text: &str, resource: &str) -> Result<Awaited, Error> {
-    let (resources, _) = discovery::read(name, text.as_bytes())?;
-    let version = resources.into_iter().find(|one| one.name == resource).map(|one| one.version);
-    Ok(Awaited { resource: resource.to_owned(), version: version.unwrap_or_default() })
 }
 
 /// What the Envoys' clocks have to do with a change.
@@ -307,7 +285,7 @@ fn wait(
     done: Done<'_>,
     written_at: Duration,
 ) -> Result<(), Error> {
-    let Done { mut envoys, awaited, mut report, summary, at: step_at, .. } = done;
+    let Done { mut envoys, expected, mut report, summary, at: step_at, .. } = done;
     let written_at_ms = world.clock.now().saturating_sub(millis(world.clock.elapsed() - written_at));
     let warned = clock_warnings(&envoys);
     let mut printed = if options.json { Ok(()) } else { world.print(&summary) };
@@ -318,20 +296,15 @@ fn wait(
             world.say(&format!("waiting for {}, {seconds} s so far", open.join(", ")));
         }
     });
-    let at_admin = report.envoys.len();
-    for (url, awaited) in options.xds.iter().flat_map(|url| awaited.iter().map(move |awaited| (url, awaited)))
-    {
-        let (found, warnings) = follow(world.admin, world.clock, url, awaited, written_at, options.timeout);
-        for status in found.iter().filter(|status| status.state == UpdateState::Runs) {
-            if !options.json && printed.is_ok() {
-                printed = world.print(&status.to_string());
-            }
+    let (found, silent) = fleet::wait(options, &expected, world, written_at, |status, world| {
+        if !options.json && printed.is_ok() {
+            printed = world.print(&status.to_string());
         }
-        report.envoys.extend(found);
-        for warning in warnings {
-            world.say(&format!("warning: {warning}"));
-            report.warnings.push(warning);
-        }
+    });
+    report.envoys.extend(found);
+    for warning in silent {
+        world.say(&format!("warning: {warning}"));
+        report.warnings.push(warning);
     }
     // A clock that was not known may be known now. One that still is not has been named.
     let is_new = |warning: &String| !warned.contains(warning) && !warning.contains(" is not known, because ");
@@ -339,12 +312,7 @@ fn wait(
     if let Some(at) = step_at {
         let times = envoys.times_at(written_at_ms);
         news.extend(
-            report
-                .envoys
-                .iter()
-                .take(at_admin)
-                .zip(times)
-                .filter_map(|(envoy, time)| late_warning(envoy, time, at)),
+            report.envoys.iter().zip(times).filter_map(|(envoy, time)| late_warning(envoy, time, at)),
         );
     }
     for warning in &news {

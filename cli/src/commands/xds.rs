@@ -73,6 +73,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
     for path in &args.files {
         check_path(world, path)?;
     }
+    world.signals.watch().map_err(Error::refused)?;
     let gate = Gate { is_loopback: is_loopback(args.listen.ip()), can_approve: false, token: None };
     let desk = Desk::new(gate, (world.random)());
     let mut service = Service {
@@ -90,7 +91,6 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<u8, Error> {
         world
             .say("note: others can reach this address, and read the configuration; let only Envoys reach it");
     }
-    world.signals.watch().map_err(Error::refused)?;
     while world.signals.take().is_none() {
         service.look(world);
         world.clock.sleep(LOOK_INTERVAL);

@@ -101,10 +101,11 @@ impl Row {
         }
         let Some(served) = served else { return State::Unserved };
         let was_given = self.given.as_ref().is_some_and(|(given, _)| given == served);
-        match self.runs == served {
-            true => State::Current,
-            false if was_given && self.is_refusing() => State::Refused,
-            false => State::Behind,
+        // What it was given meanwhile it may have taken, also if it is another version by now.
+        match (self.runs == served, &self.given) {
+            (true, None) => State::Current,
+            (false, Some(_)) if was_given && self.is_refusing() => State::Refused,
+            _ => State::Behind,
         }
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn text(fleet: &Fleet, canvas: &Canvas) -> String {
             let counts: Vec<String> = State::ALL.into_iter().filter_map(count).collect();
             let counts =
                 if counts.is_empty() { "no Envoy asks for it".to_owned() } else { counts.join(", ") };
-            all.push(format!("{} {} from {}: {counts}", resource.name, resource.version, file.file));
+            all.push(format!("{}: {} in version {}: {counts}", file.file, resource.name, resource.version));
         }
         if let Some(error) = &file.error {
             let words = match file.resources.is_empty() {

@@ -3,7 +3,8 @@
 use crate::Cli;
 use clap::Parser;
 
-const PAGES: [(&str, &str); 3] = [
+const PAGES: [(&str, &str); 4] = [
+    ("docs/discovery.md", include_str!("../../../docs/discovery.md")),
     ("docs/operating.md", include_str!("../../../docs/operating.md")),
     ("docs/native.md", include_str!("../../../docs/native.md")),
     ("README.md", include_str!("../../../README.md")),
