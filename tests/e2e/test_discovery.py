@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -238,7 +239,7 @@ async def test_who_may_ask_what(site: Site) -> None:
     site.xds.start()
 
 
-def made(binary: Path, folder: Path, xds: Xds, servers: Servers, **source: object) -> Envoy:
+def made(binary: Path, folder: Path, xds: Xds, servers: Servers, **source: Any) -> Envoy:
     """An Envoy of its own, not started."""
     ports = {f"llm-{name}": server.port for name, server in servers.items()}
     return Envoy(binary, folder, split(), ports, edit=asks(xds, "late", **source))
@@ -251,7 +252,7 @@ async def test_an_envoy_that_starts_before_the_server(
     """What docs/discovery.md says of it."""
     file = tmp_path / "run" / "ecds" / WASM.ecds.name
     xds = Xds(tool, tmp_path, [file])
-    source = {"has_default": has_default, "initial_fetch_timeout": "1s"}
+    source: dict[str, Any] = {"has_default": has_default, "initial_fetch_timeout": "1s"}
     late = made(dependency("envoy", OLDEST), tmp_path / "run", xds, servers, **source)
     await asyncio.to_thread(late.start)
     try:

@@ -31,7 +31,7 @@ def asking(tmp_path: Path, module: Path, servers: dict[str, ModelServer]) -> Ite
 
 
 def test_envoy_accepts_it_and_wants_a_name(envoy: Path) -> None:
-    command = [envoy, "--mode", "validate", "-c", BOOTSTRAP]
+    command: list[str | Path] = [envoy, "--mode", "validate", "-c", BOOTSTRAP]
     said = subprocess.run([*command, *NAMED], cwd=REPOSITORY, capture_output=True, text=True)
     assert said.returncode == 0, said.stderr[-2000:]
     assert not [line for line in said.stderr.splitlines() if "][warning]" in line or "][error]" in line]
@@ -48,11 +48,11 @@ def test_it_begins_without_the_server_and_takes_what_it_serves(
     asking.start(newest_envoy, *NAMED)
     status, headers, _ = ask(asking.port, {"x-conversation-id": "c1"})
     assert status == 200 and "x-llm-version" not in headers, "the fallback route, by default_config"
-    command = [tool, "xds", ECDS, "--listen", f"127.0.0.1:{port}"]
+    command: list[str | Path] = [tool, "xds", ECDS, "--listen", f"127.0.0.1:{port}"]
     asking.processes.append(subprocess.Popen(command, cwd=asking.folder, stderr=subprocess.DEVNULL))
     asking.wait_until(lambda: asking.discovery("update_success") == 1, "what is served")
     assert set(versions_of(asking.port, 60)) == {"v1", "v2"}
-    stop = [tool, "stop", ECDS, "v2", "--xds", f"http://127.0.0.1:{port}"]
+    stop: list[str | Path] = [tool, "stop", ECDS, "v2", "--xds", f"http://127.0.0.1:{port}"]
     stopped = subprocess.run(stop, cwd=asking.folder, capture_output=True, text=True)
     assert stopped.returncode == 0 and "edge-1 (127.0.0.1) runs it after" in stopped.stdout, stopped
     assert set(versions_of(asking.port, 60)) == {"v1"}

@@ -33,7 +33,7 @@ class Xds:
     def __init__(self, tool: Path, folder: Path, files: Sequence[Path]) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self._command = [tool, "xds", *files, "--listen", f"127.0.0.1:{self.port}", "--json"]
+        self._command: list[str | Path] = [tool, "xds", *files, "--listen", f"127.0.0.1:{self.port}", "--json"]
         self._said = folder / "xds.jsonl"
         self._log = folder / "xds.log"
         self._running: subprocess.Popen[bytes] | None = None

@@ -57,7 +57,9 @@ fn not_served<'a>(fleet: &'a Fleet, own: &'a [Resource]) -> impl Iterator<Item =
 fn value(fleet: &Fleet, own: &[Resource]) -> Value {
     let mut value = fleet.value();
     let missing = not_served(fleet, own).map(|one| json!({"name": one.name, "version": one.version}));
-    value["not_served"] = missing.collect();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("not_served".to_owned(), missing.collect());
+    }
     value
 }
 

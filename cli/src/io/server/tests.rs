@@ -1,8 +1,10 @@
 //! Clients over real sockets: good ones, slow ones, and ones that send anything.
 
 use super::{CONNECTIONS_MAX, Server, Site, listen};
+use crate::discovery::Files;
 use crate::io::audience::Audience;
 use crate::io::board::Board;
+use crate::io::desk::Desk;
 use crate::serving::Gate;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -178,4 +180,31 @@ fn an_approval_that_the_loop_does_not_take_is_withdrawn() {
     drop(server);
     let answer = client.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("has ended"), "{answer}");
+}
+
+#[test]
+fn envoys_may_send_what_envoys_send_and_not_without_end() {
+    let gate = Gate { is_loopback: true, ..Gate::default() };
+    let desk = Desk::new(gate, 7);
+    let mut files = Files::new(["a.yaml".to_owned()].into_iter());
+    files.look(0, Ok(include_bytes!("../../../../envoy/ecds/llm-canary.yaml").to_vec()));
+    desk.offer(files.offer());
+    let server = listen("127.0.0.1:0".parse().unwrap(), Site::Discovery(desk.clone())).unwrap();
+    let ask = |bytes: usize| {
+        let extensions = "x".repeat(bytes);
+        let body = format!(
+            r#"{{"node":{{"id":"a","extensions":[{{"name":"{extensions}"}}]}},"resource_names":["llm-canary"]}}"#
+        );
+        let length = body.len();
+        let head = format!(
+            "POST /v3/discovery:extension_configs HTTP/1.1\r\nhost: llm-canary-xds\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\n\r\n"
+        );
+        exchange(server.address(), (head + &body).as_bytes())
+    };
+    let given = ask(1_000_000);
+    assert!(given.starts_with("HTTP/1.1 200 OK\r\n") && given.contains("version_info"), "{given}");
+    assert!(ask(2 << 20).starts_with("HTTP/1.1 413"), "more than 1 MiB");
+    let fleet = desk.fleet();
+    assert_eq!((fleet.envoys.len(), fleet.envoys[0].address.as_str()), (1, "127.0.0.1"));
 }
