@@ -239,21 +239,32 @@ async def test_who_may_ask_what(site: Site) -> None:
     site.xds.start()
 
 
-def made(binary: Path, folder: Path, xds: Xds, servers: Servers, **source: Any) -> Envoy:
+def made(binary: Path, folder: Path, xds: Xds, servers: Servers, host: Host = WASM, **source: Any) -> Envoy:
     """An Envoy of its own, not started."""
     ports = {f"llm-{name}": server.port for name, server in servers.items()}
-    return Envoy(binary, folder, split(), ports, edit=asks(xds, "late", **source))
+    return Envoy(binary, folder, split(), ports, edit=asks(xds, "late", host, **source), host=host)
 
 
-@pytest.mark.parametrize("has_default", [True, False], ids=["default_config", "none"])
+@pytest.mark.parametrize(
+    ("host", "version", "has_default"),
+    [(WASM, OLDEST, True), (WASM, OLDEST, False), (NATIVE, NEWEST, True)],
+    ids=["default_config", "none", "default_config of the native module"],
+)
 async def test_an_envoy_that_starts_before_the_server(
-    tool: Path, tmp_path: Path, dependency: Dependency, servers: Servers, client_of: ClientOf, has_default: bool
+    tool: Path,
+    tmp_path: Path,
+    dependency: Dependency,
+    servers: Servers,
+    client_of: ClientOf,
+    host: Host,
+    version: str,
+    has_default: bool,
 ) -> None:
     """What docs/discovery.md says of it."""
-    file = tmp_path / "run" / "ecds" / WASM.ecds.name
+    file = tmp_path / "run" / "ecds" / host.ecds.name
     xds = Xds(tool, tmp_path, [file])
     source: dict[str, Any] = {"has_default": has_default, "initial_fetch_timeout": "1s"}
-    late = made(dependency("envoy", OLDEST), tmp_path / "run", xds, servers, **source)
+    late = made(dependency("envoy", version), tmp_path / "run", xds, servers, host, **source)
     await asyncio.to_thread(late.start)
     try:
         client = client_of(late)

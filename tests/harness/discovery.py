@@ -16,7 +16,7 @@ from pylib.http1 import Header, HttpError, get, request, send
 from tests.harness import REPOSITORY, Json
 from tests.harness.envoy import discovered_filter, endpoints
 from tests.harness.fleet import free_port
-from tests.harness.hosts import WASM, Host
+from tests.harness.hosts import WASM, Host, configuration_of, module_of
 
 BOOTSTRAP = REPOSITORY / "envoy" / "discovery.yaml"
 CLUSTER = "llm-canary-xds"
@@ -104,13 +104,17 @@ class Xds:
 
 
 def asks(xds: Xds, name: str, host: Host = WASM, **source: Any) -> Callable[[Json], None]:
-    """Has an Envoy ask, as the shipped bootstrap does. `source` are other fields of its config_source. `default_config`
-    is shipped for WebAssembly, and is there only if it is asked for.
+    """Has an Envoy ask, as the shipped bootstrap does. `source` are other fields of its config_source. With `has_default`
+    it has a default_config: the shipped one, or the same for the native module.
     """
     shipped = yaml.safe_load(BOOTSTRAP.read_text())
     discovery = copy.deepcopy(discovered_filter(shipped)["config_discovery"])
-    default = discovery.pop("default_config")
-    default["config"]["vm_config"]["code"]["local"]["filename"] = str(WASM.module)
+    resource = {"typed_config": discovery.pop("default_config")}
+    if host is not WASM:
+        begins = configuration_of(resource)["value"]
+        [resource] = yaml.safe_load(host.ecds.read_text())["resources"]
+        configuration_of(resource)["value"] = begins
+    module_of(resource)["filename"] = str(host.module)
     [cluster] = [one for one in shipped["static_resources"]["clusters"] if one["name"] == CLUSTER]
     [endpoint] = endpoints(cluster)
     endpoint["address"]["socket_address"]["port_value"] = xds.port
@@ -122,8 +126,7 @@ def asks(xds: Xds, name: str, host: Host = WASM, **source: Any) -> Callable[[Jso
         found = discovered_filter(bootstrap)["config_discovery"]
         found["config_source"] = discovery["config_source"]
         if has_default:
-            assert host is WASM
-            found["default_config"] = default
+            found["default_config"] = resource["typed_config"]
         bootstrap["static_resources"]["clusters"].append(cluster)
 
     return edit

@@ -1,6 +1,6 @@
 //! Envoys that refuse, answers that are lost, servers that are started again: what is shown is what the Envoys run.
 
-use super::tests::{WASM, poll, version_of};
+use super::tests::{WASM, poll, post, version_of};
 use super::{Envoys, Files, Fleet, Offer};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -116,5 +116,30 @@ proptest! {
             prop_assert_eq!(state, expected);
             prop_assert!(world[envoy].runs == served || world[envoy].refuses);
         }
+    }
+}
+
+/// Bytes of JSON and others, in any order.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(br#"{"node":{"id":"a","cluster":"#.to_vec()),
+        Just(br#""user_agent_build_version":{"version":{"major_number":"#.to_vec()),
+        Just(br#"},"resource_names":["llm-canary"],"version_info":"#.to_vec()),
+        Just(br#""\u0000\ud800","#.to_vec()),
+        Just(b"}}".to_vec()),
+        prop::collection::vec(any::<u8>(), 0..8),
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_an_envoy_sends_has_an_answer(body in bytes(), served in any::<bool>()) {
+        let offer = if served { offer(1) } else { Offer::default() };
+        let mut envoys = Envoys::default();
+        let reply = post(&mut envoys, &offer, &body, Duration::ZERO);
+        prop_assert!(matches!(reply.status, 200 | 400 | 404), "{}", reply.status);
+        prop_assert!(reply.status == 400 || Fleet::new(&offer, &mut envoys, Duration::ZERO).envoys.len() == 1);
     }
 }

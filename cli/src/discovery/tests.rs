@@ -25,7 +25,7 @@ fn look(files: &mut Files, index: usize, text: &str) -> Vec<News> {
     files.look(index, Ok(text.as_bytes().to_vec()))
 }
 
-fn post(path: &str, headers: &[(&str, &str)]) -> Request {
+fn request(path: &str, headers: &[(&str, &str)]) -> Request {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
     Request {
         method: "POST".to_owned(),
@@ -48,10 +48,15 @@ pub(super) fn body(id: &str, version: &str) -> String {
 }
 
 pub(super) fn poll(envoys: &mut Envoys, offer: &Offer, id: &str, version: &str, now: Duration) -> Reply {
+    post(envoys, offer, body(id, version).as_bytes(), now)
+}
+
+pub(super) fn post(envoys: &mut Envoys, offer: &Offer, body: &[u8], now: Duration) -> Reply {
     let moment = Moment { now, quiet: Duration::ZERO };
-    let request = post(DISCOVERY_PATH, &[("host", "llm-canary-xds"), ("content-type", "application/json")]);
+    let request =
+        request(DISCOVERY_PATH, &[("host", "llm-canary-xds"), ("content-type", "application/json")]);
     let gate = Gate { is_loopback: true, ..Gate::default() };
-    answer(&request, body(id, version).as_bytes(), "10.0.0.1", offer, envoys, &gate, moment)
+    answer(&request, body, "10.0.0.1", offer, envoys, &gate, moment)
 }
 
 pub(super) fn version_of(offer: &Offer) -> String {
@@ -264,18 +269,17 @@ fn each_request_has_its_answer() {
         ("GET", "/readyz", vec![local], "", &none, 503, "holds no llm-canary configuration"),
         ("GET", "/", vec![local], "", &offer, 404, "people at /api/envoys"),
     ] {
-        let request = Request { method: method.to_owned(), ..post(path, &headers) };
+        let asked = Request { method: method.to_owned(), ..request(path, &headers) };
         let gate = Gate { is_loopback: true, ..Gate::default() };
         let mut envoys = Envoys::default();
-        let reply =
-            answer(&request, body.as_bytes(), "10.0.0.1", offer, &mut envoys, &gate, Moment::default());
+        let reply = answer(&asked, body.as_bytes(), "10.0.0.1", offer, &mut envoys, &gate, Moment::default());
         assert_eq!(reply.status, status, "{method} {path} {headers:?}: {}", reply.body);
         assert!(reply.body.contains(words), "{method} {path}: {}", reply.body);
     }
     let moment = Moment { now: Duration::ZERO, quiet: Duration::from_secs(60) };
-    let request = Request { method: "GET".to_owned(), ..post("/healthz", &[local]) };
+    let asked = Request { method: "GET".to_owned(), ..request("/healthz", &[local]) };
     let gate = Gate { is_loopback: true, ..Gate::default() };
-    assert_eq!(answer(&request, b"", "a", &offer, &mut Envoys::default(), &gate, moment).status, 503);
+    assert_eq!(answer(&asked, b"", "a", &offer, &mut Envoys::default(), &gate, moment).status, 503);
 }
 
 #[test]
