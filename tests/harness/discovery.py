@@ -104,8 +104,8 @@ class Xds:
 
 
 def asks(xds: Xds, name: str, host: Host = WASM, **source: Any) -> Callable[[Json], None]:
-    """Has an Envoy ask, as the shipped bootstrap does. `source` are other fields of its config_source. With `has_default`
-    it has a default_config: the shipped one, or the same for the native module.
+    """Has an Envoy ask, as the shipped bootstrap does. `source` are other fields of its config_source. With
+    `has_default` it has a default_config: the shipped one, or the same for the native module.
     """
     shipped = yaml.safe_load(BOOTSTRAP.read_text())
     discovery = copy.deepcopy(discovered_filter(shipped)["config_discovery"])
