@@ -53,7 +53,7 @@ Paths:
                                      llm_canary_xds_file_error, llm_canary_xds_requests_total
   /healthz, /readyz                  whether it goes on; whether each FILE has a good version
 
-With --json it prints a line for each event: at, event (serves, file_refused, file_mended, all_run, refused, mended, unserved), and what
+With --json it prints a line for each event: at, event (serves, dropped, file_refused, file_mended, all_run, refused, mended, unserved), and what
 it is about: file, resource, version, errors, envoy, runs, envoys, after_seconds.
 
 Exit codes: 0 ended by SIGINT or SIGTERM; 2 usage error, or FILE cannot be read at the start.")]
@@ -172,6 +172,13 @@ impl Service<'_> {
                 let lines = errors.iter().map(|error| format!("error: {error}\n"));
                 let text = lines.collect::<String>() + &format!("{file}: {words}");
                 self.tell("file_refused", &text, fields, world);
+            }
+            News::Dropped { file, resource } => {
+                self.awaited.remove(resource);
+                let text = format!(
+                    "{file}: does not have {resource} any more; Envoys that ask for it keep what they run"
+                );
+                self.tell("dropped", &text, json!({"file": file, "resource": resource}), world);
             }
             News::Mended { file } => {
                 let text = format!("{file}: is in order again, and the same as what is served");

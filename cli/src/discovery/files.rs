@@ -42,6 +42,11 @@ pub(crate) enum News {
         errors: Vec<String>,
         serves_old: bool,
     },
+    /// A resource is in no text any more.
+    Dropped {
+        file: String,
+        resource: String,
+    },
     /// The text is again what is served.
     Mended {
         file: String,
@@ -89,6 +94,9 @@ impl File {
         let is_old = |new: &&Resource| self.served.resources.contains(new);
         let changed = resources.iter().filter(|new| !is_old(new));
         let changed: Vec<_> = changed.map(|new| (new.name.clone(), new.version.clone())).collect();
+        let is_gone = |old: &&Resource| !resources.iter().any(|new| new.name == old.name);
+        let gone: Vec<String> =
+            self.served.resources.iter().filter(is_gone).map(|old| old.name.clone()).collect();
         (self.served.resources, self.judged, self.doubted) = (resources, Some(judged), None);
         let mut news = Vec::new();
         if self.warnings != warnings {
@@ -96,9 +104,11 @@ impl File {
             self.warnings = warnings;
         }
         let file = self.served.name.clone();
+        let is_same = changed.is_empty() && gone.is_empty();
+        news.extend(gone.into_iter().map(|resource| News::Dropped { file: file.clone(), resource }));
         if !changed.is_empty() {
             news.push(News::Serves { file, resources: changed });
-        } else if was_refused {
+        } else if is_same && was_refused {
             news.push(News::Mended { file });
         }
         news

@@ -199,8 +199,10 @@ fn two_files_have_no_resource_of_one_name() {
     let all: Value = serde_json::from_str(&all.body(1)).unwrap();
     assert_eq!(all["resources"].as_array().unwrap().len(), 2);
     // The other name is free again as soon as nobody has it.
-    look(&mut files, 0, &WASM.replace("  name: llm-canary  #", "  name: wasm  #"));
-    assert!(matches!(look(&mut files, 1, NATIVE).as_slice(), [News::Serves { .. }]));
+    let news = look(&mut files, 0, &WASM.replace("  name: llm-canary  #", "  name: wasm  #"));
+    let dropped = News::Dropped { file: "0.yaml".to_owned(), resource: "llm-canary".to_owned() };
+    assert!(news.contains(&dropped) && files.offer().version_of("llm-canary").is_none(), "{news:?}");
+    assert!(matches!(look(&mut files, 1, NATIVE).as_slice(), [News::Dropped { .. }, News::Serves { .. }]));
 }
 
 #[test]
