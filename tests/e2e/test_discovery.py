@@ -113,7 +113,13 @@ async def test_a_stop_reaches_every_envoy(site: Site, servers: Servers, llm_cana
     assert said.returncode == 0, said
     assert "all 3 Envoys run it" in said.stderr
     assert sorted(re.findall(r"^edge-\d", said.stdout, re.MULTILINE)) == NAMES, said.stdout
-    [all_run] = [one for one in site.xds.events("all_run") if one["version"] == site.xds.versions()["llm-canary"]]
+    version = site.xds.versions()["llm-canary"]
+
+    def told() -> list[Json]:
+        return [one for one in site.xds.events("all_run") if one["version"] == version]
+
+    await site.xds.reaches(told, "all to run it")
+    [all_run] = told()
     assert all_run["envoys"] == 3 and all_run["after_seconds"] <= TOLD_S_MAX
     shown = await asyncio.to_thread(llm_canary, "status", site.file, "--xds", site.xds.address)
     assert shown.returncode == 0 and shown.stdout.count("runs it") == 3 and "3 current" in shown.stdout, shown
@@ -287,8 +293,9 @@ async def test_a_native_resource_is_refused_by_an_envoy_that_is_too_old(
     old = made(dependency("envoy", OLDEST), tmp_path / "run", xds, servers)
     await asyncio.to_thread(old.start)
     try:
-        await xds.reaches(lambda: xds.states() == {"late": "refused"}, "the refusal")
+        await xds.reaches(lambda: xds.events("refused"), "the refusal")
         [event] = xds.events("refused")
+        assert xds.states() == {"late": "refused"}
         assert event["runs"] == ""
         assert (await client_of(old).send(ask(b"k1"))).status == 500
     finally:
