@@ -48,11 +48,14 @@ def split(percent: float = 50) -> Json:
 class Site:
     """A server with one file, and three Envoys that ask it."""
 
-    def __init__(self, tool: Path, folder: Path, host: Host, start_envoy: StartEnvoy) -> None:
+    def __init__(self, tool: Path, folder: Path, host: Host) -> None:
         # An Envoy that does not run writes the file as this host needs it.
         self._writer = Envoy(Path("none"), folder / "writer", split(), {}, host=host)
         self.file = self._writer.file
         self.xds = Xds(tool, folder, [self.file]).start()
+        self.envoys: list[Envoy] = []
+
+    def start(self, host: Host, start_envoy: StartEnvoy) -> None:
         versions = [host.oldest, host.newest, host.newest]
         self.envoys = [
             start_envoy(split(), version=version, edit=asks(self.xds, name, host))
@@ -78,9 +81,12 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tool: Path, tmp_path_factory: pytest.TempPathFactory, host: Host, start_envoy: StartEnvoy) -> Iterator[Site]:
-    made = Site(tool, tmp_path_factory.mktemp("xds"), host, start_envoy)
-    yield made
-    made.xds.kill()
+    made = Site(tool, tmp_path_factory.mktemp("xds"), host)
+    try:
+        made.start(host, start_envoy)
+        yield made
+    finally:
+        made.xds.kill()
 
 
 def ask(key: bytes) -> bytes:
