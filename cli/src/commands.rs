@@ -10,6 +10,7 @@ mod analyze;
 mod approve;
 mod change;
 mod check;
+mod completions;
 mod drain;
 mod explain;
 pub(crate) mod feed;
@@ -17,6 +18,7 @@ mod grade;
 mod input;
 mod judged;
 mod listening;
+mod man;
 mod plan;
 mod policy;
 mod promote;
@@ -35,8 +37,35 @@ mod xds;
 
 use crate::error::Error;
 use crate::io::World;
+use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
+
+/// Canary releases for LLM serving: check a configuration, explain where a conversation goes, change who gets
+/// what, read what a response shows, and judge a version by what was counted.
+#[derive(Parser)]
+#[command(
+    name = "llm-canary",
+    version = env!("LLM_CANARY_VERSION"),
+    after_help = "Examples:
+  llm-canary check envoy/ecds/llm-canary.yaml istio/*.yaml
+  llm-canary explain envoy/ecds/llm-canary.yaml --header x-conversation-id=c-42 --path /v1/chat/completions
+  llm-canary replay --chunks 1 answer.sse
+  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
+  llm-canary stop envoy/ecds/llm-canary.yaml v2
+  llm-canary analyze envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090
+  llm-canary run envoy/ecds/llm-canary.yaml v2 --plan 1%,5%,25%@30m,100% --prometheus http://localhost:9090
+
+Data goes to stdout, words to stderr. With --json, errors go to stdout too:
+  {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}
+
+Exit codes: 0 fine; 2 usage or input error, and nothing was changed; 4 the file says what was asked, and not every Envoy
+runs it (yet)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -59,6 +88,8 @@ pub(crate) enum Command {
     Promote(promote::Args),
     Watchdog(Box<watchdog::Args>),
     Grade(grade::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Command {
@@ -88,6 +119,8 @@ impl Command {
             Self::Stop(args) => stop::run(args, world),
             Self::Promote(args) => promote::run(args, world),
             Self::Grade(args) => grade::run(args, world),
+            Self::Completions(args) => completions::run(args, world),
+            Self::Man(args) => man::run(args, world),
         };
         done.map(|()| 0)
     }
@@ -114,6 +147,8 @@ impl Command {
             Self::Report(args) => args.json,
             Self::Watchdog(args) => args.json,
             Self::Grade(args) => args.json,
+            // What they print is for a shell and for man.
+            Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }

@@ -45,7 +45,7 @@ mod windows;
 mod yaml;
 
 use clap::Parser;
-use commands::Command;
+use commands::Cli;
 use error::{Error, INPUT_ERROR, Problem, json_fields};
 use io::World;
 use io::admin::HttpAdmin;
@@ -59,32 +59,6 @@ use io::post::HttpPost;
 use io::signals::SystemSignals;
 use std::ffi::OsString;
 use std::process::ExitCode;
-
-/// Canary releases for LLM serving: check a configuration, explain where a conversation goes, change who gets
-/// what, read what a response shows, and judge a version by what was counted.
-#[derive(Parser)]
-#[command(
-    name = "llm-canary",
-    version,
-    after_help = "Examples:
-  llm-canary check envoy/ecds/llm-canary.yaml istio/*.yaml
-  llm-canary explain envoy/ecds/llm-canary.yaml --header x-conversation-id=c-42 --path /v1/chat/completions
-  llm-canary replay --chunks 1 answer.sse
-  llm-canary ramp envoy/ecds/llm-canary.yaml v2 5 --admin http://localhost:9901
-  llm-canary stop envoy/ecds/llm-canary.yaml v2
-  llm-canary analyze envoy/ecds/llm-canary.yaml --prometheus http://localhost:9090
-  llm-canary run envoy/ecds/llm-canary.yaml v2 --plan 1%,5%,25%@30m,100% --prometheus http://localhost:9090
-
-Data goes to stdout, words to stderr. With --json, errors go to stdout too:
-  {\"error\": \"...\", \"errors\": [{\"place\": \"...\", \"path\": \"...\", \"message\": \"...\"}], \"exit_code\": 2}
-
-Exit codes: 0 fine; 2 usage or input error, and nothing was changed; 4 the file says what was asked, and not every Envoy
-runs it (yet)."
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
 
 fn main() -> ExitCode {
     let clock = SystemClock::start();

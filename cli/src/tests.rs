@@ -11,6 +11,7 @@ mod errors;
 mod explain;
 pub(crate) mod feed;
 mod help;
+mod install;
 mod judge;
 mod judges;
 mod plan;

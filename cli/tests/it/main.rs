@@ -11,5 +11,6 @@ mod mounts;
 mod native;
 mod replay;
 mod tool;
+mod version;
 mod watchdog;
 mod words;
