@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the software bill of materials (SBOM) of one file that we ship, in CycloneDX 1.5, of what cargo-cyclonedx says of its package.
+"""Makes the software bill of materials (SBOM) of one file that we ship, in CycloneDX 1.5, of what cargo-cyclonedx says.
 
-cargo-cyclonedx takes the features that all packages of the workspace together ask for, so it also lists crates that are not in
-this file. Here only those stay that `cargo tree` lists for this package and target. What cargo does not know is added: the file's
-SHA-256, and libraries of the system that are linked into it. The result depends on the source alone: no path, and no random number.
+cargo-cyclonedx takes the features that all packages of the workspace together ask for, so it also lists crates that are
+not in this file. Here only those stay that `cargo tree` lists for this package and target. What cargo does not know is
+added: the file's SHA-256, and libraries of the system that are linked into it. The result depends on the source alone:
+it has no path of this machine, and no random number.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def crates(tree: str) -> set[tuple[str, str]]:
 
 
 def without_paths(node: Json, root: str) -> Json:
-    """The same, where a path of this machine begins with /llm-canary, and what differs from machine to machine is left out."""
+    """The same, where the folder of the source is /llm-canary."""
     if isinstance(node, dict):
         return {key: without_paths(value, root) for key, value in node.items()}
     if isinstance(node, list):

@@ -1,14 +1,19 @@
 """What the tests of the scripts share."""
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.harness import REPOSITORY
+from tests.harness.dependencies import Dependency
+from tests.harness.hosts import NATIVE, WASM
+from tests.harness.module import built
+from tests.scripts.images import MACHINE, Pushed, digests, image_sh, registry
 
 
 @pytest.fixture
@@ -37,3 +42,38 @@ def ci_only() -> None:
     """Skips what is too slow for everyday use. CI runs it."""
     if os.environ.get("CI") != "true":
         pytest.skip("takes a minute or more; runs with CI=true")
+
+
+@pytest.fixture(scope="session")
+def pushed(dependency: Dependency, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pushed]:
+    """Built once, and pushed. The tool is a quick build; a program that is static stands for kubectl."""
+    for host in (WASM, NATIVE):
+        built(host)
+    for program in ("buildah", "cargo_cyclonedx"):
+        dependency(program)
+    made = subprocess.run(
+        [REPOSITORY / "build.sh", "--tool"],
+        env=os.environ | {"LLM_CANARY_TOOL_PROFILE": "dev"},
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    assert re.fullmatch(r"target/llm-canary \d+ bytes", made.stdout.splitlines()[-1])
+    tool = REPOSITORY / "target" / "llm-canary"
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "registry").mkdir()
+    with registry(dependency("registry"), folder / "registry") as server:
+        arguments: list[str | Path] = [
+            "--no-build",
+            "--machine",
+            MACHINE,
+            "--output",
+            folder / "out",
+            "--plain-http",
+            "--kubectl",
+            tool,
+        ]
+        ran = image_sh(
+            *arguments, "--push", f"127.0.0.1:{server.port}/team", "--label", "org.opencontainers.image.vendor=a team"
+        )
+        yield Pushed(server, folder / "out", digests(ran), tool)

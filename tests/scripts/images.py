@@ -1,7 +1,7 @@
 """Images as others read them: a registry, and a fetcher that takes a module out of an image as Envoy Gateway does.
 
-By Envoy Gateway at 1.8, internal/wasm/imagefetcher.go: the one layer of an image of Docker or of OCI, gzip, a tar, and in it the file
-plugin.wasm. Nothing of scripts/image.sh is used here.
+By Envoy Gateway at 1.8, internal/wasm/imagefetcher.go: the one layer of an image of Docker or of OCI, gzip, a tar, and
+in it the file plugin.wasm. Of scripts/image.sh only its output is read here.
 """
 
 import contextlib
@@ -10,14 +10,18 @@ import hashlib
 import http.client
 import io
 import json
+import os
+import re
 import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from tests.harness import Json
+from tests.harness import REPOSITORY, Json
+from tests.harness.hosts import VERSION
 from tests.istio.envoys import free_ports
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -25,6 +29,18 @@ MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.dock
 LAYERS = ("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip")
 START_S_MAX = 20.0
 STOP_S_MAX = 10
+
+SCRIPT = REPOSITORY / "scripts" / "image.sh"
+NAMES = {
+    "wasm": "llm-canary",
+    "native": "llm-canary-native",
+    "tool": "llm-canary-tool",
+    "kubectl": "llm-canary-tool-kubectl",
+}
+MACHINE = os.uname().machine
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+ARCHITECTURE = ARCHITECTURES.pop(MACHINE)
+[(OTHER, OTHER_ARCHITECTURE)] = ARCHITECTURES.items()
 
 
 class FetchError(Exception):
@@ -143,3 +159,37 @@ def registry(program: Path, folder: Path) -> Iterator[Registry]:
     finally:
         process.terminate()
         process.wait(STOP_S_MAX)
+
+
+def image_sh(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command: list[str | Path] = [SCRIPT, *arguments]
+    return subprocess.run(
+        command, env=os.environ | environment, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def digests(ran: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """What the lines of stdout say: reference -> digest."""
+    assert ran.returncode == 0, ran.stderr
+    lines = [re.fullmatch(r"(sha256:[0-9a-f]{64})  (\S+)", line) for line in ran.stdout.splitlines()]
+    assert all(lines), ran.stdout
+    return {line[2]: line[1] for line in lines if line}
+
+
+@dataclass
+class Pushed:
+    """All images, in a folder and in a registry."""
+
+    registry: Registry
+    output: Path
+    digests: dict[str, str]
+    tool: Path  # the static program that is in the image
+
+    def image(self, kind: str) -> Image:
+        return self.registry.image(f"team/{NAMES[kind]}", VERSION, ARCHITECTURE)
+
+    def files(self, kind: str) -> dict[str, Any]:
+        return self.registry.files(f"team/{NAMES[kind]}", self.image(kind))
+
+    def sbom(self, kind: str) -> Json:
+        return json.loads((self.output / f"{NAMES[kind]}-{VERSION}.cdx.json").read_text())
