@@ -10,7 +10,8 @@
 #   native    cargo test: the pure modules, and the whole filter on a fake host
 #   fuzz      each fuzz target for a few seconds; fuzz/run.sh runs them for longer
 #   docs      cargo doc, warnings denied
-#   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted; with DEMO_FAULTS=all with each fault
+#   scripts   build.sh, scripts/dependencies.sh and demo.sh, which is run, stopped and interrupted; with DEMO_FAULTS=all with each fault;
+#             the images, pushed to a registry and run from there, and what is installed with the tool
 #   browser   the tool's page in a real browser
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
@@ -89,7 +90,11 @@ section_docs() {
   done
 }
 
-section_scripts() { with_pytest tests/scripts; }
+section_scripts() {
+  ./build.sh
+  ./build.sh --native
+  with_pytest tests/scripts
+}
 
 section_browser() { with_pytest tests/browser; }
 

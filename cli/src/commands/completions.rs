@@ -25,6 +25,12 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "llm-canary", &mut script);
-    world.out.write_all(&script)?;
+    let mut script = String::from_utf8_lossy(&script).into_owned();
+    if args.shell == Shell::Bash {
+        // clap_complete 4.6 (clap-rs/clap#6421) takes the dash in the tool's name for a step to a subcommand, at one of the two places where it names a
+        // state. Then nothing is completed after a command.
+        script = script.replace("llm__subcmd__canary", "llm__canary");
+    }
+    world.out.write_all(script.as_bytes())?;
     Ok(())
 }

@@ -3,8 +3,9 @@
 use crate::Cli;
 use clap::Parser;
 
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("docs/discovery.md", include_str!("../../../docs/discovery.md")),
+    ("docs/install.md", include_str!("../../../docs/install.md")),
     ("docs/operating.md", include_str!("../../../docs/operating.md")),
     ("docs/native.md", include_str!("../../../docs/native.md")),
     ("README.md", include_str!("../../../README.md")),
