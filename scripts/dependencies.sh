@@ -430,16 +430,15 @@ _dependency_make_cargo_cyclonedx() (
 
 # Images ----------------------------------------------------------------------------------------
 
-dependency_buildah() { _dependency_debian_program buildah buildah libgpgme11 libsubid4; }
-dependency_skopeo() { _dependency_debian_program skopeo skopeo libgpgme11; }
-dependency_registry() { _dependency_debian_program docker-registry docker-registry; }
-dependency_mandoc() { _dependency_debian_program mandoc mandoc; }
+dependency_buildah() { _dependency_debian_program buildah; }
+dependency_skopeo() { _dependency_debian_program skopeo; }
+dependency_registry() { _dependency_debian_program docker-registry; }
+dependency_mandoc() { _dependency_debian_program mandoc; }
 
-# _dependency_debian_program PROGRAM PACKAGE...: prints the path of a program, which is on PATH, or comes from Debian's packages.
-# These are unpacked in the cache, and a script beside them says where their libraries are.
+# _dependency_debian_program PROGRAM: prints the path of a program, which is on PATH, or comes from the Debian package of its name.
+# That is unpacked in the cache with the libraries that this machine lacks, and a script beside it says where they are.
 _dependency_debian_program() {
-  local program=$1 folder how="install it (Debian: apt-get install $2)"
-  shift
+  local program=$1 folder how="install it (Debian: apt-get install $1)"
   command -v "$program" && return
   # One that was fetched before will do, even if the distribution has a newer one now.
   folder="$(cache_dir)/debian/$program"
@@ -448,7 +447,7 @@ _dependency_debian_program() {
       dependency_skip_or_die "$program" "it is not on PATH, and this is not a Debian system to fetch its package from" "$how"
       return
     fi
-    if ! with_lock "debian-$program" _dependency_fetch_debian_program "$folder" "$program" "$@"; then
+    if ! with_lock "debian-$program" _dependency_fetch_debian_program "$folder" "$program"; then
       dependency_skip_or_die "$program" "the Debian package could not be downloaded, or needs more than it brings (see above)" "$how"
       return
     fi
@@ -457,13 +456,15 @@ _dependency_debian_program() {
 }
 
 _dependency_fetch_debian_program() (
-  local folder=$1 program=$2 temporary libraries missing
-  shift 2
+  local folder=$1 program=$2 temporary libraries missing packages
   [[ -x $folder/$program ]] && exit
+  debian_version "$program" >/dev/null || debian_refresh || exit 1
+  # What else it needs is for containers that run, which none does here.
+  mapfile -t packages < <(debian_apt install --simulate --no-install-recommends "$program" 2>/dev/null | sed -n 's/^Inst \(lib[^ ]*\) .*/\1/p')
   mkdir -p "$(dirname "$folder")" && temporary=$(mktemp -d "$folder.XXXXXX") || exit 1
   trap 'rm -rf "$temporary"' EXIT
   say "fetching $program (Debian package, unpacked without root)"
-  debian_unpack "$temporary/new" "$@" || exit 1
+  debian_unpack "$temporary/new" "$program" "${packages[@]}" || exit 1
   libraries="usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")"
   missing=$(LD_LIBRARY_PATH="$temporary/new/$libraries" ldd "$temporary/new/usr/bin/$program" | grep 'not found')
   if [[ -n $missing ]]; then

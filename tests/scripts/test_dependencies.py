@@ -111,7 +111,7 @@ def test_everything_is_fetched_on_a_bare_debian(tmp_path: Path, ci_only: None) -
         "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
         "CI": "true",
     }
-    for arguments in (["envoy", "1.36.2"], ["prometheus"], ["python"]):
+    for arguments in (["envoy", "1.36.2"], ["prometheus"], ["buildah"], ["registry"], ["python"]):
         found = dependency(*arguments, **environment)
         assert found.returncode == 0, found.stderr
         path = Path(found.stdout.strip())

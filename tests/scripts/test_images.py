@@ -19,6 +19,7 @@ from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy
 from tests.harness.hosts import NATIVE, VERSION, WASM
+from tests.istio.envoys import free_ports
 from tests.scripts.images import (
     ARCHITECTURE,
     MACHINE,
@@ -63,6 +64,32 @@ def test_the_module_is_in_the_form_that_fetchers_accept(pushed: Pushed) -> None:
     for kind in ("native", "tool"):
         with pytest.raises(FetchError):
             pushed.registry.module(f"team/{NAMES[kind]}", VERSION)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["wasn"], EXIT_USAGE, "unknown option or image wasn; try scripts/image.sh --help"),
+        (["--push"], EXIT_USAGE, "--push needs a value"),
+        (["--push", "https://registry.example.com"], EXIT_USAGE, "leave out https://"),
+        (["--machine", "vax"], EXIT_USAGE, "use x86_64 or aarch64"),
+        (["--label", "vendor"], EXIT_USAGE, "give NAME=VALUE"),
+        (["--kubectl", "/nowhere"], 1, "there is no such file"),
+        (["--kubectl", "/bin/sh"], 1, "which is static"),
+    ],
+)
+def test_errors_say_what_to_write(arguments: list[str], status: int, words: str) -> None:
+    ran = image_sh(*arguments)
+    assert (ran.returncode, ran.stdout) == (status, "")
+    assert words in ran.stderr
+
+
+def test_what_cannot_be_pushed_is_an_error(tmp_path: Path) -> None:
+    [port] = free_ports(1)
+    to = f"127.0.0.1:{port}/team"
+    ran = image_sh("wasm", "--no-build", "--output", tmp_path, "--plain-http", "--push", to)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert f"{to}/llm-canary:{VERSION} could not be pushed" in ran.stderr
 
 
 def test_another_client_pulls_the_same(pushed: Pushed, dependency: Dependency, tmp_path: Path) -> None:
