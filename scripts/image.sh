@@ -24,6 +24,7 @@
 #
 # The last lines of stdout are the images, one a line: DIGEST, two spaces, and NAME:TAG or what was pushed. Messages go to stderr.
 # The same commit, compilers and buildah give the same digests: the time in an image is SOURCE_DATE_EPOCH, or that of the commit.
+# Where there is no git, LLM_CANARY_COMMIT names the commit, and the time is 1970.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -81,8 +82,8 @@ version=$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Carg
 tag=${tag:-$version}
 
 # The commit and its time, where this is a repository of its own.
-revision="" epoch=${SOURCE_DATE_EPOCH:-}
-if [[ $(git rev-parse --show-toplevel 2>/dev/null) == "$root" ]] && revision=$(git rev-parse HEAD 2>/dev/null); then
+revision=${LLM_CANARY_COMMIT:-} epoch=${SOURCE_DATE_EPOCH:-}
+if [[ -z $revision && $(git rev-parse --show-toplevel 2>/dev/null) == "$root" ]] && revision=$(git rev-parse HEAD 2>/dev/null); then
   [[ -z $(git status --porcelain) ]] || revision+=-dirty
   epoch=${epoch:-$(git log -1 --format=%ct)}
 fi
