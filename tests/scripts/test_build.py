@@ -91,6 +91,7 @@ def test_the_native_module_is_the_same_from_each_folder(checkout: Callable[[str]
     ("arguments", "environment", "said"),
     [
         (["--native", "vax"], {}, "vax is not supported; use x86_64 or aarch64"),
+        (["--tool", "vax"], {}, "vax is not supported; use x86_64 or aarch64"),
         (["--frobnicate"], {}, "unknown option --frobnicate; try ./build.sh --help"),
         ([], {"LLM_CANARY_WASM_TOOLCHAIN": "magic"}, "use auto, installed, rustup or debian"),
     ],
