@@ -16,6 +16,7 @@
 #   envoy     the files under envoy/, in real Envoy and real Prometheus
 #   istio     the files under istio/ against Istio's resource definitions
 #   kubernetes  the files under kubernetes/ against Kubernetes' schemas and other people's definitions; Argo's and Flagger's rules against serve
+#   shipped   every file of envoy/, istio/ and kubernetes/ with unknown fields refused, every command of the documents, the hook of pre-commit
 #   e2e       the filter in real Envoy, in both hosts, oldest and newest supported
 #   servers   real llama.cpp, Triton and KServe behind Envoy, asked by the official clients
 #
@@ -30,7 +31,7 @@ cd "$root" || exit 1
 # shellcheck source=scripts/dependencies.sh
 source scripts/dependencies.sh
 
-sections=(format lints python supply native fuzz docs scripts browser envoy istio kubernetes e2e servers)
+sections=(format lints python supply native fuzz docs scripts browser envoy istio kubernetes shipped e2e servers)
 
 section_format() {
   local python shellcheck scripts
@@ -110,6 +111,12 @@ section_istio() {
 }
 
 section_kubernetes() { with_pytest tests/kubernetes; }
+
+section_shipped() {
+  ./build.sh
+  ./build.sh --native
+  with_pytest tests/shipped
+}
 
 # These tests mostly wait, for flushes and for looks of the tool.
 section_e2e() {

@@ -76,25 +76,41 @@ def closed(schema: Json) -> Json:
     return out
 
 
-def form_errors(schemas: Schemas, manifest: Json) -> list[str]:
-    """Errors of form: kind, name, fields, types, enums, patterns, list keys."""
-    identity = (manifest.get("apiVersion"), manifest.get("kind"))
-    if identity not in schemas:
-        return [f"{identity}: no such resource is served"]
+def validator(schemas: Schemas, identity: tuple[str, str]) -> jsonschema.Draft202012Validator:
+    """The validator of a kind's form: name, fields, types, enums, patterns. It refuses unknown fields."""
     schema = closed(schemas[identity])
+    metadata = METADATA
+    if identity[1] in CLUSTER_KINDS:
+        properties = {name: field for name, field in METADATA["properties"].items() if name != "namespace"}
+        metadata = METADATA | {"required": ["name"], "properties": properties}
     schema["properties"] = {
         "apiVersion": {"type": "string"},
         "kind": {"type": "string"},
-        "metadata": METADATA,
+        "metadata": metadata,
         "spec": schema["properties"]["spec"],
     }
     schema["required"] = ["apiVersion", "kind", "metadata", "spec"]
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(manifest)]
-    return errors + list(_repeated(schemas[identity]["properties"]["spec"], manifest.get("spec"), "$.spec"))
+    return jsonschema.Draft202012Validator(schema)
 
 
-METADATA = {
+def form_errors(schemas: Schemas, manifest: Json) -> list[str]:
+    """Errors of form: kind, name, fields, types, enums, patterns, list keys."""
+    identity = (manifest.get("apiVersion", ""), manifest.get("kind", ""))
+    if identity not in schemas:
+        return [f"{identity}: no such resource is served"]
+    errors = validator(schemas, identity).iter_errors(manifest)
+    return [f"{error.json_path}: {error.message}" for error in errors] + repeated(schemas[identity], manifest)
+
+
+def repeated(schema: Json, manifest: Json) -> list[str]:
+    """Entries of lists that share their keys."""
+    return list(_repeated(schema["properties"]["spec"], manifest.get("spec"), "$.spec"))
+
+
+# Kinds without a namespace.
+CLUSTER_KINDS = {"GatewayClass"}
+
+METADATA: Json = {
     "type": "object",
     "required": ["name", "namespace"],
     "additionalProperties": False,
@@ -133,6 +149,9 @@ def _repeated(schema: Json, value: Any, path: str) -> Iterator[str]:
 def rules(schema: Json, value: Any, path: str = "$") -> Iterator[tuple[str, str, str, Any]]:
     """Every CEL rule (`x-kubernetes-validations`) that applies to a value: (path, rule, message, value)."""
     for validation in schema.get("x-kubernetes-validations", []):
+        # Such a rule is about a change, and what is shipped is created.
+        if "oldSelf" in validation["rule"]:
+            continue
         yield path, validation["rule"], validation.get("message", validation["rule"]), value
     for sub_schema, sub_value, sub_path in _children(schema, value, path):
         yield from rules(sub_schema, sub_value, sub_path)
