@@ -41,6 +41,9 @@ class ModelServer:
                 time.sleep(0.1)
                 self.say_answer()
 
+            def say_long(self) -> None:
+                self.say_answer(gap_s=0.3)
+
             def say_garbled(self) -> None:
                 time.sleep(0.1)
                 self.say_answer(last="<|im_end|>")

@@ -1,4 +1,4 @@
-"""kubernetes/envoy-gateway-native.yaml: its resources agree with each other, with envoy/ and with the tool."""
+"""kubernetes/envoy-gateway*.yaml: their resources agree with each other, with envoy/ and with the tool."""
 
 import copy
 import re
@@ -15,9 +15,12 @@ from tests.istio import crd
 from tests.istio.crd import Schemas
 
 FILE = REPOSITORY / "kubernetes" / "envoy-gateway-native.yaml"
+WASM_FILE = REPOSITORY / "kubernetes" / "envoy-gateway.yaml"
 DOCUMENTS: dict[str, Json] = {doc["kind"]: doc for doc in crd.load(FILE.read_text())}
 POLICY: Json = DOCUMENTS["EnvoyExtensionPolicy"]["spec"]["dynamicModule"][0]
 PROXY: Json = DOCUMENTS["EnvoyProxy"]["spec"]
+WASM_DOCUMENTS: dict[str, Json] = {doc["kind"]: doc for doc in crd.load(WASM_FILE.read_text())}
+WASM_POLICY: Json = WASM_DOCUMENTS["EnvoyExtensionPolicy"]["spec"]["wasm"][0]
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +36,7 @@ def cel() -> ModuleType:
 @pytest.mark.parametrize("kind", DOCUMENTS)
 def test_each_keeps_the_rules_of_its_definition(schemas: Schemas, cel: ModuleType, kind: str) -> None:
     assert crd.rule_errors(schemas, DOCUMENTS[kind]) == []
+    assert crd.rule_errors(schemas, WASM_DOCUMENTS[kind]) == []
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,27 @@ def test_the_bootstrap_has_what_the_shipped_one_has_for_metrics() -> None:
     assert PROXY["bootstrap"]["type"] == "Merge", "it adds to Envoy Gateway's own"
 
 
+def test_both_files_are_the_same_apart_from_the_host() -> None:
+    for kind in ("Gateway", "HTTPRoute"):
+        assert WASM_DOCUMENTS[kind] == DOCUMENTS[kind]
+    assert WASM_POLICY["config"] == POLICY["config"]
+    ours, theirs = (docs["EnvoyExtensionPolicy"]["spec"]["targetRefs"] for docs in (WASM_DOCUMENTS, DOCUMENTS))
+    assert ours == theirs
+    assert WASM_DOCUMENTS["EnvoyProxy"]["spec"]["shutdown"] == PROXY["shutdown"]
+
+
+def test_webassembly_has_the_metrics_and_the_image_of_the_other_files() -> None:
+    bootstrap = yaml.safe_load(WASM_DOCUMENTS["EnvoyProxy"]["spec"]["bootstrap"]["value"])
+    shipped = yaml.safe_load((REPOSITORY / "envoy/envoy.yaml").read_text())
+    own = {name: value for name, value in shipped["stats_config"].items() if name != "use_all_default_tags"}
+    assert bootstrap == {"stats_flush_interval": shipped["stats_flush_interval"], "stats_config": own}
+    [istio] = crd.load((REPOSITORY / "istio/gateway-wasmplugin.yaml").read_text())
+    image = WASM_POLICY["code"]["image"]
+    assert (f"oci://{image['url']}", image["sha256"]) == (istio["spec"]["url"], istio["spec"]["sha256"])
+    shipped_plugin = yaml.safe_load((REPOSITORY / "envoy/ecds/llm-canary.yaml").read_text())["resources"][0]
+    assert WASM_POLICY["rootID"] == shipped_plugin["typed_config"]["config"]["root_id"]
+
+
 def test_each_version_has_a_rule_and_the_rest_goes_to_the_baseline() -> None:
     [rollout] = POLICY["config"]["rollouts"]
     route = DOCUMENTS["HTTPRoute"]
@@ -94,9 +119,16 @@ def test_each_version_has_a_rule_and_the_rest_goes_to_the_baseline() -> None:
     assert backends == {**versions, None: versions[rollout["baseline"]]}
 
 
-def test_the_tool_reads_and_changes_the_policy(tool: Path, tmp_path: Path) -> None:
-    file = tmp_path / FILE.name
-    file.write_text(FILE.read_text())
+@pytest.mark.parametrize(
+    ("path", "documents", "where"),
+    [(FILE, DOCUMENTS, "dynamicModule"), (WASM_FILE, WASM_DOCUMENTS, "wasm")],
+    ids=["native", "wasm"],
+)
+def test_the_tool_reads_and_changes_the_policy(
+    tool: Path, tmp_path: Path, path: Path, documents: dict[str, Json], where: str
+) -> None:
+    file = tmp_path / path.name
+    file.write_text(path.read_text())
 
     def run(*arguments: str) -> str:
         ran = subprocess.run([tool, *arguments], cwd=tmp_path, capture_output=True, text=True)
@@ -106,10 +138,10 @@ def test_the_tool_reads_and_changes_the_policy(tool: Path, tmp_path: Path) -> No
     assert "EnvoyExtensionPolicy llm-canary: chat: v1 90 %" in run("check", file.name)
     run("stop", file.name, "v2")
     changed = {doc["kind"]: doc for doc in crd.load(file.read_text())}
-    [rollout] = changed["EnvoyExtensionPolicy"]["spec"]["dynamicModule"][0]["config"]["rollouts"]
+    [rollout] = changed["EnvoyExtensionPolicy"]["spec"][where][0]["config"]["rollouts"]
     assert [version.get("stopped", False) for version in rollout["versions"]] == [False, True]
     unchanged = {kind: doc for kind, doc in changed.items() if kind != "EnvoyExtensionPolicy"}
-    assert unchanged == {kind: doc for kind, doc in DOCUMENTS.items() if kind != "EnvoyExtensionPolicy"}
+    assert unchanged == {kind: doc for kind, doc in documents.items() if kind != "EnvoyExtensionPolicy"}
 
 
 def test_a_nested_key_of_metadata_is_refused(tool: Path, tmp_path: Path) -> None:

@@ -105,6 +105,21 @@ fn a_wasm_plugin_of_envoy_gateway_is_read_as_one() {
     assert!(
         folder.fine(&["check", "a.yaml"]).out.starts_with("a.yaml: EnvoyExtensionPolicy llm: chat: v1 88 %")
     );
+    folder.fine(&["ramp", "a.yaml", "v2", "20"]);
+    folder.fine(&["stop", "a.yaml", "v2"]);
+    let report = json(&folder.fine(&["check", "--json", "a.yaml"]).out);
+    assert_eq!(report[0]["rollouts"][0]["versions"][1]["stopped"], true);
+    assert!(folder.read("a.yaml").starts_with(text.split("config").next().unwrap()), "and nothing else");
+
+    // A text, or nothing, is as wrong as in a native module.
+    for (config, words) in [
+        (", config: '{}'", "spec.wasm[1].config: is no object; write it as one"),
+        ("", "spec.wasm[1].config: is missing; write the configuration there as an object"),
+    ] {
+        folder.write("bad.yaml", &policy("wasm", &format!("{{name: llm-canary{config}}}")));
+        let ran = folder.run(&["check", "bad.yaml"]);
+        assert!(ran.code == Some(2) && ran.err.contains(words), "{ran:?}");
+    }
 }
 
 /// All that changes is what must.
