@@ -1,5 +1,5 @@
-"""A real Envoy with what Envoy Gateway makes of the resources of kubernetes/. That is our reading of its source; it is not
-Envoy Gateway.
+"""A real Envoy with what Envoy Gateway makes of the resources of kubernetes/. That is our reading of its source; it is
+not Envoy Gateway.
 
 Two things follow from how it does that. The filter is off in the listener and on in each route that the policy is for,
 so the route that fits a request as it comes decides whether the filter runs. And the configuration is a part of the

@@ -111,6 +111,24 @@ pub(super) fn run(
     })
 }
 
+/// The text of a file as a change would leave it, by this machine's clock. Nothing is written.
+pub(super) fn edited(
+    file: &str,
+    text: &str,
+    rollout: Option<&str>,
+    now: UnixMs,
+    change: impl FnOnce(&CurrentRollout<'_>) -> Result<Change, Error>,
+) -> Result<String, Error> {
+    let plugins = plugin::parse(file, text.as_bytes())?;
+    let Selected { plugin, index, rollout, .. } = select_rollout(file, &plugins, rollout)?;
+    let old = Schedule::read(rollout);
+    let name = rollout.get("name").and_then(Node::as_str).unwrap_or_default();
+    let present = Present { earliest: now, latest: now, reached: now, taken_until: now, here: now };
+    let current = CurrentRollout { schedule: &old, name, present, unknown_clocks: Vec::new(), lead_ms: 0 };
+    let change = change(&current)?;
+    Ok(first_possible(file, text, plugin, index, &old, &change)?.text)
+}
+
 /// Carries out a change, and hands over what was done.
 pub(super) fn carry_out<T>(
     options: &ChangeOptions,

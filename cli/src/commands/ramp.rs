@@ -4,6 +4,7 @@ use super::change::{self, Change, ChangeOptions, CurrentRollout, EXIT_CODES, For
 use crate::error::{Error, Problem};
 use crate::io::World;
 use crate::number_args::parse_percent;
+use crate::plugin;
 use llm_canary::split::percent;
 use llm_canary::timestamp::UnixMs;
 
@@ -141,4 +142,19 @@ fn parse_plan(current: &CurrentRollout<'_>, plan: &str) -> Result<Vec<(UnixMs, u
         shares.push((at, parts));
     }
     Ok(shares)
+}
+
+/// The text of a file as it would be after a ramp by this plan.
+pub(super) fn planned_text(
+    name: &str,
+    bytes: &[u8],
+    rollout: Option<&str>,
+    version: &str,
+    plan: &str,
+    now: UnixMs,
+) -> Result<String, Error> {
+    let text = plugin::utf8(bytes).map_err(|message| Error::problem(name, message))?;
+    change::edited(name, text, rollout, now, |current| {
+        ramping(current, version, &parse_plan(current, plan)?, true)
+    })
 }

@@ -126,3 +126,48 @@ fn what_cannot_be_simulated() {
     world.write("other.yaml", "kind: Service\n");
     world.refused(&["simulate", "other.yaml"], "holds no llm-canary configuration");
 }
+
+#[test]
+fn a_plan_is_simulated_before_it_is_written() {
+    let world = world();
+    let ids: String = (0..5000).map(|i| format!("conversation {i}\n")).collect();
+    world.write("ids", &ids);
+    let plan = ["--rollout", "chat", "--keys", "ids", "--json"];
+    let planned = |plan_of: &[&str]| world.fine(&[&["simulate", "c.json"], plan_of, &plan].concat()).out;
+    let before = world.read("c.json");
+    let shown = planned(&["v2", "--plan", "20%@+1h,60%@+2h"]);
+    assert_eq!(world.read("c.json"), before, "nothing is written");
+    world.fine(&["ramp", "c.json", "v2", "--rollout", "chat", "--plan", "20%@+1h,60%@+2h"]);
+    assert_eq!(shown, planned(&[]), "and it is what ramp makes of it");
+    let percent = |step: usize| json(&shown)[0]["steps"][step]["versions"][1]["percent"].as_f64();
+    assert_eq!((percent(3), percent(4)), (Some(20.0), Some(60.0)));
+
+    for (arguments, words) in [
+        (&["v2"][..], "--plan"),
+        (&["--plan", "5%"], "<VERSION>"),
+        (&["v9", "--plan", "5%"], "has no version \"v9\""),
+        (&["v1", "--plan", "5%"], "v1 is the baseline"),
+        (&["v2", "--plan", "5%@+1h,9%@+1m"], "is not later than the share before it"),
+        (&["v2", "--plan", "101%"], "101"),
+    ] {
+        world.refused(&[&["simulate", "c.json", "--rollout", "chat"], arguments].concat(), words);
+    }
+}
+
+/// Ids of a day: of any bytes, in lines that end in any way, more than one block of them.
+#[test]
+fn a_file_of_keys_may_have_any_bytes() {
+    let world = world();
+    let mut bytes = Vec::new();
+    for i in 0..200_000_u32 {
+        bytes.extend(i.to_le_bytes().iter().map(|byte| if *byte == b'\n' { b'n' } else { *byte }));
+        bytes.extend_from_slice(b"-\xff\x00\n");
+    }
+    world.write_bytes("ids", &bytes);
+    let report =
+        json(&world.fine(&["simulate", "c.json", "--rollout", "chat", "--keys", "ids", "--json"]).out);
+    assert_eq!(report[0]["keys"], 200_000);
+    let keys = bytes.split(|byte| *byte == b'\n').filter(|key| !key.is_empty());
+    let lands = keys.filter(|key| bucket(b"chat", key) < 50_000).count();
+    assert_eq!(report[0]["steps"][1]["versions"][1]["keys"], lands);
+}

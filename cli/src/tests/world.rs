@@ -126,6 +126,10 @@ impl FakeWorld {
         texts.entry("r.jsonl".to_owned()).or_default().extend(text.bytes());
     }
 
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) {
+        self.files.texts.lock().unwrap().insert(name.to_owned(), bytes.to_owned());
+    }
+
     pub(super) fn read(&self, name: &str) -> String {
         String::from_utf8(self.files.texts.lock().unwrap()[name].clone()).unwrap()
     }
