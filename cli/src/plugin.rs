@@ -21,7 +21,7 @@ use documents::Documents;
 pub(crate) use documents::{TEXT_BYTES_MAX, is_json, plain_documents, readable, too_long, utf8};
 use istio::find_istio;
 use native::{find_envoy_gateway, find_module};
-pub(crate) use unread::unread_parts;
+pub(crate) use unread::{may_be_ours, unread_parts};
 
 /// Parts of a name, a file or a URL that mark a plugin or a module as llm-canary.
 const OUR_NAMES: [&str; 2] = ["llm-canary", "llm_canary"];

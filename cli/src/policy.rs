@@ -64,6 +64,14 @@ pub(crate) fn is_policy(bytes: &[u8]) -> bool {
     fields > 0 && fields * 2 >= members.len() && document.get("rollouts").is_none()
 }
 
+/// The same where any file may be given: at least two fields are a policy's, by their full names.
+pub(crate) fn is_surely_policy(bytes: &[u8]) -> bool {
+    let documents = plugin::plain_documents("", bytes);
+    let Ok([document]) = documents.as_deref() else { return false };
+    let is_field = |(name, _): &&(String, Node)| FIELDS.contains(&name.as_str());
+    is_policy(bytes) && document.members().iter().filter(is_field).count() >= 2
+}
+
 /// How many of a document's fields are a policy's, or nearly.
 fn count_fields(document: &Node) -> usize {
     let is_field = |name: &str| FIELDS.iter().any(|field| is_misspelled(name, field));

@@ -29,6 +29,7 @@ use std::path::PathBuf;
   llm-canary check --host native llm-canary.json
   llm-canary check policy.yaml
   llm-canary check --json istio/*.yaml | jq 'objects | .errors[]'
+  git ls-files -z '*.yaml' | xargs -0 llm-canary check --skip-others
 
 With --json it prints a list of configurations with place, rollouts and warnings; a policy has policy: alpha, beta, tolerance,
 guards. If a configuration has errors, it prints an object: error, errors (place, path, message), exit_code, and the list as
@@ -42,6 +43,9 @@ pub(crate) struct Args {
     /// The host of configurations in the plugin's own JSON or YAML, which do not say it
     #[arg(long, value_enum, default_value_t = Host::Wasm)]
     host: Host,
+    /// Leave files alone that have nothing of llm-canary, whatever they hold; it is fine if all are such: for hooks and pipelines
+    #[arg(long)]
+    skip_others: bool,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -100,6 +104,9 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     for file in &args.files {
         let name = file.display().to_string();
         let bytes = read_file(world, file);
+        if args.skip_others && bytes.as_ref().is_ok_and(|bytes| !is_ours(bytes)) {
+            continue;
+        }
         if let Some(bytes) = bytes.as_ref().ok().filter(|bytes| policy::is_policy(bytes)) {
             reports.push(policy_report(name, bytes));
             continue;
@@ -108,6 +115,10 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             world.say(&format!("warning: {unread}"));
         }
         match bytes.and_then(|bytes| plugin::parse(&name, &bytes)) {
+            Ok(plugins) if args.skip_others => {
+                let ours = plugins.iter().filter(|plugin| plugin.is_surely_ours());
+                reports.extend(ours.map(|plugin| report(plugin, host, now)));
+            }
             Ok(plugins) if plugins.is_empty() => {
                 world.say(&format!("note: {name}: holds no llm-canary configuration"));
             }
@@ -119,7 +130,7 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
             }),
         }
     }
-    if reports.is_empty() {
+    if reports.is_empty() && !args.skip_others {
         return Err(Error::refused(format!("there is nothing to check; {ACCEPTED_FILES}")));
     }
     for warning in reports.iter().flat_map(|report| &report.warnings) {
@@ -137,6 +148,11 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     let reports = serde_json::to_value(&reports).map_err(std::io::Error::from)?;
     let report: Map<String, Value> = [("configurations".to_owned(), reports)].into_iter().collect();
     Err(Error::Invalid { problems, report })
+}
+
+/// Whether a file has something of ours in it, if any file may be given.
+fn is_ours(bytes: &[u8]) -> bool {
+    plugin::may_be_ours(bytes) || policy::is_surely_policy(bytes)
 }
 
 fn report(plugin: &PluginConfig, host: HostKind, now: UnixMs) -> PluginReport {

@@ -4,7 +4,8 @@
 
 use super::config_map::{self, is_for_a_program};
 use super::{
-    ACCEPTED_FILES, Documents, ENVELOPE_FIELDS, OUR_NAMES, PathSegment, PluginConfig, find, is_configuration,
+    ACCEPTED_FILES, Documents, ENVELOPE_FIELDS, OUR_FIELDS, OUR_NAMES, PathSegment, PluginConfig, find,
+    is_configuration,
 };
 use crate::base64;
 use crate::suggest::is_misspelled;
@@ -193,4 +194,20 @@ fn may_be_meant(part: &Node) -> bool {
     }
     let is_resource = ENVELOPE_FIELDS.iter().chain(&["@type"]).any(|name| part.get(name).is_some());
     !is_resource || has_rollouts(part)
+}
+
+/// Whether a text may hold something of ours, valid or not: it names llm-canary, or has the fields of a rollout.
+pub(crate) fn may_be_ours(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let has = |mark: &&str| text.contains(*mark);
+    OUR_NAMES.iter().any(|name| has(name)) || has(&"rollouts") && MARKS.iter().all(has)
+}
+
+impl PluginConfig {
+    /// Whether this is a configuration by more than being JSON, which many files are.
+    pub(crate) fn is_surely_ours(&self) -> bool {
+        let is_whole_file = self.path.len() == 1;
+        let has_our_fields = |tree: &Node| OUR_FIELDS.iter().any(|name| tree.get(name).is_some());
+        !is_whole_file || self.tree.as_ref().map_or(true, has_our_fields)
+    }
 }

@@ -3,10 +3,11 @@
 use crate::Cli;
 use clap::Parser;
 
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("docs/discovery.md", include_str!("../../../docs/discovery.md")),
     ("docs/install.md", include_str!("../../../docs/install.md")),
     ("docs/operating.md", include_str!("../../../docs/operating.md")),
+    ("docs/gitops.md", include_str!("../../../docs/gitops.md")),
     ("docs/native.md", include_str!("../../../docs/native.md")),
     ("README.md", include_str!("../../../README.md")),
 ];

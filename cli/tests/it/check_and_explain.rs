@@ -988,3 +988,50 @@ fn help_teaches_with_examples() {
         assert!(ran.out.contains("Examples:\n  llm-canary "), "{args:?}: {}", ran.out);
     }
 }
+
+/// What a hook or a pipeline hands over: any file of a repository.
+#[test]
+fn check_leaves_the_files_of_others_alone() {
+    let folder = Folder::new("skip-others");
+    let others = [
+        ("helm.yaml", "spec:\n  replicas: {{ .Values.replicas }}\n"),
+        ("package.json", r#"{"name": "x", "version": "1.0.0"}"#),
+        ("depends.json", r#"{"name": "x", "dependencies": {"llm-canary": "0.1.0"}}"#),
+        (
+            "image.yaml",
+            "kind: Pod\nspec: {containers: [{image: registry.example.com/llm-canary-tool:0.1.0}]}\n",
+        ),
+        ("limits.yaml", "limits: {cpu: 1}\n"),
+        ("argo.yaml", "kind: Rollout\nspec: {strategy: {canary: {steps: []}}}\n"),
+        ("bytes.yaml", "\u{0}\u{1}"),
+        ("empty.yaml", ""),
+    ];
+    for (name, text) in others {
+        folder.write(name, text);
+        let ran = folder.fine(&["check", "--skip-others", name]);
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""), "{name}");
+    }
+    assert_eq!(folder.fine(&["check", "--skip-others", "--json", "helm.yaml"]).out, "[]\n");
+
+    folder.write("good.yaml", &format!("---\n{CHAT}"));
+    folder.write("bad.json", &CHAT.replace("12.5", "125").replace(r#""/v1/""#, r#""v1""#));
+    folder.write("broken.yaml", "# llm-canary\nrollouts: [{\n");
+    folder.write("policy.yaml", "alpha: 5%\nbeta: 0.1\n");
+    let names: Vec<&str> = others.iter().map(|(name, _)| *name).collect();
+    let all =
+        [&["check", "--skip-others", "good.yaml", "bad.json", "broken.yaml", "policy.yaml"], &names[..]];
+    let ran = folder.run(&all.concat());
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(ran.out, format!("good.yaml: {CHAT_LINE}"));
+    for words in [
+        "error: bad.json: rollouts[0].split",
+        "error: bad.json: rollouts[0].match.path_prefix",
+        "error: broken.yaml: ",
+        "error: policy.yaml: alpha: is \"5%\"",
+    ] {
+        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+    }
+    assert_eq!(ran.err.matches("error: ").count(), 4, "{}", ran.err);
+    let ran = folder.run(&["check", "--skip-others", "missing.yaml"]);
+    assert!(ran.code == Some(2) && ran.err.contains("missing.yaml: does not exist"), "{ran:?}");
+}
