@@ -200,7 +200,7 @@ fn may_be_meant(part: &Node) -> bool {
 pub(crate) fn may_be_ours(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let has = |mark: &&str| text.contains(*mark);
-    OUR_NAMES.iter().any(|name| has(name)) || has(&"rollouts") && MARKS.iter().all(has)
+    OUR_NAMES.iter().any(has) || has(&"rollouts") && MARKS.iter().all(has)
 }
 
 impl PluginConfig {
