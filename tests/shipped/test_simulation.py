@@ -17,7 +17,17 @@ def test_a_million_ids_take_seconds(tool: Path, tmp_path: Path) -> None:
     kinds = (b"conv_%012d", b"019b76da-a800-7000-8000-%012d", b"\xff\xfe%012d")
     ids.write_bytes(b"".join(kinds[at % 3] % at + b"\n" for at in range(LINES)))
     file = REPOSITORY / "envoy" / "ecds" / "llm-canary.yaml"
-    command: list[str | Path] = [tool, "simulate", file, "v2", "--plan", "25%,50%@+1h,100%@+2h", "--keys", ids, "--json"]
+    command: list[str | Path] = [
+        tool,
+        "simulate",
+        file,
+        "v2",
+        "--plan",
+        "25%,50%@+1h,100%@+2h",
+        "--keys",
+        ids,
+        "--json",
+    ]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_MAX)
     assert ran.returncode == 0, ran.stderr
     [report] = json.loads(ran.stdout)
