@@ -19,14 +19,31 @@ DOCUMENTS = [(path.name, doc) for path in sorted(FOLDER.glob("*.yaml")) for doc 
 IDS = [f"{name}:{doc['kind']}/{doc['metadata']['name']}" for name, doc in DOCUMENTS]
 
 
-GROUPS = ("argoproj.io", "flagger.app", "gateway.envoyproxy.io", "gateway.networking.k8s.io")
+GROUPS = (
+    "argoproj.io",
+    "extensions.istio.io",
+    "flagger.app",
+    "gateway.envoyproxy.io",
+    "gateway.networking.k8s.io",
+    "inference.networking.k8s.io",
+)
+# There is no definition of these among the others; tests/shipped/unpublished.py has what is known.
+UNPUBLISHED = ("serving.kserve.io",)
 
 
 def is_custom(doc: Json) -> bool:
-    return doc["apiVersion"].split("/")[0] in GROUPS
+    return group_of(doc) in GROUPS
 
 
-CORE = [pytest.param(doc, id=name) for name, (_, doc) in zip(IDS, DOCUMENTS, strict=True) if not is_custom(doc)]
+def group_of(doc: Json) -> str:
+    return doc["apiVersion"].split("/")[0]
+
+
+CORE = [
+    pytest.param(doc, id=name)
+    for name, (_, doc) in zip(IDS, DOCUMENTS, strict=True)
+    if not is_custom(doc) and group_of(doc) not in UNPUBLISHED
+]
 CUSTOM = [pytest.param(doc, id=name) for name, (_, doc) in zip(IDS, DOCUMENTS, strict=True) if is_custom(doc)]
 
 
@@ -53,6 +70,7 @@ def test_every_kind_is_there() -> None:
     assert kinds >= {"Deployment", "Job", "Role", "RoleBinding", "NetworkPolicy", "ConfigMap", "Service"}
     assert kinds >= {"AnalysisTemplate", "Rollout", "MetricTemplate", "Canary"}
     assert kinds >= {"EnvoyProxy", "Gateway", "HTTPRoute", "EnvoyExtensionPolicy"}
+    assert kinds >= {"InferencePool", "LLMInferenceService", "WasmPlugin"}
 
 
 @pytest.mark.parametrize("version", KUBERNETES)

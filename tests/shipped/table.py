@@ -11,6 +11,7 @@ from tests.harness import REPOSITORY
 from tests.shipped.validators import (
     AccessLog,
     Bootstrap,
+    ChartValues,
     Dashboard,
     DeploymentPatch,
     Discovered,
@@ -37,6 +38,7 @@ TABLE: list[tuple[str, Validator]] = [
     ("istio/mesh-values.yaml", AccessLog()),
     ("istio/stats-annotations.yaml", DeploymentPatch()),
     ("istio/*.yaml", Manifests()),
+    ("kubernetes/values/production-stack.yaml", ChartValues()),
     ("kubernetes/*.yaml", Manifests()),
 ]
 

@@ -18,7 +18,7 @@ import yaml
 from tests.harness import Json
 from tests.harness.definitions import schemas
 from tests.istio import crd
-from tests.shipped import envoy_config
+from tests.shipped import envoy_config, unpublished
 from tests.shipped.places import Path as Place
 from tests.shipped.places import Text, document_of
 
@@ -119,6 +119,8 @@ def _closed(identity: tuple[str, str]) -> jsonschema.Draft202012Validator:
 def resource_errors(doc: Json) -> Errors:
     """What an API server would refuse, and what it would drop in silence."""
     identity = (doc.get("apiVersion", ""), doc.get("kind", ""))
+    if identity not in schemas() and identity == unpublished.SERVICE:
+        return unpublished.service_errors(doc, KUBERNETES)
     if identity in schemas():
         found = [f"{error.json_path}: {error.message}" for error in _closed(identity).iter_errors(doc)]
         return found or crd.repeated(schemas()[identity], doc) + crd.rule_errors(schemas(), doc)
@@ -378,6 +380,14 @@ class AccessLog(Validator):
             },
         }
         return _some(shop.envoy_error(envoy_config.bootstrap([], {"access_log": [log]})))
+
+
+class ChartValues(Validator):
+    """Values for the chart of the vLLM production stack."""
+
+    def errors(self, documents: list[Json], shop: Workshop) -> Errors:
+        [values] = documents
+        return unpublished.values_errors(values)
 
 
 class Dashboard(Validator):
