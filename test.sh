@@ -115,7 +115,7 @@ section_kubernetes() { with_pytest tests/kubernetes; }
 section_shipped() {
   ./build.sh
   ./build.sh --native
-  with_pytest tests/shipped
+  with_pytest -n 2 --dist worksteal tests/shipped
 }
 
 # These tests mostly wait, for flushes and for looks of the tool.

@@ -1,4 +1,5 @@
-"""The commands that documents tell people to type: of blocks of shell, of sessions with a prompt, and of pipelines.
+"""The commands that documents tell people to type: of blocks of shell, of sessions with a prompt, of pipelines, and
+those in the comments of the files that are shipped.
 
 In: the text of a document. Out: commands in their order, each without its comment, with the output that the document
 shows.
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from tests.harness import REPOSITORY
+from tests.shipped.table import shipped
 
 SHELL = {"sh", "bash", "shell"}
 SESSION = {"console"}
@@ -20,6 +22,10 @@ SESSION = {"console"}
 OTHER = {"json", "yaml", "text", "promql", "dockerfile", "", "rust", "python", "toml"}
 # Keys of pipelines below which commands stand.
 PIPELINE_KEYS = ("run", "script")
+# How a line begins that is typed, in a block that should have none.
+TYPED = re.compile(r"\$ |(llm-canary|kubectl|envoy|cargo|curl|docker|helm|git|pip) |\./|[a-z]+/\S+\.sh\b")
+# A command in a comment of YAML. What is said of it follows after blanks.
+COMMENTED = re.compile(r"#     ((?:llm-canary|kubectl|envoy|cargo|helm|prometheus|cp|mv) .*?)(?: {3,}.*)?$")
 FENCE = re.compile(r"^\s*```(\S*)\s*$")
 
 
@@ -32,10 +38,12 @@ class Command(NamedTuple):
 
 
 def documents() -> list[str]:
-    """The documents of the repository, as git knows them or would."""
+    """The documents of the repository, as git knows them or would, and the shipped files with commands in comments."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"]
     names = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split("\n")
-    return sorted({name for name in names if name and (REPOSITORY / name).exists()})
+    pages = {name for name in names if name and (REPOSITORY / name).exists()}
+    files = [path.relative_to(REPOSITORY).as_posix() for path in shipped() if path.suffix in (".yaml", ".yml")]
+    return sorted(pages | {name for name in files if commands_of(name)})
 
 
 def commands_of(document: str, root: Path = REPOSITORY) -> list[Command]:
@@ -43,6 +51,11 @@ def commands_of(document: str, root: Path = REPOSITORY) -> list[Command]:
 
 
 def commands_in(document: str, text: str) -> Iterator[Command]:
+    if not document.endswith(".md"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if found := COMMENTED.match(line):
+                yield Command(document, number, found[1])
+        return
     for language, first, lines in blocks(text):
         if language in SHELL:
             yield from (Command(document, first + at, text) for at, text in joined(lines))
@@ -52,8 +65,8 @@ def commands_in(document: str, text: str) -> Iterator[Command]:
             yield from (Command(document, first, text) for text in pipeline("\n".join(lines)))
         elif language not in OTHER:
             raise ValueError(f"{document}:{first}: what is a block of {language!r}? Add it to {__name__}")
-        elif any(line.startswith("$ ") for line in lines):
-            raise ValueError(f"{document}:{first}: a session needs the language console")
+        elif any(TYPED.match(line) for line in lines):
+            raise ValueError(f"{document}:{first}: a session needs the language console, and commands the language sh")
 
 
 def blocks(text: str) -> Iterator[tuple[str, int, list[str]]]:

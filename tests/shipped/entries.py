@@ -245,4 +245,55 @@ ENTRIES: dict[str, dict[str, Entry]] = {
         "llm-canary ramp --kubectl envoyextensionpolicy/llm-canary -n models v2 25": Runs(says=("gets 25 % from",)),
         "llm-canary stop --kubectl envoyextensionpolicy/llm-canary -n models v2": Runs(says=("v2 is stopped",)),
     },
+    "envoy/ecds/llm-canary.yaml": {
+        "llm-canary ramp envoy/ecds/llm-canary.yaml v2 25": Runs(says=("gets 25 % from",)),
+        "llm-canary stop envoy/ecds/llm-canary.yaml v2": Runs(says=("v2 is stopped",)),
+        'cp envoy/ecds/llm-canary.yaml envoy/llm-canary.next.yaml && "$EDITOR" envoy/llm-canary.next.yaml': Runs(),
+        "mv envoy/llm-canary.next.yaml envoy/ecds/llm-canary.yaml": Runs(goes_on=True),
+    },
+    "envoy/ecds-native/llm-canary.yaml": {
+        "llm-canary ramp envoy/ecds-native/llm-canary.yaml v2 25": Runs(says=("gets 25 % from",)),
+        "llm-canary stop envoy/ecds-native/llm-canary.yaml v2": Runs(says=("v2 is stopped",)),
+        'cp envoy/ecds-native/llm-canary.yaml envoy/llm-canary.next.yaml && "$EDITOR" '
+        "envoy/llm-canary.next.yaml": Runs(),
+        "mv envoy/llm-canary.next.yaml envoy/ecds-native/llm-canary.yaml": Runs(goes_on=True),
+    },
+    "envoy/envoy.yaml": {
+        "envoy -c envoy/envoy.yaml": Elsewhere(
+            "tests/envoy/test_shipped_files.py::test_it_starts_from_the_repository_root_and_routes_by_version"
+        )
+    },
+    "envoy/native.yaml": {
+        "envoy -c envoy/native.yaml": Elsewhere(
+            "tests/envoy/test_native.py::test_it_routes_and_the_tool_changes_its_file"
+        )
+    },
+    "envoy/prometheus/prometheus.yml": {
+        "prometheus --config.file=envoy/prometheus/prometheus.yml --storage.tsdb.path=target/prometheus": Elsewhere(
+            "tests/envoy/test_queries.py::test_every_recorded_rule_has_a_value"
+        )
+    },
+    "envoy/reference-set.yaml": {
+        "llm-canary watchdog envoy/ecds/llm-canary.yaml --set envoy/reference-set.yaml --via "
+        "http://localhost:10000": Runs(until="^round 1: not enough data", status=(3,)),
+    },
+    "kubernetes/envoy-gateway.yaml": {
+        "llm-canary check kubernetes/envoy-gateway.yaml": Runs(says=("chat: v1 90 %",)),
+        "llm-canary ramp --kubectl envoyextensionpolicy/llm-canary -n models v2 25": Runs(says=("gets 25 % from",)),
+    },
+    "kubernetes/envoy-gateway-native.yaml": {
+        "llm-canary check kubernetes/envoy-gateway-native.yaml": Runs(says=("chat: v1 90 %",)),
+        "llm-canary ramp --kubectl envoyextensionpolicy/llm-canary -n models v2 25": Runs(says=("gets 25 % from",)),
+    },
+    "kubernetes/inference-pools.yaml": {
+        "llm-canary check kubernetes/inference-pools.yaml": Runs(says=("WasmPlugin llm-canary: chat: v1 90 %",)),
+        "llm-canary ramp --kubectl wasmplugin/llm-canary -n models v2 25": Runs(says=("gets 25 % from",)),
+    },
+    "kubernetes/values/production-stack.yaml": {
+        "helm install llm-v1 vllm/vllm-stack -n models -f kubernetes/values/production-stack.yaml": Cannot(
+            f"{CLUSTER}and Helm"
+        ),
+        "helm install llm-v2 vllm/vllm-stack -n models -f kubernetes/values/production-stack.yaml --set "
+        "servingEngineSpec.modelSpec[0].modelURL=example/model-v2": Cannot(f"{CLUSTER}and Helm"),
+    },
 }

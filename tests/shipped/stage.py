@@ -63,7 +63,7 @@ class Stage:
         bootstrap = BOOTSTRAPS.get(document, "envoy/envoy.yaml")
         module = modules[".so" if bootstrap.endswith("native.yaml") else ".wasm"]
         self.checkout = Checkout(folder, module, servers, bootstrap)
-        self.folder, self.servers, self.programs, self.documents_own = folder, servers, programs, document
+        self.folder, self.servers, self.programs, self.document = folder, servers, programs, document
         self.listen_port = free_port()
         for name in ("istio", "kubernetes", "tests/data/corpus"):
             shutil.copytree(REPOSITORY / name, folder / name)
@@ -163,12 +163,14 @@ class Stage:
     def needs(self, text: str) -> None:
         """Starts what a command asks, and puts the resource where kubectl has it."""
         if re.search(r":9901|:10000|:9090|\$ENVOYS", text):
-            self.start(with_prometheus=":9090" in text or self.documents_own == "docs/operating.md")
+            self.start(with_prometheus=":9090" in text or self.document == "docs/operating.md")
         if found := re.search(r"--kubectl (\w+)/", text):
-            [kind, file] = {
+            kind, file = {
                 "wasmplugin": ("WasmPlugin", "istio/gateway-wasmplugin.yaml"),
                 "envoyextensionpolicy": ("EnvoyExtensionPolicy", "kubernetes/envoy-gateway.yaml"),
             }[found[1]]
+            # A file speaks of the resource that it holds.
+            file = file if self.document.endswith(".md") else self.document
             [resource] = [doc for doc in crd.load((REPOSITORY / file).read_text()) if doc["kind"] == kind]
             resource["metadata"]["resourceVersion"] = "1"
             (self.folder / "resource.json").write_text(json.dumps(resource))

@@ -123,9 +123,20 @@ jobs: {a: {steps: [{uses: x}, {run: "eight\\nnine"}], script: [ten]}}
         (17, "nine", ()),
         (17, "ten", ()),
     ]
-    for wrong in ("```zsh\nls\n```\n", "```text\n$ ls\n```\n", "```sh\nls |\n```\n"):
+    for wrong in (
+        "```zsh\nls\n```\n",
+        "```text\n$ ls\n```\n",
+        "```\nkubectl get pods\n```\n",
+        "```\n./x.sh\n```\n",
+        "```sh\nls |\n```\n",
+    ):
         with pytest.raises(ValueError, match=r"x\.md|no end"):
             list(commands_in("x.md", wrong))
+
+
+def test_commands_in_comments_are_found() -> None:
+    text = "# words\n#     llm-canary stop a.yaml v2      at once\n#     no command\nkey: 1 # llm-canary check\n"
+    assert [one.text for one in commands_in("a.yaml", text)] == ["llm-canary stop a.yaml v2"]
 
 
 def test_shapes() -> None:
