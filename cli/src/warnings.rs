@@ -15,8 +15,14 @@ const USER_WORDS: [&str; 3] = ["user", "account", "email"];
 /// A key with one of these as a whole word looks like a user's. They are also parts of other words, such as uuid.
 const USER_WHOLE_WORDS: [&str; 2] = ["uid", "sub"];
 
-/// Every warning about a configuration; `tree` is what it was read from.
-pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
+/// Why a body is not read before a request is routed, and what to do.
+const BODY_WAIT_NEVER: &str = "\"body_wait\" is \"never\"; write \"body_wait\": \"auto\", or change this";
+const NO_BODIES: &str = "this resource cannot have Envoy hand over bodies (allow_on_headers_stop_iteration); use an EnvoyFilter or the \
+     native module, or change this and write \"body_wait\": \"never\"";
+
+/// Every warning about a configuration; `tree` is what it was read from. `gets_bodies` says whether a request may wait for its
+/// body where it stands.
+pub(crate) fn find(config: &Config, tree: &Node, gets_bodies: bool) -> Vec<Error> {
     let trees = tree.get("rollouts").map(Node::items).unwrap_or_default();
     let mut warnings = Vec::new();
     for (i, rollout) in config.rollouts.iter().enumerate() {
@@ -46,12 +52,12 @@ pub(crate) fn find(config: &Config, tree: &Node) -> Vec<Error> {
         for (field, message) in pins::find(config.rollouts.get(..i).unwrap_or_default(), rollout) {
             warn(field, message);
         }
-        if config.body_wait == BodyWait::Never {
+        if config.body_wait == BodyWait::Never || !gets_bodies {
             let tree = trees.get(i);
             let has_own_keys = tree.is_some_and(|rollout| rollout.get("key").is_some());
             for (field, effect) in needs_waiting(rollout, has_own_keys) {
-                let remedy = "write \"body_wait\": \"auto\", or change this";
-                warn(&field, format!("{effect}, because \"body_wait\" is \"never\"; {remedy}"));
+                let why = if gets_bodies { BODY_WAIT_NEVER } else { NO_BODIES };
+                warn(&field, format!("{effect}, because {why}"));
             }
         }
         for (field, message) in hash::find(rollout) {

@@ -157,7 +157,9 @@ fn is_ours(bytes: &[u8]) -> bool {
 
 fn report(plugin: &PluginConfig, host: HostKind, now: UnixMs) -> PluginReport {
     let (rollouts, errors, warnings) = match plugin.config_for(host) {
-        Ok((config, tree)) => (rollouts(&config, now), Vec::new(), warnings::find(&config, tree)),
+        Ok((config, tree)) => {
+            (rollouts(&config, now), Vec::new(), warnings::find(&config, tree, plugin.gets_bodies()))
+        }
         Err(errors) => (Vec::new(), plugin.problems(&errors), Vec::new()),
     };
     let warning = |warning: &config::Error| Problem::new(&plugin.place, &warning.path, &warning.message);

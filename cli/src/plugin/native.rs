@@ -105,3 +105,16 @@ pub(super) fn find_envoy_gateway(resource: &Node, path: &[PathSegment], plugins:
         }
     }
 }
+
+impl PluginConfig {
+    /// Whether Envoy hands over the body of a request that waits for it. A WasmPlugin, a TrafficExtension and the wasm of an
+    /// EnvoyExtensionPolicy cannot have it do so. A configuration by itself does not say where it stands.
+    pub(crate) fn gets_bodies(&self) -> bool {
+        let is = |segment: &PathSegment, wanted: &str| matches!(segment, PathSegment::Member(name) if name == wanted);
+        match self.path.as_slice() {
+            [.., last] if is(last, "pluginConfig") => false,
+            [.., list, PathSegment::Item(_), last] => !(is(list, "wasm") && is(last, "config")),
+            _ => true,
+        }
+    }
+}

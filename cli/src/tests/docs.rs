@@ -77,5 +77,5 @@ fn every_command_of_the_pages_is_one() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count > 80, "{count}");
+    assert!(count > 60, "{count}");
 }

@@ -122,6 +122,31 @@ fn a_wasm_plugin_of_envoy_gateway_is_read_as_one() {
     }
 }
 
+/// Where Envoy hands over no bodies, what is looked for there is never found.
+#[test]
+fn keys_in_bodies_are_doubtful_where_no_body_comes() {
+    let folder = Folder::new("native-no-bodies");
+    let in_body = config(NESTED).replace(&format!("{{\"metadata\": \"{NESTED}\"}}"), "{\"body\": \"/user\"}");
+    assert!(in_body.contains("/user"));
+    let wasm =
+        |kind: &str, inner: &str| format!("kind: {kind}\nmetadata: {{name: llm-canary}}\nspec: {inner}\n");
+    let item = format!("{{name: llm-canary, filterName: llm-canary, config: {in_body}}}");
+    for (text, is_warned) in [
+        (policy("wasm", &item), true),
+        (policy("dynamicModule", &item), false),
+        (wasm("WasmPlugin", &format!("{{pluginConfig: {in_body}}}")), true),
+        (wasm("TrafficExtension", &format!("{{wasm: {{pluginConfig: {in_body}}}}}")), true),
+        (ecds(&filter(&any("StringValue", &format!("'{in_body}'")))), false),
+        (format!("---\n{in_body}\n"), false),
+    ] {
+        folder.write("a.yaml", &text);
+        let ran = folder.fine(&["check", "a.yaml"]);
+        let warned =
+            "rollouts[0].key[0]: is never found, because this resource cannot have Envoy hand over bodies";
+        assert_eq!(ran.err.contains(warned), is_warned, "{text}{ran:?}");
+    }
+}
+
 /// All that changes is what must.
 #[test]
 fn a_change_is_written_in_place() {

@@ -70,8 +70,10 @@ fn validate(name: &str, plugin: &PluginConfig, new_text: &str) -> Result<Validat
         .ok_or_else(|| Error::problem(name, "the change would make it unreadable; nothing was changed"))?;
     let (config, tree) =
         changed.config().map_err(|errors| Error::WouldBeRefused(plugin.problems(&errors)))?;
-    let old = plugin.config().map(|(config, tree)| warnings::find(&config, tree)).unwrap_or_default();
-    let new = new_warnings(warnings::find(&config, tree), &old).into_iter();
+    let gets_bodies = plugin.gets_bodies();
+    let old =
+        plugin.config().map(|(config, tree)| warnings::find(&config, tree, gets_bodies)).unwrap_or_default();
+    let new = new_warnings(warnings::find(&config, tree, gets_bodies), &old).into_iter();
     let text =
         |warning: ConfigError| Problem::new(&plugin.place, &warning.path, &warning.message).to_string();
     Ok(Validated { decoded: changed.decoded.clone(), tree: tree.clone(), warnings: new.map(text).collect() })
