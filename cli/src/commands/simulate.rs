@@ -122,17 +122,32 @@ pub(super) fn run(args: &Args, world: &mut World<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// When it was last said how far a run is.
+struct Progress {
+    said_at: Duration,
+}
+
+impl Progress {
+    fn is_due(&mut self, now: Duration) -> bool {
+        let is_due = now >= self.said_at + PROGRESS;
+        if is_due {
+            self.said_at = now;
+        }
+        is_due
+    }
+}
+
 /// Counts the keys of a file, and says now and then how many there were.
 fn count_keys(world: &mut World<'_>, file: &Path, counts: &mut [KeyCounts<'_>]) -> Result<(), Error> {
     let mut keys = Keys::open(world, file)?;
-    let (mut lines, mut said_at) = (0_u64, world.clock.elapsed());
+    let mut lines = 0;
+    let mut progress = Progress { said_at: world.clock.elapsed() };
     while let Some(key) = keys.next()? {
         if !key.is_empty() {
             counts.iter_mut().for_each(|counts| counts.add(key));
         }
         lines += 1;
-        if lines.is_multiple_of(KEYS_PER_LOOK) && world.clock.elapsed() >= said_at + PROGRESS {
-            said_at = world.clock.elapsed();
+        if lines % KEYS_PER_LOOK == 0 && progress.is_due(world.clock.elapsed()) {
             world.say(&format!("note: {lines} lines so far"));
         }
     }
@@ -145,4 +160,17 @@ fn read_planned(world: &mut World<'_>, args: &Args, version: &str, plan: &str) -
     let bytes = read_file(world, &args.config)?;
     let text = ramp::planned_text(&name, &bytes, args.rollout.as_deref(), version, plan, world.clock.now())?;
     plugin::parse_one(&name, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Progress;
+    use std::time::Duration;
+
+    #[test]
+    fn progress_is_told_every_five_seconds() {
+        let mut progress = Progress { said_at: Duration::from_secs(1) };
+        let told = (1..20).filter(|now| progress.is_due(Duration::from_secs(*now)));
+        assert_eq!(told.collect::<Vec<u64>>(), [6, 11, 16]);
+    }
 }
