@@ -103,3 +103,11 @@ def test_the_hook_is_asked_about_yaml_and_json_only(repository: Repository) -> N
     assert repository.hook()[0] == 0
     repository.write("notes.yaml", broken)
     assert repository.hook()[0] == 1
+
+
+def test_pre_commit_accepts_the_list_of_hooks() -> None:
+    command = [sys.executable, "-m", "pre_commit", "validate-manifest", ".pre-commit-hooks.yaml"]
+    said = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=SECONDS_MAX)
+    assert said.returncode == 0, said.stdout + said.stderr
+    # A field that pre-commit does not know is a warning there.
+    assert "Unexpected" not in said.stdout + said.stderr
