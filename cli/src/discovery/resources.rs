@@ -48,7 +48,7 @@ pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<(Vec<Resource>, Vec<Strin
         match plugin.config() {
             Err(errors) => problems.extend(plugin.problems(&errors)),
             Ok((config, tree)) => {
-                let doubts = warnings::find(&config, tree);
+                let doubts = warnings::find(&config, tree, plugin.gets_bodies());
                 let words = |doubt: &llm_canary::config::Error| {
                     Problem::new(&plugin.place, &doubt.path, &doubt.message).to_string()
                 };
