@@ -47,6 +47,10 @@ NO_SHARE = "llm-canary ramp llm.yaml v2 0 && sleep 3"
 # It takes windows of a minute until `run` gives the first share; tests/e2e/ waits for that.
 FIRST_LOOK = r"^\S+Z chat: v2 (is held at 0|gets \d) %"
 
+PUSHED = "tests/scripts/test_images.py::test_each_image_is_pushed_as_it_was_written"
+QUICKSTART = "tests/scripts/test_quickstart.py::test_ten_commands_lead_to_a_routed_request"
+BESIDE_XDS = "tests/envoy/test_discovery.py::test_it_begins_without_the_server_and_takes_what_it_serves"
+
 ENTRIES: dict[str, dict[str, Entry]] = {
     "README.md": {
         "./demo.sh --fault refusals": Elsewhere(
@@ -82,6 +86,16 @@ ENTRIES: dict[str, dict[str, Entry]] = {
             f"{LONG}, and modules of other commits"
         ),
     },
+    "docs/discovery.md": {
+        "llm-canary xds envoy/ecds/llm-canary.yaml": Elsewhere(BESIDE_XDS),
+        "envoy -c envoy/discovery.yaml --service-node edge-1": Elsewhere(BESIDE_XDS),
+        "llm-canary status --xds http://localhost:9902": Elsewhere(
+            "tests/e2e/test_discovery.py::test_an_envoy_that_refuses_a_version_is_shown"
+        ),
+        "llm-canary stop envoy/ecds/llm-canary.yaml v2 --xds http://localhost:9902": Elsewhere(BESIDE_XDS),
+        "kubectl exec -n llm deploy/llm-canary-xds -c llm-canary -- llm-canary stop "
+        "/var/lib/llm-canary/llm-canary.yaml v2 --xds http://localhost:9902": Cannot(f"{CLUSTER}the stop itself runs"),
+    },
     "docs/gitops.md": {
         "git ls-files -z '*.yaml' '*.yml' '*.json' | xargs -0 llm-canary check --skip-others": Runs(
             says=("EnvoyExtensionPolicy llm-canary: chat", "WasmPlugin llm-canary: chat")
@@ -103,6 +117,46 @@ ENTRIES: dict[str, dict[str, Entry]] = {
         "llm-canary ramp canary.yaml v2 25 --at +30m": Runs(says=("gets 25 % from .* \\(in 30 min\\)",)),
         "llm-canary simulate canary.yaml": Runs(says=(r" 24\.\d+ % ",), goes_on=True),
         'git commit -m "v2 gets 25 %" canary.yaml': Runs(says=("1 file changed",), goes_on=True),
+    },
+    "docs/install.md": {
+        "scripts/image.sh --push registry.example.com": Elsewhere(PUSHED),
+        "sed 's|registry.example.com|your.registry|' kubernetes/quickstart.yaml | kubectl apply -f -": Cannot(
+            f"{CLUSTER}tests/scripts/test_quickstart.py starts its containers"
+        ),
+        "kubectl -n llm-quickstart rollout status deployment/llm-gateway": Cannot(f"{CLUSTER}it waits for the pod"),
+        "kubectl -n llm-quickstart port-forward deployment/llm-gateway 10000 9901 8099 &": Cannot(
+            f"{CLUSTER}it only forwards ports"
+        ),
+        "curl -si localhost:10000/v1/chat/completions -H 'x-conversation-id: c-42' -H 'content-type: application/json' "
+        '-d \'{"model": "m", "messages": []}\'': Elsewhere(QUICKSTART),
+        "curl -si localhost:10000/v1/chat/completions -H 'x-llm-cohort: staff' -H 'content-type: application/json' "
+        '-d \'{"model": "m", "messages": []}\'': Elsewhere(QUICKSTART),
+        "curl -s localhost:9901/stats/prometheus | grep ^llm_decisions_total": Elsewhere(QUICKSTART),
+        "curl -s localhost:8099/api/verdict": Elsewhere(QUICKSTART),
+        "kubectl -n llm-quickstart get configmap llm-canary -o yaml "
+        '| sed \'s/"stopped": false/"stopped": true/\' | kubectl replace -f -': Cannot(
+            f"{CLUSTER}tests/scripts/test_quickstart.py makes the edit"
+        ),
+        "kubectl delete namespace llm-quickstart": Cannot(f"{CLUSTER}it only removes what was made"),
+        "llm-canary ramp --kubectl configmap/llm-canary -n llm-quickstart v2 25": Runs(says=("gets 25 % from",)),
+        "llm-canary run configmap/llm-canary v2 --kubectl -n llm-quickstart --plan 10%,25%@30m,100% "
+        "--prometheus http://localhost:9090": Cannot(
+            f"{CLUSTER}tests/e2e/test_run.py runs releases, and cli/src/tests/ those of a ConfigMap"
+        ),
+        "cargo install --path cli --locked": COMPILES,
+        "llm-canary --version": Runs(says=(r"^llm-canary \d+\.\d+\.\d+",)),
+        "llm-canary completions bash > ~/.local/share/bash-completion/completions/llm-canary": Elsewhere(
+            "tests/scripts/test_installed.py::test_bash_completes"
+        ),
+        "mkdir -p ~/.local/share/man/man1 && llm-canary man -o ~/.local/share/man/man1": Elsewhere(
+            "tests/scripts/test_installed.py::test_manual_pages_are_read_without_complaints"
+        ),
+        "llm-canary man ramp | man -l -": Elsewhere(
+            "tests/scripts/test_installed.py::test_manual_pages_are_read_without_complaints"
+        ),
+        "podman run --rm --read-only registry.example.com/llm-canary-tool:0.1.0 policy": Elsewhere(
+            "tests/scripts/test_tool_image.py::test_it_starts_as_a_user_without_rights"
+        ),
     },
     "docs/native.md": {
         "./build.sh --native": BUILD,
@@ -214,14 +268,7 @@ ENTRIES: dict[str, dict[str, Entry]] = {
         "mv envoy/next.yaml envoy/ecds/llm-canary.yaml": Runs(goes_on=True),
     },
     "istio/README.md": {
-        "./build.sh && cp target/llm_canary.wasm plugin.wasm": BUILD,
-        "printf 'FROM scratch\\nCOPY plugin.wasm ./plugin.wasm\\n' | "
-        "docker build -t registry.example.com/llm-canary:0.1.0 "
-        "-f - .": Cannot("needs Docker and a registry"),
-        "docker push registry.example.com/llm-canary:0.1.0": Cannot("needs Docker and a registry"),
-        "skopeo inspect --format '{{.Digest}}' docker://registry.example.com/llm-canary:0.1.0": Cannot(
-            "needs Docker and a registry"
-        ),
+        "scripts/image.sh --push registry.example.com wasm": Elsewhere(PUSHED),
         "llm-canary check istio/gateway-wasmplugin.yaml": Runs(says=("WasmPlugin llm-canary: chat: v1 99 %",)),
         "kubectl apply -f istio/versions.yaml": Cannot(f"{CLUSTER}test_files.py validates the file"),
         "kubectl apply -f istio/gateway-routes.yaml": Cannot(f"{CLUSTER}test_files.py validates the file"),
@@ -257,6 +304,10 @@ ENTRIES: dict[str, dict[str, Entry]] = {
         'cp envoy/ecds-native/llm-canary.yaml envoy/llm-canary.next.yaml && "$EDITOR" '
         "envoy/llm-canary.next.yaml": Runs(),
         "mv envoy/llm-canary.next.yaml envoy/ecds-native/llm-canary.yaml": Runs(goes_on=True),
+    },
+    "envoy/discovery.yaml": {
+        "llm-canary xds envoy/ecds/llm-canary.yaml": Elsewhere(BESIDE_XDS),
+        "envoy -c envoy/discovery.yaml --service-node edge-1": Elsewhere(BESIDE_XDS),
     },
     "envoy/envoy.yaml": {
         "envoy -c envoy/envoy.yaml": Elsewhere(

@@ -117,6 +117,11 @@ def error(envoy: Path, folder: Path, config: Json, files: dict[str, Path]) -> st
         "--use-dynamic-base-id",
         "--log-level",
         "error",
+        # For a bootstrap that leaves them to the command line.
+        "--service-node",
+        NODE["id"],
+        "--service-cluster",
+        NODE["cluster"],
     ]
     said = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=VALIDATE_SECONDS_MAX)
     return "" if said.returncode == 0 else said.stderr[-2000:] or "refused"

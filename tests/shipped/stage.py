@@ -164,14 +164,16 @@ class Stage:
         """Starts what a command asks, and puts the resource where kubectl has it."""
         if re.search(r":9901|:10000|:9090|\$ENVOYS", text):
             self.start(with_prometheus=":9090" in text or self.document == "docs/operating.md")
-        if found := re.search(r"--kubectl (\w+)/", text):
+        if found := re.search(r"--kubectl (\w+)/([\w-]+)", text):
             kind, file = {
                 "wasmplugin": ("WasmPlugin", "istio/gateway-wasmplugin.yaml"),
+                "configmap": ("ConfigMap", "kubernetes/quickstart.yaml"),
                 "envoyextensionpolicy": ("EnvoyExtensionPolicy", "kubernetes/envoy-gateway.yaml"),
             }[found[1]]
             # A file speaks of the resource that it holds.
             file = file if self.document.endswith(".md") else self.document
-            [resource] = [doc for doc in crd.load((REPOSITORY / file).read_text()) if doc["kind"] == kind]
+            documents = crd.load((REPOSITORY / file).read_text())
+            [resource] = [doc for doc in documents if (doc["kind"], doc["metadata"]["name"]) == (kind, found[2])]
             resource["metadata"]["resourceVersion"] = "1"
             (self.folder / "resource.json").write_text(json.dumps(resource))
 

@@ -22,6 +22,10 @@ FREE: tuple[tuple[str, str], ...] = (
     ("envoy/grafana/*", ""),
     # Envoy's runtime, which takes any name.
     ("*.yaml", ".static_layer"),
+    # What the stand-in for a model answers.
+    ("kubernetes/quickstart.yaml", ".inline_string"),
+    ("kubernetes/quickstart.yaml", ".inline_string.choices[0]"),
+    ("kubernetes/quickstart.yaml", ".inline_string.choices[0].message"),
 )
 
 
