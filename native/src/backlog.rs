@@ -11,6 +11,8 @@ use llm_canary::filter::Ended;
 
 /// How much memory the exchanges may take, at most. Past it, a worker counts its exchanges itself.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
+/// So many are not to wait any longer: to count more at once keeps Envoy's main thread so busy that workers notice it where processors are few.
+const EXCHANGES_MAX: usize = 256;
 /// What an exchange takes beside what is kept of its bodies, at most.
 const EXCHANGE_BYTES: usize = 2 * 1024;
 
@@ -24,8 +26,9 @@ struct Waiting {
 }
 
 impl Backlog {
-    /// Adds an exchange. Gives it back if its answer has been read, or if there is no room.
-    pub(crate) fn add(&self, ended: Ended) -> Result<(), Ended> {
+    /// Adds an exchange. Returns whether there are enough now to be counted at once. Gives the exchange back if its answer has been read,
+    /// or if there is no room.
+    pub(crate) fn add(&self, ended: Ended) -> Result<bool, Ended> {
         let Some(kept_bytes) = ended.kept_bytes() else { return Err(ended) };
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = waiting.bytes.saturating_add(kept_bytes).saturating_add(EXCHANGE_BYTES);
@@ -34,7 +37,7 @@ impl Backlog {
         }
         waiting.bytes = bytes;
         waiting.exchanges.push(ended);
-        Ok(())
+        Ok(waiting.exchanges.len() == EXCHANGES_MAX)
     }
 
     /// Takes all exchanges.

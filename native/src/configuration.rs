@@ -100,13 +100,16 @@ impl Configuration {
 
     /// Counts an exchange that has ended: on Envoy's main thread, or at once, by the host of the exchange.
     pub(crate) fn count_later(&self, host: Envoy, ended: Ended) {
-        let Err(ended) = self.backlog.add(ended) else {
-            if !self.counts.as_ref().is_some_and(|counts| counts.ask_to_fetch()) {
-                self.count_backlog(host);
-            }
-            return;
+        let are_enough = match self.backlog.add(ended) {
+            Ok(are_enough) => are_enough,
+            Err(ended) => return self.loaded.count(host, ended),
         };
-        self.loaded.count(host, ended);
+        let Some(counts) = self.counts.as_ref().filter(|counts| counts.ask_to_fetch()) else {
+            return self.count_backlog(host);
+        };
+        if are_enough {
+            counts.hurry();
+        }
     }
 
     /// A panic costs the exchange its statistics, and nothing else.

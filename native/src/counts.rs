@@ -84,6 +84,11 @@ impl Counts {
         true
     }
 
+    /// Has Envoy fetch the counts at once, if it has been asked to.
+    pub(crate) fn hurry(&self) {
+        self.messenger.get().into_iter().flatten().for_each(|messenger| messenger.thread.unpark());
+    }
+
     /// Envoy has come to fetch the counts. To be called first, so that a count that comes meanwhile has Envoy called again.
     pub(crate) fn begin_to_fetch(&self) {
         self.is_awaited.store(false, Ordering::SeqCst);
@@ -107,7 +112,7 @@ impl Counts {
     }
 }
 
-/// A thread that has Envoy's main thread call the module, a while after it was woken.
+/// A thread that has Envoy's main thread call the module, a while after it was woken, or when it is woken again.
 struct Messenger {
     thread: Thread,
     handle: Mutex<Option<JoinHandle<()>>>,
