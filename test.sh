@@ -122,7 +122,7 @@ section_shipped() {
 section_e2e() {
   ./build.sh
   ./build.sh --native
-  with_pytest -n 2 --dist loadfile tests/e2e
+  with_pytest -n 3 --dist loadfile tests/e2e
 }
 
 section_servers() {
