@@ -10,11 +10,8 @@ native_module() {
   local machine=${1:-$(uname -m)} target compiler version suffix="" built module flags
   native_machine "$machine"
   target=$machine-unknown-linux-gnu
-  compiler=cc
-  if [[ $machine != "$(uname -m)" ]]; then
-    compiler=$machine-linux-gnu-gcc suffix=-$machine
-    _native_cross "$machine" "$target" "$compiler"
-  fi
+  compiler=$(native_compiler "$machine" "$target") || exit 1
+  [[ $compiler == cc ]] || suffix=-$machine
   version=$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
   flags=$(wasm_flags -Clinker="$compiler" "$PWD=/llm-canary")
   cargo fetch --locked --target "$target" >&2 || exit 1
@@ -38,6 +35,16 @@ native_machine() {
       exit 2
       ;;
   esac
+}
+
+# native_compiler MACHINE TARGET: prints the compiler that links for a machine, and checks that there is what that needs.
+native_compiler() {
+  local compiler=cc
+  if [[ $1 != "$(uname -m)" ]]; then
+    compiler=$1-linux-gnu-gcc
+    _native_cross "$1" "$2" "$compiler"
+  fi
+  printf '%s\n' "$compiler"
 }
 
 # _native_cross MACHINE TARGET COMPILER: checks that this machine can build for another.

@@ -10,11 +10,8 @@ static_tool() {
   local machine=${1:-$(uname -m)} target compiler suffix="" built program
   native_machine "$machine"
   target=$machine-unknown-linux-gnu
-  compiler=cc
-  if [[ $machine != "$(uname -m)" ]]; then
-    compiler=$machine-linux-gnu-gcc suffix=-$machine
-    _native_cross "$machine" "$target" "$compiler"
-  fi
+  compiler=$(native_compiler "$machine" "$target") || exit 1
+  [[ $compiler == cc ]] || suffix=-$machine
   cargo fetch --locked --target "$target" >&2 || exit 1
   case ${LLM_CANARY_TOOL_PROFILE:-release} in
     release)

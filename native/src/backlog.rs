@@ -12,7 +12,7 @@ use llm_canary::filter::Ended;
 /// How much memory the exchanges may take, at most. Past it, a worker counts its exchanges itself.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// So many are not to wait any longer: to count more at once keeps Envoy's main thread so busy that workers notice it where processors are few.
-const EXCHANGES_MAX: usize = 256;
+const ENOUGH_EXCHANGES: usize = 256;
 /// What an exchange takes beside what is kept of its bodies, at most.
 const EXCHANGE_BYTES: usize = 2 * 1024;
 
@@ -37,7 +37,7 @@ impl Backlog {
         }
         waiting.bytes = bytes;
         waiting.exchanges.push(ended);
-        Ok(waiting.exchanges.len() == EXCHANGES_MAX)
+        Ok(waiting.exchanges.len() == ENOUGH_EXCHANGES)
     }
 
     /// Takes all exchanges.

@@ -100,8 +100,7 @@ impl<H: Host> LoadedConfig<H> {
 
     /// Counts an exchange that has ended, and began under this configuration.
     pub fn count(&self, host: H, ended: Ended) {
-        let decision = ended.routed.decision;
-        self.count_as(host, &decision, ended);
+        self.count_and_observe(host, ended);
     }
 
     /// Counts an exchange that has ended if its observation goes to the access log, which is written now. Returns others.
@@ -112,17 +111,18 @@ impl<H: Host> LoadedConfig<H> {
             return Some(ended);
         }
         let status = ended.status();
-        let (request, observation) = self.count_as(host, &decision, ended);
+        let (request, observation) = self.count_and_observe(host, ended);
         let json = observation_json(&self.config, &decision, status, request, &observation);
         host.set_filter_state("llm_observation", &json);
         None
     }
 
-    fn count_as(&self, host: H, decision: &Decision, ended: Ended) -> (RequestFacts, Observation) {
+    fn count_and_observe(&self, host: H, ended: Ended) -> (RequestFacts, Observation) {
+        let decision = ended.routed.decision;
         let (request, observation) = ended.observe();
-        metrics::observed(&self.config, decision, request, &observation, self.counts(host, decision));
+        metrics::observed(&self.config, &decision, request, &observation, self.counts(host, &decision));
         if request.is_first_turn == Some(true) {
-            metrics::first_turn(&observation, self.counts(host, decision));
+            metrics::first_turn(&observation, self.counts(host, &decision));
         }
         (request, observation)
     }
