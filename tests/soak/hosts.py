@@ -30,7 +30,7 @@ from pylib.prometheus import Snapshot
 from tests.harness import Json
 from tests.harness.config import CLUSTERS, config, rollout
 from tests.harness.envoy import Envoy, json_to_metadata
-from tests.harness.hosts import HOSTS
+from tests.harness.hosts import HOSTS, Host
 from tests.harness.ramp import now_ms, rfc3339
 from tests.harness.upstream import Ending, Framing, ModelServer, Received, Replies, Reply, Step, cut_at_random, events
 from tests.soak.clients import (
@@ -142,7 +142,7 @@ class Plan:
     """Conversations without end, the same from the same seed."""
 
     def __init__(self, answers: Sequence[Answer], begin_ms: int, seed: int) -> None:
-        self._answers, self._begin_ms, self._dice = answers, begin_ms, random.Random(seed)
+        self._answers, self.begin_ms, self._dice = answers, begin_ms, random.Random(seed)
         self._streams = [answer for answer in answers if answer.is_stream and len(answer.body) > 2]
         self._numbers = itertools.count()
         dice = random.Random(seed)
@@ -159,7 +159,7 @@ class Plan:
         if kind == "number":
             key = b"%d" % dice.choice([dice.randrange(100), dice.randrange(1 << 31), dice.randrange(1 << 53)])
         elif rollout == "timed":
-            key = uuid7(self._begin_ms - dice.randrange(5 * HOUR_MS), dice)
+            key = uuid7(self.begin_ms - dice.randrange(5 * HOUR_MS), dice)
         else:
             key = b"c-%d" % dice.getrandbits(64)
         # The filter holds back what it may have to remove: of an edited body nobody knows when all that comes has come.
@@ -192,14 +192,14 @@ class Plan:
 
 
 class Arrivals(list[Received]):
-    """Takes the place of a model server's list of requests: it hands each to whoever waits for it."""
+    """Takes the place of a model server's list of requests: it hands each that has a name to whoever waits for it."""
 
     def __init__(self, waiting: Waiting) -> None:
         self._waiting = waiting
 
     def append(self, received: Received) -> None:
-        [name] = received.header(b"x-name")
-        self._waiting[name].set_result(received)
+        for name in received.header(b"x-name"):
+            self._waiting[name].set_result(received)
 
 
 class Side:
@@ -414,9 +414,10 @@ def share_of(number: int) -> int:
 
 
 @asynccontextmanager
-async def hosts(
-    binary: Path, folder: Path, answers: Sequence[Answer], clients: int, seed: int
-) -> AsyncIterator[tuple[Hosts, Plan]]:
+async def started(
+    binary: Path, folder: Path, answers: Sequence[Answer], seed: int, of: Sequence[Host] = HOSTS
+) -> AsyncIterator[tuple[list[Side], Plan]]:
+    """An Envoy for each host, in front of the same model servers."""
     begin_ms, replies = now_ms(), Replies()
     servers = {version: await ModelServer(version, replies).start() for version in CLUSTERS}
     waiting: Waiting = {}
@@ -425,12 +426,12 @@ async def hosts(
     ports = {cluster: servers[version].port for version, cluster in CLUSTERS.items()}
     plan = Plan(answers, begin_ms, seed)
     first = configuration(begin_ms, share_of(0))
-    envoys = [Envoy(binary, folder / host.name, first, ports, edit=json_to_metadata, host=host) for host in HOSTS]
+    envoys = [Envoy(binary, folder / host.name, first, ports, edit=json_to_metadata, host=host) for host in of]
     sides = [Side(envoy, plan, replies, waiting) for envoy in envoys]
     try:
         for side in sides:
             await asyncio.to_thread(side.begin)
-        yield Hosts(sides, begin_ms, clients), plan
+        yield sides, plan
     finally:
         for side in sides:
             await asyncio.to_thread(side.end)
@@ -441,7 +442,8 @@ async def hosts(
 async def compare(binary: Path, folder: Path, seconds: float, clients: int, count: int, seed: int = SEED) -> list[str]:
     """Returns everything that differs, in words."""
     answers = [answer for answer, _ in recorded(count)]
-    async with hosts(binary, folder, answers, clients, seed) as (both, plan):
+    async with started(binary, folder, answers, seed) as (sides, plan):
+        both = Hosts(sides, plan.begin_ms, clients)
         ends_at = told_at = time.monotonic()
         ends_at += seconds
         while time.monotonic() < ends_at and not both.wrong:
