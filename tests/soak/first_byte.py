@@ -7,6 +7,7 @@ too.
 import argparse
 import asyncio
 import multiprocessing
+import os
 import random
 import socket
 import tempfile
@@ -86,14 +87,22 @@ def interval(a: list[float], b: list[float], percent: int, dice: random.Random) 
     return percentile(differences, 2), percentile(differences, 97)
 
 
+def keep_on(processor: int, pid: int) -> None:
+    """Keeps all threads of a process on one processor. Where the system puts them decides more than the filter does."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(thread), {processor})
+
+
 def measure(envoys: dict[str, Envoy], requests: int) -> dict[str, list[float]]:
-    # Without the filter the client names the cluster, so that each Envoy chooses the route by the header.
-    raw = request(headers=[(b"x-conversation-id", b"c1"), (b"x-llm-cluster", b"llm-v1")])
+    # The client names cluster and version, too: without the filter each Envoy chooses the route by that header, and the
+    # model servers, which are Python, read the same head.
+    raw = request(headers=[(b"x-conversation-id", b"c1"), (b"x-llm-cluster", b"llm-v1"), (b"x-llm-version", b"v1")])
     clients = {name: Timed(envoy.port) for name, envoy in envoys.items()}
     took_us: dict[str, list[float]] = {name: [] for name in clients}
-    names = list(clients)
+    names, dice = list(clients), random.Random(1)
     for at in range(WARM_UP + requests):
-        names.append(names.pop(0))
+        # What an Envoy leaves of the caches must not always meet the same one.
+        dice.shuffle(names)
         for name in names:
             us = clients[name].first_byte_us(raw)
             if at >= WARM_UP:
@@ -106,6 +115,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=REQUESTS, help="through each Envoy")
     parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    ours_processor, *others = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {ours_processor})  # and the model servers'
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
     server.start()
@@ -119,6 +130,7 @@ def main() -> None:
             envoys[name] = Envoy(args.envoy, folder / str(at), configuration, ports, concurrency=1, **options)
             stack.callback(envoys[name].stop)
             envoys[name].start()
+            keep_on(others[0] if others else ours_processor, envoys[name].pid)
         took_us = measure(envoys, args.requests)
     dice = random.Random(1)
     print(f"{'':16}" + "".join(f"{f'p{percent} us':>26}" for percent in PERCENTILES))
