@@ -7,6 +7,7 @@
 //! Reading a body makes a request wait, so only what the configuration names is read of it.
 
 mod matching;
+mod metadata;
 mod pinned;
 mod source;
 
@@ -35,7 +36,8 @@ pub trait Request {
     /// The value of a header, of `:path` or of `:authority`. Several lines of a header are one value, as
     /// [`crate::key::joined`] makes it.
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
-    /// A value of dynamic metadata: a filter's namespace, then the keys below it.
+    /// A value of dynamic metadata: a filter's namespace, then the keys below it. A string as it is, a number as the eight
+    /// bytes of a double, little-endian, and a truth value as one byte.
     fn metadata(&self, path: &[String]) -> Option<Vec<u8>>;
     /// The value in the body at one of [`Config::pointers`].
     fn body(&self, pointer: usize) -> Fact<'_>;

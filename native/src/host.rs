@@ -1,7 +1,7 @@
 //! Envoy as a host of the filter.
 
 use llm_canary::config::HostKind;
-use llm_canary::filter::{Body, Delivery, Head, Headers, Host, metadata_text};
+use llm_canary::filter::{Body, Delivery, FilterState, Head, Headers, Host};
 use llm_canary::metrics::Series;
 use llm_canary::observe::Micros;
 use llm_canary::timestamp::UnixMs;
@@ -10,9 +10,6 @@ use crate::abi::{Attribute, Filter, FilterConfig, Map, Part};
 use crate::clock::{self, Clock};
 use crate::series::{self, SeriesId};
 use crate::{handover, waiting};
-
-/// Envoy's names for filter state that a WebAssembly filter sets. With the same names, the same access log prints it.
-const FILTER_STATE_PREFIX: &str = "wasm.";
 
 /// Envoy, in one of its hooks.
 #[derive(Clone, Copy)]
@@ -168,12 +165,11 @@ impl Host for Envoy {
     /// A value below a key of a namespace: the ABI knows no more keys.
     fn metadata(self, path: &[String]) -> Option<Vec<u8>> {
         let [namespace, key] = path else { return None };
-        self.filter()?.metadata(namespace, key).map(|value| metadata_text(&value))
+        self.filter()?.metadata(namespace, key)
     }
 
-    fn set_filter_state(self, key: &str, value: &str) -> bool {
-        let key = [FILTER_STATE_PREFIX, key].concat();
-        self.filter().is_some_and(|filter| filter.set_filter_state(&key, value))
+    fn set_filter_state(self, state: FilterState, value: &str) -> bool {
+        self.filter().is_some_and(|filter| filter.set_filter_state(state.name(), value))
     }
 
     fn hand_over(self, text: &str) -> bool {

@@ -4,6 +4,7 @@
 //! proxy-wasm serialises it, and searched in that form.
 
 use alloc::borrow::Cow;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::key::{self, LINES_MAX};
@@ -33,24 +34,25 @@ impl Headers {
 
     /// A map of these names, in lower case, and values.
     #[must_use]
-    pub fn from_pairs<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Headers {
-        let word = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let other_bytes = 2 * (WORD_BYTES + 1);
-        let (count, bytes) = pairs.clone().fold((0_usize, WORD_BYTES), |(count, bytes), (name, value)| {
-            let line_bytes = name.len().saturating_add(value.len()).saturating_add(other_bytes);
-            (count.saturating_add(1), bytes.saturating_add(line_bytes))
+    pub fn from_pairs<'a>(pairs: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone) -> Headers {
+        let lengths_bytes = pairs.len().saturating_mul(2 * WORD_BYTES);
+        let bytes = pairs.clone().fold(lengths_bytes.saturating_add(WORD_BYTES), |bytes, (name, value)| {
+            bytes.saturating_add(name.len()).saturating_add(value.len()).saturating_add(2)
         });
-        let mut map = Vec::with_capacity(bytes);
-        map.extend(word(count));
-        for (name, value) in pairs.clone() {
-            map.extend(word(name.len()));
-            map.extend(word(value.len()));
+        // Each NUL is there already.
+        let mut map = vec![0; bytes];
+        let mut marks = 0;
+        if let Some((count, rest)) = map.split_first_chunk_mut()
+            && let Some((lengths, mut texts)) = rest.split_at_mut_checked(lengths_bytes)
+        {
+            *count = to_word(pairs.len());
+            for ([name_length, value_length], (name, value)) in words(lengths).zip(pairs) {
+                marks |= mark(name);
+                (*name_length, *value_length) = (to_word(name.len()), to_word(value.len()));
+                texts = write(write(texts, name), value);
+            }
         }
-        for text in pairs.flat_map(|(name, value)| [name, value]) {
-            map.extend_from_slice(text);
-            map.push(0);
-        }
-        Headers::from_map(map)
+        Headers { map, marks }
     }
 
     /// The bytes of all names and values; `None` if the host did not provide the headers.
@@ -182,6 +184,22 @@ pub(super) fn is_media_type(content_type: &[u8], start: &[u8]) -> bool {
 
 fn word(bytes: &[u8; WORD_BYTES]) -> usize {
     u32::from_le_bytes(*bytes) as usize
+}
+
+fn to_word(number: usize) -> [u8; WORD_BYTES] {
+    u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Pairs of words.
+fn words(bytes: &mut [u8]) -> impl Iterator<Item = &mut [[u8; WORD_BYTES]; 2]> {
+    bytes.as_chunks_mut().0.as_chunks_mut().0.iter_mut()
+}
+
+/// Writes a text and leaves a byte behind it. Returns what is left of the room.
+fn write<'m>(room: &'m mut [u8], text: &[u8]) -> &'m mut [u8] {
+    let Some((to, rest)) = room.split_at_mut_checked(text.len()) else { return &mut [] };
+    to.copy_from_slice(text);
+    rest.get_mut(1..).unwrap_or_default()
 }
 
 /// Two numbers.

@@ -14,6 +14,32 @@ use crate::metrics::Series;
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
 
+/// A value of filter state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterState {
+    /// The version that serves the request.
+    Version,
+    /// Which rule chose it.
+    Reason,
+    /// What was observed, as JSON.
+    Observation,
+}
+
+impl FilterState {
+    /// What Envoy puts before the name that a WebAssembly filter sets.
+    pub const PREFIX: &str = "wasm.";
+
+    /// The name by which the access log prints it, in every host.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            FilterState::Version => "wasm.llm_version",
+            FilterState::Reason => "wasm.llm_reason",
+            FilterState::Observation => "wasm.llm_observation",
+        }
+    }
+}
+
 /// One of the header maps of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
@@ -97,10 +123,10 @@ pub trait Host: Copy {
     /// a header of the answer; a host whose answers pass [`super::Stream::on_response_headers`] may leave it out, because it
     /// is set there.
     fn send_local_reply(self, status: u32, details: &str, body: &str, header: Option<(&str, &str)>) -> bool;
-    /// Reads a value of dynamic metadata. `path` is a namespace, then the keys below it.
+    /// Reads a value of dynamic metadata, as [`crate::route::Request::metadata`]. `path` is a namespace, then the keys below it.
     fn metadata(self, path: &[String]) -> Option<Vec<u8>>;
     /// Sets filter state, which the access log can print.
-    fn set_filter_state(self, key: &str, value: &str) -> bool;
+    fn set_filter_state(self, state: FilterState, value: &str) -> bool;
     /// Keeps a text for the next pass of the request, which follows an internal redirect. Clients and servers can
     /// neither read nor write it. Called only when the exchange has ended.
     fn hand_over(self, text: &str) -> bool;

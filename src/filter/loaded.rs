@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::ended::Ended;
-use super::host::Host;
+use super::host::{FilterState, Host};
 use crate::config::json;
 use crate::config::{BodyWait, Config, Source, Usage};
 use crate::feedback::Rating;
@@ -113,7 +113,7 @@ impl<H: Host> LoadedConfig<H> {
         let status = ended.status();
         let (request, observation) = self.count_and_observe(host, ended);
         let json = observation_json(&self.config, &decision, status, request, &observation);
-        host.set_filter_state("llm_observation", &json);
+        host.set_filter_state(FilterState::Observation, &json);
         None
     }
 

@@ -1,7 +1,7 @@
 //! The edits of a request's head: the cluster that Envoy sends it to, and what its version's server expects.
 
 use super::headers::Headers;
-use super::host::{Head, Host};
+use super::host::{FilterState, Head, Host};
 use crate::config::{Config, Rollout, Version};
 use crate::pin;
 use crate::rewrite;
@@ -10,7 +10,7 @@ use crate::rewrite;
 pub(super) fn send_to(host: impl Host, config: &Config, version: &Version) {
     host.replace_header(Head::Request, config.cluster_header.as_str(), version.cluster.as_bytes());
     host.replace_header(Head::Request, config.version_header.as_str(), version.name.as_bytes());
-    host.set_filter_state("llm_version", &version.name);
+    host.set_filter_state(FilterState::Version, &version.name);
 }
 
 /// Rewrites a request's path, host and headers as its version's configuration says.

@@ -10,7 +10,7 @@ use super::buffered::BufferedRequest;
 use super::ended::{Ended, asked};
 use super::ending::{interruption, is_internal_redirect};
 use super::feedback::{self, FeedbackRequest};
-use super::host::{Action, Body, Head, Host};
+use super::host::{Action, Body, FilterState, Head, Host};
 use super::redirect::Redirected;
 use super::request::{BodyFacts, Request};
 use super::request_body::RequestBody;
@@ -142,7 +142,7 @@ impl<H: Host> Stream<H> {
             // The filter cannot read a compressed response.
             host.replace_header(Head::Request, "accept-encoding", b"identity");
         }
-        host.set_filter_state("llm_reason", decision.reason.as_str());
+        host.set_filter_state(FilterState::Reason, decision.reason.as_str());
         worker.loaded.count_decision(host, &decision);
         if retry::is_retry(|name| headers.get(name)) {
             worker.loaded.count_retry(host, &decision);
@@ -169,7 +169,7 @@ impl<H: Host> Stream<H> {
             self.phase = request.map_or(Phase::Idle, |request| Phase::Feedback(Box::new(request)));
             return;
         }
-        host.set_filter_state("llm_reason", decision.reason.as_str());
+        host.set_filter_state(FilterState::Reason, decision.reason.as_str());
         worker.loaded.count_decision(host, &decision);
         self.phase = Phase::Routed(routed);
     }
@@ -268,8 +268,8 @@ impl<H: Host> Stream<H> {
         let of_cluster = |name: &[u8]| rollout.versions.iter().position(|v| v.cluster.as_bytes() == name);
         let version = host.cluster(of_cluster).flatten()?;
         let decision = Decision { version, ..routed.decision };
-        host.set_filter_state("llm_version", &rollout.versions.get(version)?.name);
-        host.set_filter_state("llm_reason", decision.reason.as_str());
+        host.set_filter_state(FilterState::Version, &rollout.versions.get(version)?.name);
+        host.set_filter_state(FilterState::Reason, decision.reason.as_str());
         loaded.count_decision(host, &decision);
         if is_retry {
             loaded.count_retry(host, &decision);

@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::series_ids::{self, SeriesIds};
 use super::vm_local::vm_local;
 use crate::config::HostKind;
-use crate::filter::{Body, Delivery, Head, Headers, Host, metadata_text};
+use crate::filter::{Body, Delivery, FilterState, Head, Headers, Host};
 use crate::metrics::{MetricKind, Series};
 use crate::observe::Micros;
 use crate::timestamp::UnixMs;
@@ -145,11 +145,12 @@ impl Host for EnvoyVm {
             property.push(0);
             property.extend_from_slice(part.as_bytes());
         }
-        abi::property(&property, metadata_text)
+        abi::property(&property, <[u8]>::to_vec)
     }
 
-    fn set_filter_state(self, key: &str, value: &str) -> bool {
-        abi::set_property(key, value)
+    fn set_filter_state(self, state: FilterState, value: &str) -> bool {
+        let name = state.name();
+        abi::set_property(name.strip_prefix(FilterState::PREFIX).unwrap_or(name), value)
     }
 
     fn hand_over(self, text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Values of a request at the sources that a configuration names.
 
-use super::{BodyNeeded, Request};
+use super::{BodyNeeded, Request, metadata};
 use crate::config::Source;
 use crate::pointer::Fact;
 use crate::{bucket, key};
@@ -12,6 +12,9 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// The id at a source, unless what is there stands for none.
 pub(super) fn id(request: &impl Request, source: &Source) -> Result<Option<Vec<u8>>, BodyNeeded> {
+    if let Source::Metadata(path) = source {
+        return Ok(request.metadata(path).and_then(metadata::id));
+    }
     Ok(text(request, source)?.filter(|text| key::id(text).is_some()))
 }
 
@@ -26,7 +29,7 @@ pub(super) fn text(request: &impl Request, source: &Source) -> Result<Option<Vec
         Source::Query(name) => {
             request.header(":path").and_then(|path| text(&key::query(&path, name.as_bytes())?))
         }
-        Source::Metadata(path) => request.metadata(path).and_then(|value| text(&value)),
+        Source::Metadata(path) => request.metadata(path).and_then(|value| text(&metadata::text(value))),
         Source::Body(pointer) => body(request, *pointer)?.and_then(text),
         Source::FirstMessage => {
             let credential = || CREDENTIAL_HEADERS.into_iter().find_map(|name| request.header(name));

@@ -6,10 +6,12 @@ To the native module every body comes, so only that way is tried there.
 
 import asyncio
 import json
+import struct
 import time
 
 import pytest
 
+from pylib.buckets import bucket
 from pylib.client import Client, Connection, Exchange
 from pylib.http1 import request
 from tests.e2e.conftest import Explain, Servers
@@ -119,7 +121,7 @@ async def test_metadata_from_the_body_needs_no_wait(
 
 
 @EACH_VERSION
-async def test_numbers_in_metadata_are_read_like_their_digits(
+async def test_a_number_in_metadata_is_hashed_as_its_eight_bytes(
     start_envoy: StartEnvoy, servers: Servers, explain: Explain, host: Host
 ) -> None:
     configuration = config(
@@ -137,21 +139,24 @@ async def test_numbers_in_metadata_are_read_like_their_digits(
 
     options = {"plugin": cannot_wait(host), "edit": with_began}
     envoy = await asyncio.to_thread(start_envoy, configuration, **options)
-    ids = [7, 42, 1_000_000, *range(4_000_000_000, 4_000_000_012), 1_795_424_400_000, 900_719_925_474_099]
-    expected = await asyncio.to_thread(explain, configuration, [b"%d" % number for number in ids])
-    assert set(expected.values()) == {b"v1", b"v2"}
+    ids = [7, 42, 1_000_000, *range(4_000_000_000, 4_000_000_012), 1_795_424_400_000, 900_719_925_474_099, 0, -1, 0.25]
+    by_digits = await asyncio.to_thread(explain, configuration, [str(number).encode() for number in ids])
+    on = {number: b"v2" if bucket(b"chat", struct.pack("<d", number)) < 500_000 else b"v1" for number in ids}
+    assert set(on.values()) == set(by_digits.values()) == {b"v1", b"v2"}
+    assert any(on[number] != by_digits[str(number).encode()] for number in ids)
 
     async def routed(conversation: object, **fields: object) -> bytes | None:
         body = json.dumps({"metadata": {"conversation_id": conversation}} | fields).encode()
         return (await timed(envoy.port, request(body=body)))[1].header(b"x-llm-version")
 
     for number in ids:
-        # Numbers, digits and digits with white space are the same id.
-        for conversation in (number, str(number), f" {number}\n"):
-            assert await routed(conversation) == expected[b"%d" % number], conversation
+        assert await routed(number) == on[number], number
+        # Digits are another id, with and without white space around them.
+        for conversation in (str(number), f"  {number}  "):
+            assert await routed(conversation) == by_digits[str(number).encode()], conversation
     for none in ("null", "undefined", " ", "[object Object]"):
         assert await routed(none) == b"v1", none
-    on_v2 = next(number for number in ids if expected[b"%d" % number] == b"v2")
+    on_v2 = next(number for number in ids if on[number] == b"v2")
     # Before the first step all were on the baseline.
     for began in (1_560_000_000, 1_560_000_000.123, 1_560_000_000_123, 1_560_000_000_123_456, "2019-06-08T13:20:00"):
         assert await routed(on_v2, began=began) == b"v1", began

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     /// A cookie
     #[arg(long = "cookie", value_name = "NAME=VALUE")]
     cookies: Vec<OsString>,
-    /// Dynamic metadata of an earlier filter
+    /// Dynamic metadata of an earlier filter; write FILTER/KEY:=NUMBER where that filter sets a number
     #[arg(long, value_name = "FILTER/KEY=VALUE")]
     metadata: Vec<OsString>,
     /// The body of the request: a file, or - for standard input
@@ -140,9 +140,20 @@ fn request(args: &Args) -> Result<SampleRequest, Error> {
     for metadata in &args.metadata {
         let (path, value) =
             pair(metadata, b"=", "--metadata", "envoy.filters.http.jwt_authn/payload/sub=alice")?;
-        request.add_metadata(path, value);
+        match path.strip_suffix(':') {
+            Some(path) => request.add_metadata(path, &number(value, metadata)?.to_le_bytes()),
+            None => request.add_metadata(path, value),
+        }
     }
     Ok(request)
+}
+
+/// A number as Envoy hands it over: the key of a conversation is then its eight bytes.
+fn number(text: &[u8], option: &OsString) -> Result<f64, Error> {
+    let number = std::str::from_utf8(text).ok().and_then(|text| text.trim().parse().ok());
+    number.ok_or_else(|| {
+        Error::refused(format!("--metadata {option:?} has no number behind `:=`; write = for a text"))
+    })
 }
 
 /// Splits an option at its first separator. A name is text, a value may be any bytes.

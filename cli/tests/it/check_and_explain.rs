@@ -789,6 +789,9 @@ fn explain_finds_the_key_wherever_it_is() {
     let explained =
         report("where-cookies.json", CHAT, &["--cookie", "a=b", "--cookie", "conv=k", "--path", "/v1/"]);
     assert_eq!(explained["key"]["source"], "cookie conv");
+    // Envoy hands over a number as a double.
+    let explained = report("where-number.json", CHAT, &["--metadata", "jwt/sub:= 42", "--path", "/v1/"]);
+    assert_eq!(explained["key"]["key"], "\0\0\0\0\0\0E@");
 }
 
 #[test]
@@ -941,6 +944,10 @@ fn explain_refuses_what_it_cannot_use() {
         ),
         (vec!["explain", &config, "--header", ":path=b"], "error: --header"),
         (vec!["explain", &config, "--cookie", "a"], "error: --cookie \"a\" is not a name and a value"),
+        (
+            vec!["explain", &config, "--metadata", "a/b:=c"],
+            "error: --metadata \"a/b:=c\" has no number behind",
+        ),
         (
             vec!["explain", &config, "--rollout", "chat"],
             "error: --rollout and --header-name say where a key goes",

@@ -2,7 +2,7 @@
 
 use super::*;
 use llm_canary::config::HostKind;
-use llm_canary::filter::{self, Body, Delivery, Head, Host};
+use llm_canary::filter::{self, Body, Delivery, FilterState, Head, Host};
 use llm_canary::metrics::Series;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -157,12 +157,13 @@ impl Host for FakeHost {
         super::call(|proxy| proxy.exchange()?.metadata.get(&path).cloned().ok_or(NOT_FOUND)).ok()
     }
 
-    fn set_filter_state(self, key: &str, value: &str) -> bool {
+    fn set_filter_state(self, state: FilterState, value: &str) -> bool {
+        let key = state.name().strip_prefix(FilterState::PREFIX).unwrap();
         super::call(|proxy| proxy.set_filter_state(key.into(), value.into())).is_ok()
     }
 
     fn hand_over(self, text: &str) -> bool {
-        self.set_filter_state(HANDED_OVER, text)
+        super::call(|proxy| proxy.set_filter_state(HANDED_OVER.into(), text.into())).is_ok()
     }
 
     fn handed_over<T>(self, mut take: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
