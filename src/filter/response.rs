@@ -91,11 +91,11 @@ impl Response {
         let mut editor = None;
         if let Some((rollout, version)) = target.filter(|(rollout, _)| rollout.observe.is_none()) {
             editor = self::editor(host, &routed, version, head, &headers);
-            mark_response(host, config, &routed.decision);
+            mark_response(host, &headers, config, &routed.decision);
             let is_grpc_error = grpc_status.is_some_and(|status| status.trim_ascii() != b"0");
             let is_pinnable = is_pinnable(status) && !is_grpc_error;
             if routed.decision.gives_pin && is_pinnable && !is_envoys_own(host, &rollout.pin) {
-                give_pin(host, &rollout.pin, version, routed.needs_cookie);
+                give_pin(host, &headers, &rollout.pin, version, routed.needs_cookie);
             } else if let Some(header) = &rollout.pin.header
                 && headers.may_contain(header.as_str())
             {
@@ -284,9 +284,18 @@ fn editor(
 }
 
 /// Adds the header with the version that answered, if the configuration asks for it.
-pub(super) fn mark_response(host: impl Host, config: &Config, decision: &Decision) {
+pub(super) fn mark_response(host: impl Host, headers: &Headers, config: &Config, decision: &Decision) {
     if let Some((name, version)) = version_header(config, decision) {
-        host.replace_header(Head::Response, name, version.as_bytes());
+        set_header(host, headers, name, version);
+    }
+}
+
+/// Sets a header of the response. To look for one that is not there, Envoy would first make a table of all headers.
+fn set_header(host: impl Host, headers: &Headers, name: &str, value: &str) {
+    if headers.may_contain(name) {
+        host.replace_header(Head::Response, name, value.as_bytes());
+    } else {
+        host.add_header(Head::Response, name, value);
     }
 }
 
@@ -297,10 +306,10 @@ pub(super) fn version_header<'c>(config: &'c Config, decision: &Decision) -> Opt
 }
 
 /// Adds the pin, which the client sends back.
-fn give_pin(host: impl Host, pin: &Pin, version: &Version, needs_cookie: bool) {
+fn give_pin(host: impl Host, headers: &Headers, pin: &Pin, version: &Version, needs_cookie: bool) {
     let token = version.token;
     if let Some(header) = &pin.header {
-        host.replace_header(Head::Response, header.as_str(), token.to_string().as_bytes());
+        set_header(host, headers, header.as_str(), &token.to_string());
     }
     if let Some(cookie) = pin.cookie.as_ref().filter(|_| needs_cookie) {
         host.add_header(Head::Response, "set-cookie", &cookie.set_cookie(token));

@@ -10,6 +10,7 @@ use super::buffered::BufferedRequest;
 use super::ended::{Ended, asked};
 use super::ending::{interruption, is_internal_redirect};
 use super::feedback::{self, FeedbackRequest};
+use super::headers::Headers;
 use super::host::{Action, Body, FilterState, Head, Host};
 use super::redirect::Redirected;
 use super::request::{BodyFacts, Request};
@@ -242,7 +243,11 @@ impl<H: Host> Stream<H> {
                 self.phase = Phase::Responding(Box::new(response));
             }
             Phase::Feedback(request) => {
-                request.decision().into_iter().for_each(|decision| mark_response(host, config, &decision));
+                let unread = Headers::default();
+                request
+                    .decision()
+                    .into_iter()
+                    .for_each(|decision| mark_response(host, &unread, config, &decision));
             }
             Phase::Idle | Phase::Waiting(_) | Phase::Observed { .. } | Phase::Responding(_) => {}
         }
