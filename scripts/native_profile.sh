@@ -3,8 +3,8 @@
 #
 # Records which paths traffic takes through the native module, and writes that to native/traffic.profdata, which
 # ./build.sh --native compiles by (profile-guided optimisation). Run it after a change of what the filter does for each
-# request or event: a function that has changed is compiled without a profile until then, and the build says how many
-# are. The module stays correct whatever the profile says. Takes some two minutes.
+# request or event: a function that has changed is compiled without a profile until then, and the build warns of each
+# one. The module is correct whatever the profile says. Takes some two minutes.
 #
 # Two recordings differ, because the traffic depends on times. A build depends only on the file that is committed.
 #

@@ -4,30 +4,35 @@
 
 # The newest glibc that the module may need. Envoy's images have this one, or a newer one.
 _NATIVE_GLIBC_MAX=2.35
-# Which paths traffic takes through the module, as scripts/native_profile.sh has recorded it. The compiler puts the code of these
-# paths together, so that a request finds it in fewer lines of the processor's caches.
+# Which paths traffic takes through the module, as scripts/native_profile.sh has recorded it on x86-64. The compiler puts the code
+# of these paths together, so that a request finds it in fewer lines of the processor's caches.
 NATIVE_PROFILE=native/traffic.profdata
+# A function that every build has, as the profile names it. The hash at its end changes with the version in Cargo.toml, with the
+# compiler, and with the settings of cargo's profile. The compiler ignores a profile of other names, and does not say so.
+_NATIVE_PROFILE_KNOWS='_ZN10llm_canary3key2id17h[0-9a-f]*E'
 
 # native_module [MACHINE]: builds the module for x86_64 or aarch64, and prints its path from the repository's root. With
 # NATIVE_PROFILE_RECORDS it builds a module that writes its profile into that folder instead, beside the usual one.
 native_module() {
-  local machine=${1:-$(uname -m)} target compiler version suffix="" folder=native profile built module flags
+  local machine=${1:-$(uname -m)} target compiler version suffix="" folder=native profile="" built module flags
   native_machine "$machine"
   target=$machine-unknown-linux-gnu
   compiler=$(native_compiler "$machine" "$target") || exit 1
   [[ $compiler == cc ]] || suffix=-$machine
   version=$(sed -n '/^\[workspace\.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-  profile=-Cprofile-use=$PWD/$NATIVE_PROFILE
   if [[ -n ${NATIVE_PROFILE_RECORDS:-} ]]; then
-    profile=-Cprofile-generate=$NATIVE_PROFILE_RECORDS suffix+=-records folder=native-records
+    profile=$'\x1f'-Cprofile-generate=$NATIVE_PROFILE_RECORDS suffix+=-records folder=native-records
+  elif [[ $machine == x86_64 ]]; then
+    profile=$'\x1f'-Cprofile-use=$PWD/$NATIVE_PROFILE
   fi
-  flags=$(wasm_flags -Clinker="$compiler" "$PWD=/llm-canary")$'\x1f'$profile
+  flags=$(wasm_flags -Clinker="$compiler" "$PWD=/llm-canary")$profile
   cargo fetch --locked --target "$target" >&2 || exit 1
   LLM_CANARY_NATIVE_CC=$compiler CARGO_ENCODED_RUSTFLAGS=$flags cargo rustc --package llm-canary-native --lib --profile native \
     --locked --crate-type cdylib --target "$target" --target-dir "target/$folder" \
     ${LLM_CANARY_NATIVE_FEATURES:+--features "$LLM_CANARY_NATIVE_FEATURES"} >&2 || exit 1
   built=target/$folder/$target/native/libllm_canary_native.so
   _native_check "$built"
+  [[ $profile != *-Cprofile-use=* ]] || _native_profile_check "$(dirname "$built")/deps"
   module=target/libllm_canary-$version$suffix.so
   # Replaced by a rename: an Envoy that has loaded the file keeps it.
   cp "$built" "$module.new.$$" && mv "$module.new.$$" "$module" || exit 1
@@ -62,6 +67,19 @@ _native_cross() {
   libraries=$(rustc --print target-libdir --target "$2") || exit 1
   compgen -G "$libraries/libstd-*.rlib" >/dev/null || rustup target add "$2" >&2 ||
     die "Rust's library for $2 is not installed; rustup target add $2"
+}
+
+# _native_profile_check FOLDER: has the compiler used the profile for the crates that it has put there?
+_native_profile_check() {
+  local name crate newest=""
+  name=$(grep -aom1 "$_NATIVE_PROFILE_KNOWS" "$NATIVE_PROFILE" | head -n 1)
+  for crate in "$1"/libllm_canary-*.rlib; do
+    [[ -n $newest && $newest -nt $crate ]] || newest=$crate
+  done
+  if [[ -z $name ]] || ! grep -qaF "$name" "$newest"; then
+    say "warning: $NATIVE_PROFILE is of another version or another compiler, so the module is built without it;" \
+      "scripts/native_profile.sh makes a new one"
+  fi
 }
 
 # _native_check FILE: checks what the module needs where it runs.
