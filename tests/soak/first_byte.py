@@ -90,8 +90,9 @@ def keep_on(processor: int, pid: int) -> None:
 
 
 def started(name: str, binary: Path, ports: dict[str, int], processor: int, stack: ExitStack) -> dict[str, Envoy]:
-    """An Envoy with the filter in a host, and two without. The other host is not beside it: what it leaves of the caches
-    would count more against a filter than against none."""
+    """An Envoy with the filter in a host, and two without. The other host is not beside it: what that leaves of the
+    caches would count more against a filter than against none.
+    """
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     envoys = {}
     for at, (variant, options) in enumerate(({name: {"host": HOSTS[name]}} | WITHOUT).items()):
