@@ -94,15 +94,15 @@ section_docs() {
 section_scripts() {
   ./build.sh
   ./build.sh --native
-  with_pytest tests/scripts
+  with_pytest -n 2 --dist loadfile tests/scripts
 }
 
-section_browser() { with_pytest tests/browser; }
+section_browser() { with_pytest -n 2 --dist loadfile tests/browser; }
 
 section_envoy() {
   ./build.sh
   ./build.sh --native
-  with_pytest tests/envoy
+  with_pytest -n 2 --dist loadfile tests/envoy
 }
 
 section_istio() {
