@@ -14,9 +14,9 @@ from tests.harness import STREAMS, Json
 from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy, shipped_listener
-from tests.harness.fleet import free_port
 from tests.harness.hosts import EACH_VERSION, Platform
 from tests.harness.module import built
+from tests.harness.ports import free_port
 from tests.harness.traffic import Traffic
 from tests.harness.upstream import Replies, events, stream
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from pylib.http1 import HttpError, get
 from pylib.prometheus import Snapshot
 from tests.envoy.model_server import ModelServer
 from tests.harness import REPOSITORY
+from tests.harness.ports import free_port
 
 READY_S_MAX = 30
 STOP_S_MAX = 10
@@ -21,12 +21,6 @@ STOP_S_MAX = 10
 
 class NotReady(Exception):
     pass
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Checkout:

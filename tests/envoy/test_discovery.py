@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.envoy.checkout import Checkout, free_port
+from tests.envoy.checkout import Checkout
 from tests.envoy.model_server import ModelServer, ask
 from tests.envoy.test_shipped_files import versions_of
 from tests.harness import REPOSITORY, Json
+from tests.harness.ports import free_port
 
 BOOTSTRAP, ECDS = "envoy/discovery.yaml", "envoy/ecds/llm-canary.yaml"
 CLUSTER = "llm-canary-xds"

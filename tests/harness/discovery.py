@@ -15,8 +15,8 @@ import yaml
 from pylib.http1 import Header, HttpError, get, request, send
 from tests.harness import REPOSITORY, Json
 from tests.harness.envoy import discovered_filter, endpoints
-from tests.harness.fleet import free_port
 from tests.harness.hosts import WASM, Host, configuration_of, module_of
+from tests.harness.ports import free_port
 
 BOOTSTRAP = REPOSITORY / "envoy" / "discovery.yaml"
 CLUSTER = "llm-canary-xds"

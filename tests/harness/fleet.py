@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import random
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from tests.harness import Json
 from tests.harness.behaviour import Behaving, Behaviour, ask
 from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy, discovered_filter, shipped_listener
+from tests.harness.ports import free_port
 from tests.harness.prometheus import Prometheus
 from tests.harness.ramp import now_ms, rfc3339
 from tests.harness.upstream import ModelServer, Received
@@ -29,7 +29,6 @@ BESIDE_PERCENT = 10
 BEGAN_MS = 3_600_000
 TURNS_MAX = 3
 PATIENCE_S = 150.0
-PORTS = range(20_000, 32_000)
 # One time in so many a thing goes wrong with every version.
 USUAL = Behaviour(first_token_s=0.05, refuses=0.02, fails=0.005, loops=0.005)
 
@@ -155,15 +154,6 @@ class Fleet:
                 lambda envoy=envoy, name=name: envoy.discovery("config_reload") > before[name],  # type: ignore[misc]
                 "the new configuration",
             )
-
-
-def free_port() -> int:
-    """Not one of those that the system gives to clients: it would soon be somebody's."""
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
-        with contextlib.suppress(OSError), socket.socket() as taken:
-            taken.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no port is free")
 
 
 class Arrivals:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.harness import Json
+from tests.harness.ports import free_port
 
 START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 10
@@ -21,16 +22,6 @@ ROUTER = {
     "name": "envoy.filters.http.router",
     "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
 }
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def address(port: int) -> Json:
@@ -98,7 +89,7 @@ def running(envoy: Path, folder: Path, listeners: list[Json]) -> Iterator[Path]:
     """Runs an Envoy with these listeners, and the servers `v1` and `v2` behind them. Yields its log once the first one
     listens.
     """
-    v1, v2 = free_ports(2)
+    v1, v2 = free_port(), free_port()
     config = {
         "static_resources": {
             "listeners": [*listeners, answering("v1", v1), answering("v2", v2)],

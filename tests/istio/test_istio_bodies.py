@@ -12,7 +12,8 @@ import pytest
 
 from pylib.http1 import Response, request, send
 from tests.harness import Json
-from tests.istio.envoys import as_istio_does, free_ports, listener, running
+from tests.harness.ports import free_port
+from tests.istio.envoys import as_istio_does, listener, running
 from tests.istio.manifests import documents, plugin_config
 
 SHAPES = ["gateway", "sidecar"]
@@ -118,7 +119,7 @@ def installed(
 ) -> Iterator[Installed]:
     shape, way = request.param
     routes = documents(f"{shape}-routes.yaml")["VirtualService"]["spec"]
-    (port,) = free_ports(1)
+    port = free_port()
     listeners = [listener("llm", port, list(map(as_istio_does, routes["http"])), filters=way(shape, module))]
     with running(envoy, tmp_path_factory.mktemp("envoy"), listeners) as log:
         yield way, Running(port, routes["hosts"][0], log)
@@ -161,7 +162,7 @@ def test_a_body_that_is_awaited_in_vain_is_said_so(envoy: Path, module: Path, tm
     (rollout,) = config["rollouts"]
     del rollout["key"]
     routes = documents("gateway-routes.yaml")["VirtualService"]["spec"]
-    (port,) = free_ports(1)
+    port = free_port()
     listeners = [listener("llm", port, list(map(as_istio_does, routes["http"])), filters=[as_plugin(config, module)])]
     with running(envoy, tmp_path, listeners) as log:
         asked = Running(port, routes["hosts"][0], log)
@@ -188,7 +189,7 @@ def test_a_request_has_the_host_of_its_inference_service(
 ) -> None:
     config = evenly(plugin_config(documents("kserve-wasmplugin.yaml")["WasmPlugin"]))
     routes = documents("kserve-routes.yaml")["VirtualService"]["spec"]
-    (port,) = free_ports(1)
+    port = free_port()
     filters = [] if is_bypassed else [as_plugin(config, module)]
     listeners = [listener("llm", port, [], {"route_config": behind_vhosts(routes)}, filters)]
     with running(envoy, tmp_path, listeners) as log:
@@ -204,7 +205,7 @@ def test_a_request_has_the_host_of_its_inference_service(
 def test_a_request_has_the_path_of_its_version_in_triton(envoy: Path, module: Path, tmp_path: Path) -> None:
     config = evenly(plugin_config(documents("triton-wasmplugin.yaml")["WasmPlugin"]))
     route = {"match": {"prefix": "/"}, "route": {"cluster": "v1"}}
-    (port,) = free_ports(1)
+    port = free_port()
     with running(envoy, tmp_path, [listener("llm", port, [route], filters=[as_plugin(config, module)])]) as log:
         asked = Running(port, "llm.example.com", log)
         path = "/v2/models/llm/generate_stream"

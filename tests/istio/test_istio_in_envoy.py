@@ -13,7 +13,8 @@ from types import MappingProxyType
 import pytest
 
 from pylib.http1 import request, send
-from tests.istio.envoys import as_istio_does, free_ports, listener
+from tests.harness.ports import free_port
+from tests.istio.envoys import as_istio_does, listener
 from tests.istio.envoys import running as run
 from tests.istio.manifests import documents
 
@@ -27,7 +28,7 @@ def running(
         as_istio_does(route) for route in documents(f"{request.param}-routes.yaml")["VirtualService"]["spec"]["http"]
     ]
     (patch,) = documents("gateway-strip.yaml")["EnvoyFilter"]["spec"]["configPatches"]
-    plain, stripped = free_ports(2)
+    plain, stripped = free_port(), free_port()
     listeners = [
         listener("plain", plain, routes),
         listener("stripped", stripped, routes, patch["patch"]["value"]["typed_config"]),

@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.harness import REPOSITORY, Json
 from tests.harness.hosts import VERSION
-from tests.istio.envoys import free_ports
+from tests.harness.ports import free_port
 
 INDEXES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
 MANIFESTS = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
@@ -138,7 +138,7 @@ class Registry:
 @contextlib.contextmanager
 def registry(program: Path, folder: Path) -> Iterator[Registry]:
     """A registry without TLS, on a free port of this machine."""
-    [port] = free_ports(1)
+    port = free_port()
     settings = folder / "config.json"
     storage = {"filesystem": {"rootdirectory": str(folder / "storage")}}
     http_settings = {"addr": f"127.0.0.1:{port}"}

@@ -38,6 +38,7 @@ from demo.story import BACKGROUND_S_MAX, background, in_time
 from demo.story import STORY_S_MAX as STORY_S
 from demo.traffic import Conversation, Turn
 from tests.harness import REPOSITORY
+from tests.harness.ports import free_port
 
 StartDemo = Callable[..., "Demo"]
 
@@ -47,10 +48,14 @@ STOP_S_MAX = 15
 EXIT_SKIPPED = 77
 AT_ONCE = 2
 PORT = re.compile(r"http://127\.0\.0\.1:(\d+)")
-ANY_PORTS = [part for name in ("envoy", "admin", "v1", "v2", "page") for part in (f"--{name}-port", "0")]
+PORTS = ("envoy", "admin", "v1", "v2", "page")
 
 asked = os.environ.get("DEMO_FAULTS", FAULT_DEFAULT)
 CHOSEN = list(FAULTS) if asked == "all" else asked.split(",")
+
+
+def free_ports() -> list[str]:
+    return [part for name in PORTS for part in (f"--{name}-port", str(free_port()))]
 
 
 class Demo:
@@ -155,7 +160,7 @@ def check_story(fault: str, running: Demo) -> str:
 
 def test_shows_a_release_that_goes_well_and_then_does_not(demo: StartDemo) -> None:
     def run(fault: str) -> str:
-        return check_story(fault, demo("--fault", fault, *ANY_PORTS))
+        return check_story(fault, demo("--fault", fault, *free_ports()))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for figures in pool.map(run, CHOSEN):
@@ -283,7 +288,7 @@ def test_of_a_difference_what_is_new_is_shown() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_leaves_nothing_behind_when_told_to_stop(demo: StartDemo, number: signal.Signals) -> None:
-    running = demo(*ANY_PORTS)
+    running = demo(*free_ports())
     running.wait_for("chat: v2 gets 10 %")
     ports = {int(port) for port in PORT.findall(running.said())}
     assert len(ports) == 5 and not any(is_free(port) for port in ports)
@@ -324,7 +329,7 @@ def test_takes_other_ports_where_the_shipped_ones_are_in_use(demo: StartDemo) ->
 
 
 def test_goes_without_the_page(demo: StartDemo) -> None:
-    running = demo("--no-page", *ANY_PORTS[:-2])
+    running = demo("--no-page", *(part for name in PORTS[:-1] for part in (f"--{name}-port", "0")))
     running.wait_for("chat: v2 gets 10 %")
     assert "listening on" not in running.said() and "--listen" not in running.said()
 

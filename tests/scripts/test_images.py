@@ -19,7 +19,7 @@ from tests.harness.config import config, rollout
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy
 from tests.harness.hosts import NATIVE, VERSION, WASM
-from tests.istio.envoys import free_ports
+from tests.harness.ports import free_port
 from tests.scripts.images import (
     ARCHITECTURE,
     MACHINE,
@@ -85,7 +85,7 @@ def test_errors_say_what_to_write(arguments: list[str], status: int, words: str)
 
 
 def test_what_cannot_be_pushed_is_an_error(tmp_path: Path) -> None:
-    [port] = free_ports(1)
+    port = free_port()
     to = f"127.0.0.1:{port}/team"
     ran = image_sh("wasm", "--no-build", "--output", tmp_path, "--plain-http", "--push", to)
     assert (ran.returncode, ran.stdout) == (1, "")

@@ -15,8 +15,9 @@ from pylib.prometheus import Snapshot
 from tests.harness import Json
 from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy
+from tests.harness.ports import free_port
 from tests.servers import sdk_python
-from tests.servers.server import Server, free_port
+from tests.servers.server import Server
 from tests.servers.views import Ask, View
 
 StartServer = Callable[..., Server]

@@ -16,8 +16,9 @@ from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy, http_manager, shipped_listener
 from tests.harness.fixtures import ClientOf, Run, StartEnvoy
 from tests.harness.hosts import WASM, on
+from tests.harness.ports import free_port
 from tests.servers.conftest import AskAll, StartLlama, StartServer, asks
-from tests.servers.server import Server, free_port
+from tests.servers.server import Server
 from tests.servers.views import assert_same
 
 pytestmark = on(WASM.current)  # what servers say does not depend on it

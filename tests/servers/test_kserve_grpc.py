@@ -10,8 +10,9 @@ from tests.harness.dependencies import Dependency
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import StartEnvoy
 from tests.harness.hosts import WASM, on
+from tests.harness.ports import free_port
 from tests.servers.conftest import AskTriton, StartServer
-from tests.servers.server import Server, free_port
+from tests.servers.server import Server
 from tests.servers.test_kserve import TEXT
 
 pytestmark = on(WASM.current)  # what servers say does not depend on it

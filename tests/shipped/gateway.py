@@ -22,7 +22,8 @@ import yaml
 
 from pylib.http1 import HttpError, get
 from tests.harness import Json
-from tests.istio.envoys import HCM, ROUTER, address, cluster, free_ports
+from tests.harness.ports import free_port
+from tests.istio.envoys import HCM, ROUTER, address, cluster
 from tests.shipped.envoy_config import TYPES, merged
 
 READY_S_MAX = 20
@@ -85,7 +86,7 @@ class Gateway:
         self, folder: Path, documents: Mapping[str, Json], modules: Mapping[str, Path], servers: Mapping[str, int]
     ) -> None:
         self.folder, self.documents, self.modules, self.servers = folder, documents, modules, servers
-        self.port, self.admin_port, fetch_port = free_ports(3)
+        self.port, self.admin_port, fetch_port = free_port(), free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
         handler = _serving(modules[".wasm"].read_bytes())
         self.fetched = http.server.ThreadingHTTPServer(("127.0.0.1", fetch_port), handler)

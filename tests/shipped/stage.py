@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from pylib.http1 import HttpError
 from tests.envoy.checkout import Checkout
 from tests.envoy.model_server import ModelServer, ask
 from tests.harness import REPOSITORY
+from tests.harness.ports import free_port
 from tests.istio import crd
 from tests.istio.test_istio_tool import KUBECTL
 from tests.shipped.commands import commands_of
@@ -40,12 +40,6 @@ exec llm-canary "${@:8}"
 """
 # What docs/verdict.md checks.
 POLICY = "alpha: 5%\nsignals: {refusal: {}}\nwarmup: 2\n"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Stage:
