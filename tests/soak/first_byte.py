@@ -12,6 +12,7 @@ import random
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,9 +38,21 @@ class Forgetful(list[Received]):
         pass
 
 
-def serve(ports: Connection) -> None:
-    """Runs in a process of its own, so that client and server do not wait for each other's Python."""
+def beside(stack: ExitStack, run: Callable[..., None], *args: Any) -> None:
+    """Runs a function in a process of its own."""
+    process = multiprocessing.Process(target=run, args=args, daemon=True)
+    process.start()
+    stack.callback(process.terminate)
 
+
+def served(stack: ExitStack) -> dict[str, int]:
+    """The ports of the model servers. Client and servers do not wait for each other's Python."""
+    ours, theirs = multiprocessing.Pipe()
+    beside(stack, serve, theirs)
+    return dict(zip(("llm-v1", "llm-v2"), ours.recv(), strict=True))
+
+
+def serve(ports: Connection) -> None:
     async def forever() -> None:
         servers = [await ModelServer(version, {}).start() for version in ("v1", "v2")]
         for server in servers:
@@ -87,6 +100,14 @@ def keep_on(processor: int, pid: int) -> None:
     """Keeps all threads of a process on one processor. Where the system puts them decides more than the filter does."""
     for thread in os.listdir(f"/proc/{pid}/task"):
         os.sched_setaffinity(int(thread), {processor})
+
+
+def spin(processor: int) -> None:
+    """Keeps a processor awake, and gives way to whatever else wants it."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.sched_setaffinity(0, {processor})
+    while True:
+        pass
 
 
 def started(name: str, binary: Path, ports: dict[str, int], processor: int, stack: ExitStack) -> dict[str, Envoy]:
@@ -139,21 +160,19 @@ def show(took_us: dict[str, list[float]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests/first_byte.sh")
     parser.add_argument("--requests", type=int, default=REQUESTS, help="through each Envoy")
+    parser.add_argument("--idle", action="store_true", help="let processors sleep between requests")
     parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
     own, *others = sorted(os.sched_getaffinity(0))
+    theirs = others[0] if others else own
     os.sched_setaffinity(0, {own})  # and so the model servers
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
-    server.start()
-    ports = dict(zip(("llm-v1", "llm-v2"), ours.recv(), strict=True))
-    try:
+    with ExitStack() as stack:
+        for processor in () if args.idle else (own, theirs):
+            beside(stack, spin, processor)
+        ports = served(stack)
         for name in HOSTS:
-            with ExitStack() as stack:
-                envoys = started(name, args.envoy, ports, others[0] if others else own, stack)
-                show(measure(envoys, args.requests))
-    finally:
-        server.terminate()
+            with ExitStack() as envoys:
+                show(measure(started(name, args.envoy, ports, theirs, envoys), args.requests))
 
 
 if __name__ == "__main__":
