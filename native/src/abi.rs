@@ -23,6 +23,8 @@ const METRIC_OK: u32 = 0;
 const DYNAMIC_METADATA: u32 = 0;
 /// No series has more labels.
 const LABELS_MAX: usize = 8;
+/// A head seldom has more headers.
+const LINES: usize = 32;
 /// Pieces of a body are seldom in more parts.
 const CHUNKS: usize = 8;
 
@@ -151,6 +153,14 @@ fn lent<T>(call: impl FnOnce(*mut Bytes) -> bool, take: impl FnOnce(&[u8]) -> T)
     call(&mut bytes).then(|| take(unsafe { bytes.get() }))
 }
 
+/// Room for so many of what Envoy lends: on the stack if they are few.
+fn room<'r, T: Clone>(few: &'r mut [T], many: &'r mut Vec<T>, count: usize, none: T) -> &'r mut [T] {
+    few.get_mut(..count).unwrap_or_else(|| {
+        many.resize(count, none);
+        many
+    })
+}
+
 /// Makes a call with the values of labels.
 fn with_labels(values: &[Box<str>], call: impl FnOnce(*const Bytes, usize)) {
     let mut labels = [Bytes::NONE; LABELS_MAX];
@@ -223,7 +233,8 @@ impl Filter {
     pub(crate) fn headers(self, map: Map) -> Headers {
         // SAFETY: no pointers but Envoy's own.
         let count = unsafe { envoy::get_headers_size(self.0, map as u32) };
-        let mut lines = vec![Line::NONE; count];
+        let (mut few, mut many) = ([Line::NONE; LINES], Vec::new());
+        let lines = room(&mut few, &mut many, count, Line::NONE);
         // SAFETY: there is room for as many headers as Envoy has.
         if count == 0 || !unsafe { envoy::get_headers(self.0, map as u32, lines.as_mut_ptr()) } {
             return Headers::default();
@@ -273,10 +284,7 @@ impl Filter {
         // SAFETY: no pointers but Envoy's own.
         let count = unsafe { envoy::get_body_chunks_size(self.0, part as u32) };
         let (mut few, mut many) = ([Bytes::NONE; CHUNKS], Vec::new());
-        let chunks = few.get_mut(..count).unwrap_or_else(|| {
-            many.resize(count, Bytes::NONE);
-            &mut many
-        });
+        let chunks = room(&mut few, &mut many, count, Bytes::NONE);
         // SAFETY: there is room for as many chunks as Envoy has.
         if count == 0 || !unsafe { envoy::get_body_chunks(self.0, part as u32, chunks.as_mut_ptr()) } {
             return true;

@@ -25,6 +25,9 @@ pub(crate) struct Held {
 impl Held {
     /// Envoy holds this many bytes from now on.
     pub(crate) fn set(&mut self, bytes: usize) {
+        if bytes == self.bytes {
+            return;
+        }
         let others = WORKER_BYTES.get().saturating_sub(self.bytes);
         WORKER_BYTES.set(others.saturating_add(bytes));
         self.bytes = bytes;
