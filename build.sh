@@ -24,15 +24,17 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cd "$root"
 # shellcheck source=scripts/lib.sh
-source scripts/lib.sh
+source "$root/scripts/lib.sh"
 # shellcheck source=scripts/wasm_toolchain.sh
-source scripts/wasm_toolchain.sh
+source "$root/scripts/wasm_toolchain.sh"
 # shellcheck source=scripts/native_toolchain.sh
-source scripts/native_toolchain.sh
+source "$root/scripts/native_toolchain.sh"
 # shellcheck source=scripts/static_tool.sh
-source scripts/static_tool.sh
+source "$root/scripts/static_tool.sh"
+help_if_asked "$@"
+
+cd "$root"
 
 # report FILE: the last two lines.
 report() {
@@ -53,10 +55,6 @@ case ${1:-} in
   --tool)
     program=$(static_tool "${2:-}")
     report "$program"
-    exit
-    ;;
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
     exit
     ;;
   *)

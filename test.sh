@@ -27,9 +27,11 @@
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cd "$root" || exit 1
 # shellcheck source=scripts/dependencies.sh
-source scripts/dependencies.sh
+source "$root/scripts/dependencies.sh"
+help_if_asked "$@"
+
+cd "$root" || exit 1
 
 sections=(format lints python supply native fuzz docs scripts browser envoy istio kubernetes shipped e2e servers)
 
@@ -137,12 +139,6 @@ with_pytest() {
   "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$@"
 }
 
-case ${1:-} in
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-esac
 chosen=("$@")
 ((${#chosen[@]})) || chosen=("${sections[@]}")
 for name in "${chosen[@]}"; do

@@ -23,9 +23,10 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
 # shellcheck source=scripts/dependencies.sh
-source scripts/dependencies.sh
+source "$root/scripts/dependencies.sh"
+help_if_asked "$@"
+cd "$root"
 # shellcheck source=scripts/wasm_toolchain.sh
 source scripts/wasm_toolchain.sh
 
@@ -148,10 +149,6 @@ case ${1:-} in
         exit 2
       fi
     done
-    ;;
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$root/bench/run.sh"
-    exit
     ;;
   *)
     say "error: unknown option $1; try bench/run.sh --help"

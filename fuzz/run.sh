@@ -22,16 +22,13 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
 # shellcheck source=scripts/dependencies.sh
-source scripts/dependencies.sh
+source "$root/scripts/dependencies.sh"
+help_if_asked "$@"
+cd "$root"
 
 targets=(config response request keys defects steps filter)
 case ${1:-all} in
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
   all) chosen=("${targets[@]}") ;;
   build) chosen=() ;;
   *)

@@ -6,13 +6,12 @@
 set -euo pipefail
 shopt -s nullglob
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-case ${1:-} in
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
-    exit
-    ;;
-esac
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/lib.sh
+source "$root/scripts/lib.sh"
+help_if_asked "$@"
+
+cd "$root"
 seeds=target/fuzz/seeds
 corpus=../shared/corpus
 # A longer recording slows every run more than it helps.

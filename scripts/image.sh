@@ -28,9 +28,10 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cd "$root"
 # shellcheck source=scripts/dependencies.sh
-source scripts/dependencies.sh
+source "$root/scripts/dependencies.sh"
+help_if_asked "$@"
+cd "$root"
 
 images=() machines=() labels=()
 prefix="" tag="" kubectl="" output=target/images is_built=true tls=()
@@ -40,10 +41,6 @@ usage() {
 }
 while (($#)); do
   case $1 in
-    -h | --help)
-      sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
-      exit
-      ;;
     wasm | native | tool) images+=("$1") ;;
     --plain-http) tls=(--tls-verify=false) ;;
     --no-build) is_built=false ;;

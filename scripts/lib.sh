@@ -13,6 +13,15 @@ die() {
   exit 1
 }
 
+# help_if_asked ARGUMENT...: if the first argument of the script asks for that, prints the comment at the script's head, and ends it. To be
+# called before the script changes its folder.
+help_if_asked() {
+  if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+    sed -n '2,/^set /s/^# \{0,1\}//p' "$0"
+    exit
+  fi
+}
+
 cache_dir() {
   printf '%s\n' "${LLM_CANARY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/llm-canary}"
 }

@@ -20,13 +20,7 @@ source "$root/scripts/lib.sh"
 source "$root/scripts/wasm_toolchain.sh"
 # shellcheck source=scripts/native_toolchain.sh
 source "$root/scripts/native_toolchain.sh"
-
-case ${1:-} in
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-    exit
-    ;;
-esac
+help_if_asked "$@"
 
 cd "$root"
 tool=$(rustc --print target-libdir)/../bin/llvm-profdata

@@ -15,13 +15,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/dependencies.sh
 source "$root/scripts/dependencies.sh"
-
-case ${1:-} in
-  -h | --help)
-    sed -n '2,/^set /s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
-    exit
-    ;;
-esac
+help_if_asked "$@"
 
 cd "$root"
 ./build.sh >&2

@@ -30,9 +30,8 @@ def inputs(root: Path, dep_info: Sequence[Path] = DEP_INFO) -> set[Path]:
     """Every file of the repository at `root` that the module was built from."""
     sources = {path for file in dep_info for path in _sources(root / file)}
     manifests = {_manifest(path, root) for path in sources}
-    scripts = {root / BUILD} | {
-        root / path for path in re.findall(r"^source (\S+)", (root / BUILD).read_text(), re.MULTILINE)
-    }
+    sourced = re.findall(r'^source "\$root/(\S+)"$', (root / BUILD).read_text(), re.MULTILINE)
+    scripts = {root / BUILD} | {root / path for path in sourced}
     workspace = {root / name for name in WORKSPACE_FILES if (root / name).exists()}
     return sources | manifests | scripts | workspace
 

@@ -45,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 
     for name in [*EVERY_INPUT[WASM], *EVERY_INPUT[NATIVE], "README.md", "tests/it/main.rs", "src/not_compiled.rs"]:
         write(name)
-    write("build.sh", "root=.\nsource scripts/lib.sh\nsource scripts/wasm_toolchain.sh\n")
+    write("build.sh", 'root=.\nsource "$root/scripts/lib.sh"\nsource "$root/scripts/wasm_toolchain.sh"\n')
     for file, sources in (SOURCES[WASM] | SOURCES[NATIVE]).items():
         paths = (str(root / source).replace(" ", r"\ ") for source in sources)
         write(file, f"{root}/output: {' '.join(paths)}\n")
