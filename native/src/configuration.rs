@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use llm_canary::filter::{BodiesCame, Ended, Host, LoadedConfig};
 use llm_canary::metrics::{MetricKind, Series};
@@ -113,14 +112,12 @@ impl Configuration {
         }
     }
 
-    /// A panic costs the exchange its statistics, and nothing else. A worker that has to run on this processor does so between two
-    /// exchanges.
+    /// A panic costs the exchange its statistics, and nothing else.
     fn count_backlog(&self, host: Envoy) {
         for ended in self.backlog.take() {
             if catch_unwind(AssertUnwindSafe(|| self.loaded.count(host, ended))).is_err() {
                 self.count_panic(host);
             }
-            thread::yield_now();
         }
     }
 
