@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Usage: tests/first_byte.sh [--requests N] [--idle]
+# Usage: tests/first_byte.sh [--starts N] [--requests N] [--pinned]
 #
 # Measures the time from a request to the first byte of its answer through a real Envoy with the built filter, and through
 # the same Envoy without it: p50, p90 and p99, each with the difference and its 95 % interval; first for the native module,
 # then for WebAssembly. A second Envoy without the filter shows how far two Envoys differ that do the same. Requests take
-# turns, so that whatever else the machine does disturbs all alike.
+# turns, so that whatever else the machine does disturbs all alike. A process keeps a bias of its own, by where its memory
+# lies and on which processors the system puts its threads. So all Envoys are started anew many times, and the figures are
+# means over these starts.
 #
-# All Envoys run on one processor, and client and model servers on another. A loop of the lowest priority keeps both awake,
-# as other requests would: an idle processor takes some microseconds to wake up, and more the longer it has slept, and so a
-# few microseconds of work cost half as many again. --idle measures with that. Run it on an idle machine. Takes some two
-# minutes.
+# With --pinned all Envoys stay on one processor, and client and model servers on another. A loop of the lowest priority
+# keeps both awake: a processor that sleeps takes microseconds to wake up, and more the longer it has slept. This shows
+# smaller differences, say of two builds. But the filter meets colder caches than where each Envoy runs for itself.
+#
+# Run it on an idle machine. Takes some five minutes.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

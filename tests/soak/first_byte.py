@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,11 +25,12 @@ from tests.harness.envoy import Envoy, without_filter
 from tests.harness.hosts import NATIVE, WASM
 from tests.harness.upstream import ModelServer, Received
 
-REQUESTS, WARM_UP = 20_000, 500
+STARTS, REQUESTS, WARM_UP = 20, 2_000, 500
 PERCENTILES = (50, 90, 99)
-DRAWS = 300  # of the bootstrap, each of blocks of neighbouring requests
-BLOCK = 100
+DRAWS = 2_000  # of the bootstrap
 ANSWER_BYTES_MAX = 1 << 16
+# Of one start: what the requests through each Envoy took.
+Took = dict[str, list[float]]
 HOSTS = {"native": NATIVE, "WebAssembly": WASM}
 WITHOUT: dict[str, dict[str, Any]] = {"without": {"edit": without_filter}, "without, again": {"edit": without_filter}}
 
@@ -86,18 +88,18 @@ def percentile(values: list[float], percent: int) -> float:
     return ordered[min(len(ordered) * percent // 100, len(ordered) - 1)]
 
 
-def interval(a: list[float], b: list[float], percent: int, dice: random.Random) -> tuple[float, float]:
-    """Of the difference of two percentiles: the interval of 95 %, by a bootstrap over blocks."""
-    starts = range(0, len(a), BLOCK)
-    differences = []
-    for _ in range(DRAWS):
-        drawn = [at for start in dice.choices(starts, k=len(starts)) for at in range(start, min(start + BLOCK, len(a)))]
-        differences.append(percentile([a[at] for at in drawn], percent) - percentile([b[at] for at in drawn], percent))
-    return percentile(differences, 2), percentile(differences, 97)
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def interval(values: list[float], dice: random.Random) -> tuple[float, float]:
+    """Of the mean over starts: the interval of 95 %, by a bootstrap."""
+    means = sorted(mean(dice.choices(values, k=len(values))) for _ in range(DRAWS))
+    return means[DRAWS * 25 // 1000], means[DRAWS * 975 // 1000]
 
 
 def keep_on(processor: int, pid: int) -> None:
-    """Keeps all threads of a process on one processor. Where the system puts them decides more than the filter does."""
+    """Keeps all threads of a process on one processor."""
     for thread in os.listdir(f"/proc/{pid}/task"):
         os.sched_setaffinity(int(thread), {processor})
 
@@ -110,28 +112,28 @@ def spin(processor: int) -> None:
         pass
 
 
-def started(name: str, binary: Path, ports: dict[str, int], processor: int, stack: ExitStack) -> dict[str, Envoy]:
+def started(name: str, binary: Path, ports: dict[str, int], dice: random.Random, stack: ExitStack) -> dict[str, Envoy]:
     """An Envoy with the filter in a host, and two without. The other host is not beside it: what that leaves of the
     caches would count more against a filter than against none.
     """
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    variants = {name: {"host": HOSTS[name]}} | WITHOUT
     envoys = {}
-    for at, (variant, options) in enumerate(({name: {"host": HOSTS[name]}} | WITHOUT).items()):
+    for variant in dice.sample(list(variants), len(variants)):
         configuration = config(rollout(split={"v2": 50}))
-        envoys[variant] = Envoy(binary, folder / str(at), configuration, ports, concurrency=1, **options)
+        envoys[variant] = Envoy(binary, folder / variant, configuration, ports, concurrency=1, **variants[variant])
         stack.callback(envoys[variant].stop)
         envoys[variant].start()
-        keep_on(processor, envoys[variant].pid)
-    return envoys
+    return {variant: envoys[variant] for variant in variants}
 
 
-def measure(envoys: dict[str, Envoy], requests: int) -> dict[str, list[float]]:
+def measure(envoys: dict[str, Envoy], requests: int, dice: random.Random) -> Took:
     # The client names cluster and version, too: without the filter each Envoy chooses the route by that header, and the
     # model servers, which are Python, read the same head.
     raw = request(headers=[(b"x-conversation-id", b"c1"), (b"x-llm-cluster", b"llm-v1"), (b"x-llm-version", b"v1")])
     clients = {name: Timed(envoy.port) for name, envoy in envoys.items()}
-    took_us: dict[str, list[float]] = {name: [] for name in clients}
-    names, dice = list(clients), random.Random(1)
+    took_us: Took = {name: [] for name in clients}
+    names = list(clients)
     for at in range(WARM_UP + requests):
         # What an Envoy leaves of the caches must not always meet the same one.
         dice.shuffle(names)
@@ -142,37 +144,49 @@ def measure(envoys: dict[str, Envoy], requests: int) -> dict[str, list[float]]:
     return took_us
 
 
-def show(took_us: dict[str, list[float]]) -> None:
+def show(starts: list[Took]) -> None:
     dice = random.Random(1)
-    print(f"{'':16}" + "".join(f"{f'p{percent} us':>26}" for percent in PERCENTILES))
-    for name, values in took_us.items():
+    print(f"{'':16}" + "".join(f"{f'p{percent} us':>24}" for percent in PERCENTILES))
+    for name in starts[0]:
         cells = []
         for percent in PERCENTILES:
-            cell = f"{percentile(values, percent):.0f}"
+            values = [percentile(took_us[name], percent) for took_us in starts]
+            cell = f"{mean(values):.0f}"
             if name != "without":
-                low, high = interval(values, took_us["without"], percent, dice)
-                more = percentile(values, percent) - percentile(took_us["without"], percent)
-                cell += f" {more:+.0f} ({low:+.0f} to {high:+.0f})"
-            cells.append(f"{cell:>26}")
+                without = [percentile(took_us["without"], percent) for took_us in starts]
+                more = [value - other for value, other in zip(values, without, strict=True)]
+                low, high = interval(more, dice)
+                cell += f" {mean(more):+.0f} ({low:+.0f} to {high:+.0f})"
+            cells.append(f"{cell:>24}")
         print(f"{name:16}" + "".join(cells), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="tests/first_byte.sh")
-    parser.add_argument("--requests", type=int, default=REQUESTS, help="through each Envoy")
-    parser.add_argument("--idle", action="store_true", help="let processors sleep between requests")
+    parser.add_argument("--starts", type=int, default=STARTS, help="of each Envoy")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="through each Envoy, after each start")
+    parser.add_argument("--pinned", action="store_true", help="keep all Envoys on one processor, and processors awake")
     parser.add_argument("--envoy", required=True, help=argparse.SUPPRESS)
     args = parser.parse_args()
     own, *others = sorted(os.sched_getaffinity(0))
     theirs = others[0] if others else own
-    os.sched_setaffinity(0, {own})  # and so the model servers
+    dice = random.Random(1)
     with ExitStack() as stack:
-        for processor in () if args.idle else (own, theirs):
-            beside(stack, spin, processor)
+        if args.pinned:
+            os.sched_setaffinity(0, {own})  # and so the model servers
+            for processor in (own, theirs):
+                beside(stack, spin, processor)
         ports = served(stack)
         for name in HOSTS:
-            with ExitStack() as envoys:
-                show(measure(started(name, args.envoy, ports, theirs, envoys), args.requests))
+            starts = []
+            for at in range(args.starts):
+                print(f"{name}: start {at + 1} of {args.starts}", file=sys.stderr, flush=True)
+                with ExitStack() as running:
+                    envoys = started(name, args.envoy, ports, dice, running)
+                    for envoy in envoys.values() if args.pinned else ():
+                        keep_on(theirs, envoy.pid)
+                    starts.append(measure(envoys, args.requests, dice))
+            show(starts)
 
 
 if __name__ == "__main__":
