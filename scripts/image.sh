@@ -30,8 +30,6 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/dependencies.sh
 source "$root/scripts/dependencies.sh"
-help_if_asked "$@"
-cd "$root"
 
 images=() machines=() labels=()
 prefix="" tag="" kubectl="" output=target/images is_built=true tls=()
@@ -40,6 +38,7 @@ usage() {
   exit 2
 }
 while (($#)); do
+  help_if_asked "$1"
   case $1 in
     wasm | native | tool) images+=("$1") ;;
     --plain-http) tls=(--tls-verify=false) ;;
@@ -60,6 +59,7 @@ while (($#)); do
   esac
   shift
 done
+cd "$root"
 ((${#images[@]})) || images=(wasm native tool)
 for machine in "${machines[@]}"; do
   [[ $machine == x86_64 || $machine == aarch64 ]] || usage "--machine $machine is not supported; use x86_64 or aarch64"

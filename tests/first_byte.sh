@@ -12,7 +12,7 @@
 # keeps both awake: a processor that sleeps takes microseconds to wake up, and more the longer it has slept. This shows
 # smaller differences, say of two builds. But the filter meets colder caches than where each Envoy runs for itself.
 #
-# Run it on an idle machine. Takes some five minutes.
+# Run it on an idle machine. Takes some three minutes.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
