@@ -98,9 +98,9 @@ class Measuring:
         return edit
 
     async def _begins(self) -> None:
-        self.writer.push(half())
         resource = yaml.safe_load(self.writer.file.read_text())["resources"][0]["name"]
         before = self.xds.versions()[resource]
+        self.writer.push(half())
         # The times in it differ from those before.
         await self.xds.reaches(lambda: self.xds.versions()[resource] != before, "the file to be served")
         await self.xds.all_run_it(NAMES)
