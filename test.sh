@@ -132,11 +132,11 @@ section_servers() {
   with_pytest tests/servers
 }
 
-# pytest names the slowest tests, and every skipped one with its reason.
+# pytest names the slowest tests, every skipped one with its reason, and at its end those that failed.
 with_pytest() {
   local python
   python=$(dependency_python)
-  "$python" -m pytest -p no:cacheprovider -rs --durations=5 "$@"
+  "$python" -m pytest -p no:cacheprovider -rfEs --durations=5 "$@"
 }
 
 chosen=("$@")
@@ -167,8 +167,8 @@ for name in "${chosen[@]}"; do
     *) outcome="FAILED (status $status)" failed=$((failed + 1)) ;;
   esac
   summary+=("$(printf '%-8s %4d s  %s' "$name" $((SECONDS - began)) "$outcome")")
-  # The tests that pytest skipped within the section.
-  mapfile -t -O ${#summary[@]} summary < <(sed -n 's/^SKIPPED /           skipped: /p' "$logs/$name.log")
+  # The tests that pytest skipped within the section, and those that failed.
+  mapfile -t -O ${#summary[@]} summary < <(sed -nE 's/^SKIPPED /           skipped: /p; s/^(FAILED|ERROR) (tests\/.*)/           failed: \2/p' "$logs/$name.log" | cut -c1-300)
 done
 
 printf '\n== summary\n'

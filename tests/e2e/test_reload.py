@@ -160,6 +160,7 @@ async def test_a_stopped_version_gets_nothing_more_and_finishes_what_it_has(
     short = [request(headers=[(b"x-conversation-id", b"s%d" % at), (b"x-test-reply", b"short")]) for at in range(200)]
     written = envoy.write(STOPPED)
     async with Traffic(envoy.port, short + keyed(200), CLIENTS) as traffic:
+        await traffic.reaches(CLIENTS)
         await asyncio.sleep(LOAD_S)
         renamed_at = envoy.rename(written)
         await asyncio.sleep(STOP_S_MAX + LOAD_S)

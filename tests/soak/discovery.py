@@ -113,6 +113,7 @@ class Measuring:
         waiting = ["--xds", self.xds.address] if waits else []
         async with AsyncExitStack() as stack:
             traffic = [await stack.enter_async_context(Traffic(envoy.port, raws, CLIENTS)) for envoy in envoys]
+            await asyncio.gather(*(one.reaches(CLIENTS) for one in traffic))
             await asyncio.sleep(LOAD_S)
             begun_at = time.monotonic()
             await command(self.args.tool, "stop", self.writer.file, "v2", *waiting)
