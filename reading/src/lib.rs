@@ -18,4 +18,6 @@ pub mod dialect;
 pub mod observe;
 pub mod refusal;
 
-pub use llm_canary_scanning::{defect, event_template, fnv, framing, json, label, lanes, protobuf, word};
+pub use llm_canary_scanning::{
+    defect, event_template, fnv, framing, json, label, lanes, lazy, protobuf, word,
+};

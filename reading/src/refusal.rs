@@ -4,15 +4,16 @@
 //! making or telling ("I'm sorry, but | I | can't | help"). The phrases are in `phrases.rs`, in a small language
 //! that `pattern.rs` matches. They also list what looks like a refusal and is not one ("I can't help but notice").
 //!
-//! Nothing is allocated or kept, and [`PREFIX_CHARS_MAX`] bounds the time. `docs/refusals.md` has the measured
+//! Nothing is allocated for an answer or kept of it, and [`PREFIX_CHARS_MAX`] bounds the time. `docs/refusals.md` has the measured
 //! precision and recall.
 
 mod pattern;
 mod phrases;
 mod words;
 
+use crate::lazy::Lazy;
 use alloc::string::String;
-use pattern::Matcher;
+use pattern::{ClassId, Grammar, Matcher};
 pub use words::PREFIX_CHARS_MAX;
 use words::Words;
 
@@ -25,6 +26,8 @@ pub fn list_hash() -> String {
     format!("{LIST_HASH:08x}")
 }
 
+static GRAMMAR: Lazy<Grammar> = Lazy::new(|| Grammar::compile(phrases::CLASSES));
+
 /// Whether an answer with this beginning is a refusal. Bytes after [`PREFIX_CHARS_MAX`] characters do not matter.
 /// The last character may be incomplete, and the bytes need not be UTF-8.
 #[must_use]
@@ -33,10 +36,11 @@ pub fn is_refusal(prefix: &[u8]) -> bool {
     if words.begins_with_quotation {
         return false;
     }
-    let matcher = Matcher { words: &words, classes: phrases::CLASSES };
-    let beginnings = matcher.after("OPENING*", 1);
-    let clauses = matcher.after("CLAUSE_END", words.outside_quotations());
-    matcher.after_class("REFUSAL", beginnings) != 0 || matcher.after_class("PLAIN_REFUSAL", clauses) != 0
+    let matcher = Matcher { words: &words, grammar: &GRAMMAR };
+    let class = |name: &[u8]| ClassId::of(name, phrases::CLASSES);
+    let beginnings = matcher.after_any_number(class(b"OPENING"), 1);
+    let clauses = matcher.after(class(b"CLAUSE_END"), words.outside_quotations());
+    matcher.after(class(b"REFUSAL"), beginnings) != 0 || matcher.after(class(b"PLAIN_REFUSAL"), clauses) != 0
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod tree;
 
 pub use runs::text_length;
 pub use scanner::Scanner;
-pub use table::{Field, Lazy, LazyTable, PathTable, Paths, Table};
+pub use table::{Field, LazyTable, PathTable, Paths, Table};
 
 /// The deepest nesting of objects and arrays on a wanted path. [`Table::compile`] leaves deeper paths out.
 pub const DEPTH_MAX: usize = 12;

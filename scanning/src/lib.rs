@@ -17,5 +17,6 @@ pub mod framing;
 pub mod json;
 pub mod label;
 pub mod lanes;
+pub mod lazy;
 pub mod protobuf;
 pub mod word;

@@ -11,7 +11,8 @@ use super::meaning::Meaning;
 use super::no_answer::{self, Words};
 use super::signature::{self, Signature};
 use super::{COMMON_PATHS, DIALECTS, bedrock};
-use crate::json::{self, DocumentEnd, Lazy, Paths, Scanner, Sink, Table, Value};
+use crate::json::{self, DocumentEnd, Paths, Scanner, Sink, Table, Value};
+use crate::lazy::Lazy;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 

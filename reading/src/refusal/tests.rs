@@ -1,5 +1,8 @@
+mod interpreter;
+
 use proptest::prelude::*;
 
+use super::pattern::{ClassId, Grammar, Matcher};
 use super::phrases::CLASSES;
 use super::words::{Words, is_cjk};
 use super::{LIST_HASH, PREFIX_CHARS_MAX, is_refusal, list_hash};
@@ -144,6 +147,55 @@ fn prefixes() -> impl Strategy<Value = String> {
         "not something",
     ]);
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.join(" "))
+}
+
+/// A text that a phrase of this class matches, or nearly: `choices` say what is taken where a pattern leaves it open.
+fn example(class: &str, choices: &mut impl Iterator<Item = usize>) -> String {
+    let (_, phrases) = CLASSES.iter().find(|(name, _)| *name == class).unwrap();
+    let phrases: Vec<&str> = phrases.split('|').collect();
+    let phrase = phrases[choices.next().unwrap_or(0) % phrases.len()];
+    let parts = phrase.split(' ').map(|atom| {
+        let symbol = atom.trim_start_matches('!').trim_end_matches(['?', '*', '-']);
+        let is_open = symbol.len() < atom.trim_end_matches('-').len();
+        let is_left_out = is_open && choices.next().unwrap_or(0).is_multiple_of(2);
+        match symbol {
+            _ if is_left_out => String::new(),
+            ".." | "..." => {
+                ["some words", "one, two", "one. two"][choices.next().unwrap_or(0) % 3].to_string()
+            }
+            _ if symbol.starts_with(|c: char| c.is_ascii_uppercase()) => example(symbol, choices),
+            _ => symbol.to_string(),
+        }
+    });
+    parts.collect::<Vec<_>>().join(" ")
+}
+
+fn examples() -> impl Strategy<Value = String> {
+    let choices = prop::collection::vec(any::<usize>(), 0..60);
+    (prop::sample::select(CLASSES), choices)
+        .prop_map(|((class, _), choices)| example(class, &mut choices.into_iter()))
+}
+
+proptest! {
+    // So many that each class has its turn, and what patterns leave open in it.
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    /// Of each class and each position, the compiled patterns match what the written ones do.
+    #[test]
+    fn what_is_compiled_is_what_is_written(text in prop_oneof![prefixes(), examples()], from: u64) {
+        let words = Words::read(text.as_bytes());
+        let grammar = Grammar::compile(CLASSES);
+        let matcher = Matcher { words: &words, grammar: &grammar };
+        let interpreter = interpreter::Interpreter { words: &words, classes: CLASSES };
+        for from in [1, from] {
+            for (name, _) in CLASSES {
+                let class = ClassId::of(name.as_bytes(), CLASSES);
+                prop_assert_eq!(matcher.after(class, from), interpreter.after_class(name, from), "{} {}", name, text);
+            }
+            let any_number = matcher.after_any_number(ClassId::of(b"OPENING", CLASSES), from);
+            prop_assert_eq!(any_number, interpreter.after("OPENING*", from));
+        }
+    }
 }
 
 proptest! {

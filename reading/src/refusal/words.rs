@@ -13,6 +13,9 @@ const BYTES_MAX: usize = PREFIX_CHARS_MAX * 4;
 /// A set of positions in the words: bit `i` is the position before word `i`.
 pub(super) type Positions = u64;
 
+/// Groups of first bytes: words are found by the group. Letters of ASCII have one each.
+const GROUPS: usize = 64;
+
 /// What a character is, and what it becomes.
 enum CharClass {
     /// Part of a word, in lower case.
@@ -52,6 +55,7 @@ impl CharClass {
 }
 
 /// Whether a character is a word by itself.
+#[cfg(test)]
 pub(super) fn is_cjk(c: char) -> bool {
     matches!(CharClass::of(c), CharClass::Cjk(_))
 }
@@ -65,6 +69,8 @@ pub(super) struct Words {
     /// Where each word ends in `bytes`.
     ends: [u16; WORDS_MAX],
     count: usize,
+    /// For each group of first bytes, the positions of the words that begin so.
+    beginning: [Positions; GROUPS],
     /// The next letter belongs to the last word.
     is_open: bool,
     /// The answer begins with a quotation, and words follow that.
@@ -79,6 +85,7 @@ impl Words {
             length: 0,
             ends: [0; WORDS_MAX],
             count: 0,
+            beginning: [0; GROUPS],
             is_open: false,
             begins_with_quotation: false,
         };
@@ -89,6 +96,10 @@ impl Words {
         });
         let mut quotation = Quotation::None;
         for c in chars.take(PREFIX_CHARS_MAX) {
+            if words.is_open && quotation.is_settled() && c.is_ascii_lowercase() {
+                words.append(c); // as nearly all characters
+                continue;
+            }
             let class = CharClass::of(c);
             quotation = quotation.next(&class, words.count > 0);
             words.begins_with_quotation |= matches!(quotation, Quotation::Followed);
@@ -108,6 +119,11 @@ impl Words {
         let start = index.checked_sub(1).map_or(0, end_of);
         let end = if index < self.count { end_of(index) } else { start };
         self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Those of `from` at which a word may begin as `text` does.
+    pub(super) fn beginning_as(&self, text: &[u8], from: Positions) -> Positions {
+        self.beginning.get(group(text)).map_or(0, |positions| positions & from)
     }
 
     /// All positions that are not inside a quotation.
@@ -169,10 +185,19 @@ impl Words {
         let last = self.count - 1;
         if let (Some(to), Some(slot)) = (self.bytes.get_mut(self.length..end), self.ends.get_mut(last)) {
             to.copy_from_slice(utf8);
+            let is_first = *slot == 0;
             *slot = u16::try_from(end).unwrap_or(u16::MAX);
             self.length = end;
+            if let Some(positions) = self.beginning.get_mut(group(utf8)).filter(|_| is_first) {
+                *positions |= 1 << last;
+            }
         }
     }
+}
+
+/// The group of the first byte.
+fn group(word: &[u8]) -> usize {
+    word.first().map_or(0, |byte| usize::from(*byte) & (GROUPS - 1))
 }
 
 /// Whether the answer begins with a quotation. If words follow it, they are about the quotation, which is not the
@@ -191,6 +216,11 @@ enum Quotation {
 }
 
 impl Quotation {
+    /// Whether a letter does not change it.
+    fn is_settled(self) -> bool {
+        !matches!(self, Self::Closing | Self::Closed)
+    }
+
     fn next(self, class: &CharClass, has_words: bool) -> Self {
         let is_word = matches!(class, CharClass::Letter(_) | CharClass::Cjk(_));
         match (self, class) {

@@ -9,6 +9,7 @@ use once_cell::race::OnceBox;
 
 use super::tree::{PathTree, WantedPath};
 use super::{DEPTH_MAX, SHORT_BYTES_MAX};
+use crate::lazy::Lazy;
 
 /// What a path means to a reader.
 pub trait Field: Copy {
@@ -44,29 +45,8 @@ pub struct Table<F> {
     marks: u8,
 }
 
-/// A value that is made at its first use.
-pub struct Lazy<T> {
-    value: OnceBox<T>,
-    make: fn() -> T,
-}
-
 /// A table that is compiled at its first use.
 pub type LazyTable<F> = Lazy<Table<F>>;
-
-impl<T> Lazy<T> {
-    /// The value will be what `make` returns.
-    pub const fn new(make: fn() -> T) -> Lazy<T> {
-        Lazy { value: OnceBox::new(), make }
-    }
-}
-
-impl<T> Deref for Lazy<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.value.get_or_init(|| Box::new((self.make)()))
-    }
-}
 
 /// Paths, in parts that several lists may share, and what each means.
 pub type Paths<F> = &'static [&'static [(&'static str, F)]];
