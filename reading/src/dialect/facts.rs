@@ -175,14 +175,20 @@ impl ResponseFacts {
 
     /// Whether at least one choice has begun, and each that has begun has ended.
     pub fn is_each_choice_finished(&self) -> bool {
-        let ends = (0..).zip(&self.finishes.0).filter(|(_, finish)| **finish != Finish::None);
+        let ends = (0..).zip(self.finishes()).filter(|(_, finish)| **finish != Finish::None);
         let finished = ends.fold(0, |bits, (choice, _)| bits | bit(choice));
         self.choices_begun != 0 && self.choices_begun & !finished == 0
     }
 
     /// Why the response ended. Of the reasons of several choices, the last in the order of [`Finish`].
     pub fn finish(&self) -> Finish {
-        self.finishes.0.iter().copied().max().unwrap_or_default()
+        self.finishes().iter().copied().max().unwrap_or_default()
+    }
+
+    /// Those of the choices up to the last that has begun. Mostly there is one.
+    fn finishes(&self) -> &[Finish] {
+        let Finishes(all) = &self.finishes;
+        all.get(..choices(self.choices_begun) as usize).unwrap_or(all)
     }
 
     /// The usage of all answers together.
@@ -193,8 +199,7 @@ impl ResponseFacts {
     /// The document has ended. If it was an item of an array, then it was an answer.
     pub(super) fn end_item(&mut self) {
         if let Some(answers) = self.answers.as_mut().filter(|answers| answers.is_array) {
-            let next_choice = u64::BITS.saturating_sub(self.choices_begun.leading_zeros());
-            answers.end_item(core::mem::take(&mut self.usage), next_choice.into());
+            answers.end_item(core::mem::take(&mut self.usage), choices(self.choices_begun).into());
             self.own_usage = OwnUsage::default();
         }
     }
@@ -335,6 +340,11 @@ impl Call {
             (None, _) => !self.arguments.is_complete(),
         }
     }
+}
+
+/// How many choices there are, if the last that has begun is the last of all.
+fn choices(begun: u64) -> u32 {
+    u64::BITS.saturating_sub(begun.leading_zeros())
 }
 
 /// The bit of a choice in a set of choices; none if it is not one of the first [`CHOICES_MAX`].
