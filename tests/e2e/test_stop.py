@@ -128,7 +128,7 @@ async def test_from_the_command_to_the_last_canary_request(
         servers["v2"].received.clear()
         async with AsyncExitStack() as stack:
             traffic = [await stack.enter_async_context(Traffic(envoy.port, raws, CLIENTS)) for envoy in envoys]
-            await traffic.reaches(CLIENTS)
+            await asyncio.gather(*(one.reaches(CLIENTS) for one in traffic))
             await asyncio.sleep(LOAD_S)
             commanded_at = time.monotonic()
             await operate("stop", "v2")
