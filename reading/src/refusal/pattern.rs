@@ -4,7 +4,7 @@
 //! word        this word                    a?     a or nothing; at the beginning of a phrase only NAME?
 //! stem-       a word that begins with this a*     a, any number of times
 //! NAME        a phrase of this class       !NAME  no phrase of this class follows
-//! 无法        these characters, in scripts without spaces
+//! 无法        these characters, in scripts without spaces; without `?`, `*` or `!`
 //! ..          any words up to the end of the clause
 //! ...         any words and commas up to the end of the sentence
 //! ```
@@ -23,7 +23,7 @@ const CHARACTER_MIN: u8 = 0xE2;
 const CHARACTER_BYTES: usize = 3;
 
 /// The index of a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) struct ClassId(usize);
 
 /// Classes of phrases, compiled.
@@ -52,7 +52,7 @@ enum Symbol {
     Gap(&'static [u8]),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Times {
     Once,
     /// Once or not at all.

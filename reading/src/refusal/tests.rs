@@ -90,6 +90,7 @@ fn the_list_is_well_formed() {
                     used.push(name);
                 } else if !["..", "...", ".", ",", ":"].contains(&name) {
                     let word = name.trim_end_matches('-');
+                    assert!(!word.starts_with(is_cjk) || word == atom, "{class}: a mark at {atom}");
                     let read = Words::read(word.as_bytes());
                     let signs = if word.starts_with(is_cjk) { word.chars().count() } else { 1 };
                     let folded: Vec<u8> = (0..signs).flat_map(|i| read.word(i).to_vec()).collect();
