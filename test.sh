@@ -96,7 +96,7 @@ section_docs() {
 section_scripts() {
   ./build.sh
   ./build.sh --native
-  with_pytest -n 2 --dist loadfile tests/scripts
+  with_pytest -n 3 --dist loadfile tests/scripts
 }
 
 section_browser() { with_pytest -n 2 --dist loadfile tests/browser; }
@@ -120,11 +120,11 @@ section_shipped() {
   with_pytest -n 2 --dist worksteal tests/shipped
 }
 
-# These tests mostly wait, for flushes and for looks of the tool.
+# These tests mostly wait, for flushes and for looks of the tool. Their conftest.py says which begin first.
 section_e2e() {
   ./build.sh
   ./build.sh --native
-  with_pytest -n 3 --dist loadfile tests/e2e
+  with_pytest -n 5 --dist loadfile --no-loadscope-reorder tests/e2e
 }
 
 section_servers() {

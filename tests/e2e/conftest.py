@@ -18,6 +18,25 @@ RunTool = Callable[..., subprocess.CompletedProcess[str]]
 Explain = Callable[[object, list[bytes]], dict[bytes, bytes]]
 Servers = dict[str, ModelServer]
 
+# What waits longest begins first. Else a worker would be left alone with it at the end.
+LONGEST = (
+    "run_scraped",
+    "grpc",
+    "scenarios",
+    "endings",
+    "faults",
+    "hold",
+    "memory",
+    "compression",
+    "discovery",
+    "report",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = {f"test_{name}": at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
 
 @pytest.fixture(scope="session")
 def llm_canary(tool: Path) -> RunTool:
