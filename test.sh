@@ -96,7 +96,7 @@ section_docs() {
 section_scripts() {
   ./build.sh
   ./build.sh --native
-  with_pytest -n 3 --dist loadfile tests/scripts
+  with_pytest -n 2 --dist loadfile tests/scripts
 }
 
 section_browser() { with_pytest -n 2 --dist loadfile tests/browser; }

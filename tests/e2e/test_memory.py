@@ -16,13 +16,12 @@ from tests.harness.config import config, rollout
 from tests.harness.envoy import Envoy
 from tests.harness.fixtures import ClientOf, StartEnvoy
 from tests.harness.load import aborted_streams, streams
-from tests.harness.memory import forget_peak, resident_bytes, resident_bytes_peak, vm_bytes
+from tests.harness.memory import VM_PAGE_BYTES, forget_peak, resident_bytes, resident_bytes_peak, vm_bytes
 from tests.harness.upstream import Replies, Reply, stream
 
 Passes = Callable[[Reply], Awaitable[Snapshot]]
 
 MIB = 1 << 20
-VM_PAGE_BYTES = 1 << 16
 
 STREAMS_FIRST, STREAMS_REST, STREAMS_AT_ONCE = 10_000, 90_000, 16
 STREAMS_ABORTED_IN = 100  # one in so many

@@ -5,6 +5,8 @@ from pathlib import Path
 # V8 reserves this much address space for each VM's memory, so that no index can leave it, and opens as much of it as
 # the VM has grown to.
 _RESERVED_BYTES_MIN = 1 << 32
+# A VM grows by so much.
+VM_PAGE_BYTES = 1 << 16
 
 
 def forget_peak(pid: int) -> None:
