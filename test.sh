@@ -124,7 +124,7 @@ section_shipped() {
 section_e2e() {
   ./build.sh
   ./build.sh --native
-  with_pytest -n 5 --dist loadfile --no-loadscope-reorder tests/e2e
+  with_pytest -n 4 --dist loadfile --no-loadscope-reorder tests/e2e
 }
 
 section_servers() {
