@@ -10,12 +10,13 @@
 
 use crate::word::ONES;
 
+mod buffer;
+mod decode;
 mod runs;
 mod scanner;
 mod table;
 #[cfg(test)]
 mod tests;
-mod token_buffer;
 mod tree;
 
 pub use runs::text_length;

@@ -24,7 +24,7 @@ pub fn text_length(bytes: &[u8]) -> usize {
 
 /// A bit for each quote and each backslash.
 #[inline(always)]
-fn stops(bytes: &[u8; LANES]) -> u16 {
+pub(super) fn stops(bytes: &[u8; LANES]) -> u16 {
     let lanes = Lanes::of(bytes);
     (lanes.equal(b'"') | lanes.equal(b'\\')).bits()
 }
@@ -63,7 +63,9 @@ pub(super) fn unescaped(byte: u8) -> Option<u8> {
         b'r' => Some(b'\r'),
         b'b' => Some(b'\x08'),
         b'f' => Some(b'\x0c'),
-        b'"' | b'\\' | b'/' => Some(byte),
+        b'"' => Some(b'"'),
+        b'\\' => Some(b'\\'),
+        b'/' => Some(b'/'),
         _ => None,
     }
 }

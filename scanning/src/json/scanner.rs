@@ -6,11 +6,15 @@
 mod sink;
 mod strings;
 
+use super::buffer::Buffer;
+use super::decode::ESCAPE_BYTES_MAX;
 use super::runs::text_length;
-use super::token_buffer::TokenBuffer;
 use super::tree::{self, NodeId, PathTree, WantedPath};
 use super::{DEPTH_MAX, DocumentEnd, Field, SHORT_BYTES_MAX, Sink, Table, Value};
 use sink::{FieldSink, IndexedSink};
+
+/// Bytes of a token that are kept: one more than the longest key of a path, so that a longer key is none.
+const TOKEN_BYTES_MAX: usize = SHORT_BYTES_MAX + 1;
 
 /// What the next byte may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +28,8 @@ enum ScannerState {
     Colon,
     AfterValue,
     String,
+    /// Inside an escape.
     Escape,
-    /// A digit of `\uXXXX`: how many have been read, and their value.
-    Unicode(u8, u16),
     Scalar,
     /// Inside an object or array that is skipped.
     Skip,
@@ -81,9 +84,9 @@ pub struct Scanner {
     /// Depth inside a skipped value, 0 outside. Saturates: a server can send more brackets than this can count.
     skipping: u32,
     /// The beginning of the current token, if that did not come in one piece without escapes.
-    token: TokenBuffer,
-    /// The first half of a surrogate pair, of which the second must follow.
-    high_surrogate: Option<u16>,
+    token: Buffer<TOKEN_BYTES_MAX>,
+    /// The part of an escape at which the last piece ended.
+    escape: Buffer<ESCAPE_BYTES_MAX>,
 }
 
 impl Scanner {
@@ -132,10 +135,7 @@ impl Scanner {
             | ScannerState::Key
             | ScannerState::KeyOrEnd
             | ScannerState::Colon => DocumentEnd::Cut,
-            ScannerState::AfterValue
-            | ScannerState::String
-            | ScannerState::Escape
-            | ScannerState::Unicode(..) => DocumentEnd::Cut,
+            ScannerState::AfterValue | ScannerState::String | ScannerState::Escape => DocumentEnd::Cut,
             ScannerState::Scalar | ScannerState::Skip | ScannerState::SkipOrEnd => DocumentEnd::Cut,
         };
         self.position = Position::default();
@@ -177,8 +177,7 @@ impl<'p> Pass<'p> {
             ScannerState::String => self.string(rest),
             ScannerState::Skip => self.skip(rest),
             ScannerState::Scalar => self.scalar(rest),
-            ScannerState::Escape => self.escape(byte, after),
-            ScannerState::Unicode(digits, code) => self.unicode(digits, code, byte, after),
+            ScannerState::Escape => self.escape(rest),
             ScannerState::Broken => &[],
             _ if byte.is_ascii_whitespace() => after,
             ScannerState::Root => self.root(byte, rest, after),
@@ -370,7 +369,8 @@ impl<'p> Pass<'p> {
 
     fn end_scalar(&mut self) {
         let token = core::mem::take(&mut self.scanner.token);
-        self.emit(self.scanner.position.node, Value::Scalar(token.as_bytes()));
+        let cut = token.as_bytes().get(..SHORT_BYTES_MAX).unwrap_or(token.as_bytes());
+        self.emit(self.scanner.position.node, Value::Scalar(cut));
         self.end_value();
     }
 

@@ -148,6 +148,22 @@ fn escape_everything(json: &str) -> String {
     out
 }
 
+/// Parts of strings, and what they stand for.
+const ESCAPED: &[(&str, &str)] = &[
+    ("long enough for a vector", "long enough for a vector"),
+    ("é文", "é文"),
+    (r"\n", "\n"),
+    (r#"\"x"#, "\"x"),
+    (r"\\\/", "\\/"),
+    (r"\u0041", "A"),
+    (r"\u4e2D", "中"),
+    (r"\ud83d\ude00", "😀"),
+    (r"\ud83d.", "\u{fffd}."),
+    (r"\ud83d\t", "\u{fffd}\t"),
+    (r"\ud83d\u00e9", "\u{fffd}é"),
+    (r"\ude00", "\u{fffd}"),
+];
+
 proptest! {
     #[test]
     fn finds_what_a_parser_finds_at_every_cut(tree in tree(), pretty: bool, escaped: bool) {
@@ -169,6 +185,27 @@ proptest! {
                 prop_assert_eq!(scan([&json[..cut]]).1, DocumentEnd::Cut, "a prefix of {} bytes", cut);
             }
         }
+    }
+
+    /// Also where a text is longer than what is decoded at once.
+    #[test]
+    fn escapes_are_what_they_stand_for(
+        parts in prop::collection::vec(prop::sample::select(ESCAPED), 0..400),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+    ) {
+        let (escaped, text): (Vec<&str>, Vec<&str>) = parts.into_iter().unzip();
+        let (escaped, text) = (escaped.concat(), text.concat());
+        let json = format!(r#"{{"{escaped}":1,"a":"{escaped}","b":"{escaped}","\u0062":2}}"#);
+        let mut expected = Found::default();
+        expected.push(Want::Long(0), "text", text.as_bytes());
+        expected.push(Want::Brief(1), "short", text.as_bytes().get(..SHORT_BYTES_MAX).unwrap_or(text.as_bytes()));
+        expected.push(Want::Brief(1), "scalar", b"2");
+        expected.0.push(("document".into(), Vec::new()));
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.index(json.len())).collect();
+        cuts.sort_unstable();
+        let mut at = 0;
+        let pieces = cuts.into_iter().chain([json.len()]).map(|cut| &json.as_bytes()[std::mem::replace(&mut at, cut)..cut]);
+        prop_assert_eq!(scan(pieces).0, expected);
     }
 
     #[test]
