@@ -4,7 +4,7 @@
 //! begin with an event that differs only there, and its text. The text, and unused values that were seen to change, are
 //! wildcards; every other byte must be equal. So a caller that does the same for every content of the wildcards need
 //! not parse such an event. A wildcard matches so little that it ends at the same byte for every parser of JSON and of
-//! lines: no control bytes, and escapes in the text only, where each escape is one character.
+//! lines: no control bytes, and escapes in the text only, where each stands for one character.
 //!
 //! Nearly every byte of a stream is read here and nowhere else, so this compares eight bytes at a time.
 
@@ -14,6 +14,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::json::{Escape, escape};
 use crate::lanes::are_same;
 use crate::word::{HIGHS, WORD_BYTES, equal, first_byte};
 
@@ -21,9 +22,6 @@ use crate::word::{HIGHS, WORD_BYTES, equal, first_byte};
 pub const TEMPLATE_BYTES_MAX: usize = 2048;
 /// Values of an event that may become wildcards. Any after them must be equal.
 pub const CANDIDATES_MAX: usize = 32;
-
-/// Hexadecimal digits of an escape `\uXXXX`.
-const HEX_DIGITS: usize = 4;
 
 /// What a wildcard matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,14 +89,18 @@ impl TemplateMatch<'_> {
             return take(self.text);
         }
         let mut rest = self.text;
-        while !rest.is_empty() {
+        loop {
             let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
-            let (plain, escape) = rest.split_at(plain);
+            let (plain, stop) = rest.split_at(plain);
             take(plain);
-            rest = escape.get(1..).unwrap_or_default();
-            if let Escape::Char(char, length) = Escape::read(rest) {
-                take(char.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = rest.get(length..).unwrap_or_default();
+            match escape(stop) {
+                _ if stop.is_empty() => return,
+                Escape::Character(character) => {
+                    take(character.as_bytes());
+                    rest = stop.get(character.escape_len..).unwrap_or_default();
+                }
+                // Half of a pair, with which the text ends: all others are whole, or the event would not have matched.
+                Escape::Cut | Escape::Broken => return take("\u{fffd}".as_bytes()),
             }
         }
     }
@@ -218,56 +220,19 @@ struct TextRun {
 fn text_run(bytes: &[u8]) -> TextRun {
     let (length, chars) = plain_run(bytes);
     let mut run = TextRun { length, chars, has_escapes: false };
-    while let Some([b'\\', rest @ ..]) = bytes.get(run.length..) {
+    while let Some(stop @ [b'\\', ..]) = bytes.get(run.length..) {
         run.has_escapes = true;
-        match Escape::read(rest) {
-            Escape::Char(_, escape_bytes) => {
-                let (length, chars) = plain_run(rest.get(escape_bytes..).unwrap_or_default());
-                run.length += 1 + escape_bytes + length;
+        match escape(stop) {
+            Escape::Character(character) => {
+                let (length, chars) = plain_run(stop.get(character.escape_len..).unwrap_or_default());
+                run.length += character.escape_len + length;
                 run.chars += 1 + chars;
             }
-            Escape::Incomplete => run.length = bytes.len(),
-            Escape::Other => break, // the template has a quote here, so this backslash is a mismatch
+            Escape::Cut => run.length = bytes.len(),
+            Escape::Broken => break, // the template has a quote here, so this backslash is a mismatch
         }
     }
     run
-}
-
-/// What follows a backslash.
-enum Escape {
-    /// This many bytes, which stand for one character.
-    Char(char, usize),
-    /// The beginning of such.
-    Incomplete,
-    /// Anything else, such as half of a surrogate pair.
-    Other,
-}
-
-impl Escape {
-    fn read(bytes: &[u8]) -> Escape {
-        let char = match bytes {
-            [] => return Escape::Incomplete,
-            [b'u', digits @ ..] => return Escape::unicode(digits),
-            [b'n', ..] => '\n',
-            [b't', ..] => '\t',
-            [b'r', ..] => '\r',
-            [b'b', ..] => '\u{8}',
-            [b'f', ..] => '\u{c}',
-            [char @ (b'"' | b'\\' | b'/'), ..] => char::from(*char),
-            _ => return Escape::Other,
-        };
-        Escape::Char(char, 1)
-    }
-
-    fn unicode(bytes: &[u8]) -> Escape {
-        let digits = bytes.get(..HEX_DIGITS).unwrap_or(bytes);
-        let digit = |code: u32, digit: &u8| Some((code << 4) | char::from(*digit).to_digit(16)?);
-        match digits.iter().try_fold(0, digit).and_then(char::from_u32) {
-            Some(_) if digits.len() < HEX_DIGITS => Escape::Incomplete,
-            Some(char) => Escape::Char(char, 1 + HEX_DIGITS),
-            None => Escape::Other,
-        }
-    }
 }
 
 /// Bytes up to the first quote, backslash or control byte; and the characters that begin in them.

@@ -19,6 +19,7 @@ mod table;
 mod tests;
 mod tree;
 
+pub(crate) use decode::{Escape, escape};
 pub use runs::text_length;
 pub use scanner::Scanner;
 pub use table::{Field, LazyTable, PathTable, Paths, Table};

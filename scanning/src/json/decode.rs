@@ -9,7 +9,7 @@ const UNICODE_BYTES: usize = r"\uXXXX".len();
 
 /// What begins with a backslash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Escape {
+pub(crate) enum Escape {
     /// It is whole.
     Character(Character),
     /// More bytes are needed.
@@ -20,22 +20,22 @@ pub(super) enum Escape {
 
 /// What an escape stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Character {
+pub(crate) struct Character {
     utf8: [u8; 4],
     utf8_len: usize,
     /// The length of the escape, in bytes.
-    pub(super) escape_len: usize,
+    pub(crate) escape_len: usize,
 }
 
 impl Character {
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         self.utf8.get(..self.utf8_len).unwrap_or_default()
     }
 }
 
 /// The escape with which `bytes` begin. A surrogate without its other half stands for U+FFFD.
 #[inline(never)]
-pub(super) fn escape(bytes: &[u8]) -> Escape {
+pub(crate) fn escape(bytes: &[u8]) -> Escape {
     let (character, escape_len) = match bytes {
         [] | [_] => return Escape::Cut,
         [_, b'u', ..] => match unicode_escape(bytes) {
