@@ -8,7 +8,7 @@ pub(super) const ESCAPE_BYTES_MAX: usize = 2 * UNICODE_BYTES;
 const UNICODE_BYTES: usize = r"\uXXXX".len();
 
 /// What begins with a backslash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Escape {
     /// It is whole.
     Character(Character),
@@ -19,7 +19,7 @@ pub(crate) enum Escape {
 }
 
 /// What an escape stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct Character {
     utf8: [u8; 4],
     utf8_len: usize,
@@ -28,6 +28,7 @@ pub(crate) struct Character {
 }
 
 impl Character {
+    /// In UTF-8.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.utf8.get(..self.utf8_len).unwrap_or_default()
     }
@@ -39,8 +40,8 @@ pub(crate) fn escape(bytes: &[u8]) -> Escape {
     let (character, escape_len) = match bytes {
         [] | [_] => return Escape::Cut,
         [_, b'u', ..] => match unicode_escape(bytes) {
-            Ok(escape) => escape,
-            Err(escape) => return escape,
+            Ok(whole) => whole,
+            Err(other) => return other,
         },
         [_, byte, ..] => match unescaped(*byte) {
             Some(byte) => (byte.into(), 2),
@@ -52,8 +53,10 @@ pub(crate) fn escape(bytes: &[u8]) -> Escape {
     Escape::Character(Character { utf8, utf8_len, escape_len })
 }
 
+/// The character, and the length of its escape in bytes; or what it is instead.
 fn unicode_escape(bytes: &[u8]) -> Result<(char, usize), Escape> {
     let first = code_unit(bytes)?;
+    // 0 if nothing follows that may be the other half.
     let second = match (first, bytes.get(UNICODE_BYTES..).unwrap_or_default()) {
         (0xD800..0xDC00, [] | [b'\\']) => return Err(Escape::Cut),
         (0xD800..0xDC00, next @ [b'\\', b'u', ..]) => match code_unit(next) {
@@ -82,7 +85,6 @@ fn code_unit(escape: &[u8]) -> Result<u16, Escape> {
 }
 
 /// How much was decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Decoded {
     /// Bytes that were read.
     pub(super) read: usize,

@@ -57,6 +57,7 @@ pub(super) fn skipped_length(bytes: &[u8]) -> usize {
 /// What the byte after a backslash stands for. `None` for `u` and for bytes that are not an escape.
 #[inline]
 pub(super) fn unescaped(byte: u8) -> Option<u8> {
+    // Each by itself, so that the compiler makes a table of them.
     match byte {
         b'n' => Some(b'\n'),
         b't' => Some(b'\t'),
