@@ -4,13 +4,17 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
+mod broken;
 mod change;
-mod check_and_explain;
+mod chat;
+mod check;
+mod explain;
 mod kubectl;
 mod mounts;
 mod native;
 mod replay;
 mod tool;
 mod version;
+mod warnings;
 mod watchdog;
 mod words;
