@@ -185,5 +185,4 @@ fn remove(node: &mut Node, names: &[&str]) {
 }
 
 #[cfg(test)]
-#[path = "edit/tests.rs"]
 mod tests;
