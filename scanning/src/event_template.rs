@@ -89,20 +89,15 @@ impl TemplateMatch<'_> {
             return take(self.text);
         }
         let mut rest = self.text;
-        loop {
-            let plain = rest.iter().position(|&byte| byte == b'\\').unwrap_or(rest.len());
-            let (plain, stop) = rest.split_at(plain);
+        while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+            let (plain, stop) = rest.split_at(at);
             take(plain);
-            match escape(stop) {
-                _ if stop.is_empty() => return,
-                Escape::Character(character) => {
-                    take(character.as_bytes());
-                    rest = stop.get(character.escape_len..).unwrap_or_default();
-                }
-                // Half of a pair, with which the text ends: all others are whole, or the event would not have matched.
-                Escape::Cut | Escape::Broken => return take("\u{fffd}".as_bytes()),
-            }
+            // Half of a pair, with which the text ends: all others are whole, or the event would not have matched.
+            let Escape::Character(character) = escape(stop) else { return take("\u{fffd}".as_bytes()) };
+            take(character.as_bytes());
+            rest = stop.get(character.escape_len..).unwrap_or_default();
         }
+        take(rest);
     }
 }
 

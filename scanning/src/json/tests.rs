@@ -392,6 +392,16 @@ fn a_pointer_that_cannot_be_followed_is_left_out() {
     assert!(!of(&vec!["k".into(); DEPTH_MAX + 1]) && !of(&["k".repeat(SHORT_BYTES_MAX + 1)]));
 }
 
+/// In whatever pieces, though only its first bytes are kept then.
+#[test]
+fn a_longer_key_than_the_longest_is_another() {
+    let longest = "k".repeat(SHORT_BYTES_MAX);
+    let document = format!(r#"{{"{longest}":1,"{longest}k":2}}"#);
+    for cut in 0..=document.len() {
+        assert_eq!(at_pointers(&[&[&longest]], document.as_bytes(), cut), ["0 1"], "cut at {cut}");
+    }
+}
+
 #[test]
 fn bytes_that_are_not_json_are_reported() {
     let is_broken = |bytes: &[u8]| {

@@ -4,6 +4,7 @@ use super::{Pass, ScannerState, StringRole};
 use crate::json::decode::{Decoded, Escape, decode, escape};
 use crate::json::runs::{skipped_length, text_length, unescaped};
 use crate::json::{SHORT_BYTES_MAX, Value};
+use crate::lanes::LANES;
 
 /// Bytes of a text that are decoded at once, at most. Each call of the sink takes time.
 const BLOCK_BYTES: usize = 1024;
@@ -33,7 +34,7 @@ impl Pass<'_> {
                     rest = after;
                     continue;
                 }
-                ([_, ..], StringRole::Text) => {
+                ([_, ..], StringRole::Text) if rest.len() >= LANES => {
                     block = [0; BLOCK_BYTES];
                     let Decoded { read, written } = decode(rest, &mut block);
                     let piece = block.get(..written).unwrap_or_default();
