@@ -2,17 +2,20 @@
 //!
 //! What a worker does at the end of an exchange, it does before it sends the end of the answer. So where an answer came in one piece, it
 //! leaves what can wait: to read that piece, and to count. Envoy's main thread does that for many exchanges one after the other, which takes
-//! less time in all: code and tables are in its caches from the second on.
+//! less time in all: code and tables are in its caches from the second on. The exchanges are not, so they are fetched ahead.
 
-use std::mem;
 use std::sync::{Mutex, PoisonError};
+use std::{iter, mem};
 
 use llm_canary::filter::Ended;
 
+use crate::host::Envoy;
+
 /// How much memory the exchanges may take, at most. Past it, a worker counts its exchanges itself.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
-/// So many are not to wait any longer: to count more at once keeps Envoy's main thread so busy that workers notice it where processors are few.
-const ENOUGH_EXCHANGES: usize = 256;
+/// So many are not to wait any longer: to count more at once keeps Envoy's main thread so busy that workers notice it where processors are few, and
+/// what waits fills the caches.
+const ENOUGH_EXCHANGES: usize = 128;
 /// What an exchange takes beside what is kept of its bodies, at most.
 const EXCHANGE_BYTES: usize = 2 * 1024;
 
@@ -40,8 +43,16 @@ impl Backlog {
         Ok(waiting.exchanges.len() == ENOUGH_EXCHANGES)
     }
 
-    /// Takes all exchanges.
-    pub(crate) fn take(&self) -> Vec<Ended> {
-        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).exchanges
+    /// Takes all exchanges, in their order. While one is counted, the processor fetches those that come after it.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Ended> {
+        let waiting = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut exchanges = waiting.exchanges.into_iter();
+        iter::from_fn(move || {
+            let ended = exchanges.next();
+            let next = exchanges.as_slice();
+            next.get(2).into_iter().for_each(Ended::prefetch::<Envoy>);
+            next.get(1).into_iter().for_each(Ended::prefetch_bodies::<Envoy>);
+            ended
+        })
     }
 }

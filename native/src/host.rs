@@ -8,6 +8,7 @@ use llm_canary::timestamp::UnixMs;
 
 use crate::abi::{Attribute, Filter, FilterConfig, Map, Part};
 use crate::clock::{self, Clock};
+use crate::prefetch::prefetch;
 use crate::series::{self, SeriesId};
 use crate::{handover, waiting};
 
@@ -91,6 +92,10 @@ impl Host for Envoy {
     const DELIVERY: Delivery = Delivery::Certain;
     const BUFFERED_BYTES_MAX: usize = waiting::REQUEST_BYTES_MAX;
     const COUNTS_LATER: bool = true;
+
+    fn prefetch<T: ?Sized>(value: &T) {
+        prefetch(value);
+    }
 
     fn headers(self, head: Head) -> Headers {
         self.filter().map(|filter| filter.headers(head.into())).unwrap_or_default()

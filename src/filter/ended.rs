@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use super::host::Host;
 use super::request_body::RequestBody;
 use super::response::{Response, Routed};
 use crate::defect::Asked;
@@ -28,8 +29,22 @@ impl Ended {
     /// of an answer takes more room than a short answer.
     #[must_use]
     pub fn kept_bytes(&self) -> Option<usize> {
-        let response = self.response.as_ref()?.kept_bytes()?;
-        Some(self.body.as_ref().map_or(0, |body| body.kept_bytes()).saturating_add(response))
+        let response = self.response.as_ref()?.kept()?;
+        let request = self.body.as_ref().and_then(|body| body.kept()).unwrap_or_default();
+        Some(request.len().saturating_add(response.len()))
+    }
+
+    /// Has the processor fetch all but the bodies. An exchange that has waited is not in the processor's caches any more, so to
+    /// count it would begin with waiting for it.
+    pub fn prefetch<H: Host>(&self) {
+        self.body.iter().for_each(|body| H::prefetch(&**body));
+        self.response.iter().for_each(|response| H::prefetch(&**response));
+    }
+
+    /// Has the processor fetch what is kept of the bodies. Looks into what [`Ended::prefetch`] fetches.
+    pub fn prefetch_bodies<H: Host>(&self) {
+        self.body.iter().filter_map(|body| body.kept()).for_each(H::prefetch);
+        self.response.iter().filter_map(|response| response.kept()).for_each(H::prefetch);
     }
 
     /// The response's status, if its head arrived.

@@ -37,8 +37,8 @@ impl FirstPiece {
         self.unread.take()
     }
 
-    /// How many bytes are kept; `None` if no piece is.
-    pub(super) fn kept_bytes(&self) -> Option<usize> {
-        self.unread.as_ref().map(Vec::len)
+    /// The piece, if it is kept.
+    pub(super) fn kept(&self) -> Option<&[u8]> {
+        self.unread.as_deref()
     }
 }

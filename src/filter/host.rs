@@ -100,6 +100,9 @@ pub trait Host: Copy {
     /// which the other side waits the longest, is read when the next one comes, or there.
     const COUNTS_LATER: bool;
 
+    /// Has the processor fetch a value into its caches, if the host can. For what will be read soon.
+    fn prefetch<T: ?Sized>(_: &T) {}
+
     /// Reads all headers; none if the proxy does not provide them.
     fn headers(self, head: Head) -> Headers;
     /// Reads one header, and lends its value to `take`. `None`: it is absent or unreadable.

@@ -201,9 +201,9 @@ impl RequestBody {
         if self.is_answered_early { None } else { self.reader().asked() }
     }
 
-    /// How many bytes are kept, to be read later.
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.first.kept_bytes().unwrap_or(0)
+    /// What is kept of the body, to be read later.
+    pub(super) fn kept(&self) -> Option<&[u8]> {
+        self.first.kept()
     }
 
     /// The reader, which has read the first piece.

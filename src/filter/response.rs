@@ -162,9 +162,9 @@ impl Response {
         }
     }
 
-    /// How many bytes of the body are kept; `None` if it has been read.
-    pub(super) fn kept_bytes(&self) -> Option<usize> {
-        self.first.kept_bytes()
+    /// What is kept of the body; `None` if it has been read.
+    pub(super) fn kept(&self) -> Option<&[u8]> {
+        self.first.kept()
     }
 
     /// The response has ended: with its last byte, its own trailers, or those that Envoy's decompressor adds.
