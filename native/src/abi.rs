@@ -122,14 +122,16 @@ unsafe impl Sync for FilterConfig {}
 /// Has Envoy's main thread call the module, from any thread.
 pub(crate) struct Scheduler(*mut c_void);
 
-// SAFETY: Envoy's schedulers are made for other threads.
+// SAFETY: Envoy's schedulers are made for other threads, and for several at a time.
 unsafe impl Send for Scheduler {}
+// SAFETY: the same.
+unsafe impl Sync for Scheduler {}
 
 impl Scheduler {
-    /// Envoy calls the hook for scheduled configurations, unless the configuration has been destroyed by then.
-    pub(crate) fn commit(&self) {
+    /// Envoy calls the hook for scheduled configurations with this event, unless the configuration has been destroyed by then.
+    pub(crate) fn commit(&self, event: u64) {
         // SAFETY: no pointers but Envoy's own.
-        unsafe { envoy::commit_config_scheduler(self.0, 0) };
+        unsafe { envoy::commit_config_scheduler(self.0, event) };
     }
 }
 

@@ -12,7 +12,7 @@ use llm_canary::metrics::{MetricKind, Series};
 use crate::abi::FilterConfig;
 use crate::backlog::Backlog;
 use crate::clock::Clock;
-use crate::counts::Counts;
+use crate::counts::{BACKLOG_IS_LONG, Counts};
 use crate::host::Envoy;
 use crate::logger;
 use crate::series::{self, SeriesId};
@@ -131,6 +131,15 @@ impl Configuration {
         self.counts.iter().for_each(|counts| counts.begin_to_fetch());
         self.count_backlog(Envoy::Main(self.main));
         self.counts.iter().for_each(|counts| counts.hand_over());
+    }
+
+    /// Envoy's main thread has been asked to call.
+    pub fn on_scheduled(&self, event: u64) {
+        if event == BACKLOG_IS_LONG {
+            self.count_backlog(Envoy::Main(self.main));
+        } else {
+            self.hand_over_counts();
+        }
     }
 
     /// Envoy uses it no more. Exchanges have ended; a thread forgets it when it sees the next.

@@ -5,13 +5,16 @@
 //! count.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
 use crate::abi::{Filter, FilterConfig, Scheduler};
 
 const THREAD_NAME: &str = "llm-canary";
+/// Why Envoy's main thread is asked to call: counts have waited long enough, or enough exchanges wait to be counted.
+const COUNTS_ARE_DUE: u64 = 0;
+pub(crate) const BACKLOG_IS_LONG: u64 = 1;
 
 /// One of Envoy's counters.
 pub(crate) struct Counter {
@@ -84,9 +87,13 @@ impl Counts {
         true
     }
 
-    /// Has Envoy fetch the counts at once, if it has been asked to.
+    /// Has Envoy's main thread count the exchanges that wait, at once. It does not fetch their counts yet.
     pub(crate) fn hurry(&self) {
-        self.messenger.get().into_iter().flatten().for_each(|messenger| messenger.thread.unpark());
+        self.messenger
+            .get()
+            .into_iter()
+            .flatten()
+            .for_each(|messenger| messenger.run.scheduler.commit(BACKLOG_IS_LONG));
     }
 
     /// Envoy has come to fetch the counts. To be called first, so that a count that comes meanwhile has Envoy called again.
@@ -112,39 +119,55 @@ impl Counts {
     }
 }
 
-/// A thread that has Envoy's main thread call the module, a while after it was woken, or when it is woken again.
+/// A thread that has Envoy's main thread call the module, a while after it was woken.
 struct Messenger {
+    run: Arc<Run>,
     thread: Thread,
     handle: Mutex<Option<JoinHandle<()>>>,
-    has_ended: Arc<AtomicBool>,
+}
+
+/// What the thread runs on.
+struct Run {
+    scheduler: Scheduler,
+    delay: Duration,
+    has_ended: Mutex<bool>,
+    end: Condvar,
 }
 
 impl Messenger {
     fn start(scheduler: Scheduler, delay: Duration) -> Option<Messenger> {
-        let has_ended = Arc::new(AtomicBool::new(false));
-        let is_over = Arc::clone(&has_ended);
-        let run = move || {
-            // Either of the two pauses may be the one that the end cuts short.
-            while !is_over.load(Ordering::SeqCst) {
-                thread::park();
-                if !is_over.load(Ordering::SeqCst) {
-                    thread::park_timeout(delay);
-                    scheduler.commit();
-                }
-            }
-        };
-        let spawned = thread::Builder::new().name(THREAD_NAME.into()).spawn(run);
+        let run = Arc::new(Run { scheduler, delay, has_ended: Mutex::default(), end: Condvar::new() });
+        let of_thread = Arc::clone(&run);
+        let spawned = thread::Builder::new().name(THREAD_NAME.into()).spawn(move || of_thread.run());
         let failed = |error| log::warn!("counts are handed over one by one, for want of a thread: {error}");
         let handle = spawned.map_err(failed).ok()?;
         let thread = handle.thread().clone();
-        Some(Messenger { thread, handle: Mutex::new(Some(handle)), has_ended })
+        Some(Messenger { run, thread, handle: Mutex::new(Some(handle)) })
     }
 
     /// Ends the thread, and waits for that: Envoy may unload the module.
     fn end(&self) {
-        self.has_ended.store(true, Ordering::SeqCst);
+        *self.run.has_ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.run.end.notify_all();
         self.thread.unpark();
         let handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner).take();
         handle.into_iter().for_each(|handle| _ = handle.join());
+    }
+}
+
+impl Run {
+    fn run(&self) {
+        loop {
+            // To wake a thread that is not parked takes no system call, and under load it never is.
+            thread::park();
+            let has_ended = self.has_ended.lock().unwrap_or_else(PoisonError::into_inner);
+            let pause = self.end.wait_timeout_while(has_ended, self.delay, |has_ended| !*has_ended);
+            let (has_ended, _) = pause.unwrap_or_else(PoisonError::into_inner);
+            if *has_ended {
+                return;
+            }
+            drop(has_ended);
+            self.scheduler.commit(COUNTS_ARE_DUE);
+        }
     }
 }

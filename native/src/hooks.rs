@@ -65,11 +65,11 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_destroy(configur
 unsafe extern "C" fn envoy_dynamic_module_on_http_filter_config_scheduled(
     _: *mut c_void,
     configuration: *const Configuration,
-    _: u64,
+    event: u64,
 ) {
     // SAFETY: `config_new` made the pointer, and Envoy has not destroyed it.
     let configuration = unsafe { &*configuration };
-    _ = catch_unwind(AssertUnwindSafe(|| configuration.hand_over_counts()));
+    _ = catch_unwind(AssertUnwindSafe(|| configuration.on_scheduled(event)));
 }
 
 #[unsafe(no_mangle)]
