@@ -34,6 +34,8 @@ pub(crate) struct Counts {
     messenger: OnceLock<Option<Messenger>>,
     /// Set when all are defined. What is to be added to each, side by side, because an exchange adds to neighbours.
     values: OnceLock<Box<[AtomicU64]>>,
+    /// The same, of what Envoy's main thread adds itself. No other thread writes here, so it need not be one atomic step to add.
+    values_of_main: OnceLock<Box<[AtomicU64]>>,
     counters: OnceLock<Box<[Counter]>>,
 }
 
@@ -45,6 +47,7 @@ impl Counts {
             is_awaited: AtomicBool::new(false),
             messenger: OnceLock::new(),
             values: OnceLock::new(),
+            values_of_main: OnceLock::new(),
             counters: OnceLock::new(),
         }
     }
@@ -52,13 +55,16 @@ impl Counts {
     /// All counters are defined. From now on the configuration uses them.
     pub(crate) fn begin(&self, counters: Vec<Counter>) {
         counters.iter().for_each(|counter| self.config.add(counter.metric, &counter.label_values, 0));
-        self.values.get_or_init(|| counters.iter().map(|_| AtomicU64::new(0)).collect());
+        let zeros = || counters.iter().map(|_| AtomicU64::new(0)).collect();
+        self.values.get_or_init(zeros);
+        self.values_of_main.get_or_init(zeros);
         self.counters.get_or_init(|| counters.into());
     }
 
     /// Adds to the counter at this place.
     pub(crate) fn add(&self, at: usize, envoy: Filter, value: u64) {
-        let Some(count) = self.add_up(at, value) else { return };
+        let Some(count) = self.values.get().and_then(|values| values.get(at)) else { return };
+        count.fetch_add(value, Ordering::SeqCst);
         if !self.ask_to_fetch()
             && let Some(Counter { metric, label_values }) = self.counters.get().and_then(|all| all.get(at))
         {
@@ -66,11 +72,11 @@ impl Counts {
         }
     }
 
-    /// Adds to the counter at this place, without having Envoy fetch it.
-    pub(crate) fn add_up(&self, at: usize, value: u64) -> Option<&AtomicU64> {
-        let count = self.values.get()?.get(at)?;
-        count.fetch_add(value, Ordering::SeqCst);
-        Some(count)
+    /// Adds to the counter at this place, on Envoy's main thread. It fetches the counts later.
+    pub(crate) fn add_on_main(&self, at: usize, value: u64) {
+        if let Some(count) = self.values_of_main.get().and_then(|values| values.get(at)) {
+            count.store(count.load(Ordering::Relaxed).wrapping_add(value), Ordering::Relaxed);
+        }
     }
 
     /// Has Envoy fetch the counts. Returns false if it cannot be told to.
@@ -103,10 +109,12 @@ impl Counts {
 
     /// Envoy fetches the counts.
     pub(crate) fn hand_over(&self) {
-        let (Some(values), Some(counters)) = (self.values.get(), self.counters.get()) else { return };
-        for (value, Counter { metric, label_values }) in values.iter().zip(counters) {
-            if value.load(Ordering::SeqCst) > 0 {
-                self.config.add(*metric, label_values, value.swap(0, Ordering::SeqCst));
+        let Some(counters) = self.counters.get() else { return };
+        for values in [&self.values, &self.values_of_main].into_iter().filter_map(OnceLock::get) {
+            for (value, Counter { metric, label_values }) in values.iter().zip(counters) {
+                if value.load(Ordering::SeqCst) > 0 {
+                    self.config.add(*metric, label_values, value.swap(0, Ordering::SeqCst));
+                }
             }
         }
     }

@@ -225,7 +225,7 @@ impl Host for Envoy {
     fn add(self, series: &SeriesId, value: u64) {
         match self {
             Envoy::Loading(_) => {}
-            Envoy::Main(_) => series.add_while_fetched(value),
+            Envoy::Main(_) => series.add_on_main(value),
             Envoy::Exchange(filter, ..) => series.add(filter, value),
         }
     }

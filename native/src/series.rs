@@ -93,10 +93,10 @@ impl SeriesId {
         }
     }
 
-    /// Adds to a counter while Envoy's main thread fetches counts.
-    pub(crate) fn add_while_fetched(&self, value: u64) {
+    /// The same, on Envoy's main thread.
+    pub(crate) fn add_on_main(&self, value: u64) {
         if let SeriesId::Counter(counts, at) = self {
-            counts.add_up(*at as usize, value);
+            counts.add_on_main(*at as usize, value);
         }
     }
 
