@@ -138,8 +138,7 @@ impl Repetition {
     #[inline(never)]
     fn end_run(&mut self, segment: Segment<'_>, end: usize) {
         let run = self.as_run();
-        if run.may_be_endless() {
-            let kind = self.kind(segment.text, end, segment.place);
+        if let Some(kind) = self.kind(segment.text, end, segment.place) {
             self.found |= kind.is_endless(run, false);
             if matches!(kind, Period::Prose | Period::Lines) && kind.is_endless(run, true) {
                 self.has_ended = true;
@@ -151,16 +150,20 @@ impl Repetition {
 
     /// Whether the repetition that ends at `end` is endless.
     fn judge(&self, text: &[u8], end: usize, place: Place, is_end: bool) -> bool {
-        self.kind(text, end, place).is_endless(self.as_run(), is_end)
+        self.kind(text, end, place).is_some_and(|kind| kind.is_endless(self.as_run(), is_end))
     }
 
     fn as_run(&self) -> Run {
         Run { bytes: self.run, period: self.period.into() }
     }
 
-    fn kind(&self, text: &[u8], end: usize, place: Place) -> Period {
+    /// What repeats up to `end`. `None` if it is not endless, whatever it is: then it need not be looked at.
+    fn kind(&self, text: &[u8], end: usize, place: Place) -> Option<Period> {
         let period = text.get(end.saturating_sub(self.period.into())..end).unwrap_or_default();
-        if place == Place::Fence { Period::Code } else { Period::of(period) }
+        if !self.as_run().may_be_endless(period) {
+            return None;
+        }
+        Some(if place == Place::Fence { Period::Code } else { Period::of(period) })
     }
 }
 

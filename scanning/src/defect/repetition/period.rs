@@ -13,9 +13,10 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Whether it is long enough for any kind of period.
-    pub(super) fn may_be_endless(self) -> bool {
-        self.bytes >= 64 && self.bytes.checked_div(self.period).unwrap_or_default() >= 2
+    /// Whether it is long enough for any kind of which this period may be.
+    pub(super) fn may_be_endless(self, period: &[u8]) -> bool {
+        let times_min = if period.last().is_some_and(u8::is_ascii_whitespace) { 2 } else { 4 };
+        self.bytes >= 64 && self.bytes.checked_div(self.period).unwrap_or_default() >= times_min
     }
 }
 
@@ -259,4 +260,22 @@ fn has_only_values(period: &[u8]) -> bool {
         len = 0;
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The question that is asked first never has another answer than the one that it saves.
+        #[test]
+        fn what_is_endless_may_be(period in prop_oneof!["[ \n\t]{1,3}", ".{1,9}", "[\\]},:a-c ]{1,9}"], length in 1..3000_u32, bytes in 0..9000_u32, is_end: bool) {
+            let run = Run { bytes, period: length };
+            let period = period.as_bytes();
+            for kind in [Period::of(period), Period::Code] {
+                prop_assert!(run.may_be_endless(period) || !kind.is_endless(run, is_end));
+            }
+        }
+    }
 }
