@@ -282,14 +282,17 @@ impl Defects {
             let marks = Marks::of(block);
             let reads_tokens = is_answer && (marks.has_bracket || self.control_token.is_waiting());
             let break_at = self.repetition.follow(text, start, block);
-            let mut from = 0;
+            let (mut from, mut non_ascii) = (0, marks.non_ascii.next(0));
             while let Some((place, to)) = self.markdown.segment(block, from, &marks) {
                 let end = start.saturating_add(to);
+                if non_ascii < from {
+                    non_ascii = marks.non_ascii.next(from);
+                }
                 let segment = Segment {
                     text: text.get(..end).unwrap_or_default(),
                     start: start.saturating_add(from),
                     place,
-                    is_ascii: marks.non_ascii.next(from) >= to,
+                    is_ascii: non_ascii >= to,
                 };
                 self.repetition.push(segment, break_at);
                 if is_answer {

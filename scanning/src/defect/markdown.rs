@@ -76,7 +76,7 @@ impl Markdown {
     #[inline(always)]
     pub(super) fn segment(&mut self, bytes: &[u8], start: usize, marks: &Marks) -> Option<(Place, usize)> {
         let first = *bytes.get(start)?;
-        let end = self.end(start, marks);
+        let end = self.end(bytes, start, marks);
         let is_usual = match self.at {
             At::LineStart => !matches!(first, b' ' | b'\t' | b'>' | b'\r' | b'`' | b'~'),
             At::InLine => end > start,
@@ -117,7 +117,7 @@ impl Markdown {
                         self.at = At::InLine;
                         // What is far in is code, but not the white space before it.
                         match self.place() == place || indent == 0 {
-                            true => (self.place(), self.end(end, marks)),
+                            true => (self.place(), self.end(bytes, end, marks)),
                             false => (place, end),
                         }
                     }
@@ -133,7 +133,7 @@ impl Markdown {
                 (if self.fence > 0 { Place::Fence } else { Place::Span }, start.saturating_add(length))
             }
             At::InLine => {
-                let end = self.end(start, marks);
+                let end = self.end(bytes, start, marks);
                 if end == start {
                     (self.at, self.run, self.run_byte) = (At::Ticks, 0, first);
                     return self.any_segment(bytes, start, marks);
@@ -165,10 +165,10 @@ impl Markdown {
 
     /// Where the line ends, or backticks begin if these mean something. Beyond the last byte if that is not in these.
     #[inline]
-    fn end(&self, from: usize, marks: &Marks) -> usize {
+    fn end(&self, bytes: &[u8], from: usize, marks: &Marks) -> usize {
         let is_fenced = self.fence > 0 && !self.in_info;
-        let line_end = marks.line_ends.next(from).saturating_add(1);
-        if is_fenced { line_end } else { line_end.min(marks.backticks.next(from)) }
+        let stop = if is_fenced { marks.line_ends } else { marks.stops }.next(from);
+        if bytes.get(stop) == Some(&b'`') { stop } else { stop.saturating_add(1) }
     }
 
     /// Whether the text ends in code that was not closed.

@@ -19,14 +19,14 @@ impl Bits {
     /// The first byte at `from` or behind it that is marked. [`MARKED_BYTES`] or more if none is.
     #[inline]
     pub(super) fn next(self, from: usize) -> usize {
-        let not_before =
-            |at: usize| u64::MAX.checked_shl(u32::try_from(at).unwrap_or(u32::MAX)).unwrap_or_default();
-        let low = self.low & not_before(from);
-        if low != 0 {
-            return low.trailing_zeros() as usize;
+        let shift = from as u32; // taken modulo the bits of a word
+        if from >= HALF_BYTES {
+            let rest = if from < MARKED_BYTES { self.high.wrapping_shr(shift) } else { 0 };
+            return from.saturating_add(rest.trailing_zeros() as usize);
         }
-        let high = self.high & not_before(from.saturating_sub(HALF_BYTES));
-        HALF_BYTES.saturating_add(high.trailing_zeros() as usize)
+        let rest = self.low.wrapping_shr(shift);
+        let (start, rest) = if rest != 0 { (from, rest) } else { (HALF_BYTES, self.high) };
+        start.saturating_add(rest.trailing_zeros() as usize)
     }
 }
 
@@ -34,7 +34,8 @@ impl Bits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Marks {
     pub(super) line_ends: Bits,
-    pub(super) backticks: Bits,
+    /// Line ends and backticks.
+    pub(super) stops: Bits,
     pub(super) non_ascii: Bits,
     /// There is `<` or `[`.
     pub(super) has_bracket: bool,
@@ -56,9 +57,9 @@ impl Marks {
         let bits = |low, high| Bits { low, high };
         Marks {
             line_ends: bits(low.line_ends, high.line_ends),
-            backticks: bits(low.backticks, high.backticks),
+            stops: bits(low.stops, high.stops),
             non_ascii: bits(low.non_ascii, high.non_ascii),
-            has_bracket: low.brackets | high.brackets != 0,
+            has_bracket: (low.brackets | high.brackets).bits() != 0,
         }
     }
 }
@@ -67,10 +68,10 @@ impl Marks {
 #[derive(Default)]
 struct Half {
     line_ends: u64,
-    backticks: u64,
+    stops: u64,
     non_ascii: u64,
-    /// The bits of several bytes may be in one.
-    brackets: u16,
+    /// Of all chunks.
+    brackets: Lanes,
 }
 
 impl Half {
@@ -79,10 +80,11 @@ impl Half {
         let mut half = Half::default();
         for (chunk, shift) in bytes.as_chunks::<LANES>().0.iter().zip((0..u64::BITS).step_by(LANES)) {
             let lanes = Lanes::of(chunk);
-            half.line_ends |= u64::from(lanes.equal(b'\n').bits()) << shift;
-            half.backticks |= u64::from(lanes.equal(b'`').bits()) << shift;
+            let line_ends = lanes.equal(b'\n');
+            half.line_ends |= u64::from(line_ends.bits()) << shift;
+            half.stops |= u64::from((line_ends | lanes.equal(b'`')).bits()) << shift;
             half.non_ascii |= u64::from(lanes.bits()) << shift;
-            half.brackets |= (lanes.equal(b'<') | lanes.equal(b'[')).bits();
+            half.brackets = half.brackets | lanes.equal(b'<') | lanes.equal(b'[');
         }
         half
     }
@@ -105,7 +107,7 @@ mod tests {
                 }
             };
             check(marks.line_ends, &|byte| byte == b'\n');
-            check(marks.backticks, &|byte| byte == b'`');
+            check(marks.stops, &|byte| byte == b'\n' || byte == b'`');
             check(marks.non_ascii, &|byte| byte >= 0x80);
             prop_assert_eq!(marks.has_bracket, bytes.iter().any(|byte| b"<[".contains(byte)));
         }
