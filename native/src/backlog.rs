@@ -15,7 +15,7 @@ use crate::host::Envoy;
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// So many are not to wait any longer: to count more at once keeps Envoy's main thread so busy that workers notice it where processors are few, and
 /// what waits fills the caches.
-const ENOUGH_EXCHANGES: usize = 128;
+const ENOUGH_EXCHANGES: usize = 64;
 /// What an exchange takes beside what is kept of its bodies, at most.
 const EXCHANGE_BYTES: usize = 2 * 1024;
 
